@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace poolproof {
+
+/// Pool time: microseconds since a zero that only the world knows. It has no `now()` on purpose:
+/// what decides is told the time, it never asks (design, law 1).
+struct PoolClock {
+  using duration = std::chrono::microseconds;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<PoolClock>;
+  static constexpr bool is_steady = true;
+};
+
+using Duration = PoolClock::duration;
+using Time = PoolClock::time_point;
+
+/// Later than anything that happens: "no deadline".
+inline constexpr Time kNever = Time::max();
+
+/// `at + span`, where an endless span gives kNever instead of overflowing.
+constexpr Time after(Time at, Duration span) {
+  return span >= kNever - at ? kNever : at + span;
+}
+
+constexpr std::int64_t to_ms(Duration d) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+}
+
+}  // namespace poolproof

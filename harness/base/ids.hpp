@@ -1,0 +1,23 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+namespace poolproof {
+
+/// One process in one place of the pool. Both numbers start at 0; each start attempt, also one
+/// that fails, uses up a generation.
+struct WorkerId {
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+  auto operator<=>(const WorkerId&) const = default;
+};
+
+/// One client's exclusive hold of one worker. Unique for the life of a pool; 0 is "none".
+enum class LeaseId : std::uint64_t { none = 0 };
+
+/// One request for a lease. Given by the world, strictly increasing in order of arrival; 0 is
+/// "none".
+enum class CheckoutId : std::uint64_t { none = 0 };
+
+}  // namespace poolproof

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace poolproof {
+
+/// How a checkout or a call ended. The names are those of scenario files, traces and reports.
+enum class Outcome : std::uint8_t {
+  ok,
+  worker_error,       ///< the worker answered with an error; it stays in service
+  checkout_timeout,   ///< no worker within the checkout timeout
+  queue_full,         ///< as many clients wait as the pool allows
+  start_failed,       ///< workers do not start; the cause says why
+  pool_closed,        ///< the pool is closing or closed
+  cancelled,          ///< the client gave up
+  call_timeout,       ///< no whole reply within the call timeout
+  worker_died,        ///< the process ended in the middle of the call
+  stdout_closed,      ///< the worker closed its stdout and lives on
+  stdin_closed,       ///< the worker closed its stdin and lives on; nothing was answered
+  protocol_error,     ///< the worker wrote something that is not a reply to this request
+  stale_worker,       ///< found dead or talking before the first byte was written; safe to retry
+  lease_over,         ///< the lease had ended before the call (returned, revoked, worker gone)
+  request_too_large,  ///< the request does not fit into a frame; nothing was written
+};
+
+/// Where it was when it ended.
+enum class Phase : std::uint8_t {
+  none,
+  queued,     ///< waiting for a worker; all are busy
+  starting,   ///< the process that would serve it is being started
+  handshake,  ///< the worker that would serve it has its init ping and has not answered
+  cooling,    ///< starts are held back after a failure
+  writing_request,
+  awaiting_reply,  ///< all is written, no byte has come back
+  reading_reply,   ///< part of a reply has come
+};
+
+/// Why a worker did not get through its start, or has not yet: told from evidence alone.
+enum class StartCause : std::uint8_t {
+  none,
+  exec_failed,           ///< the program could not be started (errno says why)
+  exited,                ///< it ended before it answered (dead at start)
+  ping_unread,           ///< its ping lies unread in its stdin: still importing, or it never reads
+  ping_unanswered,       ///< it read the ping, answered nothing, also at end of stdin: misframed
+  reply_unflushed,       ///< it read the ping, and the whole reply came out only at end of stdin
+  text_on_stdout,        ///< text where a frame should be (a banner, a print)
+  reply_unframed,        ///< a JSON reply without its length prefix
+  reply_incomplete,      ///< part of a frame, then nothing within the budget
+  bad_frame,             ///< any other bytes that are not a frame or not a reply to the ping
+  refused,               ///< it answered the ping with an error
+  stdout_closed,         ///< it closed its stdout and lives on
+  stdin_closed,          ///< it closed its stdin before it read its ping
+  behind_another_start,  ///< not begun: starts are one at a time and another one is not done
+  budget_spent,          ///< the start-up budget ran out before any evidence was gathered
+};
+
+inline constexpr std::array<std::string_view, 15> kOutcomeNames{
+    "ok",           "worker_error",   "checkout_timeout", "queue_full",  "start_failed",
+    "pool_closed",  "cancelled",      "call_timeout",     "worker_died", "stdout_closed",
+    "stdin_closed", "protocol_error", "stale_worker",     "lease_over",  "request_too_large"};
+
+inline constexpr std::array<std::string_view, 8> kPhaseNames{
+    "none",    "queued",          "starting",       "handshake",
+    "cooling", "writing_request", "awaiting_reply", "reading_reply"};
+
+inline constexpr std::array<std::string_view, 15> kStartCauseNames{"none",
+                                                                   "exec_failed",
+                                                                   "exited",
+                                                                   "ping_unread",
+                                                                   "ping_unanswered",
+                                                                   "reply_unflushed",
+                                                                   "text_on_stdout",
+                                                                   "reply_unframed",
+                                                                   "reply_incomplete",
+                                                                   "bad_frame",
+                                                                   "refused",
+                                                                   "stdout_closed",
+                                                                   "stdin_closed",
+                                                                   "behind_another_start",
+                                                                   "budget_spent"};
+
+constexpr std::string_view name(Outcome o) {
+  return kOutcomeNames[static_cast<std::size_t>(o)];
+}
+constexpr std::string_view name(Phase p) {
+  return kPhaseNames[static_cast<std::size_t>(p)];
+}
+constexpr std::string_view name(StartCause c) {
+  return kStartCauseNames[static_cast<std::size_t>(c)];
+}
+
+/// The enumerator of that name, or nothing.
+template <class Enum, class Names>
+constexpr std::optional<Enum> named(const Names& names, std::string_view wanted) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == wanted) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+/// How a process ended: an exit code or a signal, never both.
+struct ExitStatus {
+  int code = 0;
+  int signal = 0;  ///< 0: it exited by itself with `code`
+  bool operator==(const ExitStatus&) const = default;
+};
+
+}  // namespace poolproof

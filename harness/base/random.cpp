@@ -1,0 +1,55 @@
+#include "harness/base/random.hpp"
+
+#include <bit>
+
+#include "harness/base/assert.hpp"
+
+namespace poolproof {
+namespace {
+
+std::uint64_t splitmix64(std::uint64_t& state) {
+  state += 0x9e3779b97f4a7c15U;
+  std::uint64_t z = state;
+  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+  return z ^ (z >> 31U);
+}
+
+/// FNV-1a: a purpose's name becomes a number that no library version changes.
+std::uint64_t name_hash(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : name) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  }
+  return hash;
+}
+
+}  // namespace
+
+Random::Random(std::uint64_t seed, std::string_view purpose) : state_{} {
+  std::uint64_t mixed = seed ^ name_hash(purpose);
+  for (auto& word : state_) word = splitmix64(mixed);
+}
+
+std::uint64_t Random::next() {
+  const std::uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
+  const std::uint64_t shifted = state_[1] << 17U;
+  state_[2] ^= state_[0];
+  state_[3] ^= state_[1];
+  state_[1] ^= state_[2];
+  state_[0] ^= state_[3];
+  state_[2] ^= shifted;
+  state_[3] = std::rotl(state_[3], 45);
+  return result;
+}
+
+std::uint64_t Random::below(std::uint64_t bound) {
+  POOLPROOF_ASSERT(bound > 0);
+  // Reject the few numbers above the last whole multiple, so that no result is favoured.
+  const std::uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
+  std::uint64_t drawn = next();
+  while (drawn >= limit) drawn = next();
+  return drawn % bound;
+}
+
+}  // namespace poolproof

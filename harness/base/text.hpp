@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace poolproof {
+
+/// Text that is safe on a terminal and on one line: printable ASCII and well-formed printable UTF-8
+/// stay, everything else (control characters, C1, bidi overrides, broken UTF-8) becomes `\n`, `\t`,
+/// `\r`, `\\` or `\xNN`. At most `limit` bytes of input are shown; a longer one ends in `... (N
+/// bytes)`.
+std::string printable(std::string_view bytes, std::size_t limit = 200);
+
+/// The same for text of several lines (a stderr tail): newlines stay.
+std::string printable_lines(std::string_view bytes, std::size_t limit = 4096);
+
+/// The first bytes as hex and as text: `57 61 72 6e ("Warn")`.
+std::string hex_and_text(std::string_view bytes, std::size_t limit = 32);
+
+/// Whether bytes are what a person would print: visible UTF-8, white space, colour escapes, perhaps
+/// behind a byte order mark; the last character may be cut short. False for no bytes.
+bool is_text(std::string_view bytes);
+
+/// The entry of `names` nearest to `name`, or "" when none is near (for "did you mean").
+template <class Names>
+std::string_view nearest(std::string_view name, const Names& names);
+
+/// Bytes to insert, remove or replace. Of texts above 128 bytes it is told without counting: all
+/// differ.
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+template <class Names>
+std::string_view nearest(std::string_view name, const Names& names) {
+  std::string_view best;
+  std::size_t best_distance = name.size() / 2 + 2;
+  for (const auto& candidate : names) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+}  // namespace poolproof

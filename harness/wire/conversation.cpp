@@ -1,0 +1,186 @@
+#include "harness/wire/conversation.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/assert.hpp"
+#include "harness/base/text.hpp"
+
+namespace poolproof::wire {
+namespace {
+
+constexpr std::size_t kFirstBytesMax = 64;
+
+std::string first_of(std::string_view bytes) {
+  return std::string(bytes.substr(0, kFirstBytesMax));
+}
+
+}  // namespace
+
+Conversation::Conversation(Framing framing, Payload payload, std::int64_t request_id,
+                           std::string frame, Time deadline)
+    : framing_(framing),
+      payload_(payload),
+      request_id_(request_id),
+      frame_(std::move(frame)),
+      deadline_(deadline),
+      decoder_(framing) {}
+
+std::string_view Conversation::pending_output() const {
+  return decided() ? std::string_view() : std::string_view(frame_).substr(written_);
+}
+
+void Conversation::wrote(std::size_t bytes) {
+  POOLPROOF_ASSERT(bytes <= frame_.size() - written_);
+  written_ += bytes;
+  if (decided() && bytes > 0) doubt();
+}
+
+void Conversation::write_failed(int errno_value) {
+  if (decided()) return doubt();
+  decide(Outcome::stdin_closed, true,
+         fmt::format("the worker closed its stdin and lives on (errno {}); {}, {}", errno_value,
+                     request_progress(), reply_progress()));
+}
+
+void Conversation::read(std::string_view bytes) {
+  if (bytes.empty()) return;
+  read_ += bytes.size();
+  if (decided()) return doubt();
+  decoder_.push(bytes);
+  auto frame = decoder_.next();
+  if (!frame) {
+    decide_protocol_error(std::move(frame.error().message), frame.error().first_bytes);
+  } else if (frame->has_value()) {
+    decide_by_frame(**std::move(frame));
+  }
+}
+
+void Conversation::output_closed() {
+  if (decided()) return doubt();
+  if (read_ > 0) return decide_truncated("the worker closed its stdout and lives on");
+  decide(Outcome::stdout_closed, true,
+         fmt::format("the worker closed its stdout and lives on; {}, {}", request_progress(),
+                     reply_progress()));
+}
+
+void Conversation::ended(ExitStatus status) {
+  if (decided()) return doubt();
+  const std::string how = status.signal != 0
+                              ? fmt::format("the worker was ended by signal {}", status.signal)
+                              : fmt::format("the worker exited with code {}", status.code);
+  if (read_ > 0 && status.signal == 0) {
+    decide_truncated(how);
+  } else {
+    decide(Outcome::worker_died, true,
+           fmt::format("{} before it replied; {}, {}", how, request_progress(), reply_progress()));
+  }
+  result_->exit = status;
+}
+
+void Conversation::tick(Time now) {
+  if (decided() || now < deadline_) return;
+  decide(Outcome::call_timeout, touched(),
+         fmt::format("no reply within the call timeout; {}, {}", request_progress(),
+                     reply_progress()));
+}
+
+void Conversation::cancel() {
+  if (decided()) return;
+  decide(Outcome::cancelled, touched(),
+         fmt::format("the call was cancelled; {}, {}", request_progress(), reply_progress()));
+}
+
+Phase Conversation::phase() const {
+  if (decided()) return result_->phase;
+  if (written_ < frame_.size()) return Phase::writing_request;
+  return read_ == 0 ? Phase::awaiting_reply : Phase::reading_reply;
+}
+
+const CallResult& Conversation::result() const {
+  POOLPROOF_ASSERT(decided());
+  return *result_;
+}
+
+CallResult Conversation::take_result() {
+  POOLPROOF_ASSERT(decided());
+  return std::move(*result_);
+}
+
+void Conversation::decide(Outcome outcome, bool in_doubt, std::string detail) {
+  POOLPROOF_ASSERT(!decided());
+  CallResult result;
+  result.outcome = outcome;
+  result.phase = phase();
+  result.in_doubt = in_doubt;
+  result.detail = std::move(detail);
+  result.written_bytes = written_;
+  result.read_bytes = read_;
+  result_ = std::move(result);
+}
+
+void Conversation::decide_by_frame(std::string payload) {
+  const bool in_doubt = written_ < frame_.size() || decoder_.buffered_bytes() > 0;
+  if (payload_ == Payload::opaque) {
+    decide(Outcome::ok, in_doubt, "");
+    result_->payload = std::move(payload);
+    return;
+  }
+  Expected<Reply, std::string> reply = decode_reply(payload, request_id_);
+  if (!reply) return decide_protocol_error(std::move(reply.error()), payload);
+  if (payload_ == Payload::handshake && reply->success && !reply->result->is_object()) {
+    const std::string shape = reply->result->type_name();
+    return decide_protocol_error("the result of the ping must be an object, it is of type " + shape,
+                                 payload);
+  }
+  if (reply->success) {
+    decide(Outcome::ok, in_doubt, "");
+  } else {
+    decide(Outcome::worker_error, in_doubt,
+           "the worker answered with an error: " + printable(reply->error));
+  }
+  result_->reply = *std::move(reply);
+}
+
+void Conversation::decide_protocol_error(std::string detail, std::string_view bytes) {
+  decide(Outcome::protocol_error, true, std::move(detail));
+  result_->first_bytes = first_of(bytes);
+}
+
+void Conversation::decide_truncated(std::string_view how) {
+  decide_protocol_error(
+      fmt::format("reply truncated: {}, then {}{}", received(), how, text_so_far()), undecoded());
+}
+
+void Conversation::doubt() {
+  result_->in_doubt = true;
+  result_->written_bytes = written_;
+  result_->read_bytes = read_;
+}
+
+std::string Conversation::request_progress() const {
+  if (written_ == frame_.size()) return fmt::format("request written ({} bytes)", written_);
+  return fmt::format("{} of {} bytes of the request written", written_, frame_.size());
+}
+
+std::string Conversation::reply_progress() const {
+  if (read_ == 0) return "0 bytes came back";
+  return fmt::format("reply incomplete: {}{}", received(), text_so_far());
+}
+
+std::string Conversation::received() const {
+  const std::size_t bytes = decoder_.buffered_bytes();
+  if (const auto announced = decoder_.announced_bytes()) {
+    return fmt::format("{} of {} bytes", bytes - framing_.prefix_bytes, *announced);
+  }
+  return fmt::format("{} of {} header bytes", bytes, framing_.prefix_bytes);
+}
+
+std::string Conversation::text_so_far() const {
+  // With a short prefix the first letters of a banner pass for a length.
+  return is_text(undecoded()) ? "; text where a frame should be: " + hex_and_text(undecoded()) : "";
+}
+
+}  // namespace poolproof::wire

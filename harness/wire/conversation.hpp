@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "harness/base/clock.hpp"
+#include "harness/base/outcome.hpp"
+#include "harness/wire/envelope.hpp"
+#include "harness/wire/framing.hpp"
+
+namespace poolproof::wire {
+
+/// What the reply's payload must be.
+enum class Payload : std::uint8_t {
+  envelope,   ///< a JSON reply with the request's id
+  handshake,  ///< the same, and `result` must be an object (the init ping)
+  opaque,     ///< any bytes: the first whole frame is the reply
+};
+
+/// How a conversation ended.
+struct CallResult {
+  Outcome outcome = Outcome::ok;
+  Phase phase = Phase::none;  ///< where it was when it ended
+  bool in_doubt = false;      ///< the stream can't be trusted: the worker must leave service
+  Reply reply;                ///< envelope and handshake: ok and worker_error
+  std::string payload;        ///< opaque and ok: the reply's bytes
+  std::string detail;         ///< otherwise: one sentence for a person, safe on a terminal
+  std::string first_bytes;    ///< protocol_error: the first bytes of no reply, raw, at most 64
+  std::uint64_t written_bytes = 0;  ///< all of them, also those after the decision
+  std::uint64_t read_bytes = 0;     ///< the same
+  ExitStatus exit;                  ///< of a conversation that ended() decided
+};
+
+/// One request and its reply on one worker. Pure: bytes in, bytes out, deadline in, outcome out.
+/// The same class serves the init ping, client calls and the `probe` command.
+///
+/// A conversation is decided by the first of: a whole frame, a frame error, the end of the worker
+/// or of its stdout, a write error, the deadline, a cancel. Whatever comes later only makes
+/// `in_doubt` true: so the chunking of the bytes never changes an outcome.
+///
+/// Rules:
+///  * A whole frame decides even when the request is not fully written yet (phase
+///    writing_request): if it is a reply to this request the outcome is ok or worker_error, but
+///    `in_doubt` is true (the rest of the request will never be written).
+///  * deadline, cancel: call_timeout / cancelled; in_doubt exactly when a byte was written or read
+///    (an unwritten request leaves the stream as it was; a byte read is missing from it).
+///  * ended(status): what was read before still counts (the world drains stdout first). Without a
+///    whole frame: by a signal -> worker_died; with part of a frame and an exit code ->
+///    protocol_error (truncated 3 of 100 bytes, exit code); with nothing read -> worker_died.
+///    Always in_doubt.
+///  * output_closed(): stdout ended and the world found the process alive -> stdout_closed; part of
+///    a frame read -> protocol_error (truncated). in_doubt.
+///  * write_failed(): EPIPE while the process lives -> stdin_closed, unless a reply decides first.
+///    in_doubt.
+class Conversation {
+ public:
+  /// `frame` is the encoded request, header included; `request_id` is ignored for Payload::opaque.
+  Conversation(Framing framing, Payload payload, std::int64_t request_id, std::string frame,
+               Time deadline);
+
+  /// Bytes that are still to be written; empty when all is written or the conversation is decided.
+  [[nodiscard]] std::string_view pending_output() const;
+  void wrote(std::size_t bytes);
+  void write_failed(int errno_value);
+
+  void read(std::string_view bytes);
+  void output_closed();
+  void ended(ExitStatus status);
+  void tick(Time now);  ///< decides when now >= deadline
+  void cancel();
+
+  [[nodiscard]] Time deadline() const { return deadline_; }
+  [[nodiscard]] Phase phase() const;
+  [[nodiscard]] bool decided() const { return result_.has_value(); }
+  [[nodiscard]] std::uint64_t written_bytes() const { return written_; }
+  [[nodiscard]] std::uint64_t read_bytes() const { return read_; }
+  /// Bytes read that make no whole frame yet (for post-mortems).
+  [[nodiscard]] std::string_view undecoded() const { return decoder_.buffered(); }
+  /// Only once decided().
+  [[nodiscard]] const CallResult& result() const;
+  [[nodiscard]] CallResult take_result();
+
+ private:
+  void decide(Outcome outcome, bool in_doubt, std::string detail);
+  void decide_by_frame(std::string payload);
+  void decide_protocol_error(std::string detail, std::string_view bytes);
+  void decide_truncated(std::string_view how);
+  void doubt();
+
+  [[nodiscard]] bool touched() const { return written_ > 0 || read_ > 0; }
+  [[nodiscard]] std::string request_progress() const;
+  [[nodiscard]] std::string reply_progress() const;
+  [[nodiscard]] std::string received() const;
+  [[nodiscard]] std::string text_so_far() const;
+
+  Framing framing_;
+  Payload payload_;
+  std::int64_t request_id_;
+  std::string frame_;
+  Time deadline_;
+  FrameDecoder decoder_;
+  std::uint64_t written_ = 0;
+  std::uint64_t read_ = 0;
+  std::optional<CallResult> result_;
+};
+
+}  // namespace poolproof::wire

@@ -1,0 +1,111 @@
+#include "harness/wire/framing.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "harness/base/assert.hpp"
+#include "harness/base/text.hpp"
+
+namespace poolproof::wire {
+namespace {
+
+constexpr std::size_t kBytesShownAfterHeader = 60;
+
+/// What most likely wrote bytes that are no frame; empty when nothing speaks for any cause.
+std::string likely_cause(std::string_view bytes, std::size_t prefix_bytes) {
+  if (!is_text(bytes)) return "";
+  if (bytes.front() == '{') {
+    return fmt::format("; most likely JSON without its {}-byte length prefix", prefix_bytes);
+  }
+  return "; text where a frame should be, most likely a print or a banner on stdout";
+}
+
+FrameError frame_error(const Framing& framing, std::uint64_t length, std::string_view bytes) {
+  FrameError error;
+  error.kind = length == 0 ? FrameError::Kind::zero_length : FrameError::Kind::too_large;
+  error.length = length;
+  error.first_bytes = bytes;
+  const std::string why = length == 0 ? "0 is not allowed: a frame holds at least 1 byte"
+                                      : fmt::format("{} is above the limit of {} bytes", length,
+                                                    framing.payload_limit());
+  error.message =
+      fmt::format("frame length {}; first bytes {}{}", why, hex_and_text(bytes, bytes.size()),
+                  likely_cause(bytes, framing.prefix_bytes));
+  return error;
+}
+
+}  // namespace
+
+std::size_t Framing::payload_limit() const {
+  POOLPROOF_ASSERT(prefix_bytes == 1 || prefix_bytes == 2 || prefix_bytes == 4);
+  const std::uint64_t by_prefix = (std::uint64_t{1} << (8U * prefix_bytes)) - 1;
+  return static_cast<std::size_t>(std::min<std::uint64_t>(by_prefix, max_frame_bytes));
+}
+
+void FrameDecoder::push(std::string_view bytes) {
+  // A prefix at least as long as what stays behind it: each byte is moved once for each byte given
+  // out.
+  if (start_ >= buffered_bytes()) {
+    buffer_.erase(0, start_);
+    start_ = 0;
+  }
+  if (lost()) bytes = bytes.substr(0, shown_bytes() - std::min(shown_bytes(), buffered_bytes()));
+  buffer_.append(bytes);
+}
+
+Expected<std::optional<std::string>, FrameError> FrameDecoder::next() {
+  const std::optional<std::uint64_t> length = announced_bytes();
+  if (!length) return std::nullopt;
+  if (lost()) {
+    buffer_.resize(start_ + std::min(buffered_bytes(), shown_bytes()));
+    return unexpected(frame_error(framing_, *length, buffered()));
+  }
+  if (buffered_bytes() - framing_.prefix_bytes < *length) return std::nullopt;
+  const auto payload_bytes = static_cast<std::size_t>(*length);
+  std::optional<std::string> payload(std::in_place,
+                                     buffered().substr(framing_.prefix_bytes, payload_bytes));
+  start_ += framing_.prefix_bytes + payload_bytes;
+  return payload;
+}
+
+std::optional<std::uint64_t> FrameDecoder::announced_bytes() const {
+  if (buffered_bytes() < framing_.prefix_bytes) return std::nullopt;
+  std::uint64_t length = 0;
+  for (const char byte : buffered().substr(0, framing_.prefix_bytes)) {
+    length = (length << 8U) | static_cast<unsigned char>(byte);
+  }
+  return length;
+}
+
+void FrameDecoder::clear() {
+  buffer_.clear();
+  start_ = 0;
+}
+
+bool FrameDecoder::lost() const {
+  const std::optional<std::uint64_t> length = announced_bytes();
+  return length && (*length == 0 || *length > framing_.payload_limit());
+}
+
+std::size_t FrameDecoder::shown_bytes() const {
+  return framing_.prefix_bytes + kBytesShownAfterHeader;
+}
+
+Expected<std::string, std::string> encode_frame(const Framing& framing, std::string_view payload) {
+  if (payload.empty())
+    return unexpected(std::string("the payload is empty; a frame holds at least 1 byte"));
+  if (payload.size() > framing.payload_limit()) {
+    return unexpected(fmt::format("the payload of {} bytes is above the limit of {} bytes",
+                                  payload.size(), framing.payload_limit()));
+  }
+  std::string frame;
+  frame.reserve(framing.prefix_bytes + payload.size());
+  for (unsigned left = framing.prefix_bytes; left > 0; --left) {
+    frame += static_cast<char>((payload.size() >> (8U * (left - 1))) & 0xFFU);
+  }
+  return frame.append(payload);
+}
+
+}  // namespace poolproof::wire

@@ -1,0 +1,97 @@
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "harness/base/property.hpp"
+#include "harness/wire/framing.hpp"
+
+using namespace poolproof;
+using namespace poolproof::wire;
+
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+std::string text_of(const Bytes& bytes) {
+  return {bytes.begin(), bytes.end()};
+}
+
+/// Everything a stream gave: the payloads, the error if one ended it, and what was left.
+struct Decoded {
+  std::vector<std::string> payloads;
+  std::string error;
+  std::string first_bytes;
+  std::string left;
+  bool operator==(const Decoded&) const = default;
+};
+
+void take_all(FrameDecoder& decoder, Decoded& decoded) {
+  for (;;) {
+    auto frame = decoder.next();
+    if (!frame) {
+      decoded.error = frame.error().message;
+      decoded.first_bytes = frame.error().first_bytes;
+    }
+    if (!frame || !*frame) return;
+    decoded.payloads.push_back(**std::move(frame));
+  }
+}
+
+/// Feeds the stream in chunks of the given sizes, over and over; 0 is a read that brings nothing.
+Decoded decode_in_chunks(const Framing& framing, std::string_view stream, const Bytes& chunks) {
+  FrameDecoder decoder(framing);
+  Decoded decoded;
+  std::size_t arrived = 0;
+  for (std::size_t i = 0; arrived < stream.size(); ++i) {
+    const std::size_t asked = chunks.empty() ? stream.size() : chunks[i % chunks.size()];
+    const bool stuck = i % 64 == 63;  // a list of zeros must not go on for ever
+    const std::size_t bytes = std::min(asked + (stuck ? 1U : 0U), stream.size() - arrived);
+    decoder.push(stream.substr(arrived, bytes));
+    arrived += bytes;
+    take_all(decoder, decoded);
+    RC_ASSERT(decoder.buffered_bytes() <= arrived);
+    RC_ASSERT(decoder.buffered_bytes() < framing.prefix_bytes + framing.payload_limit() ||
+              !decoded.error.empty());
+  }
+  decoded.left = decoder.buffered();
+  return decoded;
+}
+
+Framing any_framing(std::size_t max_frame_bytes) {
+  const auto prefix = *rc::gen::element<std::uint8_t>(1, 2, 4);
+  return Framing{prefix, max_frame_bytes};
+}
+
+}  // namespace
+
+TEST_CASE("wire: framing: any payloads come through any chunking with any prefix") {
+  holds("framing.payloads", [](const std::vector<Bytes>& contents, const Bytes& chunks) {
+    const Framing framing = any_framing(200);
+    std::vector<std::string> payloads;
+    std::string stream;
+    for (const Bytes& content : contents) {
+      const std::string payload = text_of(content).substr(0, 199) + "x";
+      const auto frame = encode_frame(framing, payload);
+      RC_ASSERT(frame.has_value());
+      payloads.push_back(payload);
+      stream += *frame;
+    }
+    const Decoded decoded = decode_in_chunks(framing, stream, chunks);
+    RC_ASSERT(decoded.payloads == payloads);
+    RC_ASSERT(decoded.error.empty());
+    RC_ASSERT(decoded.left.empty());
+  });
+}
+
+TEST_CASE("wire: framing: any bytes mean the same in any chunking as in one") {
+  holds("framing.chunking", [](const Bytes& bytes, const Bytes& chunks) {
+    const Framing framing = any_framing(40);
+    // Small lengths are common, so that the stream holds whole frames as well as broken headers.
+    std::string stream = framing.prefix_bytes == 1 ? "" : std::string(framing.prefix_bytes - 1, 0);
+    for (const std::uint8_t byte : bytes) {
+      stream += static_cast<char>(byte % 3 == 0 ? byte % 8 : byte);
+    }
+    RC_ASSERT(decode_in_chunks(framing, stream, chunks) == decode_in_chunks(framing, stream, {}));
+  });
+}
