@@ -1,0 +1,69 @@
+#include "harness/pool/config.hpp"
+
+#include <functional>
+
+#include <catch2/catch.hpp>
+
+namespace poolproof::pool {
+namespace {
+
+struct Case {
+  const char* option;
+  std::function<void(Config&)> spoil;
+  const char* line;  ///< of the error; empty: it is allowed
+};
+
+TEST_CASE("pool: config: the defaults are good") {
+  CHECK(checked(Config{}).has_value());
+}
+
+TEST_CASE("pool: config: every option has its bounds, and the error names it") {
+  const Case kCases[] = {
+      {"size", [](Config& c) { c.size = 0; }, "size: is 0; 1 to 100000"},
+      {"size", [](Config& c) { c.size = 100'001; }, "size: is 100001; 1 to 100000"},
+      {"size", [](Config& c) { c.size = 100'000; }, ""},
+      {"waiters_max", [](Config& c) { c.waiters_max = 0; }, "waiters_max: is 0; 1 to 10000000"},
+      {"waiters_max", [](Config& c) { c.waiters_max = 10'000'001; },
+       "waiters_max: is 10000001; 1 to 10000000"},
+      {"starts_max", [](Config& c) { c.starts_max = 0; }, "starts_max: is 0; 1 to 100000"},
+      {"leaving_max", [](Config& c) { c.leaving_max = 0; }, "leaving_max: is 0; 1 to 100000"},
+      {"backoff_jitter_percent", [](Config& c) { c.backoff_jitter_percent = 101; },
+       "backoff_jitter_percent: is 101; 0 to 100"},
+      {"backoff_jitter_percent", [](Config& c) { c.backoff_jitter_percent = 100; }, ""},
+      {"breaker_failures", [](Config& c) { c.breaker_failures = 0; }, ""},
+      {"breaker_failures", [](Config& c) { c.breaker_failures = 1'000'001; },
+       "breaker_failures: is 1000001; 0 to 1000000"},
+      {"startup_budget", [](Config& c) { c.startup_budget = 0ms; },
+       "startup_budget_ms: is 0 ms; 1 to 86400000 ms"},
+      {"startup_budget", [](Config& c) { c.startup_budget = 24h + 1ms; },
+       "startup_budget_ms: is 86400001 ms; 1 to 86400000 ms"},
+      {"postmortem_budget", [](Config& c) { c.postmortem_budget = -1ms; },
+       "postmortem_budget_ms: is -1 ms; 0 to 86400000 ms"},
+      {"silence_max", [](Config& c) { c.silence_max = -1ms; },
+       "silence_max_ms: is -1 ms; 0 to 86400000 ms"},
+      {"backoff_initial", [](Config& c) { c.backoff_initial = 0ms; },
+       "backoff_initial_ms: is 0 ms; 1 to 86400000 ms"},
+      {"backoff_max", [](Config& c) { c.backoff_max = 99ms; },
+       "backoff_max_ms: is 99 ms; 100 to 86400000 ms"},
+      {"backoff_max", [](Config& c) { c.backoff_max = c.backoff_initial; }, ""},
+      {"breaker_open", [](Config& c) { c.breaker_open = 0ms; },
+       "breaker_open_ms: is 0 ms; 1 to 86400000 ms"},
+      {"shutdown_grace", [](Config& c) { c.shutdown_grace = -5ms; },
+       "shutdown_grace_ms: is -5 ms; 0 to 86400000 ms"},
+      {"stdin_grace", [](Config& c) { c.stdin_grace = 25h; },
+       "stdin_grace_ms: is 90000000 ms; 0 to 86400000 ms"},
+      {"term_grace", [](Config& c) { c.term_grace = -1ms; },
+       "term_grace_ms: is -1 ms; 0 to 86400000 ms"},
+      {"all graces", [](Config& c) { c.shutdown_grace = c.stdin_grace = c.term_grace = 0ms; }, ""},
+  };
+  for (const Case& row : kCases) {
+    INFO(row.option << ": " << row.line);
+    Config config;
+    row.spoil(config);
+    const auto result = checked(config);
+    CHECK((result ? "" : result.error().line()) == row.line);
+  }
+}
+
+}  // namespace
+}  // namespace poolproof::pool

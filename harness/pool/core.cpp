@@ -1,0 +1,536 @@
+#include "harness/pool/core.hpp"
+
+#include <algorithm>
+
+#include "harness/base/assert.hpp"
+
+namespace poolproof::pool {
+namespace {
+
+std::uint64_t key(WorkerId worker) {
+  return std::uint64_t{worker.slot} << 32U | worker.generation;
+}
+
+}  // namespace
+
+Core::Core(const Config& config)
+    : config_(config),
+      jitter_(config.seed, "backoff"),
+      waiters_(config.waiters_max),
+      slots_(config.size) {
+  POOLPROOF_ASSERT(checked(config).has_value());
+  vacant_.reserve(config.size);
+  for (std::uint32_t slot = config.size; slot > 0; --slot) vacant_.push_back(slot - 1);
+  in_state_[static_cast<std::size_t>(SlotState::vacant)] = config.size;
+}
+
+void Core::step(Time now, const Event& event, std::vector<Effect>& effects) noexcept {
+  now_ = std::max(now_, now);
+  begun_ = true;
+  effects_ = &effects;
+  expire();
+  std::visit([this](const auto& happened) { on(happened); }, event);
+  settle();
+  effects_ = nullptr;
+}
+
+Time Core::next_deadline() const {
+  if (!begun_ && config_.start == StartMode::eager) return Time::min();
+  return std::min({waiters_.earliest_deadline(), slot_deadlines_.earliest(),
+                   leaver_deadlines_.earliest(), breaker_until_, drain_until_, close_deadline_});
+}
+
+// ---- events ------------------------------------------------------------------------------------
+
+void Core::on(const CheckoutRequested& event) {
+  if (waiters_.contains(event.checkout)) return ignore();
+  ++counters_.requested;
+  const Waiter waiter{event.checkout, now_, event.deadline};
+  if (closing_) return refuse(waiter, Outcome::pool_closed);
+  if (waiters_.empty() && idle_head_ != kNone && grants_allowed()) return grant(event.checkout);
+  if (hopeless()) return refuse(waiter, Outcome::start_failed);
+  if (event.deadline <= now_) return refuse_late(waiter);
+  if (waiters_.full()) return refuse(waiter, Outcome::queue_full);
+  waiters_.push(waiter);
+}
+
+void Core::on(const CheckoutCancelled& event) {
+  const auto waiter = waiters_.remove(event.checkout);
+  if (!waiter) return ignore();
+  refuse(*waiter, Outcome::cancelled);
+}
+
+void Core::on(const CheckedIn& event) {
+  const std::uint32_t slot = slot_of(event.lease);
+  if (slot == kNone) return ignore();
+  if (!event.clean) {
+    ++counters_.returned_dirty;
+    return leave(slot, Push::termed, Why::dirty);
+  }
+  ++counters_.returned_clean;
+  slots_[slot].served = true;
+  slots_[slot].failures = 0;
+  if (closing_) return leave(slot, Push::asked, Why::closing);
+  become_idle(slot);
+}
+
+void Core::on(const LeaseRevoked& event) {
+  const std::uint32_t slot = slot_of(event.lease);
+  if (slot == kNone) return ignore();
+  ++counters_.revoked;
+  leave(slot, Push::termed, Why::revoked);
+}
+
+void Core::on(const Started& event) {
+  const std::uint32_t slot = slot_in(event.worker, SlotState::starting);
+  if (slot != kNone) {
+    const Time begun = slots_[slot].since;
+    enter(slot, SlotState::greeting);
+    // The backstop: should the world fall silent, the Core ends the start by itself.
+    const Time deadline = after(begun, config_.startup_budget);
+    slot_deadlines_.set(slot, after(deadline, config_.postmortem_budget + config_.silence_max));
+    return emit(Handshake{event.worker, deadline});
+  }
+  const std::uint32_t leaver = find_leaver(event.worker);
+  if (leaver == kNone || leavers_[leaver].started) return ignore();
+  leavers_[leaver].started = true;
+  apply_push(leaver, Push::killed);
+}
+
+void Core::on(const StartFailed& event) {
+  const std::uint32_t slot = slot_in(event.worker, SlotState::starting);
+  if (slot != kNone) {
+    StartEvidence evidence;
+    evidence.cause = StartCause::exec_failed;
+    evidence.errno_value = event.errno_value;
+    start_did_not_work(slot, evidence);
+    ++counters_.forgotten;
+    emit(Forget{event.worker});
+    return rest(slot, true);
+  }
+  const std::uint32_t leaver = find_leaver(event.worker);
+  if (leaver == kNone || leavers_[leaver].started) return ignore();
+  forget_leaver(leaver);
+}
+
+void Core::on(const HandshakeEnded& event) {
+  const std::uint32_t slot = slot_in(event.worker, SlotState::greeting);
+  if (slot == kNone) return ignore();
+  if (event.evidence.cause != StartCause::none) {
+    start_did_not_work(slot, event.evidence);
+    return leave(slot, Push::termed, Why::start_failed);
+  }
+  failures_ = 0;
+  breaker_open_ = false;
+  breaker_until_ = kNever;
+  become_idle(slot);
+}
+
+void Core::on(const OutputStrayed& event) {
+  const std::uint32_t slot = slot_in(event.worker, SlotState::idle);
+  if (slot == kNone) return ignore();
+  if (!slots_[slot].served) ++slots_[slot].failures;  // as if it had died, see Exited
+  leave(slot, Push::termed, Why::strayed);
+}
+
+void Core::on(const Exited& event) {
+  const std::uint32_t leaver = find_leaver(event.worker);
+  if (leaver != kNone) {
+    if (!leavers_[leaver].started) return ignore();
+    return forget_leaver(leaver);
+  }
+  const std::uint32_t slot = event.worker.slot;
+  if (slot >= config_.size || id(slot) != event.worker) return ignore();
+  const SlotState state = slots_[slot].state;
+  if (state != SlotState::greeting && state != SlotState::idle && state != SlotState::leased) {
+    return ignore();
+  }
+  bool cool = false;
+  if (state == SlotState::greeting) {
+    StartEvidence evidence;
+    evidence.cause = StartCause::exited;
+    evidence.exit = event.status;
+    start_did_not_work(slot, evidence);
+    cool = true;
+  } else if (state == SlotState::idle && !slots_[slot].served) {
+    // It got through its start and died before it was of any use: without a pause an eager pool
+    // would start such workers for ever.
+    ++slots_[slot].failures;
+    cool = true;
+  }
+  if (state == SlotState::leased) ++counters_.lost;
+  ++counters_.forgotten;
+  emit(Forget{event.worker});
+  rest(slot, cool);
+}
+
+void Core::on(const CloseRequested& event) {
+  close_deadline_ = std::min(close_deadline_, std::max(now_, event.deadline));
+  const Duration left = std::max(Duration::zero(), close_deadline_ - now_);
+  drain_until_ = std::min(drain_until_, close_deadline_ - std::min(config_.term_grace, left / 2));
+  if (closing_) return;
+  closing_ = true;
+  breaker_until_ = kNever;
+  while (!waiters_.empty()) refuse(waiters_.pop_first(), Outcome::pool_closed);
+  for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
+    const SlotState state = slots_[slot].state;
+    if (state == SlotState::idle) leave(slot, Push::asked, Why::closing);
+    if (state == SlotState::starting || state == SlotState::greeting) {
+      leave(slot, Push::killed, Why::closing);
+    }
+    if (state == SlotState::cooling) rest(slot, false);
+  }
+}
+
+// ---- what is due -------------------------------------------------------------------------------
+
+/// Everything due, in the order in which it fell due; at the same time, clients before workers.
+/// Nothing is granted before all of it is done: that is what keeps a late step from serving an
+/// expired waiter.
+void Core::expire() {
+  for (Time due = next_deadline(); due <= now_ && due != Time::min(); due = next_deadline()) {
+    if (waiters_.earliest_deadline() == due) {
+      refuse_late(waiters_.pop_earliest());
+    } else if (slot_deadlines_.earliest() == due) {
+      expire_slot(slot_deadlines_.first());
+    } else if (leaver_deadlines_.earliest() == due) {
+      push_on(leaver_deadlines_.first());
+    } else if (drain_until_ == due) {
+      drain_until_ = kNever;
+      revoke_all();
+    } else if (close_deadline_ == due) {
+      close_deadline_ = kNever;
+      kill_all();
+    } else {
+      breaker_until_ = kNever;  // half open: start_wanted() lets one start through
+    }
+  }
+}
+
+void Core::expire_slot(std::uint32_t slot) {
+  if (slots_[slot].state == SlotState::cooling) return rest(slot, false);
+  StartEvidence evidence;
+  evidence.cause = StartCause::budget_spent;
+  start_did_not_work(slot, evidence);
+  leave(slot, Push::killed, Why::budget_spent);
+}
+
+/// The next rung of the ladder: shutdown request, end of stdin, TERM, KILL.
+void Core::push_on(std::uint32_t leaver) {
+  const auto next = static_cast<Push>(static_cast<int>(leavers_[leaver].push) + 1);
+  apply_push(leaver, next);
+}
+
+void Core::revoke_all() {
+  for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
+    if (slots_[slot].state != SlotState::leased) continue;
+    ++counters_.revoked;
+    leave(slot, Push::termed, Why::closing);
+  }
+}
+
+void Core::kill_all() {
+  revoke_all();
+  for (std::uint32_t leaver = 0; leaver < leavers_.size(); ++leaver) {
+    const bool present = find_leaver(leavers_[leaver].worker) == leaver;
+    if (present && leavers_[leaver].started && leavers_[leaver].push != Push::killed) {
+      apply_push(leaver, Push::killed);
+    }
+  }
+}
+
+// ---- what follows ------------------------------------------------------------------------------
+
+void Core::settle() {
+  while (!waiters_.empty() && idle_head_ != kNone && grants_allowed()) {
+    grant(waiters_.pop_first().checkout);
+  }
+  while (start_wanted()) {
+    const std::uint32_t slot = slot_to_start();
+    if (slot == kNone) break;
+    start(slot);
+  }
+  while (!waiters_.empty() && hopeless()) refuse(waiters_.pop_first(), Outcome::start_failed);
+  if (closing_ && !closed_ && live() == 0 && leaver_index_.empty()) {
+    closed_ = true;
+    drain_until_ = kNever;
+    close_deadline_ = kNever;
+    emit(Closed{});
+  }
+}
+
+/// A pool that greets in its own process serves nobody meanwhile: that is what `blocking` shows.
+bool Core::grants_allowed() const {
+  return !closing_ && (config_.init_mode == InitMode::async || under_way_.empty());
+}
+
+void Core::grant(CheckoutId checkout) {
+  const bool last_in = config_.reuse == Reuse::last_in_first_out;
+  const std::uint32_t slot = last_in ? idle_head_ : idle_tail_;
+  unlink_idle(slot);
+  enter(slot, SlotState::leased);
+  ++leases_;
+  // The slot can be read off the number, so that no table of leases is needed.
+  slots_[slot].lease = LeaseId{leases_ * config_.size + slot};
+  ++counters_.granted;
+  emit(Grant{checkout, slots_[slot].lease, id(slot)});
+}
+
+bool Core::start_wanted() const {
+  if (closing_ || leaver_index_.size() >= config_.leaving_max) return false;
+  if (under_way_.size() >= under_way_limit()) return false;
+  if (breaker_open_) return breaker_until_ == kNever && under_way_.empty();
+  return config_.start == StartMode::eager || waiters_.size() > under_way_.size();
+}
+
+void Core::start(std::uint32_t slot) {
+  ++slots_[slot].next_generation;
+  slots_[slot].served = false;
+  enter(slot, SlotState::starting);
+  under_way_.push_back(slot);
+  slot_deadlines_.set(slot, after(now_, config_.startup_budget));
+  ++counters_.starts;
+  emit(Start{id(slot)});
+}
+
+/// Takes a vacant slot; the breaker's probe takes a cooling one if it must.
+std::uint32_t Core::slot_to_start() {
+  if (!vacant_.empty()) {
+    const std::uint32_t slot = vacant_.back();
+    vacant_.pop_back();
+    return slot;
+  }
+  if (!breaker_open_) return kNone;
+  for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
+    if (slots_[slot].state == SlotState::cooling) return slot;
+  }
+  return kNone;
+}
+
+/// No worker lives and none will be tried before the breaker half-opens.
+bool Core::hopeless() const {
+  return breaker_open_ && breaker_until_ != kNever && live() == 0;
+}
+
+// ---- refusals ----------------------------------------------------------------------------------
+
+void Core::refuse(const Waiter& waiter, Outcome why) {
+  Refuse refusal;
+  refusal.checkout = waiter.checkout;
+  refusal.why = why;
+  refusal.waiting_since = waiter.since;
+  refusal.since = waiter.since;
+  refusal.failures = failures_;
+  if (why == Outcome::start_failed) {
+    refusal.cause = last_failure_;
+    refusal.cause_worker = last_failed_;
+  }
+  name_blocker(refusal);
+  ++counters_.refused[static_cast<std::size_t>(why)];
+  emit(refusal);
+}
+
+/// The deadline has come. If starts kept failing while the client waited, that is the reason.
+void Core::refuse_late(const Waiter& waiter) {
+  const bool starts_fail = failures_ > 0 && last_failed_at_ >= waiter.since;
+  refuse(waiter, starts_fail ? Outcome::start_failed : Outcome::checkout_timeout);
+}
+
+void Core::name_blocker(Refuse& refusal) const {
+  if (!under_way_.empty()) {
+    const std::uint32_t slot = under_way_.front();
+    const Slot& ahead = slots_[slot];
+    refusal.has_blocker = true;
+    refusal.blocker = id(slot);
+    refusal.since = ahead.since;
+    refusal.phase = ahead.state == SlotState::starting ? Phase::starting : Phase::handshake;
+    const bool could_be_served = idle_head_ != kNone || !vacant_.empty();
+    const bool all_begun_for_others = slots_[under_way_.back()].since < refusal.waiting_since;
+    const bool one_at_a_time = under_way_.size() >= under_way_limit();
+    if (refusal.why == Outcome::checkout_timeout && could_be_served && all_begun_for_others &&
+        one_at_a_time) {
+      refusal.phase = Phase::queued;
+      refusal.cause.cause = StartCause::behind_another_start;
+    }
+    return;
+  }
+  const bool cooling = in_state_[static_cast<std::size_t>(SlotState::cooling)] > 0 || breaker_open_;
+  refusal.phase = cooling && in_state_[static_cast<std::size_t>(SlotState::leased)] == 0
+                      ? Phase::cooling
+                      : Phase::queued;
+}
+
+// ---- slots -------------------------------------------------------------------------------------
+
+/// The one place where a slot's state changes. It ends the deadline of the state before.
+void Core::enter(std::uint32_t slot, SlotState state) {
+  Slot& entered = slots_[slot];
+  const bool was_under_way =
+      entered.state == SlotState::starting || entered.state == SlotState::greeting;
+  const bool is_under_way = state == SlotState::starting || state == SlotState::greeting;
+  if (was_under_way && !is_under_way) std::erase(under_way_, slot);
+  --in_state_[static_cast<std::size_t>(entered.state)];
+  ++in_state_[static_cast<std::size_t>(state)];
+  entered.state = state;
+  if (state != SlotState::greeting) entered.since = now_;  // a start's age counts from its order
+  slot_deadlines_.clear(slot);
+}
+
+void Core::become_idle(std::uint32_t slot) {
+  enter(slot, SlotState::idle);
+  slots_[slot].lease = LeaseId::none;
+  slots_[slot].previous = kNone;
+  slots_[slot].next = idle_head_;
+  (idle_head_ == kNone ? idle_tail_ : slots_[idle_head_].previous) = slot;
+  idle_head_ = slot;
+}
+
+void Core::unlink_idle(std::uint32_t slot) {
+  const Slot& taken = slots_[slot];
+  (taken.previous == kNone ? idle_head_ : slots_[taken.previous].next) = taken.next;
+  (taken.next == kNone ? idle_tail_ : slots_[taken.next].previous) = taken.previous;
+}
+
+/// Counts a failed start; the breaker opens at the last one allowed in a row, and again after a
+/// failed probe.
+void Core::start_did_not_work(std::uint32_t slot, const StartEvidence& evidence) {
+  ++counters_.starts_failed;
+  ++failures_;
+  ++slots_[slot].failures;
+  last_failure_ = evidence;
+  last_failed_ = id(slot);
+  last_failed_at_ = now_;
+  if (config_.breaker_failures == 0 || failures_ < config_.breaker_failures) return;
+  if (!breaker_open_) ++counters_.breaker_opened;
+  breaker_open_ = true;
+  breaker_until_ = closing_ ? kNever : after(now_, config_.breaker_open);
+}
+
+/// The slot is free; when `cool`, only after a pause.
+void Core::rest(std::uint32_t slot, bool cool) {
+  if (slots_[slot].state == SlotState::idle) unlink_idle(slot);
+  slots_[slot].lease = LeaseId::none;
+  if (cool && !closing_) {
+    enter(slot, SlotState::cooling);
+    slot_deadlines_.set(slot, after(now_, backoff(slots_[slot].failures)));
+    return;
+  }
+  enter(slot, SlotState::vacant);
+  vacant_.push_back(slot);
+}
+
+Duration Core::backoff(std::uint32_t failures) {
+  Duration pause = config_.backoff_initial;
+  for (std::uint32_t i = 1; i < failures && pause < config_.backoff_max; ++i) pause *= 2;
+  pause = std::min(pause, config_.backoff_max);
+  const auto cut_max =
+      static_cast<std::uint64_t>(pause.count()) * config_.backoff_jitter_percent / 100;
+  const std::uint64_t cut = jitter_.below(cut_max + 1);
+  return pause - Duration(static_cast<Duration::rep>(cut));
+}
+
+// ---- leaving -----------------------------------------------------------------------------------
+
+/// The worker in `slot` must go: it leaves the slot at once, so that one that is deaf to TERM
+/// blocks nobody.
+void Core::leave(std::uint32_t slot, Push push, Why why) {
+  const SlotState state = slots_[slot].state;
+  const WorkerId worker = id(slot);
+  const bool was_no_use = state == SlotState::starting || state == SlotState::greeting ||
+                          (why == Why::strayed && !slots_[slot].served);
+  std::uint32_t leaver = static_cast<std::uint32_t>(leavers_.size());
+  if (free_leavers_.empty()) {
+    leavers_.emplace_back();
+    free_leavers_.reserve(leavers_.capacity());
+  } else {
+    leaver = free_leavers_.back();
+    free_leavers_.pop_back();
+  }
+  leavers_[leaver] = {worker, push, state != SlotState::starting, why};
+  leaver_index_.put(key(worker), leaver);
+  rest(slot, was_no_use);
+  if (leavers_[leaver].started) apply_push(leaver, push);
+}
+
+void Core::apply_push(std::uint32_t leaver, Push push) {
+  Leaver& leaving = leavers_[leaver];
+  leaving.push = push;
+  switch (push) {
+    case Push::asked:
+      emit(AskShutdown{leaving.worker});
+      return leaver_deadlines_.set(leaver, after(now_, config_.shutdown_grace));
+    case Push::stdin_closed:
+      emit(CloseStdin{leaving.worker});
+      return leaver_deadlines_.set(leaver, after(now_, config_.stdin_grace));
+    case Push::termed:
+      emit(Signal{leaving.worker, Sig::term, leaving.why});
+      return leaver_deadlines_.set(leaver, after(now_, config_.term_grace));
+    case Push::killed:
+      emit(Signal{leaving.worker, Sig::kill, leaving.why});
+      return leaver_deadlines_.clear(leaver);
+  }
+}
+
+void Core::forget_leaver(std::uint32_t leaver) {
+  const WorkerId worker = leavers_[leaver].worker;
+  leaver_deadlines_.clear(leaver);
+  leaver_index_.erase(key(worker));
+  free_leavers_.push_back(leaver);
+  ++counters_.forgotten;
+  emit(Forget{worker});
+}
+
+std::uint32_t Core::find_leaver(WorkerId worker) const {
+  return leaver_index_.find(key(worker));
+}
+
+// ---- small questions ---------------------------------------------------------------------------
+
+WorkerId Core::id(std::uint32_t slot) const {
+  const std::uint32_t begun = slots_[slot].next_generation;
+  return {slot, begun == 0 ? 0 : begun - 1};
+}
+
+/// The slot, if this very incarnation is in it and in this state.
+std::uint32_t Core::slot_in(WorkerId worker, SlotState state) const {
+  const bool there = worker.slot < config_.size && id(worker.slot) == worker;
+  return there && slots_[worker.slot].state == state ? worker.slot : kNone;
+}
+
+std::uint32_t Core::slot_of(LeaseId lease) const {
+  const auto slot = static_cast<std::uint32_t>(static_cast<std::uint64_t>(lease) % config_.size);
+  const bool held = lease != LeaseId::none && slots_[slot].state == SlotState::leased;
+  return held && slots_[slot].lease == lease ? slot : kNone;
+}
+
+std::uint32_t Core::under_way_limit() const {
+  return config_.init_mode == InitMode::blocking ? 1 : config_.starts_max;
+}
+
+std::uint32_t Core::live() const {
+  return config_.size - in_state_[static_cast<std::size_t>(SlotState::vacant)] -
+         in_state_[static_cast<std::size_t>(SlotState::cooling)];
+}
+
+Gauges Core::gauges() const {
+  const auto in = [this](SlotState state) { return in_state_[static_cast<std::size_t>(state)]; };
+  Gauges gauges;
+  gauges.vacant = in(SlotState::vacant) + in(SlotState::cooling);
+  gauges.starting = in(SlotState::starting);
+  gauges.greeting = in(SlotState::greeting);
+  gauges.idle = in(SlotState::idle);
+  gauges.leased = in(SlotState::leased);
+  gauges.leaving = leaver_index_.size();
+  gauges.waiting = waiters_.size();
+  gauges.breaker_open = breaker_open_;
+  gauges.closing = closing_;
+  return gauges;
+}
+
+std::uint64_t Counters::refused_total() const {
+  std::uint64_t total = 0;
+  for (const std::uint64_t count : refused) total += count;
+  return total;
+}
+
+}  // namespace poolproof::pool

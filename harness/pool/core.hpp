@@ -1,0 +1,200 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "harness/base/clock.hpp"
+#include "harness/base/ids.hpp"
+#include "harness/base/random.hpp"
+#include "harness/pool/config.hpp"
+#include "harness/pool/deadlines.hpp"
+#include "harness/pool/effect.hpp"
+#include "harness/pool/event.hpp"
+#include "harness/pool/id_index.hpp"
+#include "harness/pool/waiters.hpp"
+
+namespace poolproof::pool {
+
+/// Where a slot is. A worker told to go has left its slot already (see Leaving).
+enum class SlotState : std::uint8_t { vacant, cooling, starting, greeting, idle, leased };
+inline constexpr std::array<std::string_view, 6> kSlotStateNames{"vacant",   "cooling", "starting",
+                                                                 "greeting", "idle",    "leased"};
+
+/// How far a worker that was told to go has been pushed.
+enum class Push : std::uint8_t { asked, stdin_closed, termed, killed };
+
+/// Counts since the pool began. `requested = granted + refused + waiting`, and
+/// `granted = returned_clean + returned_dirty + revoked + lost + leased`, at any moment.
+struct Counters {
+  std::uint64_t requested = 0;
+  std::uint64_t granted = 0;
+  std::array<std::uint64_t, kOutcomeNames.size()> refused{};  ///< by Outcome
+  std::uint64_t returned_clean = 0;
+  std::uint64_t returned_dirty = 0;
+  std::uint64_t revoked = 0;  ///< leases ended by the pool or by the end of the holder
+  std::uint64_t lost = 0;     ///< leases ended by the end of the worker
+  std::uint64_t starts = 0;
+  std::uint64_t starts_failed = 0;
+  std::uint64_t forgotten = 0;  ///< incarnations that are over; starts = forgotten + live + leaving
+  std::uint64_t breaker_opened = 0;
+  std::uint64_t ignored = 0;  ///< events of a past generation, an ended lease, or out of place
+
+  [[nodiscard]] std::uint64_t refused_total() const;
+};
+
+/// How things stand now. starting + greeting + idle + leased <= size.
+struct Gauges {
+  std::uint32_t vacant = 0;  ///< cooling ones included
+  std::uint32_t starting = 0;
+  std::uint32_t greeting = 0;
+  std::uint32_t idle = 0;
+  std::uint32_t leased = 0;
+  std::uint32_t leaving = 0;
+  std::uint32_t waiting = 0;
+  bool breaker_open = false;
+  bool closing = false;
+};
+
+/// Every decision of the pool: who gets which worker, when to start, to ask, to signal. It knows no
+/// clock, no thread and no process: it is told what happened and answers with orders.
+///
+/// Threads: none of its own; the caller serialises.
+/// Memory:  allocates only when queue, slots or list of leaving workers are larger than ever
+/// before. Total:   any event in any state is accepted; what is stale or out of place is ignored
+/// and counted.
+class Core {
+ public:
+  /// Requires: checked(config).
+  explicit Core(const Config& config);
+
+  /// `event` happened at `now`; appends what must be done to `effects`. First, everything due at
+  /// `now` is done: a waiter whose deadline has come is never granted. `now` never goes back (an
+  /// earlier one counts as the latest).
+  void step(Time now, const Event& event, std::vector<Effect>& effects) noexcept;
+
+  /// When the next Tick is needed; kNever if only an event can change anything.
+  [[nodiscard]] Time next_deadline() const;
+
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] Gauges gauges() const;
+  [[nodiscard]] SlotState state(std::uint32_t slot) const { return slots_[slot].state; }
+  /// The incarnation in the slot, or the last one that was there.
+  [[nodiscard]] WorkerId current(std::uint32_t slot) const { return id(slot); }
+
+ private:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+
+  struct Slot {
+    SlotState state = SlotState::vacant;
+    std::uint32_t next_generation = 0;
+    std::uint32_t failures = 0;  ///< incarnations in a row that ended before they served
+    bool served = false;         ///< this incarnation has had a clean lease
+    LeaseId lease = LeaseId::none;
+    Time since;  ///< when the current state began (starting: the order to start)
+    std::uint32_t previous = kNone;  ///< neighbours in the idle list
+    std::uint32_t next = kNone;
+  };
+
+  /// A worker told to go: it is out of its slot, and pushed harder and harder until it has exited.
+  struct Leaver {
+    WorkerId worker;
+    Push push = Push::asked;
+    bool started = true;  ///< false: the order to start has not been answered yet
+    Why why = Why::none;
+  };
+
+  // In the order of the events.
+  void on(const CheckoutRequested& event);
+  void on(const CheckoutCancelled& event);
+  void on(const CheckedIn& event);
+  void on(const LeaseRevoked& event);
+  void on(const Started& event);
+  void on(const StartFailed& event);
+  void on(const HandshakeEnded& event);
+  void on(const OutputStrayed& event);
+  void on(const Exited& event);
+  void on(const Tick&) {}
+  void on(const CloseRequested& event);
+
+  // What is due.
+  void expire();
+  void expire_slot(std::uint32_t slot);
+  void push_on(std::uint32_t leaver);
+  void revoke_all();
+  void kill_all();
+
+  // What follows from what has changed.
+  void settle();
+  [[nodiscard]] bool grants_allowed() const;
+  void grant(CheckoutId checkout);
+  [[nodiscard]] bool start_wanted() const;
+  void start(std::uint32_t slot);
+  [[nodiscard]] std::uint32_t slot_to_start();
+  [[nodiscard]] bool hopeless() const;
+
+  // Refusals.
+  void refuse(const Waiter& waiter, Outcome why);
+  void refuse_late(const Waiter& waiter);
+  void name_blocker(Refuse& refusal) const;
+
+  // Slots.
+  void enter(std::uint32_t slot, SlotState state);
+  void become_idle(std::uint32_t slot);
+  void start_did_not_work(std::uint32_t slot, const StartEvidence& evidence);
+  void rest(std::uint32_t slot, bool cool);
+  void unlink_idle(std::uint32_t slot);
+  [[nodiscard]] Duration backoff(std::uint32_t failures);
+
+  // Leaving.
+  void leave(std::uint32_t slot, Push push, Why why);
+  void apply_push(std::uint32_t leaver, Push push);
+  void forget_leaver(std::uint32_t leaver);
+  [[nodiscard]] std::uint32_t find_leaver(WorkerId worker) const;
+
+  [[nodiscard]] WorkerId id(std::uint32_t slot) const;
+  [[nodiscard]] std::uint32_t slot_in(WorkerId worker, SlotState state) const;
+  [[nodiscard]] std::uint32_t slot_of(LeaseId lease) const;
+  [[nodiscard]] std::uint32_t under_way_limit() const;
+  [[nodiscard]] std::uint32_t live() const;
+  void emit(const Effect& effect) { effects_->push_back(effect); }
+  void ignore() { ++counters_.ignored; }
+
+  Config config_;
+  Random jitter_;
+  Time now_ = Time::min();
+  bool begun_ = false;
+  std::vector<Effect>* effects_ = nullptr;  ///< only during step()
+
+  Waiters waiters_;
+  std::vector<Slot> slots_;
+  Deadlines slot_deadlines_;
+  std::vector<std::uint32_t> vacant_;     ///< slots, the next to start last
+  std::vector<std::uint32_t> under_way_;  ///< starting and greeting, in the order of their starts
+  std::uint32_t idle_head_ = kNone;       ///< returned last
+  std::uint32_t idle_tail_ = kNone;       ///< returned first
+  std::array<std::uint32_t, kSlotStateNames.size()> in_state_{};
+
+  std::vector<Leaver> leavers_;
+  std::vector<std::uint32_t> free_leavers_;
+  Deadlines leaver_deadlines_;
+  IdIndex leaver_index_;
+
+  std::uint64_t leases_ = 0;
+  std::uint32_t failures_ = 0;  ///< failed starts in a row, all slots
+  StartEvidence last_failure_;
+  WorkerId last_failed_;
+  Time last_failed_at_ = Time::min();
+  bool breaker_open_ = false;
+  Time breaker_until_ = kNever;  ///< kNever while closed, and while the probe start is under way
+
+  bool closing_ = false;
+  bool closed_ = false;
+  Time drain_until_ = kNever;
+  Time close_deadline_ = kNever;
+
+  Counters counters_;
+};
+
+}  // namespace poolproof::pool

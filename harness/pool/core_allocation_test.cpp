@@ -1,0 +1,156 @@
+#include <cstdlib>
+#include <new>
+
+#include <catch2/catch.hpp>
+
+#include "harness/pool/core.hpp"
+
+namespace {
+
+std::size_t allocations = 0;
+
+void* counted(std::size_t size) {
+  ++allocations;
+  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+// This test program's heap is counted. Not for more than one thread.
+void* operator new(std::size_t size) {
+  return counted(size);
+}
+void* operator new[](std::size_t size) {
+  return counted(size);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace poolproof::pool {
+namespace {
+
+Config busy_pool() {
+  Config config;
+  config.size = 8;
+  config.start = StartMode::eager;
+  config.waiters_max = 1000;
+  config.breaker_failures = 3;
+  return config;
+}
+
+/// Plays rounds of everything: leases kept, waiters served, late and cancelled, workers lost and
+/// replaced, starts that fail.
+class Rounds {
+ public:
+  explicit Rounds(std::uint32_t waiters) : core_(busy_pool()), waiters_(waiters) { step(Tick{}); }
+
+  void run() {
+    for (std::uint32_t i = 0; i < waiters_; ++i) {
+      const Time deadline = i % 4 == 0 ? now_ + 1ms : kNever;
+      step(CheckoutRequested{CheckoutId{++checkouts_}, deadline});
+      if (i % 5 == 2) step(CheckoutCancelled{CheckoutId{checkouts_ - i / 2}});
+    }
+    now_ += 2ms;
+    step(Tick{});
+    while (!leases_.empty()) {
+      const LeaseId lease = leases_.back();
+      leases_.pop_back();
+      const std::uint64_t way = ++returned_ % 7;
+      if (way == 3) step(LeaseRevoked{lease});
+      if (way != 3) step(CheckedIn{lease, way != 5});
+    }
+    now_ += 20s;
+    step(Tick{});
+  }
+  [[nodiscard]] const Core& core() const { return core_; }
+
+ private:
+  /// The event, and at once all that its effects ask for.
+  void step(const Event& event) {
+    effects_.clear();
+    core_.step(now_, event, effects_);
+    for (std::size_t i = 0; i < effects_.size(); ++i) {
+      const Effect effect = effects_[i];
+      if (const auto* grant = std::get_if<Grant>(&effect)) leases_.push_back(grant->lease);
+      if (const auto* signal = std::get_if<Signal>(&effect)) {
+        core_.step(now_, Exited{signal->worker, {}}, effects_);
+      }
+      const auto* start = std::get_if<Start>(&effect);
+      if (start == nullptr) continue;
+      if (++starts_ % 11 == 0) {
+        core_.step(now_, StartFailed{start->worker, 11}, effects_);
+      } else {
+        core_.step(now_, Started{start->worker}, effects_);
+        core_.step(now_, HandshakeEnded{start->worker, {}}, effects_);
+      }
+    }
+  }
+
+  Core core_;
+  std::uint32_t waiters_;
+  Time now_{};
+  std::uint64_t checkouts_ = 0, starts_ = 0, returned_ = 0;
+  std::vector<Effect> effects_;
+  std::vector<LeaseId> leases_;
+};
+
+TEST_CASE("pool: core: a pool that has grown once makes no further allocation") {
+  const std::uint32_t waiters = GENERATE(1U, 7U, 100U, 1000U);
+  Rounds rounds(waiters);
+  for (int warm_up = 0; warm_up < 20; ++warm_up) rounds.run();
+  const std::size_t before = allocations;
+  REQUIRE(before > 0);
+  for (int i = 0; i < 200; ++i) rounds.run();
+  const std::size_t after = allocations;  // read before Catch2 makes some of its own
+  CHECK(after == before);
+  // Something must have happened for it to mean something.
+  const Counters& counters = rounds.core().counters();
+  CHECK(counters.granted >= 100);
+  CHECK(counters.returned_dirty > 10);
+  CHECK(counters.revoked > 10);
+  CHECK(counters.starts_failed > 1);
+  if (waiters < 10) return;
+  CHECK(counters.refused[static_cast<std::size_t>(Outcome::checkout_timeout)] > 1000);
+  CHECK(counters.refused[static_cast<std::size_t>(Outcome::cancelled)] > 100);
+}
+
+TEST_CASE("pool: core: a steady number of workers that leave makes no allocation") {
+  const std::uint32_t leaving = GENERATE(1U, 12U, 25U, 50U, 52U, 100U, 104U);
+  Config config;
+  config.leaving_max = 1000;
+  Core core(config);
+  std::vector<Effect> effects;
+  effects.reserve(10);
+  INFO(leaving << " are leaving");
+  std::uint32_t generation = 0;
+  const auto use_up_a_worker = [&] {
+    effects.clear();
+    core.step(Time{}, CheckoutRequested{CheckoutId{generation + 1U}, kNever}, effects);
+    core.step(Time{}, Started{{0, generation}}, effects);
+    core.step(Time{}, HandshakeEnded{{0, generation}, {}}, effects);
+    core.step(Time{}, CheckedIn{std::get<Grant>(effects.back()).lease, false}, effects);
+    if (generation >= leaving) core.step(Time{}, Exited{{0, generation - leaving}, {}}, effects);
+    ++generation;
+  };
+  while (generation < 5 * leaving) use_up_a_worker();
+  const std::size_t before = allocations;
+  for (int i = 0; i < 20'000; ++i) use_up_a_worker();
+  const std::size_t after = allocations;
+  CHECK(after == before);
+  CHECK(core.gauges().leaving == leaving);
+  CHECK(core.counters().returned_dirty == generation);
+}
+
+}  // namespace
+}  // namespace poolproof::pool

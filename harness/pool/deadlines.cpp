@@ -1,0 +1,57 @@
+#include "harness/pool/deadlines.hpp"
+
+namespace poolproof::pool {
+
+void Deadlines::set(std::uint32_t key, Time at, std::uint64_t order) {
+  clear(key);
+  if (at == kNever) return;
+  if (key >= position_.size()) position_.resize(key + 1, kNone);
+  heap_.push_back({at, order, key});
+  position_[key] = size() - 1;
+  sift_up(size() - 1);
+}
+
+void Deadlines::clear(std::uint32_t key) {
+  if (key >= position_.size() || position_[key] == kNone) return;
+  const std::uint32_t hole = position_[key];
+  position_[key] = kNone;
+  const Entry last = heap_.back();
+  heap_.pop_back();
+  if (last.key == key) return;
+  place(hole, last);
+  sift_up(hole);
+  sift_down(position_[last.key]);
+}
+
+bool Deadlines::earlier(const Entry& a, const Entry& b) {
+  if (a.at != b.at) return a.at < b.at;
+  if (a.order != b.order) return a.order < b.order;
+  return a.key < b.key;
+}
+
+void Deadlines::place(std::uint32_t at, const Entry& entry) {
+  heap_[at] = entry;
+  position_[entry.key] = at;
+}
+
+void Deadlines::sift_up(std::uint32_t at) {
+  const Entry entry = heap_[at];
+  while (at > 0 && earlier(entry, heap_[(at - 1) / 2])) {
+    place(at, heap_[(at - 1) / 2]);
+    at = (at - 1) / 2;
+  }
+  place(at, entry);
+}
+
+void Deadlines::sift_down(std::uint32_t at) {
+  const Entry entry = heap_[at];
+  for (std::uint32_t child = 2 * at + 1; child < size(); child = 2 * at + 1) {
+    if (child + 1 < size() && earlier(heap_[child + 1], heap_[child])) ++child;
+    if (!earlier(heap_[child], entry)) break;
+    place(at, heap_[child]);
+    at = child;
+  }
+  place(at, entry);
+}
+
+}  // namespace poolproof::pool

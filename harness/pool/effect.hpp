@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+#include "harness/base/clock.hpp"
+#include "harness/base/ids.hpp"
+#include "harness/base/outcome.hpp"
+#include "harness/pool/event.hpp"
+
+namespace poolproof::pool {
+
+/// Why a worker must go.
+enum class Why : std::uint8_t {
+  none,
+  start_failed,  ///< bad handshake
+  budget_spent,  ///< still starting or greeting when its budget ran out
+  dirty,         ///< its stream is in doubt
+  revoked,       ///< its holder is gone
+  strayed,       ///< it wrote while idle
+  closing,       ///< the pool closes
+};
+
+enum class Sig : std::uint8_t { term, kill };
+
+/// Leases `worker` to the client of `checkout`.
+struct Grant {
+  CheckoutId checkout;
+  LeaseId lease;
+  WorkerId worker;
+};
+
+/// Turns a client away. `blocker` is the worker it waited for, if one can be named (has_blocker).
+struct Refuse {
+  CheckoutId checkout;
+  Outcome why =
+      Outcome::ok;  ///< checkout_timeout, queue_full, start_failed, pool_closed, cancelled
+  Phase phase = Phase::none;  ///< queued, starting, handshake, cooling
+  bool has_blocker = false;
+  WorkerId blocker;
+  Time since;  ///< when the blocker entered that phase; else when the client began to wait
+  Time waiting_since;
+  StartEvidence cause;         ///< start_failed: the last failed start. Or behind_another_start.
+  WorkerId cause_worker;       ///< whose evidence it is
+  std::uint32_t failures = 0;  ///< failed starts in a row
+};
+
+struct Start {
+  WorkerId worker;
+};
+/// Send the init ping and judge the reply; give up and look into why at `deadline`.
+struct Handshake {
+  WorkerId worker;
+  Time deadline;
+};
+/// Write the shutdown request if that does not block.
+struct AskShutdown {
+  WorkerId worker;
+};
+struct CloseStdin {
+  WorkerId worker;
+};
+/// Signal the process group.
+struct Signal {
+  WorkerId worker;
+  Sig signal;
+  Why why;
+};
+/// The incarnation is over: release all that is kept for it.
+struct Forget {
+  WorkerId worker;
+};
+/// Nothing is left. Comes once.
+struct Closed {};
+
+using Effect =
+    std::variant<Grant, Refuse, Start, Handshake, AskShutdown, CloseStdin, Signal, Forget, Closed>;
+
+}  // namespace poolproof::pool

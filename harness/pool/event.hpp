@@ -1,0 +1,75 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <variant>
+
+#include "harness/base/clock.hpp"
+#include "harness/base/ids.hpp"
+#include "harness/base/outcome.hpp"
+
+namespace poolproof::pool {
+
+/// Why a start failed or is late, told from what could be observed. Plain values, no text: the
+/// words (stderr tail, command) stay with the world.
+struct StartEvidence {
+  StartCause cause = StartCause::none;
+  std::int32_t errno_value = 0;    ///< exec_failed
+  ExitStatus exit;                 ///< exited
+  std::uint32_t ping_bytes = 0;    ///< length of the init ping's frame
+  std::uint32_t unread_bytes = 0;  ///< of them still in the worker's stdin when the budget ran out
+  std::uint32_t answered_bytes = 0;  ///< read from its stdout before we closed its stdin
+  std::uint32_t late_bytes = 0;      ///< read from its stdout after we closed its stdin
+  std::uint8_t first_size = 0;
+  std::array<char, 48> first{};  ///< the first bytes it wrote, raw
+  bool outlived_stdin = false;   ///< still alive at the end of the post-mortem
+};
+
+/// What happened. Facts, in the past tense; the Core never asks for more.
+struct CheckoutRequested {
+  CheckoutId checkout;
+  Time deadline;
+};
+struct CheckoutCancelled {
+  CheckoutId checkout;
+};
+struct CheckedIn {
+  LeaseId lease;
+  bool clean;
+};
+/// The holder is gone, or gave the lease up with a call in flight.
+struct LeaseRevoked {
+  LeaseId lease;
+};
+struct Started {
+  WorkerId worker;
+};
+struct StartFailed {
+  WorkerId worker;
+  std::int32_t errno_value;
+};
+/// The init ping's conversation is over. cause none: the worker is good.
+struct HandshakeEnded {
+  WorkerId worker;
+  StartEvidence evidence;
+};
+/// A worker wrote, or closed its stdout, while nobody had asked it anything.
+struct OutputStrayed {
+  WorkerId worker;
+};
+/// The process has ended and is reaped.
+struct Exited {
+  WorkerId worker;
+  ExitStatus status;
+};
+struct Tick {};
+/// From now on nobody is let in. All must be over at `deadline`.
+struct CloseRequested {
+  Time deadline;
+};
+
+using Event =
+    std::variant<CheckoutRequested, CheckoutCancelled, CheckedIn, LeaseRevoked, Started,
+                 StartFailed, HandshakeEnded, OutputStrayed, Exited, Tick, CloseRequested>;
+
+}  // namespace poolproof::pool

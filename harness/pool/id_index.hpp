@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace poolproof::pool {
+
+/// Where the thing of that number is kept: a hash table from 64-bit to 32-bit numbers.
+///
+/// Memory: grows when it holds more than ever before, and at no other time. (Boost's flat map makes
+/// itself anew at a steady size too, with numbers in sequence as often as every second time.)
+class IdIndex {
+ public:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] std::uint32_t size() const { return size_; }
+  /// kNone if there is none.
+  [[nodiscard]] std::uint32_t find(std::uint64_t id) const;
+  /// Requires: `id` is not contained; `place` is not kNone.
+  void put(std::uint64_t id, std::uint32_t place);
+  /// Nothing happens if there is none.
+  void erase(std::uint64_t id);
+
+ private:
+  struct Entry {
+    std::uint64_t id = 0;
+    std::uint32_t place = kNone;  ///< kNone: free
+  };
+
+  [[nodiscard]] std::size_t home(std::uint64_t id) const;
+  [[nodiscard]] std::size_t next(std::size_t at) const { return (at + 1) & (entries_.size() - 1); }
+  [[nodiscard]] std::size_t entry_of(std::uint64_t id) const;
+  void grow();
+
+  std::vector<Entry> entries_;  ///< a power of two, at most half full
+  std::uint32_t size_ = 0;
+};
+
+}  // namespace poolproof::pool

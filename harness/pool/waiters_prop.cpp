@@ -1,0 +1,96 @@
+#include <algorithm>
+#include <list>
+#include <map>
+
+#include "harness/pool/property_testing.hpp"
+#include "harness/pool/waiters.hpp"
+
+namespace poolproof::pool {
+namespace {
+
+/// The same promises, kept by a list and a multimap.
+class PlainQueue {
+ public:
+  void push(const Waiter& waiter) {
+    order_.push_back(waiter);
+    if (waiter.deadline != kNever) by_deadline_.emplace(waiter.deadline, waiter.checkout);
+  }
+  std::optional<Waiter> remove(CheckoutId checkout) {
+    const auto found = std::find_if(order_.begin(), order_.end(),
+                                    [&](const Waiter& w) { return w.checkout == checkout; });
+    if (found == order_.end()) return std::nullopt;
+    const Waiter waiter = *found;
+    order_.erase(found);
+    const auto [begin, end] = by_deadline_.equal_range(waiter.deadline);
+    const auto entry =
+        std::find_if(begin, end, [&](const auto& e) { return e.second == checkout; });
+    if (entry != end) by_deadline_.erase(entry);
+    return waiter;
+  }
+  [[nodiscard]] bool contains(CheckoutId checkout) const {
+    return std::any_of(order_.begin(), order_.end(),
+                       [&](const Waiter& w) { return w.checkout == checkout; });
+  }
+  Waiter pop_first() { return *remove(order_.front().checkout); }
+  Waiter pop_earliest() { return *remove(by_deadline_.begin()->second); }
+  [[nodiscard]] std::size_t size() const { return order_.size(); }
+  [[nodiscard]] Time earliest_deadline() const {
+    return by_deadline_.empty() ? kNever : by_deadline_.begin()->first;
+  }
+
+ private:
+  std::list<Waiter> order_;
+  std::multimap<Time, CheckoutId> by_deadline_;
+};
+
+void same(const Waiter& a, const Waiter& b) {
+  RC_ASSERT(a.checkout == b.checkout && a.since == b.since && a.deadline == b.deadline);
+}
+
+/// One operation on both, chosen by a number.
+void operate(Waiters& waiters, PlainQueue& plain, std::uint32_t number, std::uint64_t& next) {
+  const std::uint32_t pick = number / 8;
+  if (number % 8 < 4) {
+    if (waiters.full()) return;
+    const Time deadline = pick % 9 == 0 ? kNever : Time(Duration(pick % 20));
+    const Waiter waiter{CheckoutId{++next}, Time(Duration(pick)), deadline};
+    waiters.push(waiter);
+    return plain.push(waiter);
+  }
+  if (number % 8 == 4 && !waiters.empty()) return same(waiters.pop_first(), plain.pop_first());
+  if (number % 8 == 5 && waiters.earliest_deadline() != kNever) {
+    return same(waiters.pop_earliest(), plain.pop_earliest());
+  }
+  const CheckoutId checkout{pick % (next + 2)};
+  const auto removed = waiters.remove(checkout);
+  const auto expected = plain.remove(checkout);
+  RC_ASSERT(removed.has_value() == expected.has_value());
+  if (removed) same(*removed, *expected);
+}
+
+TEST_CASE("pool: waiters: they are a list and a multimap, whatever is done") {
+  std::size_t most_at_once = 0;
+  std::uint64_t pushed = 0;
+  testing::holds("waiters", 500, 300, [&] {
+    constexpr std::uint32_t kLimit = 25;
+    Waiters waiters(kLimit);
+    PlainQueue plain;
+    std::uint64_t next = 0;
+    for (const auto number : *rc::gen::arbitrary<std::vector<std::uint32_t>>()) {
+      operate(waiters, plain, number, next);
+      RC_ASSERT(waiters.size() == plain.size());
+      RC_ASSERT(waiters.empty() == (plain.size() == 0));
+      RC_ASSERT(waiters.full() == (plain.size() == kLimit));
+      RC_ASSERT(waiters.earliest_deadline() == plain.earliest_deadline());
+      RC_ASSERT(waiters.contains(CheckoutId{next / 2}) == plain.contains(CheckoutId{next / 2}));
+      most_at_once = std::max(most_at_once, plain.size());
+    }
+    pushed += next;
+    while (!waiters.empty()) same(waiters.pop_first(), plain.pop_first());
+  });
+  CHECK(most_at_once == 25);
+  CHECK(pushed > 10'000);
+}
+
+}  // namespace
+}  // namespace poolproof::pool
