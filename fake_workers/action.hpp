@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "fake_workers/journal.hpp"
+#include "harness/base/clock.hpp"
+
+namespace poolproof::faults {
+
+/// What a Brain wants done, in order. The world carries each action out before it looks at the
+/// next; only TERM comes in between (Brain::term).
+
+/// Writes to stdout: in one write, or in chunks of `chunk_bytes` with a pause of `gap` after each.
+struct Write {
+  std::string bytes;
+  std::size_t chunk_bytes = 0;  ///< 0: all in one write
+  Duration gap{0};
+  bool operator==(const Write&) const = default;
+};
+
+struct WriteStderr {
+  std::string text;
+  bool operator==(const WriteStderr&) const = default;
+};
+
+struct Pause {
+  Duration span{0};
+  bool operator==(const Pause&) const = default;
+};
+
+/// Real work: count the primes below `below` (count_primes), then tell Brain::computed. Always the
+/// last action.
+struct Compute {
+  std::uint32_t below = 0;
+  bool operator==(const Compute&) const = default;
+};
+
+/// Always the last action.
+struct Exit {
+  int code = 0;
+  bool operator==(const Exit&) const = default;
+};
+
+/// Raises a signal with its default disposition. What follows happens only to a process that
+/// survives it (a stopped one that is continued, an ignored signal).
+struct Raise {
+  int signal = 0;
+  bool operator==(const Raise&) const = default;
+};
+
+struct CloseStdout {
+  bool operator==(const CloseStdout&) const = default;
+};
+
+struct CloseStdin {
+  bool operator==(const CloseStdin&) const = default;
+};
+
+/// Nothing is read any more and the end of input is not noticed; only a signal ends it. Always the
+/// last action.
+struct StopReading {
+  bool operator==(const StopReading&) const = default;
+};
+
+/// Leaves a process behind that holds stdin, stdout and stderr for `lifetime`. The world journals
+/// the `grandchild`.
+struct Fork {
+  Duration lifetime{0};
+  bool operator==(const Fork&) const = default;
+};
+
+struct Journal {
+  JournalRecord record;
+  bool operator==(const Journal&) const = default;
+};
+
+using Action = std::variant<Write, WriteStderr, Pause, Compute, Exit, Raise, CloseStdout,
+                            CloseStdin, StopReading, Fork, Journal>;
+using Actions = std::vector<Action>;
+
+}  // namespace poolproof::faults

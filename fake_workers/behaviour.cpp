@@ -1,0 +1,50 @@
+#include "fake_workers/behaviour.hpp"
+
+#include "harness/base/assert.hpp"
+
+namespace poolproof::faults {
+
+void Life::stop_reading(Actions& out) {
+  reading = Reading::nothing;
+  out.emplace_back(StopReading{});
+}
+
+void Life::flush(Actions& out) {
+  for (Action& action : held_back) out.push_back(std::move(action));
+  held_back.clear();
+}
+
+void Life::exit(int code, Actions& out) {
+  flush(out);
+  JournalRecord record = record_of(JournalRecord::Kind::exiting);
+  record.code = code;
+  out.emplace_back(Journal{record});
+  out.emplace_back(Exit{code});
+  over = true;
+}
+
+void Scene::receipt() const {
+  JournalRecord record = record_of(JournalRecord::Kind::receipt);
+  record.request = request;
+  record.fault = fault.fault->name;
+  record.plan_id = fault.id;
+  out.emplace_back(Journal{record});
+}
+
+void Scene::pause() const {
+  out.emplace_back(Pause{std::chrono::milliseconds(number("delay_ms"))});
+}
+
+const Behaviour& behaviour_of(const Fault& fault) {
+  const Behaviour* found = nullptr;
+  for (const auto family :
+       {drop_behaviours(), misframe_behaviours(), delay_behaviours(), shutdown_behaviours()}) {
+    for (const Behaviour& behaviour : family) {
+      if (behaviour.fault == fault.name) found = &behaviour;
+    }
+  }
+  POOLPROOF_ASSERT(found != nullptr);
+  return *found;
+}
+
+}  // namespace poolproof::faults

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "fake_workers/action.hpp"
+#include "fake_workers/catalogue.hpp"
+#include "fake_workers/plan.hpp"
+#include "fake_workers/reply.hpp"
+
+namespace poolproof::faults {
+
+/// When a behaviour is called: the catalogue's moments, cut finer so that faults compose in a fixed
+/// order whatever the order of the plan. Within a stage they strike in plan order.
+enum class Stage : std::uint8_t {
+  start,        ///< before anything is read
+  first_bytes,  ///< the first bytes were read and are not looked at yet
+  before_read,  ///< about to read a request
+  request,      ///< the request was read, nothing is done about it yet
+  content,      ///< the reply's pieces stand
+  pause,        ///< the reply stands and is not written yet
+  writing,      ///< how the reply is written
+  idle,         ///< after the reply
+  stay,         ///< whether it obeys a reason to leave
+  leave,        ///< it obeys: how it leaves
+};
+
+/// What a worker still does with its input, and whether it lives.
+struct Life {
+  enum class Reading : std::uint8_t {
+    frames,
+    lines,       ///< looks for a line of JSON and never finds one
+    discarding,  ///< reads and throws away
+    nothing,
+  };
+  Reading reading = Reading::frames;
+  bool over = false;
+  Actions held_back;  ///< replies in the worker's own buffer, with their journal records
+
+  void stop_reading(Actions& out);
+  void flush(Actions& out);
+  /// Exits by itself: the buffer comes out first.
+  void exit(int code, Actions& out);
+};
+
+/// A worker has a reason to exit.
+struct Departure {
+  enum class Cause : std::uint8_t { stdin_end, term, request };
+  Cause cause;
+  int code = 0;
+  bool stays = false;  ///< takes no notice of it
+};
+
+/// What a behaviour sees, and may change, while its fault strikes.
+struct Scene {
+  const PlannedFault& fault;
+  std::optional<std::uint64_t> request;  ///< the request it strikes at, if any
+  Actions& out;
+  Life& life;
+  ReplyInProgress* reply = nullptr;  ///< stages content, pause, writing
+  Departure* departure = nullptr;    ///< stages stay, leave
+
+  void receipt() const;
+  void pause() const;  ///< for the fault's `delay_ms`
+  [[nodiscard]] std::int64_t number(std::string_view param) const { return fault.number(param); }
+  [[nodiscard]] const std::string& text(std::string_view param) const { return fault.text(param); }
+};
+
+/// What the worker does when the fault strikes. It writes its own receipt, once, unless the fault
+/// does not strike here after all.
+struct Behaviour {
+  std::string_view fault;  ///< its name in the catalogue
+  Stage stage;
+  void (*strike)(const Scene&);
+};
+
+std::span<const Behaviour> drop_behaviours();
+std::span<const Behaviour> misframe_behaviours();
+std::span<const Behaviour> delay_behaviours();
+std::span<const Behaviour> shutdown_behaviours();
+
+/// The behaviour of a fault of the catalogue. Every fault has one (held by a test).
+const Behaviour& behaviour_of(const Fault& fault);
+
+}  // namespace poolproof::faults

@@ -1,0 +1,217 @@
+#include "fake_workers/brain.hpp"
+
+#include <algorithm>
+
+#include "harness/base/assert.hpp"
+#include "harness/base/text.hpp"
+
+namespace poolproof::faults {
+namespace {
+
+using Kind = JournalRecord::Kind;
+
+constexpr std::size_t kReadMaxBytes = 65'536;
+
+void journal(Kind kind, Actions& out) {
+  out.emplace_back(Journal{record_of(kind)});
+}
+
+Journal read_record(const Request& request) {
+  JournalRecord record = record_of(Kind::read);
+  record.request = request.number;
+  record.id = request.id;
+  record.command = request.command;
+  record.nonce = request.nonce;
+  return {record};
+}
+
+Journal wrote_record(const Request& request, std::size_t bytes) {
+  JournalRecord record = record_of(Kind::wrote);
+  record.request = request.number;
+  record.bytes = bytes;
+  return {record};
+}
+
+/// The request that a stage is about; shutdown and start are about none.
+bool has_request(Stage stage) {
+  return stage != Stage::start && stage != Stage::first_bytes && stage != Stage::stay &&
+         stage != Stage::leave;
+}
+
+}  // namespace
+
+Brain::Brain(BrainConfig config)
+    : config_(std::move(config)), worker_(config_.worker_id), decoder_(config_.framing) {
+  std::erase_if(config_.plan, [this](const PlannedFault& planned) {
+    const Aim& at = planned.at;
+    return at.slot.value_or(config_.self.slot) != config_.self.slot ||
+           at.generation.value_or(config_.self.generation) != config_.self.generation;
+  });
+}
+
+void Brain::start(Actions& out) {
+  journal(Kind::started, out);
+  strike(Stage::start, out);
+  stop_if_planned(out);
+}
+
+std::size_t Brain::wants() const {
+  if (life_.over || computing_ || life_.reading == Life::Reading::nothing) return 0;
+  if (life_.reading != Life::Reading::frames) return kReadMaxBytes;
+  const std::size_t whole = config_.framing.prefix_bytes + decoder_.announced_bytes().value_or(0);
+  return whole - decoder_.buffered_bytes();
+}
+
+void Brain::read(std::string_view bytes, Actions& out) {
+  POOLPROOF_ASSERT(!bytes.empty() && bytes.size() <= wants());
+  if (!read_any_) {
+    read_any_ = true;
+    strike(Stage::first_bytes, out);
+  }
+  if (life_.reading == Life::Reading::lines) {
+    lines_.append(bytes.substr(0, kReadMaxBytes - std::min(kReadMaxBytes, lines_.size())));
+  }
+  if (life_.reading != Life::Reading::frames) return;
+  decoder_.push(bytes);
+  const auto payload = decoder_.next();
+  if (!payload) {
+    on_frame_error(payload.error(), out);
+  } else if (*payload) {
+    on_payload(**payload, out);
+  }
+}
+
+void Brain::end_of_input(Actions& out) {
+  if (life_.over) return;
+  journal(Kind::stdin_end, out);
+  life_.flush(out);
+  Departure departure{Departure::Cause::stdin_end};
+  if (life_.reading == Life::Reading::lines) {
+    out.emplace_back(
+        WriteStderr{"stdin ended without a line of JSON: " + hex_and_text(lines_) + "\n"});
+  } else if (decoder_.buffered_bytes() > 0) {
+    out.emplace_back(
+        WriteStderr{"end of input inside a frame: " + hex_and_text(decoder_.buffered()) + "\n"});
+    departure.code = 1;
+  }
+  leave(departure, out);
+}
+
+void Brain::term(Actions& out) {
+  if (terminated_) return;
+  leave({Departure::Cause::term}, out);
+}
+
+void Brain::computed(std::uint32_t primes, Actions& out) {
+  computing_ = false;
+  answer(SoundWorker::computed(primes), out);
+}
+
+void Brain::on_payload(std::string_view payload, Actions& out) {
+  request_ = read_request(payload, read_count_++);
+  out.emplace_back(read_record(request_));
+  strike(Stage::request, out);
+  if (life_.over || life_.reading != Life::Reading::frames) return;
+  answer(worker_.answer(request_), out);
+}
+
+void Brain::on_frame_error(const wire::FrameError& error, Actions& out) {
+  decoder_.clear();
+  if (error.kind == wire::FrameError::Kind::too_large) {
+    out.emplace_back(WriteStderr{error.message + "\n"});
+    life_.exit(1, out);
+    return;
+  }
+  request_ = Request();
+  request_.number = read_count_++;
+  out.emplace_back(read_record(request_));
+  answer(worker_.refuse("empty frame"), out);
+}
+
+void Brain::answer(const Answer& answer, Actions& out) {
+  if (answer.compute_below) {
+    computing_ = true;
+    out.emplace_back(Compute{*answer.compute_below});
+    return;
+  }
+  if (answer.pause > Duration{0}) out.emplace_back(Pause{answer.pause});
+  ReplyInProgress reply;
+  // What is no request is answered without an id, even where it has one.
+  if (request_.id && request_.command) reply.id = std::to_string(*request_.id);
+  reply.success = answer.success;
+  reply.body = answer.body;
+  reply.timestamp = config_.timestamp;
+  const std::size_t size = reply.payload_bytes().size();
+  if (size > config_.framing.payload_limit()) {
+    reply.success = false;
+    reply.body = worker_.refuse_length(size).body;
+  }
+  strike(Stage::content, out, &reply);
+  strike(Stage::pause, out, &reply);
+  strike(Stage::writing, out, &reply);
+  write_reply(reply, out);
+  after_reply(out);
+}
+
+void Brain::write_reply(const ReplyInProgress& reply, Actions& out) {
+  if (reply.dropped) return;
+  std::string bytes = reply.bytes(config_.framing);
+  const std::size_t size = bytes.size();
+  if (reply.keep_bytes) {
+    bytes.resize(std::min(size, *reply.keep_bytes));
+    if (!bytes.empty()) out.emplace_back(Write{std::move(bytes), reply.chunk_bytes, reply.gap});
+    life_.exit(reply.exit_code, out);
+    return;
+  }
+  Actions& where = reply.held_back ? life_.held_back : out;
+  where.emplace_back(Write{std::move(bytes), reply.chunk_bytes, reply.gap});
+  where.emplace_back(wrote_record(request_, size));
+}
+
+void Brain::after_reply(Actions& out) {
+  if (!life_.over) strike(Stage::idle, out);
+  if (life_.over) return;
+  if (request_.args && request_.command == "shutdown") {
+    leave({Departure::Cause::request}, out);
+  }
+  stop_if_planned(out);
+}
+
+void Brain::leave(Departure departure, Actions& out) {
+  const bool by_term = departure.cause == Departure::Cause::term;
+  strike(Stage::stay, out, nullptr, &departure);
+  if (departure.stays) {
+    if (departure.cause == Departure::Cause::stdin_end) life_.stop_reading(out);
+    return;
+  }
+  terminated_ = by_term;
+  if (by_term) journal(Kind::term, out);
+  strike(Stage::leave, out, nullptr, &departure);
+  life_.exit(departure.code, out);
+}
+
+void Brain::stop_if_planned(Actions& out) {
+  if (life_.over || life_.reading != Life::Reading::frames) return;
+  strike(Stage::before_read, out);
+}
+
+void Brain::strike(Stage stage, Actions& out, ReplyInProgress* reply, Departure* departure) {
+  for (const PlannedFault& planned : config_.plan) {
+    const Behaviour& behaviour = behaviour_of(*planned.fault);
+    if (behaviour.stage != stage || !aimed_here(planned, stage)) continue;
+    std::optional<std::uint64_t> request;
+    if (has_request(stage)) request = stage == Stage::before_read ? read_count_ : request_.number;
+    behaviour.strike({planned, request, out, life_, reply, departure});
+    if (life_.over) return;
+  }
+}
+
+bool Brain::aimed_here(const PlannedFault& planned, Stage stage) const {
+  if (!has_request(stage)) return true;
+  const Aim& at = planned.at;
+  if (stage == Stage::before_read) return at.request.value_or(read_count_) == read_count_;
+  if (at.client.empty()) return at.request.value_or(request_.number) == request_.number;
+  return request_.nonce == at.client + ":" + std::to_string(at.call);
+}
+
+}  // namespace poolproof::faults

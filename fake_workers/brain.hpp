@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "fake_workers/action.hpp"
+#include "fake_workers/behaviour.hpp"
+#include "fake_workers/plan.hpp"
+#include "fake_workers/request.hpp"
+#include "fake_workers/sound_worker.hpp"
+#include "harness/base/ids.hpp"
+#include "harness/wire/framing.hpp"
+
+namespace poolproof::faults {
+
+/// Everything a Brain knows about itself.
+struct BrainConfig {
+  WorkerId self;
+  wire::Framing framing;
+  Plan plan;              ///< the whole plan; what is aimed at others is ignored
+  std::string worker_id;  ///< what ping answers; "SLOT.GENERATION" by custom
+  std::string timestamp;  ///< JSON, copied into every reply
+};
+
+/// What a worker, sound or faulty, does with the bytes it reads. Pure: no clock, no system call.
+///
+/// The world calls start() once, carries the actions out, and then, as long as wants() > 0, reads
+/// at most that many bytes from the worker's stdin and passes them to read(), or calls
+/// end_of_input(). So what a faulty worker leaves unread stays in the pipe. After Exit or a deadly
+/// Raise the Brain is over. TERM may come at any time, also between two actions: the world then
+/// calls term(), carries its actions out first, and goes on with what was left unless they ended in
+/// Exit.
+class Brain {
+ public:
+  explicit Brain(BrainConfig config);
+
+  void start(Actions& out);
+  void read(std::string_view bytes, Actions& out);
+  void end_of_input(Actions& out);
+  void term(Actions& out);
+  void computed(std::uint32_t primes, Actions& out);  ///< the answer to Compute
+
+  /// How many bytes it is willing to read now: first the rest of a header, then the rest of a
+  /// payload. 0: it reads nothing (and notices no end of input) now or any more.
+  [[nodiscard]] std::size_t wants() const;
+
+  /// The world's clock, as JSON, for the replies to come.
+  void set_timestamp(std::string json) { config_.timestamp = std::move(json); }
+
+ private:
+  void on_payload(std::string_view payload, Actions& out);
+  void on_frame_error(const wire::FrameError& error, Actions& out);
+  void answer(const Answer& answer, Actions& out);
+  void write_reply(const ReplyInProgress& reply, Actions& out);
+  void after_reply(Actions& out);
+  void leave(Departure departure, Actions& out);
+  void stop_if_planned(Actions& out);
+  /// Lets every fault of that stage strike that is aimed at this incarnation and the request in
+  /// hand.
+  void strike(Stage stage, Actions& out, ReplyInProgress* reply = nullptr,
+              Departure* departure = nullptr);
+  [[nodiscard]] bool aimed_here(const PlannedFault& planned, Stage stage) const;
+
+  BrainConfig config_;
+  SoundWorker worker_;
+  wire::FrameDecoder decoder_;
+  Request request_;  ///< the request in hand, or the last one
+  std::uint64_t read_count_ = 0;
+  Life life_;
+  std::string lines_;  ///< what was read while looking for a line, bounded
+  bool read_any_ = false;
+  bool computing_ = false;
+  bool terminated_ = false;
+};
+
+}  // namespace poolproof::faults

@@ -1,0 +1,375 @@
+#include "fake_workers/brain.hpp"
+
+#include <set>
+#include <vector>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "fake_workers/script.hpp"
+
+namespace poolproof::faults {
+namespace {
+
+constexpr wire::Framing kOneByte{1, 255};
+
+/// A fault aimed at everything, unless `fields` says otherwise.
+PlannedFault planned(const std::string& fault, const std::string& fields = "{}") {
+  nlohmann::json object{{"fault", fault}, {"at", nlohmann::json::object()}, {"id", "f0"}};
+  object.update(nlohmann::json::parse(fields));
+  auto read = read_fault(object, "test");
+  INFO((read ? "" : read.error().line()));
+  REQUIRE(read);
+  return *read;
+}
+
+/// A brain and its pipe: bytes that were sent stay in `unread` until the brain wants them.
+struct Rig {
+  explicit Rig(Plan plan, wire::Framing framing = kOneByte, WorkerId self = {})
+      : brain({self, framing, std::move(plan), "0.0", "1"}), framing_(framing) {}
+
+  std::string take(void (Brain::*input)(Actions&)) {
+    Actions out;
+    (brain.*input)(out);
+    return script(out);
+  }
+
+  std::string send(const std::string& payload) {
+    unread += *wire::encode_frame(framing_, payload);
+    return drain();
+  }
+
+  std::string send_raw(const std::string& bytes) {
+    unread += bytes;
+    return drain();
+  }
+
+  std::string request(int id, const std::string& command, const std::string& args = "{}") {
+    return send("{\"id\":" + std::to_string(id) + ",\"command\":\"" + command +
+                "\",\"args\":" + args + "}");
+  }
+
+  std::string drain() {
+    Actions out;
+    while (brain.wants() > 0 && !unread.empty()) {
+      const std::string bytes = unread.substr(0, brain.wants());
+      unread.erase(0, bytes.size());
+      brain.read(bytes, out);
+    }
+    return script(out);
+  }
+
+  /// `echo` is request id 7 with no args; its sound answer is kReply.
+  std::string step(const std::string& name) {
+    if (name == "start") return take(&Brain::start);
+    if (name == "end") return take(&Brain::end_of_input);
+    if (name == "term") return take(&Brain::term);
+    return request(7, name);
+  }
+
+  Brain brain;
+  std::string unread;
+
+ private:
+  wire::Framing framing_;
+};
+
+// '1' is 49, the length of what follows.
+const std::string kReply = R"({"id":7,"result":{},"success":true,"timestamp":1})";
+const std::string kSound = "read 0; write 1" + kReply + "; wrote 0 50";
+const std::string kBye =
+    R"({"id":7,"result":{"status":"shutting_down"},"success":true,"timestamp":1})";
+const std::string kObeyed = "write I" + kBye + "; wrote 0 74";
+
+struct Row {
+  std::string fault;
+  std::string fields;
+  std::vector<std::string> steps;  ///< those before the last are not looked at
+  std::string expected;            ///< what the last step does
+};
+
+// clang-format off
+const std::vector<Row> kRows{
+    {"reply_dropped", "{}", {"start", "echo"}, "read 0; receipt 0 reply_dropped"},
+    {"reading_stopped", R"({"at":{"request":1}})", {"start", "echo"}, kSound + "; receipt 1 reading_stopped; stop reading"},
+    {"reading_stopped", "{}", {"start"}, "started; receipt 0 reading_stopped; stop reading"},
+    {"exit_mid_call", "{}", {"start", "echo"}, "read 0; receipt 0 exit_mid_call; exiting 1; exit 1"},
+    {"killed_mid_call", R"({"signal":11})", {"start", "echo"},
+     "read 0; receipt 0 killed_mid_call; raise 11; write 1" + kReply + "; wrote 0 50"},
+    {"stdout_closed", "{}", {"start", "echo"}, "read 0; receipt 0 stdout_closed; close stdout"},
+    {"stdout_closed", "{}", {"start", "echo", "echo"}, ""},
+    {"stdout_closed", "{}", {"start", "echo", "end"}, "stdin_end; exiting 0; exit 0"},
+    {"stdin_closed", "{}", {"start", "echo"}, kSound + "; receipt 0 stdin_closed; close stdin; stop reading"},
+    {"exit_at_start", "{}", {"start"},
+     "started; receipt exit_at_start; stderr fault: exit at start\\n; exiting 3; exit 3"},
+    {"killed_at_start", "{}", {"start"}, "started; receipt killed_at_start; raise 9"},
+    {"exit_while_idle", R"({"code":4})", {"start", "echo"},
+     kSound + "; receipt 0 exit_while_idle; exiting 4; exit 4"},
+
+    {"banner", "{}", {"start"}, "started; receipt banner; write Loading model...\\n"},
+    {"input_read_as_lines", "{}", {"start"}, "started"},
+    {"input_read_as_lines", "{}", {"start", "echo"}, "receipt input_read_as_lines"},
+    {"input_read_as_lines", "{}", {"start", "echo", "echo"}, ""},
+    {"reply_unframed", "{}", {"start", "echo"},
+     "read 0; receipt 0 reply_unframed; write " + kReply + "\\n; wrote 0 50"},
+    {"text_before_reply", R"({"text":"T"})", {"start", "echo"},
+     "read 0; receipt 0 text_before_reply; write T1" + kReply + "; wrote 0 51"},
+    {"text_after_reply", R"({"text":"T"})", {"start", "echo"},
+     "read 0; receipt 0 text_after_reply; write 1" + kReply + "T; wrote 0 51"},
+    {"text_while_idle", "{}", {"start", "echo"}, kSound + "; receipt 0 text_while_idle; write tick\\n"},
+    {"text_while_idle", R"({"delay_ms":5})", {"start", "echo"},
+     kSound + "; pause 5; receipt 0 text_while_idle; write tick\\n"},
+    {"reply_truncated", R"({"code":2})", {"start", "echo"},
+     "read 0; receipt 0 reply_truncated; write 1{\"; exiting 2; exit 2"},
+    {"reply_truncated", R"({"keep_bytes":0})", {"start", "echo"},
+     "read 0; receipt 0 reply_truncated; exiting 0; exit 0"},
+    {"length_too_long", "{}", {"start", "echo"},
+     "read 0; receipt 0 length_too_long; write 6" + kReply + "; wrote 0 50"},
+    {"length_too_short", "{}", {"start", "echo"},
+     "read 0; receipt 0 length_too_short; write ," + kReply + "; wrote 0 50"},
+    {"length_too_short", R"({"missing_bytes":1000})", {"start", "echo"},
+     "read 0; receipt 0 length_too_short; write \\x01" + kReply + "; wrote 0 50"},
+    {"length_little_endian", "{}", {"start", "echo"},
+     "read 0; receipt 0 length_little_endian; write 1" + kReply + "; wrote 0 50"},
+    {"length_zero", "{}", {"start", "echo"}, "read 0; receipt 0 length_zero; write \\x00; wrote 0 1"},
+    {"length_huge", "{}", {"start", "echo"},
+     "read 0; receipt 0 length_huge; write \\x7f" + kReply + "; wrote 0 50"},
+    {"json_invalid", "{}", {"start", "echo"},
+     "read 0; receipt 0 json_invalid; write 0" + kReply.substr(0, 48) + "; wrote 0 49"},
+    {"utf8_invalid", "{}", {"start", "echo"},
+     "read 0; receipt 0 utf8_invalid; write @{\"error\":null,\"id\":7,\"result\":\"\\xff\\xfe\",\"success\":true,\"timestamp\":1}; wrote 0 65"},
+    {"nan_result", "{}", {"start", "echo"},
+     "read 0; receipt 0 nan_result; write 2{\"id\":7,\"result\":NaN,\"success\":true,\"timestamp\":1}; wrote 0 51"},
+    {"json_deep", R"({"depth":3})", {"start", "echo"},
+     "read 0; receipt 0 json_deep; write \\x06[[[]]]; wrote 0 7"},
+    {"id_wrong", R"({"offset":-3})", {"start", "echo"},
+     "read 0; receipt 0 id_wrong; write 1{\"id\":4,\"result\":{},\"success\":true,\"timestamp\":1}; wrote 0 50"},
+    {"id_text", "{}", {"start", "echo"},
+     "read 0; receipt 0 id_text; write 3{\"id\":\"7\",\"result\":{},\"success\":true,\"timestamp\":1}; wrote 0 52"},
+    {"success_missing", "{}", {"start", "echo"},
+     "read 0; receipt 0 success_missing; write \"{\"id\":7,\"result\":{},\"timestamp\":1}; wrote 0 35"},
+    {"reply_twice", "{}", {"start", "echo"},
+     "read 0; receipt 0 reply_twice; write 1" + kReply + "1" + kReply + "; wrote 0 100"},
+    {"error_reply", R"({"message":"no"})", {"start", "echo"},
+     "read 0; receipt 0 error_reply; write 3{\"error\":\"no\",\"id\":7,\"success\":false,\"timestamp\":1}; wrote 0 52"},
+
+    {"import_slow", "{}", {"start"}, "started; receipt import_slow; pause 1000"},
+    {"reply_slow", "{}", {"start", "echo"},
+     "read 0; receipt 0 reply_slow; pause 50; write 1" + kReply + "; wrote 0 50"},
+    {"reply_late", "{}", {"start", "echo"},
+     "read 0; receipt 0 reply_late; pause 300; write 1" + kReply + "; wrote 0 50"},
+    {"reply_trickled", R"({"chunk_bytes":2})", {"start", "echo"},
+     "read 0; receipt 0 reply_trickled; write 1" + kReply + " by 2 every 20; wrote 0 50"},
+    {"reply_fragmented", "{}", {"start", "echo"},
+     "read 0; receipt 0 reply_fragmented; write 1" + kReply + " by 1 every 0; wrote 0 50"},
+    {"reply_unflushed", "{}", {"start", "echo"}, "read 0; receipt 0 reply_unflushed"},
+    {"reply_unflushed", "{}", {"start", "echo", "end"},
+     "stdin_end; write 1" + kReply + "; wrote 0 50; exiting 0; exit 0"},
+    {"reply_unflushed", "{}", {"start", "echo", "term"},
+     "term; write 1" + kReply + "; wrote 0 50; exiting 0; exit 0"},
+    {"stderr_flood", R"({"text_bytes":82})", {"start", "echo"},
+     "read 0; receipt 0 stderr_flood; stderr " + std::string(79, 'x') + "\\nxx; write 1" + kReply + "; wrote 0 50"},
+
+    {"stdin_end_ignored", "{}", {"start", "end"}, "stdin_end; receipt stdin_end_ignored; stop reading"},
+    {"stdin_end_ignored", "{}", {"start", "shutdown"}, "read 0; " + kObeyed + "; receipt stdin_end_ignored"},
+    {"stdin_end_ignored", "{}", {"start", "end", "term"}, "term; exiting 0; exit 0"},
+    {"term_ignored", "{}", {"start", "term"}, "receipt term_ignored"},
+    {"term_ignored", "{}", {"start", "term", "echo"}, kSound},
+    {"term_ignored", "{}", {"start", "end"}, "stdin_end; exiting 0; exit 0"},
+    {"exit_slow", "{}", {"start", "end"}, "stdin_end; receipt exit_slow; pause 300; exiting 0; exit 0"},
+    {"exit_slow", "{}", {"start", "term"}, "term; receipt exit_slow; pause 300; exiting 0; exit 0"},
+    {"exit_slow", "{}", {"start", "shutdown"},
+     "read 0; " + kObeyed + "; receipt exit_slow; pause 300; exiting 0; exit 0"},
+    {"shutdown_not_obeyed", "{}", {"start", "shutdown"}, "read 0; " + kObeyed + "; receipt shutdown_not_obeyed"},
+    {"shutdown_not_obeyed", "{}", {"start", "shutdown", "end"}, "stdin_end; exiting 0; exit 0"},
+    {"exit_code_at_shutdown", R"({"code":9})", {"start", "end"},
+     "stdin_end; receipt exit_code_at_shutdown; exiting 9; exit 9"},
+    {"exit_code_at_shutdown", R"({"code":9})", {"start", "term"},
+     "term; receipt exit_code_at_shutdown; exiting 9; exit 9"},
+    {"exit_code_at_shutdown", R"({"code":9})", {"start", "shutdown"},
+     "read 0; " + kObeyed + "; receipt exit_code_at_shutdown; exiting 9; exit 9"},
+    {"grandchild_left", "{}", {"start", "echo"},
+     "read 0; receipt 0 grandchild_left; fork 60000; write 1" + kReply + "; wrote 0 50"},
+};
+// clang-format on
+
+TEST_CASE("fake_workers: brain: every fault does exactly what its row says") {
+  for (const Row& row : kRows) {
+    INFO(row.fault << " " << row.fields << " at " << row.steps.back());
+    Rig rig({planned(row.fault, row.fields)});
+    std::string last;
+    for (const std::string& step : row.steps) last = rig.step(step);
+    CHECK(last == row.expected);
+  }
+}
+
+TEST_CASE("fake_workers: brain: the table of actions has every fault of the catalogue") {
+  std::set<std::string_view> tested;
+  for (const Row& row : kRows) tested.insert(row.fault);
+  for (const Fault& fault : catalogue()) CHECK(tested.contains(fault.name));
+}
+
+TEST_CASE("fake_workers: brain: an empty plan makes a sound worker") {
+  Rig rig({});
+  CHECK(rig.step("start") == "started");
+  CHECK(rig.step("echo") == kSound);
+  CHECK(rig.step("shutdown") == "read 1; write I" + kBye + "; wrote 1 74; exiting 0; exit 0");
+  CHECK(rig.brain.wants() == 0);
+}
+
+TEST_CASE("fake_workers: brain: a little-endian header has its bytes reversed") {
+  Rig rig({planned("length_little_endian")}, {4, 1000});
+  rig.step("start");
+  CHECK(rig.step("echo") ==
+        "read 0; receipt 0 length_little_endian; write 1\\x00\\x00\\x00" + kReply + "; wrote 0 53");
+}
+
+TEST_CASE("fake_workers: brain: it wants the header exactly, then the payload exactly") {
+  Rig rig({}, {4, 1000});
+  rig.step("start");
+  CHECK(rig.brain.wants() == 4);
+  rig.send_raw(std::string("\0\0", 2));
+  CHECK(rig.brain.wants() == 2);
+  rig.send_raw(std::string("\0\x05", 2));
+  CHECK(rig.brain.wants() == 5);
+  rig.send_raw("[1,2");
+  CHECK(rig.brain.wants() == 1);
+}
+
+TEST_CASE("fake_workers: brain: what it will not read stays in the pipe") {
+  Rig stopped({planned("reading_stopped", R"({"at":{"request":1}})")});
+  stopped.step("start");
+  CHECK(stopped.step("echo") == kSound + "; receipt 1 reading_stopped; stop reading");
+  CHECK(stopped.step("echo").empty());
+  CHECK_FALSE(stopped.unread.empty());
+
+  Rig lines({planned("input_read_as_lines")});
+  lines.step("start");
+  lines.step("echo");
+  CHECK(lines.unread.empty());
+  CHECK(lines.brain.wants() == 65'536);
+}
+
+TEST_CASE("fake_workers: brain: input read as lines says at its end what it saw") {
+  Rig rig({planned("input_read_as_lines")}, {4, 1000});
+  rig.step("start");
+  rig.step("echo");
+  const std::string end = rig.step("end");
+  CHECK(end.starts_with("stdin_end; stderr stdin ended without a line of JSON: 00 00 00 "));
+  CHECK(end.ends_with("; exiting 0; exit 0"));
+}
+
+TEST_CASE("fake_workers: brain: a fault strikes only where it is aimed") {
+  const auto strikes = [](const std::string& at, WorkerId self, const std::string& args) {
+    Rig rig({planned("exit_mid_call", "{\"at\":" + at + "}")}, kOneByte, self);
+    rig.step("start");
+    rig.step("echo");
+    return rig.request(8, "echo", args).find("receipt 1") != std::string::npos;
+  };
+  CHECK(strikes(R"({"request":1})", {}, "{}"));
+  CHECK_FALSE(strikes(R"({"request":2})", {}, "{}"));
+  CHECK(strikes(R"({"slot":1,"request":1})", {1, 5}, "{}"));
+  CHECK_FALSE(strikes(R"({"slot":1,"request":1})", {0, 5}, "{}"));
+  CHECK(strikes(R"({"generation":5,"request":1})", {1, 5}, "{}"));
+  CHECK_FALSE(strikes(R"({"generation":4,"request":1})", {1, 5}, "{}"));
+  CHECK(strikes(R"({"client":"a","call":1})", {}, R"({"nonce":"a:1"})"));
+  CHECK_FALSE(strikes(R"({"client":"a","call":1})", {}, R"({"nonce":"a:11"})"));
+  CHECK_FALSE(strikes(R"({"client":"a","call":1})", {}, R"({"nonce":"b:1"})"));
+  CHECK_FALSE(strikes(R"({"client":"a","call":1})", {}, "{}"));
+}
+
+TEST_CASE("fake_workers: brain: faults at one request strike in the order of their stages") {
+  Rig rig({planned("text_while_idle"), planned("reply_truncated", R"({"keep_bytes":60})"),
+           planned("reply_late"), planned("id_wrong"),
+           planned("stderr_flood", R"({"text_bytes":1})"), planned("reply_twice")});
+  rig.step("start");
+  const std::string wrong = R"(1{"id":8,"result":{},"success":true,"timestamp":1})";
+  CHECK(rig.step("echo") ==
+        "read 0; receipt 0 stderr_flood; stderr x; receipt 0 id_wrong; receipt 0 reply_twice; "
+        "receipt 0 reply_late; pause 300; receipt 0 reply_truncated; write " +
+            wrong + wrong.substr(0, 10) + "; exiting 0; exit 0");
+}
+
+TEST_CASE("fake_workers: brain: the end of input flushes its buffer even when it stays") {
+  Rig rig({planned("reply_unflushed"), planned("stdin_end_ignored")});
+  rig.step("start");
+  rig.step("echo");
+  CHECK(rig.step("end") ==
+        "stdin_end; write 1" + kReply + "; wrote 0 50; receipt stdin_end_ignored; stop reading");
+}
+
+TEST_CASE("fake_workers: brain: TERM ends it at once, also in the middle of a request") {
+  Rig rig({});
+  rig.step("start");
+  CHECK(rig.request(7, "compute", R"({"n":100})") == "read 0; compute 100");
+  CHECK(rig.brain.wants() == 0);
+  CHECK(rig.step("term") == "term; exiting 0; exit 0");
+  CHECK(rig.step("term").empty());
+}
+
+TEST_CASE("fake_workers: brain: a computed answer is written when the world has computed it") {
+  Rig rig({});
+  rig.step("start");
+  rig.request(7, "compute", R"({"n":100})");
+  Actions out;
+  rig.brain.computed(25, out);
+  CHECK(script(out) ==
+        R"(write <{"id":7,"result":{"primes":25},"success":true,"timestamp":1}; wrote 0 61)");
+  CHECK(rig.brain.wants() == 1);
+}
+
+TEST_CASE("fake_workers: brain: input that is no request gets an error reply without an id") {
+  struct Bad {
+    const char* payload;
+    const char* error;
+  };
+  for (const Bad& bad : {Bad{"nonsense", "the request is not a JSON object"},
+                         Bad{"[1]", "the request is not a JSON object"},
+                         Bad{R"({"id":"7","command":"ping"})", "the request has no integer id"},
+                         Bad{R"({"id":7.0,"command":"ping"})", "the request has no integer id"},
+                         Bad{R"({"id":7})", "the request has no command"}}) {
+    INFO(bad.payload);
+    Rig rig({}, {4, 1000});
+    rig.step("start");
+    const std::string expected = std::string("{\"error\":\"") + bad.error +
+                                 "\",\"id\":null,\"success\":false,\"timestamp\":1}";
+    CHECK(rig.send(bad.payload).find(expected) != std::string::npos);
+    CHECK(rig.step("echo").starts_with("read 1; write"));
+  }
+}
+
+TEST_CASE("fake_workers: brain: an empty frame gets an error reply and the next one is read") {
+  Rig rig({});
+  rig.step("start");
+  CHECK(
+      rig.send_raw(std::string(1, '\0')) ==
+      R"(read 0; write ?{"error":"empty frame","id":null,"success":false,"timestamp":1}; wrote 0 64)");
+  CHECK(rig.step("echo").starts_with("read 1; write 1"));
+}
+
+TEST_CASE("fake_workers: brain: a frame above the limit ends it with 1") {
+  Rig rig({}, {4, 1000});
+  rig.step("start");
+  const std::string told = rig.send_raw("Warn");
+  CHECK(told.starts_with("stderr frame length "));
+  CHECK(told.ends_with("; exiting 1; exit 1"));
+}
+
+TEST_CASE("fake_workers: brain: end of input inside a frame ends it with 1") {
+  Rig rig({}, {4, 1000});
+  rig.step("start");
+  rig.send_raw(std::string("\0\0", 2));
+  const std::string told = rig.step("end");
+  CHECK(told.starts_with("stdin_end; stderr end of input inside a frame: 00 00"));
+  CHECK(told.ends_with("; exiting 1; exit 1"));
+}
+
+TEST_CASE("fake_workers: brain: an answer too long for its frame becomes an error reply") {
+  Rig rig({});
+  rig.step("start");
+  const std::string told = rig.request(7, "echo", "{\"s\":\"" + std::string(205, 'x') + "\"}");
+  CHECK(told.find("\"error\":\"reply too long: ") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace poolproof::faults

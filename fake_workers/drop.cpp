@@ -1,0 +1,65 @@
+#include <array>
+
+#include "fake_workers/behaviour.hpp"
+
+/// Faults by which a reply, or the worker, does not come.
+namespace poolproof::faults {
+namespace {
+
+void reply_dropped(const Scene& scene) {
+  scene.receipt();
+  scene.reply->dropped = true;
+}
+
+void reading_stopped(const Scene& scene) {
+  scene.receipt();
+  scene.life.stop_reading(scene.out);
+}
+
+void exit_with_code(const Scene& scene) {
+  scene.receipt();
+  scene.life.exit(static_cast<int>(scene.number("code")), scene.out);
+}
+
+void raise_signal(const Scene& scene) {
+  scene.receipt();
+  scene.out.emplace_back(Raise{static_cast<int>(scene.number("signal"))});
+}
+
+void stdout_closed(const Scene& scene) {
+  scene.receipt();
+  scene.out.emplace_back(CloseStdout{});
+  scene.life.reading = Life::Reading::discarding;
+}
+
+void stdin_closed(const Scene& scene) {
+  scene.receipt();
+  scene.out.emplace_back(CloseStdin{});
+  scene.life.stop_reading(scene.out);
+}
+
+void exit_at_start(const Scene& scene) {
+  scene.receipt();
+  scene.out.emplace_back(WriteStderr{scene.text("stderr_text") + "\n"});
+  scene.life.exit(static_cast<int>(scene.number("code")), scene.out);
+}
+
+constexpr std::array kBehaviours{
+    Behaviour{"reply_dropped", Stage::writing, reply_dropped},
+    Behaviour{"reading_stopped", Stage::before_read, reading_stopped},
+    Behaviour{"exit_mid_call", Stage::request, exit_with_code},
+    Behaviour{"killed_mid_call", Stage::request, raise_signal},
+    Behaviour{"stdout_closed", Stage::request, stdout_closed},
+    Behaviour{"stdin_closed", Stage::idle, stdin_closed},
+    Behaviour{"exit_at_start", Stage::start, exit_at_start},
+    Behaviour{"killed_at_start", Stage::start, raise_signal},
+    Behaviour{"exit_while_idle", Stage::idle, exit_with_code},
+};
+
+}  // namespace
+
+std::span<const Behaviour> drop_behaviours() {
+  return kBehaviours;
+}
+
+}  // namespace poolproof::faults

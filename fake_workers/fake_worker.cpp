@@ -1,0 +1,314 @@
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+
+#include <sys/time.h>
+
+#include "fake_workers/brain.hpp"
+#include "fake_workers/options.hpp"
+
+/// The program: carries a Brain's actions out with system calls.
+namespace {
+
+using namespace poolproof;          // NOLINT(google-build-using-namespace)
+using namespace poolproof::faults;  // NOLINT(google-build-using-namespace)
+
+constexpr int kBadUsage = 64;
+constexpr std::size_t kReadBytes = 65'536;
+constexpr std::size_t kPlanMaxBytes = std::size_t{16} << 20U;
+
+volatile std::sig_atomic_t term_came = 0;
+
+/// TERM may come just before a blocking call that would then sleep on; so an alarm interrupts every
+/// blocking call again and again until the flag has been seen.
+void on_term(int) {
+  term_came = 1;
+  const itimerval again{{0, 10'000}, {0, 10'000}};
+  setitimer(ITIMER_REAL, &again, nullptr);
+}
+
+void on_alarm(int) {}
+
+void set_signal(int signal, void (*action)(int)) {
+  struct sigaction how {};
+  how.sa_handler = action;  // No SA_RESTART: it must interrupt what blocks.
+  sigaction(signal, &how, nullptr);
+}
+
+void mask(int how, int signal) {
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  sigprocmask(how, &one, nullptr);
+}
+
+void install_signals() {
+  set_signal(SIGPIPE, SIG_IGN);
+  set_signal(SIGALRM, on_alarm);
+  set_signal(SIGTERM, on_term);
+  mask(SIG_UNBLOCK, SIGALRM);
+  mask(SIG_UNBLOCK, SIGTERM);
+}
+
+timespec clock_time(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return now;
+}
+
+std::int64_t microseconds(timespec at) {
+  return std::int64_t{at.tv_sec} * 1'000'000 + at.tv_nsec / 1000;
+}
+
+/// Seconds since 1970 with microseconds, as Python's time.time() gives them.
+std::string epoch_json() {
+  const timespec now = clock_time(CLOCK_REALTIME);
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), "%lld.%06ld", static_cast<long long>(now.tv_sec),
+                now.tv_nsec / 1000);
+  return text.data();
+}
+
+timespec later(timespec from, Duration span) {
+  const std::int64_t us = microseconds(from) + span.count();
+  return {us / 1'000'000, us % 1'000'000 * 1000};
+}
+
+class Worker {
+ public:
+  Worker(const Options& options, Plan plan, int journal_fd)
+      : self_(options.self),
+        fixed_time_(options.timestamp.has_value()),
+        journal_fd_(journal_fd),
+        brain_({options.self, options.framing, std::move(plan), options.worker_id,
+                options.timestamp.value_or(epoch_json())}) {}
+
+  [[noreturn]] void run() {
+    Actions actions;
+    brain_.start(actions);
+    carry_out(actions);
+    while (true) {
+      if (brain_.wants() == 0) {
+        wait_for_term();
+      } else {
+        read_some();
+      }
+    }
+  }
+
+ private:
+  void read_some() {
+    const ssize_t got = ::read(STDIN_FILENO, buffer_.data(), std::min(brain_.wants(), kReadBytes));
+    if (got < 0 && errno == EINTR) return obey_term();
+    Actions actions;
+    if (got > 0) {
+      refresh_timestamp();
+      brain_.read({buffer_.data(), static_cast<std::size_t>(got)}, actions);
+    } else {
+      brain_.end_of_input(actions);
+    }
+    carry_out(actions);
+  }
+
+  void carry_out(const Actions& actions) {
+    for (const Action& action : actions) {
+      obey_term();
+      std::visit([this](const auto& one) { this->carry_out(one); }, action);
+    }
+  }
+
+  void carry_out(const Write& write) {
+    const std::size_t chunk = write.chunk_bytes == 0 ? write.bytes.size() : write.chunk_bytes;
+    for (std::string_view left = write.bytes; !left.empty();) {
+      const std::string_view now = left.substr(0, chunk);
+      left.remove_prefix(now.size());
+      // Nobody reads any more: as a Python worker does, it leaves without a word.
+      if (!stdout_closed_ && !write_all(STDOUT_FILENO, now)) leave(0);
+      if (write.gap > Duration{0}) sleep(write.gap);
+    }
+  }
+
+  void carry_out(const WriteStderr& write) { write_all(STDERR_FILENO, write.text); }
+
+  void carry_out(const Pause& pause) { sleep(pause.span); }
+
+  void carry_out(const Compute& compute) {
+    constexpr std::uint32_t kSlice = 1000;
+    PrimeCount count(compute.below);
+    while (!count.run(kSlice)) obey_term();
+    refresh_timestamp();
+    Actions actions;
+    brain_.computed(count.found(), actions);
+    carry_out(actions);
+  }
+
+  void carry_out(const Exit& exit) { ::_exit(exit.code); }
+
+  void carry_out(const Raise& raised) {
+    set_signal(raised.signal, SIG_DFL);
+    mask(SIG_UNBLOCK, raised.signal);
+    ::raise(raised.signal);
+  }
+
+  void carry_out(const CloseStdout&) {
+    ::close(STDOUT_FILENO);
+    stdout_closed_ = true;
+  }
+
+  void carry_out(const CloseStdin&) { ::close(STDIN_FILENO); }
+
+  void carry_out(const StopReading&) {}  // brain_.wants() says it from now on.
+
+  void carry_out(const Fork& grandchild) {
+    // Blocked meanwhile: a TERM that meets the child early must end it, not run our on_term there.
+    mask(SIG_BLOCK, SIGTERM);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      set_signal(SIGTERM, SIG_DFL);
+      mask(SIG_UNBLOCK, SIGTERM);
+      const timespec end = later(clock_time(CLOCK_MONOTONIC), grandchild.lifetime);
+      clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nullptr);
+      ::_exit(0);
+    }
+    mask(SIG_UNBLOCK, SIGTERM);
+    JournalRecord record = record_of(JournalRecord::Kind::grandchild);
+    record.child_pid = pid;
+    carry_out(Journal{record});
+  }
+
+  void carry_out(const Journal& journal) {
+    if (journal_fd_ < 0) return;
+    const std::string line =
+        journal_line(journal.record, microseconds(clock_time(CLOCK_MONOTONIC)), self_, ::getpid());
+    // One write a line. A journal that can't be written must not change what the worker does.
+    [[maybe_unused]] const ssize_t wrote = ::write(journal_fd_, line.data(), line.size());
+  }
+
+  /// False when nobody can read it any more.
+  bool write_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
+      if (wrote < 0 && errno != EINTR) return false;
+      if (wrote > 0) bytes.remove_prefix(static_cast<std::size_t>(wrote));
+      obey_term();
+    }
+    return true;
+  }
+
+  void sleep(Duration span) {
+    const timespec end = later(clock_time(CLOCK_MONOTONIC), span);
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nullptr) == EINTR) obey_term();
+  }
+
+  void wait_for_term() {
+    ::pause();
+    obey_term();
+  }
+
+  void obey_term() {
+    if (term_came == 0) return;
+    const itimerval never{};
+    setitimer(ITIMER_REAL, &never, nullptr);
+    term_came = 0;
+    Actions actions;
+    brain_.term(actions);
+    carry_out(actions);
+  }
+
+  [[noreturn]] void leave(int code) {
+    JournalRecord record = record_of(JournalRecord::Kind::exiting);
+    record.code = code;
+    carry_out(Journal{record});
+    ::_exit(code);
+  }
+
+  void refresh_timestamp() {
+    if (!fixed_time_) brain_.set_timestamp(epoch_json());
+  }
+
+  WorkerId self_;
+  bool fixed_time_;
+  bool stdout_closed_ = false;
+  int journal_fd_;
+  Brain brain_;
+  std::array<char, kReadBytes> buffer_{};
+};
+
+[[noreturn]] void refuse(const InputError& error) {
+  std::fprintf(stderr, "%s\n", error.line().c_str());
+  ::_exit(kBadUsage);
+}
+
+std::string read_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) refuse({path, std::strerror(errno), "a plan file"});
+  std::string text;
+  std::array<char, 4096> part{};
+  ssize_t got = 0;
+  while (text.size() <= kPlanMaxBytes && (got = ::read(fd, part.data(), part.size())) > 0) {
+    text.append(part.data(), static_cast<std::size_t>(got));
+  }
+  if (got < 0) refuse({path, std::strerror(errno), "a plan file"});
+  if (text.size() > kPlanMaxBytes) refuse({path, "too long", "a plan of at most 16 MiB"});
+  ::close(fd);
+  return text;
+}
+
+/// The plan file's faults, then those of the command line.
+Plan whole_plan(const Options& options) {
+  if (options.plan_file.empty()) return options.faults;
+  auto plan = read_plan(read_file(options.plan_file), options.plan_file);
+  if (!plan) refuse(plan.error());
+  for (PlannedFault fault : options.faults) {
+    fault.id = "f" + std::to_string(plan->size());
+    plan->push_back(std::move(fault));
+  }
+  return *std::move(plan);
+}
+
+int open_journal(const std::string& path) {
+  if (path.empty()) return -1;
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0) refuse({path, std::strerror(errno), "a journal file that can be written"});
+  if (fd > STDERR_FILENO) return fd;
+  // Started with a closed stream: the journal must not take its place.
+  const int above = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  ::close(fd);
+  return above;
+}
+
+int print(const std::string& text) {
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  install_signals();
+  const auto options =
+      read_options({argv + std::min(argc, 1), static_cast<std::size_t>(std::max(argc - 1, 0))},
+                   [](const char* name) { return std::getenv(name); });
+  if (!options) refuse(options.error());
+  switch (options->mode) {
+    case Options::Mode::list:
+      return print(list_text());
+    case Options::Mode::help:
+      return print(help_text());
+    case Options::Mode::version:
+      return print("fake_worker " POOLPROOF_VERSION "\n");
+    case Options::Mode::work:
+      break;
+  }
+  const int journal = open_journal(options->journal_file);
+  static Worker worker(*options, whole_plan(*options), journal);
+  worker.run();
+}

@@ -1,0 +1,98 @@
+#include "fake_workers/journal.hpp"
+
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+namespace poolproof::faults {
+namespace {
+
+using Kind = JournalRecord::Kind;
+
+std::vector<JournalRecord> one_of_each() {
+  JournalRecord read = record_of(Kind::read);
+  read.request = 1;
+  read.id = -4;
+  read.command = "ec\"ho\n";
+  read.nonce = "a:1";
+  JournalRecord nameless = record_of(Kind::read);
+  nameless.request = 2;
+  JournalRecord wrote = record_of(Kind::wrote);
+  wrote.request = 1;
+  wrote.bytes = 86;
+  JournalRecord receipt = record_of(Kind::receipt);
+  receipt.fault = "reply_late";
+  receipt.plan_id = "f0";
+  JournalRecord aimed = receipt;
+  aimed.request = 7;
+  JournalRecord grandchild = record_of(Kind::grandchild);
+  grandchild.child_pid = 4711;
+  JournalRecord exiting = record_of(Kind::exiting);
+  exiting.code = 3;
+  return {record_of(Kind::started),
+          read,
+          nameless,
+          wrote,
+          receipt,
+          aimed,
+          grandchild,
+          exiting,
+          record_of(Kind::stdin_end),
+          record_of(Kind::term)};
+}
+
+TEST_CASE("fake_workers: journal: every kind of record is read back as it was written") {
+  for (const JournalRecord& record : one_of_each()) {
+    const std::string line = journal_line(record, 1'234'005, {2, 3}, 99);
+    INFO(line);
+    CHECK(line.find("\"at_ms\":1234.005") != std::string::npos);
+    CHECK(line.find('\n') == line.size() - 1);
+    const auto again = read_journal_line(line, "j:1");
+    REQUIRE(again);
+    CHECK(*again == StampedJournalRecord{Time(Duration(1'234'005)), {2, 3}, 99, record});
+  }
+}
+
+TEST_CASE("fake_workers: journal: what is unknown about a request is null") {
+  JournalRecord read = record_of(Kind::read);
+  read.request = 0;
+  const std::string line = journal_line(read, 0, {}, 1);
+  CHECK(line.find("\"command\":null") != std::string::npos);
+  CHECK(line.find("\"nonce\":null") != std::string::npos);
+}
+
+TEST_CASE("fake_workers: journal: broken UTF-8 does not break the line") {
+  JournalRecord read = record_of(Kind::read);
+  read.command = "\xff";
+  CHECK(read_journal_line(journal_line(read, 0, {}, 1), "j:1"));
+}
+
+TEST_CASE("fake_workers: journal: bad lines are named") {
+  const std::string head = R"({"at_ms":1.5,"slot":0,"generation":0,"pid":1,)";
+  struct Bad {
+    std::string line;
+    std::string begins;
+  };
+  const std::vector<Bad> rows{
+      {"", "j:1: "},
+      {"[]", "j:1: not an object"},
+      {R"({"slot":0,"generation":0,"pid":1,"kind":"term"})", "j:1/at_ms: missing"},
+      {R"({"at_ms":-1,"slot":0,"generation":0,"pid":1,"kind":"term"})", "j:1/at_ms: "},
+      {R"({"at_ms":1,"slot":-1,"generation":0,"pid":1,"kind":"term"})", "j:1/slot: "},
+      {R"({"at_ms":1,"slot":4294967296,"generation":0,"pid":1,"kind":"term"})", "j:1/slot: "},
+      {head + R"("kind":"terms"})", "j:1/kind: unknown kind \"terms\"; did you mean \"term\"?"},
+      {head + R"("kind":"wrote","request":1})", "j:1/bytes: missing"},
+      {head + R"("kind":"wrote","request":1,"bytes":-1})", "j:1/bytes: "},
+      {head + R"("kind":"receipt","fault":"x","request":null})", "j:1/id: missing"},
+      {head + R"("kind":"exiting","code":"0"})", "j:1/code: "},
+  };
+  for (const Bad& row : rows) {
+    INFO(row.line);
+    const auto read = read_journal_line(row.line, "j:1");
+    REQUIRE_FALSE(read);
+    CHECK(read.error().line().starts_with(row.begins));
+  }
+}
+
+}  // namespace
+}  // namespace poolproof::faults

@@ -1,0 +1,301 @@
+#include "fake_workers/options.hpp"
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "fake_workers/reply.hpp"
+#include "harness/base/text.hpp"
+#include "harness/wire/envelope.hpp"
+
+namespace poolproof::faults {
+namespace {
+
+using Json = nlohmann::json;
+using Problem = std::optional<InputError>;
+
+constexpr std::uint32_t kNumberMax = std::numeric_limits<std::int32_t>::max();
+
+/// An option of the worker itself. The parameters of faults are options too.
+struct Known {
+  std::string_view option;
+  const char* variable;  ///< null: no variable stands in for it
+};
+
+constexpr std::array kKnown{
+    Known{"--slot", "POOLPROOF_SLOT"},
+    Known{"--generation", "POOLPROOF_GENERATION"},
+    Known{"--worker-id", nullptr},
+    Known{"--prefix-bytes", "POOLPROOF_PREFIX_BYTES"},
+    Known{"--max-frame-bytes", "POOLPROOF_MAX_FRAME_BYTES"},
+    Known{"--timestamp", nullptr},
+    Known{"--plan", "POOLPROOF_PLAN"},
+    Known{"--journal", "POOLPROOF_JOURNAL"},
+};
+
+InputError error(std::string_view where, std::string what, std::string want) {
+  return {std::string(where), std::move(what), std::move(want)};
+}
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stopped, failed] = std::from_chars(text.data(), end, number);
+  if (failed != std::errc() || stopped != end) return std::nullopt;
+  return number;
+}
+
+template <class Number>
+Problem read_number(std::string_view where, const std::string& text, Number& into, std::int64_t min,
+                    std::int64_t max) {
+  const auto number = whole_number(text);
+  if (!number || *number < min || *number > max) {
+    return error(where, "\"" + printable(text) + "\" will not do",
+                 "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
+  }
+  into = static_cast<Number>(*number);
+  return std::nullopt;
+}
+
+Problem read_prefix(std::string_view where, const std::string& text, Options& options) {
+  if (text != "1" && text != "2" && text != "4") {
+    return error(where, "\"" + printable(text) + "\" will not do", "1, 2 or 4");
+  }
+  options.framing.prefix_bytes = static_cast<std::uint8_t>(text[0] - '0');
+  return std::nullopt;
+}
+
+/// `where` is the option or the variable that stands in for it.
+Problem set(std::string_view option, std::string_view where, const std::string& value,
+            Options& options) {
+  if (option == "--slot") return read_number(where, value, options.self.slot, 0, kNumberMax);
+  if (option == "--generation") {
+    return read_number(where, value, options.self.generation, 0, kNumberMax);
+  }
+  if (option == "--prefix-bytes") return read_prefix(where, value, options);
+  if (option == "--max-frame-bytes") {
+    return read_number(where, value, options.framing.max_frame_bytes, 1, kNumberMax);
+  }
+  if (option == "--worker-id") options.worker_id = value;
+  if (option == "--timestamp") {
+    options.timestamp = wire::parse_json(value) ? value : json_text(value);
+  }
+  if (option == "--plan") options.plan_file = value;
+  if (option == "--journal") options.journal_file = value;
+  return std::nullopt;
+}
+
+/// Gathers `--fault NAME --at K=V --PARAM VALUE...` as the JSON that a plan would hold.
+class FaultsGiven {
+ public:
+  void begin(const std::string& name) {
+    objects_.push_back({{"fault", name}, {"at", Json::object()}});
+  }
+
+  Problem aim(const std::string& value) {
+    if (objects_.empty()) return error("--at", "no --fault before it", "--fault NAME --at ...");
+    for (std::size_t start = 0; start <= value.size();) {
+      const std::size_t end = std::min(value.find(',', start), value.size());
+      const std::string pair = value.substr(start, end - start);
+      const std::size_t equals = pair.find('=');
+      if (equals == std::string::npos) {
+        return error("--at", "\"" + printable(pair) + "\" is no coordinate",
+                     "request=1, or client=a,call=1");
+      }
+      const std::string key = pair.substr(0, equals);
+      objects_.back()["at"][key] = value_of(pair.substr(equals + 1), key == "client");
+      start = end + 1;
+    }
+    return std::nullopt;
+  }
+
+  Problem set(const std::string& option, const std::string& value) {
+    if (objects_.empty()) return error(option, "no --fault before it", "--fault NAME " + option);
+    const std::string key = param_name(option);
+    objects_.back()[key] = value_of(value, is_text(key));
+    return std::nullopt;
+  }
+
+  [[nodiscard]] Parsed<Plan> plan() const {
+    Plan plan;
+    for (const Json& object : objects_) {
+      auto fault = read_fault(object, "--fault " + object.at("fault").get<std::string>());
+      if (!fault) return unexpected(fault.error());
+      fault->id = "f" + std::to_string(plan.size());
+      plan.push_back(*std::move(fault));
+    }
+    return plan;
+  }
+
+  /// `--delay-ms` -> `delay_ms`
+  static std::string param_name(const std::string& option) {
+    std::string name = option.substr(2);
+    for (char& letter : name) letter = letter == '-' ? '_' : letter;
+    return name;
+  }
+
+  static bool is_param(const std::string& name) {
+    for (const Fault& fault : catalogue()) {
+      for (const Param& param : fault.params) {
+        if (param.name == name) return true;
+      }
+    }
+    return false;
+  }
+
+ private:
+  static bool is_text(const std::string& name) {
+    for (const Fault& fault : catalogue()) {
+      for (const Param& param : fault.params) {
+        if (param.name == name) return param.is_text;
+      }
+    }
+    return false;
+  }
+
+  static Json value_of(const std::string& value, bool as_text) {
+    const auto number = whole_number(value);
+    return number && !as_text ? Json(*number) : Json(value);
+  }
+
+  std::vector<Json> objects_;
+};
+
+InputError unknown_option(const std::string& option) {
+  std::vector<std::string> names{"--fault", "--at", "--list", "--help", "--version"};
+  for (const Known& known : kKnown) names.emplace_back(known.option);
+  const std::string_view near = nearest(option, names);
+  return error(printable(option), "unknown option",
+               near.empty() ? "see --help" : "did you mean " + std::string(near) + "?");
+}
+
+Problem give(const std::string& option, const std::string& value, Options& options,
+             FaultsGiven& faults) {
+  if (option == "--fault") {
+    faults.begin(value);
+    return std::nullopt;
+  }
+  if (option == "--at") return faults.aim(value);
+  for (const Known& known : kKnown) {
+    if (known.option == option) return set(option, option, value, options);
+  }
+  return faults.set(option, value);
+}
+
+bool takes_value(const std::string& option) {
+  for (const Known& known : kKnown) {
+    if (known.option == option) return true;
+  }
+  return option == "--fault" || option == "--at" ||
+         (option.starts_with("--") && FaultsGiven::is_param(FaultsGiven::param_name(option)));
+}
+
+std::optional<Options::Mode> mode(const std::string& option) {
+  if (option == "--list") return Options::Mode::list;
+  if (option == "--help" || option == "-h") return Options::Mode::help;
+  if (option == "--version") return Options::Mode::version;
+  return std::nullopt;
+}
+
+Problem read_environment(const Environment& environment, Options& options) {
+  for (const Known& known : kKnown) {
+    const char* value = known.variable == nullptr ? nullptr : environment(known.variable);
+    if (value == nullptr || *value == '\0') continue;
+    if (auto problem = set(known.option, known.variable, value, options)) return problem;
+  }
+  return std::nullopt;
+}
+
+Problem read_arguments(std::span<const char* const> args, Options& options, FaultsGiven& faults) {
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    std::string option = args[i];
+    if (const auto asked = mode(option)) {
+      options.mode = *asked;
+      continue;
+    }
+    const std::size_t equals = option.find('=');
+    const bool joined = equals != std::string::npos;
+    const std::string value = joined ? option.substr(equals + 1) : "";
+    option.resize(joined ? equals : option.size());
+    if (!takes_value(option)) return unknown_option(option);
+    if (!joined && i + 1 == args.size()) return error(option, "no value", option + " VALUE");
+    if (auto problem = give(option, joined ? value : args[++i], options, faults)) return problem;
+  }
+  return std::nullopt;
+}
+
+Json listed(const Param& param) {
+  if (param.is_text) return {{"name", param.name}, {"default", param.default_text}};
+  return {{"name", param.name},
+          {"default", param.default_number},
+          {"min", param.min},
+          {"max", param.max}};
+}
+
+}  // namespace
+
+Parsed<Options> read_options(std::span<const char* const> args, const Environment& environment) {
+  Options options;
+  FaultsGiven faults;
+  if (auto problem = read_environment(environment, options)) return unexpected(*std::move(problem));
+  if (auto problem = read_arguments(args, options, faults)) return unexpected(*std::move(problem));
+  auto plan = faults.plan();
+  if (!plan) return unexpected(plan.error());
+  options.faults = *std::move(plan);
+  if (options.worker_id.empty()) {
+    options.worker_id =
+        std::to_string(options.self.slot) + "." + std::to_string(options.self.generation);
+  }
+  return options;
+}
+
+std::string help_text() {
+  std::string text =
+      R"(fake_worker: a worker that speaks length-prefixed JSON on stdin and stdout, and
+misbehaves exactly where it is told to.
+
+  fake_worker --fault reply_late --at request=1 --delay-ms 300 --journal FILE
+
+  --fault NAME           plants a fault; may be repeated. Its parameters follow it
+  --at K=V[,K=V]         where it strikes: client=a,call=1 or slot=, generation=, request=
+                         (left out: everywhere)
+  --PARAM VALUE          a parameter of the fault before it: --delay-ms 300
+  --plan FILE            faults from a plan file              (POOLPROOF_PLAN)
+  --journal FILE         appends what it does, as JSON lines  (POOLPROOF_JOURNAL)
+  --slot N               which worker it is                   (POOLPROOF_SLOT)
+  --generation N                                              (POOLPROOF_GENERATION)
+  --worker-id TEXT       what ping answers (SLOT.GENERATION)
+  --prefix-bytes 1|2|4   the length prefix (4)                (POOLPROOF_PREFIX_BYTES)
+  --max-frame-bytes N    the longest payload (16777216)       (POOLPROOF_MAX_FRAME_BYTES)
+  --timestamp JSON       in every reply; else the clock's
+  --list                 the fault table as JSON
+  --help  --version
+
+Faults:
+)";
+  for (const Fault& fault : catalogue()) {
+    std::string line = "  " + std::string(fault.name);
+    line.resize(std::max<std::size_t>(line.size(), 25), ' ');
+    text += line + std::string(fault.summary) + "\n";
+  }
+  return text;
+}
+
+std::string list_text() {
+  Json rows = Json::array();
+  for (const Fault& fault : catalogue()) {
+    Json params = Json::array();
+    for (const Param& param : fault.params) params.push_back(listed(param));
+    rows.push_back({{"name", fault.name},
+                    {"family", name(fault.family)},
+                    {"moment", name(fault.moment)},
+                    {"harmless", fault.harmless},
+                    {"params", params}});
+  }
+  return rows.dump(2) + "\n";
+}
+
+}  // namespace poolproof::faults

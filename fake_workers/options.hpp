@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "fake_workers/plan.hpp"
+#include "harness/base/ids.hpp"
+#include "harness/wire/framing.hpp"
+
+namespace poolproof::faults {
+
+/// What `fake_worker` was asked to be.
+struct Options {
+  enum class Mode : std::uint8_t { work, list, help, version };
+  Mode mode = Mode::work;
+  WorkerId self;
+  wire::Framing framing;
+  std::string worker_id;                 ///< "SLOT.GENERATION" unless it was named
+  std::optional<std::string> timestamp;  ///< JSON; none: the clock's
+  std::string plan_file;                 ///< empty: none
+  std::string journal_file;              ///< empty: none
+  Plan faults;                           ///< those of the command line; ids continue at f0
+};
+
+/// Looks a variable up; null when it is not set.
+using Environment = std::function<const char*(const char* name)>;
+
+/// Reads the command line (without the program's name); what it leaves out comes from the
+/// POOLPROOF_* variables of harness/PROTOCOL.md, section 3. Errors name the option or the variable.
+Parsed<Options> read_options(std::span<const char* const> args, const Environment& environment);
+
+std::string help_text();
+/// The fault table as JSON, the same as the Python worker's.
+std::string list_text();
+
+}  // namespace poolproof::faults

@@ -1,0 +1,315 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "fake_workers/journal.hpp"
+#include "fake_workers/plan.hpp"
+#include "fake_workers/running_program.hpp"
+#include "harness/base/text.hpp"
+#include "harness/wire/framing.hpp"
+
+/// The C++ worker and its Python relative: the same plan and the same input give the same bytes,
+/// the same journal and the same end.
+namespace poolproof::faults {
+namespace {
+
+using Json = nlohmann::json;
+using Argv = std::vector<std::string>;
+
+const Argv kCpp{FAKE_WORKER};
+const Argv kPython{"/usr/bin/python3", "-m", "poolproof_worker.faults"};
+const Argv kEnvironment{std::string("PYTHONPATH=") + PYTHON_FOLDER, "PYTHONDONTWRITEBYTECODE=1"};
+
+constexpr wire::Framing kFour{};
+
+std::string message(int id, const std::string& command, const std::string& args = "{}") {
+  return "{\"id\":" + std::to_string(id) + ",\"command\":\"" + command + "\",\"args\":" + args +
+         ",\"timestamp\":\"2024-01-01T00:00:00Z\"}";
+}
+
+std::string frame(const std::string& payload, const wire::Framing& framing = kFour) {
+  return *wire::encode_frame(framing, payload);
+}
+
+std::string frames(const std::vector<std::string>& payloads, const wire::Framing& framing) {
+  std::string all;
+  for (const std::string& payload : payloads) all += frame(payload, framing);
+  return all;
+}
+
+/// Ping, a call of client a, and the request to leave.
+std::vector<std::string> conversation() {
+  return {message(0, "ping", R"({"initialization":true,"worker_id":"0.0"})"),
+          message(1, "echo",
+                  R"({"nonce":"a:1","s":"h\u00e9 \u4e2d\ud83d\ude00 \"\\\n\u007f","n":[1,2.5]})"),
+          message(2, "shutdown")};
+}
+
+/// What can be seen of a run from outside.
+struct Seen {
+  std::string out;
+  std::vector<std::string> journal;
+  ExitStatus exit;
+};
+
+std::vector<std::string> journal_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = std::min(text.find('\n', start), text.size());
+    auto read = read_journal_line(text.substr(start, end - start), "journal");
+    INFO(text);
+    REQUIRE(read);
+    read->record.child_pid = 0;
+    lines.push_back(journal_line(read->record, 0, read->worker, 0));
+    start = end + 1;
+  }
+  return lines;
+}
+
+/// When TERM is sent: once the journal has that many lines with the text in them.
+struct Term {
+  std::string after;
+  std::size_t times = 1;
+};
+
+struct Script {
+  Argv options;
+  std::string input;
+  std::optional<Term> term;
+  std::string input_after_term;
+};
+
+Seen run(const Argv& program, const Script& script) {
+  const TemporaryFile journal;
+  Argv argv = program;
+  argv.insert(argv.end(), script.options.begin(), script.options.end());
+  argv.insert(argv.end(), {"--timestamp", "1234.5", "--journal", journal.path()});
+  RunningProgram worker(argv, kEnvironment);
+  worker.send(script.input);
+  if (script.term && !script.input_after_term.empty()) {
+    journal.wait_for(script.term->after, script.term->times);
+    worker.terminate();
+    journal.wait_for("receipt");
+    worker.send(script.input_after_term);
+  }
+  worker.close_stdin();
+  if (script.term && script.input_after_term.empty()) {
+    journal.wait_for(script.term->after, script.term->times);
+    worker.terminate();
+  }
+  Seen seen;
+  seen.out = worker.read_stdout();
+  seen.exit = worker.wait();
+  seen.journal = journal_lines(journal.content());
+  return seen;
+}
+
+/// Returns what the C++ worker did.
+Seen check_same(const Script& script) {
+  const Seen cpp = run(kCpp, script);
+  const Seen python = run(kPython, script);
+  CHECK(printable(cpp.out, 4000) == printable(python.out, 4000));
+  CHECK((cpp.out == python.out));
+  CHECK(cpp.journal == python.journal);
+  CHECK(cpp.exit.code == python.exit.code);
+  CHECK(cpp.exit.signal == python.exit.signal);
+  return cpp;
+}
+
+bool has_receipt(const Seen& seen, std::string_view fault) {
+  const std::string key = "\"fault\":\"" + std::string(fault) + "\"";
+  return std::ranges::any_of(seen.journal, [&key](const std::string& line) {
+    return line.find(key) != std::string::npos;
+  });
+}
+
+/// Small parameters, so that the test is quick and nothing blocks.
+Json parameters(const std::string& fault) {
+  if (fault == "json_deep") return {{"depth", 1000}};
+  if (fault == "stderr_flood") return {{"text_bytes", 10'000}};
+  if (fault == "reply_trickled") return {{"gap_ms", 1}, {"chunk_bytes", 7}};
+  if (fault == "grandchild_left") return {{"lifetime_ms", 1}};
+  if (fault == "text_while_idle") return {{"delay_ms", 1}};
+  const Fault* row = find(fault);
+  for (const Param& param : row->params) {
+    if (param.name == "delay_ms") return {{"delay_ms", 5}};
+  }
+  return Json::object();
+}
+
+Json aim(const Fault& fault) {
+  if (fault.moment == Moment::start || fault.moment == Moment::shutdown) return Json::object();
+  if (fault.name == "reading_stopped") return {{"request", 1}};
+  return {{"client", "a"}, {"call", 1}};
+}
+
+Json planned(const Fault& fault) {
+  Json object = parameters(std::string(fault.name));
+  object["fault"] = fault.name;
+  object["at"] = aim(fault);
+  return object;
+}
+
+std::string plan_text(Json faults) {
+  for (std::size_t i = 0; i < faults.size(); ++i) faults[i]["id"] = "f" + std::to_string(i);
+  return Json{{"plan_version", 1}, {"faults", faults}}.dump();
+}
+
+/// The conversation, and TERM for those whom nothing else ends.
+Script script_for(std::string_view fault, const wire::Framing& framing) {
+  Script script;
+  script.input = frames(conversation(), framing);
+  if (fault == "reading_stopped" || fault == "stdin_closed") script.term = Term{"receipt"};
+  if (fault == "stdin_end_ignored") script.term = Term{"receipt", 2};
+  if (fault == "term_ignored") {
+    const auto all = conversation();
+    script.input = frames({all[0]}, framing);
+    script.term = Term{"wrote"};
+    script.input_after_term = frames({all[1], all[2]}, framing);
+  }
+  return script;
+}
+
+TEST_CASE("fake_workers: parity: every fault gives the same bytes and the same journal") {
+  for (const wire::Framing framing : {wire::Framing{}, wire::Framing{2, 60'000}}) {
+    for (const Fault& fault : catalogue()) {
+      INFO(fault.name << " with " << int{framing.prefix_bytes} << " bytes of length");
+      const TemporaryFile plan(plan_text(Json::array({planned(fault)})));
+      Script script = script_for(fault.name, framing);
+      script.options = {"--plan",
+                        plan.path(),
+                        "--prefix-bytes",
+                        std::to_string(framing.prefix_bytes),
+                        "--max-frame-bytes",
+                        std::to_string(framing.max_frame_bytes)};
+      const Seen seen = check_same(script);
+      CHECK(has_receipt(seen, fault.name));
+    }
+  }
+}
+
+TEST_CASE("fake_workers: parity: faults aimed at the same request compose in the same way") {
+  const std::vector<std::vector<std::string>> groups{
+      {"reply_truncated", "text_while_idle", "reply_slow", "id_wrong", "stderr_flood"},
+      {"json_invalid", "id_text", "reply_twice", "length_too_long"},
+      {"id_wrong", "json_invalid", "text_after_reply", "text_before_reply"},
+      {"error_reply", "success_missing", "length_too_short", "reply_fragmented"},
+      {"reply_dropped", "error_reply", "text_while_idle"},
+      {"reply_unflushed", "reply_twice", "exit_code_at_shutdown", "exit_slow"},
+      {"length_zero", "reply_unframed", "nan_result", "error_reply"},
+      {"exit_mid_call", "stderr_flood"},
+      {"import_slow", "banner", "shutdown_not_obeyed"},
+      {"banner", "exit_at_start", "import_slow"},
+      {"exit_while_idle", "text_while_idle"},
+      {"stdout_closed", "text_while_idle", "exit_code_at_shutdown"},
+      {"input_read_as_lines", "exit_code_at_shutdown"},
+  };
+  for (const auto& group : groups) {
+    Json faults = Json::array();
+    std::string names;
+    for (const std::string& name : group) {
+      faults.push_back(planned(*find(name)));
+      names += name + " ";
+    }
+    INFO(names);
+    const TemporaryFile plan(plan_text(faults));
+    check_same({{"--plan", plan.path()}, frames(conversation(), kFour), {}, {}});
+  }
+}
+
+TEST_CASE("fake_workers: parity: every command has the same answer, good or bad") {
+  const std::vector<std::string> requests{
+      message(0, "ping"),
+      message(1, "echo", R"({"b":1,"a":{"d":[null,true,-0.5,1e100],"c":""}})"),
+      message(2, "sleep", R"({"ms":1})"),
+      message(3, "sleep", "{}"),
+      message(4, "sleep", R"({"ms":true})"),
+      message(5, "compute", R"({"n":1000})"),
+      message(6, "compute", R"({"n":-1})"),
+      message(7, "session_put", R"({"session":"s","key":"k","value":{"x":"\u00e9"}})"),
+      message(8, "session_get", R"({"session":"s","key":"k"})"),
+      message(9, "session_get", R"({"session":"s","key":"l"})"),
+      message(10, "session_get", R"({"session":"s"})"),
+      message(11, "session_put", R"({"session":"s","key":"k"})"),
+      message(12, "fail"),
+      message(13, "fail", R"({"message":"m\u00e9"})"),
+      message(14, "fail", R"({"message":1})"),
+      message(15, "nons\\u00e9nse"),
+      message(16, "stats"),
+      message(17, "echo", "[]"),
+      R"({"id":18,"command":"echo"})",
+      R"({"id":true,"command":"ping"})",
+      R"({"id":1.0,"command":"ping"})",
+      R"({"id":"1","command":"ping"})",
+      R"({"id":9223372036854775808,"command":"ping"})",
+      R"({"id":-5,"command":"ping"})",
+      R"({"id":1,"command":1})",
+      R"({"id":1})",
+      "[]",
+      "{",
+      "nonsense",
+      "\xff",
+      R"({"id":1,"command":"echo","args":{"x":NaN}})",
+      message(30, "stats"),
+  };
+  check_same(
+      {{}, frames(requests, kFour) + std::string(4, '\0') + frame(message(31, "stats")), {}, {}});
+}
+
+TEST_CASE("fake_workers: parity: input that ends or leads nowhere ends both in the same way") {
+  const std::string ping = frame(message(0, "ping"));
+  check_same({{}, "", {}, {}});
+  check_same({{}, ping + std::string("\0\0", 2), {}, {}});
+  check_same({{}, ping + ping.substr(0, 20), {}, {}});
+  check_same({{}, ping + "Warning", {}, {}});
+  check_same({{"--slot", "3", "--generation", "4", "--worker-id", "w"}, ping, {}, {}});
+  check_same({{"--prefix-bytes", "1"},
+              frames({message(1, "echo", "{\"s\":\"" + std::string(150, 'x') + "\"}")}, {1, 255}),
+              {},
+              {}});
+}
+
+TEST_CASE("fake_workers: parity: both have the same fault table") {
+  const auto table = [](Argv argv) {
+    argv.emplace_back("--list");
+    RunningProgram program(argv, kEnvironment);
+    const Json list = Json::parse(program.read_stdout(), nullptr, false);
+    CHECK(program.wait() == ExitStatus{0, 0});
+    return list;
+  };
+  const Json cpp = table(kCpp);
+  const Json python = table(kPython);
+  REQUIRE(cpp.is_array());
+  REQUIRE(python.is_array());
+  CHECK(cpp.size() == catalogue().size());
+  CHECK(cpp.size() == python.size());
+  for (std::size_t i = 0; i < std::min(cpp.size(), python.size()); ++i) CHECK(cpp[i] == python[i]);
+}
+
+TEST_CASE("fake_workers: parity: both refuse the same plans") {
+  for (const char* fault :
+       {R"({"fault":"reply_lat","at":{}})", R"({"fault":"reply_late"})",
+        R"({"fault":"reply_late","at":{},"delay":1})",
+        R"({"fault":"reply_late","at":{},"delay_ms":0})",
+        R"({"fault":"reply_late","at":{},"delay_ms":true})",
+        R"({"fault":"banner","at":{"request":0}})", R"({"fault":"reply_late","at":{"client":"a"}})",
+        R"({"fault":"reply_late","at":{"client":"a","call":1,"slot":0}})",
+        R"({"fault":"reading_stopped","at":{"client":"a","call":1}})",
+        R"({"fault":"banner","at":{},"text":1})"}) {
+    INFO(fault);
+    const TemporaryFile plan(std::string(R"({"plan_version":1,"faults":[)") + fault + "]}");
+    for (const Argv& program : {kCpp, kPython}) {
+      Argv argv = program;
+      argv.insert(argv.end(), {"--plan", plan.path()});
+      RunningProgram refused(argv, kEnvironment);
+      CHECK(refused.wait() == ExitStatus{64, 0});
+    }
+  }
+}
+
+}  // namespace
+}  // namespace poolproof::faults

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "fake_workers/catalogue.hpp"
+#include "harness/base/ids.hpp"
+#include "harness/base/result.hpp"
+
+namespace poolproof::faults {
+
+/// Where a fault strikes. Either a client's call (recognised by the nonce `client:call` in the
+/// request's args), or a worker's own coordinates; a coordinate left out means "any".
+struct Aim {
+  std::string client;      ///< not empty: aimed by {client, call}
+  std::uint32_t call = 0;  ///< counted from 1
+  std::optional<std::uint32_t> slot;
+  std::optional<std::uint32_t> generation;
+  std::optional<std::uint64_t> request;  ///< 0 is the init ping
+  bool operator==(const Aim&) const = default;
+};
+
+/// One fault of a plan, checked against the catalogue: every parameter has its value.
+struct PlannedFault {
+  std::string id;  ///< names it in receipts: `f0`, `f1`...
+  const Fault* fault = nullptr;
+  Aim at;
+  std::map<std::string, std::int64_t, std::less<>> numbers;
+  std::map<std::string, std::string, std::less<>> texts;
+
+  [[nodiscard]] std::int64_t number(std::string_view param) const;
+  [[nodiscard]] const std::string& text(std::string_view param) const;
+};
+
+using Plan = std::vector<PlannedFault>;
+
+/// Reads one fault object {"fault": name, "at": {...}, PARAM: value...}; unknown keys, unknown
+/// faults, values out of bounds and aims that the fault's moment does not allow are errors that
+/// name `where` (a file and JSON pointer) and what would be right.
+Parsed<PlannedFault> read_fault(const nlohmann::json& object, const std::string& where);
+nlohmann::json write_fault(const PlannedFault& fault);  ///< with its "id" when not empty
+
+/// A plan file: {"plan_version": 1, "faults": [{"id": "f0", ...fault...}]}.
+Parsed<Plan> read_plan(std::string_view json_text, const std::string& where);
+std::string write_plan(const Plan& plan);
+
+}  // namespace poolproof::faults

@@ -1,0 +1,70 @@
+#include "fake_workers/reply.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+namespace poolproof::faults {
+namespace {
+
+/// The largest length that `prefix_bytes` can say.
+std::int64_t length_max(std::uint8_t prefix_bytes) {
+  return (std::int64_t{1} << (8U * prefix_bytes)) - 1;
+}
+
+std::string big_endian(std::int64_t length, std::uint8_t prefix_bytes) {
+  std::string bytes(prefix_bytes, '\0');
+  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) {
+    *byte = static_cast<char>(length & 0xff);
+    length >>= 8;
+  }
+  return bytes;
+}
+
+std::string header_bytes(const ReplyInProgress& reply, std::size_t payload_size,
+                         std::uint8_t prefix_bytes) {
+  // A fault may make a payload that its prefix can't announce; then it announces all it can.
+  const auto length = std::clamp<std::int64_t>(
+      static_cast<std::int64_t>(payload_size) + reply.length_error, 1, length_max(prefix_bytes));
+  std::string header = big_endian(length, prefix_bytes);
+  if (reply.header == ReplyInProgress::Header::little_endian) std::ranges::reverse(header);
+  if (reply.header == ReplyInProgress::Header::huge) {
+    header.assign(prefix_bytes, '\xff');
+    header.front() = '\x7f';
+  }
+  return header;
+}
+
+}  // namespace
+
+std::string ReplyInProgress::payload_bytes() const {
+  if (payload) return *payload;
+  const std::string key = success ? "\"result\":" : "\"error\":";
+  const std::string verdict =
+      names_success ? std::string(",\"success\":") + (success ? "true" : "false") : "";
+  const std::string named_id = "\"id\":" + id;
+  // Sorted keys: error, id, result, success, timestamp.
+  const std::string first = success ? named_id + "," + key + body : key + body + "," + named_id;
+  return "{" + first + verdict + ",\"timestamp\":" + timestamp + "}";
+}
+
+std::string ReplyInProgress::bytes(const wire::Framing& framing) const {
+  const std::string inside = payload_bytes();
+  std::string once;
+  if (header == Header::none) {
+    once = inside + "\n";
+  } else if (header == Header::zero) {
+    once.assign(framing.prefix_bytes, '\0');
+  } else {
+    once = header_bytes(*this, inside.size(), framing.prefix_bytes) + inside;
+  }
+  std::string all = text_before;
+  for (std::size_t i = 0; i < copies; ++i) all += once;
+  return all + text_after;
+}
+
+std::string json_text(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace poolproof::faults

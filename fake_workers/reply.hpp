@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "harness/base/clock.hpp"
+#include "harness/wire/framing.hpp"
+
+namespace poolproof::faults {
+
+/// A reply on its way out, in pieces that faults may change before it becomes bytes.
+struct ReplyInProgress {
+  enum class Header : std::uint8_t { sound, none, zero, huge, little_endian };
+
+  // The envelope. `id`, `body` and `timestamp` are JSON.
+  std::string id = "null";
+  bool success = true;
+  std::string body;  ///< the result, or the error
+  std::string timestamp;
+  bool names_success = true;
+  std::optional<std::string> payload;  ///< stands in for the envelope
+
+  // The frame.
+  Header header = Header::sound;
+  std::int64_t length_error = 0;  ///< what the header adds to the payload's length
+  std::string text_before;
+  std::string text_after;
+  std::size_t copies = 1;
+
+  // How it is written.
+  bool dropped = false;
+  bool held_back = false;                 ///< stays in the worker's own buffer
+  std::optional<std::size_t> keep_bytes;  ///< only the beginning is written, then exit
+  int exit_code = 0;
+  std::size_t chunk_bytes = 0;
+  Duration gap{0};
+
+  /// The envelope as compact JSON with sorted keys, or what stands in for it.
+  [[nodiscard]] std::string payload_bytes() const;
+  /// All that goes to stdout.
+  [[nodiscard]] std::string bytes(const wire::Framing& framing) const;
+};
+
+/// Text as JSON; broken UTF-8 becomes U+FFFD.
+std::string json_text(std::string_view text);
+
+}  // namespace poolproof::faults

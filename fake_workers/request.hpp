@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace poolproof::faults {
+
+/// One request as a worker reads it. Never refused: what is wrong with it stands in `problem`.
+struct Request {
+  std::uint64_t number = 0;  ///< counted from 0 in each incarnation
+  std::optional<std::int64_t> id;
+  std::optional<std::string> command;
+  std::optional<std::string> nonce;            ///< `client:call`, if the args carry one
+  std::shared_ptr<const nlohmann::json> args;  ///< an object; null when there is a problem
+  std::string problem;                         ///< empty, or why it can't be obeyed
+};
+
+Request read_request(std::string_view payload, std::uint64_t number);
+
+}  // namespace poolproof::faults

@@ -1,0 +1,149 @@
+#include "fake_workers/sound_worker.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "fake_workers/reply.hpp"
+
+namespace poolproof::faults {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::int64_t kSleepMaxMs = 600'000;
+constexpr std::int64_t kComputeMax = 5'000'000;
+
+std::string dump(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Answer ok(const Json& result) {
+  return {true, dump(result), {}, {}};
+}
+
+Answer error(const std::string& message) {
+  return {false, json_text(message), {}, {}};
+}
+
+Answer bad_number(const std::string& key, std::int64_t max) {
+  return error("bad args: " + key + " must be a whole number from 0 to " + std::to_string(max));
+}
+
+std::optional<std::int64_t> number_arg(const Json& args, const char* key, std::int64_t max) {
+  const auto found = args.find(key);
+  if (found == args.end() || !found->is_number_integer()) return std::nullopt;
+  // A number above the signed range comes out negative, which is out of bounds all the same.
+  const auto number = found->get<std::int64_t>();
+  if (number < 0 || number > max) return std::nullopt;
+  return number;
+}
+
+Answer sleep(const Json& args) {
+  const auto ms = number_arg(args, "ms", kSleepMaxMs);
+  if (!ms) return bad_number("ms", kSleepMaxMs);
+  Answer answer = ok({{"slept_ms", *ms}});
+  answer.pause = std::chrono::milliseconds(*ms);
+  return answer;
+}
+
+Answer compute(const Json& args) {
+  const auto n = number_arg(args, "n", kComputeMax);
+  if (!n) return bad_number("n", kComputeMax);
+  Answer answer;
+  answer.compute_below = static_cast<std::uint32_t>(*n);
+  return answer;
+}
+
+Answer fail(const Json& args) {
+  const auto message = args.find("message");
+  if (message == args.end()) return error("failed on request");
+  if (!message->is_string()) return error("bad args: message must be a text");
+  return error(message->get<std::string>());
+}
+
+bool has_text(const Json& args, const char* key) {
+  const auto found = args.find(key);
+  return found != args.end() && found->is_string();
+}
+
+bool names_entry(const Json& args) {
+  return has_text(args, "session") && has_text(args, "key");
+}
+
+std::pair<std::string, std::string> entry(const Json& args) {
+  return {args.at("session").get<std::string>(), args.at("key").get<std::string>()};
+}
+
+bool is_prime(std::uint32_t number) {
+  for (std::uint32_t divisor = 2; divisor * divisor <= number; ++divisor) {
+    if (number % divisor == 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Answer SoundWorker::answer(const Request& request) {
+  if (!request.problem.empty()) return refuse(request.problem);
+  Answer answer = obey(request);
+  if (*request.command != "ping") ++calls_;
+  if (!answer.success) ++errors_;
+  return answer;
+}
+
+Answer SoundWorker::refuse(const std::string& problem) {
+  ++calls_;
+  ++errors_;
+  return error(problem);
+}
+
+Answer SoundWorker::refuse_length(std::size_t payload_bytes) {
+  ++errors_;
+  return error("reply too long: " + std::to_string(payload_bytes) + " bytes");
+}
+
+Answer SoundWorker::computed(std::uint32_t primes) {
+  return ok({{"primes", primes}});
+}
+
+Answer SoundWorker::obey(const Request& request) {
+  const std::string& command = *request.command;
+  const Json& args = *request.args;
+  if (command == "ping") return ok({{"status", "ok"}, {"worker_id", worker_id_}});
+  if (command == "echo") return ok(args);
+  if (command == "sleep") return sleep(args);
+  if (command == "compute") return compute(args);
+  if (command == "session_put") return put(args);
+  if (command == "session_get") return get(args);
+  if (command == "fail") return fail(args);
+  if (command == "stats") return ok({{"calls", calls_}, {"errors", errors_}});
+  if (command == "shutdown") return ok({{"status", "shutting_down"}});
+  return error("Unknown command: " + command);
+}
+
+Answer SoundWorker::put(const Json& args) {
+  if (!names_entry(args) || !args.contains("value")) {
+    return error("bad args: session and key must be texts, and a value must be there");
+  }
+  stored_[entry(args)] = dump(args.at("value"));
+  return ok({{"stored", true}});
+}
+
+Answer SoundWorker::get(const Json& args) const {
+  if (!names_entry(args)) return error("bad args: session and key must be texts");
+  const auto found = stored_.find(entry(args));
+  const bool stored = found != stored_.end();
+  const std::string value = stored ? found->second : "null";
+  return {true,
+          std::string("{\"found\":") + (stored ? "true" : "false") + ",\"value\":" + value + "}",
+          {},
+          {}};
+}
+
+bool PrimeCount::run(std::uint32_t numbers) {
+  for (; numbers > 0 && next_ < below_; --numbers, ++next_) {
+    if (is_prime(next_)) ++found_;
+  }
+  return next_ >= below_;
+}
+
+}  // namespace poolproof::faults

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "fake_workers/request.hpp"
+#include "harness/base/clock.hpp"
+
+namespace poolproof::faults {
+
+/// What a request gets for an answer, before it is framed.
+struct Answer {
+  bool success = true;
+  std::string body;                            ///< JSON: the result, or the error's text
+  Duration pause{0};                           ///< how long the command sleeps first
+  std::optional<std::uint32_t> compute_below;  ///< the answer waits for this number of primes
+};
+
+/// Carries the commands of harness/PROTOCOL.md out, without any fault.
+class SoundWorker {
+ public:
+  explicit SoundWorker(std::string worker_id) : worker_id_(std::move(worker_id)) {}
+
+  Answer answer(const Request& request);
+  /// The answer to the `compute` in hand.
+  static Answer computed(std::uint32_t primes);
+  /// An error reply to something that is no request.
+  Answer refuse(const std::string& problem);
+  /// An error reply in the place of an answer that no frame can hold.
+  Answer refuse_length(std::size_t payload_bytes);
+
+ private:
+  Answer obey(const Request& request);
+  Answer put(const nlohmann::json& args);
+  [[nodiscard]] Answer get(const nlohmann::json& args) const;
+
+  std::string worker_id_;
+  std::map<std::pair<std::string, std::string>, std::string> stored_;  ///< (session, key) -> JSON
+  std::uint64_t calls_ = 0;
+  std::uint64_t errors_ = 0;
+};
+
+/// Counts the primes below a number by trial division, in slices, so that TERM can come in between.
+class PrimeCount {
+ public:
+  explicit PrimeCount(std::uint32_t below) : below_(below) {}
+
+  /// Looks at the next `numbers` numbers. True when all have been looked at.
+  bool run(std::uint32_t numbers);
+  [[nodiscard]] std::uint32_t found() const { return found_; }
+
+ private:
+  std::uint32_t below_;
+  std::uint32_t next_ = 2;
+  std::uint32_t found_ = 0;
+};
+
+}  // namespace poolproof::faults
