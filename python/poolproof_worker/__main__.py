@@ -1,0 +1,51 @@
+"""The sample worker. Usage: python3 -m poolproof_worker [--worker-id TEXT] [--timestamp JSON]...
+
+  --worker-id TEXT      what ping answers (SLOT.GENERATION)
+  --slot N              which worker it is               (POOLPROOF_SLOT)
+  --generation N                                         (POOLPROOF_GENERATION)
+  --prefix-bytes 1|2|4  the length prefix (4)            (POOLPROOF_PREFIX_BYTES)
+  --max-frame-bytes N   the longest payload (16777216)   (POOLPROOF_MAX_FRAME_BYTES)
+  --timestamp JSON      in every reply; else the clock's
+
+Commands: ping, echo, sleep {"ms"}, compute {"n"}, session_put {"session", "key", "value"},
+session_get {"session", "key"}, fail {"message"}, stats, shutdown.
+"""
+
+import os
+import sys
+
+if not __package__:  # run as a folder, for which -I and -E leave no PYTHONPATH
+    sys.path[0] = os.path.dirname(os.path.abspath(sys.path[0]))
+
+from poolproof_worker import _options
+from poolproof_worker._pipes import Pipes, claim_stdio
+from poolproof_worker._server import Server
+
+
+def main(argv):
+    try:
+        options = read_options(argv)
+    except ValueError as error:
+        _options.bad_usage(error)
+    stdin_fd, stdout_fd = claim_stdio()
+    from poolproof_worker._sample import worker
+
+    pipes = Pipes(stdin_fd, stdout_fd, options.prefix_bytes, options.max_frame_bytes)
+    Server(worker.commands, pipes, options).run()
+
+
+def read_options(argv):
+    options = _options.Options.from_environment()
+    for option, value in _options.read_pairs(argv, _options.own_option):
+        name = _options.own_option(option)
+        if name:
+            options.set(name, value, option)
+        elif option in ("--help", "-h"):
+            print(__doc__, end="")
+            sys.exit(0)
+        else:
+            raise _options.unknown_option(option, [*_options.option_names(), "--help"])
+    return options
+
+
+main(sys.argv[1:])

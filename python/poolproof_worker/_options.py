@@ -1,0 +1,127 @@
+"""What a worker was asked to be: the environment first, the command line wins."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+BAD_USAGE = 64
+_NUMBER_MAX = 2**31 - 1
+
+_VARIABLES = {
+    "slot": "POOLPROOF_SLOT",
+    "generation": "POOLPROOF_GENERATION",
+    "prefix_bytes": "POOLPROOF_PREFIX_BYTES",
+    "max_frame_bytes": "POOLPROOF_MAX_FRAME_BYTES",
+}
+
+
+class Options:
+    """`timestamp` is JSON, or None for the clock's."""
+
+    NAMES = ("slot", "generation", "worker_id", "prefix_bytes", "max_frame_bytes", "timestamp")
+
+    def __init__(self):
+        self.slot = 0
+        self.generation = 0
+        self.prefix_bytes = 4
+        self.max_frame_bytes = 16 << 20
+        self.timestamp = None
+        self._worker_id = ""
+
+    @classmethod
+    def from_environment(cls):
+        """Errors: ValueError with one line for people."""
+        options = cls()
+        for name, variable in _VARIABLES.items():
+            value = os.environ.get(variable)
+            if value:
+                options.set(name, value, variable)
+        return options
+
+    @property
+    def worker_id(self):
+        return self._worker_id or f"{self.slot}.{self.generation}"
+
+    def override(self, **given):
+        for name, value in given.items():
+            if value is not None:
+                self.set(name, str(value), name)
+
+    def set(self, name, text, where):
+        """Errors: ValueError that names `where` and what would do."""
+        if name == "worker_id":
+            self._worker_id = text
+        elif name == "timestamp":
+            self.timestamp = _as_json(text)
+        elif name == "prefix_bytes":
+            if text not in ("1", "2", "4"):
+                raise ValueError(f"{where}: {text!r} will not do; 1, 2 or 4")
+            self.prefix_bytes = int(text)
+        else:
+            smallest = 1 if name == "max_frame_bytes" else 0
+            setattr(self, name, _number(text, where, smallest))
+
+
+def read_pairs(argv, takes_value):
+    """Yields (option, value) of `--option VALUE` and `--option=VALUE`, and (option, None) of those
+    that take none. Errors: ValueError."""
+    rest = iter(argv)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if not takes_value(option):
+            yield word, None
+        elif equals:
+            yield option, value
+        else:
+            value = next(rest, None)
+            if value is None:
+                raise ValueError(f"{option}: no value; {option} VALUE")
+            yield option, value
+
+
+def own_option(option):
+    """`--worker-id` -> `worker_id`; None for what is no option of a sound worker."""
+    name = option[2:].replace("-", "_")
+    return name if option.startswith("--") and name in Options.NAMES else None
+
+
+def unknown_option(option, known):
+    import difflib  # slow to import, and only wanted here
+
+    near = difflib.get_close_matches(option, known, 1)
+    want = f"did you mean {near[0]}?" if near else "see --help"
+    return ValueError(f"{option}: unknown option; {want}")
+
+
+def option_names():
+    return ["--" + name.replace("_", "-") for name in Options.NAMES]
+
+
+def bad_usage(error):
+    """One line on stderr, exit 64."""
+    print(error, file=sys.stderr)
+    sys.exit(BAD_USAGE)
+
+
+def _number(text, where, smallest):
+    digits = text.isascii() and text.isdigit() and len(text) < 20
+    number = int(text) if digits else -1
+    if not smallest <= number <= _NUMBER_MAX:
+        raise ValueError(f"{where}: {text!r} will not do; "
+                         f"a whole number from {smallest} to {_NUMBER_MAX}")
+    return number
+
+
+def _as_json(text):
+    """JSON stays as it is; any other text becomes a JSON text."""
+    try:
+        json.loads(text, parse_constant=_no_json)
+        return text
+    except (ValueError, RecursionError):
+        return json.dumps(text, ensure_ascii=False)
+
+
+def _no_json(name):
+    raise ValueError(name)

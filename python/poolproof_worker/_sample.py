@@ -1,0 +1,79 @@
+"""The sample worker: commands that do little, for pools under test."""
+
+from __future__ import annotations
+
+import time
+
+from . import CommandError, Worker
+
+_SLEEP_MAX_MS = 600_000
+_COMPUTE_MAX = 5_000_000
+_NAP_S = 0.05  # TERM waits that long when it comes just before time.sleep() does
+
+worker = Worker()
+_stored = {}  # (session, key) -> value
+
+
+@worker.command("echo")
+def echo(args):
+    return args
+
+
+@worker.command("sleep")
+def sleep(args):
+    ms = _number(args, "ms", _SLEEP_MAX_MS)
+    end = time.monotonic() + ms / 1000
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _NAP_S))
+    return {"slept_ms": ms}
+
+
+@worker.command("compute")
+def compute(args):
+    """Real work for the processor: primes below n, by trial division."""
+    below = _number(args, "n", _COMPUTE_MAX)
+    return {"primes": sum(map(_is_prime, range(2, below)))}
+
+
+@worker.command("session_put")
+def session_put(args):
+    if not _names_entry(args) or "value" not in args:
+        raise CommandError("bad args: session and key must be texts, and a value must be there")
+    _stored[args["session"], args["key"]] = args["value"]
+    return {"stored": True}
+
+
+@worker.command("session_get")
+def session_get(args):
+    if not _names_entry(args):
+        raise CommandError("bad args: session and key must be texts")
+    entry = args["session"], args["key"]
+    return {"found": entry in _stored, "value": _stored.get(entry)}
+
+
+@worker.command("fail")
+def fail(args):
+    message = args.get("message", "failed on request")
+    if not isinstance(message, str):
+        raise CommandError("bad args: message must be a text")
+    raise CommandError(message)
+
+
+def _number(args, key, largest):
+    value = args.get(key)
+    if type(value) is not int or not 0 <= value <= largest:
+        raise CommandError(f"bad args: {key} must be a whole number from 0 to {largest}")
+    return value
+
+
+def _names_entry(args):
+    return isinstance(args.get("session"), str) and isinstance(args.get("key"), str)
+
+
+def _is_prime(number):
+    divisor = 2
+    while divisor * divisor <= number:
+        if number % divisor == 0:
+            return False
+        divisor += 1
+    return True

@@ -1,0 +1,62 @@
+"""Faults by which a reply, or the worker, does not come."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from .._pipes import say
+from .behaviour import BEFORE_READ, DISCARDING, IDLE, NOTHING, REQUEST, START, WRITING, family
+
+BEHAVIOURS, strikes = family()
+
+
+@strikes("reply_dropped", WRITING)
+def reply_dropped(scene):
+    scene.receipt()
+    scene.draft.dropped = True
+
+
+@strikes("reading_stopped", BEFORE_READ)
+def reading_stopped(scene):
+    scene.receipt()
+    scene.server.reading = NOTHING
+
+
+@strikes("exit_mid_call", REQUEST)
+@strikes("exit_while_idle", IDLE)
+def exit_with_code(scene):
+    scene.receipt()
+    scene.server.exit(scene["code"])
+
+
+@strikes("killed_mid_call", REQUEST)
+@strikes("killed_at_start", START)
+def raise_signal(scene):
+    scene.receipt()
+    number = scene["signal"]
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+@strikes("stdout_closed", REQUEST)
+def stdout_closed(scene):
+    scene.receipt()
+    os.close(scene.server.pipes.stdout_fd)
+    scene.server.pipes.stdout_fd = None
+    scene.server.reading = DISCARDING
+
+
+@strikes("stdin_closed", IDLE)
+def stdin_closed(scene):
+    scene.receipt()
+    os.close(scene.server.pipes.stdin_fd)
+    scene.server.reading = NOTHING
+
+
+@strikes("exit_at_start", START)
+def exit_at_start(scene):
+    scene.receipt()
+    say(scene["stderr_text"])
+    scene.server.exit(scene["code"])

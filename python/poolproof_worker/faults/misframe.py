@@ -1,0 +1,141 @@
+"""Faults by which bytes come that are not the frame they should be."""
+
+from __future__ import annotations
+
+from .._envelope import to_json, to_utf8
+from .behaviour import CONTENT, FIRST_BYTES, IDLE, START, WRITING, family
+
+BEHAVIOURS, strikes = family()
+
+
+@strikes("banner", START)
+def banner(scene):
+    scene.receipt()
+    scene.server.write(to_utf8(scene["text"]))
+
+
+@strikes("input_read_as_lines", FIRST_BYTES)
+def input_read_as_lines(scene):
+    scene.receipt()  # to plan it is enough: FaultyServer.read_as_lines()
+
+
+@strikes("reply_unframed", CONTENT)
+def reply_unframed(scene):
+    scene.receipt()
+    scene.draft.header = "none"
+
+
+@strikes("text_before_reply", CONTENT)
+def text_before_reply(scene):
+    scene.receipt()
+    scene.draft.text_before += to_utf8(scene["text"])
+
+
+@strikes("text_after_reply", CONTENT)
+def text_after_reply(scene):
+    scene.receipt()
+    scene.draft.text_after += to_utf8(scene["text"])
+
+
+@strikes("text_while_idle", IDLE)
+def text_while_idle(scene):
+    scene.pause()
+    scene.receipt()
+    scene.server.write(to_utf8(scene["text"]))
+
+
+@strikes("reply_truncated", WRITING)
+def reply_truncated(scene):
+    scene.receipt()
+    scene.draft.keep_bytes = scene["keep_bytes"]
+    scene.draft.exit_code = scene["code"]
+
+
+@strikes("length_too_long", CONTENT)
+def length_too_long(scene):
+    scene.receipt()
+    scene.draft.length_error += scene["extra_bytes"]
+
+
+@strikes("length_too_short", CONTENT)
+def length_too_short(scene):
+    scene.receipt()
+    scene.draft.length_error -= scene["missing_bytes"]
+
+
+@strikes("length_little_endian", CONTENT)
+def length_little_endian(scene):
+    scene.receipt()
+    scene.draft.header = "little_endian"
+
+
+@strikes("length_zero", CONTENT)
+def length_zero(scene):
+    scene.receipt()
+    scene.draft.header = "zero"
+
+
+@strikes("length_huge", CONTENT)
+def length_huge(scene):
+    scene.receipt()
+    scene.draft.header = "huge"
+
+
+@strikes("json_invalid", CONTENT)
+def json_invalid(scene):
+    scene.receipt()
+    scene.draft.whole_payload = scene.draft.payload()[:-1]
+
+
+@strikes("utf8_invalid", CONTENT)
+def utf8_invalid(scene):
+    scene.receipt()
+    draft = scene.draft
+    draft.whole_payload = (b'{"error":null,"id":' + draft.id.encode() + b',"result":"\xff\xfe",'
+                           b'"success":true,"timestamp":' + to_utf8(draft.timestamp) + b"}")
+
+
+@strikes("nan_result", CONTENT)
+def nan_result(scene):
+    scene.receipt()
+    scene.draft.success = True
+    scene.draft.body = "NaN"
+
+
+@strikes("json_deep", CONTENT)
+def json_deep(scene):
+    scene.receipt()
+    scene.draft.whole_payload = b"[" * scene["depth"] + b"]" * scene["depth"]
+
+
+@strikes("id_wrong", CONTENT)
+def id_wrong(scene):
+    scene.receipt()
+    number = 0 if scene.draft.id == "null" else int(scene.draft.id.strip('"'))
+    # Ids are 64 bits wide, and the C++ worker's wrap around.
+    scene.draft.id = str((number + scene["offset"] + 2**63) % 2**64 - 2**63)
+
+
+@strikes("id_text", CONTENT)
+def id_text(scene):
+    scene.receipt()
+    scene.draft.id = f'"{scene.draft.id}"'
+
+
+@strikes("success_missing", CONTENT)
+def success_missing(scene):
+    scene.receipt()
+    scene.draft.names_success = False
+
+
+@strikes("reply_twice", CONTENT)
+def reply_twice(scene):
+    scene.receipt()
+    scene.draft.copies = 2
+
+
+@strikes("error_reply", CONTENT)
+def error_reply(scene):
+    scene.receipt()
+    scene.draft.success = False
+    scene.draft.body = to_json(scene["message"])

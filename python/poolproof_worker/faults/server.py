@@ -1,0 +1,165 @@
+"""The worker's loop with faults in it: the order in which everything strikes."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from .._pipes import flush_stderr, say, shown
+from .._server import STDIN_END, TERM, Server
+from .behaviour import (ABOUT_NO_REQUEST, BEFORE_READ, CONTENT, DISCARDING, FIRST_BYTES, FRAMES,
+                        IDLE, LEAVE, NOTHING, PAUSE, REQUEST, START, STAY, WRITING, Scene,
+                        behaviour_of)
+from .draft import Draft
+
+_READ_MAX_BYTES = 65_536
+
+
+class Departure:
+    """A reason to exit."""
+
+    __slots__ = ("cause", "code", "stays")
+
+    def __init__(self, cause, code):
+        self.cause = cause
+        self.code = code
+        self.stays = False  # takes no notice of it
+
+
+class FaultyServer(Server):
+    """A Server that keeps a journal and misbehaves where the plan says so."""
+
+    def __init__(self, commands, pipes, options, plan, journal):
+        super().__init__(commands, pipes, options)
+        self.journal = journal
+        self.reading = FRAMES
+        self.request_number = 0  # of the request in hand, or the last one
+        self.nonce = None
+        self.held_back = []  # (draft, bytes, request number): replies in the worker's own buffer
+        self.terminated = False
+        self.plan = [(planned, *behaviour_of(planned.fault)) for planned in plan
+                     if planned.is_for(options.slot, options.generation)]
+        self.reads_lines = any(stage == FIRST_BYTES for _, stage, _ in self.plan)
+
+    def strike(self, stage, draft=None, departure=None):
+        """Lets every fault of that stage strike that is aimed at the request in hand."""
+        number = self.read_count if stage == BEFORE_READ else self.request_number
+        if stage in ABOUT_NO_REQUEST:
+            number = None
+        for planned, its_stage, behave in self.plan:
+            if its_stage == stage and (number is None or planned.is_at_request(number, self.nonce)):
+                behave(Scene(self, planned, number, draft, departure))
+
+    def on_start(self):
+        self.journal.write("started")
+        self.strike(START)
+
+    def serve_one(self):
+        if self.reading == FRAMES:
+            self.strike(BEFORE_READ)
+        if self.reading == NOTHING:
+            self.pipes.waiter.wait()
+        elif self.reading == DISCARDING:
+            self.read_to_the_end(b"")
+            self.end_of_input()
+        elif self.reads_lines:
+            self.read_as_lines()
+        else:
+            super().serve_one()
+
+    def read_as_lines(self):
+        """Reads all there is, and finds no line of JSON in it."""
+        first = self.pipes.read_some(_READ_MAX_BYTES)
+        if first:
+            self.strike(FIRST_BYTES)
+            text = self.read_to_the_end(first)
+            say(f"stdin ended without a line of JSON: {shown(text)}")
+        self.end_of_input()
+
+    def read_to_the_end(self, kept):
+        """Throws away what does not fit behind `kept`, which is returned."""
+        while chunk := self.pipes.read_some(_READ_MAX_BYTES):
+            kept += chunk[:_READ_MAX_BYTES - len(kept)]
+        return kept
+
+    def respond(self, request):
+        self.request_number = request.number
+        nonce = (request.args or {}).get("nonce")
+        self.nonce = nonce if isinstance(nonce, str) else None
+        self.journal.write("read", request=request.number, id=request.id, command=request.command,
+                           nonce=self.nonce)
+        self.strike(REQUEST)
+        if self.reading == FRAMES:
+            super().respond(request)
+
+    def send(self, request, reply):
+        draft = Draft(reply)
+        self.strike(CONTENT, draft)
+        self.strike(PAUSE, draft)
+        self.strike(WRITING, draft)
+        self.write_draft(request, draft)
+        self.strike(IDLE)
+
+    def write_draft(self, request, draft):
+        if draft.dropped:
+            return
+        data = draft.bytes(self.pipes.prefix_bytes)
+        if draft.keep_bytes is not None:
+            self.write_in_chunks(draft, data[:draft.keep_bytes])
+            self.exit(draft.exit_code)
+        if draft.held_back:
+            self.held_back.append((draft, data, request.number))
+        else:
+            self.write_out(draft, data, request.number)
+
+    def write_out(self, draft, data, request_number):
+        self.write_in_chunks(draft, data)
+        self.journal.write("wrote", request=request_number, bytes=len(data))
+
+    def write_in_chunks(self, draft, data):
+        chunk_bytes = draft.chunk_bytes or len(data) or 1
+        for start in range(0, len(data), chunk_bytes):
+            self.write(data[start:start + chunk_bytes])
+            if draft.gap_ms:
+                self.pause(draft.gap_ms)
+
+    def write(self, data):
+        if self.pipes.stdout_fd is not None:
+            super().write(data)
+
+    def flush(self):
+        while self.held_back:
+            self.write_out(*self.held_back.pop(0))
+
+    def end_of_input(self, problem=""):
+        self.journal.write("stdin_end")
+        self.flush()
+        super().end_of_input(problem)
+
+    def on_term(self, _signal, _frame):
+        if not self.terminated:
+            self.leave(TERM)
+
+    def leave(self, cause, code=0):
+        departure = Departure(cause, code)
+        self.strike(STAY, departure=departure)
+        if departure.stays:
+            if cause == STDIN_END:
+                self.reading = NOTHING
+            return
+        if cause == TERM:
+            self.terminated = True
+            self.journal.write("term")
+        self.strike(LEAVE, departure=departure)
+        self.exit(departure.code)
+
+    def exit(self, code):
+        self.flush()
+        self.journal.write("exiting", code=code)
+        flush_stderr()
+        os._exit(code)
+
+    def pause(self, ms):
+        end = time.monotonic() + ms / 1000
+        while (left := end - time.monotonic()) > 0:
+            self.pipes.waiter.wait(left * 1000)
