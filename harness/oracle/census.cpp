@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include "harness/oracle/rules.hpp"
+
+namespace poolproof::oracle {
+namespace {
+
+const trace::OsRecord* census(const trace::Trace& trace, std::string_view when) {
+  for (const trace::OsRecord& record : trace.os) {
+    if (record.when == when) return &record;
+  }
+  return nullptr;
+}
+
+/// A number that must be after the pool what it was before.
+void judge_count(const Evidence& evidence, std::string_view invariant, std::string_view what,
+                 std::uint32_t trace::OsRecord::*count, Findings& findings) {
+  const trace::OsRecord* before = census(evidence.trace, "before");
+  const trace::OsRecord* after = census(evidence.trace, "after");
+  if (before == nullptr || after == nullptr || before->*count == after->*count) return;
+  findings.push_back({std::string(invariant),
+                      fmt::format("{} before the pool: {}, after it was closed: {}", what,
+                                  before->*count, after->*count),
+                      after->at});
+}
+
+}  // namespace
+
+void judge_reaping(const Evidence& evidence, Findings& findings) {
+  judge_count(evidence, "reaping", "zombies", &trace::OsRecord::zombies, findings);
+}
+
+void judge_descriptors(const Evidence& evidence, Findings& findings) {
+  judge_count(evidence, "descriptors", "open descriptors", &trace::OsRecord::descriptors, findings);
+}
+
+void judge_threads(const Evidence& evidence, Findings& findings) {
+  judge_count(evidence, "threads", "threads", &trace::OsRecord::threads, findings);
+}
+
+void judge_no_survivors(const Evidence& evidence, Findings& findings) {
+  judge_count(evidence, "no_survivors", "children", &trace::OsRecord::children, findings);
+  const trace::OsRecord* after = census(evidence.trace, "after");
+  if (after == nullptr) return;
+  for (const std::string& survivor : after->survivors) {
+    findings.push_back(
+        {"no_survivors", "still there after the pool was closed: " + survivor, after->at});
+  }
+}
+
+}  // namespace poolproof::oracle

@@ -1,0 +1,153 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "harness/base/text.hpp"
+#include "harness/oracle/clients.hpp"
+#include "harness/oracle/fate.hpp"
+#include "harness/oracle/rules.hpp"
+#include "harness/oracle/view.hpp"
+#include "harness/trace/fields.hpp"
+
+namespace poolproof::oracle {
+namespace {
+
+using scenario::Expected;
+using scenario::ExpectedOne;
+using trace::ClientStep;
+
+constexpr std::size_t kSentenceBytesMax = 1000;
+
+bool is_met(const ExpectedOne& expected, const ClientStep& step) {
+  if (expected.skipped || step.skipped) return expected.skipped == step.skipped;
+  return expected.outcome == step.outcome && expected.phase.value_or(step.phase) == step.phase &&
+         expected.cause.value_or(step.cause) == step.cause &&
+         step.message.find(expected.says) != std::string::npos;
+}
+
+std::string words(const ExpectedOne& expected) {
+  if (expected.skipped) return "skipped";
+  std::string text{name(expected.outcome)};
+  if (expected.phase) text += fmt::format(" in phase {}", name(*expected.phase));
+  if (expected.cause) text += fmt::format(" with cause {}", name(*expected.cause));
+  if (!expected.says.empty()) text += fmt::format(" saying \"{}\"", expected.says);
+  return text;
+}
+
+std::string words(const Expected& any_of) {
+  std::string text;
+  for (const ExpectedOne& one : any_of) text += (text.empty() ? "" : " or ") + words(one);
+  return text;
+}
+
+std::string words(const ClientStep& step) {
+  if (step.skipped) return "was skipped";
+  std::string text = fmt::format("came to {}", name(step.outcome));
+  if (step.phase != Phase::none) text += fmt::format(" in phase {}", name(step.phase));
+  if (step.cause != StartCause::none) text += fmt::format(" with cause {}", name(step.cause));
+  return step.message.empty() ? text : text + ": " + step.message;
+}
+
+/// One repetition of one client: its steps that have an outcome, in order.
+void judge_repetition(const ClientSteps& client, std::uint32_t repetition,
+                      const std::vector<Expected>& expected, Findings& findings) {
+  static const Expected kSkipped{ExpectedOne{true, Outcome::ok, {}, {}, ""}};
+  const auto& steps = client.client->steps;
+  std::size_t place = 0;
+  for (std::uint32_t i = 0; i < steps.size(); ++i) {
+    if (!scenario::has_outcome(steps[i])) continue;
+    const Expected& wanted = place < expected.size() ? expected[place] : kSkipped;
+    ++place;
+    const auto step = std::find_if(
+        client.history.begin(), client.history.end(),
+        [&](const ClientStep* one) { return one->repetition == repetition && one->step == i; });
+    if (step == client.history.end()) {
+      findings.push_back({"expectation",
+                          fmt::format("client {}, step {} ({}) never ended; expected {}",
+                                      client.name, i, scenario::name(steps[i]), words(wanted)),
+                          Time{}});
+      continue;
+    }
+    const bool met = std::any_of(wanted.begin(), wanted.end(),
+                                 [step](const ExpectedOne& one) { return is_met(one, **step); });
+    if (met) continue;
+    findings.push_back(
+        {"expectation",
+         fmt::format("{} {}; expected {}", who(**step), words(**step), words(wanted)),
+         (*step)->ended});
+  }
+}
+
+void judge_clients(const Evidence& evidence, Findings& findings) {
+  for (const ClientSteps& client : clients_of(evidence)) {
+    const auto expected = evidence.scenario.expect.clients.find(client.client->name);
+    if (expected == evidence.scenario.expect.clients.end()) continue;
+    for (std::uint32_t i = 0; i < client.client->repeat; ++i) {
+      judge_repetition(client, i, expected->second, findings);
+    }
+  }
+}
+
+std::string_view name(scenario::Fate fate) {
+  return scenario::kFateNames[static_cast<std::size_t>(fate)];
+}
+
+void judge_fates(const Evidence& evidence, Findings& findings) {
+  for (const scenario::ExpectedFate& expected : evidence.scenario.expect.workers) {
+    const auto fate = fate_of(evidence, expected.worker);
+    if (!fate) continue;
+    const auto& any_of = expected.any_of;
+    if (std::find(any_of.begin(), any_of.end(), *fate) != any_of.end()) continue;
+    std::string wanted;
+    for (const scenario::Fate one : any_of) {
+      wanted += fmt::format("{}{}", wanted.empty() ? "" : " or ", name(one));
+    }
+    findings.push_back({"expectation",
+                        fmt::format("the fate of worker {} was \"{}\"; expected {}",
+                                    trace::dotted(expected.worker), name(*fate), wanted),
+                        Time{}});
+  }
+}
+
+/// Some call must succeed; where no client calls, some checkout must.
+void judge_success(const Evidence& evidence, Findings& findings) {
+  const auto count = [&evidence](auto which) {
+    return std::count_if(evidence.trace.clients.begin(), evidence.trace.clients.end(), which);
+  };
+  const auto ran = count([](const ClientStep& step) { return !step.skipped; });
+  if (ran == 0) return findings.push_back({"expectation", "nothing ran: no client did a step", {}});
+  bool calls = false;
+  for (const scenario::Client& client : evidence.scenario.clients) {
+    for (const scenario::Step& step : client.steps) {
+      calls = calls || std::holds_alternative<scenario::Call>(step) ||
+              std::holds_alternative<scenario::CallBytes>(step);
+    }
+  }
+  const auto good = count([calls](const ClientStep& step) {
+    const bool counts = calls ? is_call(step) : step.op == "checkout";
+    return counts && !step.skipped && step.outcome == Outcome::ok;
+  });
+  if (evidence.scenario.expect.no_success) {
+    if (!calls || good == 0) return;
+    return findings.push_back(
+        {"expectation", fmt::format("{} call(s) succeeded; none may", good), {}});
+  }
+  if (good > 0) return;
+  findings.push_back({"expectation",
+                      calls ? "no call succeeded, and the scenario does not say \"no_success\""
+                            : "no checkout succeeded, and the scenario does not say \"no_success\"",
+                      {}});
+}
+
+}  // namespace
+
+std::vector<Finding> judge_expectations(const Evidence& evidence) {
+  Findings findings;
+  judge_clients(evidence, findings);
+  judge_fates(evidence, findings);
+  judge_success(evidence, findings);
+  for (Finding& finding : findings) finding.what = printable(finding.what, kSentenceBytesMax);
+  return findings;
+}
+
+}  // namespace poolproof::oracle

@@ -1,0 +1,128 @@
+#include "harness/oracle/fate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "harness/oracle/view.hpp"
+
+namespace poolproof::oracle {
+namespace {
+
+using faults::JournalRecord;
+using scenario::Fate;
+using Kind = JournalRecord::Kind;
+
+/// What the pool says about one incarnation, up to the moment when it began to close.
+struct Told {
+  bool ordered = false;   ///< it was to be started
+  bool put_away = false;  ///< the pool told it to go
+  bool ended = false;     ///< it exited, or could not be started
+};
+
+Told told_of(const Evidence& evidence, WorkerId worker) {
+  Told told;
+  for (const trace::PoolRecord& record : evidence.trace.pool) {
+    if (std::holds_alternative<pool::CloseRequested>(record.event)) break;
+    const auto* exited = std::get_if<pool::Exited>(&record.event);
+    const auto* failed = std::get_if<pool::StartFailed>(&record.event);
+    told.ended = told.ended || (exited != nullptr && exited->worker == worker) ||
+                 (failed != nullptr && failed->worker == worker);
+    for (const pool::Effect& effect : record.effects) {
+      const auto* start = std::get_if<pool::Start>(&effect);
+      const auto* signal = std::get_if<pool::Signal>(&effect);
+      const auto* ask = std::get_if<pool::AskShutdown>(&effect);
+      told.ordered = told.ordered || (start != nullptr && start->worker == worker);
+      told.put_away = told.put_away || (signal != nullptr && signal->worker == worker) ||
+                      (ask != nullptr && ask->worker == worker);
+    }
+  }
+  return told;
+}
+
+Time close_begun(const Evidence& evidence, const View& view) {
+  for (const trace::PoolRecord& record : evidence.trace.pool) {
+    if (std::holds_alternative<pool::CloseRequested>(record.event)) return record.at;
+  }
+  return view.close_begun;
+}
+
+/// Faults that end the worker by its own doing.
+bool ends_it(const Evidence& evidence, const JournalRecord& receipt) {
+  constexpr std::array<std::string_view, 4> kExits{"exit_mid_call", "exit_at_start",
+                                                   "exit_while_idle", "reply_truncated"};
+  if (std::find(kExits.begin(), kExits.end(), receipt.fault) != kExits.end()) return true;
+  if (receipt.fault != "killed_mid_call" && receipt.fault != "killed_at_start") return false;
+  for (const faults::PlannedFault& planned : evidence.scenario.faults) {
+    if (planned.id == receipt.plan_id) return is_deadly(static_cast<int>(planned.number("signal")));
+  }
+  return true;
+}
+
+bool died_by_itself(const Evidence& evidence, const Incarnation& incarnation, Time until) {
+  for (const auto* record : incarnation.records) {
+    if (record->at > until) return false;
+    const Kind kind = record->record.kind;
+    const bool asked = kind == Kind::term || kind == Kind::stdin_end ||
+                       (kind == Kind::read && record->record.command == "shutdown");
+    if (asked) return false;
+    if (kind == Kind::exiting) return true;
+    if (kind == Kind::receipt && ends_it(evidence, record->record)) return true;
+  }
+  return false;
+}
+
+bool struck_down(const Evidence& evidence, WorkerId worker, Time until) {
+  return std::any_of(evidence.trace.environment.begin(), evidence.trace.environment.end(),
+                     [&](const trace::EnvironmentRecord& strike) {
+                       return strike.worker == worker && strike.delivered &&
+                              is_deadly(strike.signal) && strike.at <= until;
+                     });
+}
+
+/// Without testimony: it was told to go, or another one stands in its slot, before the close.
+bool left_early(const View& view, WorkerId worker, Time until) {
+  for (const auto& [other, incarnation] : view.incarnations) {
+    const bool successor = other.slot == worker.slot && other.generation > worker.generation;
+    for (const auto* record : incarnation.records) {
+      const Kind kind = record->record.kind;
+      const bool sign = successor
+                            ? kind == Kind::started
+                            : other == worker && (kind == Kind::term || kind == Kind::stdin_end);
+      if (sign && record->at < until) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<Fate> fate_of(const Evidence& evidence, WorkerId worker) {
+  const View view(evidence);
+  const bool testimony = !evidence.trace.pool.empty();
+  const auto journal = view.incarnations.find(worker);
+  const Told told = told_of(evidence, worker);
+  if (!view.has_journal(worker) && !testimony) return std::nullopt;
+  if (journal == view.incarnations.end() && !told.ordered) return Fate::unborn;
+  const Time until = close_begun(evidence, view);
+  if (struck_down(evidence, worker, until)) return Fate::died;
+  if (journal != view.incarnations.end() && died_by_itself(evidence, journal->second, until)) {
+    return Fate::died;
+  }
+  if (!testimony) return left_early(view, worker, until) ? Fate::killed : Fate::closed;
+  if (told.put_away) return Fate::killed;
+  return told.ended ? Fate::died : Fate::closed;
+}
+
+std::vector<WorkerId> incarnations_of(const Evidence& evidence) {
+  std::set<WorkerId> all;
+  for (const trace::WorkerRecord& record : evidence.trace.workers) all.insert(record.worker);
+  for (const trace::PoolRecord& record : evidence.trace.pool) {
+    for (const pool::Effect& effect : record.effects) {
+      if (const auto* start = std::get_if<pool::Start>(&effect)) all.insert(start->worker);
+    }
+  }
+  return {all.begin(), all.end()};
+}
+
+}  // namespace poolproof::oracle

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <optional>
+
+#include "harness/oracle/oracle.hpp"
+
+namespace poolproof::oracle {
+
+/// How an incarnation ended. Judged by what it wrote and what was done to it; the pool's testimony
+/// only tells, where nothing else does, whether the pool put it away before it was closed.
+///
+/// Nothing: a worker without a journal, in a pool that gives no testimony.
+std::optional<scenario::Fate> fate_of(const Evidence& evidence, WorkerId worker);
+
+/// Every incarnation that any witness knows, in order.
+std::vector<WorkerId> incarnations_of(const Evidence& evidence);
+
+}  // namespace poolproof::oracle

@@ -1,0 +1,323 @@
+#include <filesystem>
+
+#include "harness/oracle/oracle_testing.hpp"
+
+namespace poolproof::oracle {
+namespace {
+
+using Names = std::set<std::string>;
+
+TEST_CASE("oracle: good trace: no invariant is broken and every expectation is met") {
+  const Story story = told("good");
+  REQUIRE(story.trace.clients.size() == 7);
+  REQUIRE_FALSE(story.trace.pool.empty());
+  CHECK(broken(story).empty());
+  CHECK(judge_expectations(story.evidence()).empty());
+}
+
+TEST_CASE("oracle: bad traces: each turns its own invariant red and no other") {
+  for (const Invariant& invariant : invariants()) {
+    const std::string name(invariant.name);
+    INFO(name);
+    CHECK(broken(told(name)) == Names{name});
+  }
+}
+
+TEST_CASE("oracle: bad traces: there is none that no invariant is named after") {
+  Names names{"good"};
+  for (const Invariant& invariant : invariants()) names.emplace(invariant.name);
+  for (const auto& entry : std::filesystem::directory_iterator(POOLPROOF_BAD_TRACES)) {
+    CHECK(names.contains(entry.path().stem().string()));
+  }
+}
+
+TEST_CASE("oracle: table: names are unique and every row is complete") {
+  Names names;
+  for (const Invariant& invariant : invariants()) {
+    CHECK(names.emplace(invariant.name).second);
+    CHECK_FALSE(invariant.code.empty());
+    CHECK_FALSE(invariant.summary.empty());
+  }
+  CHECK(names.size() == 21);
+}
+
+TEST_CASE("oracle: testimony: without it only the rules that need it are skipped") {
+  Story order = told("order");
+  order.trace.pool.clear();
+  CHECK(broken(order).empty());
+  for (const Invariant& invariant : invariants()) {
+    if (invariant.needs_testimony) continue;
+    Story story = told(std::string(invariant.name));
+    story.trace.pool.clear();
+    CHECK_FALSE(broken(story).empty());
+  }
+}
+
+TEST_CASE("oracle: findings: are safe on a terminal") {
+  Story story = told("no_survivors");
+  story.trace.os.back().survivors = {"pid 1 (\x1b[31mred\n)"};
+  const auto findings = judge(story.evidence());
+  REQUIRE(findings.size() == 1);
+  CHECK(findings[0].what.find('\x1b') == std::string::npos);
+  CHECK(findings[0].what.find('\n') == std::string::npos);
+}
+
+/// Small changes to the good trace and what they break: the rules' further halves.
+struct Change {
+  const char* what;
+  void (*apply)(Story&);
+  Names broken;
+};
+
+void without_testimony(Story& story) {
+  story.trace.pool.clear();
+}
+
+pool::Refuse refusal(std::uint64_t checkout) {
+  pool::Refuse refuse;
+  refuse.checkout = CheckoutId{checkout};
+  refuse.why = Outcome::checkout_timeout;
+  return refuse;
+}
+
+TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
+  const std::vector<Change> changes{
+      {"a worker reads a stranger's call within a lease",
+       [](Story& s) {
+         without_testimony(s);
+         step(s, "a", 2).begun = ms(4.9);
+         for (auto& record : s.trace.workers) {
+           if (record.record.nonce == "b:1") record.at = ms(4.8);
+         }
+         step(s, "b", 1).begun = ms(4.7);
+         step(s, "b", 0).begun = ms(3.0);
+         step(s, "b", 0).ended = ms(4.65);
+         step(s, "b", 0).worker.reset();
+       },
+       {"exclusive_lease"}},
+      {"a call is read by another worker than the leased one",
+       [](Story& s) {
+         without_testimony(s);
+         step(s, "b", 0).worker = step(s, "b", 1).worker = step(s, "b", 2).worker = WorkerId{0, 1};
+       },
+       {"pairing"}},
+      {"a reply comes before the read",
+       [](Story& s) {
+         for (auto& record : s.trace.workers) {
+           if (record.record.nonce == "b:1") record.at = ms(7.9);
+         }
+       },
+       {"pairing"}},
+      {"a call is read before it is sent",
+       [](Story& s) {
+         for (auto& record : s.trace.workers) {
+           if (record.record.nonce == "b:1") record.at = ms(6.9);
+         }
+       },
+       {"pairing"}},
+      {"a step ends twice",
+       [](Story& s) { s.trace.clients.push_back(step(s, "b", 2)); },
+       {"one_outcome"}},
+      {"a call ends with an outcome of a checkout",
+       [](Story& s) {
+         step(s, "b", 1).outcome = Outcome::queue_full;
+         step(s, "b", 1).message = "?";
+       },
+       {"one_outcome"}},
+      {"a client that nobody knows",
+       [](Story& s) {
+         trace::ClientStep strange = step(s, "b", 2);
+         strange.client = "x";
+         s.trace.clients.push_back(strange);
+       },
+       {"one_outcome"}},
+      {"a thrower's worker is used again although it must be discarded",
+       [](Story& s) {
+         s.scenario.pool.on_exception = pool::OnException::discard;
+         s.scenario.clients[0].steps[2] = scenario::Throw{};
+         step(s, "a", 2).op = "throw";
+       },
+       {"no_dirty_reuse"}},
+      {"the same, when the pool may keep it",
+       [](Story& s) {
+         s.scenario.clients[0].steps[2] = scenario::Throw{};
+         step(s, "a", 2).op = "throw";
+       },
+       {}},
+      {"a stale worker is leased again",
+       [](Story& s) {
+         without_testimony(s);
+         step(s, "a", 1).outcome = Outcome::stale_worker;
+         step(s, "a", 1).message = "it had ended";
+       },
+       {"no_dirty_reuse"}},
+      {"a call that timed out before anything was written costs no worker",
+       [](Story& s) {
+         auto& call = step(s, "a", 1);
+         call.outcome = Outcome::call_timeout;
+         call.message = "nothing written";
+         call.limit = Duration{500};
+         call.written_bytes = 0;
+         std::erase_if(s.trace.workers,
+                       [](const auto& record) { return record.record.nonce == "a:1"; });
+       },
+       {}},
+      {"a call is sent before the ping is answered",
+       [](Story& s) {
+         std::erase_if(s.trace.workers, [](const auto& record) {
+           return record.record.kind == faults::JournalRecord::Kind::wrote &&
+                  record.record.request == 0U;
+         });
+       },
+       {"gate"}},
+      {"a call is sent though the ping was answered with an error",
+       [](Story& s) {
+         auto receipt = s.trace.workers[2];
+         receipt.record = {};
+         receipt.record.kind = faults::JournalRecord::Kind::receipt;
+         receipt.record.fault = "error_reply";
+         receipt.record.plan_id = "f0";
+         receipt.record.request = 0;
+         s.trace.workers.insert(s.trace.workers.begin() + 2, receipt);
+       },
+       {"gate"}},
+      {"a dead worker's error tells no exit",
+       [](Story& s) {
+         without_testimony(s);
+         auto& call = step(s, "b", 1);
+         call.outcome = Outcome::worker_died;
+         call.message = "it is gone";
+       },
+       {"diagnosis"}},
+      {"a failed start names no cause",
+       [](Story& s) {
+         without_testimony(s);
+         auto& checkout = step(s, "b", 0);
+         checkout.outcome = Outcome::start_failed;
+         checkout.message = "it did not start";
+         checkout.worker.reset();
+       },
+       {"diagnosis"}},
+      {"a timeout comes before its limit",
+       [](Story& s) {
+         auto& call = step(s, "b", 1);
+         call.outcome = Outcome::call_timeout;
+         call.message = "no reply";
+       },
+       {"deadlines"}},
+      {"a check-in hangs", [](Story& s) { step(s, "b", 2).ended += 6s; }, {"deadlines"}},
+      {"close takes longer than its limit",
+       [](Story& s) { step(s, "", 0).ended += 11s; },
+       {"bounded_close"}},
+      {"a waiter is let wait while the pool closes",
+       [](Story& s) {
+         without_testimony(s);
+         auto& checkout = step(s, "b", 0);
+         checkout.outcome = Outcome::pool_closed;
+         checkout.message = "closed";
+         checkout.limit = 60s;
+         checkout.ended = ms(5100);
+         step(s, "b", 1).skipped = step(s, "b", 2).skipped = true;
+         for (std::uint32_t i : {1U, 2U}) step(s, "b", i).begun = step(s, "b", i).ended = ms(5100);
+         std::erase_if(s.trace.workers,
+                       [](const auto& record) { return record.record.nonce == "b:1"; });
+       },
+       {"bounded_close"}},
+      {"the census after the pool is missing",
+       [](Story& s) { s.trace.os.pop_back(); },
+       {"witnesses"}},
+      {"the pool granted no such lease",
+       [](Story& s) { step(s, "b", 0).lease = LeaseId{9}; },
+       {"witnesses"}},
+      {"the pool takes a worker in doubt as clean",
+       [](Story& s) { step(s, "b", 1).in_doubt = true; },
+       {"witnesses"}},
+      {"a worker reads a call that no client made",
+       [](Story& s) {
+         auto read = s.trace.workers[1];
+         read.at = ms(8.5);
+         read.record.nonce = "z:1";
+         s.trace.workers.push_back(read);
+       },
+       {"witnesses"}},
+      {"a checkout is answered twice",
+       [](Story& s) {
+         s.trace.pool.back().effects.insert(s.trace.pool.back().effects.begin(), refusal(2));
+       },
+       {"accounting"}},
+      {"a checkout is never answered",
+       [](Story& s) {
+         s.trace.pool.insert(s.trace.pool.end() - 1,
+                             {ms(9.5), pool::CheckoutRequested{CheckoutId{3}, ms(100)}, {}});
+       },
+       {"accounting"}},
+      {"a leased worker is granted",
+       [](Story& s) { std::erase_if(s.trace.pool, [](const auto& r) { return r.at == ms(5.1); }); },
+       {"accounting"}},
+      {"the pool is never closed",
+       [](Story& s) { s.trace.pool.back().effects.pop_back(); },
+       {"accounting"}},
+      {"a vacant slot stays vacant beside a waiter",
+       [](Story& s) {
+         s.trace.pool.front().effects.clear();
+         s.trace.pool.insert(s.trace.pool.begin() + 1,
+                             {ms(1.2), pool::Tick{}, {pool::Start{WorkerId{0, 0}}}});
+       },
+       {"no_waiter_beside_idle"}},
+  };
+  for (const Change& change : changes) {
+    INFO(change.what);
+    Story story = told("good");
+    change.apply(story);
+    CHECK(broken(story) == change.broken);
+  }
+}
+
+/// A pool of one whose starts fail; each attempt is ordered, started, and found bad.
+Story failing_starts(const std::vector<double>& started_at_ms) {
+  Story story = told("good");
+  story.trace.pool.clear();
+  story.trace.clients.clear();
+  story.trace.workers.clear();
+  story.trace.pool.push_back({ms(1), pool::CheckoutRequested{CheckoutId{1}, ms(60'000)}, {}});
+  std::uint32_t generation = 0;
+  for (const double at : started_at_ms) {
+    const WorkerId worker{0, generation++};
+    if (worker.generation == 0) {
+      story.trace.pool.back().effects.push_back(pool::Start{worker});
+    } else {
+      story.trace.pool.push_back({ms(at), pool::Tick{}, {pool::Start{worker}}});
+    }
+    story.trace.pool.push_back(
+        {ms(at + 1), pool::Started{worker}, {pool::Handshake{worker, ms(5001)}}});
+    pool::StartEvidence evidence;
+    evidence.cause = StartCause::text_on_stdout;
+    story.trace.pool.push_back({ms(at + 2),
+                                pool::HandshakeEnded{worker, evidence},
+                                {pool::Signal{worker, pool::Sig::term, pool::Why::start_failed}}});
+    story.trace.pool.push_back({ms(at + 3), pool::Exited{worker, {0, 15}}, {pool::Forget{worker}}});
+  }
+  return story;
+}
+
+bool starts_bounded(const Story& story) {
+  return !broken(story).contains("bounded_starts");
+}
+
+TEST_CASE("oracle: bounded starts: the pause doubles and may be cut by the jitter only") {
+  // The first failure is known at 3 ms: the pause is 100 ms, by 20 % of jitter at least 80.
+  CHECK(starts_bounded(failing_starts({1, 83})));
+  CHECK_FALSE(starts_bounded(failing_starts({1, 82.9})));
+  // The second at 202: the pause is 200 ms, at least 160.
+  CHECK(starts_bounded(failing_starts({1, 200, 362})));
+  CHECK_FALSE(starts_bounded(failing_starts({1, 200, 361.9})));
+}
+
+TEST_CASE("oracle: bounded starts: the breaker stays open for its time") {
+  // The third failure in a row is known at 502: the next start is a probe, 5 s later.
+  CHECK(starts_bounded(failing_starts({1, 200, 500, 5502})));
+  CHECK_FALSE(starts_bounded(failing_starts({1, 200, 500, 5501.9})));
+}
+
+}  // namespace
+}  // namespace poolproof::oracle

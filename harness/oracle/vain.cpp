@@ -1,0 +1,272 @@
+#include <algorithm>
+#include <compare>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "harness/oracle/rules.hpp"
+#include "harness/oracle/view.hpp"
+#include "harness/trace/fields.hpp"
+
+namespace poolproof::oracle {
+namespace {
+
+using faults::JournalRecord;
+using faults::PlannedFault;
+using trace::ClientStep;
+using trace::WorkerRecord;
+using Kind = JournalRecord::Kind;
+
+/// What a fault of the plan is called in receipts.
+std::string id_of(const PlannedFault& fault, std::size_t place) {
+  return fault.id.empty() ? fmt::format("f{}", place) : fault.id;
+}
+
+std::vector<const WorkerRecord*> receipts(const trace::Trace& trace, std::string_view id) {
+  std::vector<const WorkerRecord*> found;
+  for (const WorkerRecord& record : trace.workers) {
+    if (record.record.kind == Kind::receipt && record.record.plan_id == id)
+      found.push_back(&record);
+  }
+  return found;
+}
+
+/// The reply's timestamp has more or fewer digits from run to run: as many bytes tell nothing.
+constexpr std::uint64_t kTimestampBytes = 8;
+
+bool bytes_differ(std::uint64_t a, std::uint64_t b) {
+  return (a > b ? a - b : b - a) > kTimestampBytes;
+}
+
+/// What stays the same from run to run when nothing happens to a client's step: neither its times
+/// nor the words of its error.
+struct StepShape {
+  bool skipped;
+  Outcome outcome;
+  Phase phase;
+  StartCause cause;
+  bool in_doubt;
+  auto operator<=>(const StepShape&) const = default;
+};
+
+using StepPlace = std::tuple<std::string_view, std::uint32_t, std::uint32_t>;
+
+std::map<StepPlace, StepShape> shapes(const trace::Trace& trace) {
+  std::map<StepPlace, StepShape> all;
+  for (const ClientStep& step : trace.clients) {
+    all[{step.client, step.repetition, step.step}] = {step.skipped, step.outcome, step.phase,
+                                                      step.cause, step.in_doubt};
+  }
+  return all;
+}
+
+/// The same for one incarnation: what it read and wrote, what it left behind, how it ended.
+struct WorkerShape {
+  std::size_t reads = 0;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> wrote;  ///< request, bytes
+  std::size_t grandchildren = 0;
+  bool saw_stdin_end = false;
+  bool saw_term = false;
+  std::optional<int> exit_code;
+
+  [[nodiscard]] bool differs(const WorkerShape& other) const {
+    const bool same_words =
+        std::equal(wrote.begin(), wrote.end(), other.wrote.begin(), other.wrote.end(),
+                   [](const auto& a, const auto& b) {
+                     return a.first == b.first && !bytes_differ(a.second, b.second);
+                   });
+    return !same_words || reads != other.reads || grandchildren != other.grandchildren ||
+           saw_stdin_end != other.saw_stdin_end || saw_term != other.saw_term ||
+           exit_code != other.exit_code;
+  }
+};
+
+std::map<WorkerId, WorkerShape> worker_shapes(const trace::Trace& trace) {
+  std::map<WorkerId, WorkerShape> shapes;
+  for (const WorkerRecord& stamped : trace.workers) {
+    const JournalRecord& record = stamped.record;
+    WorkerShape& shape = shapes[stamped.worker];
+    if (record.kind == Kind::read) ++shape.reads;
+    if (record.kind == Kind::wrote)
+      shape.wrote.emplace_back(record.request.value_or(0), record.bytes);
+    if (record.kind == Kind::grandchild) ++shape.grandchildren;
+    if (record.kind == Kind::stdin_end) shape.saw_stdin_end = true;
+    if (record.kind == Kind::term) shape.saw_term = true;
+    if (record.kind == Kind::exiting) shape.exit_code = record.code;
+  }
+  return shapes;
+}
+
+/// The record of that incarnation, behind `since` in its journal, that satisfies `which`; else
+/// null.
+template <class Which>
+const WorkerRecord* next(const trace::Trace& trace, const WorkerRecord& since, Which which) {
+  bool behind = false;
+  for (const WorkerRecord& record : trace.workers) {
+    if (behind && record.worker == since.worker && which(record.record)) return &record;
+    behind = behind || &record == &since;
+  }
+  return nullptr;
+}
+
+enum class Measure : std::uint8_t { none, felt, not_felt };
+
+/// Faults that show in their own journal lines, measured there; `none`: nothing to measure (the
+/// worker did not get that far), or a fault that shows in what the other witnesses saw.
+///
+///   import_slow                  so long from the receipt to the first read
+///   reply_slow, reply_late       so long from the receipt to the reply's last byte
+///   reply_trickled               so long as all its pauses together
+///   reply_fragmented             more bytes than go into one write
+///   stderr_flood                 the receipt is the proof: stderr is no witness
+///   grandchild_left              a process was left behind
+///   exit_slow                    so long from the receipt to the exit
+Measure measure(const PlannedFault& fault, const WorkerRecord& receipt, const trace::Trace& run) {
+  const std::string_view name = fault.fault->name;
+  const auto felt = [](bool it) { return it ? Measure::felt : Measure::not_felt; };
+  const auto wrote = [&] {
+    return next(run, receipt, [&receipt](const JournalRecord& record) {
+      return record.kind == Kind::wrote && record.request == receipt.record.request;
+    });
+  };
+  const auto lasted = [&](const WorkerRecord* until, std::int64_t least_ms) {
+    if (until == nullptr) return Measure::none;
+    return felt(after(until->at, kGrain) >= after(receipt.at, std::chrono::milliseconds(least_ms)));
+  };
+  const auto next_of = [&](Kind kind) {
+    return next(run, receipt, [kind](const JournalRecord& record) { return record.kind == kind; });
+  };
+  if (name == "import_slow") return lasted(next_of(Kind::read), fault.number("delay_ms"));
+  if (name == "exit_slow") return lasted(next_of(Kind::exiting), fault.number("delay_ms"));
+  if (name == "reply_slow" || name == "reply_late") {
+    return lasted(wrote(), fault.number("delay_ms"));
+  }
+  if (name == "stderr_flood") return Measure::felt;
+  if (name == "grandchild_left") {
+    return felt(next_of(Kind::grandchild) != nullptr);
+  }
+  if (name != "reply_trickled" && name != "reply_fragmented") return Measure::none;
+  const WorkerRecord* end = wrote();
+  if (end == nullptr) return Measure::none;
+  const auto bytes = static_cast<std::int64_t>(end->record.bytes);
+  const std::int64_t chunk = fault.number("chunk_bytes");
+  if (bytes <= chunk) return Measure::not_felt;
+  if (name == "reply_fragmented") return Measure::felt;
+  const std::int64_t pauses = (bytes + chunk - 1) / chunk - 1;
+  return lasted(end, pauses * fault.number("gap_ms"));
+}
+
+/// What run and control came to, compared once.
+class Comparison {
+ public:
+  Comparison(const trace::Trace& run, const trace::Trace& control)
+      : steps_(shapes(run)),
+        control_steps_(shapes(control)),
+        workers_(worker_shapes(run)),
+        control_workers_(worker_shapes(control)) {
+    for (const ClientStep& step : run.clients) {
+      if (!step.nonce.empty()) calls_[step.nonce] = {step.client, step.repetition, step.step};
+    }
+    for (const WorkerRecord& record : run.workers) {
+      if (record.record.kind != Kind::read || !record.record.nonce) continue;
+      nonces_[{record.worker, record.record.request.value_or(0)}] = *record.record.nonce;
+    }
+  }
+
+  /// Something differs where the fault struck: that call, that incarnation, or the number of
+  /// incarnations in its slot. A fault of the start or of the init ping may show in any client.
+  [[nodiscard]] bool differs_at(const WorkerRecord& receipt) const {
+    const auto& request = receipt.record.request;
+    if (!request || *request == 0) {
+      if (steps_ != control_steps_) return true;
+    } else if (const auto nonce = nonces_.find({receipt.worker, *request});
+               nonce != nonces_.end()) {
+      if (call_differs(nonce->second)) return true;
+    }
+    if (generations(workers_, receipt.worker.slot) !=
+        generations(control_workers_, receipt.worker.slot)) {
+      return true;
+    }
+    const auto now = workers_.find(receipt.worker);
+    const auto then = control_workers_.find(receipt.worker);
+    return now == workers_.end() || then == control_workers_.end() ||
+           now->second.differs(then->second);
+  }
+
+ private:
+  [[nodiscard]] bool call_differs(std::string_view nonce) const {
+    const auto call = calls_.find(nonce);
+    if (call == calls_.end()) return false;
+    const auto now = steps_.find(call->second);
+    const auto then = control_steps_.find(call->second);
+    return then == control_steps_.end() || now->second != then->second;
+  }
+
+  static std::size_t generations(const std::map<WorkerId, WorkerShape>& workers,
+                                 std::uint32_t slot) {
+    return static_cast<std::size_t>(
+        std::count_if(workers.begin(), workers.end(),
+                      [slot](const auto& worker) { return worker.first.slot == slot; }));
+  }
+
+  std::map<StepPlace, StepShape> steps_;
+  std::map<StepPlace, StepShape> control_steps_;
+  std::map<WorkerId, WorkerShape> workers_;
+  std::map<WorkerId, WorkerShape> control_workers_;
+  std::map<std::string_view, StepPlace> calls_;
+  std::map<std::pair<WorkerId, std::uint64_t>, std::string_view> nonces_;
+};
+
+/// Where it was meant to strike, for a person.
+std::string place(const faults::Aim& at) {
+  if (!at.client.empty()) return fmt::format("client {}, call {}", at.client, at.call);
+  std::string text;
+  const auto add = [&text](std::string_view what, auto value) {
+    if (value) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, *value);
+  };
+  add("slot", at.slot);
+  add("generation", at.generation);
+  add("request", at.request);
+  return text.empty() ? "anywhere" : text;
+}
+
+}  // namespace
+
+std::vector<std::size_t> strikes(const scenario::Scenario& scenario, const trace::Trace& run) {
+  std::vector<std::size_t> counts;
+  for (std::size_t i = 0; i < scenario.faults.size(); ++i) {
+    counts.push_back(receipts(run, id_of(scenario.faults[i], i)).size());
+  }
+  return counts;
+}
+
+std::vector<std::string> vain(const scenario::Scenario& scenario, const trace::Trace& run,
+                              const trace::Trace& control) {
+  std::vector<std::string> reasons;
+  const Comparison comparison(run, control);
+  for (std::size_t i = 0; i < scenario.faults.size(); ++i) {
+    const PlannedFault& fault = scenario.faults[i];
+    const std::string who = fmt::format("fault {} ({})", id_of(fault, i), fault.fault->name);
+    const auto struck = receipts(run, id_of(fault, i));
+    if (struck.empty()) {
+      reasons.push_back(fmt::format("{} never struck ({})", who, place(fault.at)));
+      continue;
+    }
+    const bool felt = std::any_of(struck.begin(), struck.end(), [&](const WorkerRecord* receipt) {
+      const Measure measured = measure(fault, *receipt, run);
+      return measured == Measure::felt ||
+             (measured == Measure::none && comparison.differs_at(*receipt));
+    });
+    if (felt) continue;
+    reasons.push_back(fmt::format(
+        "{} struck, but nothing that a witness saw differs from the run without faults", who));
+  }
+  const bool control_ran = std::any_of(control.clients.begin(), control.clients.end(),
+                                       [](const ClientStep& step) { return !step.skipped; });
+  if (!scenario.faults.empty() && !control_ran) {
+    reasons.emplace_back("the run without faults did nothing, so that there is nothing to compare");
+  }
+  return reasons;
+}
+
+}  // namespace poolproof::oracle

@@ -1,0 +1,145 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "harness/base/assert.hpp"
+#include "harness/scenario/read_parts.hpp"
+
+namespace poolproof::scenario {
+namespace {
+
+/// Every step of every client is two points in time, begun and ended, and each point has to wait
+/// for at most two others. The points must be a partial order.
+class Waits {
+ public:
+  explicit Waits(const Scenario& scenario) : scenario_(scenario) {
+    for (std::size_t client = 0; client < scenario.clients.size(); ++client) {
+      first_.push_back(points_.size());
+      for (std::size_t step = 0; step < scenario.clients[client].steps.size(); ++step) {
+        points_.push_back({client, step, {}, false});
+        points_.push_back({client, step, {}, false});
+      }
+    }
+    for (std::size_t client = 0; client < scenario.clients.size(); ++client) connect(client);
+    settle();
+  }
+
+  struct Point {
+    std::size_t client;
+    std::size_t step;
+    std::vector<std::size_t> needs;
+    bool comes;  ///< at some time
+  };
+
+  /// Points that wait for one another, each for the next, the last for the first.
+  [[nodiscard]] std::vector<Point> circle() const;
+
+ private:
+  void connect(std::size_t client);
+  void settle();
+  [[nodiscard]] std::size_t point(std::size_t client, std::size_t step, bool ended) const {
+    return first_[client] + 2 * step + (ended ? 1 : 0);
+  }
+  [[nodiscard]] std::size_t index(std::string_view name) const;
+  [[nodiscard]] std::size_t held_up_by(std::size_t point) const;
+
+  const Scenario& scenario_;
+  std::vector<std::size_t> first_;
+  std::vector<Point> points_;
+};
+
+void Waits::connect(std::size_t client) {
+  const Client& here = scenario_.clients[client];
+  for (std::size_t step = 0; step < here.steps.size(); ++step) {
+    Point& begun = points_[point(client, step, false)];
+    Point& ended = points_[point(client, step, true)];
+    if (step > 0) begun.needs.push_back(point(client, step - 1, true));
+    ended.needs.push_back(point(client, step, false));
+    if (const auto* await = std::get_if<AwaitClient>(&here.steps[step])) {
+      ended.needs.push_back(point(index(await->client), await->step, await->ended));
+    }
+  }
+  if (here.after.empty()) return;
+  const std::size_t before = index(here.after);
+  const std::size_t last = scenario_.clients[before].steps.size() - 1;
+  points_[point(client, 0, false)].needs.push_back(point(before, last, true));
+}
+
+void Waits::settle() {
+  std::vector<std::vector<std::size_t>> needed_by(points_.size());
+  std::vector<std::size_t> missing(points_.size());
+  std::vector<std::size_t> due;
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    missing[i] = points_[i].needs.size();
+    for (const std::size_t need : points_[i].needs) needed_by[need].push_back(i);
+    if (missing[i] == 0) due.push_back(i);
+  }
+  while (!due.empty()) {
+    const std::size_t now = due.back();
+    due.pop_back();
+    points_[now].comes = true;
+    for (const std::size_t next : needed_by[now]) {
+      if (--missing[next] == 0) due.push_back(next);
+    }
+  }
+}
+
+std::vector<Waits::Point> Waits::circle() const {
+  const auto stuck =
+      std::find_if(points_.begin(), points_.end(), [](const Point& p) { return !p.comes; });
+  if (stuck == points_.end()) return {};
+  // Whoever is held up is held up by one that is, too: after that many steps back the walk is in a
+  // circle.
+  auto at = static_cast<std::size_t>(stuck - points_.begin());
+  for (std::size_t i = 0; i < points_.size(); ++i) at = held_up_by(at);
+  std::vector<Point> circle;
+  const std::size_t start = at;
+  do {
+    circle.push_back(points_[at]);
+    at = held_up_by(at);
+  } while (at != start);
+  return circle;
+}
+
+std::size_t Waits::held_up_by(std::size_t point) const {
+  for (const std::size_t need : points_[point].needs) {
+    if (!points_[need].comes) return need;
+  }
+  POOLPROOF_ASSERT(false);
+  return point;
+}
+
+/// `name`, or `name.2` of a counted client: they all have the same steps.
+std::size_t Waits::index(std::string_view name) const {
+  for (std::size_t i = 0; i < scenario_.clients.size(); ++i) {
+    const Client& client = scenario_.clients[i];
+    if (client.name == name.substr(0, name.find('.'))) return i;
+  }
+  POOLPROOF_ASSERT(false);
+  return 0;
+}
+
+}  // namespace
+
+void check_circles(const Scenario& scenario, const Node& root) {
+  const std::vector<Waits::Point> circle = Waits(scenario).circle();
+  if (circle.empty()) return;
+  const auto earliest = std::min_element(
+      circle.begin(), circle.end(), [](const Waits::Point& a, const Waits::Point& b) {
+        return std::pair(a.client, a.step) < std::pair(b.client, b.step);
+      });
+  const auto start = static_cast<std::size_t>(earliest - circle.begin());
+  std::string way;
+  for (std::size_t i = 0; i <= circle.size(); ++i) {
+    const Waits::Point& point = circle[(start + i) % circle.size()];
+    const std::string step =
+        fmt::format("{} step {}", scenario.clients[point.client].name, point.step);
+    if (way.ends_with(step)) continue;
+    way += (way.empty() ? "" : " -> ") + step;
+  }
+  root.complaints().add(
+      fmt::format("{}#/clients/{}/steps/{}", root.where(), earliest->client, earliest->step),
+      "waits in a circle: " + way, "waits that can end");
+}
+
+}  // namespace poolproof::scenario

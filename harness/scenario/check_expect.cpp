@@ -1,0 +1,99 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "harness/scenario/read_parts.hpp"
+
+namespace poolproof::scenario {
+namespace {
+
+constexpr std::array<Outcome, 5> kRefusals{Outcome::checkout_timeout, Outcome::queue_full,
+                                           Outcome::start_failed, Outcome::pool_closed,
+                                           Outcome::cancelled};
+
+bool is_call(const Step& step) {
+  return std::holds_alternative<Call>(step) || std::holds_alternative<CallBytes>(step);
+}
+
+bool can_be_skipped(const Step& step) {
+  return is_call(step) || std::holds_alternative<Checkin>(step) ||
+         std::holds_alternative<Throw>(step);
+}
+
+bool can_fail_with(const Step& step, Outcome outcome) {
+  const bool refusal = std::find(kRefusals.begin(), kRefusals.end(), outcome) != kRefusals.end();
+  if (std::holds_alternative<Checkout>(step)) return refusal;
+  if (!is_call(step)) return true;
+  return !refusal || outcome == Outcome::cancelled || outcome == Outcome::pool_closed;
+}
+
+void check_one(const Node& node, const Step& step) {
+  if (node.is_text()) {
+    const std::string word = node.text();
+    if (word == good_word(step) || (word == "skipped" && can_be_skipped(step))) return;
+    return node.wrong(fmt::format("is \"{}\" for a {}", word, name(step)),
+                      fmt::format("\"{}\"", good_word(step)));
+  }
+  const auto error = node.find("error");
+  const auto outcome = named<Outcome>(kOutcomeNames, error->text());
+  if (!can_fail_with(step, *outcome)) {
+    error->wrong(
+        fmt::format("is \"{}\" for a {}", error->text(), name(step)),
+        std::holds_alternative<Checkout>(step) ? "an error of a checkout" : "an error of a call");
+  }
+}
+
+void check_expected(const Node& node, const Step& step) {
+  const auto any_of = node.find("any_of");
+  if (!any_of) return check_one(node, step);
+  for (const Node& one : any_of->elements()) check_one(one, step);
+}
+
+void check_client(const Node& node, const Client& client) {
+  std::vector<const Step*> steps;
+  for (const Step& step : client.steps) {
+    if (has_outcome(step)) steps.push_back(&step);
+  }
+  const std::vector<Node> expected = node.elements();
+  if (expected.size() > steps.size()) {
+    return node.wrong(fmt::format("has {} entries", expected.size()),
+                      fmt::format("at most {}, one for each step with an outcome", steps.size()));
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) check_expected(expected[i], *steps[i]);
+}
+
+void check_fates(const Scenario& scenario, const Node& node) {
+  const std::vector<Node> fates = node.elements();
+  const auto& workers = scenario.expect.workers;
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    const WorkerId worker = workers[i].worker;
+    if (worker.slot >= scenario.pool.core.size) {
+      fates[i].wrong(fmt::format("slot {}, the pool has {}", worker.slot, scenario.pool.core.size),
+                     "a slot of the pool");
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (workers[j].worker != worker) continue;
+      fates[i].wrong(
+          fmt::format("speaks of worker {}.{} as {} does", worker.slot, worker.generation, j),
+          "one fate for each, or a list of those it may have");
+    }
+  }
+}
+
+}  // namespace
+
+void check_expectations(const Scenario& scenario, const Node& root) {
+  const auto expect = root.find("expect");
+  if (!expect) return;
+  std::vector<std::string_view> names{"workers", "no_success"};
+  for (const Client& client : scenario.clients) names.push_back(client.name);
+  for (const auto& [name, expected] : scenario.expect.clients) {
+    const auto client = std::find_if(scenario.clients.begin(), scenario.clients.end(),
+                                     [&](const Client& c) { return c.name == name; });
+    if (client == scenario.clients.end()) return expect->unknown("client", name, names);
+    check_client(*expect->find(name), *client);
+  }
+  if (const auto workers = expect->find("workers")) check_fates(scenario, *workers);
+}
+
+}  // namespace poolproof::scenario

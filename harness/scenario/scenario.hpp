@@ -1,0 +1,196 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "fake_workers/plan.hpp"
+#include "harness/base/clock.hpp"
+#include "harness/base/outcome.hpp"
+#include "harness/pool/config.hpp"
+#include "harness/wire/framing.hpp"
+
+namespace poolproof::scenario {
+
+using namespace std::chrono_literals;
+
+enum class WorldKind : std::uint8_t { sim, host };
+
+/// What stands in a slot. `fake` is our C++ worker, `python` our Python one (both with faults),
+/// `command` any program, which gets no plan and writes no journal.
+enum class WorkerKind : std::uint8_t { fake, python, command };
+struct WorkerSpec {
+  WorkerKind kind = WorkerKind::fake;
+  std::vector<std::string> argv;           ///< command only
+  std::map<std::string, std::string> env;  ///< on top of what the pool gives it
+};
+
+/// The pool under test: the Core's options and those of the pool around it.
+struct PoolSpec {
+  pool::Config core;
+  wire::Framing framing;
+  Duration checkout_timeout = 5s;
+  Duration call_timeout = 5s;
+  Duration close_timeout = 5s;
+  pool::OnException on_exception = pool::OnException::keep;
+  bool opaque =
+      false;  ///< payloads are bytes, not envelopes: no init ping, `call_bytes` instead of `call`
+};
+
+// ---- steps
+// ---------------------------------------------------------------------------------------
+
+struct Checkout {
+  std::optional<Duration> timeout;
+};
+struct Call {
+  std::string command;
+  std::shared_ptr<const nlohmann::json> args;  ///< an object, never null
+  std::optional<Duration> timeout;
+  std::uint32_t pad_bytes = 0;  ///< adds `"pad": "xxx..."` of that length to the args
+};
+struct CallBytes {
+  std::string text;
+  std::optional<Duration> timeout;
+};
+struct Checkin {};
+/// The holder throws with nothing in flight: the lease is destroyed by unwinding.
+struct Throw {};
+/// Waits until `client` (`name.2` of a counted one) has begun (or ended) its step `step`, counted
+/// from 0, in its first repetition.
+struct AwaitClient {
+  std::string client;
+  std::uint32_t step = 0;
+  bool ended = true;
+};
+enum class WorkerMoment : std::uint8_t { started, ready, idle, exited };
+/// Waits for a worker's fate: started, ready (greeted good), idle, exited (reaped).
+struct AwaitWorker {
+  WorkerId worker;
+  WorkerMoment moment = WorkerMoment::exited;
+};
+/// Waits until a fault of the plan (by its name) has left a receipt.
+struct AwaitFault {
+  std::string fault;
+};
+struct Pause {
+  Duration span{};
+};
+/// Cancels what `client` waits for now: its checkout or its call.
+struct Cancel {
+  std::string client;
+};
+/// The environment strikes: a signal to the worker's process.
+struct SignalWorker {
+  WorkerId worker;
+  int signal = 9;
+};
+struct Close {
+  std::optional<Duration> timeout;
+};
+
+using Step = std::variant<Checkout, Call, CallBytes, Checkin, Throw, AwaitClient, AwaitWorker,
+                          AwaitFault, Pause, Cancel, SignalWorker, Close>;
+
+/// "checkout", "call", "call_bytes", "checkin", "throw", "await", "await", "await", "pause",
+/// "cancel", "signal_worker", "close".
+std::string_view name(const Step& step);
+/// Checkout, call, call_bytes, checkin, throw and close have an outcome; the others arrange.
+bool has_outcome(const Step& step);
+/// What expectations call a step that came to what it should: "granted", "ok", "returned",
+/// "thrown", "closed". Only of steps that have an outcome.
+std::string_view good_word(const Step& step);
+
+struct Client {
+  std::string name;
+  std::string after;         ///< starts when that client is done (`name.2` of a counted one)
+  std::uint32_t count = 1;   ///< that many alike; more than one are named `name.1`, `name.2`...
+  std::uint32_t repeat = 1;  ///< the steps are done that many times
+  std::vector<Step> steps;
+};
+
+// ---- expectations
+// --------------------------------------------------------------------------------
+
+/// What one step must come to. In JSON: "granted", "ok", "returned", "thrown", "closed", "skipped",
+/// or
+/// {"error": OUTCOME, "phase"?: PHASE, "cause"?: START_CAUSE, "says"?: part of the message}, or
+/// {"any_of": [...]}.
+struct ExpectedOne {
+  bool skipped = false;  ///< it needs a lease and there was none
+  Outcome outcome = Outcome::ok;
+  std::optional<Phase> phase;
+  std::optional<StartCause> cause;
+  std::string says;
+};
+using Expected = std::vector<ExpectedOne>;  ///< any of these
+
+/// How an incarnation ended: `closed` lived until the pool closed; `killed` was put away by the
+/// pool before; `died` ended by itself or by the environment; `unborn` never existed.
+enum class Fate : std::uint8_t { closed, killed, died, unborn };
+struct ExpectedFate {
+  WorkerId worker;
+  std::vector<Fate> any_of;
+};
+
+struct Expectations {
+  /// By client name (for a counted client: of each of them), one entry for each step that has an
+  /// outcome (for a repeated client: in each repetition). Trailing "skipped" entries may be left
+  /// out.
+  std::map<std::string, std::vector<Expected>> clients;
+  std::vector<ExpectedFate> workers;
+  bool no_success = false;  ///< no call may succeed: without it, some call must
+};
+
+/// Everything one run needs. Immutable once loaded; generator, shrinker, runner and reports all
+/// speak of this value.
+struct Scenario {
+  std::string name;
+  std::string why;
+  std::vector<std::string> tags;
+  std::vector<WorldKind> worlds{WorldKind::sim, WorldKind::host};
+  std::uint64_t seed = 0;
+  PoolSpec pool;
+  std::vector<WorkerSpec> workers;  ///< slot n gets workers[n % size]
+  std::vector<Client> clients;
+  faults::Plan faults;
+  Expectations expect;
+
+  [[nodiscard]] bool tagged(std::string_view tag) const;
+  [[nodiscard]] bool runs_in(WorldKind world) const;
+};
+
+inline constexpr std::array<std::string_view, 2> kWorldNames{"sim", "host"};
+inline constexpr std::array<std::string_view, 3> kWorkerKindNames{"fake", "python", "command"};
+inline constexpr std::array<std::string_view, 4> kWorkerMomentNames{"started", "ready", "idle",
+                                                                    "exited"};
+inline constexpr std::array<std::string_view, 4> kFateNames{"closed", "killed", "died", "unborn"};
+
+/// Reads a scenario. All that can be refuted from the text alone is an error: unknown keys ("did
+/// you mean"), wrong types, bounds, unknown faults, impossible coordinates, a client or step
+/// awaited that does not exist, an `after` circle, expectations for nobody or longer than the
+/// steps, duplicate names, `call` in an opaque pool... `where` is the file's name; errors point
+/// into it: `x.json#/clients/0/steps/2: ...`.
+Parsed<Scenario> read_scenario(std::string_view json_text, const std::string& where);
+
+/// The same for the text of a file: its name must be the scenario's, with `.json` after it.
+Parsed<Scenario> read_scenario_file(std::string_view json_text, const std::string& path);
+
+/// The same value as JSON text (2 spaces, keys in the order of the schema); read_scenario gives it
+/// back.
+std::string write_scenario(const Scenario& scenario);
+
+/// The same scenario with its faults switched off, signals from outside too, and no expectations.
+/// What can only come by a fault (a receipt, a worker's exit, the next generation) is not awaited.
+/// All these steps become pauses of no length, so that every step keeps its number.
+Scenario control_of(const Scenario& scenario);
+
+}  // namespace poolproof::scenario

@@ -1,0 +1,133 @@
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
+#include "harness/scenario/pool_options.hpp"
+#include "harness/scenario/scenario.hpp"
+#include "harness/scenario/testing.hpp"
+
+using namespace poolproof;
+using namespace poolproof::scenario;
+using namespace poolproof::scenario::testing;
+using nlohmann::json;
+
+namespace {
+
+const json& schema_json() {
+  static const json schema = json::parse(text_of(kScenarios / "scenario.schema.json"));
+  return schema;
+}
+
+bool in_schema(const std::string& text) {
+  static const auto schema = [] {
+    auto parsed = std::make_unique<valijson::Schema>();
+    valijson::SchemaParser parser;
+    parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(schema_json()), *parsed);
+    return parsed;
+  }();
+  const json document = json::parse(text, nullptr, false);
+  if (document.is_discarded()) return false;
+  valijson::Validator validator;
+  return validator.validate(*schema, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
+}
+
+template <class Names>
+std::vector<std::string> texts(const Names& names) {
+  return {names.begin(), names.end()};
+}
+
+const json& definition(const std::string& name) {
+  return schema_json().at("definitions").at(name);
+}
+
+}  // namespace
+
+TEST_CASE("scenario: schema: every shipped scenario and what the writer makes of it is valid") {
+  for (const auto& path : shipped_files()) {
+    CAPTURE(path.string());
+    const std::string text = text_of(path);
+    CHECK(in_schema(text));
+    const auto scenario = read_scenario(text, path.string());
+    REQUIRE(scenario.has_value());
+    CHECK(in_schema(write_scenario(*scenario)));
+    const auto named_schema = path.parent_path() / json::parse(text).at("$schema");
+    CHECK(std::filesystem::exists(named_schema));
+  }
+}
+
+TEST_CASE("scenario: schema: refuses what the loader refuses, as far as one place can show it") {
+  REQUIRE(in_schema(kSound));
+  std::size_t expressible = 0;
+  for (const BadInput& bad : kBadInputs) {
+    const std::string text = changed(bad.from, bad.to);
+    CAPTURE(text);
+    if (bad.in_schema) CHECK_FALSE(in_schema(text));
+    expressible += bad.in_schema ? 1U : 0U;
+  }
+  CHECK(expressible >= 40);
+}
+
+TEST_CASE("scenario: schema: names the faults of the catalogue and all their parameters") {
+  std::vector<std::string> names;
+  for (const faults::Fault& fault : faults::catalogue()) names.emplace_back(fault.name);
+  const json& properties = definition("fault").at("properties");
+  CHECK(properties.at("fault").at("enum") == json(names));
+  for (const faults::Fault& fault : faults::catalogue()) {
+    for (const faults::Param& param : fault.params) {
+      CAPTURE(std::string(fault.name), std::string(param.name));
+      REQUIRE(properties.contains(param.name));
+      const json& schema = properties.at(std::string(param.name));
+      CHECK((schema.at("type") == "string") == param.is_text);
+      if (param.is_text) continue;
+      CHECK(schema.at("minimum") <= param.min);
+      CHECK(schema.at("maximum") >= param.max);
+    }
+  }
+}
+
+TEST_CASE("scenario: schema: has the loader's pool options with their bounds, in their order") {
+  const auto schema = nlohmann::ordered_json::parse(text_of(kScenarios / "scenario.schema.json"));
+  const auto& properties = schema.at("definitions").at("pool").at("properties");
+  std::vector<std::string> in_file;
+  for (const auto& item : properties.items()) in_file.push_back(item.key());
+  std::vector<std::string> in_table;
+  for (const PoolOption& option : pool_options()) in_table.emplace_back(option.name);
+  CHECK(in_file == in_table);
+  for (const PoolOption& option : pool_options()) {
+    CAPTURE(std::string(option.name));
+    const auto& property = properties.at(std::string(option.name));
+    if (option.kind == PoolOption::Kind::choice) {
+      CHECK(property.at("enum").get<std::vector<std::string>>() == texts(option.names));
+    } else if (option.name != "prefix_bytes") {
+      CHECK(property.at("minimum") == option.min);
+      CHECK(property.at("maximum") == option.max);
+    }
+  }
+}
+
+TEST_CASE("scenario: schema: has the names of outcomes, phases and start causes") {
+  const json& error = definition("expected_one").at("oneOf").at(1).at("properties");
+  std::vector<std::string> outcomes = texts(kOutcomeNames);
+  outcomes.erase(outcomes.begin());  // "ok" is no error
+  CHECK(error.at("error").at("enum") == json(outcomes));
+  CHECK(error.at("phase").at("enum") == json(texts(kPhaseNames)));
+  CHECK(error.at("cause").at("enum") == json(texts(kStartCauseNames)));
+}
+
+TEST_CASE("scenario: schema: lets no unknown key through") {
+  std::size_t objects = 0;
+  const std::function<void(const json&)> look = [&](const json& node) {
+    if (node.is_object() && node.value("type", json()) == "object" && node.contains("properties")) {
+      ++objects;
+      CHECK(node.contains("additionalProperties"));
+    }
+    for (const auto& child : node) {
+      if (child.is_structured()) look(child);
+    }
+  };
+  look(schema_json());
+  CHECK(objects >= 20);
+}

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fake_workers/journal.hpp"
+#include "harness/base/clock.hpp"
+#include "harness/base/ids.hpp"
+#include "harness/base/outcome.hpp"
+#include "harness/pool/effect.hpp"
+#include "harness/pool/event.hpp"
+
+/// What the witnesses saw. One file, one line a record, in the order of time; see jsonl.hpp.
+namespace poolproof::trace {
+
+inline constexpr int kSchemaVersion = 1;
+
+struct Header {
+  std::string scenario;      ///< its name
+  std::string world;         ///< "host" or "sim"
+  std::string role = "run";  ///< "run", or "control": the same with its faults switched off
+  std::uint64_t seed = 0;
+  std::string version;        ///< of poolproof
+  std::string scenario_json;  ///< the whole scenario, as text (an object in the file)
+};
+
+/// One step of one client, written by the client when the step ended. The first witness.
+/// The harness's own close at the end of a run is a step `close` of the client with the empty name.
+struct ClientStep {
+  Time begun;
+  Time ended;
+  std::string client;
+  std::uint32_t repetition = 0;
+  std::uint32_t step = 0;  ///< place in the client's list
+  std::string op;          ///< name(Step)
+  bool skipped = false;    ///< it needs a lease and there was none
+  Outcome outcome = Outcome::ok;
+  Phase phase = Phase::none;
+  StartCause cause = StartCause::none;
+  std::string message;             ///< what the pool said; empty when ok
+  std::optional<Duration> limit;   ///< the timeout given: checkout, call, close
+  LeaseId lease = LeaseId::none;   ///< checkout, call, checkin
+  std::optional<WorkerId> worker;  ///< of the lease, as the pool says
+  std::string command;
+  std::string nonce;        ///< sent with a call, `client:call`
+  std::string reply_nonce;  ///< found in the reply; empty: none
+  std::uint64_t written_bytes = 0;
+  bool in_doubt = false;  ///< call: the stream was left in doubt, the lease is dirty
+};
+
+/// The second witness: what a worker wrote into its journal.
+using WorkerRecord = faults::StampedJournalRecord;
+
+/// What the operating system showed: the third.
+struct OsRecord {
+  Time at;
+  std::string when;  ///< "before" the pool was made, "after" it was closed and destroyed
+  std::uint32_t children = 0;
+  std::uint32_t zombies = 0;
+  std::uint32_t descriptors = 0;
+  std::uint32_t threads = 0;
+  std::vector<std::string>
+      survivors;  ///< after: `pid 4711 (sleep 60)`, every process with the run's mark
+};
+
+/// What the harness did to a worker from outside (signal_worker), and how long the run was given.
+struct EnvironmentRecord {
+  Time at;
+  WorkerId worker;
+  int signal = 0;
+  bool delivered = false;
+};
+
+/// The pool's own testimony, the fourth: one event and what the Core ordered on it.
+struct PoolRecord {
+  Time at;
+  pool::Event event;
+  std::vector<pool::Effect> effects;
+};
+
+struct Trace {
+  Header header;
+  std::vector<ClientStep> clients;
+  std::vector<WorkerRecord> workers;
+  std::vector<OsRecord> os;
+  std::vector<EnvironmentRecord> environment;
+  std::vector<PoolRecord> pool;  ///< empty when the pool is somebody else's
+};
+
+}  // namespace poolproof::trace
