@@ -1,0 +1,62 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "harness/host/descriptor.hpp"
+#include "harness/host/greeting.hpp"
+#include "harness/host/spawner.hpp"
+#include "harness/host/state.hpp"
+
+namespace poolproof::host {
+
+/// The pool's one thread of its own besides the spawner: it greets new workers, drains every
+/// stderr, watches for ends and for stray output, carries out the Core's orders, ticks the Core,
+/// and reaps. It never blocks on a worker.
+class Caretaker {
+ public:
+  explicit Caretaker(std::shared_ptr<PoolState> state);
+  /// Stops and joins.
+  ~Caretaker();
+  Caretaker(const Caretaker&) = delete;
+  Caretaker& operator=(const Caretaker&) = delete;
+
+ private:
+  /// What became ready: which descriptor of which worker.
+  enum class Source : std::uint8_t { wake, end, stderr_text, greeting, idle_stdout };
+  struct Watched {
+    std::shared_ptr<Worker> worker;
+    std::unique_ptr<Greeting> greeting;
+    Time suspect_at = kNever;  ///< its stdout ended while idle: stray, unless it has exited by then
+  };
+
+  void run();
+  void put_away_the_rest();
+  void adopt(const std::shared_ptr<Worker>& worker);
+  void obey(const pool::Effect& order);
+  void begin_greeting(const pool::Handshake& order);
+  void greet(WorkerId id, Watched& watched);
+  void finish_greeting(WorkerId id, Watched& watched);
+  void ask_shutdown(Watched& watched);
+  void signal(const pool::Signal& order);
+  void woken(std::uint64_t tag);
+  void drain_stderr(Watched& watched);
+  void ended(WorkerId id, Watched& watched);
+  void stray(WorkerId id, Watched& watched);
+  void due(Time now);
+  void watch_idle(std::vector<std::shared_ptr<Worker>>& idle);
+  [[nodiscard]] Time next_due() const;
+  Watched* find(WorkerId id);
+
+  std::shared_ptr<PoolState> state_;
+  Descriptor epoll_;
+  std::map<WorkerId, Watched> watched_;
+  std::vector<std::shared_ptr<Worker>> to_watch_;  ///< idle, not watched for strays yet
+  Time watch_at_ = kNever;
+  std::unique_ptr<Spawner> spawner_;
+  std::thread thread_;
+};
+
+}  // namespace poolproof::host

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace poolproof::host {
+
+/// A process that carries a run's token.
+struct Marked {
+  pid_t pid = 0;
+  char state = '?';  ///< as in /proc/PID/stat
+  /// Clock ticks after boot: with the pid, a name no other process ever has.
+  std::uint64_t started = 0;
+  std::string command;  ///< its command line, printable
+};
+
+/// What the OS knows about this process. The witness that nobody can bribe.
+struct Census {
+  std::uint32_t children = 0;  ///< living children of this process
+  std::uint32_t zombies = 0;   ///< dead and not reaped
+  std::uint32_t descriptors = 0;
+  std::uint32_t threads = 0;
+  bool operator==(const Census&) const = default;
+};
+
+Census take_census();
+
+/// Every process whose environment has POOLPROOF_TOKEN equal to `token` or beginning with `token/`,
+/// by pid. Leaves out this very process and its ancestors, and those that the system does not let
+/// us look into: zombies (they have no environment any more) and other users' processes.
+std::vector<Marked> processes_marked(std::string_view token);
+
+/// Kills every marked process (SIGKILL) until two looks running find none, or `rounds` looks were
+/// made. Returns how many it killed, once they are dead (waits at most 5 s for that).
+std::size_t kill_marked(std::string_view token, int rounds = 100);
+
+/// A process is this one and still runs (same start time; not a zombie).
+bool alive(pid_t pid, std::uint64_t started);
+/// Start time of a process in clock ticks after boot; 0 if there is none.
+std::uint64_t start_time(pid_t pid);
+
+}  // namespace poolproof::host

@@ -1,0 +1,168 @@
+#include "harness/host/census.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <signal.h>
+#include <string>
+#include <thread>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <sys/types.h>
+
+#include "harness/host/child_testing.hpp"
+#include "harness/host/guardian.hpp"
+
+using namespace poolproof;
+using namespace poolproof::host;
+using testing::finish;
+using testing::read_text;
+using testing::shell;
+
+namespace {
+
+std::vector<std::string> with_token(const std::string& token) {
+  return {"POOLPROOF_TOKEN=" + token};
+}
+
+void end(const Child& child) {
+  REQUIRE(sys::signal_group(child.pid, SIGKILL));
+  finish(child);
+}
+
+}  // namespace
+
+TEST_CASE("host: census: a child is counted while it lives, as a zombie until it is reaped") {
+  const Census before = take_census();
+  const Child child = launch(shell("read x")).value();
+  const Census during = take_census();
+  CHECK(during.children == before.children + 1);
+  CHECK(during.zombies == before.zombies);
+  CHECK(during.descriptors == before.descriptors + 4);
+  REQUIRE(sys::write(child.stdin_end.get(), "\n"));
+  REQUIRE(testing::wait_readable(child.pidfd));
+  CHECK(take_census().children == before.children);
+  CHECK(take_census().zombies == before.zombies + 1);
+  REQUIRE(sys::reap(child.pidfd.get()));
+  CHECK(take_census().zombies == before.zombies);
+}
+
+TEST_CASE("host: census: descriptors and threads are counted, the look itself is not") {
+  std::thread([] {}).join();  // a sanitizer starts a thread of its own with our first one
+  const Census before = take_census();
+  CHECK(before == take_census());
+  {
+    const Descriptor extra = std::move(*sys::event_fd());
+    CHECK(take_census().descriptors == before.descriptors + 1);
+  }
+  CHECK(take_census().descriptors == before.descriptors);
+  const sys::Pipe gate = std::move(sys::pipe().value());
+  std::thread thread([&] { static_cast<void>(testing::wait_readable(gate.read_end)); });
+  CHECK(take_census().threads == before.threads + 1);
+  REQUIRE(sys::write(gate.write_end.get(), "x"));
+  thread.join();
+}
+
+TEST_CASE("host: census: a grandchild is not counted") {
+  const Census before = take_census();
+  const Child child = launch(shell("/bin/sleep 1000 & echo up; wait")).value();
+  REQUIRE(read_text(child.stdout_end, 3) == "up\n");
+  CHECK(take_census().children == before.children + 1);
+  end(child);
+}
+
+TEST_CASE("host: census: command names with spaces and parentheses do not confuse it") {
+  const std::string token = new_token();
+  const auto path = std::filesystem::temp_directory_path() / (") Z (" + token.substr(0, 6));
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink("/bin/cat", path);
+  const Census before = take_census();
+  const Child child = launch({{path.string()}, with_token(token), {}}).value();
+  std::filesystem::remove(path);
+  CHECK(take_census().children == before.children + 1);
+  CHECK(take_census().zombies == before.zombies);
+  const auto marked = processes_marked(token);
+  REQUIRE(marked.size() == 1);
+  CHECK(marked[0].pid == child.pid);
+  CHECK(marked[0].state != 'Z');
+  CHECK(marked[0].command == path.string());
+  CHECK(marked[0].started == start_time(child.pid));
+  CHECK(alive(child.pid, marked[0].started));
+  end(child);
+}
+
+TEST_CASE("host: census: the mark is the token or what begins with it and a slash") {
+  const std::string token = new_token();
+  const Child exact = launch(shell("read x", with_token(token))).value();
+  const Child below = launch(shell("read x", {"A=1", "POOLPROOF_TOKEN=" + token + "/s/1"})).value();
+  const Child longer = launch(shell("read x", with_token(token + "1"))).value();
+  const Child shorter = launch(shell("read x", with_token(token.substr(1)))).value();
+  const Child elsewhere = launch(shell("read x", {"XPOOLPROOF_TOKEN=" + token})).value();
+  const auto marked = processes_marked(token);
+  REQUIRE(marked.size() == 2);
+  CHECK(std::min(marked[0].pid, marked[1].pid) == std::min(exact.pid, below.pid));
+  CHECK(std::max(marked[0].pid, marked[1].pid) == std::max(exact.pid, below.pid));
+  CHECK(marked[0].pid < marked[1].pid);
+  CHECK(kill_marked(token) == 2);
+  CHECK(finish(exact) == ExitStatus{0, SIGKILL});
+  CHECK(finish(below) == ExitStatus{0, SIGKILL});
+  CHECK(processes_marked(token).empty());
+  for (const Child* spared : {&longer, &shorter, &elsewhere}) {
+    CHECK(sys::peek_exit(spared->pidfd.get()).value() == std::nullopt);
+    end(*spared);
+  }
+}
+
+TEST_CASE("host: census: marked commands are printable") {
+  const std::string token = new_token();
+  const Child child = launch(shell("read x # \x1b[31m\xff", with_token(token))).value();
+  const auto marked = processes_marked(token);
+  REQUIRE(marked.size() == 1);
+  CHECK(marked[0].command == "/bin/sh -c read x # \\x1b[31m\\xff");
+  end(child);
+}
+
+TEST_CASE("host: census: nobody marked, nobody killed") {
+  const std::string token = new_token();
+  CHECK(processes_marked(token).empty());
+  CHECK(kill_marked(token) == 0);
+}
+
+TEST_CASE("host: census: those killed are dead when kill_marked returns") {
+  const std::string token = new_token();
+  const std::string script =
+      "for i in 1 2 3 4 5 6 7 8; do /bin/sleep 1000 & done; echo up; exec /bin/sleep 1000";
+  const Child child = launch(shell(script, with_token(token))).value();
+  REQUIRE(read_text(child.stdout_end, 3) == "up\n");
+  CHECK(processes_marked(token).size() >= 8);
+  CHECK(kill_marked(token) >= 8);
+  CHECK(processes_marked(token).empty());
+  CHECK(sys::peek_exit(child.pidfd.get()).value() == ExitStatus{0, SIGKILL});
+  CHECK(read_text(child.stdout_end).empty());
+  finish(child);
+}
+
+TEST_CASE("host: census: processes that fork and exit all the time are caught") {
+  const std::string token = new_token();
+  // Each one starts its successor and is gone.
+  const std::string script = "/bin/sh -c \"$LINE\" & exit 0";
+  const Child child = launch(shell(script, {"POOLPROOF_TOKEN=" + token, "LINE=" + script})).value();
+  CHECK(finish(child) == ExitStatus{});
+  kill_marked(token, 5000);
+  CHECK(processes_marked(token).empty());
+  CHECK(read_text(child.stdout_end).empty());  // end of file: the last one that held it is dead
+}
+
+TEST_CASE("host: census: a process is told from another one with its number and from its zombie") {
+  const Child child = launch(shell("read x")).value();
+  const std::uint64_t started = start_time(child.pid);
+  CHECK(started > 0);
+  CHECK(alive(child.pid, started));
+  CHECK_FALSE(alive(child.pid, started + 1));
+  REQUIRE(sys::signal_process(child.pidfd.get(), SIGKILL));
+  REQUIRE(testing::wait_readable(child.pidfd));
+  CHECK_FALSE(alive(child.pid, started));
+  CHECK(start_time(child.pid) == started);
+  finish(child);
+  CHECK(start_time(child.pid) == 0);
+}

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "harness/base/result.hpp"
+#include "harness/host/descriptor.hpp"
+
+namespace poolproof::host {
+
+/// What to start: argv[0] is a path (taken from working_directory when it is relative) or, without
+/// a slash, a name for find_program().
+struct Command {
+  std::vector<std::string> argv;
+  std::vector<std::string> env;   ///< "NAME=value"; the whole environment, nothing is inherited
+  std::string working_directory;  ///< empty: the pool's own
+};
+
+/// Why a process could not be started.
+struct LaunchError {
+  int errno_value = 0;
+  std::string message;  ///< `cannot start "x": No such file or directory`
+};
+
+/// The path of a program as a shell would find it, but in the pool's own PATH (the worker's list
+/// does not matter) and only in its absolute directories; /usr/bin and /bin when there is no PATH.
+/// A name with a slash is its own path, unchecked. Errors: ENOENT, EACCES (there, but not
+/// executable).
+Expected<std::string, LaunchError> find_program(const std::string& name);
+
+/// What every failed start says. `directory`: the working directory, if one was asked for.
+LaunchError cannot_start(std::string_view program, int errno_value,
+                         std::string_view directory = {});
+
+/// One started process and our ends of its pipes, all close-on-exec, stdin and stdout non-blocking.
+/// It is the leader of its own process group. Destroying it closes our ends; it neither kills nor
+/// reaps.
+struct Child {
+  pid_t pid = -1;
+  Descriptor pidfd;
+  Descriptor stdin_end;   ///< we write
+  Descriptor stdout_end;  ///< we read
+  Descriptor stderr_end;  ///< we read, non-blocking
+};
+
+struct LaunchOptions {
+  /// A session of its own, no parent-death signal, and only stdin is a pipe: stdout and stderr are
+  /// /dev/null, so that a pipe nobody reads any more can't stop it.
+  bool outlives_us = false;
+};
+
+/// Starts a process with pipes on 0, 1 and 2 through Boost.Process v2 (the one file that uses it).
+/// Blocks until exec has happened or failed. Must be called from a thread that lives as long as the
+/// child may: the parent-death signal (SIGKILL) is tied to it. The child starts with default signal
+/// dispositions, an empty mask and no other descriptor. A failure leaves neither a process nor a
+/// descriptor.
+Expected<Child, LaunchError> launch(const Command& command, LaunchOptions options = {});
+
+/// The last bytes of what a worker wrote to stderr. Bounded; not thread-safe.
+class Tail {
+ public:
+  explicit Tail(std::size_t limit_bytes) : limit_(limit_bytes) {}
+  void append(std::string_view bytes);
+  [[nodiscard]] const std::string& text() const { return text_; }
+  [[nodiscard]] std::uint64_t total_bytes() const { return total_; }
+
+ private:
+  std::size_t limit_;
+  std::string text_;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace poolproof::host

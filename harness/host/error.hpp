@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "harness/base/ids.hpp"
+#include "harness/base/outcome.hpp"
+#include "harness/base/result.hpp"
+
+namespace poolproof::host {
+
+/// Why a checkout or a call did not succeed: what happened, where, and what a person needs to know
+/// about it.
+struct Error {
+  Outcome kind = Outcome::ok;
+  Phase phase = Phase::none;
+  StartCause cause =
+      StartCause::none;  ///< start_failed, and checkout_timeout where starts are the reason
+  std::string message;   ///< one paragraph, safe on a terminal
+  std::optional<WorkerId> worker;
+  ExitStatus exit;          ///< worker_died; start_failed with cause exited
+  std::string stderr_tail;  ///< raw
+  std::string first_bytes;  ///< raw; what could not be parsed
+  /// Nothing of the request had reached the worker: it is safe to ask again.
+  bool retryable = false;
+};
+
+template <class T>
+using Result = Expected<T, Error>;
+
+}  // namespace poolproof::host

@@ -1,0 +1,267 @@
+#include "harness/host/explain.hpp"
+
+#include <csignal>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "harness/base/text.hpp"
+
+namespace poolproof::host {
+namespace {
+
+std::string name(WorkerId worker) {
+  return fmt::format("{}.{}", worker.slot, worker.generation);
+}
+
+/// Seconds for people: `1.6 s`, `250 ms`.
+std::string age(Duration span) {
+  const auto ms = to_ms(span);
+  return ms < 1000 ? fmt::format("{} ms", ms) : fmt::format("{}.{} s", ms / 1000, ms % 1000 / 100);
+}
+
+std::string tail_words(const std::string& stderr_tail) {
+  if (stderr_tail.empty()) return "";
+  constexpr std::size_t kShown = 300;
+  const std::size_t from = stderr_tail.size() > kShown ? stderr_tail.size() - kShown : 0;
+  return fmt::format("; its stderr ends: {}",
+                     printable(std::string_view(stderr_tail).substr(from), kShown));
+}
+
+std::string first_words(const pool::StartEvidence& evidence) {
+  return hex_and_text(std::string_view(evidence.first.data(), evidence.first_size),
+                      evidence.first.size());
+}
+
+std::string unread_words(std::uint32_t unread, std::uint32_t whole) {
+  return fmt::format("its ping is unread ({} of {} bytes)", unread, whole);
+}
+
+std::string breaker_words(const pool::Refuse& refusal) {
+  return refusal.failures > 1 ? fmt::format(" ({} starts in a row have failed)", refusal.failures)
+                              : "";
+}
+
+/// Where the start stands that the client waits for.
+std::string start_words(const pool::Refuse& refusal, const pool::Config& config,
+                        const RefusalFacts& facts) {
+  const std::string slot = fmt::format("slot {}", refusal.blocker.slot);
+  if (refusal.phase == Phase::starting) {
+    return fmt::format("{} is still starting (no process yet after {})", slot,
+                       age(facts.now - refusal.since));
+  }
+  std::string text = fmt::format("{} is still starting (handshake {}, pid {})", slot,
+                                 age(facts.now - refusal.since), facts.blocker_pid);
+  if (facts.unread_bytes && *facts.unread_bytes > 0) {
+    text += fmt::format("; {}, so it is still importing, or never reads its input",
+                        unread_words(*facts.unread_bytes, facts.ping_bytes));
+  } else if (facts.unread_bytes) {
+    text += "; it has read its ping and not answered yet";
+  }
+  const Duration waited = facts.now - refusal.waiting_since;
+  if (config.startup_budget > waited) {
+    text += fmt::format(". The start-up budget ({} ms) is longer than the checkout timeout",
+                        to_ms(config.startup_budget));
+  }
+  return text;
+}
+
+std::string behind_words(const pool::Refuse& refusal, const pool::Config& config,
+                         const RefusalFacts& facts) {
+  const bool blocking = config.init_mode == pool::InitMode::blocking;
+  return fmt::format(
+      "its own start was not even begun: it is behind the start of slot {} (for {}), and {}",
+      refusal.blocker.slot, age(facts.now - refusal.since),
+      blocking
+          ? "init_mode is blocking: one start at a time, and nobody is served meanwhile"
+          : fmt::format("at most {} start(s) go on at a time (starts_max)", config.starts_max));
+}
+
+std::string busy_words(const pool::Refuse& refusal, const RefusalFacts& facts) {
+  const auto& g = facts.gauges;
+  if (refusal.phase == Phase::cooling) {
+    return fmt::format("no worker lives; starts are held back after {} failure(s)",
+                       refusal.failures);
+  }
+  std::string text =
+      fmt::format("all workers are busy ({} leased, {} starting, {} other client(s) waiting)",
+                  g.leased, g.starting + g.greeting, g.waiting);
+  if (g.leaving > 0) text += fmt::format("; {} worker(s) told to go are not gone yet", g.leaving);
+  return text;
+}
+
+std::string timeout_words(const pool::Refuse& refusal, const pool::Config& config,
+                          const RefusalFacts& facts) {
+  if (refusal.cause.cause == StartCause::behind_another_start)
+    return behind_words(refusal, config, facts);
+  if (refusal.has_blocker) return start_words(refusal, config, facts);
+  return busy_words(refusal, facts);
+}
+
+const char* signal_name(int signal) {
+  const char* known = sigabbrev_np(signal);
+  return known == nullptr ? "?" : known;
+}
+
+/// The part of a start's post-mortem that depends on its cause.
+std::string cause_words(const pool::StartEvidence& e, const pool::Config& config,
+                        const std::string& launch_error) {
+  const auto budget = to_ms(config.startup_budget);
+  switch (e.cause) {
+    case StartCause::exec_failed:
+      return fmt::format("could not be started: {}",
+                         launch_error.empty() ? std::strerror(e.errno_value) : launch_error);
+    case StartCause::exited: {
+      const std::string wrote =
+          e.first_size > 0 ? fmt::format("; on its stdout it had written {}", first_words(e)) : "";
+      return fmt::format("{} before it answered its ping: dead at start{}", words(e.exit), wrote);
+    }
+    case StartCause::ping_unread:
+      if (e.unread_bytes < e.ping_bytes) {
+        return fmt::format(
+            "stopped reading in the middle of its ping ({} of {} bytes unread after {} ms)",
+            e.unread_bytes, e.ping_bytes, budget);
+      }
+      return fmt::format(
+          "had not answered when its start-up budget of {} ms was over: {}, so it is one of: still "
+          "importing "
+          "(a slow start), or a program that never reads its input",
+          budget, unread_words(e.unread_bytes, e.ping_bytes));
+    case StartCause::ping_unanswered:
+      return fmt::format(
+          "read its ping ({} bytes) and answered nothing within {} ms, {}: it found no frame in "
+          "what it read. "
+          "One of: it reads another framing (lines, another length prefix), or it hangs in the "
+          "ping{}",
+          e.ping_bytes, budget,
+          e.outlived_stdin   ? "nor at end of input, which it outlived"
+          : e.late_bytes > 0 ? "and no whole frame at end of input"
+                             : "and nothing at end of input either",
+          e.first_size > 0 ? fmt::format("; it wrote {}", first_words(e)) : "");
+    case StartCause::reply_unflushed:
+      return fmt::format(
+          "read its ping and its whole reply ({} bytes) came out only when its stdin was closed: "
+          "it answers, but never flushes its stdout",
+          e.late_bytes);
+    case StartCause::text_on_stdout:
+      return fmt::format(
+          "wrote text on stdout where a frame should be (a banner or a stray print): {}",
+          first_words(e));
+    case StartCause::reply_unframed:
+      return fmt::format("answered in JSON without a length prefix{}: {}",
+                         e.answered_bytes == 0 ? ", and only at end of input" : "", first_words(e));
+    case StartCause::reply_incomplete:
+      return fmt::format("wrote {} bytes that make no whole frame within {} ms: {}",
+                         e.answered_bytes, budget, first_words(e));
+    case StartCause::bad_frame:
+      return fmt::format("answered its ping with what is no reply to it: {}", first_words(e));
+    case StartCause::refused:
+      return fmt::format("answered its ping with an error: {}", first_words(e));
+    case StartCause::stdout_closed:
+      return "closed its stdout before it answered its ping, and lives on";
+    case StartCause::stdin_closed:
+      return "closed its stdin before it read its ping, and lives on";
+    case StartCause::budget_spent:
+      return fmt::format("was not ready when its start-up budget of {} ms was over", budget);
+    case StartCause::none:
+    case StartCause::behind_another_start:
+      break;
+  }
+  return "did not start";
+}
+
+std::string call_words(const wire::CallResult& result, const CallFacts& facts) {
+  const std::string who = fmt::format("worker {} (pid {})", name(facts.worker), facts.pid);
+  if (facts.pool_closing) {
+    return fmt::format("the pool closed and put {} away while \"{}\" was under way", who,
+                       facts.command);
+  }
+  switch (result.outcome) {
+    case Outcome::worker_error:
+      return result.reply.error;
+    case Outcome::call_timeout:
+      return fmt::format("\"{}\" on {} after {} ms: {}", facts.command, who, to_ms(facts.limit),
+                         result.detail);
+    case Outcome::worker_died:
+      return fmt::format("{} {} during \"{}\": {}{}", who, words(result.exit), facts.command,
+                         result.detail, tail_words(facts.stderr_tail));
+    default:
+      return fmt::format("\"{}\" on {}: {}{}", facts.command, who, result.detail,
+                         tail_words(facts.stderr_tail));
+  }
+}
+
+}  // namespace
+
+std::string words(ExitStatus status) {
+  if (status.signal != 0) {
+    const char* perhaps = status.signal == SIGKILL ? ", perhaps out of memory" : "";
+    return fmt::format("was ended by signal {} ({}{})", status.signal, signal_name(status.signal),
+                       perhaps);
+  }
+  return fmt::format("exited with code {}", status.code);
+}
+
+std::string explain_start(WorkerId worker, const pool::StartEvidence& evidence,
+                          const pool::Config& config, const std::string& stderr_tail,
+                          const std::string& launch_error) {
+  return fmt::format("worker {} {}{}", name(worker), cause_words(evidence, config, launch_error),
+                     tail_words(stderr_tail));
+}
+
+Error explain_refusal(const pool::Refuse& refusal, const pool::Config& config,
+                      const RefusalFacts& facts) {
+  Error error;
+  error.kind = refusal.why;
+  error.phase = refusal.phase;
+  error.cause = refusal.cause.cause;
+  error.retryable = refusal.why != Outcome::pool_closed;
+  const auto waited_ms = to_ms(facts.now - refusal.waiting_since);
+  const std::string head = fmt::format("{} after {} ms: ", poolproof::name(refusal.why), waited_ms);
+  switch (refusal.why) {
+    case Outcome::start_failed:
+      error.worker = refusal.cause_worker;
+      error.exit = refusal.cause.exit;
+      error.stderr_tail = facts.cause_stderr;
+      error.first_bytes.assign(refusal.cause.first.data(), refusal.cause.first_size);
+      error.message = head +
+                      explain_start(refusal.cause_worker, refusal.cause, config, facts.cause_stderr,
+                                    facts.launch_error) +
+                      breaker_words(refusal);
+      break;
+    case Outcome::checkout_timeout:
+      if (refusal.has_blocker) error.worker = refusal.blocker;
+      error.message = head + timeout_words(refusal, config, facts);
+      break;
+    case Outcome::queue_full:
+      error.message = fmt::format("queue_full: {} client(s) wait already (waiters_max {})",
+                                  facts.gauges.waiting, config.waiters_max);
+      break;
+    case Outcome::pool_closed:
+      error.message = head + "the pool is closing or closed";
+      break;
+    default:
+      error.message = head + "the client gave up";
+      break;
+  }
+  return error;
+}
+
+Error explain_call(const wire::CallResult& result, const CallFacts& facts) {
+  Error error;
+  error.kind = facts.pool_closing ? Outcome::pool_closed : result.outcome;
+  error.phase = result.phase;
+  error.worker = facts.worker;
+  error.exit = result.exit;
+  error.stderr_tail = facts.stderr_tail;
+  error.first_bytes = result.first_bytes;
+  error.retryable = result.written_bytes == 0;
+  const std::string said = call_words(result, facts);
+  error.message = error.kind == Outcome::worker_error
+                      ? printable(said, 2000)
+                      : fmt::format("{} while {}: {}", poolproof::name(error.kind),
+                                    poolproof::name(result.phase), said);
+  return error;
+}
+
+}  // namespace poolproof::host

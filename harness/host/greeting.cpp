@@ -1,0 +1,182 @@
+#include "harness/host/greeting.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "harness/base/assert.hpp"
+#include "harness/host/system.hpp"
+
+namespace poolproof::host {
+namespace {
+
+constexpr std::int64_t kPingId = 0;
+
+bool is_text(std::string_view bytes) {
+  return !bytes.empty() && std::all_of(bytes.begin(), bytes.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 || byte == '\n' || byte == '\r' || byte == '\t' || byte == 0x1b;
+  });
+}
+
+/// What bytes that begin no frame most likely are.
+StartCause cause_of(std::string_view first) {
+  // A JSON object begins with {" or { and white space; the same four bytes as a length would be
+  // over 2 GB.
+  if (first.size() >= 2 && first.front() == '{' && is_text(first))
+    return StartCause::reply_unframed;
+  return is_text(first) ? StartCause::text_on_stdout : StartCause::bad_frame;
+}
+
+std::uint32_t count(std::uint64_t bytes) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, UINT32_MAX));
+}
+
+}  // namespace
+
+Greeting::Greeting(std::shared_ptr<Worker> worker, wire::Framing framing, std::string ping,
+                   Time deadline, Duration postmortem_budget, CloseStdin close_stdin, Tap tap)
+    : worker_(std::move(worker)),
+      framing_(framing),
+      ping_frame_(std::move(ping)),
+      conversation_(framing, wire::Payload::handshake, kPingId, ping_frame_, deadline),
+      postmortem_budget_(postmortem_budget),
+      close_stdin_(std::move(close_stdin)),
+      tap_(std::move(tap)),
+      until_(deadline) {
+  gathered_.ping_bytes = count(ping_frame_.size());
+}
+
+void Greeting::exchange(Time now) {
+  if (evidence_) return;
+  write_some();
+  read_all();
+  judge(now);
+}
+
+void Greeting::tick(Time now) {
+  if (evidence_ || now < until_) return;
+  exchange(now);
+  if (evidence_ || now < until_) return;
+  stage_ == Stage::talking ? budget_over(now) : postmortem_over();
+}
+
+void Greeting::process_ended(ExitStatus status, Time now) {
+  if (evidence_) return;
+  read_all();
+  gathered_.exit = status;
+  if (stage_ == Stage::stdin_closed) return conclude(late_cause());
+  // A good reply and an exit at once: the greeting was good, the death is told apart.
+  judge(now);
+  if (!evidence_) conclude(StartCause::exited);
+}
+
+void Greeting::write_some() {
+  while (!stdin_broken_ && stage_ == Stage::talking && wants_to_write()) {
+    const auto wrote = sys::write(worker_->stdin_fd(), conversation_.pending_output());
+    if (wrote) {
+      if (tap_) tap_(true, conversation_.pending_output().substr(0, *wrote));
+      conversation_.wrote(*wrote);
+    } else {
+      if (wrote.error() == EAGAIN) return;
+      stdin_broken_ = true;
+    }
+  }
+}
+
+void Greeting::read_all() {
+  std::array<char, 16384> chunk{};
+  // Bounded: what a worker floods its stdout with is of no more interest than its beginning.
+  for (int rounds = 0; rounds < 8 && !stdout_ended_; ++rounds) {
+    const auto got = sys::read(worker_->stdout_fd(), chunk);
+    if (!got && got.error() == EAGAIN) return;
+    if (!got || *got == 0) {
+      stdout_ended_ = true;
+      return;
+    }
+    const std::string_view bytes(chunk.data(), *got);
+    if (tap_) tap_(false, bytes);
+    first_.append(
+        bytes.substr(0, gathered_.first.size() - std::min(gathered_.first.size(), first_.size())));
+    if (stage_ == Stage::stdin_closed) {
+      gathered_.late_bytes += count(bytes.size());
+      late_.append(
+          bytes.substr(0, framing_.max_frame_bytes + framing_.prefix_bytes -
+                              std::min<std::size_t>(
+                                  late_.size(), framing_.max_frame_bytes + framing_.prefix_bytes)));
+    } else {
+      gathered_.answered_bytes += count(bytes.size());
+      conversation_.read(bytes);
+    }
+  }
+}
+
+/// While it talks: is there a verdict already, or a suspicion?
+void Greeting::judge(Time now) {
+  if (stage_ == Stage::stdin_closed && stdout_ended_) return conclude(late_cause());
+  if (stage_ != Stage::talking) return;
+  if (conversation_.decided()) {
+    const auto& result = conversation_.result();
+    if (result.outcome == Outcome::ok && !result.in_doubt) return conclude(StartCause::none);
+    if (result.outcome == Outcome::worker_error) {
+      // Its own words say more than the envelope around them.
+      first_ = result.reply.error;
+      return conclude(StartCause::refused);
+    }
+    // Bytes from the very beginning of the stream: not even a frame. Else the frame was sound and
+    // its payload was not.
+    const std::string_view wrong = std::string_view(result.first_bytes).substr(0, first_.size());
+    const bool unframed =
+        !wrong.empty() && std::string_view(first_).substr(0, wrong.size()) == wrong;
+    suspected_ = unframed ? cause_of(first_) : StartCause::bad_frame;
+  } else if (stdout_ended_) {
+    suspected_ =
+        gathered_.answered_bytes > 0 ? StartCause::reply_incomplete : StartCause::stdout_closed;
+  } else if (stdin_broken_) {
+    suspected_ = StartCause::stdin_closed;
+  } else {
+    return;
+  }
+  // Should it be about to exit, its death is the better explanation.
+  stage_ = Stage::dying;
+  until_ = after(now, postmortem_budget_);
+}
+
+void Greeting::budget_over(Time now) {
+  if (gathered_.answered_bytes > 0) {
+    return conclude(is_text(first_) ? cause_of(first_) : StartCause::reply_incomplete);
+  }
+  if (const auto unread = sys::unread_bytes(worker_->stdin_fd()))
+    gathered_.unread_bytes = count(std::uint64_t(*unread));
+  if (gathered_.unread_bytes > 0 || wants_to_write()) return conclude(StartCause::ping_unread);
+  stage_ = Stage::stdin_closed;
+  until_ = after(now, postmortem_budget_);
+  close_stdin_(*worker_);
+}
+
+void Greeting::postmortem_over() {
+  gathered_.outlived_stdin = stage_ == Stage::stdin_closed;
+  conclude(stage_ == Stage::stdin_closed ? late_cause() : suspected_);
+}
+
+/// It had read its ping and answered nothing; what came out when its stdin was closed?
+StartCause Greeting::late_cause() const {
+  wire::Conversation late(framing_, wire::Payload::handshake, kPingId, "", kNever);
+  late.read(late_);
+  if (late.decided() && late.result().outcome == Outcome::ok) return StartCause::reply_unflushed;
+  if (late.decided() && late.result().outcome == Outcome::worker_error)
+    return StartCause::reply_unflushed;
+  if (!late_.empty() && cause_of(late_) == StartCause::reply_unframed)
+    return StartCause::reply_unframed;
+  return StartCause::ping_unanswered;
+}
+
+void Greeting::conclude(StartCause cause) {
+  POOLPROOF_ASSERT(!evidence_);
+  gathered_.cause = cause;
+  gathered_.first_size = static_cast<std::uint8_t>(std::min(first_.size(), gathered_.first.size()));
+  std::copy_n(first_.begin(), gathered_.first_size, gathered_.first.begin());
+  evidence_ = gathered_;
+}
+
+}  // namespace poolproof::host

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "harness/host/worker.hpp"
+#include "harness/pool/event.hpp"
+#include "harness/wire/conversation.hpp"
+
+namespace poolproof::host {
+
+/// One worker's init ping, and the post-mortem when it is not answered well. Never blocks; the
+/// caretaker calls it when its pipes are ready, when its time has come and when its process has
+/// ended.
+///
+/// The evidence, in the order in which it is looked for: an exit; text or a bad frame on stdout
+/// (then it is given the post-mortem's time to exit, since a dead worker is the better
+/// explanation); at the end of the budget, the ping still unread; else stdin is closed, and what
+/// comes out then tells a reply never flushed from none.
+class Greeting {
+ public:
+  using CloseStdin = std::function<void(Worker&)>;
+  /// Told of all bytes that cross, for those who want to show them.
+  using Tap = std::function<void(bool written, std::string_view bytes)>;
+
+  Greeting(std::shared_ptr<Worker> worker, wire::Framing framing, std::string ping, Time deadline,
+           Duration postmortem_budget, CloseStdin close_stdin, Tap tap = {});
+
+  [[nodiscard]] const std::shared_ptr<Worker>& worker() const { return worker_; }
+  [[nodiscard]] bool wants_to_write() const { return !conversation_.pending_output().empty(); }
+  [[nodiscard]] bool stdout_ended() const { return stdout_ended_; }
+  [[nodiscard]] Time next_deadline() const { return until_; }
+
+  /// Writes and reads what can be without blocking.
+  void exchange(Time now);
+  void tick(Time now);
+  void process_ended(ExitStatus status, Time now);
+
+  /// Set once it is over; cause none: the worker is good.
+  [[nodiscard]] const std::optional<pool::StartEvidence>& evidence() const { return evidence_; }
+
+ private:
+  enum class Stage : std::uint8_t { talking, dying, stdin_closed };
+
+  void write_some();
+  void read_all();
+  void judge(Time now);
+  void budget_over(Time now);
+  void postmortem_over();
+  void conclude(StartCause cause);
+  [[nodiscard]] StartCause late_cause() const;
+
+  std::shared_ptr<Worker> worker_;
+  wire::Framing framing_;
+  std::string ping_frame_;
+  wire::Conversation conversation_;
+  Duration postmortem_budget_;
+  CloseStdin close_stdin_;
+  Tap tap_;
+  Stage stage_ = Stage::talking;
+  Time until_;
+  bool stdout_ended_ = false;
+  bool stdin_broken_ = false;
+  StartCause suspected_ = StartCause::none;
+  std::string first_;  ///< the first bytes from its stdout
+  std::string late_;   ///< all bytes from its stdout after we closed its stdin, bounded
+  pool::StartEvidence gathered_;
+  std::optional<pool::StartEvidence> evidence_;
+};
+
+}  // namespace poolproof::host

@@ -1,0 +1,91 @@
+#include "harness/host/guardian.hpp"
+
+#include <array>
+#include <cstdint>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include "harness/base/assert.hpp"
+#include "harness/host/census.hpp"
+#include "harness/host/system.hpp"
+
+namespace poolproof::host {
+namespace {
+
+constexpr Duration kEndLimit = std::chrono::seconds(10);
+constexpr int kSweepRounds = 5000;
+
+void ignore_requests_to_end() {
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) {
+    ::sigaction(signal, &ignore, nullptr);
+  }
+}
+
+/// Bytes do not matter; an error counts as the end, for a guardian that went on waiting would never
+/// sweep.
+void wait_for_end_of_input() {
+  std::array<char, 64> ignored{};
+  while (sys::read(STDIN_FILENO, ignored).value_or(0) > 0) {
+  }
+}
+
+}  // namespace
+
+Expected<Guardian, LaunchError> Guardian::start(const std::string& program,
+                                                const std::string& token) {
+  // Without the token in its environment, or guardians would kill each other; and not an empty one,
+  // which makes other sweeps unsure.
+  const Command command{{program, "guardian", "--token", token}, {"POOLPROOF_ROLE=guardian"}, {}};
+  return launch(command, LaunchOptions{.outlives_us = true}).map([](Child&& child) {
+    return Guardian(std::move(child));
+  });
+}
+
+Guardian::Guardian(Child child) : child_(std::move(child)) {}
+Guardian::Guardian(Guardian&&) noexcept = default;
+
+Guardian& Guardian::operator=(Guardian&& other) noexcept {
+  if (this != &other) {
+    finish();
+    child_ = std::move(other.child_);
+  }
+  return *this;
+}
+
+Guardian::~Guardian() {
+  finish();
+}
+
+void Guardian::finish() noexcept {
+  if (!child_.pidfd) return;
+  child_.stdin_end.reset();
+  pollfd ended{child_.pidfd.get(), POLLIN, 0};
+  // One that needs longer is left to its work: it needs us no more.
+  if (sys::poll({&ended, 1}, kEndLimit).value_or(0) == 1) {
+    static_cast<void>(sys::reap(child_.pidfd.get()));
+  }
+  child_.pidfd.reset();
+}
+
+int guardian_main(const std::string& token) {
+  ignore_requests_to_end();
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
+  wait_for_end_of_input();
+  kill_marked(token, kSweepRounds);
+  return processes_marked(token).empty() ? 0 : 1;
+}
+
+std::string new_token() {
+  std::uint64_t random = 0;
+  POOLPROOF_ASSERT(::getrandom(&random, sizeof random, 0) == sizeof random);
+  return fmt::format("{}-{}-{:016x}", ::getpid(), sys::now().time_since_epoch().count(), random);
+}
+
+}  // namespace poolproof::host

@@ -1,0 +1,226 @@
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
+#include <new>
+#include <signal.h>
+#include <unistd.h>
+
+#include <sys/prctl.h>
+
+#include "harness/host/child.hpp"
+
+// Boost.Filesystem would be a library to link; std::filesystem is there already. Without it
+// Boost.Process misses headers that it relied on to come along: they must stand before it.
+#define BOOST_PROCESS_USE_STD_FS 1
+#include <boost/optional.hpp>
+#include <boost/type_traits/decay.hpp>
+#include <boost/type_traits/is_convertible.hpp>
+// clang-format off
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/process/v2/posix/default_launcher.hpp>
+#include <boost/process/v2/process.hpp>
+#include <boost/system/error_code.hpp>
+// clang-format on
+
+#include "harness/host/system.hpp"
+
+namespace poolproof::host {
+namespace {
+
+namespace fs = std::filesystem;
+using boost::system::error_code;
+using sys::Try;
+
+/// The child's ends of its streams, all above 2.
+using Ends = std::array<Descriptor, 3>;
+
+/// Boost's initialiser: what happens in the child between fork and exec. Only calls that are
+/// safe there; never allocates.
+class ChildSide {
+ public:
+  ChildSide(const Ends& ends, const std::string& directory, LaunchOptions options)
+      : ends_{ends[0].get(), ends[1].get(), ends[2].get()},
+        directory_(directory),
+        options_(options),
+        parent_(::getpid()),
+        planned_failure_(sys::planned_failure(sys::Call::fork_exec)) {}
+
+  /// Before fork. Fork's own errors are played here, all others in the child, as exec's would be.
+  template <class Launcher>
+  error_code on_setup(Launcher&, const fs::path&, const char* const*&) const {
+    return planned_failure_ == EAGAIN || planned_failure_ == ENOMEM ? code(planned_failure_)
+                                                                    : error_code();
+  }
+
+  template <class Launcher>
+  error_code on_exec_setup(Launcher&, const fs::path&, const char* const*&) const {
+    const int error = prepare();
+    errno = error;  // what Boost writes into its pipe is errno, not the code that it is given
+    return code(error);
+  }
+
+  /// Boost would call exit(), which flushes the parent's buffers a second time.
+  template <class Launcher>
+  void on_exec_error(Launcher&, const fs::path&, const char* const*&, const error_code&) const {
+    ::_exit(127);
+  }
+
+  /// Never called: Boost looks for this one to learn whether it may call the one above.
+  template <class Launcher>
+  void on_exec_error(Launcher&, const error_code&, const fs::path&, const char* const*&,
+                     const error_code&) const;
+
+ private:
+  static error_code code(int error) { return {error, boost::system::system_category()}; }
+
+  /// Everything that must be so before exec: 0, or the errno of the step that failed.
+  [[nodiscard]] int prepare() const {
+    if (options_.outlives_us) {
+      if (::setsid() < 0) return errno;
+    } else {
+      if (::setpgid(0, 0) != 0) return errno;
+      if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return errno;
+      if (::getppid() != parent_) return ESRCH;  // it died before the signal was asked for
+    }
+    reset_signals();
+    for (int stream = 0; stream < 3; ++stream) {
+      if (::dup2(ends_[static_cast<std::size_t>(stream)], stream) < 0) return errno;
+    }
+    if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return errno;
+    if (!directory_.empty() && ::chdir(directory_.c_str()) != 0) return errno;
+    return planned_failure_;
+  }
+
+  static void reset_signals() {
+    struct sigaction normal {};
+    normal.sa_handler = SIG_DFL;
+    // Those that can't be set (KILL, STOP, the C library's own) need no reset.
+    for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &normal, nullptr);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  }
+
+  std::array<int, 3> ends_;
+  const std::string& directory_;
+  LaunchOptions options_;
+  pid_t parent_;
+  int planned_failure_;
+};
+
+/// Forks and executes through Boost; returns once exec has happened, or leaves no process.
+Try<pid_t> fork_and_exec(const std::string& program, const Command& command,
+                         const ChildSide& child_side) {
+  std::vector<const char*> environment;
+  for (const std::string& entry : command.env) environment.push_back(entry.c_str());
+  environment.push_back(nullptr);
+  const std::vector<std::string> args(command.argv.begin() + 1, command.argv.end());
+
+  const pid_t parent = ::getpid();
+  boost::process::v2::posix::default_launcher launcher;
+  launcher.env = environment.data();
+  error_code error;
+  int thrown = 0;
+  try {
+    boost::asio::io_context context;
+    // Makes Asio open its descriptors now: if it could not do so after fork, Boost would leak a
+    // pidfd.
+    const boost::asio::posix::stream_descriptor opener(context);
+    auto started = launcher(context.get_executor(), error, program, args, child_side);
+    if (!error) {
+      started.detach();  // its destructor kills
+      return launcher.pid;
+    }
+  } catch (const boost::system::system_error& failure) {
+    thrown = failure.code().value();
+  } catch (const std::bad_alloc&) {
+    thrown = ENOMEM;
+  }
+  // Asio opens its descriptors anew in the child and may throw there: no second pool must come of
+  // it.
+  if (::getpid() != parent) ::_exit(127);
+  if (launcher.pid > 0) sys::kill_and_reap(launcher.pid);
+  return unexpected(error ? error.value() : thrown);
+}
+
+/// With 0, 1 and 2 taken, neither our pipes nor Boost's come to lie where the child's streams
+/// go, even if the pool itself was started without them.
+Try<std::vector<Descriptor>> occupy_standard_streams() {
+  std::vector<Descriptor> fillers;
+  for (;;) {
+    Try<Descriptor> filler = sys::null_device();
+    if (!filler) return unexpected(filler.error());
+    if (filler->get() > STDERR_FILENO) return fillers;
+    fillers.push_back(std::move(*filler));
+  }
+}
+
+/// Makes one pipe: `theirs` for the child, `ours` non-blocking.
+Try<void> connect(Descriptor& ours, Descriptor& theirs, bool child_reads) {
+  Try<sys::Pipe> pipe = sys::pipe();
+  if (!pipe) return unexpected(pipe.error());
+  ours = std::move(child_reads ? pipe->write_end : pipe->read_end);
+  theirs = std::move(child_reads ? pipe->read_end : pipe->write_end);
+  return sys::set_nonblocking(ours.get());
+}
+
+Try<void> open_null(Descriptor& theirs) {
+  return sys::null_device().map([&](Descriptor&& null) { theirs = std::move(null); });
+}
+
+Try<Ends> connect_streams(Child& child, LaunchOptions options) {
+  Ends theirs;
+  Try<void> done = connect(child.stdin_end, theirs[0], true);
+  if (done) {
+    done = options.outlives_us ? open_null(theirs[1]) : connect(child.stdout_end, theirs[1], false);
+  }
+  if (done) {
+    done = options.outlives_us ? open_null(theirs[2]) : connect(child.stderr_end, theirs[2], false);
+  }
+  if (!done) return unexpected(done.error());
+  return theirs;
+}
+
+Try<Child> start(const std::string& program, const Command& command, LaunchOptions options) {
+  const auto fillers = occupy_standard_streams();
+  if (!fillers) return unexpected(fillers.error());
+  Child child;
+  const Try<Ends> theirs = connect_streams(child, options);
+  if (!theirs) return unexpected(theirs.error());
+  const Try<pid_t> pid =
+      fork_and_exec(program, command, ChildSide(*theirs, command.working_directory, options));
+  if (!pid) return unexpected(pid.error());
+  child.pid = *pid;
+  Try<Descriptor> pidfd = sys::pidfd_open(*pid);
+  if (!pidfd) {
+    sys::kill_and_reap(*pid);
+    return unexpected(pidfd.error());
+  }
+  child.pidfd = std::move(*pidfd);
+  return child;
+}
+
+/// A string with a NUL inside would silently be cut short.
+bool has_nul(const Command& command) {
+  const auto cut = [](const std::string& text) { return text.find('\0') != std::string::npos; };
+  return std::any_of(command.argv.begin(), command.argv.end(), cut) ||
+         std::any_of(command.env.begin(), command.env.end(), cut) || cut(command.working_directory);
+}
+
+}  // namespace
+
+Expected<Child, LaunchError> launch(const Command& command, LaunchOptions options) {
+  if (command.argv.empty()) return unexpected(cannot_start("", EINVAL));
+  const std::string& name = command.argv.front();
+  if (has_nul(command)) return unexpected(cannot_start(name, EINVAL));
+  const Expected<std::string, LaunchError> program = find_program(name);
+  if (!program) return unexpected(program.error());
+  Try<Child> child = start(*program, command, options);
+  if (!child) return unexpected(cannot_start(name, child.error(), command.working_directory));
+  return std::move(*child);
+}
+
+}  // namespace poolproof::host

@@ -1,0 +1,157 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "harness/base/clock.hpp"
+#include "harness/host/child.hpp"
+#include "harness/host/error.hpp"
+#include "harness/pool/config.hpp"
+#include "harness/pool/core.hpp"
+#include "harness/wire/conversation.hpp"
+
+/// A pool of worker processes that speak frames on stdin and stdout. Start here: Pool::open,
+/// checkout, call.
+///
+///   poolproof::host::Options options;
+///   options.core.size = 4;
+///   options.command = {{"/usr/bin/python3", "-m", "my_worker"}, {"PATH=/usr/bin:/bin"}, ""};
+///   auto pool = poolproof::host::Pool::open(options);          // Parsed<unique_ptr<Pool>>
+///   auto lease = (*pool)->checkout(2s);                        // Result<Lease>
+///   auto reply = lease->call("echo", {{"n", 1}}, 500ms);       // Result<Reply>
+namespace poolproof::host {
+
+using namespace std::chrono_literals;
+using wire::Reply;
+
+/// Told of every event and of what the Core ordered on it, under the pool's mutex: be quick, call
+/// nothing back.
+using Observer = std::function<void(Time now, const pool::Event&, std::span<const pool::Effect>)>;
+
+struct Options {
+  pool::Config core;
+  wire::Framing framing;
+  Duration checkout_timeout = 5s;  ///< when checkout is given none
+  Duration call_timeout = 5s;      ///< when a call is given none
+  Duration close_timeout = 5s;     ///< of the destructor
+  pool::OnException on_exception = pool::OnException::keep;
+  bool opaque =
+      false;  ///< payloads are bytes: no init ping, no shutdown request, `call_bytes` only
+  std::size_t stderr_tail_bytes = 4096;
+  Command command;  ///< what to start; POOLPROOF_SLOT and POOLPROOF_GENERATION are added to its env
+  std::function<Command(WorkerId)> command_for;  ///< instead of `command`, when workers differ
+  Observer observer;
+};
+
+/// What the pool has done and how it stands, of one moment.
+struct Statistics {
+  pool::Counters counters;
+  pool::Gauges gauges;
+};
+
+class PoolState;
+class Caretaker;
+class Worker;
+
+/// One client's exclusive hold of one worker; gives it back when destroyed. Move it, don't share
+/// it: a lease is for one thread at a time.
+class Lease {
+ public:
+  Lease(Lease&& other) noexcept;
+  Lease& operator=(Lease&& other) noexcept;
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  /// Checks in. When an exception is passing through, `on_exception` says whether the worker stays.
+  ~Lease();
+
+  /// Sends one request and waits for its reply. The caller's thread does the reading and writing.
+  ///
+  /// Limits: `timeout` bounds all of it, also the writing. One frame each way of at most
+  /// max_frame_bytes. Errors: worker_error (it answered with an error; the lease goes on);
+  /// call_timeout, cancelled, worker_died,
+  ///         protocol_error, stdout_closed, stdin_closed: the worker is taken out of service at
+  ///         once and the lease is over, unless nothing had been written; stale_worker: found dead
+  ///         before a byte was written, retryable; lease_over; request_too_large. Never throws on
+  ///         account of the worker.
+  Result<Reply> call(std::string_view command, const nlohmann::json& args,
+                     std::optional<Duration> timeout = {}, std::stop_token stop = {});
+
+  /// The same for bytes that are nobody's business (Options::opaque).
+  Result<std::string> call_bytes(std::string_view payload, std::optional<Duration> timeout = {},
+                                 std::stop_token stop = {});
+
+  /// Gives the worker back. A second time, or after the lease has ended, it does nothing and
+  /// returns false.
+  bool checkin();
+  /// Gives the worker back as not fit for service: it is replaced.
+  bool discard();
+
+  [[nodiscard]] WorkerId worker() const;
+  [[nodiscard]] LeaseId id() const { return id_; }
+  /// Of the last call: bytes of the request that were written, and whether the stream was left in
+  /// doubt.
+  [[nodiscard]] std::uint64_t written_bytes() const { return written_bytes_; }
+  [[nodiscard]] bool in_doubt() const { return in_doubt_; }
+
+ private:
+  friend class Pool;
+  Lease(std::shared_ptr<PoolState> pool, std::shared_ptr<Worker> worker, LeaseId id);
+  Result<wire::CallResult> converse(wire::Payload payload, std::int64_t request,
+                                    std::string message, std::optional<Duration> timeout,
+                                    const std::stop_token& stop, const std::string& what);
+  bool end(bool clean);
+
+  std::shared_ptr<PoolState> pool_;
+  std::shared_ptr<Worker> worker_;
+  LeaseId id_ = LeaseId::none;
+  bool open_ = false;
+  int exceptions_ = 0;
+  std::uint64_t written_bytes_ = 0;
+  bool in_doubt_ = false;
+};
+
+/// Thread-safe and blocking: any number of client threads may check out, call and close.
+class Pool {
+ public:
+  /// Checks the options and starts the pool's two threads (an eager pool begins to start its
+  /// workers; it does not wait for them). Ignores SIGPIPE in this process from now on. Error: the
+  /// first option that is out of bounds.
+  static Parsed<std::unique_ptr<Pool>> open(Options options);
+
+  /// Closes with Options::close_timeout if nobody has.
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  /// Leases a worker, waiting for one until `timeout` is over; 0 takes one only if it is idle.
+  ///
+  /// Errors: checkout_timeout, queue_full, start_failed, pool_closed, cancelled (by `stop`). None
+  /// of them costs a worker. Source: NimblePool's checkout!/4; differs: a late grant is kept or
+  /// never given, not lost.
+  Result<Lease> checkout(std::optional<Duration> timeout = {}, std::stop_token stop = {});
+
+  /// Refuses newcomers and waiters at once, lets leases end, then asks, closes stdin, TERMs, KILLs
+  /// and reaps, all workers side by side, done at `timeout` at the latest. True when nothing is
+  /// left. Any thread, any number of times.
+  bool close(Duration timeout);
+
+  [[nodiscard]] Statistics statistics() const;
+
+  /// Sends a signal to a living worker's process, safely against reuse of its pid (for tests).
+  /// False: it is gone.
+  bool signal(WorkerId worker, int signal);
+
+ private:
+  explicit Pool(std::shared_ptr<PoolState> state);
+  std::shared_ptr<PoolState> state_;
+  std::unique_ptr<Caretaker> caretaker_;
+};
+
+}  // namespace poolproof::host

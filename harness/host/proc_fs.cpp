@@ -1,0 +1,132 @@
+#include "harness/host/proc_fs.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <dirent.h>
+#include <memory>
+#include <sstream>
+#include <unistd.h>
+
+#include "harness/base/assert.hpp"
+#include "harness/base/result.hpp"
+#include "harness/base/text.hpp"
+
+namespace poolproof::host::proc_fs {
+namespace {
+
+struct Closer {
+  void operator()(FILE* file) const { std::fclose(file); }
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
+
+std::string path_of(pid_t pid, const char* file) {
+  return "/proc/" + std::to_string(pid) + '/' + file;
+}
+
+/// Error: why it can't be opened or read; a process may end in the middle.
+Expected<std::string, int> read_whole(const std::string& path) {
+  const std::unique_ptr<FILE, Closer> file(std::fopen(path.c_str(), "rbe"));
+  if (!file) return unexpected(errno);
+  std::string text;
+  std::array<char, 4096> buffer{};
+  while (const std::size_t bytes = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+    text.append(buffer.data(), bytes);
+  }
+  if (std::ferror(file.get()) != 0) return unexpected(errno);
+  return text;
+}
+
+/// The names in a folder, without "." and "..".
+std::vector<std::string> names_in(const char* path) {
+  const std::unique_ptr<DIR, Closer> folder(::opendir(path));
+  POOLPROOF_ASSERT(folder != nullptr);
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(folder.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  return names;
+}
+
+bool carries(std::string_view environment, std::string_view token) {
+  constexpr std::string_view kName = "POOLPROOF_TOKEN=";
+  while (!environment.empty()) {
+    std::string_view entry = environment.substr(0, environment.find('\0'));
+    environment.remove_prefix(std::min(environment.size(), entry.size() + 1));
+    if (!entry.starts_with(kName)) continue;
+    entry.remove_prefix(kName.size());
+    if (!entry.starts_with(token)) continue;
+    entry.remove_prefix(token.size());
+    if (entry.empty() || entry.front() == '/') return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+/// `PID (name) STATE PPID PGRP ...`: the name may hold anything, so it ends at the last
+/// parenthesis.
+std::optional<Stat> read_stat(pid_t pid) {
+  constexpr int kFieldsBetweenGroupAndStart = 16;
+  const std::string text = read_whole(path_of(pid, "stat")).value_or("");
+  const std::size_t open = text.find('(');
+  const std::size_t close = text.rfind(')');
+  if (open == std::string::npos || close == std::string::npos) return std::nullopt;
+  Stat stat;
+  stat.name = text.substr(open + 1, close - open - 1);
+  std::istringstream rest(text.substr(close + 1));
+  std::string skipped;
+  rest >> stat.state >> stat.parent >> stat.group;
+  for (int i = 0; i < kFieldsBetweenGroupAndStart; ++i) rest >> skipped;
+  rest >> stat.started;
+  return rest ? std::optional(stat) : std::nullopt;
+}
+
+std::vector<pid_t> all_pids() {
+  std::vector<pid_t> pids;
+  for (const std::string& name : names_in("/proc")) {
+    pid_t pid = 0;
+    const char* end = name.data() + name.size();
+    const auto parsed = std::from_chars(name.data(), end, pid);
+    if (parsed.ec == std::errc() && parsed.ptr == end) pids.push_back(pid);
+  }
+  std::sort(pids.begin(), pids.end());
+  return pids;
+}
+
+std::set<pid_t> own_line() {
+  std::set<pid_t> line;
+  for (pid_t pid = ::getpid(); pid > 0 && line.insert(pid).second;) {
+    const std::optional<Stat> stat = read_stat(pid);
+    pid = stat ? stat->parent : 0;
+  }
+  return line;
+}
+
+std::uint32_t count_entries(const char* folder) {
+  return static_cast<std::uint32_t>(names_in(folder).size());
+}
+
+std::string command_of(pid_t pid, const Stat& stat) {
+  std::string line = read_whole(path_of(pid, "cmdline")).value_or("");
+  if (line.empty()) return '(' + printable(stat.name) + ')';
+  if (line.back() == '\0') line.pop_back();
+  std::replace(line.begin(), line.end(), '\0', ' ');
+  return printable(line);
+}
+
+Mark mark_of(pid_t pid, std::string_view token) {
+  POOLPROOF_ASSERT(!token.empty());
+  const auto environment = read_whole(path_of(pid, "environ"));
+  if (!environment) {
+    const bool gone = environment.error() == ENOENT || environment.error() == ESRCH;
+    return gone ? Mark::gone : Mark::none;
+  }
+  if (environment->empty()) return Mark::blank;
+  return carries(*environment, token) ? Mark::carried : Mark::none;
+}
+
+}  // namespace poolproof::host::proc_fs

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+/// Reading /proc: what census and sweep share.
+namespace poolproof::host::proc_fs {
+
+/// What /proc/PID/stat says.
+struct Stat {
+  std::string name;
+  char state = '?';
+  pid_t parent = 0;
+  pid_t group = 0;
+  std::uint64_t started = 0;  ///< clock ticks after boot
+
+  [[nodiscard]] bool dead() const { return state == 'Z' || state == 'X'; }
+};
+
+/// Nothing if there is no such process.
+std::optional<Stat> read_stat(pid_t pid);
+
+/// The pids of all processes, rising. Asserts that /proc can be read: a witness that can't see must
+/// not say that nobody is there.
+std::vector<pid_t> all_pids();
+
+/// This process, its parent, and so on.
+std::set<pid_t> own_line();
+
+/// The number of entries of a folder.
+std::uint32_t count_entries(const char* folder);
+
+/// A process's command line, arguments parted by spaces; its name in parentheses if it has none.
+std::string command_of(pid_t pid, const Stat& stat);
+
+enum class Mark : std::uint8_t {
+  none,
+  carried,
+  blank,  ///< no environment to see: between two programs, dead, or it has none
+  gone,
+};
+
+/// Does the process carry POOLPROOF_TOKEN equal to `token` or beginning with `token/`? One that we
+/// may not look into counts as `none`.
+Mark mark_of(pid_t pid, std::string_view token);
+
+}  // namespace poolproof::host::proc_fs

@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <signal.h>
+#include <string_view>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include "harness/host/census.hpp"
+#include "harness/host/proc_fs.hpp"
+#include "harness/host/system.hpp"
+
+namespace poolproof::host {
+namespace {
+
+using proc_fs::Mark;
+using proc_fs::Stat;
+
+constexpr Duration kPause = std::chrono::milliseconds(2);
+constexpr Duration kDeathLimit = std::chrono::seconds(5);
+constexpr int kQuietLooks = 2;
+constexpr int kUnsureLooks = 50;
+
+/// A pidfd of exactly this process, or nothing if it is gone.
+std::optional<Descriptor> hold(pid_t pid, std::uint64_t started) {
+  sys::Try<Descriptor> pidfd = sys::pidfd_open(pid);
+  // Only now that the process is held: before, its number could still pass to another one.
+  if (!pidfd || !alive(pid, started)) return std::nullopt;
+  return std::move(*pidfd);
+}
+
+/// Looks through all processes and kills the marked ones, again and again.
+class Sweep {
+ public:
+  explicit Sweep(std::string_view token) : token_(token), spared_(proc_fs::own_line()) {}
+
+  /// What one look through all processes came to.
+  enum class Look : std::uint8_t { found, unsure, quiet };
+  Look look();
+  void wait_for_deaths() const;
+  [[nodiscard]] std::size_t killed() const { return killed_.size(); }
+
+ private:
+  void kill_one(pid_t pid);
+
+  std::string_view token_;
+  std::set<pid_t> spared_;
+  std::set<pid_t> blank_;  ///< those without an environment in the last look
+  std::set<std::pair<pid_t, std::uint64_t>> killed_;
+  bool first_look_ = true;
+};
+
+Sweep::Look Sweep::look() {
+  bool found = false;
+  bool unsure = false;
+  std::set<pid_t> blank;
+  const std::vector<pid_t> pids = proc_fs::all_pids();
+  // The newest first and killed while looking on: one that forks and exits all the time is brief.
+  for (auto pid = pids.rbegin(); pid != pids.rend(); ++pid) {
+    if (spared_.contains(*pid)) continue;
+    const Mark mark = proc_fs::mark_of(*pid, token_);
+    if (mark == Mark::carried) {
+      found = true;
+      kill_one(*pid);
+    }
+    if (mark == Mark::blank) blank.insert(*pid);
+    // It may have been ours, and have left a child behind or be about to show its mark.
+    unsure = unsure || mark == Mark::gone || (mark == Mark::blank && !blank_.contains(*pid));
+  }
+  blank_ = std::move(blank);
+  first_look_ = false;
+  if (found) return Look::found;
+  return unsure ? Look::unsure : Look::quiet;
+}
+
+void Sweep::kill_one(pid_t pid) {
+  const std::optional<Stat> stat = proc_fs::read_stat(pid);
+  if (!stat || stat->dead()) return;
+  const auto pidfd = hold(pid, stat->started);
+  if (!pidfd) return;
+  // Whoever lives after everybody was killed came from a fork since: only a whole group, which is
+  // killed at one stroke, can't fork on. Our own group is never among them.
+  if (!first_look_ && stat->group > 1 && stat->group != ::getpgrp()) {
+    static_cast<void>(sys::signal_group(stat->group, SIGKILL));
+  }
+  if (sys::signal_process(pidfd->get(), SIGKILL)) killed_.emplace(pid, stat->started);
+}
+
+void Sweep::wait_for_deaths() const {
+  const Time end = after(sys::now(), kDeathLimit);
+  for (const auto& [pid, started] : killed_) {
+    const auto pidfd = hold(pid, started);
+    if (!pidfd) continue;
+    pollfd ended{pidfd->get(), POLLIN, 0};
+    static_cast<void>(sys::poll({&ended, 1}, std::max(end - sys::now(), Duration::zero())));
+  }
+}
+
+}  // namespace
+
+std::size_t kill_marked(std::string_view token, int rounds) {
+  Sweep sweep(token);
+  int quiet = 0;
+  int unsure = 0;
+  for (int round = 0; round < rounds && quiet < kQuietLooks; ++round) {
+    const std::size_t before = sweep.killed();
+    const Sweep::Look look = sweep.look();
+    // On a busy machine somebody always comes or goes: not for ever.
+    const bool still_unsure = look == Sweep::Look::unsure && ++unsure <= kUnsureLooks;
+    quiet = look == Sweep::Look::found || still_unsure ? 0 : quiet + 1;
+    if (sweep.killed() == before) static_cast<void>(sys::poll({}, kPause));
+  }
+  sweep.wait_for_deaths();
+  return sweep.killed();
+}
+
+}  // namespace poolproof::host

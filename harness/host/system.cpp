@@ -1,0 +1,246 @@
+#include "harness/host/system.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <ctime>
+#include <fcntl.h>
+#include <limits>
+#include <mutex>
+#include <signal.h>
+#include <unistd.h>
+
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "harness/base/assert.hpp"
+
+namespace poolproof::host::sys {
+namespace {
+
+struct PlannedFailure {
+  std::uint32_t calls_before = 0;
+  int errno_value = 0;  ///< 0: no plan
+};
+
+std::atomic<bool> armed{false};
+std::atomic<std::uint32_t> struck{0};
+std::mutex plans_mutex;
+std::array<PlannedFailure, static_cast<std::size_t>(Call::count)> plans;
+
+/// Makes the call until it is not interrupted; below 0 is a failure with its reason in errno.
+template <class Body>
+auto attempt(Call call, Body body) -> Try<decltype(body())> {
+  for (;;) {
+    const int planned = planned_failure(call);
+    if (planned == 0) {
+      const auto value = body();
+      if (value >= 0) return value;
+    }
+    const int error = planned != 0 ? planned : errno;
+    if (error != EINTR) return unexpected(error);
+  }
+}
+
+template <class Body>
+Try<void> attempt_void(Call call, Body body) {
+  return attempt(call, body).map([](auto) {});
+}
+
+template <class Body>
+Try<Descriptor> attempt_open(Call call, Body body) {
+  return attempt(call, body).map([](int fd) { return Descriptor(fd); });
+}
+
+/// When a wait that begins now is over; a negative timeout never is.
+Time end_of_wait(Duration timeout) {
+  return timeout < Duration::zero() ? kNever : after(now(), timeout);
+}
+
+Duration left_until(Time end) {
+  return std::max(end - now(), Duration::zero());
+}
+
+timespec to_timespec(Duration span) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(span);
+  timespec result{};
+  result.tv_sec = seconds.count();
+  result.tv_nsec = std::chrono::nanoseconds(span - seconds).count();
+  return result;
+}
+
+ExitStatus status_of(const siginfo_t& info) {
+  if (info.si_code == CLD_EXITED) return ExitStatus{info.si_status, 0};
+  return ExitStatus{0, info.si_status};
+}
+
+Try<siginfo_t> wait_for(int pidfd, int flags) {
+  siginfo_t info{};
+  return attempt(Call::waitid,
+                 [&] { return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, flags); })
+      .map([&](int) { return info; });
+}
+
+}  // namespace
+
+void fail_next(Call call, std::uint32_t nth, int errno_value) {
+  POOLPROOF_ASSERT(call < Call::count && errno_value > 0);
+  const std::lock_guard lock(plans_mutex);
+  plans[static_cast<std::size_t>(call)] = {nth, errno_value};
+  armed.store(true, std::memory_order_relaxed);
+}
+
+void fail_none() {
+  const std::lock_guard lock(plans_mutex);
+  plans.fill({});
+  struck.store(0, std::memory_order_relaxed);
+  armed.store(false, std::memory_order_relaxed);
+}
+
+std::uint32_t failures_struck() {
+  return struck.load(std::memory_order_relaxed);
+}
+
+int planned_failure(Call call) {
+  if (!armed.load(std::memory_order_relaxed)) return 0;
+  const std::lock_guard lock(plans_mutex);
+  PlannedFailure& plan = plans[static_cast<std::size_t>(call)];
+  if (plan.errno_value == 0) return 0;
+  if (plan.calls_before > 0) {
+    --plan.calls_before;
+    return 0;
+  }
+  struck.fetch_add(1, std::memory_order_relaxed);
+  return std::exchange(plan.errno_value, 0);
+}
+
+Time now() {
+  timespec at{};
+  ::clock_gettime(CLOCK_MONOTONIC, &at);
+  const auto since_boot = std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec);
+  return Time(std::chrono::duration_cast<Duration>(since_boot));
+}
+
+Try<std::size_t> read(int fd, std::span<char> into) {
+  return attempt(Call::read, [&] { return ::read(fd, into.data(), into.size()); })
+      .map([](ssize_t bytes) { return static_cast<std::size_t>(bytes); });
+}
+
+Try<std::size_t> write(int fd, std::string_view bytes) {
+  return attempt(Call::write, [&] { return ::write(fd, bytes.data(), bytes.size()); })
+      .map([](ssize_t written) { return static_cast<std::size_t>(written); });
+}
+
+Try<int> poll(std::span<pollfd> fds, Duration timeout) {
+  const Time end = end_of_wait(timeout);
+  return attempt(Call::poll, [&] {
+    const timespec left = to_timespec(left_until(end));
+    return ::ppoll(fds.data(), fds.size(), end == kNever ? nullptr : &left, nullptr);
+  });
+}
+
+Try<int> unread_bytes(int pipe_fd) {
+  int bytes = 0;
+  return attempt(Call::ioctl, [&] { return ::ioctl(pipe_fd, FIONREAD, &bytes); }).map([&](int) {
+    return bytes;
+  });
+}
+
+Try<void> set_nonblocking(int fd) {
+  return attempt_void(Call::fcntl, [&] {
+    const int flags = ::fcntl(fd, F_GETFL);
+    return flags < 0 ? flags : ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  });
+}
+
+Try<Pipe> pipe() {
+  std::array<int, 2> ends{-1, -1};
+  return attempt(Call::pipe, [&] { return ::pipe2(ends.data(), O_CLOEXEC); }).map([&](int) {
+    return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
+  });
+}
+
+Try<Descriptor> null_device() {
+  return attempt_open(Call::open, [] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); });
+}
+
+Try<Descriptor> event_fd() {
+  return attempt_open(Call::eventfd, [] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); });
+}
+
+void close(int fd) {
+  // A planned failure is only counted: on Linux a failed close has closed, and must not be
+  // repeated.
+  static_cast<void>(planned_failure(Call::close));
+  POOLPROOF_ASSERT(::close(fd) == 0 || errno != EBADF);
+}
+
+Try<Descriptor> epoll() {
+  return attempt_open(Call::epoll, [] { return ::epoll_create1(EPOLL_CLOEXEC); });
+}
+
+Try<void> epoll_add(int epoll_fd, int fd, std::uint32_t events, std::uint64_t tag) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = tag;
+  return attempt_void(Call::epoll,
+                      [&] { return ::epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event); });
+}
+
+void epoll_remove(int epoll_fd, int fd) {
+  ::epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, nullptr);
+}
+
+Try<int> epoll_wait(int epoll_fd, std::span<epoll_event> events, Duration timeout) {
+  const Time end = end_of_wait(timeout);
+  return attempt(Call::epoll, [&] {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(left_until(end)).count();
+    const auto left_ms = static_cast<int>(std::min<std::int64_t>(left, INT_MAX));
+    return ::epoll_wait(epoll_fd, events.data(), static_cast<int>(events.size()),
+                        end == kNever ? -1 : left_ms);
+  });
+}
+
+Try<Descriptor> pidfd_open(pid_t pid) {
+  return attempt_open(Call::pidfd_open,
+                      [&] { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); });
+}
+
+Try<std::optional<ExitStatus>> peek_exit(int pidfd) {
+  return wait_for(pidfd, WEXITED | WNOHANG | WNOWAIT).map([](const siginfo_t& info) {
+    return info.si_pid == 0 ? std::nullopt : std::optional(status_of(info));
+  });
+}
+
+Try<ExitStatus> reap(int pidfd) {
+  return wait_for(pidfd, WEXITED).map(status_of);
+}
+
+void kill_and_reap(pid_t child) {
+  POOLPROOF_ASSERT(child > 1);
+  ::kill(child, SIGKILL);
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+Try<void> signal_process(int pidfd, int signal) {
+  return attempt_void(Call::kill,
+                      [&] { return ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0); });
+}
+
+Try<void> signal_group(pid_t leader, int signal) {
+  POOLPROOF_ASSERT(leader > 1);  // -1 would be everybody
+  return attempt_void(Call::kill, [&] { return ::kill(-leader, signal); });
+}
+
+void ignore_sigpipe() {
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &ignore, nullptr);
+}
+
+}  // namespace poolproof::host::sys

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <poll.h>
+#include <span>
+#include <string_view>
+
+#include <sys/epoll.h>
+#include <sys/types.h>
+
+#include "harness/base/clock.hpp"
+#include "harness/base/outcome.hpp"
+#include "harness/base/result.hpp"
+#include "harness/host/descriptor.hpp"
+
+/// The one door to the operating system: every system call of the pool goes through here, so that
+/// a test can make the Nth of them fail.
+namespace poolproof::host::sys {
+
+/// The value, or the errno.
+template <class T>
+using Try = Expected<T, int>;
+
+enum class Call : std::uint8_t {
+  pipe,
+  open,
+  fork_exec,
+  pidfd_open,
+  read,
+  write,
+  poll,
+  epoll,
+  eventfd,
+  waitid,
+  kill,
+  ioctl,
+  fcntl,
+  close,
+  count
+};
+
+/// Makes calls fail on purpose, for tests: the `nth` (from 0) next call of that kind fails with
+/// `errno_value`, once. One plan per kind: the last one counts. Process-wide, thread-safe; an
+/// unarmed check costs one relaxed atomic load. EINTR is retried like a real one.
+void fail_next(Call call, std::uint32_t nth, int errno_value);
+void fail_none();
+/// How often a planned failure has struck, ever in this process or since fail_none().
+std::uint32_t failures_struck();
+/// The errno the launcher must fail with now, or 0 (for Call::fork_exec, which Boost makes).
+int planned_failure(Call call);
+
+Time now();  ///< CLOCK_MONOTONIC
+
+/// All retry on EINTR.
+Try<std::size_t> read(int fd, std::span<char> into);  ///< 0: end of file; EAGAIN is an error value
+Try<std::size_t> write(int fd, std::string_view bytes);  ///< SIGPIPE: the caller ignores it
+Try<int> poll(std::span<pollfd> fds, Duration timeout);  ///< < 0 waits for ever
+Try<int> unread_bytes(int pipe_fd);                      ///< FIONREAD
+Try<void> set_nonblocking(int fd);
+
+/// Both ends close-on-exec and blocking.
+struct Pipe {
+  Descriptor read_end;
+  Descriptor write_end;
+};
+Try<Pipe> pipe();
+Try<Descriptor> null_device();  ///< /dev/null to read and write, close-on-exec
+Try<Descriptor> event_fd();     ///< non-blocking, close-on-exec
+/// The descriptor is gone whatever the system says. Closing one that is not open is a broken
+/// promise.
+void close(int fd);
+
+Try<Descriptor> epoll();
+Try<void> epoll_add(int epoll_fd, int fd, std::uint32_t events, std::uint64_t tag);
+void epoll_remove(int epoll_fd, int fd);
+/// Rounds the timeout up to milliseconds; < 0 waits for ever.
+Try<int> epoll_wait(int epoll_fd, std::span<epoll_event> events, Duration timeout);
+
+Try<Descriptor> pidfd_open(pid_t pid);
+/// Has it ended, and how? Does not reap. Nothing while it runs.
+Try<std::optional<ExitStatus>> peek_exit(int pidfd);
+/// Reaps an ended child. Blocks if it still runs.
+Try<ExitStatus> reap(int pidfd);
+/// Kills and reaps a child of which nobody holds a pidfd. Cannot be made to fail.
+void kill_and_reap(pid_t child);
+Try<void> signal_process(int pidfd, int signal);  ///< pidfd_send_signal
+/// kill(-leader); the leader must not be reaped yet.
+Try<void> signal_group(pid_t leader, int signal);
+void ignore_sigpipe();  ///< process-wide; idempotent
+
+}  // namespace poolproof::host::sys
