@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// The subcommands of `poolproof`. Each prints what it has to say and returns the exit code
+/// (design, section 7).
+namespace poolproof::cli {
+
+inline constexpr int kHeld = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kInvalid = 2;
+inline constexpr int kGateFailed = 3;
+inline constexpr int kBadInput = 64;
+inline constexpr int kBroken = 70;
+
+struct RunArguments {
+  std::vector<std::string> paths;
+  std::string out = "poolproof-out";
+  std::optional<std::string> seed;
+  std::uint32_t jobs = 0;
+  std::uint32_t repeat = 1;
+  std::string command_line;  ///< as it was typed, for the report
+};
+int run(const RunArguments& arguments);
+
+int check(const std::vector<std::string>& paths);
+
+/// `what`: faults, invariants or scenarios.
+int list(const std::string& what, const std::vector<std::string>& paths, bool json);
+
+int show(const std::string& trace_file);
+
+struct ProbeArguments {
+  std::vector<std::string> command;
+  std::uint32_t prefix_bytes = 4;
+  std::uint64_t max_frame_bytes = 16U << 20U;
+  std::uint32_t timeout_ms = 5000;
+};
+int probe(const ProbeArguments& arguments);
+
+struct CompareArguments {
+  std::string base;
+  std::string now;
+  double limit = 0.25;
+};
+int compare(const CompareArguments& arguments);
+
+/// Prints one line on stderr and returns 64.
+int bad_input(const std::string& line);
+
+}  // namespace poolproof::cli

@@ -1,0 +1,134 @@
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "fake_workers/catalogue.hpp"
+#include "harness/base/text.hpp"
+#include "harness/cli/commands.hpp"
+#include "harness/oracle/oracle.hpp"
+#include "harness/run/runner.hpp"
+#include "harness/trace/jsonl.hpp"
+#include "harness/trace/timeline.hpp"
+#include "reports/compare.hpp"
+
+namespace poolproof::cli {
+namespace {
+
+using nlohmann::json;
+
+Parsed<std::string> text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file || text.fail())
+    return unexpected(InputError{path, "can't be read", "the path of a file"});
+  return text.str();
+}
+
+json param_json(const faults::Param& param) {
+  if (param.is_text) return {{"name", param.name}, {"default", param.default_text}};
+  return {{"name", param.name},
+          {"default", param.default_number},
+          {"min", param.min},
+          {"max", param.max}};
+}
+
+int list_faults(bool as_json) {
+  json all = json::array();
+  for (const auto& fault : faults::catalogue()) {
+    json params = json::array();
+    for (const auto& param : fault.params) params.push_back(param_json(param));
+    all.push_back({{"name", fault.name},
+                   {"family", faults::name(fault.family)},
+                   {"moment", faults::name(fault.moment)},
+                   {"harmless", fault.harmless},
+                   {"summary", fault.summary},
+                   {"source", fault.source},
+                   {"params", params}});
+    if (as_json) continue;
+    fmt::print("{:<22} {:<9} {:<9} {}\n", fault.name, faults::name(fault.family),
+               faults::name(fault.moment), fault.summary);
+    for (const auto& param : fault.params) {
+      fmt::print("{:<42}   {}: {}\n", "", param.name,
+                 param.is_text
+                     ? fmt::format("\"{}\"", printable(param.default_text))
+                     : fmt::format("{} ({} to {})", param.default_number, param.min, param.max));
+    }
+  }
+  if (as_json) fmt::print("{}\n", all.dump(2));
+  return kHeld;
+}
+
+int list_invariants(bool as_json) {
+  json all = json::array();
+  for (const auto& invariant : oracle::invariants()) {
+    all.push_back({{"name", invariant.name},
+                   {"code", invariant.code},
+                   {"summary", invariant.summary},
+                   {"needs_testimony", invariant.needs_testimony}});
+    if (!as_json)
+      fmt::print("{:<24} {:<4} {}\n", invariant.name, invariant.code, invariant.summary);
+  }
+  if (as_json) fmt::print("{}\n", all.dump(2));
+  return kHeld;
+}
+
+int list_scenarios(const std::vector<std::string>& paths, bool as_json) {
+  const auto scenarios = run::load_scenarios(paths, run::find_programs());
+  if (!scenarios) return bad_input(scenarios.error().line());
+  json all = json::array();
+  for (const auto& [scenario, file, text] : *scenarios) {
+    json faults = json::array();
+    for (const auto& fault : scenario.faults) faults.push_back(fault.fault->name);
+    all.push_back({{"name", scenario.name},
+                   {"file", file},
+                   {"why", scenario.why},
+                   {"tags", scenario.tags},
+                   {"faults", faults}});
+    if (!as_json) fmt::print("{:<44} {}\n", scenario.name, printable(scenario.why, 500));
+  }
+  if (as_json) fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
+  return kHeld;
+}
+
+}  // namespace
+
+int check(const std::vector<std::string>& paths) {
+  const auto scenarios = run::load_scenarios(paths, run::find_programs());
+  if (!scenarios) return bad_input(scenarios.error().line());
+  fmt::print("{} scenario(s) are sound\n", scenarios->size());
+  return kHeld;
+}
+
+int list(const std::string& what, const std::vector<std::string>& paths, bool as_json) {
+  if (what == "faults") return list_faults(as_json);
+  if (what == "invariants") return list_invariants(as_json);
+  return list_scenarios(paths, as_json);
+}
+
+int show(const std::string& trace_file) {
+  const auto text = text_of(trace_file);
+  if (!text) return bad_input(text.error().line());
+  const auto trace = trace::read_trace(*text, trace_file);
+  if (!trace) return bad_input(trace.error().line());
+  fmt::print("{} ({}, seed {:#x})\n{}", printable(trace->header.scenario),
+             printable(trace->header.role), trace->header.seed, trace::timeline(*trace));
+  return kHeld;
+}
+
+int compare(const CompareArguments& arguments) {
+  const auto base = text_of(arguments.base);
+  if (!base) return bad_input(base.error().line());
+  const auto now = text_of(arguments.now);
+  if (!now) return bad_input(now.error().line());
+  const auto comparison =
+      reports::compare(*base, arguments.base, *now, arguments.now, {arguments.limit});
+  if (!comparison) return bad_input(comparison.error().line());
+  fmt::print("{}", reports::text(*comparison));
+  return comparison->regressed() ? kGateFailed : kHeld;
+}
+
+}  // namespace poolproof::cli

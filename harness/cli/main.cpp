@@ -1,0 +1,145 @@
+#include <cstdio>
+#include <exception>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "harness/base/text.hpp"
+#include "harness/cli/commands.hpp"
+#include "harness/host/guardian.hpp"
+#include "harness/run/runner.hpp"
+#include "harness/run/version.hpp"
+
+namespace poolproof::cli {
+namespace {
+
+/// What was typed, as a line that can be copied.
+std::string line_of(int argc, char** argv) {
+  std::string line = "poolproof";
+  for (int i = 1; i < argc; ++i) line += fmt::format(" {}", printable(argv[i], 500));
+  return line;
+}
+
+/// The subcommands that we start ourselves with: hidden, not for people.
+void add_hidden(CLI::App& app, std::string& token, run::Errand& errand, int& code) {
+  auto* guardian = app.add_subcommand("guardian")->group("");
+  guardian->add_option("--token", token)->required();
+  guardian->callback([&] { code = host::guardian_main(token); });
+
+  auto* carry_out = app.add_subcommand("carry-out")->group("");
+  carry_out->add_option("--scenario", errand.scenario_file)->required();
+  carry_out->add_option("--token", errand.token)->required();
+  carry_out->add_option("--folder", errand.folder)->required();
+  carry_out->add_option("--seed", errand.seed);
+  carry_out->add_flag("--control", errand.control);
+  carry_out->callback([&] { code = run::carry_out_errand(errand); });
+}
+
+int program(int argc, char** argv) {
+  int code = kHeld;
+  CLI::App app{
+      "Poolproof tests pools of worker processes: scenarios in, verdicts out. Linux only."};
+  app.set_version_flag("--version", std::string("poolproof ") + run::kVersion);
+  app.require_subcommand(1);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return fmt::format("poolproof: {}; see poolproof --help\n", printable(error.what(), 500));
+  });
+
+  RunArguments run_arguments;
+  run_arguments.command_line = line_of(argc, argv);
+  auto* run_command =
+      app.add_subcommand("run", "run scenarios against the real pool and real processes");
+  run_command->add_option("PATH", run_arguments.paths, "scenario files, or folders of them")
+      ->required();
+  run_command->add_option("--out", run_arguments.out, "folder for the reports")
+      ->capture_default_str();
+  run_command->add_option("--seed", run_arguments.seed,
+                          "instead of the scenarios' own: a number, or 0x...");
+  run_command
+      ->add_option("--jobs", run_arguments.jobs,
+                   "scenarios side by side (default: twice the processors)")
+      ->check(CLI::Range(1, 256));
+  run_command->add_option("--repeat", run_arguments.repeat, "run each that many times")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  run_command->callback([&] { code = run(run_arguments); });
+
+  std::vector<std::string> check_paths;
+  auto* check_command =
+      app.add_subcommand("check", "read scenario files and say what is wrong with them");
+  check_command->add_option("FILE", check_paths, "scenario files, or folders of them")->required();
+  check_command->callback([&] { code = check(check_paths); });
+
+  std::string list_what;
+  std::vector<std::string> list_paths{"scenarios"};
+  bool list_json = false;
+  auto* list_command = app.add_subcommand("list", "list faults, invariants or scenarios");
+  list_command->add_option("WHAT", list_what)
+      ->required()
+      ->check(CLI::IsMember({"faults", "invariants", "scenarios"}));
+  list_command->add_option("PATH", list_paths, "where scenarios are looked for")
+      ->capture_default_str();
+  list_command->add_flag("--json", list_json, "for programs");
+  list_command->callback([&] { code = list(list_what, list_paths, list_json); });
+
+  std::string trace_file;
+  auto* show_command = app.add_subcommand("show", "print a trace as a time line");
+  show_command->add_option("TRACE", trace_file, "a trace.jsonl")->required();
+  show_command->callback([&] { code = show(trace_file); });
+
+  ProbeArguments probe_arguments;
+  auto* probe_command =
+      app.add_subcommand("probe", "talk to one worker outside any pool and say what it does");
+  probe_command->add_option("--prefix-bytes", probe_arguments.prefix_bytes, "length prefix")
+      ->check(CLI::IsMember({1, 2, 4}))
+      ->capture_default_str();
+  probe_command->add_option("--max-frame-bytes", probe_arguments.max_frame_bytes)
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32U))
+      ->capture_default_str();
+  probe_command->add_option("--timeout-ms", probe_arguments.timeout_ms, "for each answer")
+      ->check(CLI::Range(1, 600000))
+      ->capture_default_str();
+  probe_command->add_option("COMMAND", probe_arguments.command, "the worker, after --")->required();
+  probe_command->callback([&] { code = probe(probe_arguments); });
+
+  CompareArguments compare_arguments;
+  auto* compare_command =
+      app.add_subcommand("compare", "compare two benchmark outputs, or two report.json");
+  compare_command->add_option("BASE", compare_arguments.base)->required();
+  compare_command->add_option("NEW", compare_arguments.now)->required();
+  compare_command
+      ->add_option("--limit", compare_arguments.limit,
+                   "share of the median by which a row may be slower")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  compare_command->callback([&] { code = compare(compare_arguments); });
+
+  std::string token;
+  run::Errand errand;
+  add_hidden(app, token, errand, code);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kHeld : kBadInput;
+  }
+  return code;
+}
+
+}  // namespace
+
+int bad_input(const std::string& line) {
+  std::fprintf(stderr, "poolproof: %s\n", printable(line, 2000).c_str());
+  return kBadInput;
+}
+
+}  // namespace poolproof::cli
+
+int main(int argc, char** argv) {
+  try {
+    return poolproof::cli::program(argc, argv);
+  } catch (const std::exception& broken) {
+    std::fprintf(stderr, "poolproof: the harness itself broke: %s\n", broken.what());
+    return poolproof::cli::kBroken;
+  }
+}

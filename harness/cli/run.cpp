@@ -1,0 +1,100 @@
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "harness/base/text.hpp"
+#include "harness/cli/commands.hpp"
+#include "harness/run/runner.hpp"
+#include "reports/junit.hpp"
+#include "reports/report_json.hpp"
+#include "reports/summary_md.hpp"
+#include "reports/table.hpp"
+#include "reports/write_files.hpp"
+
+namespace poolproof::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<std::uint64_t> seed_of(std::string_view text) {
+  const bool hex = text.starts_with("0x") || text.starts_with("0X");
+  if (hex) text.remove_prefix(2);
+  std::uint64_t seed = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), seed, hex ? 16 : 10);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return seed;
+}
+
+/// One line a scenario while it goes on, on a terminal and in a log alike.
+void print_progress(std::size_t done, std::size_t of, const run::ScenarioResult& result) {
+  fmt::print("[{}/{}] {:<8} {} ({} ms)\n", done, of, run::name(result.verdict), result.name,
+             to_ms(result.elapsed));
+  std::fflush(stdout);
+}
+
+void print_troubles(const run::RunResult& result) {
+  for (const auto& scenario : result.scenarios) {
+    if (scenario.verdict == run::Verdict::pass) continue;
+    fmt::print("\n{}: {}\n  why it matters: {}\n", scenario.name, run::name(scenario.verdict),
+               printable(scenario.why, 500));
+    for (const auto& finding : scenario.findings) {
+      fmt::print("  {}: {}\n", finding.invariant, printable(finding.what, 1000));
+    }
+    for (const auto& reason : scenario.reasons) fmt::print("  {}\n", printable_lines(reason, 4000));
+    fmt::print("{}", scenario.timeline);
+    fmt::print("  again: {}\n", printable(scenario.again, 1000));
+  }
+}
+
+Expected<void, std::string> write_reports(const run::RunResult& result, const fs::path& out) {
+  const std::pair<const char*, std::string> files[] = {
+      {"report.json", reports::report_json(result)},
+      {"junit.xml", reports::junit(result)},
+      {"summary.md", reports::summary_md(result)}};
+  for (const auto& [name, text] : files) {
+    if (auto written = reports::write_file_whole(out / name, text); !written) return written;
+  }
+  return {};
+}
+
+}  // namespace
+
+int run(const RunArguments& arguments) {
+  run::RunOptions options;
+  std::error_code error;
+  options.self = fs::read_symlink("/proc/self/exe", error).string();
+  options.out = arguments.out;
+  options.jobs = arguments.jobs;
+  options.repeat = arguments.repeat;
+  if (arguments.seed) {
+    options.seed = seed_of(*arguments.seed);
+    if (!options.seed)
+      return bad_input("--seed: \"" + *arguments.seed +
+                       "\" is no number; 0 to 2^64-1, or 0x and hex digits");
+  }
+  const auto scenarios = run::load_scenarios(arguments.paths, run::find_programs());
+  if (!scenarios) return bad_input(scenarios.error().line());
+
+  auto result = run::run_all(*scenarios, options, print_progress);
+  if (!result) {
+    fmt::print(stderr, "poolproof: {}\n", result.error());
+    return kBroken;
+  }
+  result->command_line = arguments.command_line;
+  if (const auto written = write_reports(*result, options.out); !written) {
+    fmt::print(stderr, "poolproof: {}\n", written.error());
+    return kBroken;
+  }
+  print_troubles(*result);
+  fmt::print(
+      "\n{}\nreports: {}/report.json, junit.xml, summary.md; a trace of each scenario in "
+      "{}/traces\n",
+      reports::table(*result, isatty(STDOUT_FILENO) == 1), options.out, options.out);
+  return result->exit_code();
+}
+
+}  // namespace poolproof::cli

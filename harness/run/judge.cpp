@@ -1,0 +1,98 @@
+#include "harness/run/judge.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "harness/oracle/oracle.hpp"
+#include "harness/trace/timeline.hpp"
+
+namespace poolproof::run {
+namespace {
+
+using oracle::Finding;
+
+constexpr std::size_t kTimelineLines = 20;
+constexpr std::size_t kSaidMost = 20;
+
+void worsen(ScenarioResult& result, Verdict verdict) {
+  result.verdict = std::max(result.verdict, verdict);
+}
+
+/// No trace: a hang or a crash is the pool's failure, everything else is the harness's own trouble.
+void judge_without_trace(const Attempt& attempt, const std::string& which, ScenarioResult& result) {
+  if (attempt.overran) {
+    worsen(result, Verdict::fail);
+    result.findings.push_back({"hang", which + " was not over in its time and was killed", Time{}});
+  } else if (attempt.crashed) {
+    worsen(result, Verdict::fail);
+    result.findings.push_back({"crash", which + " " + attempt.trouble, Time{}});
+  } else {
+    worsen(result, Verdict::unknown);
+    result.reasons.push_back(which + ": " + attempt.trouble);
+  }
+}
+
+void count_calls(const trace::Trace& trace, ScenarioResult& result) {
+  for (const auto& step : trace.clients) {
+    const bool call = step.op == "call" || step.op == "call_bytes";
+    if (call && !step.skipped)
+      ++(step.outcome == Outcome::ok ? result.calls_ok : result.calls_failed);
+    if (step.outcome != Outcome::ok && result.said.size() < kSaidMost) {
+      result.said.push_back({step.client, step.op, step.outcome, step.message});
+    }
+  }
+}
+
+std::string control_sentence(const trace::Trace& control) {
+  ScenarioResult counted;
+  count_calls(control, counted);
+  return fmt::format("with the faults switched off: {} call(s) ok, {} not", counted.calls_ok,
+                     counted.calls_failed);
+}
+
+void judge_control(const scenario::Scenario& scenario, const trace::Trace& run,
+                   const Attempt& control, ScenarioResult& result) {
+  if (!control.trace) return judge_without_trace(control, "the control run", result);
+  result.control = control_sentence(*control.trace);
+  const scenario::Scenario without = scenario::control_of(scenario);
+  for (auto& finding : oracle::judge({without, *control.trace, {}})) {
+    finding.what = "in the control run: " + finding.what;
+    result.findings.push_back(std::move(finding));
+  }
+  for (auto& reason : oracle::vain(scenario, run, *control.trace)) {
+    worsen(result, Verdict::invalid);
+    result.reasons.push_back(std::move(reason));
+  }
+}
+
+}  // namespace
+
+ScenarioResult judge(const scenario::Scenario& scenario, const Attempt& run,
+                     const std::optional<Attempt>& control) {
+  ScenarioResult result;
+  result.name = scenario.name;
+  result.why = scenario.why;
+  result.tags = scenario.tags;
+  result.verdict = Verdict::pass;
+  if (!run.trace) {
+    judge_without_trace(run, "the run", result);
+    return result;
+  }
+  const trace::Trace& trace = *run.trace;
+  count_calls(trace, result);
+  const auto strikes = oracle::strikes(scenario, trace);
+  for (std::size_t i = 0; i < scenario.faults.size(); ++i) {
+    result.strikes.push_back(
+        {scenario.faults[i].id, std::string(scenario.faults[i].fault->name), strikes[i]});
+  }
+  result.findings = oracle::judge({scenario, trace, {}});
+  for (auto& finding : oracle::judge_expectations({scenario, trace, {}}))
+    result.findings.push_back(std::move(finding));
+  if (control) judge_control(scenario, trace, *control, result);
+  if (!result.findings.empty()) worsen(result, Verdict::fail);
+  if (result.verdict != Verdict::pass) result.timeline = trace::timeline(trace, kTimelineLines);
+  return result;
+}
+
+}  // namespace poolproof::run

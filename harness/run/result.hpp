@@ -1,0 +1,73 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/clock.hpp"
+#include "harness/base/outcome.hpp"
+#include "harness/oracle/oracle.hpp"
+
+/// What came of a run: plain values, from which every report is written.
+namespace poolproof::run {
+
+/// Worst wins, in this order from good to bad.
+enum class Verdict : std::uint8_t { pass, unknown, invalid, divergent, fail };
+inline constexpr std::array<std::string_view, 5> kVerdictNames{"pass", "unknown", "invalid",
+                                                               "divergent", "fail"};
+constexpr std::string_view name(Verdict v) {
+  return kVerdictNames[static_cast<std::size_t>(v)];
+}
+
+/// One fault of the plan and how often it struck.
+struct Strikes {
+  std::string id;     ///< `f0`
+  std::string fault;  ///< its name in the catalogue
+  std::size_t count = 0;
+};
+
+/// What the pool told a client that did not get what it asked for.
+struct Said {
+  std::string client;
+  std::string op;
+  Outcome outcome = Outcome::ok;
+  std::string message;
+};
+
+struct ScenarioResult {
+  std::string name;
+  std::string file;  ///< as given on the command line, or relative to the folder given
+  std::string why;
+  std::vector<std::string> tags;
+  std::string world = "host";
+  std::uint64_t seed = 0;
+  std::uint32_t repetition = 0;  ///< of --repeat, from 0
+  Verdict verdict = Verdict::unknown;
+  std::vector<std::string> reasons;       ///< why invalid, divergent or unknown: one sentence each
+  std::vector<oracle::Finding> findings;  ///< why fail
+  std::vector<Strikes> strikes;
+  std::size_t calls_ok = 0;
+  std::size_t calls_failed = 0;
+  std::vector<Said> said;  ///< first 20
+  std::string control;     ///< one sentence: what the control run showed; empty: none was made
+  Duration elapsed{};      ///< run and control together
+  std::string trace_file;  ///< relative to the output folder; empty: none kept
+  std::string timeline;    ///< of a run that did not pass; at most 20 lines
+  std::string again;       ///< the line to copy that runs it again
+};
+
+struct RunResult {
+  std::string version;
+  std::string command_line;
+  std::uint32_t jobs = 1;
+  Duration elapsed{};
+  std::vector<ScenarioResult> scenarios;  ///< in the order of their files, whatever finished first
+
+  [[nodiscard]] Verdict worst() const;
+  /// 0 pass, 1 fail or divergent, 2 invalid, unknown or nothing ran.
+  [[nodiscard]] int exit_code() const;
+};
+
+}  // namespace poolproof::run

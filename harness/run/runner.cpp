@@ -1,0 +1,171 @@
+#include "harness/run/runner.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "harness/base/text.hpp"
+#include "harness/host/explain.hpp"
+#include "harness/host/guardian.hpp"
+#include "harness/host/system.hpp"
+#include "harness/run/errand_process.hpp"
+#include "harness/run/judge.hpp"
+#include "harness/run/version.hpp"
+#include "harness/trace/jsonl.hpp"
+
+namespace poolproof::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string text_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// One scenario to run, once.
+struct Job {
+  const Loaded* loaded;
+  std::uint32_t repetition;
+  std::size_t number;
+};
+
+class Runner {
+ public:
+  Runner(const RunOptions& options, std::string token)
+      : options_(options), token_(std::move(token)), work_(fs::path(options.out) / ".work") {}
+
+  /// A folder that a killed run left behind is of no use to anybody.
+  Expected<void, std::string> prepare() {
+    std::error_code error;
+    fs::remove_all(work_, error);
+    fs::create_directories(work_, error);
+    if (!error) fs::create_directories(fs::path(options_.out) / "traces", error);
+    if (error)
+      return unexpected(
+          fmt::format("can't make the output folder {}: {}", options_.out, error.message()));
+    return {};
+  }
+
+  void clean_up() const {
+    std::error_code ignored;
+    fs::remove_all(work_, ignored);
+  }
+
+  ScenarioResult run(const Job& job) {
+    const Time begun = host::sys::now();
+    const auto& scenario = job.loaded->scenario;
+    const Attempt done = attempt(job, false);
+    std::optional<Attempt> control;
+    if (!scenario.faults.empty()) control = attempt(job, true);
+    ScenarioResult result = judge(scenario, done, control);
+    result.file = job.loaded->file;
+    result.repetition = job.repetition;
+    result.seed = options_.seed.value_or(scenario.seed);
+    result.elapsed = host::sys::now() - begun;
+    result.trace_file = trace_file(job, false);
+    if (!fs::exists(fs::path(options_.out) / result.trace_file)) result.trace_file.clear();
+    result.again = fmt::format("poolproof run {} --seed {:#x}", job.loaded->file, result.seed);
+    return result;
+  }
+
+ private:
+  [[nodiscard]] static std::string trace_file(const Job& job, bool control) {
+    const std::string again = job.repetition == 0 ? "" : fmt::format(".{}", job.repetition + 1);
+    return fmt::format("traces/{}{}{}.jsonl", job.loaded->scenario.name, again,
+                       control ? ".control" : "");
+  }
+
+  Attempt attempt(const Job& job, bool control) {
+    Attempt attempt;
+    const std::string token = fmt::format("{}/{}{}", token_, job.number, control ? "c" : "r");
+    const fs::path folder = work_ / fmt::format("{}{}", job.number, control ? "c" : "r");
+    std::error_code error;
+    fs::create_directories(folder, error);
+    std::vector<std::string> argv{
+        options_.self, "carry-out", "--scenario", fs::absolute(job.loaded->file).string(),
+        "--token",     token,       "--folder",   fs::absolute(folder).string()};
+    if (control) argv.emplace_back("--control");
+    if (options_.seed) argv.insert(argv.end(), {"--seed", std::to_string(*options_.seed)});
+    const auto ended = run_process(argv, token, options_.scenario_limit);
+    if (!ended) {
+      attempt.trouble = ended.error();
+      return attempt;
+    }
+    attempt.overran = ended->overran;
+    attempt.crashed = ended->exit.signal != 0 && !ended->overran;
+    if (ended->exit != ExitStatus{}) {
+      attempt.trouble =
+          fmt::format("{}: {}", host::words(ended->exit), printable_lines(ended->said));
+      return attempt;
+    }
+    auto trace = trace::read_trace(text_of(folder / "trace.jsonl"), trace_file(job, control));
+    if (!trace) {
+      attempt.trouble = trace.error().line();
+      return attempt;
+    }
+    attempt.trace = std::move(*trace);
+    fs::rename(folder / "trace.jsonl", fs::path(options_.out) / trace_file(job, control), error);
+    fs::remove_all(folder, error);
+    return attempt;
+  }
+
+  const RunOptions& options_;
+  std::string token_;
+  fs::path work_;
+};
+
+std::uint32_t jobs_for(std::uint32_t asked, std::size_t scenarios) {
+  const std::uint32_t wanted =
+      asked > 0 ? asked : 2 * std::max(1U, std::thread::hardware_concurrency());
+  return static_cast<std::uint32_t>(std::clamp<std::size_t>(scenarios, 1, wanted));
+}
+
+}  // namespace
+
+Expected<RunResult, std::string> run_all(const std::vector<Loaded>& scenarios,
+                                         const RunOptions& options, const Progress& progress) {
+  const Time begun = host::sys::now();
+  host::sys::ignore_sigpipe();
+  const std::string token = host::new_token();
+  // Before anything else is started: from here on a kill -9 leaves nobody behind.
+  const auto guardian = host::Guardian::start(options.self, token);
+  if (!guardian) return unexpected(guardian.error().message);
+  Runner runner(options, token);
+  if (const auto ready = runner.prepare(); !ready) return unexpected(ready.error());
+
+  std::vector<Job> jobs;
+  for (const auto& loaded : scenarios) {
+    for (std::uint32_t i = 0; i < options.repeat; ++i) jobs.push_back({&loaded, i, jobs.size()});
+  }
+  RunResult result;
+  result.version = kVersion;
+  result.jobs = jobs_for(options.jobs, jobs.size());
+  result.scenarios.resize(jobs.size());
+  std::atomic<std::size_t> next = 0;
+  std::mutex mutex;
+  std::size_t done = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < jobs.size(); i = next++) {
+      result.scenarios[i] = runner.run(jobs[i]);
+      const std::lock_guard lock(mutex);
+      if (progress) progress(++done, jobs.size(), result.scenarios[i]);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::uint32_t i = 0; i < result.jobs; ++i) threads.emplace_back(work);
+  for (auto& thread : threads) thread.join();
+  runner.clean_up();
+  result.elapsed = host::sys::now() - begun;
+  return result;
+}
+
+}  // namespace poolproof::run
