@@ -1,0 +1,164 @@
+#include "reports/junit.hpp"
+
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include <fmt/format.h>
+#include <pugixml.hpp>
+
+#include "reports/wording.hpp"
+
+namespace poolproof::reports {
+namespace {
+
+/// What JUnit's readers count, of one suite or of all.
+struct Counts {
+  std::size_t tests = 0;
+  std::size_t failures = 0;
+  std::size_t errors = 0;
+  Duration elapsed{};
+
+  void add(run::Verdict verdict, Duration took) {
+    ++tests;
+    elapsed += took;
+    if (verdict == run::Verdict::fail) {
+      ++failures;
+    } else if (verdict != run::Verdict::pass) {
+      ++errors;
+    }
+  }
+};
+
+std::string seconds(Duration d) {
+  return fmt::format("{}.{:06}", d.count() / 1'000'000, d.count() % 1'000'000);
+}
+
+void set(pugi::xml_node node, const char* name, const std::string& value) {
+  node.append_attribute(name).set_value(legal_line(value).c_str());
+}
+
+void append_text(pugi::xml_node parent, const char* name, const std::string& text) {
+  parent.append_child(name).text().set(legal_text(text).c_str());
+}
+
+void write(const Counts& counts, pugi::xml_node node) {
+  set(node, "tests", std::to_string(counts.tests));
+  set(node, "failures", std::to_string(counts.failures));
+  set(node, "errors", std::to_string(counts.errors));
+  set(node, "time", seconds(counts.elapsed));
+}
+
+/// One line each: findings first, they name the pool's fault.
+std::vector<std::string> complaints(const run::ScenarioResult& scenario) {
+  std::vector<std::string> lines;
+  for (const oracle::Finding& finding : scenario.findings) {
+    lines.push_back(fmt::format("{} at {} ms: {}", finding.invariant,
+                                to_ms(finding.at.time_since_epoch()), finding.what));
+  }
+  lines.insert(lines.end(), scenario.reasons.begin(), scenario.reasons.end());
+  if (lines.empty()) lines.emplace_back("no reason was given");
+  return lines;
+}
+
+void append_complaints(pugi::xml_node test, const run::ScenarioResult& scenario) {
+  const bool failed = scenario.verdict == run::Verdict::fail;
+  pugi::xml_node node = test.append_child(failed ? "failure" : "error");
+  const std::vector<std::string> lines = complaints(scenario);
+  set(node, "type", std::string(run::name(scenario.verdict)));
+  set(node, "message", lines.front());
+  std::string text = fmt::format("why: {}\n", scenario.why);
+  for (const std::string& line : lines) text += line + "\n";
+  for (const run::Said& word : scenario.said) {
+    text += fmt::format("the pool said to {} ({}): {}\n", word.client, word.op, told(word));
+  }
+  if (!scenario.control.empty()) text += fmt::format("control: {}\n", scenario.control);
+  text += fmt::format("again: {}\n", scenario.again);
+  node.text().set(legal_text(text).c_str());
+  if (!scenario.timeline.empty()) append_text(test, "system-out", scenario.timeline);
+}
+
+void append_test(pugi::xml_node suite, const run::ScenarioResult& scenario) {
+  pugi::xml_node test = suite.append_child("testcase");
+  set(test, "classname", theme(scenario));
+  set(test, "name", label(scenario));
+  set(test, "file", scenario.file);
+  set(test, "time", seconds(scenario.elapsed));
+  pugi::xml_node properties = test.append_child("properties");
+  for (const auto& [name, value] :
+       {std::pair<const char*, std::string>{"seed", seed_text(scenario.seed)},
+        {"world", scenario.world},
+        {"verdict", std::string(run::name(scenario.verdict))}}) {
+    pugi::xml_node property = properties.append_child("property");
+    set(property, "name", name);
+    set(property, "value", value);
+  }
+  if (scenario.verdict != run::Verdict::pass) append_complaints(test, scenario);
+}
+
+Counts append_suite(pugi::xml_node root, const std::string& suite_theme,
+                    const run::RunResult& result) {
+  pugi::xml_node suite = root.append_child("testsuite");
+  set(suite, "name", suite_theme);
+  Counts counts;
+  for (const run::ScenarioResult& scenario : result.scenarios) {
+    if (theme(scenario) != suite_theme) continue;
+    counts.add(scenario.verdict, scenario.elapsed);
+    append_test(suite, scenario);
+  }
+  write(counts, suite);
+  return counts;
+}
+
+void append_nothing_ran(pugi::xml_node root) {
+  pugi::xml_node suite = root.append_child("testsuite");
+  set(suite, "name", "scenarios");
+  write({1, 0, 1, {}}, suite);
+  pugi::xml_node test = suite.append_child("testcase");
+  set(test, "classname", "scenarios");
+  set(test, "name", "some scenario runs");
+  set(test.append_child("error"), "message", "no scenario ran: this proves nothing");
+}
+
+/// In the order in which they come up.
+std::vector<std::string> themes(const run::RunResult& result) {
+  std::vector<std::string> found;
+  for (const run::ScenarioResult& scenario : result.scenarios) {
+    std::string next = theme(scenario);
+    if (std::find(found.begin(), found.end(), next) == found.end()) {
+      found.push_back(std::move(next));
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string junit(const run::RunResult& result) {
+  pugi::xml_document document;
+  pugi::xml_node declaration = document.append_child(pugi::node_declaration);
+  set(declaration, "version", "1.0");
+  set(declaration, "encoding", "UTF-8");
+  pugi::xml_node root = document.append_child("testsuites");
+  set(root, "name", "poolproof " + result.version);
+
+  Counts all;
+  for (const std::string& suite_theme : themes(result)) {
+    const Counts counts = append_suite(root, suite_theme, result);
+    all.tests += counts.tests;
+    all.failures += counts.failures;
+    all.errors += counts.errors;
+  }
+  if (result.scenarios.empty()) {
+    append_nothing_ran(root);
+    all = {1, 0, 1, {}};
+  }
+  all.elapsed = result.elapsed;
+  write(all, root);
+
+  std::ostringstream out;
+  document.save(out, "  ");
+  return out.str();
+}
+
+}  // namespace poolproof::reports
