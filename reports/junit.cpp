@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <pugixml.hpp>
 
+#include "harness/base/text.hpp"
 #include "reports/wording.hpp"
 
 namespace poolproof::reports {
@@ -39,7 +40,7 @@ void set(pugi::xml_node node, const char* name, const std::string& value) {
 }
 
 void append_text(pugi::xml_node parent, const char* name, const std::string& text) {
-  parent.append_child(name).text().set(legal_text(text).c_str());
+  parent.append_child(name).text().set(printable_page(text).c_str());
 }
 
 void write(const Counts& counts, pugi::xml_node node) {
@@ -74,7 +75,7 @@ void append_complaints(pugi::xml_node test, const run::ScenarioResult& scenario)
   }
   if (!scenario.control.empty()) text += fmt::format("control: {}\n", scenario.control);
   text += fmt::format("again: {}\n", scenario.again);
-  node.text().set(legal_text(text).c_str());
+  node.text().set(printable_page(text).c_str());
   if (!scenario.timeline.empty()) append_text(test, "system-out", scenario.timeline);
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/base/text.hpp"
 #include "reports/wording.hpp"
 
 namespace poolproof::reports {
@@ -85,7 +86,7 @@ std::string markdown_line(std::string_view text) {
 }
 
 std::string markdown_block(std::string_view text) {
-  std::string body = legal_text(text);
+  std::string body = printable_page(text);
   if (!body.empty() && body.back() != '\n') body += '\n';
   std::size_t longest = 2;
   std::size_t running = 0;

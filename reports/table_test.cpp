@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "harness/base/text.hpp"
 #include "reports/golden_testing.hpp"
 #include "reports/samples_testing.hpp"
 #include "reports/wording.hpp"
@@ -30,7 +31,7 @@ TEST_CASE("reports: table: a long name is cut between characters", "[reports]") 
     const std::string text = table(result, false);
     INFO(text);
     CHECK(text.find("...") != std::string::npos);
-    CHECK(legal_text(text) == text);
+    CHECK(printable_page(text) == text);
   }
 }
 

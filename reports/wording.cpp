@@ -62,19 +62,8 @@ std::string theme(const run::ScenarioResult& scenario) {
   return folder.empty() || folder == "." ? "scenarios" : legal_line(folder);
 }
 
-std::string legal_text(std::string_view bytes) {
-  std::string out;
-  while (true) {
-    const std::size_t backslash = std::min(bytes.find('\\'), bytes.size());
-    out += printable_lines(bytes.substr(0, backslash), backslash);
-    if (backslash == bytes.size()) return out;
-    out += '\\';
-    bytes.remove_prefix(backslash + 1);
-  }
-}
-
 std::string legal_line(std::string_view bytes) {
-  std::string out = legal_text(bytes);
+  std::string out = printable_page(bytes);
   std::replace(out.begin(), out.end(), '\n', ' ');
   return out;
 }

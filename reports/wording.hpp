@@ -38,12 +38,7 @@ std::string seed_text(std::uint64_t seed);
 /// The folder that holds the scenario file, which is its theme; `scenarios` when there is none.
 std::string theme(const run::ScenarioResult& scenario);
 
-/// Newlines and what is visible stay, the rest (control characters, bidi overrides, broken UTF-8)
-/// becomes `\xNN`. Unlike printable_lines() it keeps backslashes, so that text which is safe
-/// already stays as it is.
-std::string legal_text(std::string_view bytes);
-
-/// The same on one line: newlines become spaces.
+/// printable_page() on one line: newlines become spaces.
 std::string legal_line(std::string_view bytes);
 
 /// At most 60 bytes, cut between characters: a long name must not push the columns off the screen.

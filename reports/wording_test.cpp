@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "harness/base/text.hpp"
 #include "reports/samples_testing.hpp"
 
 namespace poolproof::reports {
@@ -43,9 +44,9 @@ TEST_CASE("reports: theme: it is the folder that holds the file", "[reports]") {
 
 TEST_CASE("reports: legal text: control characters go, backslashes and newlines stay",
           "[reports]") {
-  CHECK(legal_text("a\x1b[1m \\x00 \\\\ \xff\nb") == "a\\x1b[1m \\x00 \\\\ \\xff\nb");
-  CHECK(legal_text(std::string(10'000, 'x')).size() == 10'000);
-  CHECK(legal_text("\\") == "\\");
+  CHECK(printable_page("a\x1b[1m \\x00 \\\\ \xff\nb") == "a\\x1b[1m \\x00 \\\\ \\xff\nb");
+  CHECK(printable_page(std::string(10'000, 'x')).size() == 10'000);
+  CHECK(printable_page("\\") == "\\");
   CHECK(legal_line("a\nb").find('\n') == std::string::npos);
 }
 

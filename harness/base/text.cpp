@@ -88,14 +88,15 @@ std::string escaped(char byte) {
   }
 }
 
-std::string shown(std::string_view bytes, std::size_t limit, bool keep_newlines) {
+std::string shown(std::string_view bytes, std::size_t limit, std::string_view kept) {
   std::string out;
   out.reserve(std::min(bytes.size(), limit));
   for (std::size_t at = 0; at < bytes.size();) {
+    const bool keep = kept.find(bytes[at]) != std::string_view::npos;
     const std::size_t visible = bytes[at] == '\\' ? 0 : visible_prefix(bytes.substr(at, 4));
     const std::size_t step = std::max<std::size_t>(visible, 1);
     if (step > limit - at) return out + fmt::format("... ({} bytes)", bytes.size());
-    const bool as_it_is = visible > 0 || (keep_newlines && bytes[at] == '\n');
+    const bool as_it_is = visible > 0 || keep;
     out += as_it_is ? std::string(bytes.substr(at, step)) : escaped(bytes[at]);
     at += step;
   }
@@ -112,11 +113,19 @@ bool is_cut_character(std::string_view tail) {
 }  // namespace
 
 std::string printable(std::string_view bytes, std::size_t limit) {
-  return shown(bytes, limit, false);
+  return shown(bytes, limit, "");
 }
 
 std::string printable_lines(std::string_view bytes, std::size_t limit) {
-  return shown(bytes, limit, true);
+  return shown(bytes, limit, "\n");
+}
+
+std::string printable_message(std::string_view text, std::size_t limit) {
+  return shown(text, limit, "\\");
+}
+
+std::string printable_page(std::string_view text, std::size_t limit) {
+  return shown(text, limit, "\\\n");
 }
 
 std::string hex_and_text(std::string_view bytes, std::size_t limit) {

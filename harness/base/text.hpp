@@ -15,6 +15,13 @@ std::string printable(std::string_view bytes, std::size_t limit = 200);
 /// The same for text of several lines (a stderr tail): newlines stay.
 std::string printable_lines(std::string_view bytes, std::size_t limit = 4096);
 
+/// For sentences that quote bytes made printable before: the same as printable(), but a backslash
+/// stays one.
+std::string printable_message(std::string_view text, std::size_t limit = 4096);
+
+/// The same for several lines.
+std::string printable_page(std::string_view text, std::size_t limit = std::string_view::npos);
+
 /// The first bytes as hex and as text: `57 61 72 6e ("Warn")`.
 std::string hex_and_text(std::string_view bytes, std::size_t limit = 32);
 

@@ -42,7 +42,8 @@ int program(int argc, char** argv) {
   app.set_version_flag("--version", std::string("poolproof ") + run::kVersion);
   app.require_subcommand(1);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return fmt::format("poolproof: {}; see poolproof --help\n", printable(error.what(), 500));
+    return fmt::format("poolproof: {}; see poolproof --help\n",
+                       printable_message(error.what(), 500));
   });
 
   RunArguments run_arguments;
@@ -129,7 +130,7 @@ int program(int argc, char** argv) {
 }  // namespace
 
 int bad_input(const std::string& line) {
-  std::fprintf(stderr, "poolproof: %s\n", printable(line, 2000).c_str());
+  std::fprintf(stderr, "poolproof: %s\n", printable_message(line, 2000).c_str());
   return kBadInput;
 }
 

@@ -249,8 +249,7 @@ class Probe {
   }
 
   void oversized_frame() {
-    if (!begin("a frame of one byte too many"))
-      return faults_.push_back("it does not start again");
+    if (!begin("a frame of one byte too many")) return faults_.push_back("it does not start again");
     const After then = session_->send(oversized_header(session_->framing()),
                                       std::min(kSilence, session_->limit()));
     if (then == After::answered) virtues_.emplace_back("answers an oversized frame with an error");

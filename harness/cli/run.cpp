@@ -40,13 +40,13 @@ void print_troubles(const run::RunResult& result) {
   for (const auto& scenario : result.scenarios) {
     if (scenario.verdict == run::Verdict::pass) continue;
     fmt::print("\n{}: {}\n  why it matters: {}\n", scenario.name, run::name(scenario.verdict),
-               printable(scenario.why, 500));
+               printable_message(scenario.why, 500));
     for (const auto& finding : scenario.findings) {
-      fmt::print("  {}: {}\n", finding.invariant, printable(finding.what, 1000));
+      fmt::print("  {}: {}\n", finding.invariant, printable_message(finding.what, 1000));
     }
-    for (const auto& reason : scenario.reasons) fmt::print("  {}\n", printable_lines(reason, 4000));
+    for (const auto& reason : scenario.reasons) fmt::print("  {}\n", printable_page(reason, 4000));
     fmt::print("{}", scenario.timeline);
-    fmt::print("  again: {}\n", printable(scenario.again, 1000));
+    fmt::print("  again: {}\n", printable_message(scenario.again, 1000));
   }
 }
 

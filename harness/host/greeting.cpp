@@ -12,20 +12,23 @@ namespace {
 
 constexpr std::int64_t kPingId = 0;
 
-bool is_text(std::string_view bytes) {
-  return !bytes.empty() && std::all_of(bytes.begin(), bytes.end(), [](char c) {
+/// How many bytes at the beginning are text.
+std::size_t leading_text(std::string_view bytes) {
+  const auto* const end = std::find_if_not(bytes.begin(), bytes.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte >= 0x20 || byte == '\n' || byte == '\r' || byte == '\t' || byte == 0x1b;
   });
+  return static_cast<std::size_t>(end - bytes.begin());
 }
 
-/// What bytes that begin no frame most likely are.
+/// What bytes that begin no frame most likely are. A sound frame may follow a banner.
 StartCause cause_of(std::string_view first) {
-  // A JSON object begins with {" or { and white space; the same four bytes as a length would be
-  // over 2 GB.
-  if (first.size() >= 2 && first.front() == '{' && is_text(first))
-    return StartCause::reply_unframed;
-  return is_text(first) ? StartCause::text_on_stdout : StartCause::bad_frame;
+  constexpr std::size_t kLeastText = 3;
+  const std::size_t text = leading_text(first);
+  // The same four bytes as a length would be over 2 GB.
+  if (first.starts_with('{') && text > 1) return StartCause::reply_unframed;
+  const bool is_text = text >= std::min(kLeastText, first.size()) && text > 0;
+  return is_text ? StartCause::text_on_stdout : StartCause::bad_frame;
 }
 
 std::uint32_t count(std::uint64_t bytes) {
@@ -144,7 +147,8 @@ void Greeting::judge(Time now) {
 
 void Greeting::budget_over(Time now) {
   if (gathered_.answered_bytes > 0) {
-    return conclude(is_text(first_) ? cause_of(first_) : StartCause::reply_incomplete);
+    const bool all_text = leading_text(first_) == first_.size();
+    return conclude(all_text ? cause_of(first_) : StartCause::reply_incomplete);
   }
   if (const auto unread = sys::unread_bytes(worker_->stdin_fd()))
     gathered_.unread_bytes = count(std::uint64_t(*unread));

@@ -53,6 +53,20 @@ std::string file_text(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+/// Waits until a guardian's program is loaded and ignores the signals that it must ignore.
+bool wait_until_settled(const Child& guardian) {
+  constexpr std::uint64_t kHupIntQuitPipeTerm = 0x5007;
+  const std::string status = "/proc/" + std::to_string(guardian.pid) + "/status";
+  for (const Time limit = sys::now() + testing::kHang; sys::now() < limit;) {
+    const std::string text = file_text(status);
+    const std::size_t at = text.find("SigIgn:\t");
+    const auto mask = at == std::string::npos ? 0 : std::stoull(text.substr(at + 8), nullptr, 16);
+    if ((mask & kHupIntQuitPipeTerm) == kHupIntQuitPipeTerm) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
 }  // namespace
 
 TEST_CASE("host: guardian: a runner killed in the middle leaves nobody behind") {
@@ -100,17 +114,7 @@ TEST_CASE("host: guardian: it does nothing while its runner lives, whatever asks
   const std::string token = new_token();
   Child guardian = start_guardian(token);
   const Child worker = launch(shell("read x", {"POOLPROOF_TOKEN=" + token})).value();
-  // It is listening to signals as it will once it ignores them.
-  const std::string status = "/proc/" + std::to_string(guardian.pid) + "/status";
-  const Time limit = sys::now() + testing::kHang;
-  const auto ignores = [&] {
-    const std::string text = file_text(status);
-    const std::size_t at = text.find("SigIgn:\t");
-    const auto mask = at == std::string::npos ? 0 : std::stoull(text.substr(at + 8), nullptr, 16);
-    return (mask & 0x5007U) == 0x5007U;  // HUP, INT, QUIT, PIPE, TERM
-  };
-  while (!ignores() && sys::now() < limit) std::this_thread::yield();
-  REQUIRE(ignores());
+  REQUIRE(wait_until_settled(guardian));
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     REQUIRE(sys::signal_process(guardian.pidfd.get(), signal));
   }
@@ -124,6 +128,7 @@ TEST_CASE("host: guardian: it does nothing while its runner lives, whatever asks
 TEST_CASE("host: guardian: it holds no other descriptor and has a session of its own") {
   const std::string token = new_token();
   Child guardian = start_guardian(token);
+  REQUIRE(wait_until_settled(guardian));
   const std::string folder = "/proc/" + std::to_string(guardian.pid);
   CHECK(::getsid(guardian.pid) == guardian.pid);
   std::set<std::string> open;

@@ -20,7 +20,7 @@ using proc_fs::Stat;
 constexpr Duration kPause = std::chrono::milliseconds(2);
 constexpr Duration kDeathLimit = std::chrono::seconds(5);
 constexpr int kQuietLooks = 2;
-constexpr int kUnsureLooks = 50;
+constexpr int kUnsureLooks = 10;
 
 /// A pidfd of exactly this process, or nothing if it is gone.
 std::optional<Descriptor> hold(pid_t pid, std::uint64_t started) {

@@ -146,7 +146,8 @@ std::vector<Finding> judge_expectations(const Evidence& evidence) {
   judge_clients(evidence, findings);
   judge_fates(evidence, findings);
   judge_success(evidence, findings);
-  for (Finding& finding : findings) finding.what = printable(finding.what, kSentenceBytesMax);
+  for (Finding& finding : findings)
+    finding.what = printable_message(finding.what, kSentenceBytesMax);
   return findings;
 }
 

@@ -67,7 +67,8 @@ std::vector<Finding> judge(const Evidence& evidence) {
     if (invariant.needs_testimony && evidence.trace.pool.empty()) continue;
     invariant.judge(evidence, findings);
   }
-  for (Finding& finding : findings) finding.what = printable(finding.what, kSentenceBytesMax);
+  for (Finding& finding : findings)
+    finding.what = printable_message(finding.what, kSentenceBytesMax);
   return findings;
 }
 

@@ -146,10 +146,28 @@ TEST_CASE("pool: core: a steady number of workers that leave makes no allocation
   while (generation < 5 * leaving) use_up_a_worker();
   const std::size_t before = allocations;
   for (int i = 0; i < 20'000; ++i) use_up_a_worker();
+  for (std::uint32_t left = leaving; left > 0; --left) {
+    effects.clear();
+    core.step(Time{}, Exited{{0, generation - left}, {}}, effects);
+  }
   const std::size_t after = allocations;
   CHECK(after == before);
-  CHECK(core.gauges().leaving == leaving);
+  CHECK(core.gauges().leaving == 0);
   CHECK(core.counters().returned_dirty == generation);
+}
+
+TEST_CASE("pool: waiters: a queue that grew makes no allocation to empty itself and fill again") {
+  Waiters waiters(1000);
+  const auto fill = [&](std::uint64_t first) {
+    for (std::uint64_t i = 0; i < 100; ++i) waiters.push({CheckoutId{first + i}, {}, Time(1s)});
+  };
+  fill(1);
+  const std::size_t before = allocations;
+  while (!waiters.empty()) waiters.pop_first();
+  fill(101);
+  while (!waiters.empty()) waiters.pop_earliest();
+  const std::size_t after = allocations;
+  CHECK(after == before);
 }
 
 }  // namespace

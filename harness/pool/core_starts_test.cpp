@@ -381,6 +381,17 @@ TEST_CASE("pool: core: the probe waits for a start that was begun before the bre
   CHECK(s.at(2200).tick() == "Start 3.1");
 }
 
+TEST_CASE("pool: core: a client that comes just when the breaker half-opens waits for the probe") {
+  Script s = on_the_brink();
+  s.at(400).exited({0, 2});
+  s.at(800).tick();
+  REQUIRE(s.core.state(0) == SlotState::vacant);  // it is the breaker that holds starts back
+  CHECK(s.at(1399).checkout(3, 9000) ==
+        "Refuse c3 start_failed: cooling since 1399, exited of 0.2, 3 in a row");
+  CHECK(s.at(1400).checkout(4, 9000) == "Start 0.3");
+  CHECK(s.up({0, 3}) == "Grant c4 0.3");
+}
+
 TEST_CASE("pool: core: under an open breaker a try-checkout is told the cause as well") {
   Script s = on_the_brink();
   s.at(400).exited({0, 2});

@@ -274,6 +274,14 @@ TEST_CASE("pool: core: starts that failed while a client waited are its reason")
         "Refuse c1 start_failed: cooling since 100, text_on_stdout of 0.0, 1 in a row");
 }
 
+TEST_CASE("pool: core: a start that failed at the moment when its client came is its reason") {
+  Script s{lazy(1)};
+  s.at(100).checkout(1, 150);
+  s.start_failed({0, 0});
+  CHECK(s.at(150).tick() ==
+        "Refuse c1 start_failed: cooling since 100, exec_failed of 0.0, 1 in a row");
+}
+
 TEST_CASE("pool: core: a good start wipes out the failures before it") {
   Script s{lazy(1)};
   s.checkout(1, 900);
@@ -293,6 +301,15 @@ TEST_CASE("pool: core: only a client behind another's start is told so") {
   CHECK(s.at(900).tick() ==
         "Refuse c2 checkout_timeout: queued of 0.0 since 100, behind_another_start");
   CHECK(s.at(1000).tick() == "Refuse c1 checkout_timeout: starting of 0.0 since 100");
+}
+
+TEST_CASE("pool: core: who gives up behind another's start is not told a cause") {
+  Config config = lazy(2);
+  config.init_mode = InitMode::blocking;
+  Script s{config};
+  s.at(100).checkout(1, 1000);
+  s.at(200).checkout(2, 900);
+  CHECK(s.at(300).cancel(2) == "Refuse c2 cancelled: starting of 0.0 since 100");
 }
 
 TEST_CASE("pool: core: nobody is behind another's start where no slot is left to start") {

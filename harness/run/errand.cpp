@@ -12,7 +12,7 @@ namespace {
 constexpr int kBroken = 70;
 
 int broken(const std::string& why) {
-  std::fprintf(stderr, "%s\n", printable_lines(why).c_str());
+  std::fprintf(stderr, "%s\n", printable_page(why).c_str());
   return kBroken;
 }
 

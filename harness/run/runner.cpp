@@ -104,7 +104,7 @@ class Runner {
     attempt.crashed = ended->exit.signal != 0 && !ended->overran;
     if (ended->exit != ExitStatus{}) {
       attempt.trouble =
-          fmt::format("{}: {}", host::words(ended->exit), printable_lines(ended->said));
+          fmt::format("{}: {}", host::words(ended->exit), printable_page(ended->said));
       return attempt;
     }
     auto trace = trace::read_trace(text_of(folder / "trace.jsonl"), trace_file(job, control));

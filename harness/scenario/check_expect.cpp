@@ -87,9 +87,10 @@ void check_expectations(const Scenario& scenario, const Node& root) {
   if (!expect) return;
   std::vector<std::string_view> names{"workers", "no_success"};
   for (const Client& client : scenario.clients) names.push_back(client.name);
-  for (const auto& [name, expected] : scenario.expect.clients) {
+  for (const auto& entry : scenario.expect.clients) {
+    const std::string& name = entry.first;
     const auto client = std::find_if(scenario.clients.begin(), scenario.clients.end(),
-                                     [&](const Client& c) { return c.name == name; });
+                                     [&name](const Client& c) { return c.name == name; });
     if (client == scenario.clients.end()) return expect->unknown("client", name, names);
     check_client(*expect->find(name), *client);
   }

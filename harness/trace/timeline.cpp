@@ -191,7 +191,7 @@ std::string timeline(const Trace& trace, std::size_t max_lines) {
     if (!worth_a_line(record)) continue;
     lines.push_back(std::visit([](const auto* one) { return line_of(*one); }, record.record));
     lines.back().who = printable(lines.back().who);
-    lines.back().what = printable(lines.back().what, 400);
+    lines.back().what = printable_message(lines.back().what, 400);
   }
   if (lines.size() <= max_lines) {
     return lines.empty() ? "" : written(lines, chosen(lines, lines.size()));
