@@ -40,7 +40,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 template <class Names>
 std::string_view nearest(std::string_view name, const Names& names) {
   std::string_view best;
-  std::size_t best_distance = name.size() / 2 + 2;
+  std::size_t best_distance = name.size() / 3 + 2;
   for (const auto& candidate : names) {
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < best_distance) {

@@ -170,6 +170,13 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
          });
        },
        {"gate"}},
+      {"a call is sent to a worker whose first request was no ping",
+       [](Story& s) {
+         for (auto& record : s.trace.workers) {
+           if (record.record.command == "ping") record.record.command = "stats";
+         }
+       },
+       {"gate"}},
       {"a call is sent though the ping was answered with an error",
        [](Story& s) {
          auto receipt = s.trace.workers[2];

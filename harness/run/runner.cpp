@@ -90,8 +90,11 @@ class Runner {
     const fs::path folder = work_ / fmt::format("{}{}", job.number, control ? "c" : "r");
     std::error_code error;
     fs::create_directories(folder, error);
+    // What was checked is what is run, even if somebody edits the file meanwhile.
+    const fs::path scenario = folder / "scenario.json";
+    std::ofstream(scenario, std::ios::binary) << job.loaded->text;
     std::vector<std::string> argv{
-        options_.self, "carry-out", "--scenario", fs::absolute(job.loaded->file).string(),
+        options_.self, "carry-out", "--scenario", fs::absolute(scenario).string(),
         "--token",     token,       "--folder",   fs::absolute(folder).string()};
     if (control) argv.emplace_back("--control");
     if (options_.seed) argv.insert(argv.end(), {"--seed", std::to_string(*options_.seed)});

@@ -36,7 +36,8 @@ constexpr std::string_view kEverything = R"json({
   "clients": [
     {"name": "a", "after": "b.2", "repeat": 3, "steps": [
       {"checkout": {"timeout_ms": 0}},
-      {"call": {"command": "echo", "args": {"z": 1, "a": [null, 2.5]}, "timeout_ms": 5, "pad_bytes": 6}},
+      {"call": {"command": "echo", "args": {"z": 1, "a": [null, 2.5]},
+                "timeout_ms": 5, "pad_bytes": 6}},
       {"checkin": {}}, {"throw": {}},
       {"await": {"client": "b.1", "step": 0, "moment": "begun"}},
       {"await": {"worker": {"slot": 2, "generation": 4}, "moment": "exited"}},
@@ -50,7 +51,8 @@ constexpr std::string_view kEverything = R"json({
   "faults": [{"fault": "banner", "at": {"slot": 0}, "text": "hi\n"},
              {"fault": "reply_late", "at": {"client": "a", "call": 3}, "delay_ms": 9}],
   "expect": {
-    "a": [{"any_of": ["granted", {"error": "checkout_timeout", "phase": "queued", "cause": "behind_another_start", "says": "x"}]},
+    "a": [{"any_of": ["granted", {"error": "checkout_timeout", "phase": "queued",
+                                  "cause": "behind_another_start", "says": "x"}]},
           "ok", "returned", "thrown", "closed"],
     "workers": [{"slot": 0, "generation": 0, "fate": "died"},
                 {"slot": 1, "generation": 0, "fate": ["killed", "closed"]}]
@@ -207,7 +209,8 @@ TEST_CASE("scenario: read: a command takes no faults and stays out of the simula
     return R"({"schema_version": 1, "name": "x", "why": "a sentence that is long enough", )" +
            worlds +
            R"("workers": [{"kind": "command", "argv": ["/bin/cat"]}], "pool": {"payload": "opaque"},
-              "clients": [{"name": "a", "steps": [{"checkout": {}}, {"call_bytes": {"text": "x"}}]}]})";
+              "clients": [{"name": "a",
+                           "steps": [{"checkout": {}}, {"call_bytes": {"text": "x"}}]}]})";
   };
   CHECK(read_scenario(with(R"("worlds": ["host"], )"), "x.json").has_value());
   const auto refused = read_scenario(with(""), "x.json");
