@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <sstream>
 #include <thread>
@@ -36,6 +37,7 @@ struct Job {
   const Loaded* loaded;
   std::uint32_t repetition;
   std::size_t number;
+  std::string label;  ///< names its traces: no other job of the run has it
 };
 
 class Runner {
@@ -79,9 +81,7 @@ class Runner {
 
  private:
   [[nodiscard]] static std::string trace_file(const Job& job, bool control) {
-    const std::string again = job.repetition == 0 ? "" : fmt::format(".{}", job.repetition + 1);
-    return fmt::format("traces/{}{}{}.jsonl", job.loaded->scenario.name, again,
-                       control ? ".control" : "");
+    return fmt::format("traces/{}{}.jsonl", job.label, control ? ".control" : "");
   }
 
   Attempt attempt(const Job& job, bool control) {
@@ -146,8 +146,15 @@ Expected<RunResult, std::string> run_all(const std::vector<Loaded>& scenarios,
   if (const auto ready = runner.prepare(); !ready) return unexpected(ready.error());
 
   std::vector<Job> jobs;
+  std::map<std::string, std::uint32_t> named;
   for (const auto& loaded : scenarios) {
-    for (std::uint32_t i = 0; i < options.repeat; ++i) jobs.push_back({&loaded, i, jobs.size()});
+    for (std::uint32_t i = 0; i < options.repeat; ++i) {
+      const std::uint32_t before = named[loaded.scenario.name]++;
+      const std::string label = before == 0
+                                    ? loaded.scenario.name
+                                    : fmt::format("{}.{}", loaded.scenario.name, before + 1);
+      jobs.push_back({&loaded, i, jobs.size(), label});
+    }
   }
   RunResult result;
   result.version = kVersion;
