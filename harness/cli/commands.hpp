@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// The subcommands of `poolproof`. Each prints what it has to say and returns the exit code
@@ -50,5 +51,11 @@ int compare(const CompareArguments& arguments);
 
 /// Prints one line on stderr and returns 64.
 int bad_input(const std::string& line);
+
+/// Prints on stdout, at once. Nobody reading it any more (`| head`) stops nothing.
+void say(std::string_view text);
+/// At the end: `code`, or 70 with a line on stderr when what was said could not be written (a full
+/// disk).
+int said(int code);
 
 }  // namespace poolproof::cli

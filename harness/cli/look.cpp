@@ -1,6 +1,4 @@
-#include <cstdio>
-#include <fstream>
-#include <sstream>
+#include <cstdint>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -9,6 +7,7 @@
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/oracle/oracle.hpp"
+#include "harness/run/read_file.hpp"
 #include "harness/run/runner.hpp"
 #include "harness/trace/jsonl.hpp"
 #include "harness/trace/timeline.hpp"
@@ -19,14 +18,8 @@ namespace {
 
 using nlohmann::json;
 
-Parsed<std::string> text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file || text.fail())
-    return unexpected(InputError{path, "can't be read", "the path of a file"});
-  return text.str();
-}
+/// No trace or report of ours is longer.
+constexpr std::uintmax_t kLongestFile = std::uintmax_t{1} << 30U;
 
 json param_json(const faults::Param& param) {
   if (param.is_text) return {{"name", param.name}, {"default", param.default_text}};
@@ -49,16 +42,16 @@ int list_faults(bool as_json) {
                    {"source", fault.source},
                    {"params", params}});
     if (as_json) continue;
-    fmt::print("{:<22} {:<9} {:<9} {}\n", fault.name, faults::name(fault.family),
+    say(fmt::format("{:<22} {:<9} {:<9} {}\n", fault.name, faults::name(fault.family),
                faults::name(fault.moment), fault.summary);
     for (const auto& param : fault.params) {
-      fmt::print("{:<42}   {}: {}\n", "", param.name,
+      say(fmt::format("{:<42}   {}: {}\n", "", param.name,
                  param.is_text
                      ? fmt::format("\"{}\"", printable(param.default_text))
                      : fmt::format("{} ({} to {})", param.default_number, param.min, param.max));
     }
   }
-  if (as_json) fmt::print("{}\n", all.dump(2));
+  if (as_json) say(fmt::format("{}\n", all.dump(2));
   return kHeld;
 }
 
@@ -70,9 +63,9 @@ int list_invariants(bool as_json) {
                    {"summary", invariant.summary},
                    {"needs_testimony", invariant.needs_testimony}});
     if (!as_json)
-      fmt::print("{:<24} {:<4} {}\n", invariant.name, invariant.code, invariant.summary);
+      say(fmt::format("{:<24} {:<4} {}\n", invariant.name, invariant.code, invariant.summary);
   }
-  if (as_json) fmt::print("{}\n", all.dump(2));
+  if (as_json) say(fmt::format("{}\n", all.dump(2));
   return kHeld;
 }
 
@@ -88,9 +81,9 @@ int list_scenarios(const std::vector<std::string>& paths, bool as_json) {
                    {"why", scenario.why},
                    {"tags", scenario.tags},
                    {"faults", faults}});
-    if (!as_json) fmt::print("{:<44} {}\n", scenario.name, printable(scenario.why, 500));
+    if (!as_json) say(fmt::format("{:<44} {}\n", scenario.name, printable(scenario.why, 500));
   }
-  if (as_json) fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
+  if (as_json) say(fmt::format("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
   return kHeld;
 }
 
@@ -99,7 +92,7 @@ int list_scenarios(const std::vector<std::string>& paths, bool as_json) {
 int check(const std::vector<std::string>& paths) {
   const auto scenarios = run::load_scenarios(paths, run::find_programs());
   if (!scenarios) return bad_input(scenarios.error().line());
-  fmt::print("{} scenario(s) are sound\n", scenarios->size());
+  say(fmt::format("{} scenario(s) are sound\n", scenarios->size());
   return kHeld;
 }
 
@@ -110,24 +103,25 @@ int list(const std::string& what, const std::vector<std::string>& paths, bool as
 }
 
 int show(const std::string& trace_file) {
-  const auto text = text_of(trace_file);
+  const auto text = run::read_file(trace_file, kLongestFile, "the path of a trace.jsonl");
   if (!text) return bad_input(text.error().line());
   const auto trace = trace::read_trace(*text, trace_file);
   if (!trace) return bad_input(trace.error().line());
-  fmt::print("{} ({}, seed {:#x})\n{}", printable(trace->header.scenario),
+  say(fmt::format("{} ({}, seed {:#x})\n{}", printable(trace->header.scenario),
              printable(trace->header.role), trace->header.seed, trace::timeline(*trace));
   return kHeld;
 }
 
 int compare(const CompareArguments& arguments) {
-  const auto base = text_of(arguments.base);
+  constexpr const char* kReportWanted = "the path of a report.json or of a benchmark's output";
+  const auto base = run::read_file(arguments.base, kLongestFile, kReportWanted);
   if (!base) return bad_input(base.error().line());
-  const auto now = text_of(arguments.now);
+  const auto now = run::read_file(arguments.now, kLongestFile, kReportWanted);
   if (!now) return bad_input(now.error().line());
   const auto comparison =
       reports::compare(*base, arguments.base, *now, arguments.now, {arguments.limit});
   if (!comparison) return bad_input(comparison.error().line());
-  fmt::print("{}", reports::text(*comparison));
+  say(fmt::format("{}", reports::text(*comparison));
   return comparison->regressed() ? kGateFailed : kHeld;
 }
 

@@ -1,4 +1,6 @@
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include <CLI/CLI.hpp>
@@ -33,6 +35,55 @@ void add_hidden(CLI::App& app, std::string& token, run::Errand& errand, int& cod
   carry_out->add_option("--seed", errand.seed);
   carry_out->add_flag("--control", errand.control);
   carry_out->callback([&] { code = run::carry_out_errand(errand); });
+}
+
+/// The names of subcommands, or of one's options with their hyphens; without the hidden ones.
+std::vector<std::string> names_of(const CLI::App& app, bool options) {
+  std::vector<std::string> names;
+  if (options) {
+    for (const auto* option : app.get_options()) {
+      for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    }
+    return names;
+  }
+  for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
+  }
+  return names;
+}
+
+/// What to say of a first word that is neither an option nor a subcommand; empty: it is one.
+std::string wrong_subcommand(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || *argv[1] == '-' || app.get_subcommand_no_throw(argv[1]) != nullptr) return "";
+  const auto names = names_of(app, false);
+  const std::string near(nearest(argv[1], names));
+  return fmt::format("no subcommand \"{}\"; {}", argv[1],
+                     near.empty() ? fmt::format("there are {}", fmt::join(names, ", "))
+                                  : fmt::format("did you mean \"{}\"?", near));
+}
+
+std::string unexpected_word(const CLI::App& app, const CLI::Error& error) {
+  std::vector<std::string> names = names_of(app, true);
+  std::vector<std::string> words = app.remaining();
+  for (const auto* command : app.get_subcommands()) {
+    const auto more = names_of(*command, true);
+    names.insert(names.end(), more.begin(), more.end());
+    words = command->remaining();
+  }
+  const std::string word = words.empty() ? "" : words.front().substr(0, words.front().find('='));
+  const std::string near(word.starts_with("-") ? nearest(word, names) : "");
+  return error.what() +
+         (near.empty() ? "; see poolproof --help" : fmt::format("; did you mean {}?", near));
+}
+
+/// All words, or those before `--` when a worker's command follows: its words are not ours to read
+/// (CLI11 takes `[a b]` to be a list).
+int words_before_command(int argc, char** argv) {
+  if (argc < 2 || std::string_view(argv[1]) != "probe") return argc;
+  for (int i = 2; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "--") return i;
+  }
+  return argc;
 }
 
 int program(int argc, char** argv) {
@@ -100,7 +151,7 @@ int program(int argc, char** argv) {
   probe_command->add_option("--timeout-ms", probe_arguments.timeout_ms, "for each answer")
       ->check(CLI::Range(1, 600000))
       ->capture_default_str();
-  probe_command->add_option("COMMAND", probe_arguments.command, "the worker, after --")->required();
+  probe_command->add_option("COMMAND", probe_arguments.command, "the worker, after --");
   probe_command->callback([&] { code = probe(probe_arguments); });
 
   CompareArguments compare_arguments;
@@ -119,12 +170,24 @@ int program(int argc, char** argv) {
   run::Errand errand;
   add_hidden(app, token, errand, code);
 
+  if (const auto line = wrong_subcommand(app, argc, argv); !line.empty()) return bad_input(line);
+  const int ours = words_before_command(argc, argv);
+  for (int i = ours + 1; i < argc; ++i) probe_arguments.command.emplace_back(argv[i]);
   try {
-    app.parse(argc, argv);
+    app.parse(ours, argv);
+  } catch (const CLI::ExtrasError& error) {
+    return bad_input(unexpected_word(app, error));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kHeld : kBadInput;
   }
-  return code;
+  return said(code);
+}
+
+/// The errno of the first write to stdout that failed.
+int g_stdout_trouble = 0;
+
+void note_trouble() {
+  if (g_stdout_trouble == 0) g_stdout_trouble = errno;
 }
 
 }  // namespace
@@ -134,13 +197,26 @@ int bad_input(const std::string& line) {
   return kBadInput;
 }
 
+void say(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size()) note_trouble();
+  if (std::fflush(stdout) != 0) note_trouble();
+}
+
+int said(int code) {
+  if (std::fflush(stdout) != 0) note_trouble();
+  if (g_stdout_trouble == 0 || g_stdout_trouble == EPIPE) return code;
+  std::fprintf(stderr, "poolproof: can't write to stdout: %s\n", std::strerror(g_stdout_trouble));
+  return code == kHeld ? kBroken : code;
+}
+
 }  // namespace poolproof::cli
 
 int main(int argc, char** argv) {
   try {
     return poolproof::cli::program(argc, argv);
   } catch (const std::exception& broken) {
-    std::fprintf(stderr, "poolproof: the harness itself broke: %s\n", broken.what());
+    std::fprintf(stderr, "poolproof: the harness itself broke: %s\n",
+                 poolproof::printable_message(broken.what()).c_str());
     return poolproof::cli::kBroken;
   }
 }

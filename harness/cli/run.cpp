@@ -29,24 +29,37 @@ std::optional<std::uint64_t> seed_of(std::string_view text) {
   return seed;
 }
 
+/// Why there is no folder at `path` after we tried to make one.
+std::string why_not(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  return path.empty() ? "it has no name" : error.message();
+}
+
+int broken(const std::string& why) {
+  std::fprintf(stderr, "poolproof: %s\n", printable_message(why).c_str());
+  return kBroken;
+}
+
 /// One line a scenario while it goes on, on a terminal and in a log alike.
 void print_progress(std::size_t done, std::size_t of, const run::ScenarioResult& result) {
-  fmt::print("[{}/{}] {:<8} {} ({} ms)\n", done, of, run::name(result.verdict), result.name,
-             to_ms(result.elapsed));
-  std::fflush(stdout);
+  say(fmt::format("[{}/{}] {:<8} {} ({} ms)\n", done, of, run::name(result.verdict), result.name,
+                  to_ms(result.elapsed)));
 }
 
 void print_troubles(const run::RunResult& result) {
   for (const auto& scenario : result.scenarios) {
     if (scenario.verdict == run::Verdict::pass) continue;
-    fmt::print("\n{}: {}\n  why it matters: {}\n", scenario.name, run::name(scenario.verdict),
-               printable_message(scenario.why, 500));
+    say(fmt::format("\n{}: {}\n  why it matters: {}\n", scenario.name, run::name(scenario.verdict),
+                    printable_message(scenario.why, 500)));
     for (const auto& finding : scenario.findings) {
-      fmt::print("  {}: {}\n", finding.invariant, printable_message(finding.what, 1000));
+      say(fmt::format("  {}: {}\n", finding.invariant, printable_message(finding.what, 1000)));
     }
-    for (const auto& reason : scenario.reasons) fmt::print("  {}\n", printable_page(reason, 4000));
-    fmt::print("{}", scenario.timeline);
-    fmt::print("  again: {}\n", printable_message(scenario.again, 1000));
+    for (const auto& reason : scenario.reasons) {
+      say(fmt::format("  {}\n", printable_page(reason, 4000)));
+    }
+    say(scenario.timeline);
+    say(fmt::format("  again: {}\n", printable_message(scenario.again, 1000)));
   }
 }
 
@@ -78,22 +91,26 @@ int run(const RunArguments& arguments) {
   }
   const auto scenarios = run::load_scenarios(arguments.paths, run::find_programs());
   if (!scenarios) return bad_input(scenarios.error().line());
+  fs::create_directories(options.out, error);
+  if (!fs::is_directory(options.out, error)) {
+    return bad_input(fmt::format("--out: \"{}\" can't be made: {}; a folder for the reports",
+                                 options.out, why_not(options.out)));
+  }
 
   auto result = run::run_all(*scenarios, options, print_progress);
   if (!result) {
-    fmt::print(stderr, "poolproof: {}\n", result.error());
-    return kBroken;
+    return broken(result.error());
   }
   result->command_line = arguments.command_line;
   if (const auto written = write_reports(*result, options.out); !written) {
-    fmt::print(stderr, "poolproof: {}\n", written.error());
-    return kBroken;
+    return broken(written.error());
   }
   print_troubles(*result);
-  fmt::print(
+  const std::string out = printable_message(options.out);
+  say(fmt::format(
       "\n{}\nreports: {}/report.json, junit.xml, summary.md; a trace of each scenario in "
       "{}/traces\n",
-      reports::table(*result, isatty(STDOUT_FILENO) == 1), options.out, options.out);
+      reports::table(*result, isatty(STDOUT_FILENO) == 1), out, out));
   return result->exit_code();
 }
 

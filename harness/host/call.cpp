@@ -21,6 +21,9 @@ constexpr Duration kExitWait = 250ms;
 /// So long the client waits for the caretaker's post-mortem of a worker that has ended.
 constexpr Duration kPostMortemWait = 5s;
 
+/// Without a descriptor that tells of a stop it is looked for so often.
+constexpr Duration kLookForStop = 50ms;
+
 enum class Stdout : std::uint8_t { open, ended };
 
 /// One call under way.
@@ -62,7 +65,9 @@ class Carrier {
     fds_[3] = {cancelled_.get(), POLLIN, 0};
     const Time until = std::min(conversation_.deadline(), give_up_at_);
     const Time now = sys::now();
-    const Duration left = until == kNever ? Duration(-1) : std::max(Duration::zero(), until - now);
+    Duration left = until == kNever ? Duration(-1) : std::max(Duration::zero(), until - now);
+    if (stop_.stop_possible() && !cancelled_)
+      left = left < Duration::zero() ? kLookForStop : std::min(left, kLookForStop);
     const auto ready = sys::poll(fds_, left);
     if (!ready) conversation_.cancel();  // the kernel is out of memory: nothing better can be done
   }
@@ -105,7 +110,10 @@ class Carrier {
     }
     if (conversation_.decided()) return;
     const auto ended = worker_.wait_for_end(kPostMortemWait);
-    conversation_.ended(ended ? ended->exit : ExitStatus{});
+    if (ended) return conversation_.ended(ended->exit);
+    // The caretaker is late; how it ended can be seen all the same, unless it was reaped just now.
+    const auto seen = sys::peek_exit(worker_.pidfd());
+    conversation_.ended(seen && *seen ? **seen : ExitStatus{});
   }
 
   Worker& worker_;
@@ -147,6 +155,10 @@ std::optional<CallResult> look_before(Worker& worker) {
 
 CallResult carry_out(Worker& worker, Conversation conversation, const std::stop_token& stop) {
   if (auto found = look_before(worker)) return std::move(*found);
+  // A call that is over before it began costs no worker.
+  if (stop.stop_requested()) conversation.cancel();
+  conversation.tick(sys::now());
+  if (conversation.decided()) return conversation.take_result();
   Carrier carrier(worker, conversation, stop);
   if (!stop.stop_possible()) {
     carrier.run();

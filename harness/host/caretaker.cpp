@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 
 #include <fmt/format.h>
@@ -22,6 +23,8 @@ using namespace std::chrono_literals;
 constexpr Duration kIdleBeforeWatch = 20ms;
 /// An idle worker whose stdout ended is mostly one that is just dying.
 constexpr Duration kSuspicion = 250ms;
+/// Pause before a descriptor that could not be watched is tried again.
+constexpr Duration kWatchAgain = 20ms;
 /// So long the destructor waits for each process that outlived close().
 constexpr Duration kReapingLimit = 1s;
 
@@ -48,12 +51,17 @@ std::string name_of(WorkerId id) {
 
 }  // namespace
 
-Caretaker::Caretaker(std::shared_ptr<PoolState> state) : state_(std::move(state)) {
+sys::Try<Descriptor> Caretaker::open_epoll(int wake_fd) {
   auto epoll = sys::epoll();
-  POOLPROOF_ASSERT(epoll.has_value());
-  epoll_ = std::move(*epoll);
-  const auto added = sys::epoll_add(epoll_.get(), state_->wake_fd(), EPOLLIN, tag_of({}, 0));
-  POOLPROOF_ASSERT(added.has_value());
+  if (!epoll) return epoll;
+  const auto added = sys::epoll_add(epoll->get(), wake_fd, EPOLLIN,
+                                    tag_of({}, static_cast<std::uint64_t>(Source::wake)));
+  if (!added) return unexpected(added.error());
+  return epoll;
+}
+
+Caretaker::Caretaker(std::shared_ptr<PoolState> state, Descriptor epoll)
+    : state_(std::move(state)), epoll_(std::move(epoll)) {
   spawner_ = std::make_unique<Spawner>([this](WorkerId id, Expected<Child, LaunchError> child) {
     state_->started(id, std::move(child));
   });
@@ -77,7 +85,9 @@ void Caretaker::put_away_the_rest() {
     (void)sys::signal_group(worker.pid(), SIGKILL);
     std::array<pollfd, 1> fds{{{worker.pidfd(), POLLIN, 0}}};
     const auto ended_in_time = sys::poll(fds, kReapingLimit);
-    if (ended_in_time && *ended_in_time > 0) (void)sys::reap(worker.pidfd());
+    if (!ended_in_time || *ended_in_time == 0) continue;
+    // A client may still be in a call on it.
+    if (const auto status = sys::reap(worker.pidfd())) worker.publish(*status);
   }
 }
 
@@ -112,10 +122,23 @@ void Caretaker::run() {
 void Caretaker::adopt(const std::shared_ptr<Worker>& worker) {
   const WorkerId id = worker->id();
   watched_[id].worker = worker;
-  (void)sys::epoll_add(epoll_.get(), worker->pidfd(), EPOLLIN,
-                       tag_of(id, static_cast<std::uint64_t>(Source::end)));
-  (void)sys::epoll_add(epoll_.get(), worker->stderr_fd(), EPOLLIN,
-                       tag_of(id, static_cast<std::uint64_t>(Source::stderr_text)));
+  watch(id, watched_[id]);
+}
+
+/// A worker whose end nobody saw would never be reaped: what the kernel refuses is tried again.
+void Caretaker::watch(WorkerId id, Watched& watched) {
+  Worker& worker = *watched.worker;
+  const auto add = [&](int fd, Source source, bool& done) {
+    const auto tag = tag_of(id, static_cast<std::uint64_t>(source));
+    if (!done) done = sys::epoll_add(epoll_.get(), fd, EPOLLIN, tag).has_value();
+    return done;
+  };
+  bool all = add(worker.pidfd(), Source::end, watched.end_watched);
+  if (worker.stderr_open)
+    all = add(worker.stderr_fd(), Source::stderr_text, watched.stderr_watched) && all;
+  if (watched.greeting && !watched.greeting->stdout_ended())
+    all = add(worker.stdout_fd(), Source::greeting, worker.stdout_watched) && all;
+  watched.watch_again_at = all ? kNever : after(sys::now(), kWatchAgain);
 }
 
 void Caretaker::obey(const pool::Effect& order) {
@@ -149,14 +172,13 @@ void Caretaker::begin_greeting(const pool::Handshake& order) {
   auto frame =
       wire::encode_frame(options.framing, wire::encode_request(0, "ping", args, timestamp()));
   POOLPROOF_ASSERT(frame.has_value());
-  state_->greets(*watched->worker, static_cast<std::uint32_t>(frame->size()), sys::now());
+  const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
   watched->greeting = std::make_unique<Greeting>(
       watched->worker, options.framing, std::move(*frame), order.deadline,
       options.core.postmortem_budget, [this](Worker& worker) { state_->close_stdin(worker); });
-  (void)sys::epoll_add(epoll_.get(), watched->worker->stdout_fd(), EPOLLIN,
-                       tag_of(order.worker, static_cast<std::uint64_t>(Source::greeting)));
-  watched->worker->stdout_watched = true;
   watched->greeting->exchange(sys::now());
+  if (!watched->greeting->wants_to_write()) state_->pinged(*watched->worker, ping_bytes);
+  watch(order.worker, *watched);
   finish_greeting(order.worker, *watched);
 }
 
@@ -241,6 +263,8 @@ void Caretaker::ended(WorkerId id, Watched& watched) {
   if (worker.reaped) return;
   const auto peeked = sys::peek_exit(worker.pidfd());
   if (peeked && !*peeked) return;  // woken for nothing
+  // Only a stranger who has reaped our child is final; whatever else fails comes again by itself.
+  if (!peeked && peeked.error() != ECHILD) return;
   drain_stderr(watched);
   const ExitStatus status = peeked ? **peeked : ExitStatus{};
   if (watched.greeting) {
@@ -248,13 +272,15 @@ void Caretaker::ended(WorkerId id, Watched& watched) {
     finish_greeting(id, watched);
   }
   (void)sys::signal_group(worker.pid(), SIGKILL);
-  (void)sys::reap(worker.pidfd());
+  const auto reaped = sys::reap(worker.pidfd());
+  if (!reaped && reaped.error() != ECHILD) return;
   worker.reaped = true;
   sys::epoll_remove(epoll_.get(), worker.pidfd());
   if (worker.stderr_open) sys::epoll_remove(epoll_.get(), worker.stderr_fd());
   worker.stderr_open = false;
   if (worker.stdout_watched) sys::epoll_remove(epoll_.get(), worker.stdout_fd());
   worker.stdout_watched = false;
+  watched.watch_again_at = kNever;
   worker.publish(status);
   state_->happened(pool::Exited{id, status});
 }
@@ -286,6 +312,7 @@ void Caretaker::due(Time now) {
       watched.greeting->tick(now);
       finish_greeting(id, watched);
     }
+    if (watched.watch_again_at <= now && !watched.worker->reaped) watch(id, watched);
     if (watched.suspect_at <= now) {
       watched.suspect_at = kNever;
       if (!watched.worker->reaped)
@@ -296,9 +323,9 @@ void Caretaker::due(Time now) {
   watch_at_ = kNever;
   for (const auto& worker : std::exchange(to_watch_, {})) {
     if (worker->reaped || worker->stdout_watched || !state_->is_idle(worker->id())) continue;
-    worker->stdout_watched = true;
-    (void)sys::epoll_add(epoll_.get(), worker->stdout_fd(), EPOLLIN | EPOLLONESHOT,
-                         tag_of(worker->id(), static_cast<std::uint64_t>(Source::idle_stdout)));
+    const auto tag = tag_of(worker->id(), static_cast<std::uint64_t>(Source::idle_stdout));
+    worker->stdout_watched =
+        sys::epoll_add(epoll_.get(), worker->stdout_fd(), EPOLLIN | EPOLLONESHOT, tag).has_value();
   }
 }
 
@@ -311,7 +338,7 @@ void Caretaker::watch_idle(std::vector<std::shared_ptr<Worker>>& idle) {
 Time Caretaker::next_due() const {
   Time next = watch_at_;
   for (const auto& [id, watched] : watched_) {
-    next = std::min(next, watched.suspect_at);
+    next = std::min({next, watched.suspect_at, watched.watch_again_at});
     if (watched.greeting) next = std::min(next, watched.greeting->next_deadline());
   }
   return next;

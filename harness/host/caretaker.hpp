@@ -9,6 +9,7 @@
 #include "harness/host/greeting.hpp"
 #include "harness/host/spawner.hpp"
 #include "harness/host/state.hpp"
+#include "harness/host/system.hpp"
 
 namespace poolproof::host {
 
@@ -17,7 +18,10 @@ namespace poolproof::host {
 /// and reaps. It never blocks on a worker.
 class Caretaker {
  public:
-  explicit Caretaker(std::shared_ptr<PoolState> state);
+  /// What it waits on, with the pool's wake-up in it. Error: no descriptor or no memory is left.
+  static sys::Try<Descriptor> open_epoll(int wake_fd);
+
+  Caretaker(std::shared_ptr<PoolState> state, Descriptor epoll);
   /// Stops and joins.
   ~Caretaker();
   Caretaker(const Caretaker&) = delete;
@@ -29,12 +33,16 @@ class Caretaker {
   struct Watched {
     std::shared_ptr<Worker> worker;
     std::unique_ptr<Greeting> greeting;
+    bool end_watched = false;
+    bool stderr_watched = false;
+    Time watch_again_at = kNever;  ///< something of it could not be watched
     Time suspect_at = kNever;  ///< its stdout ended while idle: stray, unless it has exited by then
   };
 
   void run();
   void put_away_the_rest();
   void adopt(const std::shared_ptr<Worker>& worker);
+  void watch(WorkerId id, Watched& watched);
   void obey(const pool::Effect& order);
   void begin_greeting(const pool::Handshake& order);
   void greet(WorkerId id, Watched& watched);

@@ -32,14 +32,16 @@ Parsed<std::unique_ptr<Pool>> Pool::open(Options options) {
   }
   sys::ignore_sigpipe();
   auto state = std::make_shared<PoolState>(std::move(options));
-  if (!state->usable())
+  auto epoll = Caretaker::open_epoll(state->wake_fd());
+  if (!state->usable() || !epoll)
     return unexpected(
         InputError{"pool", "no descriptor left for it", "a higher limit (ulimit -n)"});
-  return std::unique_ptr<Pool>(new Pool(std::move(state)));
+  auto caretaker = std::make_unique<Caretaker>(state, std::move(*epoll));
+  return std::unique_ptr<Pool>(new Pool(std::move(state), std::move(caretaker)));
 }
 
-Pool::Pool(std::shared_ptr<PoolState> state)
-    : state_(std::move(state)), caretaker_(std::make_unique<Caretaker>(state_)) {}
+Pool::Pool(std::shared_ptr<PoolState> state, std::unique_ptr<Caretaker> caretaker)
+    : state_(std::move(state)), caretaker_(std::move(caretaker)) {}
 
 Pool::~Pool() {
   close(state_->options().close_timeout);
@@ -126,6 +128,8 @@ Result<Reply> Lease::call(std::string_view command, const nlohmann::json& args,
   auto result = converse(wire::Payload::envelope, request,
                          open_ ? wire::encode_request(request, command, args, timestamp()) : "",
                          timeout, stop, printable(command, 60));
+  // Not a byte reached the worker: its next request is still this one.
+  if (open_ && written_bytes_ == 0) --worker_->next_request;
   if (!result) return unexpected(std::move(result.error()));
   return std::move(result->reply);
 }

@@ -149,7 +149,7 @@ class Pool {
   bool signal(WorkerId worker, int signal);
 
  private:
-  explicit Pool(std::shared_ptr<PoolState> state);
+  Pool(std::shared_ptr<PoolState> state, std::unique_ptr<Caretaker> caretaker);
   std::shared_ptr<PoolState> state_;
   std::unique_ptr<Caretaker> caretaker_;
 };

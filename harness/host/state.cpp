@@ -12,7 +12,7 @@ using std::chrono::steady_clock;
 /// How long close() waits beyond its timeout for the last worker, KILLed by then, to be reaped.
 constexpr Duration kReapingLimit = 5s;
 
-/// A caretaker that sleeps longer than this is woken to watch workers that have become idle.
+/// A caretaker that would sleep longer than this is woken to watch workers that have become idle.
 constexpr Duration kLongNap = 50ms;
 
 /// Pool time is CLOCK_MONOTONIC, and so is libstdc++'s steady clock.
@@ -76,7 +76,7 @@ bool PoolState::end_lease(LeaseId lease, const std::shared_ptr<Worker>& worker, 
     errands_.watch.push_back(worker);
     // Wakes the caretaker only when it would sleep long: at most once per nap, however busy the
     // pool is.
-    if (nap_until_ == kNever) wake_caretaker();
+    if (nap_until_ > after(sys::now(), kLongNap)) wake_caretaker();
   }
   return true;
 }
@@ -153,10 +153,9 @@ bool PoolState::strayed_if(WorkerId worker, const std::function<bool()>& still) 
   return true;
 }
 
-void PoolState::greets(Worker& worker, std::uint32_t ping_bytes, Time since) {
+void PoolState::pinged(Worker& worker, std::uint32_t ping_bytes) {
   const std::lock_guard lock(mutex_);
   worker.ping_bytes = ping_bytes;
-  worker.greeting_since = since;
 }
 
 Errands PoolState::take_errands() {
@@ -174,8 +173,9 @@ Errands PoolState::take_errands() {
 void PoolState::naps_until(Time at) {
   const std::lock_guard lock(mutex_);
   nap_until_ = at;
-  const bool missed = !errands_.orders.empty() || !errands_.adopt.empty() ||
-                      core_.next_deadline() < at || (at == kNever && !errands_.watch.empty());
+  const bool too_long = !errands_.watch.empty() && at > after(sys::now(), kLongNap);
+  const bool missed = errands_.stopping || !errands_.orders.empty() || !errands_.adopt.empty() ||
+                      core_.next_deadline() < at || too_long;
   if (missed) wake_caretaker();
 }
 
@@ -200,7 +200,6 @@ void PoolState::stop() {
 
 void PoolState::step(const pool::Event& event) {
   const Time now = sys::now();
-  stepped_at_ = now;
   effects_.clear();
   core_.step(now, event, effects_);
   // A lease may outlive its pool; whoever observed the pool may not.
@@ -265,10 +264,13 @@ Error PoolState::explain(const pool::Refuse& refusal) const {
 
 void PoolState::wake_caretaker() {
   // Awake it looks again before it naps (naps_until).
-  if (wake_pending_ || nap_until_ == Time::min()) return;
-  wake_pending_ = true;
+  if (nap_until_ == Time::min()) return;
   const std::uint64_t one = 1;
-  (void)sys::write(wake_.get(), {reinterpret_cast<const char*>(&one), sizeof one});
+  const std::string_view knock(reinterpret_cast<const char*>(&one), sizeof one);
+  // A wake-up that is lost might be the last one.
+  for (int tries = 0; tries < 2 && !wake_pending_; ++tries) {
+    wake_pending_ = sys::write(wake_.get(), knock).has_value();
+  }
 }
 
 }  // namespace poolproof::host

@@ -61,7 +61,8 @@ class PoolState {
   [[nodiscard]] bool is_idle(WorkerId worker) const;
   /// True while this incarnation is idle and `still` holds: then its output has strayed.
   bool strayed_if(WorkerId worker, const std::function<bool()>& still);
-  void greets(Worker& worker, std::uint32_t ping_bytes, Time since);
+  /// All of the ping is in the worker's stdin: from now on it can be asked how much is unread.
+  void pinged(Worker& worker, std::uint32_t ping_bytes);
   Errands take_errands();
   /// The caretaker will look again at this time at the latest.
   void naps_until(Time at);
@@ -85,7 +86,6 @@ class PoolState {
   Errands errands_;
   bool wake_pending_ = false;
   Time nap_until_ = kNever;  ///< Time::min(): the caretaker is awake
-  Time stepped_at_;
   std::uint64_t checkouts_ = 0;
   Ticket* asking_ = nullptr;  ///< of the checkout being stepped: it is in no table yet
   boost::unordered_flat_map<CheckoutId, Ticket*> tickets_;

@@ -56,8 +56,7 @@ class Worker {
   bool watch_queued =
       false;  ///< is to be watched for stray output once it has been idle for a while
   pool::Why told_to_go = pool::Why::none;
-  std::uint32_t ping_bytes = 0;
-  Time greeting_since = kNever;
+  std::uint32_t ping_bytes = 0;  ///< 0: not written yet
 
   // By the caretaker only.
   bool reaped = false;

@@ -167,6 +167,14 @@ TEST_CASE("pool: core: a handshake of which nothing is heard is ended after all 
   CHECK(s.core.state(0) == SlotState::cooling);
 }
 
+TEST_CASE("pool: core: a client of a start that spent its budget is told so") {
+  Script s{lazy(1)};
+  s.checkout(1, 5050);
+  s.at(5000).tick();
+  CHECK(s.at(5050).tick() ==
+        "Refuse c1 start_failed: cooling since 0, budget_spent of 0.0, 1 in a row");
+}
+
 // ---- back-off ----------------------------------------------------------------------------------
 
 TEST_CASE("pool: core: pauses double up to their limit") {

@@ -13,6 +13,8 @@ namespace poolproof::run {
 namespace {
 
 constexpr std::size_t kSaidBytes = 8192;
+/// Reads in a row from one stream: whoever floods it must not keep us from looking at the time.
+constexpr int kRoundsMost = 64;
 
 /// What our own program may need of our environment; nothing else is handed on.
 std::vector<std::string> environment(const std::string& token) {
@@ -32,12 +34,12 @@ bool follow(const host::Child& child, host::Tail& said, Time deadline) {
                              {child.stdout_end.get(), POLLIN, 0},
                              {child.pidfd.get(), POLLIN, 0}}};
   const auto drain = [&](pollfd& fd, bool keep) {
-    while (fd.fd >= 0) {
+    for (int round = 0; round < kRoundsMost && fd.fd >= 0; ++round) {
       const auto got = host::sys::read(fd.fd, chunk);
       if (!got && got.error() == EAGAIN) return;
       if (!got || *got == 0) {
         fd.fd = -1;
-        return;
+        break;
       }
       if (keep) said.append({chunk.data(), *got});
     }

@@ -1,5 +1,6 @@
 #include "harness/run/host_world.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <deque>
@@ -8,6 +9,7 @@
 #include <mutex>
 #include <sstream>
 #include <thread>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -241,6 +243,21 @@ Programs find_programs() {
   return programs;
 }
 
+Expected<std::string, host::LaunchError> startable(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  int why = 0;
+  if (!std::filesystem::exists(status)) {
+    why = ENOENT;
+  } else if (std::filesystem::is_directory(status)) {
+    why = EISDIR;
+  } else if (::access(path.c_str(), X_OK) != 0) {
+    why = errno;
+  }
+  if (why != 0) return unexpected(host::cannot_start(path, why));
+  return path;
+}
+
 Parsed<bool> check_programs(const Scenario& scenario, const Programs& programs,
                             const std::string& where) {
   for (std::size_t i = 0; i < scenario.workers.size(); ++i) {
@@ -248,7 +265,7 @@ Parsed<bool> check_programs(const Scenario& scenario, const Programs& programs,
     const std::string program = spec.kind == WorkerKind::fake     ? programs.fake_worker
                                 : spec.kind == WorkerKind::python ? programs.python
                                                                   : spec.argv.front();
-    const auto found = host::find_program(program);
+    const auto found = host::find_program(program).and_then(startable);
     if (found) continue;
     return unexpected(InputError{fmt::format("{}#/workers/{}", where, i),
                                  "worker program missing: " + found.error().message,

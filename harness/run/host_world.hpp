@@ -20,6 +20,9 @@ struct Programs {
 /// POOLPROOF_PYTHONPATH).
 Programs find_programs();
 
+/// `path` if a program can be started from there.
+Expected<std::string, host::LaunchError> startable(const std::string& path);
+
 /// All that a scenario needs from the machine is there. Error: which worker's program is missing,
 /// and where it was looked for.
 Parsed<bool> check_programs(const scenario::Scenario& scenario, const Programs& programs,

@@ -89,6 +89,12 @@ ScenarioResult judge(const scenario::Scenario& scenario, const Attempt& run,
   result.findings = oracle::judge({scenario, trace, {}});
   for (auto& finding : oracle::judge_expectations({scenario, trace, {}}))
     result.findings.push_back(std::move(finding));
+  for (const auto& signal : trace.environment) {
+    if (signal.delivered) continue;
+    worsen(result, Verdict::invalid);
+    result.reasons.push_back(fmt::format("signal {} for worker {}.{} reached nobody", signal.signal,
+                                         signal.worker.slot, signal.worker.generation));
+  }
   if (control) judge_control(scenario, trace, *control, result);
   if (!result.findings.empty()) worsen(result, Verdict::fail);
   if (result.verdict != Verdict::pass) result.timeline = trace::timeline(trace, kTimelineLines);

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <map>
 
 #include <fmt/format.h>
 
+#include "harness/run/read_file.hpp"
 #include "harness/run/runner.hpp"
 
 namespace poolproof::run {
@@ -22,15 +22,21 @@ bool is_scenario_file(const fs::path& path) {
 
 Parsed<std::vector<std::string>> files_below(const std::string& path) {
   std::error_code error;
-  if (fs::is_regular_file(path, error)) return std::vector<std::string>{path};
-  if (!fs::is_directory(path, error)) {
-    return unexpected(InputError{path, "no such file or folder",
-                                 "a scenario file, or a folder with scenario files below it"});
+  const fs::file_status status = fs::status(path, error);
+  if (fs::is_regular_file(status)) return std::vector<std::string>{path};
+  if (!fs::is_directory(status)) {
+    const std::string what = fs::exists(status)                      ? "neither a file nor a folder"
+                             : status.type() == fs::file_type::none ? error.message()
+                                                                    : "no such file or folder";
+    return unexpected(
+        InputError{path, what, "a scenario file, or a folder with scenario files below it"});
   }
   std::vector<std::string> files;
+  std::error_code ignored;
   for (fs::recursive_directory_iterator entry(path, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (entry->is_regular_file() && is_scenario_file(entry->path()))
+    // A dangling link or a pipe of that name is not passed over in silence: it can't be read.
+    if (is_scenario_file(entry->path()) && !fs::is_directory(entry->status(ignored)))
       files.push_back(entry->path().string());
   }
   if (error) return unexpected(InputError{path, error.message(), "a folder that can be read"});
@@ -40,22 +46,21 @@ Parsed<std::vector<std::string>> files_below(const std::string& path) {
   return files;
 }
 
+/// One file given twice, as `scenarios scenarios/seed` does.
+bool is_same(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return fs::equivalent(a, b, error);
+}
+
 }  // namespace
 
 Parsed<Loaded> load_scenario(const std::string& path) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  if (error) return unexpected(InputError{path, error.message(), "a scenario file"});
-  if (size > kLongestFile)
-    return unexpected(InputError{path, fmt::format("{} bytes long", size), "at most 16 MiB"});
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) return unexpected(InputError{path, "can't be read", "a scenario file"});
+  auto text = read_file(path, kLongestFile, "a scenario file");
+  if (!text) return unexpected(text.error());
   Loaded loaded;
   loaded.file = path;
-  loaded.text = text.str();
-  auto scenario = scenario::read_scenario(loaded.text, path);
+  loaded.text = std::move(*text);
+  auto scenario = scenario::read_scenario_file(loaded.text, path);
   if (!scenario) return unexpected(scenario.error());
   loaded.scenario = std::move(*scenario);
   return loaded;
@@ -64,12 +69,19 @@ Parsed<Loaded> load_scenario(const std::string& path) {
 Parsed<std::vector<Loaded>> load_scenarios(const std::vector<std::string>& paths,
                                            const Programs& programs) {
   std::vector<Loaded> all;
+  std::map<std::string, std::string> files_by_name;
   for (const auto& path : paths) {
     const auto files = files_below(path);
     if (!files) return unexpected(files.error());
     for (const auto& file : *files) {
       auto loaded = load_scenario(file);
       if (!loaded) return unexpected(loaded.error());
+      const auto [named, is_new] = files_by_name.emplace(loaded->scenario.name, file);
+      if (!is_new && is_same(named->second, file)) continue;
+      if (!is_new) {
+        return unexpected(InputError{file, "has the name of " + named->second,
+                                     "a name of its own: traces are named after scenarios"});
+      }
       const auto there = check_programs(loaded->scenario, programs, file);
       if (!there) return unexpected(there.error());
       all.push_back(std::move(*loaded));

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "harness/base/text.hpp"
+#include "harness/host/descriptor.hpp"
 #include "harness/host/explain.hpp"
 #include "harness/host/guardian.hpp"
 #include "harness/host/system.hpp"
@@ -32,6 +33,23 @@ std::string text_of(const fs::path& path) {
   return text.str();
 }
 
+/// The errand could not be done, and has said why. Any other end is a crash; another code is a
+/// sanitizer's.
+bool said_why(ExitStatus exit) {
+  return exit == ExitStatus{64, 0} || exit == ExitStatus{70, 0};
+}
+
+/// Whole in a shell, whatever is in it.
+std::string shell_word(const std::string& text) {
+  const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("/._-+:@%").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (plain && !text.empty()) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
 /// One scenario to run, once.
 struct Job {
   const Loaded* loaded;
@@ -48,18 +66,24 @@ class Runner {
   /// A folder that a killed run left behind is of no use to anybody.
   Expected<void, std::string> prepare() {
     std::error_code error;
+    fs::create_directories(fs::path(options_.out) / "traces", error);
+    if (error) return unexpected(trouble_with_out("can't make", error.message()));
+    // Held until we end, however that happens: two runs would take each other's files away.
+    folder_ = host::Descriptor(::open(options_.out.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder_ || ::flock(folder_.get(), LOCK_EX | LOCK_NB) != 0)
+      return unexpected(trouble_with_out("can't use", errno == EWOULDBLOCK
+                                                          ? "another run is writing there"
+                                                          : std::strerror(errno)));
     fs::remove_all(work_, error);
     fs::create_directories(work_, error);
-    if (!error) fs::create_directories(fs::path(options_.out) / "traces", error);
-    if (error)
-      return unexpected(
-          fmt::format("can't make the output folder {}: {}", options_.out, error.message()));
+    if (error) return unexpected(trouble_with_out("can't make", error.message()));
     return {};
   }
 
-  void clean_up() const {
+  void clean_up() {
     std::error_code ignored;
     fs::remove_all(work_, ignored);
+    folder_.reset();
   }
 
   ScenarioResult run(const Job& job) {
@@ -74,8 +98,8 @@ class Runner {
     result.seed = options_.seed.value_or(scenario.seed);
     result.elapsed = host::sys::now() - begun;
     result.trace_file = trace_file(job, false);
-    if (!fs::exists(fs::path(options_.out) / result.trace_file)) result.trace_file.clear();
-    result.again = fmt::format("poolproof run {} --seed {:#x}", job.loaded->file, result.seed);
+    if (!done.kept) result.trace_file.clear();
+    result.again = fmt::format("poolproof run {} --seed {:#x}", shell_word(job.loaded->file), result.seed);
     return result;
   }
 
@@ -104,7 +128,7 @@ class Runner {
       return attempt;
     }
     attempt.overran = ended->overran;
-    attempt.crashed = ended->exit.signal != 0 && !ended->overran;
+    attempt.crashed = !ended->overran && ended->exit != ExitStatus{} && !said_why(ended->exit);
     if (ended->exit != ExitStatus{}) {
       attempt.trouble =
           fmt::format("{}: {}", host::words(ended->exit), printable_page(ended->said));
@@ -117,14 +141,35 @@ class Runner {
     }
     attempt.trace = std::move(*trace);
     fs::rename(folder / "trace.jsonl", fs::path(options_.out) / trace_file(job, control), error);
+    attempt.kept = !error;
     fs::remove_all(folder, error);
     return attempt;
+  }
+
+  [[nodiscard]] std::string trouble_with_out(const char* what, const std::string& why) const {
+    return fmt::format("{} the output folder {}: {}", what, options_.out, why);
   }
 
   const RunOptions& options_;
   std::string token_;
   fs::path work_;
+  host::Descriptor folder_;
 };
+
+/// What must not end the program: it becomes the verdict of this one scenario.
+ScenarioResult run_safely(Runner& runner, const Job& job) {
+  try {
+    return runner.run(job);
+  } catch (const std::exception& broken) {
+    ScenarioResult result;
+    result.name = job.loaded->scenario.name;
+    result.file = job.loaded->file;
+    result.why = job.loaded->scenario.why;
+    result.repetition = job.repetition;
+    result.reasons = {fmt::format("the harness itself broke: {}", broken.what())};
+    return result;
+  }
+}
 
 std::uint32_t jobs_for(std::uint32_t asked, std::size_t scenarios) {
   const std::uint32_t wanted =
@@ -165,7 +210,7 @@ Expected<RunResult, std::string> run_all(const std::vector<Loaded>& scenarios,
   std::size_t done = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < jobs.size(); i = next++) {
-      result.scenarios[i] = runner.run(jobs[i]);
+      result.scenarios[i] = run_safely(runner, jobs[i]);
       const std::lock_guard lock(mutex);
       if (progress) progress(++done, jobs.size(), result.scenarios[i]);
     }
