@@ -42,16 +42,16 @@ int list_faults(bool as_json) {
                    {"source", fault.source},
                    {"params", params}});
     if (as_json) continue;
-    say(fmt::format("{:<22} {:<9} {:<9} {}\n", fault.name, faults::name(fault.family),
+    fmt::print("{:<22} {:<9} {:<9} {}\n", fault.name, faults::name(fault.family),
                faults::name(fault.moment), fault.summary);
     for (const auto& param : fault.params) {
-      say(fmt::format("{:<42}   {}: {}\n", "", param.name,
+      fmt::print("{:<42}   {}: {}\n", "", param.name,
                  param.is_text
                      ? fmt::format("\"{}\"", printable(param.default_text))
                      : fmt::format("{} ({} to {})", param.default_number, param.min, param.max));
     }
   }
-  if (as_json) say(fmt::format("{}\n", all.dump(2));
+  if (as_json) fmt::print("{}\n", all.dump(2));
   return kHeld;
 }
 
@@ -63,9 +63,9 @@ int list_invariants(bool as_json) {
                    {"summary", invariant.summary},
                    {"needs_testimony", invariant.needs_testimony}});
     if (!as_json)
-      say(fmt::format("{:<24} {:<4} {}\n", invariant.name, invariant.code, invariant.summary);
+      fmt::print("{:<24} {:<4} {}\n", invariant.name, invariant.code, invariant.summary);
   }
-  if (as_json) say(fmt::format("{}\n", all.dump(2));
+  if (as_json) fmt::print("{}\n", all.dump(2));
   return kHeld;
 }
 
@@ -81,9 +81,9 @@ int list_scenarios(const std::vector<std::string>& paths, bool as_json) {
                    {"why", scenario.why},
                    {"tags", scenario.tags},
                    {"faults", faults}});
-    if (!as_json) say(fmt::format("{:<44} {}\n", scenario.name, printable(scenario.why, 500));
+    if (!as_json) fmt::print("{:<44} {}\n", scenario.name, printable(scenario.why, 500));
   }
-  if (as_json) say(fmt::format("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
+  if (as_json) fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
   return kHeld;
 }
 
@@ -92,7 +92,7 @@ int list_scenarios(const std::vector<std::string>& paths, bool as_json) {
 int check(const std::vector<std::string>& paths) {
   const auto scenarios = run::load_scenarios(paths, run::find_programs());
   if (!scenarios) return bad_input(scenarios.error().line());
-  say(fmt::format("{} scenario(s) are sound\n", scenarios->size());
+  fmt::print("{} scenario(s) are sound\n", scenarios->size());
   return kHeld;
 }
 
@@ -107,7 +107,7 @@ int show(const std::string& trace_file) {
   if (!text) return bad_input(text.error().line());
   const auto trace = trace::read_trace(*text, trace_file);
   if (!trace) return bad_input(trace.error().line());
-  say(fmt::format("{} ({}, seed {:#x})\n{}", printable(trace->header.scenario),
+  fmt::print("{} ({}, seed {:#x})\n{}", printable(trace->header.scenario),
              printable(trace->header.role), trace->header.seed, trace::timeline(*trace));
   return kHeld;
 }
@@ -121,7 +121,7 @@ int compare(const CompareArguments& arguments) {
   const auto comparison =
       reports::compare(*base, arguments.base, *now, arguments.now, {arguments.limit});
   if (!comparison) return bad_input(comparison.error().line());
-  say(fmt::format("{}", reports::text(*comparison));
+  fmt::print("{}", reports::text(*comparison));
   return comparison->regressed() ? kGateFailed : kHeld;
 }
 

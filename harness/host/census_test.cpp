@@ -1,6 +1,7 @@
 #include "harness/host/census.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <filesystem>
 #include <signal.h>
 #include <string>
@@ -51,6 +52,9 @@ TEST_CASE("host: census: descriptors and threads are counted, the look itself is
   std::thread([] {}).join();  // a sanitizer starts a thread of its own with our first one
   const Census before = take_census();
   CHECK(before == take_census());
+  std::uint32_t open = 0;
+  for (int fd = 0; fd < 1024; ++fd) open += ::fcntl(fd, F_GETFD) >= 0 ? 1U : 0U;
+  CHECK(before.descriptors == open);
   {
     const Descriptor extra = std::move(*sys::event_fd());
     CHECK(take_census().descriptors == before.descriptors + 1);

@@ -168,7 +168,6 @@ void Core::on(const CloseRequested& event) {
   close_deadline_ = std::min(close_deadline_, std::max(now_, event.deadline));
   const Duration left = std::max(Duration::zero(), close_deadline_ - now_);
   drain_until_ = std::min(drain_until_, close_deadline_ - std::min(config_.term_grace, left / 2));
-  if (closing_) return;
   closing_ = true;
   breaker_until_ = kNever;
   while (!waiters_.empty()) refuse(waiters_.pop_first(), Outcome::pool_closed);
@@ -230,12 +229,9 @@ void Core::revoke_all() {
 }
 
 void Core::kill_all() {
-  revoke_all();
   for (std::uint32_t leaver = 0; leaver < leavers_.size(); ++leaver) {
     const bool present = find_leaver(leavers_[leaver].worker) == leaver;
-    if (present && leavers_[leaver].started && leavers_[leaver].push != Push::killed) {
-      apply_push(leaver, Push::killed);
-    }
+    if (present && leavers_[leaver].push != Push::killed) apply_push(leaver, Push::killed);
   }
 }
 
@@ -261,7 +257,7 @@ void Core::settle() {
 
 /// A pool that greets in its own process serves nobody meanwhile: that is what `blocking` shows.
 bool Core::grants_allowed() const {
-  return !closing_ && (config_.init_mode == InitMode::async || under_way_.empty());
+  return config_.init_mode == InitMode::async || under_way_.empty();
 }
 
 void Core::grant(CheckoutId checkout) {
@@ -403,7 +399,7 @@ void Core::start_did_not_work(std::uint32_t slot, const StartEvidence& evidence)
   if (config_.breaker_failures == 0 || failures_ < config_.breaker_failures) return;
   if (!breaker_open_) ++counters_.breaker_opened;
   breaker_open_ = true;
-  breaker_until_ = closing_ ? kNever : after(now_, config_.breaker_open);
+  breaker_until_ = after(now_, config_.breaker_open);
 }
 
 /// The slot is free; when `cool`, only after a pause.
@@ -499,8 +495,7 @@ std::uint32_t Core::slot_in(WorkerId worker, SlotState state) const {
 
 std::uint32_t Core::slot_of(LeaseId lease) const {
   const auto slot = static_cast<std::uint32_t>(static_cast<std::uint64_t>(lease) % config_.size);
-  const bool held = lease != LeaseId::none && slots_[slot].state == SlotState::leased;
-  return held && slots_[slot].lease == lease ? slot : kNone;
+  return lease != LeaseId::none && slots_[slot].lease == lease ? slot : kNone;
 }
 
 std::uint32_t Core::under_way_limit() const {

@@ -25,7 +25,7 @@ Parsed<std::vector<std::string>> files_below(const std::string& path) {
   const fs::file_status status = fs::status(path, error);
   if (fs::is_regular_file(status)) return std::vector<std::string>{path};
   if (!fs::is_directory(status)) {
-    const std::string what = fs::exists(status)                      ? "neither a file nor a folder"
+    const std::string what = fs::exists(status)                     ? "neither a file nor a folder"
                              : status.type() == fs::file_type::none ? error.message()
                                                                     : "no such file or folder";
     return unexpected(

@@ -42,7 +42,8 @@ bool said_why(ExitStatus exit) {
 /// Whole in a shell, whatever is in it.
 std::string shell_word(const std::string& text) {
   const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || std::string_view("/._-+:@%").find(static_cast<char>(c)) != std::string_view::npos;
+    return std::isalnum(c) != 0 ||
+           std::string_view("/._-+:@%").find(static_cast<char>(c)) != std::string_view::npos;
   });
   if (plain && !text.empty()) return text;
   std::string quoted = "'";
@@ -99,7 +100,8 @@ class Runner {
     result.elapsed = host::sys::now() - begun;
     result.trace_file = trace_file(job, false);
     if (!done.kept) result.trace_file.clear();
-    result.again = fmt::format("poolproof run {} --seed {:#x}", shell_word(job.loaded->file), result.seed);
+    result.again =
+        fmt::format("poolproof run {} --seed {:#x}", shell_word(job.loaded->file), result.seed);
     return result;
   }
 
