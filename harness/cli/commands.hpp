@@ -52,6 +52,9 @@ int compare(const CompareArguments& arguments);
 /// Prints one line on stderr and returns 64.
 int bad_input(const std::string& line);
 
+/// The same and 70: the harness itself can't go on.
+int broken(const std::string& why);
+
 /// Prints on stdout, at once. Nobody reading it any more (`| head`) stops nothing.
 void say(std::string_view text);
 /// At the end: `code`, or 70 with a line on stderr when what was said could not be written (a full

@@ -54,7 +54,10 @@ std::vector<std::string> names_of(const CLI::App& app, bool options) {
 
 /// What to say of a first word that is neither an option nor a subcommand; empty: it is one.
 std::string wrong_subcommand(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || *argv[1] == '-' || app.get_subcommand_no_throw(argv[1]) != nullptr) return "";
+  if (argc < 2 || *argv[1] == '-') return "";
+  const auto known =
+      app.get_subcommands([&](const CLI::App* command) { return command->get_name() == argv[1]; });
+  if (!known.empty()) return "";
   const auto names = names_of(app, false);
   const std::string near(nearest(argv[1], names));
   return fmt::format("no subcommand \"{}\"; {}", argv[1],
@@ -195,6 +198,11 @@ void note_trouble() {
 int bad_input(const std::string& line) {
   std::fprintf(stderr, "poolproof: %s\n", printable_message(line, 2000).c_str());
   return kBadInput;
+}
+
+int broken(const std::string& why) {
+  std::fprintf(stderr, "poolproof: %s\n", printable_message(why, 2000).c_str());
+  return kBroken;
 }
 
 void say(std::string_view text) {

@@ -1,6 +1,6 @@
 #include <array>
 #include <csignal>
-#include <cstdio>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -9,10 +9,13 @@
 
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
+#include "harness/host/census.hpp"
 #include "harness/host/explain.hpp"
 #include "harness/host/greeting.hpp"
+#include "harness/host/guardian.hpp"
 #include "harness/host/system.hpp"
 #include "harness/host/timestamp.hpp"
+#include "harness/run/host_world.hpp"
 #include "harness/wire/envelope.hpp"
 
 namespace poolproof::cli {
@@ -22,16 +25,25 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 
 constexpr std::size_t kShownBytes = 64;
+/// Of what the worker writes during one test, so much is shown; the rest is counted.
+constexpr int kShownReads = 8;
+/// Reads in a row: a worker that floods us must not keep us from looking at the time.
+constexpr int kReadsInARow = 16;
 /// A worker that says nothing to a broken frame for so long says nothing at all.
 constexpr Duration kSilence = 1s;
+/// So long it may take to end after it has answered.
+constexpr Duration kAfterthought = 200ms;
+constexpr std::size_t kTailBytes = 4096;
 
 /// What became of the worker after something was sent to it.
-enum class After : std::uint8_t { answered, ended, silent };
+enum class After : std::uint8_t { answered, babbled, ended, closed, silent };
 
-/// One worker process outside any pool, and the time line of all that crossed its pipes.
+/// One worker process outside any pool, and the time line of all that crossed its pipes. It and
+/// its children are gone when the session is.
 class Session {
  public:
-  Session(const ProbeArguments& arguments, Time zero) : arguments_(arguments), zero_(zero) {
+  Session(const ProbeArguments& arguments, std::string token, Time zero)
+      : arguments_(arguments), token_(std::move(token)), zero_(zero) {
     framing_.prefix_bytes = static_cast<std::uint8_t>(arguments.prefix_bytes);
     framing_.max_frame_bytes = arguments.max_frame_bytes;
   }
@@ -40,11 +52,15 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   Expected<void, std::string> start() {
-    host::Command command{arguments_.command, {}, ""};
-    for (char** entry = environ; *entry != nullptr; ++entry) command.env.emplace_back(*entry);
+    host::Command command{arguments_.command, {"POOLPROOF_TOKEN=" + token_}, ""};
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      if (!std::string_view(*entry).starts_with("POOLPROOF_TOKEN=")) {
+        command.env.emplace_back(*entry);
+      }
+    }
     auto child = host::launch(command);
     if (!child) return unexpected(child.error().message);
-    worker_ = std::make_shared<host::Worker>(WorkerId{}, std::move(*child), 4096);
+    worker_ = std::make_shared<host::Worker>(WorkerId{}, std::move(*child), kTailBytes);
     note(fmt::format("started, pid {}", worker_->pid()));
     return {};
   }
@@ -52,11 +68,11 @@ class Session {
   /// The init ping, with the evidence a pool would gather. cause none: it is good.
   pool::StartEvidence greet() {
     const json args{{"initialization", true}, {"worker_id", "probe"}};
-    auto frame =
-        wire::encode_frame(framing_, wire::encode_request(0, "ping", args, host::timestamp()));
+    ping_ = wire::encode_frame(framing_, wire::encode_request(0, "ping", args, host::timestamp()))
+                .value_or("");
     const Time deadline = after(host::sys::now(), limit());
     host::Greeting greeting(
-        worker_, framing_, frame.value_or(""), deadline, 500ms,
+        worker_, framing_, ping_, deadline, 500ms,
         [this](host::Worker& worker) {
           note("no answer: its stdin is closed now, to see what comes out");
           worker.close_stdin();
@@ -73,82 +89,123 @@ class Session {
       }
     }
     if (const auto ended = exit_status()) note_end(*ended);
+    worker_->drain_stderr();
+    note_hidden();
     return *greeting.evidence();
+  }
+
+  /// Whether the first bytes it wrote are the ping itself.
+  [[nodiscard]] bool echoes(const pool::StartEvidence& evidence) const {
+    const std::string_view first(evidence.first.data(), evidence.first_size);
+    return first.size() > framing_.prefix_bytes && ping_.starts_with(first);
   }
 
   /// Writes raw bytes and reads on until a whole frame has come, the worker has ended, or nothing
   /// more comes.
   After send(std::string_view bytes, Duration patience, std::string* reply = nullptr) {
-    if (host::sys::write(worker_->stdin_fd(), bytes)) cross(true, bytes);
-    return listen(patience, reply);
+    if (const auto wrote = host::sys::write(worker_->stdin_fd(), bytes)) {
+      cross(true, bytes.substr(0, *wrote));
+    } else {
+      note("it takes no input");
+    }
+    const After then = listen(patience, reply);
+    note_hidden();
+    return then;
   }
 
   After close_stdin(Duration patience) {
     note("end of input");
     worker_->close_stdin();
-    return listen(patience, nullptr);
+    const Time until = after(host::sys::now(), patience);
+    After then = After::answered;
+    while (then != After::ended && host::sys::now() < until) {
+      then = listen(until - host::sys::now(), nullptr);
+    }
+    note_hidden();
+    return then;
+  }
+
+  /// Gives it a moment to end. Whether it has ended.
+  bool lets_go() {
+    (void)listen(kAfterthought, nullptr);
+    note_hidden();
+    return exit_status().has_value();
   }
 
   [[nodiscard]] std::optional<ExitStatus> exit_status() const {
     const auto peeked = host::sys::peek_exit(worker_->pidfd());
     return peeked ? *peeked : std::nullopt;
   }
-  std::string stderr_tail() {
-    worker_->drain_stderr();
-    return worker_->stderr_tail();
-  }
+  [[nodiscard]] std::string stderr_tail() const { return worker_->stderr_tail(); }
   [[nodiscard]] Duration limit() const { return std::chrono::milliseconds(arguments_.timeout_ms); }
   [[nodiscard]] const wire::Framing& framing() const { return framing_; }
-
-  void note(const std::string& what) const {
-    const auto us = (host::sys::now() - zero_).count();
-    fmt::print("{:>8}.{:03} ms  {}\n", us / 1000, us % 1000, what);
-  }
+  /// Since the reply before the last: bytes that answer nothing.
+  [[nodiscard]] std::size_t surplus_bytes() const { return surplus_bytes_; }
 
  private:
+  void note(const std::string& what) const {
+    const auto us = (host::sys::now() - zero_).count();
+    say(fmt::format("{:>8}.{:03} ms  {}\n", us / 1000, us % 1000, what));
+  }
+
   After listen(Duration patience, std::string* reply) {
     const Time until = after(host::sys::now(), patience);
     wire::FrameDecoder decoder(framing_);
     bool open = true;
     while (host::sys::now() < until) {
       wait(until, open);
-      open = read_into(decoder);
+      const auto ended = exit_status();  // before the last look at its output, not after
+      open = open && read_into(decoder);
       const auto frame = decoder.next();
-      if (frame && *frame) {
+      if (!frame) return After::babbled;
+      if (*frame) {
         if (reply != nullptr) *reply = **frame;
+        surplus_bytes_ = decoder.buffered_bytes();
         return After::answered;
       }
-      if (const auto ended = exit_status()) {
+      if (ended) {
         note_end(*ended);
         return After::ended;
       }
     }
-    return After::silent;
+    if (!open) return After::closed;
+    return decoder.buffered_bytes() > 0 ? After::babbled : After::silent;
   }
 
   bool read_into(wire::FrameDecoder& decoder) {
     std::array<char, 65536> chunk{};
-    while (true) {
+    for (int i = 0; i < kReadsInARow; ++i) {
       const auto got = host::sys::read(worker_->stdout_fd(), chunk);
       if (!got) return true;
       if (*got == 0) return false;
       cross(false, {chunk.data(), *got});
       decoder.push({chunk.data(), *got});
     }
+    return true;
   }
 
   void wait(Time until, bool stdout_open) {
-    std::array<pollfd, 2> fds{
-        {{stdout_open ? worker_->stdout_fd() : -1, POLLIN, 0}, {worker_->pidfd(), POLLIN, 0}}};
-    // Stderr is drained in between, so that no flood of it can stop the worker.
-    const Duration left = std::clamp<Duration>(until - host::sys::now(), 0ms, 50ms);
-    (void)host::sys::poll(fds, left);
-    worker_->drain_stderr();
+    std::array<pollfd, 3> fds{{{stdout_open ? worker_->stdout_fd() : -1, POLLIN, 0},
+                               {worker_->pidfd(), POLLIN, 0},
+                               {worker_->stderr_open ? worker_->stderr_fd() : -1, POLLIN, 0}}};
+    (void)host::sys::poll(fds, std::max<Duration>(until - host::sys::now(), 0ms));
+    worker_->stderr_open = worker_->stderr_open && worker_->drain_stderr();
   }
 
-  void cross(bool written, std::string_view bytes) const {
+  void cross(bool written, std::string_view bytes) {
+    if (!written && ++reads_ > kShownReads) {
+      hidden_bytes_ += bytes.size();
+      return;
+    }
     note(fmt::format("{} {:>6} bytes  {}", written ? "->" : "<-", bytes.size(),
                      hex_and_text(bytes, kShownBytes)));
+  }
+
+  /// The end of a test: how much was not shown.
+  void note_hidden() {
+    if (hidden_bytes_ > 0) note(fmt::format("<- and {} bytes more", hidden_bytes_));
+    hidden_bytes_ = 0;
+    reads_ = 0;
   }
 
   void note_end(ExitStatus status) {
@@ -159,22 +216,28 @@ class Session {
     if (!worker_) return;
     (void)host::sys::signal_group(worker_->pid(), SIGKILL);
     (void)host::sys::reap(worker_->pidfd());
+    (void)host::kill_marked(token_);
   }
 
   const ProbeArguments& arguments_;
+  std::string token_;
   Time zero_;
   wire::Framing framing_;
+  std::string ping_;
   std::shared_ptr<host::Worker> worker_;
   bool end_noted_ = false;
+  int reads_ = 0;
+  std::size_t hidden_bytes_ = 0;
+  std::size_t surplus_bytes_ = 0;
 };
 
-/// The header of a frame that is one byte longer than the worker should take.
+/// The header of a frame that is one byte longer than the worker should take; nothing if no header
+/// of that size can say so.
 std::string oversized_header(const wire::Framing& framing) {
-  std::string header(framing.prefix_bytes, '\xff');
-  const std::uint64_t length = framing.max_frame_bytes + 1;
-  const std::uint64_t most =
-      framing.prefix_bytes == 4 ? 0xffffffffU : (1U << (8U * framing.prefix_bytes)) - 1;
-  for (std::size_t i = 0; length <= most && i < header.size(); ++i) {
+  const std::uint64_t length = std::uint64_t{framing.max_frame_bytes} + 1;
+  if (length >> (8U * framing.prefix_bytes) != 0) return "";
+  std::string header(framing.prefix_bytes, '\0');
+  for (std::size_t i = 0; i < header.size(); ++i) {
     header[header.size() - 1 - i] = static_cast<char>(length >> (8U * i) & 0xffU);
   }
   return header;
@@ -184,90 +247,132 @@ std::string oversized_header(const wire::Framing& framing) {
 /// one.
 class Probe {
  public:
-  explicit Probe(const ProbeArguments& arguments)
-      : arguments_(arguments), zero_(host::sys::now()) {}
+  Probe(const ProbeArguments& arguments, std::string token)
+      : arguments_(arguments), token_(std::move(token)), zero_(host::sys::now()) {}
 
   int run() {
-    if (!begin("the init ping")) return kFailed;
+    if (const auto failure = begin("the init ping"); !failure.empty()) {
+      say(fmt::format("\ndiagnosis: {}.\n", failure));
+      return kFailed;
+    }
     echo();
     broken_frame();
     oversized_frame();
     end_of_input();
-    const bool sound = faults_.empty();
-    fmt::print("\ndiagnosis: {}{}.\n", sound ? "a sound worker: it answers its ping, " : "",
-               fmt::join(sound ? virtues_ : faults_, sound ? ", " : "; "));
-    if (!sound && !virtues_.empty()) fmt::print("besides: it {}.\n", fmt::join(virtues_, ", "));
-    return sound ? kHeld : kFailed;
+    const auto& told = !faults_.empty() ? faults_ : !quirks_.empty() ? quirks_ : virtues_;
+    const char* what = !faults_.empty()   ? "no good worker for a pool"
+                       : !quirks_.empty() ? "a worker that a pool can use, but know that"
+                                          : "a sound worker";
+    const char* colon = !faults_.empty() || quirks_.empty() ? ": it " : " it ";
+    say(fmt::format("\ndiagnosis: {}{}{}.\n", what, colon, fmt::join(told, "; it ")));
+    if (!faults_.empty() && !quirks_.empty())
+      say(fmt::format("also: it {}.\n", fmt::join(quirks_, "; it ")));
+    if (&told != &virtues_ && !virtues_.empty())
+      say(fmt::format("besides: it {}.\n", fmt::join(virtues_, "; it ")));
+    return faults_.empty() ? kHeld : kFailed;
   }
 
  private:
-  /// A worker that has answered its ping. False: it has not, and the diagnosis is printed.
-  bool begin(const char* what) {
-    fmt::print("{}{}\n", std::string(session_ ? "\n" : ""), what);
-    if (session_ && !session_->exit_status() && still_usable_) return true;
-    session_.emplace(arguments_, zero_);
+  /// A worker that has answered its ping. Returns why there is none; empty: there is.
+  std::string begin(const char* what) {
+    say(fmt::format("{}{}\n", session_ ? "\n" : "", what));
+    if (session_ && !session_->exit_status() && still_usable_) return "";
+    session_.reset();
+    session_.emplace(arguments_, token_, zero_);
     still_usable_ = true;
-    if (const auto started = session_->start(); !started) {
-      fmt::print("\ndiagnosis: {}.\n", started.error());
-      return false;
-    }
+    if (const auto started = session_->start(); !started) return started.error();
     const pool::StartEvidence evidence = session_->greet();
-    if (evidence.cause == StartCause::none) return true;
+    if (evidence.cause == StartCause::none) return "";
+    if (session_->echoes(evidence))
+      return "it gives back what it is sent, as cat does, so it is no worker";
     pool::Config config;
     config.startup_budget = session_->limit();
-    fmt::print("\ndiagnosis ({}): {}.\n", name(evidence.cause),
-               host::explain_start({}, evidence, config, session_->stderr_tail(), ""));
+    const std::string told = host::explain_start({}, evidence, config, session_->stderr_tail(), "");
+    // There is but one worker here, and it has no number.
+    constexpr std::string_view kWho = "worker 0.0 ";
+    return fmt::format("it {} [{}]", told.substr(told.starts_with(kWho) ? kWho.size() : 0),
+                       name(evidence.cause));
+  }
+
+  /// For a later test. False: there is no worker for it.
+  bool begin_again(const char* what) {
+    const std::string failure = begin(what);
+    if (failure.empty()) return true;
+    if (!std::exchange(start_failed_, true))
+      faults_.push_back("does not start a second time: " + failure);
     return false;
   }
 
   void echo() {
-    fmt::print("\nan echo\n");
+    say("\nan echo\n");
     const std::string request =
         wire::encode_request(1, "echo", json{{"text", "h\u00e9llo"}}, host::timestamp());
     std::string answer;
     const After then = session_->send(*wire::encode_frame(session_->framing(), request),
                                       session_->limit(), &answer);
-    if (then == After::ended)
-      return faults_.push_back("it ends on its first call (" + end_words() + ")");
-    if (then == After::silent) return faults_.push_back("it does not answer its first call");
+    still_usable_ = then == After::answered && session_->surplus_bytes() == 0;
+    switch (then) {
+      case After::ended:
+        return faults_.push_back("ends on its first call (" + end_words() + ")");
+      case After::closed:
+        return faults_.push_back("closes its stdout on its first call");
+      case After::silent:
+        return faults_.push_back("does not answer its first call");
+      case After::babbled:
+        return faults_.push_back("answers its first call with bytes that make no frame");
+      case After::answered:
+        break;
+    }
     const auto reply = wire::decode_reply(answer, 1);
-    if (!reply) return faults_.push_back("its reply to a call is none: " + reply.error());
-    virtues_.push_back(reply->success
-                           ? "answers a call"
-                           : "answers a call (with an error: " + printable(reply->error, 80) + ")");
+    if (!reply) return faults_.push_back("answers a call with what is no reply: " + reply.error());
+    if (!still_usable_) faults_.push_back("writes more than one reply to a call");
+    virtues_.push_back(reply->success ? "answers a call"
+                                      : fmt::format("answers a call (here with the error \"{}\")",
+                                                    printable(reply->error, 80)));
   }
 
   void broken_frame() {
-    if (!begin("a frame that is no JSON"))
-      return faults_.push_back("it does not start a second time");
+    if (!begin_again("a frame that is no JSON")) return;
     const auto frame = wire::encode_frame(session_->framing(), R"({"id": 2, "command": "echo", )");
     const After then = session_->send(*frame, std::min(kSilence, session_->limit()));
-    if (then == After::answered) virtues_.emplace_back("answers a broken request with an error");
-    if (then == After::ended)
-      virtues_.push_back("ends without a word on a broken request (" + end_words() + ")");
-    if (then == After::silent) virtues_.emplace_back("leaves a broken request unanswered");
+    still_usable_ = then == After::answered && !session_->lets_go();
+    if (then == After::ended) {
+      quirks_.push_back("ends without a word on a broken request (" + end_words() + ")");
+    } else if (then != After::answered) {
+      quirks_.emplace_back(then == After::silent ? "leaves a broken request unanswered"
+                                                 : "answers a broken request with no frame");
+    } else if (still_usable_) {
+      virtues_.emplace_back("answers a broken request with an error");
+    } else {
+      quirks_.push_back("answers a broken request and ends (" + end_words() + ")");
+    }
   }
 
   void oversized_frame() {
-    if (!begin("a frame of one byte too many")) return faults_.push_back("it does not start again");
-    const After then = session_->send(oversized_header(session_->framing()),
-                                      std::min(kSilence, session_->limit()));
-    if (then == After::answered) virtues_.emplace_back("answers an oversized frame with an error");
-    if (then == After::ended)
+    wire::Framing framing;
+    framing.prefix_bytes = static_cast<std::uint8_t>(arguments_.prefix_bytes);
+    framing.max_frame_bytes = arguments_.max_frame_bytes;
+    const std::string header = oversized_header(framing);
+    if (header.empty() || !begin_again("a frame of one byte too many")) return;
+    const After then = session_->send(header, std::min(kSilence, session_->limit()));
+    if (then == After::ended) {
       virtues_.push_back("ends on an oversized frame (" + end_words() + ")");
-    if (then == After::silent)
-      virtues_.emplace_back(
-          "waits for an oversized frame's payload (it has no limit of its own, or a higher one)");
+    } else if (then == After::silent) {
+      quirks_.push_back(
+          fmt::format("has no limit of {} bytes: it waits for a longer frame's payload",
+                      arguments_.max_frame_bytes));
+    } else {
+      virtues_.emplace_back("answers an oversized frame with an error");
+    }
     still_usable_ = false;
   }
 
   void end_of_input() {
-    if (!begin("the end of input")) return faults_.push_back("it does not start again");
-    const After then = session_->close_stdin(session_->limit());
-    if (then == After::ended)
+    if (!begin_again("the end of input")) return;
+    if (session_->close_stdin(session_->limit()) == After::ended)
       return virtues_.push_back("ends at the end of input (" + end_words() + ")");
     faults_.push_back(
-        fmt::format("it does not end within {} ms of the end of its input", arguments_.timeout_ms));
+        fmt::format("does not end within {} ms of the end of its input", arguments_.timeout_ms));
   }
 
   [[nodiscard]] std::string end_words() const {
@@ -275,10 +380,13 @@ class Probe {
   }
 
   const ProbeArguments& arguments_;
+  std::string token_;
   Time zero_;
   std::optional<Session> session_;
   bool still_usable_ = true;
-  std::vector<std::string> faults_;
+  bool start_failed_ = false;
+  std::vector<std::string> faults_;  ///< what makes it useless in a pool
+  std::vector<std::string> quirks_;  ///< what a pool can live with
   std::vector<std::string> virtues_;
 };
 
@@ -286,11 +394,21 @@ class Probe {
 
 int probe(const ProbeArguments& arguments) {
   host::sys::ignore_sigpipe();
-  if (const auto found = host::find_program(arguments.command.front()); !found) {
+  if (arguments.command.empty())
+    return bad_input(
+        "probe: no worker's command; write it after --, as in "
+        "poolproof probe -- python3 my_worker.py");
+  const auto found = host::find_program(arguments.command.front()).and_then(run::startable);
+  if (!found)
     return bad_input("probe: " + found.error().message +
                      "; the path of a program, or its name on the PATH");
-  }
-  return Probe(arguments).run();
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error).string();
+  const std::string token = host::new_token();
+  // From here on neither Ctrl-C nor a kill -9 leaves anybody behind.
+  const auto guardian = host::Guardian::start(self, token);
+  if (!guardian) return broken(guardian.error().message);
+  return Probe(arguments, token).run();
 }
 
 }  // namespace poolproof::cli

@@ -36,11 +36,6 @@ std::string why_not(const std::string& path) {
   return path.empty() ? "it has no name" : error.message();
 }
 
-int broken(const std::string& why) {
-  std::fprintf(stderr, "poolproof: %s\n", printable_message(why).c_str());
-  return kBroken;
-}
-
 /// One line a scenario while it goes on, on a terminal and in a log alike.
 void print_progress(std::size_t done, std::size_t of, const run::ScenarioResult& result) {
   say(fmt::format("[{}/{}] {:<8} {} ({} ms)\n", done, of, run::name(result.verdict), result.name,

@@ -35,6 +35,13 @@ std::uint32_t count(std::uint64_t bytes) {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, UINT32_MAX));
 }
 
+/// The reading end of a pipe is closed, so what lies in it will never be read.
+bool nobody_reads(int pipe_fd) {
+  std::array<pollfd, 1> fds{{{pipe_fd, 0, 0}}};
+  const auto ready = sys::poll(fds, Duration::zero());
+  return ready && (fds[0].revents & POLLERR) != 0;
+}
+
 }  // namespace
 
 Greeting::Greeting(std::shared_ptr<Worker> worker, wire::Framing framing, std::string ping,
@@ -152,7 +159,10 @@ void Greeting::budget_over(Time now) {
   }
   if (const auto unread = sys::unread_bytes(worker_->stdin_fd()))
     gathered_.unread_bytes = count(std::uint64_t(*unread));
-  if (gathered_.unread_bytes > 0 || wants_to_write()) return conclude(StartCause::ping_unread);
+  if (gathered_.unread_bytes > 0 || wants_to_write()) {
+    return conclude(nobody_reads(worker_->stdin_fd()) ? StartCause::stdin_closed
+                                                      : StartCause::ping_unread);
+  }
   stage_ = Stage::stdin_closed;
   until_ = after(now, postmortem_budget_);
   close_stdin_(*worker_);

@@ -196,9 +196,7 @@ class PoolFixture {
     args.insert(args.begin(), POOLPROOF_FAKE_WORKER);
     return program(std::move(args));
   }
-  [[nodiscard]] Options script(const std::string& text) {
-    return program({"/bin/sh", "-c", text});
-  }
+  [[nodiscard]] Options script(const std::string& text) { return program({"/bin/sh", "-c", text}); }
   /// Bytes come back as they were sent.
   [[nodiscard]] Options cat() {
     Options options = program({"/bin/cat"});
@@ -265,7 +263,6 @@ template <class T>
 Outcome outcome_of(const Result<T>& result) {
   return result ? Outcome::ok : result.error().kind;
 }
-
 
 inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

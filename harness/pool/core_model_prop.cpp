@@ -2,8 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "harness/base/property_testing.hpp"
 #include "harness/pool/core_model_testing.hpp"
-#include "harness/pool/property_testing.hpp"
 
 namespace poolproof::pool {
 namespace {
@@ -293,7 +293,7 @@ Numbers some_numbers() {
 
 TEST_CASE("pool: core: keeps every promise whatever the world does") {
   Tally tally;
-  testing::holds("the core keeps its promises", 8000, 400, [&] {
+  holds("the core keeps its promises", {8000, 400}, [&] {
     const Numbers knobs = some_knobs();
     const Numbers numbers = some_numbers();
     try {
@@ -337,7 +337,7 @@ TEST_CASE("pool: core: keeps every promise whatever the world does") {
 
 TEST_CASE("pool: core: the same events give the same effects, twice") {
   std::size_t effects = 0;
-  testing::holds("the core is deterministic", 100, 300, [&] {
+  holds("the core is deterministic", {100, 300}, [&] {
     const Numbers knobs = some_knobs();
     const Numbers numbers = some_numbers();
     std::string first;

@@ -2,8 +2,8 @@
 #include <set>
 #include <tuple>
 
+#include "harness/base/property_testing.hpp"
 #include "harness/pool/deadlines.hpp"
-#include "harness/pool/property_testing.hpp"
 
 namespace poolproof::pool {
 namespace {
@@ -44,7 +44,7 @@ void agree(const Deadlines& deadlines, const SortedDeadlines& reference) {
 
 TEST_CASE("pool: deadlines: the earliest is that of a sorted set, whatever was set and cleared") {
   std::uint64_t most_at_once = 0;
-  testing::holds("deadlines", 500, 300, [&] {
+  holds("deadlines", {500, 300}, [&] {
     Deadlines deadlines;
     SortedDeadlines reference;
     for (const auto number : *rc::gen::arbitrary<std::vector<std::uint32_t>>()) {

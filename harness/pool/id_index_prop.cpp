@@ -1,14 +1,14 @@
 #include <map>
 
+#include "harness/base/property_testing.hpp"
 #include "harness/pool/id_index.hpp"
-#include "harness/pool/property_testing.hpp"
 
 namespace poolproof::pool {
 namespace {
 
 TEST_CASE("pool: id index: it is a map, whatever is put and erased") {
   std::size_t most_at_once = 0;
-  testing::holds("id index", 500, 600, [&] {
+  holds("id index", {500, 600}, [&] {
     IdIndex index;
     std::map<std::uint64_t, std::uint32_t> map;
     // Numbers in sequence, and such as differ in their upper half only, as workers' do.

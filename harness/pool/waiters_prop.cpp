@@ -2,7 +2,7 @@
 #include <list>
 #include <map>
 
-#include "harness/pool/property_testing.hpp"
+#include "harness/base/property_testing.hpp"
 #include "harness/pool/waiters.hpp"
 
 namespace poolproof::pool {
@@ -71,7 +71,7 @@ void operate(Waiters& waiters, PlainQueue& plain, std::uint32_t number, std::uin
 TEST_CASE("pool: waiters: they are a list and a multimap, whatever is done") {
   std::size_t most_at_once = 0;
   std::uint64_t pushed = 0;
-  testing::holds("waiters", 500, 300, [&] {
+  holds("waiters", {500, 300}, [&] {
     constexpr std::uint32_t kLimit = 25;
     Waiters waiters(kLimit);
     PlainQueue plain;

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <filesystem>
-#include <map>
 
 #include <fmt/format.h>
 
@@ -46,12 +45,6 @@ Parsed<std::vector<std::string>> files_below(const std::string& path) {
   return files;
 }
 
-/// One file given twice, as `scenarios scenarios/seed` does.
-bool is_same(const std::string& a, const std::string& b) {
-  std::error_code error;
-  return fs::equivalent(a, b, error);
-}
-
 }  // namespace
 
 Parsed<Loaded> load_scenario(const std::string& path) {
@@ -69,19 +62,12 @@ Parsed<Loaded> load_scenario(const std::string& path) {
 Parsed<std::vector<Loaded>> load_scenarios(const std::vector<std::string>& paths,
                                            const Programs& programs) {
   std::vector<Loaded> all;
-  std::map<std::string, std::string> files_by_name;
   for (const auto& path : paths) {
     const auto files = files_below(path);
     if (!files) return unexpected(files.error());
     for (const auto& file : *files) {
       auto loaded = load_scenario(file);
       if (!loaded) return unexpected(loaded.error());
-      const auto [named, is_new] = files_by_name.emplace(loaded->scenario.name, file);
-      if (!is_new && is_same(named->second, file)) continue;
-      if (!is_new) {
-        return unexpected(InputError{file, "has the name of " + named->second,
-                                     "a name of its own: traces are named after scenarios"});
-      }
       const auto there = check_programs(loaded->scenario, programs, file);
       if (!there) return unexpected(there.error());
       all.push_back(std::move(*loaded));

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -10,6 +14,7 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include "harness/base/text.hpp"
 #include "harness/host/descriptor.hpp"
@@ -116,6 +121,8 @@ class Runner {
     const fs::path folder = work_ / fmt::format("{}{}", job.number, control ? "c" : "r");
     std::error_code error;
     fs::create_directories(folder, error);
+    // One of an earlier run would pass for this one's.
+    fs::remove(fs::path(options_.out) / trace_file(job, control), error);
     // What was checked is what is run, even if somebody edits the file meanwhile.
     const fs::path scenario = folder / "scenario.json";
     std::ofstream(scenario, std::ios::binary) << job.loaded->text;

@@ -39,7 +39,7 @@ TEST = re.compile(r"_(test|prop)\.cpp$|_testing\.hpp$")
 DOORS = [
     (r"<boost/process", r"^harness/host/launch\.cpp$", "harness/host/launch.cpp"),
     (r"<nlohmann/json\.hpp>", r"\.cpp$|_testing\.hpp$", "a .cpp (headers: json_fwd.hpp)"),
-    (r"<catch2/|<rapidcheck", r"_(test|prop)\.cpp$|_testing\.hpp$|^harness/base/property\.hpp$",
+    (r"<catch2/|<rapidcheck", r"_(test|prop)\.cpp$|_testing\.hpp$",
      "tests and properties"),
     (r"<benchmark/", r"_bench\.cpp$|^harness/bench/", "benchmarks"),
     (r"<valijson/", r"\.cpp$", "a .cpp"),

@@ -1,4 +1,4 @@
-#include "harness/base/property.hpp"
+#include "harness/base/property_testing.hpp"
 #include "harness/trace/jsonl.hpp"
 #include "harness/trace/jsonl_testing.hpp"
 

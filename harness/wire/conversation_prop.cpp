@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "harness/base/property.hpp"
+#include "harness/base/property_testing.hpp"
 #include "harness/wire/conversation.hpp"
 
 using namespace poolproof;

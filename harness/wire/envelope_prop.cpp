@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "harness/base/property.hpp"
+#include "harness/base/property_testing.hpp"
 #include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/base/property.hpp"
+#include "harness/base/property_testing.hpp"
 #include "harness/wire/framing.hpp"
 
 using namespace poolproof;
