@@ -125,11 +125,11 @@ class Session {
     return then;
   }
 
-  /// Gives it a moment to end. Whether it has ended.
-  bool lets_go() {
-    (void)listen(kAfterthought, nullptr);
+  /// Gives it a moment to end, or to write more than it should.
+  After linger() {
+    const After then = listen(kAfterthought, nullptr);
     note_hidden();
-    return exit_status().has_value();
+    return then;
   }
 
   [[nodiscard]] std::optional<ExitStatus> exit_status() const {
@@ -259,16 +259,10 @@ class Probe {
     broken_frame();
     oversized_frame();
     end_of_input();
-    const auto& told = !faults_.empty() ? faults_ : !quirks_.empty() ? quirks_ : virtues_;
-    const char* what = !faults_.empty()   ? "no good worker for a pool"
-                       : !quirks_.empty() ? "a worker that a pool can use, but know that"
-                                          : "a sound worker";
-    const char* colon = !faults_.empty() || quirks_.empty() ? ": it " : " it ";
-    say(fmt::format("\ndiagnosis: {}{}{}.\n", what, colon, fmt::join(told, "; it ")));
+    say("\ndiagnosis: " + diagnosis() + ".\n");
     if (!faults_.empty() && !quirks_.empty())
       say(fmt::format("also: it {}.\n", fmt::join(quirks_, "; it ")));
-    if (&told != &virtues_ && !virtues_.empty())
-      say(fmt::format("besides: it {}.\n", fmt::join(virtues_, "; it ")));
+    if (!virtues_.empty()) say(fmt::format("it {}.\n", fmt::join(virtues_, "; it ")));
     return faults_.empty() ? kHeld : kFailed;
   }
 
@@ -294,6 +288,15 @@ class Probe {
                        name(evidence.cause));
   }
 
+  [[nodiscard]] std::string diagnosis() const {
+    if (!faults_.empty())
+      return fmt::format("no good worker for a pool: it {}", fmt::join(faults_, "; it "));
+    if (!quirks_.empty())
+      return fmt::format("a worker that a pool can use, though it {}",
+                         fmt::join(quirks_, ", and it "));
+    return "a sound worker";
+  }
+
   /// For a later test. False: there is no worker for it.
   bool begin_again(const char* what) {
     const std::string failure = begin(what);
@@ -310,7 +313,6 @@ class Probe {
     std::string answer;
     const After then = session_->send(*wire::encode_frame(session_->framing(), request),
                                       session_->limit(), &answer);
-    still_usable_ = then == After::answered && session_->surplus_bytes() == 0;
     switch (then) {
       case After::ended:
         return faults_.push_back("ends on its first call (" + end_words() + ")");
@@ -325,7 +327,12 @@ class Probe {
     }
     const auto reply = wire::decode_reply(answer, 1);
     if (!reply) return faults_.push_back("answers a call with what is no reply: " + reply.error());
-    if (!still_usable_) faults_.push_back("writes more than one reply to a call");
+    const bool more = session_->surplus_bytes() > 0;
+    const After later = session_->linger();
+    still_usable_ = !more && later == After::silent;
+    if (more || later == After::answered || later == After::babbled)
+      faults_.emplace_back("writes more than one reply to a call");
+    if (later == After::ended) faults_.push_back("ends after its first call (" + end_words() + ")");
     virtues_.push_back(reply->success ? "answers a call"
                                       : fmt::format("answers a call (here with the error \"{}\")",
                                                     printable(reply->error, 80)));
@@ -335,16 +342,16 @@ class Probe {
     if (!begin_again("a frame that is no JSON")) return;
     const auto frame = wire::encode_frame(session_->framing(), R"({"id": 2, "command": "echo", )");
     const After then = session_->send(*frame, std::min(kSilence, session_->limit()));
-    still_usable_ = then == After::answered && !session_->lets_go();
+    still_usable_ = then == After::answered && session_->linger() == After::silent;
     if (then == After::ended) {
       quirks_.push_back("ends without a word on a broken request (" + end_words() + ")");
     } else if (then != After::answered) {
       quirks_.emplace_back(then == After::silent ? "leaves a broken request unanswered"
                                                  : "answers a broken request with no frame");
-    } else if (still_usable_) {
-      virtues_.emplace_back("answers a broken request with an error");
-    } else {
+    } else if (session_->exit_status()) {
       quirks_.push_back("answers a broken request and ends (" + end_words() + ")");
+    } else {
+      virtues_.emplace_back("answers a broken request with an error");
     }
   }
 

@@ -33,6 +33,11 @@ std::string first_words(const pool::StartEvidence& evidence) {
                       evidence.first.size());
 }
 
+/// What it wrote is for people: as they would read it.
+std::string quoted_words(const pool::StartEvidence& e) {
+  return fmt::format("\"{}\"", printable(std::string_view(e.first.data(), e.first_size)));
+}
+
 std::string unread_words(std::uint32_t unread, std::uint32_t whole) {
   return fmt::format("its ping is unread ({} of {} bytes)", unread, whole);
 }
@@ -146,17 +151,18 @@ std::string cause_words(const pool::StartEvidence& e, const pool::Config& config
     case StartCause::text_on_stdout:
       return fmt::format(
           "wrote text on stdout where a frame should be (a banner or a stray print): {}",
-          first_words(e));
+          quoted_words(e));
     case StartCause::reply_unframed:
       return fmt::format("answered in JSON without a length prefix{}: {}",
-                         e.answered_bytes == 0 ? ", and only at end of input" : "", first_words(e));
+                         e.answered_bytes == 0 ? ", and only at end of input" : "",
+                         quoted_words(e));
     case StartCause::reply_incomplete:
       return fmt::format("wrote {} bytes that make no whole frame within {} ms: {}",
                          e.answered_bytes, budget, first_words(e));
     case StartCause::bad_frame:
       return fmt::format("answered its ping with what is no reply to it: {}", first_words(e));
     case StartCause::refused:
-      return fmt::format("answered its ping with an error: {}", first_words(e));
+      return fmt::format("answered its ping with an error: {}", quoted_words(e));
     case StartCause::stdout_closed:
       return "closed its stdout before it answered its ping, and lives on";
     case StartCause::stdin_closed:

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "harness/base/assert.hpp"
+#include "harness/base/text.hpp"
 #include "harness/host/system.hpp"
 
 namespace poolproof::host {
@@ -12,13 +13,12 @@ namespace {
 
 constexpr std::int64_t kPingId = 0;
 
-/// How many bytes at the beginning are text.
+/// How many bytes at the beginning are text, of those that we keep.
 std::size_t leading_text(std::string_view bytes) {
-  const auto* const end = std::find_if_not(bytes.begin(), bytes.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 || byte == '\n' || byte == '\r' || byte == '\t' || byte == 0x1b;
-  });
-  return static_cast<std::size_t>(end - bytes.begin());
+  constexpr std::size_t kLooked = std::tuple_size_v<decltype(pool::StartEvidence::first)>;
+  std::size_t text = 0;
+  while (text < std::min(bytes.size(), kLooked) && is_text(bytes.substr(0, text + 1))) ++text;
+  return text;
 }
 
 /// What bytes that begin no frame most likely are. A sound frame may follow a banner.

@@ -48,15 +48,17 @@ std::map<std::string, BadStart> bad_starts() {
         StartCause::ping_unread,
         {"stopped reading in the middle of its ping"}}},
       {"reads, says nothing",
-       {sh("exec cat >/dev/null"),
+       {sh("while read -r line; do :; done"),
         StartCause::ping_unanswered,
         {"answered nothing within 3000 ms, and nothing at end of input either"}}},
       {"reads, says nothing, stays",
-       {sh("cat >/dev/null; exec sleep 1000"),
+       {sh("while read -r line; do :; done; exec sleep 1000"),
         StartCause::ping_unanswered,
         {"nor at end of input, which it outlived"}}},
       {"reads lines",
-       {fault_in_ping("input_read_as_lines"), StartCause::ping_unanswered, {"another framing"}}},
+       {{POOLPROOF_FAKE_WORKER, "--fault", "input_read_as_lines"},
+        StartCause::ping_unanswered,
+        {"another framing"}}},
       {"never flushes",
        {fault_in_ping("reply_unflushed"), StartCause::reply_unflushed, {"never flushes"}}},
       {"banner",
@@ -156,7 +158,7 @@ TEST_CASE_METHOD(PoolFixture, "host: start: the budget ends also while there is 
     return command;
   };
   const auto pool = open(options);
-  const auto refused = pool->checkout(2s);
+  const auto refused = pool->checkout(300ms);
   REQUIRE_FALSE(refused);
   // Its own deadline ticks the Core too: by then the start has failed.
   CHECK(refused.error().kind == Outcome::start_failed);

@@ -181,8 +181,7 @@ class PoolFixture {
  public:
   PoolFixture() : before_(take_census()), token_(new_token()) {}
   ~PoolFixture() {
-    CHECK(comes_true([&] { return processes_marked(token_).empty(); }));
-    const bool clean = comes_true([&] { return take_census() == before_; });
+    const bool clean = nothing_left();
     INFO("before: " << before_ << "; after: " << take_census());
     CHECK(clean);
   }
@@ -230,6 +229,12 @@ class PoolFixture {
       (void)sys::poll({}, 1ms);
     }
     return true;
+  }
+
+  /// No process of ours, and of this process' own what there was before.
+  [[nodiscard]] bool nothing_left() const {
+    return comes_true([&] { return processes_marked(token_).empty(); }) &&
+           comes_true([&] { return take_census() == before_; });
   }
 
   [[nodiscard]] const std::string& token() const { return token_; }

@@ -1,0 +1,89 @@
+"""However a run ends, no process of it is left and no half of a report."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import xml.etree.ElementTree
+
+from program import HANG, POOLPROOF, ProgramTest, children_of, echo_scenario, long_scenario, wait_until
+
+
+def pids(run, part):
+    return [pid for pid, command in children_of(run.pid).items() if part in command]
+
+
+class Kill(ProgramTest):
+    def begin(self, scenario):
+        self.path = self.write(scenario)
+        return subprocess.Popen([POOLPROOF, "run", self.path, "--out", self.out],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                start_new_session=True)
+
+    def no_trace_is_left(self, run):
+        wait_until(lambda: not children_of(run.pid), f"the end of {children_of(run.pid)}")
+        if (self.out / "report.json").exists():
+            json.loads((self.out / "report.json").read_text())
+        if (self.out / "junit.xml").exists():
+            xml.etree.ElementTree.parse(self.out / "junit.xml")
+        if self.out.exists():
+            visible = {p.name for p in self.out.iterdir() if not p.name.startswith(".")}
+            self.assertLessEqual(visible, {"report.json", "junit.xml", "summary.md", "traces"})
+
+    def next_run_works(self):
+        done = self.run_scenarios(self.write(echo_scenario("next")))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertFalse((self.out / ".work").exists())
+
+    def strike(self, scenario, when, how):
+        run = self.begin(scenario)
+        when(run)
+        how(run)
+        run.wait(HANG)
+        self.no_trace_is_left(run)
+        self.next_run_works()
+
+    def test_killed_while_a_call_is_under_way(self):
+        self.strike(long_scenario("long"), lambda run: wait_until(lambda: pids(run, "fake_worker"), "a worker"),
+                    lambda run: run.kill())
+
+    def test_killed_with_an_escaped_grandchild(self):
+        script = "import os,sys,time\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0: time.sleep(1000)\n os._exit(0)\ntime.sleep(1000)"
+        scenario = long_scenario("escape")
+        scenario["workers"] = [{"kind": "command", "argv": ["/usr/bin/python3", "-c", script]}]
+        self.strike(scenario, lambda run: wait_until(lambda: len(pids(run, "setsid")) >= 2, "two"),
+                    lambda run: run.kill())
+
+    def test_killed_at_any_moment(self):
+        chance = random.Random(7)
+        for moment in [0, 0, *(chance.uniform(0, 0.05) for _ in range(3)), *(chance.uniform(0.05, 0.6) for _ in range(4))]:
+            with self.subTest(moment=moment):
+                self.strike(echo_scenario("short"), lambda run: time.sleep(moment), lambda run: run.kill())
+
+    def test_asked_to_end(self):
+        for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(signal=asked):
+                self.strike(long_scenario("long"),
+                            lambda run: wait_until(lambda: pids(run, "fake_worker"), "a worker"),
+                            lambda run: os.killpg(run.pid, asked))
+
+    def test_without_its_guardian_it_goes_on(self):
+        run = self.begin(long_scenario("long", ms=300))
+        for pid in wait_until(lambda: pids(run, "guardian"), "the guardian"):
+            os.kill(pid, signal.SIGKILL)
+        self.assertEqual(run.wait(HANG), 0)
+        self.no_trace_is_left(run)
+
+    def test_a_scenario_process_that_is_killed_has_failed(self):
+        run = self.begin(long_scenario("long"))
+        wait_until(lambda: pids(run, "fake_worker"), "a worker")
+        for pid in pids(run, "carry-out"):
+            os.kill(pid, signal.SIGKILL)
+        self.assertEqual(run.wait(HANG), 1)
+        self.no_trace_is_left(run)
+        finding = self.report()["scenarios"][0]
+        self.assertEqual(finding["verdict"], "fail")
+        self.assertIn("signal 9", json.dumps(finding))
+        self.next_run_works()

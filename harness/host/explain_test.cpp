@@ -1,0 +1,154 @@
+#include "harness/host/explain.hpp"
+
+#include "harness/host/pool_testing.hpp"
+
+using namespace poolproof;
+using namespace poolproof::host;
+using testing::contains;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+pool::Refuse refusal(Outcome why) {
+  pool::Refuse refuse;
+  refuse.why = why;
+  refuse.waiting_since = Time(10s);
+  refuse.since = Time(10s);
+  return refuse;
+}
+
+RefusalFacts at(Duration now) {
+  RefusalFacts facts;
+  facts.now = Time(now);
+  return facts;
+}
+
+pool::StartEvidence evidence(StartCause cause, std::string_view first = "") {
+  pool::StartEvidence found;
+  found.cause = cause;
+  found.ping_bytes = 44;
+  found.first_size = static_cast<std::uint8_t>(first.size());
+  std::copy(first.begin(), first.end(), found.first.begin());
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("host: explain: a checkout timeout says what the client waited for") {
+  pool::Refuse refuse = refusal(Outcome::checkout_timeout);
+  refuse.has_blocker = true;
+  refuse.blocker = {0, 3};
+  refuse.phase = Phase::handshake;
+  refuse.since = Time(10s + 400ms);
+  RefusalFacts facts = at(12s);
+  facts.blocker_pid = 4711;
+  facts.ping_bytes = 44;
+  facts.unread_bytes = 44;
+  const Error error = explain_refusal(refuse, {}, facts);
+  CHECK(error.kind == Outcome::checkout_timeout);
+  CHECK(error.worker == WorkerId{0, 3});
+  CHECK(error.retryable);
+  CHECK(error.message ==
+        "checkout_timeout after 2000 ms: slot 0 is still starting (handshake 1.6 s, pid 4711); its "
+        "ping is unread (44 of 44 bytes), so it is still importing, or never reads its input. The "
+        "start-up budget (5000 ms) is longer than the checkout timeout");
+
+  facts.unread_bytes = 0;
+  CHECK(contains(explain_refusal(refuse, {}, facts).message, "it has read its ping"));
+  facts.unread_bytes.reset();
+  CHECK_FALSE(contains(explain_refusal(refuse, {}, facts).message, "ping"));
+  facts.now = Time(20s);
+  CHECK_FALSE(contains(explain_refusal(refuse, {}, facts).message, "start-up budget"));
+}
+
+TEST_CASE("host: explain: a checkout timeout with nothing starting names the busy") {
+  pool::Refuse refuse = refusal(Outcome::checkout_timeout);
+  RefusalFacts facts = at(10s + 20ms);
+  facts.gauges.leased = 2;
+  facts.gauges.waiting = 3;
+  CHECK(explain_refusal(refuse, {}, facts).message ==
+        "checkout_timeout after 20 ms: all workers are busy (2 leased, 0 starting, 3 other "
+        "client(s) waiting)");
+  facts.gauges.leaving = 1;
+  CHECK(contains(explain_refusal(refuse, {}, facts).message, "1 worker(s) told to go"));
+  refuse.phase = Phase::cooling;
+  refuse.failures = 4;
+  CHECK(contains(explain_refusal(refuse, {}, facts).message, "held back after 4 failure(s)"));
+}
+
+TEST_CASE("host: explain: one behind another start says whether it must be so") {
+  pool::Refuse refuse = refusal(Outcome::checkout_timeout);
+  refuse.has_blocker = true;
+  refuse.cause.cause = StartCause::behind_another_start;
+  pool::Config config;
+  CHECK(contains(explain_refusal(refuse, config, at(11s)).message,
+                 "at most 4 start(s) go on at a time (starts_max)"));
+  config.init_mode = pool::InitMode::blocking;
+  const Error error = explain_refusal(refuse, config, at(11s));
+  CHECK(contains(error.message, "init_mode is blocking"));
+  CHECK(error.cause == StartCause::behind_another_start);
+}
+
+TEST_CASE("host: explain: a failed start brings its evidence") {
+  pool::Refuse refuse = refusal(Outcome::start_failed);
+  refuse.cause = evidence(StartCause::text_on_stdout, "Loading\x1b[31m");
+  refuse.cause_worker = {1, 2};
+  refuse.failures = 3;
+  RefusalFacts facts = at(11s);
+  facts.cause_stderr = "first\nlast \x07";
+  const Error error = explain_refusal(refuse, {}, facts);
+  CHECK(error.kind == Outcome::start_failed);
+  CHECK(error.cause == StartCause::text_on_stdout);
+  CHECK(error.worker == WorkerId{1, 2});
+  CHECK(error.first_bytes == "Loading\x1b[31m");
+  CHECK(error.stderr_tail == facts.cause_stderr);
+  CHECK(contains(error.message, "(3 starts in a row have failed)"));
+  CHECK(contains(error.message, "its stderr ends: first\\nlast \\x07"));
+  // Nothing that a worker wrote reaches a terminal as it is.
+  CHECK(error.message.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("host: explain: every cause of a failed start has words of its own") {
+  std::vector<std::string> said;
+  for (std::size_t i = 1; i < kStartCauseNames.size(); ++i) {
+    const auto cause = static_cast<StartCause>(i);
+    if (cause == StartCause::behind_another_start) continue;  // no start, so no post-mortem
+    said.push_back(explain_start({0, 0}, evidence(cause, "x"), {}, "", ""));
+    CAPTURE(name(cause));
+    CHECK_FALSE(contains(said.back(), "did not start"));
+  }
+  std::sort(said.begin(), said.end());
+  CHECK(std::adjacent_find(said.begin(), said.end()) == said.end());
+}
+
+TEST_CASE("host: explain: a call's end says who, what and how far") {
+  wire::CallResult result;
+  result.outcome = Outcome::call_timeout;
+  result.phase = Phase::awaiting_reply;
+  result.detail = "no reply within the call timeout";
+  result.written_bytes = 80;
+  CallFacts facts;
+  facts.worker = {0, 1};
+  facts.pid = 4711;
+  facts.command = "echo";
+  facts.limit = 250ms;
+  Error error = explain_call(result, facts);
+  CHECK(error.message ==
+        "call_timeout while awaiting_reply: \"echo\" on worker 0.1 (pid 4711) after 250 ms: no "
+        "reply within the call timeout");
+  CHECK_FALSE(error.retryable);
+  result.written_bytes = 0;
+  CHECK(explain_call(result, facts).retryable);
+  facts.pool_closing = true;
+  error = explain_call(result, facts);
+  CHECK(error.kind == Outcome::pool_closed);
+  CHECK(contains(error.message, "the pool closed and put worker 0.1 (pid 4711) away"));
+}
+
+TEST_CASE("host: explain: an end has its number and its name") {
+  CHECK(words(ExitStatus{3, 0}) == "exited with code 3");
+  CHECK(words(ExitStatus{0, 15}) == "was ended by signal 15 (TERM)");
+  CHECK(words(ExitStatus{0, 9}) == "was ended by signal 9 (KILL, perhaps out of memory)");
+  CHECK(words(ExitStatus{0, 200}) == "was ended by signal 200 (?)");
+}
