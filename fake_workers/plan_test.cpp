@@ -36,7 +36,7 @@ TEST_CASE("fake_workers: plan: bad faults are named with the place and what woul
       {R"({"fault":"reply_late","at":{},"delay":3})",
        R"(x.json#/faults/0: unknown key "delay"; did you mean "delay_ms"?)"},
       {R"({"fault":"reply_late","at":{},"code":3})",
-       R"(x.json#/faults/0: unknown key "code"; did you mean "id"?)"},
+       R"(x.json#/faults/0: unknown key "code"; one of id, fault, at, delay_ms)"},
       {R"({"fault":"reply_late","at":{},"delay_ms":"3"})",
        R"(x.json#/faults/0/delay_ms: "3" is no whole number; a whole number from 1 to 600000)"},
       {R"({"fault":"reply_late","at":{},"delay_ms":3.5})",

@@ -42,7 +42,8 @@ std::string_view nearest(std::string_view name, const Names& names) {
   std::string_view best;
   std::size_t best_distance = name.size() / 3 + 2;
   for (const auto& candidate : names) {
-    const std::size_t distance = edit_distance(name, candidate);
+    const bool begun = name.size() > 2 && std::string_view(candidate).starts_with(name);
+    const std::size_t distance = begun ? 1 : edit_distance(name, candidate);
     if (distance < best_distance) {
       best = candidate;
       best_distance = distance;

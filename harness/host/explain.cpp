@@ -38,6 +38,10 @@ std::string quoted_words(const pool::StartEvidence& e) {
   return fmt::format("\"{}\"", printable(std::string_view(e.first.data(), e.first_size)));
 }
 
+std::string text_or_bytes(const pool::StartEvidence& e) {
+  return is_text(std::string_view(e.first.data(), e.first_size)) ? quoted_words(e) : first_words(e);
+}
+
 std::string unread_words(std::uint32_t unread, std::uint32_t whole) {
   return fmt::format("its ping is unread ({} of {} bytes)", unread, whole);
 }
@@ -118,7 +122,8 @@ std::string cause_words(const pool::StartEvidence& e, const pool::Config& config
                          launch_error.empty() ? std::strerror(e.errno_value) : launch_error);
     case StartCause::exited: {
       const std::string wrote =
-          e.first_size > 0 ? fmt::format("; on its stdout it had written {}", first_words(e)) : "";
+          e.first_size > 0 ? fmt::format("; on its stdout it had written {}", text_or_bytes(e))
+                           : "";
       return fmt::format("{} before it answered its ping: dead at start{}", words(e.exit), wrote);
     }
     case StartCause::ping_unread:

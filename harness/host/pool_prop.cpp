@@ -349,9 +349,9 @@ TEST_CASE("host: pool: on real processes it keeps its promises whatever the work
   CAPTURE(totals.good, totals.bad, totals.doubted, totals.receipts, totals.outcomes.size(),
           totals.struck);
   CHECK(totals.good >= kCases);
-  CHECK(totals.bad >= kCases / 2);
-  CHECK(totals.doubted >= kCases / 3);
-  CHECK(totals.receipts >= kCases);
+  CHECK(totals.bad >= kCases / 5);
+  CHECK(totals.doubted >= kCases / 5);
+  CHECK(totals.receipts >= kCases / 2);
   CHECK(totals.outcomes.size() >= 4);
   CHECK(totals.struck.size() >= 8);
 }

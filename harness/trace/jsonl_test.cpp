@@ -103,8 +103,8 @@ TEST_CASE("trace: jsonl: what is wrong with a line is said with file and line") 
         std::string::npos);
   CHECK(second(R"({"seq":0,"at_ms":1,"from":"pool","kind":"x"})").find("unknown kind \"x\"") !=
         std::string::npos);
-  CHECK(second(R"({"seq":0,"at_ms":1,"from":"pool","kind":"tick","sise":1})") ==
-        "t.jsonl:2: unknown key \"sise\"; did you mean \"seq\"?");
+  CHECK(second(R"({"seq":0,"at_ms":1,"from":"pool","kind":"tick","sqe":1})") ==
+        "t.jsonl:2: unknown key \"sqe\"; did you mean \"seq\"?");
   CHECK(second(R"({"seq":0,"at_ms":1,"from":"pool","kind":"tick","effectz":[]})") ==
         "t.jsonl:2: unknown key \"effectz\"");
   CHECK(second(R"({"seq":0,"at_ms":1,"from":"pool","kind":"started","worker":"0-1"})")

@@ -200,6 +200,7 @@ class Lives(unittest.TestCase):
             self.assertGreaterEqual(exiting["at_ms"] - receipt["at_ms"], 30)
         with planned("exit_slow", "--delay-ms", "200") as worker:
             worker.call(0, "ping")
+            worker.await_journal("wrote")
             worker.process.terminate()
             worker.await_journal("receipt")
             worker.process.terminate()  # a second one must not cut the first one's work short

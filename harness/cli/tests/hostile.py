@@ -11,8 +11,8 @@ def reply(request, **more):
 def write(payload, form=">I", flush=True):
     O.write(struct.pack(form, len(payload)) + payload)
     if flush: O.flush()
-def serve(form=">I", **options):
-    while (request := read(form)) is not None: write(reply(request), **options)
+def serve(read_as=">I", **options):
+    while (request := read(read_as)) is not None: write(reply(request), **options)
 """
 
 SCRIPTS = {
@@ -44,7 +44,7 @@ while True:
     "outlives its input": "serve(); time.sleep(1000)",
     "closes stdout": "os.close(1); time.sleep(1000)",
     "zeros": "while True: os.write(1, bytes(65536))",
-    "much text": "for i in range(1600): os.write(1, b'spam and eggs\\n' * 4600)",
+    "much text": "for i in range(1600): os.write(1, b'spam and eggs\\n' * 4600)\ntime.sleep(1000)",
     "much stderr": "for i in range(300): os.write(2, b'a warning\\n' * 6000)\nserve()",
     "escapes": "os.write(1, b'\\x1b[31mRED\\x1b[2J\\x07'); os.write(2, b'\\x1b[31mERR\\x07'); serve()",
     "escapes in its error": "read(); write(json.dumps({'id': 0, 'success': False, 'error': '\\x1b[31mbad\\u202e'}).encode())",
