@@ -9,7 +9,6 @@
 
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
-#include "harness/host/census.hpp"
 #include "harness/host/explain.hpp"
 #include "harness/host/greeting.hpp"
 #include "harness/host/guardian.hpp"
@@ -38,8 +37,8 @@ constexpr std::size_t kTailBytes = 4096;
 /// What became of the worker after something was sent to it.
 enum class After : std::uint8_t { answered, babbled, ended, closed, silent };
 
-/// One worker process outside any pool, and the time line of all that crossed its pipes. It and
-/// its children are gone when the session is.
+/// One worker process outside any pool, and the time line of all that crossed its pipes. Its
+/// process group is gone when the session is; whoever left it is the guardian's.
 class Session {
  public:
   Session(const ProbeArguments& arguments, std::string token, Time zero)
@@ -139,7 +138,7 @@ class Session {
   [[nodiscard]] std::string stderr_tail() const { return worker_->stderr_tail(); }
   [[nodiscard]] Duration limit() const { return std::chrono::milliseconds(arguments_.timeout_ms); }
   [[nodiscard]] const wire::Framing& framing() const { return framing_; }
-  /// Since the reply before the last: bytes that answer nothing.
+  /// What came with the last reply and answers nothing.
   [[nodiscard]] std::size_t surplus_bytes() const { return surplus_bytes_; }
 
  private:
@@ -216,7 +215,6 @@ class Session {
     if (!worker_) return;
     (void)host::sys::signal_group(worker_->pid(), SIGKILL);
     (void)host::sys::reap(worker_->pidfd());
-    (void)host::kill_marked(token_);
   }
 
   const ProbeArguments& arguments_;

@@ -21,6 +21,7 @@ std::string ping() {
 class Meeting {
  public:
   explicit Meeting(const Command& command, Duration budget = kHang) {
+    sys::ignore_sigpipe();
     auto child = launch(command);
     REQUIRE(child);
     worker_ = std::make_shared<Worker>(WorkerId{0, 0}, std::move(*child), 1000);

@@ -1,4 +1,5 @@
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <future>
 #include <stdexcept>
@@ -151,10 +152,13 @@ TEST_CASE_METHOD(PoolFixture,
   std::stop_source stop;
   sys::fail_next(sys::Call::eventfd, 0, EMFILE);
   auto call = std::async(std::launch::async, [&] {
-    return lease.call("sleep", {{"ms", 600'000}}, kHang * 2, stop.get_token());
+    return lease.call("sleep", {{"ms", 600'000}}, kHang * 10, stop.get_token());
   });
   REQUIRE(has_read(folder.file("journal"), 1));
   stop.request_stop();
+  const bool noticed = call.wait_for(kHang) == std::future_status::ready;
+  CHECK(noticed);
+  if (!noticed) pool->signal(lease.worker(), SIGKILL);
   CHECK(outcome_of(call.get()) == Outcome::cancelled);
   CHECK(sys::failures_struck() == 1);
 }
@@ -293,6 +297,53 @@ TEST_CASE_METHOD(PoolFixture, "host: call: a death tells its exit code and last 
   CHECK(contains(reply.error().message, "its stderr ends: last words"));
   CHECK_FALSE(reply.error().retryable);
   CHECK(lease.in_doubt());
+}
+
+TEST_CASE_METHOD(PoolFixture, "host: call: a look at a dead worker that fails is taken again") {
+  const FailuresEnd over;
+  Options options = script("dd of=/dev/null bs=4096 count=1 2>/dev/null; exit 7");
+  options.opaque = true;
+  const auto pool = open(options);
+  Lease lease = leased(*pool);
+  const auto which = GENERATE(0U, 1U);  // the look, the reaping
+  sys::fail_next(sys::Call::waitid, which, ENOMEM);
+  const auto reply = lease.call_bytes("hello");
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().exit == ExitStatus{7, 0});
+  CHECK(sys::failures_struck() == 1);
+}
+
+TEST_CASE_METHOD(PoolFixture, "host: call: a reply and a death at once are a reply") {
+  const auto pool = open(fake({"--fault", "exit_while_idle", "--at", "request=1"}));
+  for (int round = 0; round < 50; ++round) {
+    Lease lease = leased(*pool);
+    CHECK(echoes(lease, round));
+    lease.discard();  // or the next round may ask one that is about to go
+  }
+  CHECK(adds_up(pool->statistics()));
+}
+
+TEST_CASE_METHOD(PoolFixture, "host: call: who was there when a worker died waits to hear why") {
+  std::promise<void> opened;  // till then the caretaker is held up, and hears of no death
+  std::shared_future<void> gate = opened.get_future();
+  Options options =
+      script("dd of=/dev/null bs=4096 count=1 2>/dev/null; echo last words >&2; exit 7");
+  options.opaque = true;
+  options.core.size = 2;
+  options.command_for = [gate, command = options.command](WorkerId worker) {
+    if (worker.slot == 1) gate.wait();
+    return command;
+  };
+  const auto pool = open(options);
+  Lease lease = leased(*pool);
+  CHECK(outcome_of(pool->checkout(1ms)) == Outcome::checkout_timeout);
+  auto call = std::async(std::launch::async, [&] { return lease.call_bytes("hello"); });
+  CHECK(call.wait_for(500ms) == std::future_status::timeout);
+  opened.set_value();
+  const auto reply = call.get();
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().exit == ExitStatus{7, 0});
+  CHECK(reply.error().stderr_tail == "last words\n");
 }
 
 TEST_CASE_METHOD(PoolFixture, "host: call: a death tells its signal") {
@@ -441,12 +492,16 @@ TEST_CASE_METHOD(PoolFixture,
 TEST_CASE_METHOD(PoolFixture,
                  "host: call: a grandchild that holds the pipes delays no news of a death") {
   const bool escaped = GENERATE(false, true);
-  const std::string run = escaped ? "setsid sleep 1000 & " : "sleep 1000 & ";
+  const Folder folder;
+  const std::string left = folder.file("left");
+  const std::string run =
+      (escaped ? "setsid sh -c ': > " : "sh -c ': > ") + left + "; exec sleep 1000' & ";
   Options options = script(run + "dd of=/dev/null bs=4096 count=1 2>/dev/null; exit 9");
   options.opaque = true;
   const auto pool = open(options);
   {
     Lease lease = leased(*pool);
+    REQUIRE(appears(left));
     const auto reply = lease.call_bytes("hello");
     REQUIRE_FALSE(reply);
     CHECK(reply.error().kind == Outcome::worker_died);

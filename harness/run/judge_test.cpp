@@ -30,8 +30,8 @@ TEST_CASE("run: judge: a run that did as it should passes, and shows no time lin
 }
 
 TEST_CASE("run: judge: a broken expectation fails, and the time line is shown") {
-  const auto result = judge(parsed(echo_text(R"({"error":"call_timeout"})")), attempt_of(seen()),
-                            std::nullopt);
+  const auto result =
+      judge(parsed(echo_text(R"({"error":"call_timeout"})")), attempt_of(seen()), std::nullopt);
   CHECK(result.verdict == Verdict::fail);
   CHECK(found(result, "expectation"));
   CHECK_FALSE(result.timeline.empty());

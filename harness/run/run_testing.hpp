@@ -104,7 +104,8 @@ inline bool found(const ScenarioResult& result, const std::string& invariant) {
 
 inline std::string told(const ScenarioResult& result) {
   std::string text = std::string(name(result.verdict));
-  for (const auto& finding : result.findings) text += "\n" + finding.invariant + ": " + finding.what;
+  for (const auto& finding : result.findings)
+    text += "\n" + finding.invariant + ": " + finding.what;
   for (const auto& reason : result.reasons) text += "\n" + reason;
   return text;
 }

@@ -5,7 +5,8 @@ import json, os, signal, struct, sys, time
 I, O = sys.stdin.buffer, sys.stdout.buffer
 def read(form=">I"):
     head = I.read(struct.calcsize(form))
-    return json.loads(I.read(struct.unpack(form, head)[0])) if len(head) == struct.calcsize(form) else None
+    if len(head) < struct.calcsize(form): return None
+    return json.loads(I.read(struct.unpack(form, head)[0]))
 def reply(request, **more):
     return json.dumps({"id": request["id"], "success": True, "result": {}, **more}).encode()
 def write(payload, form=">I", flush=True):
@@ -33,7 +34,11 @@ while True:
     "unframed": "while (r := read()) is not None: O.write(reply(r) + b'\\n'); O.flush()",
     "unframed, unflushed": "while (r := read()) is not None: O.write(reply(r) + b'\\n')",
     "lines": "for line in sys.stdin: print(json.loads(line)['id'], flush=True)",
-    "lenient lines": "for line in sys.stdin: O.write(reply(json.loads(line[line.index('{'):]))); O.flush()",
+    "lenient lines": """
+for line in sys.stdin:
+    O.write(reply(json.loads(line[line.index('{'):])))
+    O.flush()
+""",
     "little-endian": "serve('<I', form='<I')",
     "little-endian replies": "serve(form='<I')",
     "short prefix": "while len(h := I.read(2)) == 2: I.read(struct.unpack('>H', h)[0])",
@@ -44,19 +49,36 @@ while True:
     "outlives its input": "serve(); time.sleep(1000)",
     "closes stdout": "os.close(1); time.sleep(1000)",
     "zeros": "while True: os.write(1, bytes(65536))",
-    "much text": "for i in range(1600): os.write(1, b'spam and eggs\\n' * 4600)\ntime.sleep(1000)",
+    "much text": """
+for i in range(1600): os.write(1, b'spam and eggs\\n' * 4600)
+time.sleep(1000)
+""",
     "much stderr": "for i in range(300): os.write(2, b'a warning\\n' * 6000)\nserve()",
-    "escapes": "os.write(1, b'\\x1b[31mRED\\x1b[2J\\x07'); os.write(2, b'\\x1b[31mERR\\x07'); serve()",
-    "escapes in its error": "read(); write(json.dumps({'id': 0, 'success': False, 'error': '\\x1b[31mbad\\u202e'}).encode())",
+    "escapes": """
+os.write(1, b'\\x1b[31mRED\\x1b[2J\\x07')
+os.write(2, b'\\x1b[31mERR\\x07')
+serve()
+""",
+    "escapes in its error": "write(reply(read(), success=False, error='\\x1b[31mbad\\u202e'))",
     "never reads": "time.sleep(1000)",
     "half a header": "read(); O.write(b'\\0\\0'); O.flush(); time.sleep(1000)",
-    "half a reply": "r = read(); p = reply(r); O.write(struct.pack('>I', len(p)) + p[:9]); O.flush(); time.sleep(1000)",
+    "half a reply": """
+payload = reply(read())
+O.write(struct.pack('>I', len(payload)) + payload[:9])
+O.flush()
+time.sleep(1000)
+""",
     "4 GiB header": "read(); O.write(b'\\xff' * 4); O.flush(); time.sleep(1000)",
-    "refuses": "write(json.dumps({'id': read()['id'], 'success': False, 'error': 'no API key'}).encode()); serve()",
+    "refuses": "write(reply(read(), success=False, error='no API key')); serve()",
     "dies on its call": "write(reply(read())); read(); sys.exit(5)",
     "wrong id": "while (r := read()) is not None: r['id'] = r['id'] and 77; write(reply(r))",
     "twice": "while (r := read()) is not None: write(reply(r)); r['id'] and write(reply(r))",
-    "text in a call": "write(reply(read())); read(); print('Traceback: oh no', flush=True); time.sleep(1000)",
+    "text in a call": """
+write(reply(read()))
+read()
+print('Traceback: oh no', flush=True)
+time.sleep(1000)
+""",
     "escapes its group": """
 if os.fork() == 0:
     os.setsid()

@@ -16,6 +16,10 @@ HANG = 90  # seconds: reached only by a program that hangs
 CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]")
 
 
+def steps_around(call):
+    return [{"checkout": {}}, call, {"checkin": {}}]
+
+
 def echo_scenario(name, **changes):
     scenario = {
         "schema_version": 1,
@@ -24,9 +28,7 @@ def echo_scenario(name, **changes):
         "worlds": ["host"],
         "pool": {"size": 1},
         "workers": [{"kind": "fake"}],
-        "clients": [
-            {"name": "a", "steps": [{"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}]}
-        ],
+        "clients": [{"name": "a", "steps": steps_around({"call": {"command": "echo"}})}],
         "expect": {"a": ["granted", "ok", "returned"]},
     }
     scenario.update(changes)
@@ -35,12 +37,8 @@ def echo_scenario(name, **changes):
 
 def long_scenario(name, ms=20000):
     """A call that is still under way when the test strikes."""
-    steps = [
-        {"checkout": {}},
-        {"call": {"command": "sleep", "args": {"ms": ms}, "timeout_ms": 60000}},
-        {"checkin": {}},
-    ]
-    return echo_scenario(name, clients=[{"name": "a", "steps": steps}])
+    call = {"call": {"command": "sleep", "args": {"ms": ms}, "timeout_ms": 60000}}
+    return echo_scenario(name, clients=[{"name": "a", "steps": steps_around(call)}])
 
 
 class ProgramTest(unittest.TestCase):

@@ -86,9 +86,10 @@ class BadInput(ProgramTest):
 
     def test_scenarios_that_are_wrong(self):
         self.refused_scenario(["#", '"sise"', '"size"'], pool={"sise": 1})
-        self.refused_scenario(["/faults/0", "reply_late"], faults=[{"fault": "reply_lat", "at": {"slot": 0}}])
-        self.refused_scenario("/faults/0", faults=[{"fault": "reply_late", "at": {"slot": 7}}])
-        self.refused_scenario("/faults/0", faults=[{"fault": "reply_late", "at": {"client": "a", "call": 9}}])
+        unknown = {"fault": "reply_lat", "at": {"slot": 0}}
+        self.refused_scenario(["/faults/0", "reply_late"], faults=[unknown])
+        for nowhere in [{"slot": 7}, {"client": "a", "call": 9}, {"client": "z", "call": 1}]:
+            self.refused_scenario("/faults/0", faults=[{"fault": "reply_late", "at": nowhere}])
         for program in ["/no/such/worker", "no-such-worker", "/tmp", "/etc/passwd"]:
             self.refused_scenario(
                 ["/workers/0", "worker program missing", program],
@@ -111,6 +112,9 @@ class BadInput(ProgramTest):
         scenario = self.write(echo_scenario("x"))
         self.refused("compare", scenario, scenario, says=["neither", "report.json"])
         self.refused("compare", "/no/such", scenario, says="/no/such")
+        golden = os.environ["POOLPROOF_GOLDEN"]
+        self.refused("compare", golden + "/bench_base.json", golden + "/report.json",
+                     says="two of a kind")
         self.refused("compare", self.folder, scenario, says="is no file")
 
     def test_probe(self):

@@ -49,11 +49,13 @@ class Causes(ProgramTest):
             self.scenario(name, hostile.command(name, PYTHON), cause)
         for name in ["exit 3", "slow import", "unflushed", "lines"]:
             script = hostile.command(name, PYTHON)
-            self.scenario("shell " + name, ["/bin/sh", "-c", '"$@"; exit $?', "sh", *script], CAUSES[name])
+            shell = ["/bin/sh", "-c", '"$@"; exit $?', "sh", *script]
+            self.scenario("shell " + name, shell, CAUSES[name])
         self.scenario("cat", ["/bin/cat"], "bad_frame")
         for prefix in (1, 2):
             for name, cause in [("plain", "ping_unanswered"), ("banner", "text_on_stdout")]:
-                self.scenario(f"{name} {prefix}", hostile.command(name, PYTHON), cause, prefix_bytes=prefix)
+                argv = hostile.command(name, PYTHON)
+                self.scenario(f"{name} {prefix}", argv, cause, prefix_bytes=prefix)
         self.all_pass()
 
     def test_a_start_behind_another(self):

@@ -8,11 +8,25 @@ import subprocess
 import time
 import xml.etree.ElementTree
 
-from program import HANG, POOLPROOF, ProgramTest, children_of, echo_scenario, long_scenario, wait_until
+from program import (HANG, POOLPROOF, PYTHON, ProgramTest, children_of, echo_scenario,
+                     long_scenario, wait_until)
+
+ESCAPE = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0: time.sleep(1000)
+    os._exit(0)
+time.sleep(1000)
+"""
 
 
 def pids(run, part):
     return [pid for pid, command in children_of(run.pid).items() if part in command]
+
+
+def a_worker_runs(run):
+    wait_until(lambda: pids(run, "fake_worker"), "a worker")
 
 
 class Kill(ProgramTest):
@@ -46,27 +60,27 @@ class Kill(ProgramTest):
         self.next_run_works()
 
     def test_killed_while_a_call_is_under_way(self):
-        self.strike(long_scenario("long"), lambda run: wait_until(lambda: pids(run, "fake_worker"), "a worker"),
-                    lambda run: run.kill())
+        self.strike(long_scenario("long"), a_worker_runs, lambda run: run.kill())
 
     def test_killed_with_an_escaped_grandchild(self):
-        script = "import os,sys,time\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0: time.sleep(1000)\n os._exit(0)\ntime.sleep(1000)"
         scenario = long_scenario("escape")
-        scenario["workers"] = [{"kind": "command", "argv": ["/usr/bin/python3", "-c", script]}]
+        scenario["workers"] = [{"kind": "command", "argv": [PYTHON, "-c", ESCAPE]}]
         self.strike(scenario, lambda run: wait_until(lambda: len(pids(run, "setsid")) >= 2, "two"),
                     lambda run: run.kill())
 
     def test_killed_at_any_moment(self):
         chance = random.Random(7)
-        for moment in [0, 0, *(chance.uniform(0, 0.05) for _ in range(3)), *(chance.uniform(0.05, 0.6) for _ in range(4))]:
+        early = [chance.uniform(0, 0.05) for _ in range(3)]
+        late = [chance.uniform(0.05, 0.6) for _ in range(4)]
+        for moment in [0, 0, *early, *late]:
             with self.subTest(moment=moment):
-                self.strike(echo_scenario("short"), lambda run: time.sleep(moment), lambda run: run.kill())
+                self.strike(echo_scenario("short"), lambda run, moment=moment: time.sleep(moment),
+                            lambda run: run.kill())
 
     def test_asked_to_end(self):
         for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with self.subTest(signal=asked):
-                self.strike(long_scenario("long"),
-                            lambda run: wait_until(lambda: pids(run, "fake_worker"), "a worker"),
+                self.strike(long_scenario("long"), a_worker_runs,
                             lambda run: os.killpg(run.pid, asked))
 
     def test_without_its_guardian_it_goes_on(self):
@@ -78,7 +92,7 @@ class Kill(ProgramTest):
 
     def test_a_scenario_process_that_is_killed_has_failed(self):
         run = self.begin(long_scenario("long"))
-        wait_until(lambda: pids(run, "fake_worker"), "a worker")
+        a_worker_runs(run)
         for pid in pids(run, "carry-out"):
             os.kill(pid, signal.SIGKILL)
         self.assertEqual(run.wait(HANG), 1)

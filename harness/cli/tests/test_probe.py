@@ -13,10 +13,10 @@ FAKE_WORKER = os.path.join(os.path.dirname(POOLPROOF), "fake_worker")
 
 # What must be in the diagnosis, and the exit code.
 EXPECTED = {
-    "plain": ("a worker that a pool can use, though it ends without a word on a broken request", 0),
+    "plain": ("a pool can use, though it ends without a word on a broken request", 0),
     "bridge": ("ends without a word on a broken request (exited with code 0)", 0),
-    "banner": ('wrote text on stdout where a frame should be (a banner or a stray print): "Hello! Loading', 1),
-    "short banner": ('text on stdout where a frame should be (a banner or a stray print): "hi!', 1),
+    "banner": ('text on stdout where a frame should be (a banner or a stray print): "Hello! Lo', 1),
+    "short banner": ('where a frame should be (a banner or a stray print): "hi!', 1),
     "banner and exit": ("exited with code 2 before it answered its ping: dead at start", 1),
     "unframed": ('answered in JSON without a length prefix: "{', 1),
     "unframed, unflushed": ("without a length prefix, and only at end of input", 1),
@@ -26,7 +26,7 @@ EXPECTED = {
     "little-endian replies": ("what is no reply", 1),
     "short prefix": ("it reads another framing (lines, another length prefix)", 1),
     "unflushed": ("it answers, but never flushes its stdout", 1),
-    "exit 3": ("exited with code 3 before it answered its ping: dead at start; its stderr ends: No module", 1),
+    "exit 3": ("before it answered its ping: dead at start; its stderr ends: No module", 1),
     "segfault": ("was ended by signal 11 (SEGV) before it answered", 1),
     "slow import": ("still importing (a slow start), or a program that never reads its input", 1),
     "outlives its input": ("does not end within 3000 ms of the end of its input", 1),
@@ -41,7 +41,7 @@ EXPECTED = {
     "half a reply": ("wrote 13 bytes that make no whole frame", 1),
     "4 GiB header": ("what is no reply to it: ff ff ff ff", 1),
     "refuses": ('answered its ping with an error: "no API key"', 1),
-    "dies on its call": ("no good worker for a pool: it ends on its first call (exited with code 5)", 1),
+    "dies on its call": ("no good worker for a pool: it ends on its first call (exited with", 1),
     "wrong id": ("answers a call with what is no reply: expected id 1, got 77", 1),
     "twice": ("writes more than one reply to a call", 1),
     "text in a call": ("answers its first call with bytes that make no frame", 1),
@@ -59,6 +59,10 @@ def probe(command, *options):
         said, _ = program.communicate(timeout=HANG)
         wait_until(lambda: not children_of(program.pid), "the end of the worker")
         return said, program.returncode
+
+
+def sleepers(program):
+    return sum(command.startswith("sleep") for command in children_of(program.pid).values())
 
 
 def diagnosis(said):
@@ -102,15 +106,15 @@ class Probe(ProgramTest):
             self.assertEqual(code, 1)
 
     def test_the_words_of_its_command_are_left_alone(self):
-        said, _ = probe([PYTHON, "-c", "import sys; sys.exit(str(sys.argv[1:]))", "[a,b]", "--", "--out", "%x"])
+        script = "import sys; sys.exit(str(sys.argv[1:]))"
+        said, _ = probe([PYTHON, "-c", script, "[a,b]", "--", "--out", "%x"])
         self.assertIn(b"['[a,b]', '--', '--out', '%x']", said)
 
     def test_nobody_is_left_when_it_is_killed(self):
         for how in (signal.SIGINT, signal.SIGKILL):
             words = [POOLPROOF, "probe", "--", "/bin/sh", "-c", "sleep 1000 & sleep 1000; true"]
             with subprocess.Popen(words, stdout=subprocess.DEVNULL) as program:
-                wait_until(lambda: len([c for c in children_of(program.pid).values() if c.startswith("sleep")]) == 2,
-                           "the worker's children")
+                wait_until(lambda: sleepers(program) == 2, "the worker's children")
                 program.send_signal(how)
                 self.assertEqual(program.wait(HANG), -how)
             wait_until(lambda: not children_of(program.pid), "the end of the worker")

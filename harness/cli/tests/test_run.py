@@ -5,7 +5,8 @@ import subprocess
 import xml.etree.ElementTree
 from pathlib import Path
 
-from program import HANG, POOLPROOF, ProgramTest, children_of, echo_scenario, long_scenario
+from program import (HANG, POOLPROOF, ProgramTest, children_of, echo_scenario, long_scenario,
+                     steps_around)
 
 GOLDEN = Path(os.environ["POOLPROOF_GOLDEN"])
 
@@ -30,8 +31,8 @@ class Run(ProgramTest):
         self.assertIn(b"echo", shown.stdout)
 
     def test_1_when_an_expectation_is_wrong(self):
-        bad = self.write(echo_scenario("bad", expect={"a": ["granted", {"error": "call_timeout"}, "returned"]}),
-                         below="with space")
+        wrong = {"a": ["granted", {"error": "call_timeout"}, "returned"]}
+        bad = self.write(echo_scenario("bad", expect=wrong), below="with space")
         done = self.run_scenarios(self.write(echo_scenario("good")), bad)
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertEqual(self.verdicts(), {"good": "pass", "bad": "fail"})
@@ -50,9 +51,19 @@ class Run(ProgramTest):
         self.assertEqual(self.verdicts(), {"vain": "invalid"})
         self.assertIn(b"never struck", done.stdout)
 
+    def test_2_when_a_fault_changes_nothing(self):
+        call = {"call": {"command": "fail", "args": {"message": "boom"}}}
+        done = self.run_scenarios(self.write(echo_scenario(
+            "same",
+            clients=[{"name": "a", "steps": steps_around(call)}],
+            faults=[{"fault": "error_reply", "at": {"client": "a", "call": 1}, "message": "boom"}],
+            expect={"a": ["granted", {"error": "worker_error"}, "returned"], "no_success": True},
+        )))
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertEqual(self.verdicts(), {"same": "invalid"})
+
     def test_2_when_a_signal_reaches_nobody(self):
         steps = [{"signal_worker": {"slot": 0, "generation": 5, "signal": "KILL"}}]
-        path = self.write(echo_scenario("nobody"))
         scenario = echo_scenario("nobody")
         scenario["clients"][0]["steps"] += steps
         path = self.write(scenario)
@@ -74,7 +85,8 @@ class Run(ProgramTest):
 
     def test_70_when_stdout_is_full(self):
         with open("/dev/full", "wb") as full:
-            for words in (["list", "faults"], ["run", self.write(echo_scenario("x")), "--out", self.out]):
+            run = ["run", self.write(echo_scenario("x")), "--out", self.out]
+            for words in (["list", "faults"], run):
                 done = subprocess.run([POOLPROOF, *words], stdout=full, stderr=subprocess.PIPE,
                                       timeout=HANG, check=False)
                 self.assertEqual(done.returncode, 70, done.stderr)
@@ -92,7 +104,8 @@ class Run(ProgramTest):
 
     def test_seed_jobs_and_repeat(self):
         path = self.write(echo_scenario("x"))
-        done = self.run_scenarios(path, "--seed", "0xffffffffffffffff", "--repeat", "3", "--jobs", "256")
+        done = self.run_scenarios(path, "--seed", "0xffffffffffffffff", "--repeat", "3",
+                                  "--jobs", "256")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(len(self.report()["scenarios"]), 3)
         self.assertEqual(len(list((self.out / "traces").iterdir())), 3)

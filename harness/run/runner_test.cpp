@@ -1,0 +1,121 @@
+#include "harness/run/runner.hpp"
+
+#include <filesystem>
+
+#include <catch2/catch.hpp>
+
+#include "harness/run/run_testing.hpp"
+
+using namespace poolproof;
+using namespace poolproof::run;
+using testing::echo_text;
+using testing::Folder;
+using testing::found;
+using testing::told;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A stand-in for our own program: its guardian waits as it should, its errands are the script's.
+std::string program(const Folder& folder, const std::string& errand) {
+  const std::string path =
+      folder.write("program",
+                   "#!/bin/sh\nif [ \"$1\" = guardian ]; then cat >/dev/null; exit; fi\n"
+                   "for word; do [ \"$last\" = --folder ] && folder=$word; last=$word; "
+                   "done\n" +
+                       errand + "\n");
+  fs::permissions(path, fs::perms::owner_all);
+  return path;
+}
+
+Loaded loaded(const Folder& folder, const std::string& more = "") {
+  const std::string file = folder.write("echo.json", echo_text("ok", more));
+  auto scenario = load_scenario(file);
+  if (!scenario) FAIL(scenario.error().line());
+  return std::move(*scenario);
+}
+
+ScenarioResult outcome(const std::string& errand, Duration limit = std::chrono::seconds(60)) {
+  const Folder folder;
+  RunOptions options;
+  options.self = program(folder, errand);
+  options.out = folder / "out";
+  options.scenario_limit = limit;
+  const auto result = run_all({loaded(folder)}, options, {});
+  if (!result) FAIL(result.error());
+  REQUIRE(result->scenarios.size() == 1);
+  CHECK_FALSE(fs::exists(folder / "out/.work"));
+  UNSCOPED_INFO(told(result->scenarios[0]));
+  return result->scenarios[0];
+}
+
+}  // namespace
+
+TEST_CASE("run: runner: a scenario process that hangs is killed and has failed") {
+  const auto result = outcome("sleep 1000", std::chrono::milliseconds(300));
+  CHECK(result.verdict == Verdict::fail);
+  CHECK(found(result, "hang"));
+}
+
+TEST_CASE("run: runner: one that crashes has failed, by a signal or by a sanitizer's code") {
+  for (const char* errand : {"kill -ABRT $$", "echo data race >&2; exit 66"}) {
+    const auto result = outcome(errand);
+    CHECK(result.verdict == Verdict::fail);
+    CHECK(found(result, "crash"));
+  }
+}
+
+TEST_CASE("run: runner: one that says that it could not is unknown, with its words") {
+  const auto result = outcome("echo no room >&2; exit 70");
+  CHECK(result.verdict == Verdict::unknown);
+  REQUIRE(result.reasons.size() == 1);
+  CHECK(result.reasons[0].find("no room") != std::string::npos);
+}
+
+TEST_CASE("run: runner: no trace, half of one and garbage are unknown, and no trace is named") {
+  for (const char* errand : {"exit 0", "echo '{\"kind\":' >$folder/trace.jsonl",
+                             "head -c 1000 /dev/urandom >$folder/trace.jsonl"}) {
+    const auto result = outcome(errand);
+    CHECK(result.verdict == Verdict::unknown);
+    CHECK(result.trace_file.empty());
+  }
+}
+
+TEST_CASE("run: runner: every repetition runs once and is told of once, in the files' order") {
+  const Folder folder;
+  RunOptions options;
+  options.self = program(folder, "exit 70");
+  options.out = folder / "out";
+  options.jobs = 3;
+  options.repeat = 5;
+  options.seed = 7;
+  std::vector<std::size_t> told_of;
+  const auto result =
+      run_all({loaded(folder)}, options, [&](std::size_t done, std::size_t of, const auto& one) {
+        CHECK(of == 5);
+        CHECK(one.seed == 7);
+        told_of.push_back(done);
+      });
+  REQUIRE(result);
+  CHECK(told_of == std::vector<std::size_t>{1, 2, 3, 4, 5});
+  REQUIRE(result->scenarios.size() == 5);
+  for (std::uint32_t i = 0; i < 5; ++i) CHECK(result->scenarios[i].repetition == i);
+}
+
+TEST_CASE("run: runner: a folder in use or in the way is an error, and what lies there stays") {
+  const Folder folder;
+  RunOptions options;
+  options.self = program(folder, "exit 70");
+  options.out = folder.write("file", "mine");
+  CHECK_FALSE(run_all({loaded(folder)}, options, {}));
+  CHECK(fs::file_size(options.out) == 4);
+  options.out = folder / "out";
+  bool refused = false;
+  const auto outer = run_all({loaded(folder)}, options, [&](auto...) {
+    const auto inner = run_all({loaded(folder)}, options, {});
+    refused = !inner && inner.error().find("another run") != std::string::npos;
+  });
+  CHECK(outer);
+  CHECK(refused);
+}
