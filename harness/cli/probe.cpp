@@ -23,7 +23,8 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 
-constexpr std::size_t kShownBytes = 64;
+constexpr std::size_t kShownBytes = 32;
+constexpr std::size_t kShownText = 200;
 /// Of what the worker writes during one test, so much is shown; the rest is counted.
 constexpr int kShownReads = 8;
 /// Reads in a row: a worker that floods us must not keep us from looking at the time.
@@ -196,8 +197,18 @@ class Session {
       hidden_bytes_ += bytes.size();
       return;
     }
-    note(fmt::format("{} {:>6} bytes  {}", written ? "->" : "<-", bytes.size(),
-                     hex_and_text(bytes, kShownBytes)));
+    note(fmt::format("{} {:>6} bytes  {}", written ? "->" : "<-", bytes.size(), shown(bytes)));
+  }
+
+  /// A frame of text as its header in hex and its text; other bytes in both ways.
+  [[nodiscard]] std::string shown(std::string_view bytes) const {
+    const std::string_view head = bytes.substr(0, framing_.prefix_bytes);
+    const std::string_view body = bytes.substr(head.size());
+    if (is_text(head) || !is_text(body.substr(0, kShownText)))
+      return hex_and_text(bytes, kShownBytes);
+    return fmt::format("{:02x} {}",
+                       fmt::join(std::vector<unsigned char>(head.begin(), head.end()), " "),
+                       printable(body, kShownText));
   }
 
   /// The end of a test: how much was not shown.
@@ -259,8 +270,8 @@ class Probe {
     end_of_input();
     say("\ndiagnosis: " + diagnosis() + ".\n");
     if (!faults_.empty() && !quirks_.empty())
-      say(fmt::format("also: it {}.\n", fmt::join(quirks_, "; it ")));
-    if (!virtues_.empty()) say(fmt::format("it {}.\n", fmt::join(virtues_, "; it ")));
+      say(fmt::format("also, it {}.\n", fmt::join(quirks_, "; it ")));
+    if (!virtues_.empty()) say(fmt::format("besides, it {}.\n", fmt::join(virtues_, "; it ")));
     return faults_.empty() ? kHeld : kFailed;
   }
 
@@ -364,7 +375,7 @@ class Probe {
       virtues_.push_back("ends on an oversized frame (" + end_words() + ")");
     } else if (then == After::silent) {
       quirks_.push_back(
-          fmt::format("has no limit of {} bytes: it waits for a longer frame's payload",
+          fmt::format("takes a frame of more than {} bytes (it waits for its payload)",
                       arguments_.max_frame_bytes));
     } else {
       virtues_.emplace_back("answers an oversized frame with an error");

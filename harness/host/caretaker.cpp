@@ -315,8 +315,8 @@ void Caretaker::due(Time now) {
     if (watched.watch_again_at <= now && !watched.worker->reaped) watch(id, watched);
     if (watched.suspect_at <= now) {
       watched.suspect_at = kNever;
-      if (!watched.worker->reaped)
-        state_->strayed_if(id, [&] { return at_end(watched.worker->stdout_fd()); });
+      const int fd = watched.worker->stdout_fd();
+      if (!watched.worker->reaped) state_->strayed_if(id, [fd] { return at_end(fd); });
     }
   }
   if (watch_at_ > now) return;

@@ -2,7 +2,6 @@
 #include <cerrno>
 #include <csignal>
 #include <future>
-#include <stdexcept>
 #include <vector>
 
 #include "harness/host/pool_testing.hpp"
@@ -13,11 +12,6 @@ using namespace poolproof::host::testing;
 
 namespace {
 
-/// Lets this thread sleep until the file is there.
-bool appears(const std::string& file) {
-  return PoolFixture::comes_true([&] { return std::filesystem::exists(file); });
-}
-
 /// The worker has read this request and begun to work on it.
 bool has_read(const std::string& journal, std::uint64_t request) {
   return PoolFixture::comes_true([&] {
@@ -27,13 +21,6 @@ bool has_read(const std::string& journal, std::uint64_t request) {
     }
     return false;
   });
-}
-
-/// Only worker 0.0 misbehaves, in its first request after the ping.
-std::vector<std::string> once(std::vector<std::string> fault) {
-  fault.insert(fault.begin(), "--fault");
-  fault.insert(fault.begin() + 2, {"--at", "generation=0,request=1"});
-  return fault;
 }
 
 /// The worker was taken out of service, and its place serves again.
@@ -163,37 +150,6 @@ TEST_CASE_METHOD(PoolFixture,
   CHECK(sys::failures_struck() == 1);
 }
 
-TEST_CASE_METHOD(PoolFixture, "host: call: a worker that died idle is replaced unseen") {
-  const auto pool = open(fake());
-  leased(*pool).checkin();
-  CHECK(pool->signal({0, 0}, SIGKILL));
-  REQUIRE(log.wait_for_events<pool::Exited>());
-  CHECK_FALSE(pool->signal({0, 0}, SIGKILL));
-  Lease lease = leased(*pool);
-  CHECK(lease.worker() == WorkerId{0, 1});
-  CHECK(echoes(lease, 1));
-}
-
-TEST_CASE_METHOD(PoolFixture,
-                 "host: call: a worker found dead is stale, and it is safe to ask again") {
-  const auto pool = open(fake());
-  Lease lease = leased(*pool);
-  CHECK(echoes(lease, 1));
-  REQUIRE(pool->signal({0, 0}, SIGKILL));
-  REQUIRE(log.wait_for_events<pool::Exited>());
-  const auto reply = echo(lease, 2);
-  REQUIRE_FALSE(reply);
-  CHECK(reply.error().kind == Outcome::stale_worker);
-  CHECK(reply.error().retryable);
-  CHECK(lease.written_bytes() == 0);
-  CHECK(lease.in_doubt());
-  CHECK(pool->statistics().counters.lost == 1);
-  CHECK_FALSE(lease.checkin());
-  Lease next = leased(*pool);
-  CHECK(echoes(next, 3));
-  CHECK(adds_up(pool->statistics()));
-}
-
 TEST_CASE_METHOD(PoolFixture, "host: call: a worker killed at any moment never hangs its caller") {
   const auto pool = open(fake());
   for (std::uint32_t round = 0; round < 10; ++round) {
@@ -206,80 +162,6 @@ TEST_CASE_METHOD(PoolFixture, "host: call: a worker killed at any moment never h
     lease.discard();
   }
   CHECK(adds_up(pool->statistics()));
-}
-
-TEST_CASE_METHOD(PoolFixture, "host: call: text before a request is stale, not its reply") {
-  const Folder folder;
-  const std::string spoken = folder.file("spoken");
-  Options options = script("[ $POOLPROOF_GENERATION = 0 ] || exec cat; printf 'stray'; : > '" +
-                           spoken + "'; exec cat");
-  options.opaque = true;
-  const auto pool = open(options);
-  Lease lease = leased(*pool);
-  REQUIRE(appears(spoken));
-  const auto reply = lease.call_bytes("hello");
-  REQUIRE_FALSE(reply);
-  CHECK(reply.error().kind == Outcome::stale_worker);
-  CHECK(reply.error().first_bytes == "stray");
-  CHECK(contains(reply.error().message, "had written unasked: 73 74 72 61 79 (\"stray\")"));
-  CHECK(reply.error().retryable);
-  CHECK(lease.in_doubt());
-  Lease next = leased(*pool);
-  CHECK(next.worker() == WorkerId{0, 1});
-  CHECK(next.call_bytes("hello").value_or("") == "hello");
-}
-
-TEST_CASE_METHOD(PoolFixture,
-                 "host: call: an idle worker that speaks is put away before anyone comes") {
-  Options options = fake(once({"text_while_idle", "--delay-ms", "200"}));
-  // Somebody's far deadline must not keep the pool from looking.
-  const bool waiting_for_a_start = GENERATE(false, true);
-  options.core.size = 2;
-  options.core.startup_budget = kHang * 10;
-  options.command_for = [sound = options.command](WorkerId worker) {
-    Command never = sound;
-    never.argv = {"/bin/sh", "-c", "exec sleep 1000"};
-    return worker.slot == 0 ? sound : never;
-  };
-  const auto pool = open(options);
-  std::optional<Lease> lease = leased(*pool);
-  if (waiting_for_a_start) {
-    CHECK(outcome_of(pool->checkout(1ms)) == Outcome::checkout_timeout);
-  }
-  CHECK(echoes(*lease, 1));
-  lease.reset();
-  REQUIRE(log.wait_for_events<pool::OutputStrayed>());
-  CHECK(log.effects<pool::Signal>().at(0).why == pool::Why::strayed);
-  if (waiting_for_a_start) return;
-  Lease next = leased(*pool);
-  CHECK(next.worker() == WorkerId{0, 1});
-  CHECK(echoes(next, 2));
-}
-
-TEST_CASE_METHOD(PoolFixture,
-                 "host: call: an idle worker that speaks late is noticed in its second idleness") {
-  Options options =
-      fake({"--fault", "text_while_idle", "--at", "generation=0,request=2", "--delay-ms", "200"});
-  const auto pool = open(options);
-  for (int round = 0; round < 2; ++round) {
-    Lease lease = leased(*pool);
-    CHECK(echoes(lease, round));
-    lease.checkin();
-    // Idle for so long that it is watched, and then leased while it is.
-    if (round == 0) (void)sys::poll({}, 60ms);
-  }
-  REQUIRE(log.wait_for_events<pool::OutputStrayed>());
-}
-
-TEST_CASE_METHOD(PoolFixture, "host: call: an idle worker that closes its stdout is put away") {
-  Options options = script("[ $POOLPROOF_GENERATION = 0 ] || exec cat; exec 1>&-; exec sleep 1000");
-  options.opaque = true;
-  options.core.start = pool::StartMode::eager;
-  const auto pool = open(options);
-  REQUIRE(log.wait_for_events<pool::OutputStrayed>());
-  Lease lease = leased(*pool);
-  CHECK(lease.worker() == WorkerId{0, 1});
-  CHECK(lease.call_bytes("x").value_or("") == "x");
 }
 
 TEST_CASE_METHOD(PoolFixture, "host: call: a death tells its exit code and last words") {
@@ -511,93 +393,4 @@ TEST_CASE_METHOD(PoolFixture,
   // Groups do not reach who has left them; only the guardian does.
   if (escaped) CHECK(kill_marked(token()) == 1);
   CHECK(comes_true([&] { return processes_marked(token()).empty(); }));
-}
-
-TEST_CASE_METHOD(PoolFixture, "host: lease: it ends once") {
-  const auto pool = open(fake());
-  Lease lease = leased(*pool);
-  SECTION("by a check-in") {
-    CHECK(lease.checkin());
-    CHECK_FALSE(lease.checkin());
-    CHECK_FALSE(lease.discard());
-  }
-  SECTION("by a discard") {
-    CHECK(lease.discard());
-    CHECK_FALSE(lease.checkin());
-    CHECK(leased(*pool).worker() == WorkerId{0, 1});
-  }
-  const auto over = echo(lease, 1);
-  REQUIRE_FALSE(over);
-  CHECK(over.error().kind == Outcome::lease_over);
-  CHECK(over.error().retryable);
-  CHECK(lease.written_bytes() == 0);
-}
-
-TEST_CASE_METHOD(PoolFixture,
-                 "host: lease: a second check-in does not end the next client's lease") {
-  const auto pool = open(fake());
-  Lease first = leased(*pool);
-  CHECK(first.checkin());
-  Lease second = leased(*pool);
-  CHECK(second.id() != first.id());
-  CHECK_FALSE(first.checkin());
-  CHECK(echoes(second, 1));
-  CHECK(pool->statistics().gauges.leased == 1);
-  CHECK(second.checkin());
-}
-
-TEST_CASE_METHOD(PoolFixture, "host: lease: moved, it is still one lease") {
-  Options options = fake();
-  options.core.size = 2;
-  const auto pool = open(options);
-  Lease lease = leased(*pool);
-  const LeaseId id = lease.id();
-  Lease moved(std::move(lease));
-  CHECK(moved.id() == id);
-  CHECK_FALSE(lease.checkin());  // NOLINT(bugprone-use-after-move)
-  CHECK(outcome_of(echo(lease, 1)) == Outcome::lease_over);
-  Lease& self = moved;
-  moved = std::move(self);
-  CHECK(echoes(moved, 1));
-  Lease other = leased(*pool);
-  other = std::move(moved);
-  CHECK(pool->statistics().gauges.leased == 1);
-  CHECK(other.id() == id);
-  CHECK(echoes(other, 2));
-  CHECK(other.checkin());
-  CHECK(pool->statistics().counters.returned_clean == 2);
-}
-
-TEST_CASE_METHOD(PoolFixture,
-                 "host: lease: an exception in its holder keeps or discards the worker") {
-  const bool discards = GENERATE(false, true);
-  Options options = fake();
-  options.on_exception = discards ? pool::OnException::discard : pool::OnException::keep;
-  const auto pool = open(options);
-  try {
-    Lease lease = leased(*pool);
-    CHECK(echoes(lease, 1));
-    throw std::runtime_error("the holder's own trouble");
-  } catch (const std::runtime_error&) {
-    // A lease taken while one passes is not touched by it.
-    CHECK(leased(*pool).worker().generation == (discards ? 1 : 0));
-  }
-  CHECK(leased(*pool).worker().generation == (discards ? 1 : 0));
-  CHECK(pool->statistics().counters.returned_dirty == (discards ? 1 : 0));
-}
-
-TEST_CASE_METHOD(PoolFixture, "host: lease: it may outlive its pool") {
-  std::optional<Lease> lease;
-  {
-    Options options = fake();
-    options.close_timeout = 50ms;
-    const auto pool = open(options);
-    lease = leased(*pool);
-    CHECK(echoes(*lease, 1));
-  }
-  CHECK(take_census().children == 0);
-  const auto reply = echo(*lease, 2);
-  REQUIRE_FALSE(reply);
-  CHECK(reply.error().kind == Outcome::pool_closed);
-  CHECK_FALSE(lease->checkin());
 }

@@ -232,7 +232,7 @@ TEST_CASE_METHOD(PoolFixture, "host: pool: a late checkout says whether the ping
     const auto pool = open(
         script("dd of=/dev/null bs=4096 count=1 2>/dev/null; : > '" + read + "'; exec sleep 1000"));
     auto waiting = checkout_aside(*pool, stop.get_token());
-    REQUIRE(comes_true([&] { return std::filesystem::exists(read); }));
+    REQUIRE(appears(read));
     const auto late = pool->checkout(1ms);
     REQUIRE_FALSE(late);
     CHECK(late.error().phase == Phase::handshake);

@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <csignal>
 #include <future>
 #include <map>
 #include <vector>
@@ -220,6 +221,29 @@ std::uint32_t live_with(PoolFixture& fixture, sys::Call call, std::uint32_t nth,
 }
 
 }  // namespace
+
+TEST_CASE_METHOD(PoolFixture, "host: start: what the kernel would not watch is watched later") {
+  std::uint32_t struck = 0;
+  for (std::uint32_t nth = 0; nth < 4; ++nth) {
+    const FailuresEnd over;
+    Options options = fake();
+    // Next the caretaker takes the worker over: its end, its stderr, its stdout.
+    options.observer = [&, all = log.observer()](Time now, const pool::Event& event,
+                                                 std::span<const pool::Effect> effects) {
+      all(now, event, effects);
+      if (std::holds_alternative<pool::Started>(event))
+        sys::fail_next(sys::Call::epoll, nth, ENOMEM);
+    };
+    const auto pool = open(options);
+    Lease lease = leased(*pool);
+    CHECK(echoes(lease, 1));
+    REQUIRE(pool->signal(lease.worker(), SIGKILL));
+    REQUIRE(log.wait_for_events<pool::Exited>(nth + 1));
+    struck += sys::failures_struck();
+    CHECK(pool->close(kHang));
+  }
+  CHECK(struck >= 3);
+}
 
 TEST_CASE_METHOD(PoolFixture,
                  "host: start: whichever system call fails, the pool lives or says so") {

@@ -248,6 +248,18 @@ class PoolFixture {
   std::string token_;
 };
 
+/// The file comes to be there.
+inline bool appears(const std::string& file) {
+  return PoolFixture::comes_true([&] { return std::filesystem::exists(file); });
+}
+
+/// Only worker 0.0 misbehaves, in its first request after the ping.
+inline std::vector<std::string> once(std::vector<std::string> fault) {
+  fault.insert(fault.begin(), "--fault");
+  fault.insert(fault.begin() + 2, {"--at", "generation=0,request=1"});
+  return fault;
+}
+
 /// A lease, or the end of the test.
 inline Lease leased(Pool& pool) {
   auto lease = pool.checkout();

@@ -89,6 +89,8 @@ class Probe(ProgramTest):
         said, code = probe([FAKE_WORKER])
         self.assertEqual(diagnosis(said), ["diagnosis: a sound worker."], said)
         self.assertEqual(code, 0)
+        self.assertIn(b'{"args":{"initialization":true,"worker_id":"probe"},"command":"ping"', said)
+        self.assertIn(b'00 00 00 1d {"id": 2, "command": "echo", \n', said)
         said, code = probe([FAKE_WORKER, "--prefix-bytes", "2"], "--prefix-bytes", "2")
         self.assertEqual(diagnosis(said), ["diagnosis: a sound worker."], said)
 
