@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -235,6 +236,12 @@ Try<void> signal_process(int pidfd, int signal) {
 Try<void> signal_group(pid_t leader, int signal) {
   POOLPROOF_ASSERT(leader > 1);  // -1 would be everybody
   return attempt_void(Call::kill, [&] { return ::kill(-leader, signal); });
+}
+
+Try<Descriptor> lock_folder(const char* path) {
+  Descriptor folder(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder || ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) return unexpected(errno);
+  return folder;
 }
 
 void ignore_sigpipe() {

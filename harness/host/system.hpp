@@ -88,6 +88,9 @@ void kill_and_reap(pid_t child);
 Try<void> signal_process(int pidfd, int signal);  ///< pidfd_send_signal
 /// kill(-leader); the leader must not be reaped yet.
 Try<void> signal_group(pid_t leader, int signal);
+/// Holds a folder for this process alone until the descriptor is closed. EWOULDBLOCK: another one
+/// holds it.
+Try<Descriptor> lock_folder(const char* path);
 void ignore_sigpipe();  ///< process-wide; idempotent
 
 }  // namespace poolproof::host::sys

@@ -3,7 +3,6 @@
 #include <fstream>
 
 #include "harness/base/text.hpp"
-#include "harness/run/read_file.hpp"
 #include "harness/run/runner.hpp"
 #include "harness/run/version.hpp"
 #include "harness/trace/jsonl.hpp"
@@ -21,12 +20,10 @@ int broken(const std::string& why) {
 }  // namespace
 
 int carry_out_errand(const Errand& errand) {
-  const auto text = read_file(errand.scenario_file, UINTMAX_MAX, "a scenario file");
-  if (!text) return broken(text.error().line());
-  // A copy of ours: it needs not be named after its scenario.
-  const auto read = scenario::read_scenario(*text, errand.scenario_file);
-  if (!read) return broken(read.error().line());
-  scenario::Scenario scenario = errand.control ? scenario::control_of(*read) : *read;
+  const auto loaded = load_scenario(errand.scenario_file);
+  if (!loaded) return broken(loaded.error().line());
+  scenario::Scenario scenario =
+      errand.control ? scenario::control_of(loaded->scenario) : loaded->scenario;
   if (errand.seed) scenario.seed = *errand.seed;
   auto trace = carry_out(scenario, {find_programs(), errand.token, errand.folder});
   if (!trace) return broken(trace.error());

@@ -125,6 +125,8 @@ class Run {
   Run(const Scenario& scenario, const HostWorld& world) : scenario_(scenario), world_(world) {}
 
   Expected<trace::Trace, std::string> carry_out() {
+    // A sanitizer starts a thread of its own with our first one: that is not the pool's.
+    std::thread([] {}).join();
     trace_.os.push_back(os_record("before"));
     std::ofstream(plan_path(world_)) << faults::write_plan(scenario_.faults);
     auto pool = host::Pool::open(options());

@@ -53,7 +53,7 @@ Parsed<Loaded> load_scenario(const std::string& path) {
   Loaded loaded;
   loaded.file = path;
   loaded.text = std::move(*text);
-  auto scenario = scenario::read_scenario_file(loaded.text, path);
+  auto scenario = scenario::read_scenario(loaded.text, path);
   if (!scenario) return unexpected(scenario.error());
   loaded.scenario = std::move(*scenario);
   return loaded;

@@ -5,7 +5,6 @@
 #include <cctype>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -14,7 +13,6 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include "harness/base/text.hpp"
 #include "harness/host/descriptor.hpp"
@@ -75,11 +73,13 @@ class Runner {
     fs::create_directories(fs::path(options_.out) / "traces", error);
     if (error) return unexpected(trouble_with_out("can't make", error.message()));
     // Held until we end, however that happens: two runs would take each other's files away.
-    folder_ = host::Descriptor(::open(options_.out.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder_ || ::flock(folder_.get(), LOCK_EX | LOCK_NB) != 0)
-      return unexpected(trouble_with_out("can't use", errno == EWOULDBLOCK
-                                                          ? "another run is writing there"
-                                                          : std::strerror(errno)));
+    auto folder = host::sys::lock_folder(options_.out.c_str());
+    if (!folder) {
+      const bool taken = folder.error() == EWOULDBLOCK;
+      return unexpected(trouble_with_out(
+          "can't use", taken ? "another run is writing there" : std::strerror(folder.error())));
+    }
+    folder_ = std::move(*folder);
     fs::remove_all(work_, error);
     fs::create_directories(work_, error);
     if (error) return unexpected(trouble_with_out("can't make", error.message()));

@@ -181,9 +181,6 @@ inline constexpr std::array<std::string_view, 4> kFateNames{"closed", "killed", 
 /// into it: `x.json#/clients/0/steps/2: ...`.
 Parsed<Scenario> read_scenario(std::string_view json_text, const std::string& where);
 
-/// The same for the text of a file: its name must be the scenario's, with `.json` after it.
-Parsed<Scenario> read_scenario_file(std::string_view json_text, const std::string& path);
-
 /// The same value as JSON text (2 spaces, keys in the order of the schema); read_scenario gives it
 /// back.
 std::string write_scenario(const Scenario& scenario);

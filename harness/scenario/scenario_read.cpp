@@ -211,15 +211,4 @@ Parsed<Scenario> read_scenario(std::string_view json_text, const std::string& wh
   return scenario;
 }
 
-Parsed<Scenario> read_scenario_file(std::string_view json_text, const std::string& path) {
-  Parsed<Scenario> scenario = read_scenario(json_text, path);
-  if (!scenario) return scenario;
-  const std::size_t slash = path.find_last_of('/');
-  std::string_view stem = std::string_view(path).substr(slash == std::string::npos ? 0 : slash + 1);
-  if (stem.ends_with(".json")) stem.remove_suffix(5);
-  if (stem == scenario->name) return scenario;
-  return unexpected(InputError{path + "#/name", fmt::format("is \"{}\"", scenario->name),
-                               fmt::format("the name of its file: \"{}\"", stem)});
-}
-
 }  // namespace poolproof::scenario

@@ -124,10 +124,11 @@ TEST_CASE("scenario: files: each one loads, is named as its file and survives be
   CHECK(files.size() >= 32);
   for (const auto& path : files) {
     const std::string text = text_of(path);
-    const auto scenario = read_scenario_file(text, path.string());
+    const auto scenario = read_scenario(text, path.string());
     CAPTURE(path.string());
     INFO((scenario ? std::string() : scenario.error().line()));
     REQUIRE(scenario.has_value());
+    CHECK(scenario->name == path.stem().string());
     const std::string once = write_scenario(*scenario);
     CHECK(write_scenario(sound(once)) == once);
   }
@@ -142,14 +143,6 @@ TEST_CASE("scenario: files: every fault of the catalogue has a scenario") {
     CAPTURE(std::string(fault.name));
     CHECK(planned.contains(fault.name));
   }
-}
-
-TEST_CASE("scenario: read: a file must be named as its scenario") {
-  CHECK(read_scenario_file(kSound, "some/folder/x.json").has_value());
-  CHECK(read_scenario_file(kSound, "x.json").has_value());
-  const auto other = read_scenario_file(kSound, "some/y.json");
-  REQUIRE_FALSE(other.has_value());
-  CHECK(other.error().line() == "some/y.json#/name: is \"x\"; the name of its file: \"y\"");
 }
 
 TEST_CASE("scenario: read: what fits no document at all is an error, not a crash") {

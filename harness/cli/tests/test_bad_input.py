@@ -99,10 +99,6 @@ class BadInput(ProgramTest):
         self.refused("check", path, says=["other.json#/name", "lower-case"])
         self.refused_scenario("\\x1b[31m", why="a long sentence with a key", **{"\x1b[31m": 1})
 
-    def test_a_file_is_named_after_its_scenario(self):
-        path = self.file("another.json", json.dumps(echo_scenario("x")).encode())
-        self.refused("check", path, says=["another.json#/name", '"another"'])
-
     def test_show_and_compare(self):
         self.refused("show", "/no/such", says="/no/such")
         self.refused("show", self.folder, says="is no file")
