@@ -91,6 +91,7 @@ TEST_CASE_METHOD(PoolFixture, "host: close: a call that does not end is ended") 
   auto call = std::async(std::launch::async, [&] {
     return lease.call("sleep", {{"ms", 600'000}}, kHang * 2);
   });
+  falls_asleep();
   auto closing = std::async(std::launch::async, [&] { return pool->close(200ms); });
   const auto reply = call.get();
   REQUIRE_FALSE(reply);

@@ -76,6 +76,7 @@ TEST_CASE_METHOD(PoolFixture,
     CHECK(outcome_of(pool->checkout(1ms)) == Outcome::checkout_timeout);
   }
   CHECK(echoes(*lease, 1));
+  falls_asleep();
   lease.reset();
   REQUIRE(log.wait_for_events<pool::OutputStrayed>());
   CHECK(log.effects<pool::Signal>().at(0).why == pool::Why::strayed);
@@ -96,7 +97,7 @@ TEST_CASE_METHOD(PoolFixture,
     CHECK(lease.call("echo", {{"text", std::string(1'000'000, 'x')}}));
     lease.checkin();
     // Idle for so long that it is watched, and then leased while it is.
-    if (round == 0) (void)sys::poll({}, 60ms);
+    if (round == 0) falls_asleep();
   }
   REQUIRE(log.wait_for_events<pool::OutputStrayed>());
 }

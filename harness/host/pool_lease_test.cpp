@@ -1,3 +1,4 @@
+#include <csignal>
 #include <stdexcept>
 
 #include "harness/host/pool_testing.hpp"
@@ -37,6 +38,24 @@ TEST_CASE_METHOD(PoolFixture,
   CHECK(echoes(second, 1));
   CHECK(pool->statistics().gauges.leased == 1);
   CHECK(second.checkin());
+}
+
+TEST_CASE_METHOD(PoolFixture, "host: lease: a worker that is gone costs no descriptor any more") {
+  const auto pool = open(fake());
+  const auto before = take_census().descriptors;
+  for (int round = 0; round < 5; ++round) leased(*pool).discard();
+  CHECK(comes_true([&] { return take_census().descriptors == before; }));
+  CHECK(take_census().zombies == 0);
+}
+
+TEST_CASE_METHOD(PoolFixture, "host: lease: it ends with its worker") {
+  const auto pool = open(fake());
+  Lease lease = leased(*pool);
+  REQUIRE(pool->signal(lease.worker(), SIGKILL));
+  REQUIRE(log.wait_for_events<pool::Exited>());
+  CHECK_FALSE(lease.checkin());
+  CHECK(pool->statistics().counters.lost == 1);
+  CHECK(pool->statistics().counters.returned_clean == 0);
 }
 
 TEST_CASE_METHOD(PoolFixture, "host: lease: moved, it is still one lease") {

@@ -110,12 +110,14 @@ TEST_CASE_METHOD(PoolFixture, "host: start: every way to fail is told from the o
 }
 
 TEST_CASE_METHOD(PoolFixture, "host: start: an exit status comes with its start") {
-  Options options = script("echo out of cheese >&2; exit 42");
-  options.core.breaker_failures = 1;
+  Options options = script("echo out of cheese in life $POOLPROOF_GENERATION >&2; exit 42");
+  options.core.breaker_failures = 2;
+  options.core.backoff_initial = 1ms;
   const auto refused = open(options)->checkout();
   REQUIRE_FALSE(refused);
   CHECK(refused.error().exit == ExitStatus{42, 0});
-  CHECK(refused.error().stderr_tail == "out of cheese\n");
+  CHECK(refused.error().worker == WorkerId{0, 1});
+  CHECK(refused.error().stderr_tail == "out of cheese in life 1\n");
 }
 
 TEST_CASE_METHOD(PoolFixture, "host: start: once the breaker is open a client fails at once") {

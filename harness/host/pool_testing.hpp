@@ -248,6 +248,12 @@ class PoolFixture {
   std::string token_;
 };
 
+/// Gives the pool's own thread the time to do all that it has to and to sleep till it is woken. No
+/// test is red without it, but some would be green for the wrong reason: it was awake anyway.
+inline void falls_asleep() {
+  (void)sys::poll({}, 60ms);
+}
+
 /// The file comes to be there.
 inline bool appears(const std::string& file) {
   return PoolFixture::comes_true([&] { return std::filesystem::exists(file); });
