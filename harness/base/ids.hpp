@@ -10,7 +10,8 @@ namespace poolproof {
 struct WorkerId {
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
-  auto operator<=>(const WorkerId&) const = default;
+  // clang-tidy 14 takes the 0 inside <=> for a pointer.
+  auto operator<=>(const WorkerId&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 /// One client's exclusive hold of one worker. Unique for the life of a pool; 0 is "none".

@@ -315,6 +315,8 @@ class Probe {
     return false;
   }
 
+  void blame(std::string what) { faults_.push_back(std::move(what)); }
+
   void echo() {
     say("\nan echo\n");
     const std::string request =
@@ -324,18 +326,18 @@ class Probe {
                                       session_->limit(), &answer);
     switch (then) {
       case After::ended:
-        return faults_.push_back("ends on its first call (" + end_words() + ")");
+        return blame("ends on its first call (" + end_words() + ")");
       case After::closed:
-        return faults_.push_back("closes its stdout on its first call");
+        return blame("closes its stdout on its first call");
       case After::silent:
-        return faults_.push_back("does not answer its first call");
+        return blame("does not answer its first call");
       case After::babbled:
-        return faults_.push_back("answers its first call with bytes that make no frame");
+        return blame("answers its first call with bytes that make no frame");
       case After::answered:
         break;
     }
     const auto reply = wire::decode_reply(answer, 1);
-    if (!reply) return faults_.push_back("answers a call with what is no reply: " + reply.error());
+    if (!reply) return blame("answers a call with what is no reply: " + reply.error());
     const bool more = session_->surplus_bytes() > 0;
     const After later = session_->linger();
     still_usable_ = !more && later == After::silent;

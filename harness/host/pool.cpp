@@ -47,7 +47,7 @@ Pool::~Pool() {
   close(state_->options().close_timeout);
 }
 
-Result<Lease> Pool::checkout(std::optional<Duration> timeout, std::stop_token stop) {
+Result<Lease> Pool::checkout(std::optional<Duration> timeout, const std::stop_token& stop) {
   LeaseId lease = LeaseId::none;
   auto worker = state_->checkout(timeout.value_or(state_->options().checkout_timeout), stop, lease);
   if (!worker) return unexpected(std::move(worker.error()));
@@ -123,7 +123,7 @@ WorkerId Lease::worker() const {
 }
 
 Result<Reply> Lease::call(std::string_view command, const nlohmann::json& args,
-                          std::optional<Duration> timeout, std::stop_token stop) {
+                          std::optional<Duration> timeout, const std::stop_token& stop) {
   const std::int64_t request = open_ ? worker_->next_request++ : 0;
   auto result = converse(wire::Payload::envelope, request,
                          open_ ? wire::encode_request(request, command, args, timestamp()) : "",
@@ -135,14 +135,15 @@ Result<Reply> Lease::call(std::string_view command, const nlohmann::json& args,
 }
 
 Result<std::string> Lease::call_bytes(std::string_view payload, std::optional<Duration> timeout,
-                                      std::stop_token stop) {
+                                      const std::stop_token& stop) {
   auto result = converse(wire::Payload::opaque, 0, std::string(payload), timeout, stop, "bytes");
   if (!result) return unexpected(std::move(result.error()));
   return std::move(result->payload);
 }
 
 Result<wire::CallResult> Lease::converse(wire::Payload payload, std::int64_t request,
-                                         std::string message, std::optional<Duration> timeout,
+                                         const std::string& message,
+                                         std::optional<Duration> timeout,
                                          const std::stop_token& stop, const std::string& what) {
   written_bytes_ = 0;
   in_doubt_ = false;

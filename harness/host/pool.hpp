@@ -81,11 +81,11 @@ class Lease {
   ///         before a byte was written, retryable; lease_over; request_too_large. Never throws on
   ///         account of the worker.
   Result<Reply> call(std::string_view command, const nlohmann::json& args,
-                     std::optional<Duration> timeout = {}, std::stop_token stop = {});
+                     std::optional<Duration> timeout = {}, const std::stop_token& stop = {});
 
   /// The same for bytes that are nobody's business (Options::opaque).
   Result<std::string> call_bytes(std::string_view payload, std::optional<Duration> timeout = {},
-                                 std::stop_token stop = {});
+                                 const std::stop_token& stop = {});
 
   /// Gives the worker back. A second time, or after the lease has ended, it does nothing and
   /// returns false.
@@ -104,7 +104,7 @@ class Lease {
   friend class Pool;
   Lease(std::shared_ptr<PoolState> pool, std::shared_ptr<Worker> worker, LeaseId id);
   Result<wire::CallResult> converse(wire::Payload payload, std::int64_t request,
-                                    std::string message, std::optional<Duration> timeout,
+                                    const std::string& message, std::optional<Duration> timeout,
                                     const std::stop_token& stop, const std::string& what);
   bool end(bool clean);
 
@@ -135,7 +135,7 @@ class Pool {
   /// Errors: checkout_timeout, queue_full, start_failed, pool_closed, cancelled (by `stop`). None
   /// of them costs a worker. Source: NimblePool's checkout!/4; differs: a late grant is kept or
   /// never given, not lost.
-  Result<Lease> checkout(std::optional<Duration> timeout = {}, std::stop_token stop = {});
+  Result<Lease> checkout(std::optional<Duration> timeout = {}, const std::stop_token& stop = {});
 
   /// Refuses newcomers and waiters at once, lets leases end, then asks, closes stdin, TERMs, KILLs
   /// and reaps, all workers side by side, done at `timeout` at the latest. True when nothing is

@@ -10,8 +10,6 @@
 namespace poolproof::run {
 namespace {
 
-using oracle::Finding;
-
 constexpr std::size_t kTimelineLines = 20;
 constexpr std::size_t kSaidMost = 20;
 
