@@ -25,6 +25,16 @@ namespace poolproof::host::testing {
 
 inline constexpr Duration kHang = std::chrono::seconds(60);
 
+/// Waits until at least so many processes carry the token. While one is in the middle of its exec
+/// it has no environment to be read, so a single look may miss it.
+inline bool marked_reach(const std::string& token, std::size_t count) {
+  const Time give_up = after(sys::now(), kHang);
+  while (processes_marked(token).size() < count) {
+    if (sys::now() >= give_up) return false;
+  }
+  return true;
+}
+
 inline Command shell(std::string script, std::vector<std::string> env = {}) {
   return {{"/bin/sh", "-c", std::move(script)}, std::move(env), {}};
 }
