@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,14 +28,18 @@ namespace poolproof::host::testing {
 
 inline constexpr Duration kHang = std::chrono::seconds(60);
 
-/// Waits until at least so many processes carry the token. While one is in the middle of its exec
-/// it has no environment to be read, so a single look may miss it.
-inline bool marked_reach(const std::string& token, std::size_t count) {
+/// Waits until at least so many processes carry the token and a command that begins with `word`.
+/// While one is in the middle of its exec it has no environment to be read, so a single look may
+/// miss it.
+inline bool marked_reach(const std::string& token, std::ptrdiff_t count,
+                         std::string_view word = "") {
   const Time give_up = after(sys::now(), kHang);
-  while (processes_marked(token).size() < count) {
-    if (sys::now() >= give_up) return false;
+  while (sys::now() < give_up) {
+    const auto marked = processes_marked(token);
+    const auto named = [&](const Marked& one) { return one.command.starts_with(word); };
+    if (std::count_if(marked.begin(), marked.end(), named) >= count) return true;
   }
-  return true;
+  return false;
 }
 
 inline Command shell(std::string script, std::vector<std::string> env = {}) {
