@@ -9,11 +9,12 @@
 
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
-#include "harness/host/explain.hpp"
-#include "harness/host/greeting.hpp"
 #include "harness/host/guardian.hpp"
 #include "harness/host/system.hpp"
 #include "harness/host/timestamp.hpp"
+#include "harness/host/worker.hpp"
+#include "harness/pool/explain.hpp"
+#include "harness/pool/greeting.hpp"
 #include "harness/run/host_world.hpp"
 #include "harness/wire/envelope.hpp"
 
@@ -71,11 +72,11 @@ class Session {
     ping_ = wire::encode_frame(framing_, wire::encode_request(0, "ping", args, host::timestamp()))
                 .value_or("");
     const Time deadline = after(host::sys::now(), limit());
-    host::Greeting greeting(
-        worker_, framing_, ping_, deadline, 500ms,
-        [this](host::Worker& worker) {
+    pool::Greeting greeting(
+        *worker_, framing_, ping_, deadline, 500ms,
+        [this] {
           note("no answer: its stdin is closed now, to see what comes out");
-          worker.close_stdin();
+          worker_->close_stdin();
         },
         [this](bool written, std::string_view bytes) { cross(written, bytes); });
     greeting.exchange(host::sys::now());
@@ -219,7 +220,7 @@ class Session {
   }
 
   void note_end(ExitStatus status) {
-    if (!std::exchange(end_noted_, true)) note("it " + host::words(status));
+    if (!std::exchange(end_noted_, true)) note("it " + pool::words(status));
   }
 
   void put_away() {
@@ -290,7 +291,7 @@ class Probe {
       return "it gives back what it is sent, as cat does, so it is no worker";
     pool::Config config;
     config.startup_budget = session_->limit();
-    const std::string told = host::explain_start({}, evidence, config, session_->stderr_tail(), "");
+    const std::string told = pool::explain_start({}, evidence, config, session_->stderr_tail(), "");
     // There is but one worker here, and it has no number.
     constexpr std::string_view kWho = "worker 0.0 ";
     return fmt::format("it {} [{}]", told.substr(told.starts_with(kWho) ? kWho.size() : 0),
@@ -394,7 +395,7 @@ class Probe {
   }
 
   [[nodiscard]] std::string end_words() const {
-    return host::words(session_->exit_status().value_or(ExitStatus{}));
+    return pool::words(session_->exit_status().value_or(ExitStatus{}));
   }
 
   const ProbeArguments& arguments_;

@@ -173,9 +173,10 @@ void Caretaker::begin_greeting(const pool::Handshake& order) {
       wire::encode_frame(options.framing, wire::encode_request(0, "ping", args, timestamp()));
   POOLPROOF_ASSERT(frame.has_value());
   const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
-  watched->greeting = std::make_unique<Greeting>(
-      watched->worker, options.framing, std::move(*frame), order.deadline,
-      options.core.postmortem_budget, [this](Worker& worker) { state_->close_stdin(worker); });
+  Worker& worker = *watched->worker;
+  watched->greeting = std::make_unique<pool::Greeting>(
+      worker, options.framing, std::move(*frame), order.deadline, options.core.postmortem_budget,
+      [this, &worker] { state_->close_stdin(worker); });
   watched->greeting->exchange(sys::now());
   if (!watched->greeting->wants_to_write()) state_->pinged(*watched->worker, ping_bytes);
   watch(order.worker, *watched);

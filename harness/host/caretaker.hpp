@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "harness/host/descriptor.hpp"
-#include "harness/host/greeting.hpp"
 #include "harness/host/spawner.hpp"
 #include "harness/host/state.hpp"
 #include "harness/host/system.hpp"
+#include "harness/pool/greeting.hpp"
 
 namespace poolproof::host {
 
@@ -32,7 +32,7 @@ class Caretaker {
   enum class Source : std::uint8_t { wake, end, stderr_text, greeting, idle_stdout };
   struct Watched {
     std::shared_ptr<Worker> worker;
-    std::unique_ptr<Greeting> greeting;
+    std::unique_ptr<pool::Greeting> greeting;
     bool end_watched = false;
     bool stderr_watched = false;
     Time watch_again_at = kNever;  ///< something of it could not be watched

@@ -1,8 +1,9 @@
-#include "harness/host/greeting.hpp"
+#include "harness/pool/greeting.hpp"
 
 #include <csignal>
 
 #include "harness/host/pool_testing.hpp"
+#include "harness/host/worker.hpp"
 #include "harness/wire/envelope.hpp"
 #include "harness/wire/framing.hpp"
 
@@ -26,8 +27,8 @@ class Meeting {
     REQUIRE(child);
     worker_ = std::make_shared<Worker>(WorkerId{0, 0}, std::move(*child), 1000);
     greeting_.emplace(
-        worker_, wire::Framing{}, ping(), after(sys::now(), budget), 300ms,
-        [](Worker& worker) { worker.close_stdin(); },
+        *worker_, wire::Framing{}, ping(), after(sys::now(), budget), 300ms,
+        [this] { worker_->close_stdin(); },
         [this](bool written, std::string_view bytes) { (written ? sent : received) += bytes; });
   }
   ~Meeting() {
@@ -60,7 +61,7 @@ class Meeting {
 
  private:
   std::shared_ptr<Worker> worker_;
-  std::optional<Greeting> greeting_;
+  std::optional<pool::Greeting> greeting_;
 };
 
 Command fake_worker(std::vector<std::string> args = {}) {

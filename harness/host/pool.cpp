@@ -8,10 +8,10 @@
 #include "harness/base/text.hpp"
 #include "harness/host/call.hpp"
 #include "harness/host/caretaker.hpp"
-#include "harness/host/explain.hpp"
 #include "harness/host/state.hpp"
 #include "harness/host/system.hpp"
 #include "harness/host/timestamp.hpp"
+#include "harness/pool/explain.hpp"
 
 namespace poolproof::host {
 
@@ -173,7 +173,7 @@ Result<wire::CallResult> Lease::converse(wire::Payload payload, std::int64_t req
     if (result.in_doubt) end(false);
     return result;
   }
-  CallFacts facts;
+  pool::CallFacts facts;
   facts.worker = worker_->id();
   facts.pid = worker_->pid();
   facts.command = what;
@@ -181,7 +181,7 @@ Result<wire::CallResult> Lease::converse(wire::Payload payload, std::int64_t req
   facts.stderr_tail = worker_->stderr_tail();
   facts.pool_closing = result.in_doubt && pool_->told_to_go(*worker_) == pool::Why::closing;
   if (result.in_doubt) end(false);
-  return unexpected(explain_call(result, facts));
+  return unexpected(pool::explain_call(result, facts));
 }
 
 }  // namespace poolproof::host

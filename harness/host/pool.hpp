@@ -12,9 +12,9 @@
 
 #include "harness/base/clock.hpp"
 #include "harness/host/child.hpp"
-#include "harness/host/error.hpp"
 #include "harness/pool/config.hpp"
 #include "harness/pool/core.hpp"
+#include "harness/pool/error.hpp"
 #include "harness/wire/conversation.hpp"
 
 /// A pool of worker processes that speak frames on stdin and stdout. Start here: Pool::open,
@@ -29,6 +29,8 @@
 namespace poolproof::host {
 
 using namespace std::chrono_literals;
+using pool::Error;
+using pool::Result;
 using wire::Reply;
 
 /// Told of every event and of what the Core ordered on it, under the pool's mutex: be quick, call

@@ -1,8 +1,8 @@
 #include "harness/host/state.hpp"
 
 #include "harness/base/assert.hpp"
-#include "harness/host/explain.hpp"
 #include "harness/host/system.hpp"
+#include "harness/pool/explain.hpp"
 
 namespace poolproof::host {
 namespace {
@@ -244,7 +244,7 @@ void PoolState::deliver(const pool::Effect& effect) {
 }
 
 Error PoolState::explain(const pool::Refuse& refusal) const {
-  RefusalFacts facts;
+  pool::RefusalFacts facts;
   facts.now = sys::now();
   facts.gauges = core_.gauges();
   facts.launch_error = last_launch_error_;
@@ -259,7 +259,7 @@ Error PoolState::explain(const pool::Refuse& refusal) const {
       if (unread) facts.unread_bytes = static_cast<std::uint32_t>(*unread);
     }
   }
-  return explain_refusal(refusal, options_.core, facts);
+  return pool::explain_refusal(refusal, options_.core, facts);
 }
 
 void PoolState::wake_caretaker() {

@@ -7,6 +7,26 @@
 
 namespace poolproof::host {
 
+Expected<std::size_t, int> Worker::write(std::string_view bytes) {
+  return sys::write(stdin_fd(), bytes);
+}
+
+Expected<std::size_t, int> Worker::read(std::span<char> into) {
+  return sys::read(stdout_fd(), into);
+}
+
+Expected<std::size_t, int> Worker::unread() const {
+  const auto bytes = sys::unread_bytes(stdin_fd());
+  if (!bytes) return unexpected(bytes.error());
+  return static_cast<std::size_t>(*bytes);
+}
+
+bool Worker::nobody_reads() const {
+  std::array<pollfd, 1> fds{{{stdin_fd(), 0, 0}}};
+  const auto ready = sys::poll(fds, Duration::zero());
+  return ready && (fds[0].revents & POLLERR) != 0;
+}
+
 bool Worker::drain_stderr() {
   std::array<char, 16384> chunk{};
   // Bounded: a worker that floods its stderr must not keep the caretaker from the others.

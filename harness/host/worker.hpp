@@ -12,6 +12,7 @@
 #include "harness/base/ids.hpp"
 #include "harness/host/child.hpp"
 #include "harness/pool/effect.hpp"
+#include "harness/wire/stdio.hpp"
 
 namespace poolproof::host {
 
@@ -26,7 +27,7 @@ struct PostMortem {
 /// Who touches what: stdin and stdout belong to the caretaker while it greets and when it leaves,
 /// and to the holder of the lease in between. pidfd, stderr and the reaping are the caretaker's.
 /// The rest says for itself.
-class Worker {
+class Worker final : public wire::Stdio {
  public:
   Worker(WorkerId id, Child child, std::size_t tail_bytes)
       : id_(id), child_(std::move(child)), tail_(tail_bytes) {}
@@ -38,6 +39,11 @@ class Worker {
   [[nodiscard]] int stdout_fd() const { return child_.stdout_end.get(); }
   [[nodiscard]] int stderr_fd() const { return child_.stderr_end.get(); }
   void close_stdin() { child_.stdin_end.reset(); }
+
+  Expected<std::size_t, int> write(std::string_view bytes) override;
+  Expected<std::size_t, int> read(std::span<char> into) override;
+  [[nodiscard]] Expected<std::size_t, int> unread() const override;
+  [[nodiscard]] bool nobody_reads() const override;
 
   /// Reads what is on stderr into the tail, without blocking. False at its end.
   bool drain_stderr();

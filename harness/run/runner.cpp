@@ -16,9 +16,9 @@
 
 #include "harness/base/text.hpp"
 #include "harness/host/descriptor.hpp"
-#include "harness/host/explain.hpp"
 #include "harness/host/guardian.hpp"
 #include "harness/host/system.hpp"
+#include "harness/pool/explain.hpp"
 #include "harness/run/errand_process.hpp"
 #include "harness/run/judge.hpp"
 #include "harness/run/version.hpp"
@@ -140,7 +140,7 @@ class Runner {
     attempt.crashed = !ended->overran && ended->exit != ExitStatus{} && !said_why(ended->exit);
     if (ended->exit != ExitStatus{}) {
       attempt.trouble =
-          fmt::format("{}: {}", host::words(ended->exit), printable_page(ended->said));
+          fmt::format("{}: {}", pool::words(ended->exit), printable_page(ended->said));
       return attempt;
     }
     auto trace = trace::read_trace(text_of(folder / "trace.jsonl"), trace_file(job, control));

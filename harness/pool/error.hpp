@@ -7,7 +7,7 @@
 #include "harness/base/outcome.hpp"
 #include "harness/base/result.hpp"
 
-namespace poolproof::host {
+namespace poolproof::pool {
 
 /// Why a checkout or a call did not succeed: what happened, where, and what a person needs to know
 /// about it.
@@ -28,4 +28,4 @@ struct Error {
 template <class T>
 using Result = Expected<T, Error>;
 
-}  // namespace poolproof::host
+}  // namespace poolproof::pool

@@ -1,17 +1,20 @@
-#include "harness/host/explain.hpp"
+#include "harness/pool/explain.hpp"
 
-#include "harness/host/pool_testing.hpp"
+#include <catch2/catch.hpp>
 
 using namespace poolproof;
-using namespace poolproof::host;
-using testing::contains;
+using namespace poolproof::pool;
 
 namespace {
 
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
 using namespace std::chrono_literals;
 
-pool::Refuse refusal(Outcome why) {
-  pool::Refuse refuse;
+Refuse refusal(Outcome why) {
+  Refuse refuse;
   refuse.why = why;
   refuse.waiting_since = Time(10s);
   refuse.since = Time(10s);
@@ -24,8 +27,8 @@ RefusalFacts at(Duration now) {
   return facts;
 }
 
-pool::StartEvidence evidence(StartCause cause, std::string_view first = "") {
-  pool::StartEvidence found;
+StartEvidence evidence(StartCause cause, std::string_view first = "") {
+  StartEvidence found;
   found.cause = cause;
   found.ping_bytes = 44;
   found.first_size = static_cast<std::uint8_t>(first.size());
@@ -35,8 +38,8 @@ pool::StartEvidence evidence(StartCause cause, std::string_view first = "") {
 
 }  // namespace
 
-TEST_CASE("host: explain: a checkout timeout says what the client waited for") {
-  pool::Refuse refuse = refusal(Outcome::checkout_timeout);
+TEST_CASE("pool: explain: a checkout timeout says what the client waited for") {
+  Refuse refuse = refusal(Outcome::checkout_timeout);
   refuse.has_blocker = true;
   refuse.blocker = {0, 3};
   refuse.phase = Phase::handshake;
@@ -62,8 +65,8 @@ TEST_CASE("host: explain: a checkout timeout says what the client waited for") {
   CHECK_FALSE(contains(explain_refusal(refuse, {}, facts).message, "start-up budget"));
 }
 
-TEST_CASE("host: explain: a checkout timeout with nothing starting names the busy") {
-  pool::Refuse refuse = refusal(Outcome::checkout_timeout);
+TEST_CASE("pool: explain: a checkout timeout with nothing starting names the busy") {
+  Refuse refuse = refusal(Outcome::checkout_timeout);
   RefusalFacts facts = at(10s + 20ms);
   facts.gauges.leased = 2;
   facts.gauges.waiting = 3;
@@ -77,21 +80,21 @@ TEST_CASE("host: explain: a checkout timeout with nothing starting names the bus
   CHECK(contains(explain_refusal(refuse, {}, facts).message, "held back after 4 failure(s)"));
 }
 
-TEST_CASE("host: explain: one behind another start says whether it must be so") {
-  pool::Refuse refuse = refusal(Outcome::checkout_timeout);
+TEST_CASE("pool: explain: one behind another start says whether it must be so") {
+  Refuse refuse = refusal(Outcome::checkout_timeout);
   refuse.has_blocker = true;
   refuse.cause.cause = StartCause::behind_another_start;
-  pool::Config config;
+  Config config;
   CHECK(contains(explain_refusal(refuse, config, at(11s)).message,
                  "at most 4 start(s) go on at a time (starts_max)"));
-  config.init_mode = pool::InitMode::blocking;
+  config.init_mode = InitMode::blocking;
   const Error error = explain_refusal(refuse, config, at(11s));
   CHECK(contains(error.message, "init_mode is blocking"));
   CHECK(error.cause == StartCause::behind_another_start);
 }
 
-TEST_CASE("host: explain: a failed start brings its evidence") {
-  pool::Refuse refuse = refusal(Outcome::start_failed);
+TEST_CASE("pool: explain: a failed start brings its evidence") {
+  Refuse refuse = refusal(Outcome::start_failed);
   refuse.cause = evidence(StartCause::text_on_stdout, "Loading\x1b[31m");
   refuse.cause_worker = {1, 2};
   refuse.failures = 3;
@@ -109,7 +112,7 @@ TEST_CASE("host: explain: a failed start brings its evidence") {
   CHECK(error.message.find('\x1b') == std::string::npos);
 }
 
-TEST_CASE("host: explain: every cause of a failed start has words of its own") {
+TEST_CASE("pool: explain: every cause of a failed start has words of its own") {
   std::vector<std::string> said;
   for (std::size_t i = 1; i < kStartCauseNames.size(); ++i) {
     const auto cause = static_cast<StartCause>(i);
@@ -122,7 +125,7 @@ TEST_CASE("host: explain: every cause of a failed start has words of its own") {
   CHECK(std::adjacent_find(said.begin(), said.end()) == said.end());
 }
 
-TEST_CASE("host: explain: a call's end says who, what and how far") {
+TEST_CASE("pool: explain: a call's end says who, what and how far") {
   wire::CallResult result;
   result.outcome = Outcome::call_timeout;
   result.phase = Phase::awaiting_reply;
@@ -146,7 +149,7 @@ TEST_CASE("host: explain: a call's end says who, what and how far") {
   CHECK(contains(error.message, "the pool closed and put worker 0.1 (pid 4711) away"));
 }
 
-TEST_CASE("host: explain: an end has its number and its name") {
+TEST_CASE("pool: explain: an end has its number and its name") {
   CHECK(words(ExitStatus{3, 0}) == "exited with code 3");
   CHECK(words(ExitStatus{0, 15}) == "was ended by signal 15 (TERM)");
   CHECK(words(ExitStatus{0, 9}) == "was ended by signal 9 (KILL, perhaps out of memory)");

@@ -3,18 +3,18 @@
 #include <optional>
 #include <string>
 
-#include "harness/host/error.hpp"
 #include "harness/pool/config.hpp"
 #include "harness/pool/core.hpp"
+#include "harness/pool/error.hpp"
 #include "harness/wire/conversation.hpp"
 
 /// Decisions and evidence put into words. Pure: all that is said is handed in.
-namespace poolproof::host {
+namespace poolproof::pool {
 
-/// What the host knows about a refusal beyond what the Core says.
+/// What the world knows about a refusal beyond what the Core says.
 struct RefusalFacts {
   Time now;
-  pool::Gauges gauges;
+  Gauges gauges;
   int blocker_pid = 0;                        ///< 0: not started yet
   std::optional<std::uint32_t> unread_bytes;  ///< of the blocker's ping, right now
   std::uint32_t ping_bytes = 0;
@@ -23,13 +23,11 @@ struct RefusalFacts {
 };
 
 /// Why the client was turned away, in words, with what a person needs to act on it.
-Error explain_refusal(const pool::Refuse& refusal, const pool::Config& config,
-                      const RefusalFacts& facts);
+Error explain_refusal(const Refuse& refusal, const Config& config, const RefusalFacts& facts);
 
 /// The post-mortem of one failed start: one sentence.
-std::string explain_start(WorkerId worker, const pool::StartEvidence& evidence,
-                          const pool::Config& config, const std::string& stderr_tail,
-                          const std::string& launch_error);
+std::string explain_start(WorkerId worker, const StartEvidence& evidence, const Config& config,
+                          const std::string& stderr_tail, const std::string& launch_error);
 
 /// What is known of the worker at the end of a failed call.
 struct CallFacts {
@@ -46,4 +44,4 @@ Error explain_call(const wire::CallResult& result, const CallFacts& facts);
 /// `exited with code 3`, `was ended by signal 9 (KILL)`.
 std::string words(ExitStatus status);
 
-}  // namespace poolproof::host
+}  // namespace poolproof::pool

@@ -1,18 +1,16 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <optional>
 
-#include "harness/host/worker.hpp"
 #include "harness/pool/event.hpp"
 #include "harness/wire/conversation.hpp"
+#include "harness/wire/stdio.hpp"
 
-namespace poolproof::host {
+namespace poolproof::pool {
 
 /// One worker's init ping, and the post-mortem when it is not answered well. Never blocks; the
-/// caretaker calls it when its pipes are ready, when its time has come and when its process has
-/// ended.
+/// world calls it when its pipes are ready, when its time has come and when its process has ended.
 ///
 /// The evidence, in the order in which it is looked for: an exit; text or a bad frame on stdout
 /// (then it is given the post-mortem's time to exit, since a dead worker is the better
@@ -20,14 +18,14 @@ namespace poolproof::host {
 /// comes out then tells a reply never flushed from none.
 class Greeting {
  public:
-  using CloseStdin = std::function<void(Worker&)>;
+  using CloseStdin = std::function<void()>;
   /// Told of all bytes that cross, for those who want to show them.
   using Tap = std::function<void(bool written, std::string_view bytes)>;
 
-  Greeting(std::shared_ptr<Worker> worker, wire::Framing framing, std::string ping, Time deadline,
+  /// `ping` is the encoded request with the id 0. `pipes` must outlive the greeting.
+  Greeting(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
            Duration postmortem_budget, CloseStdin close_stdin, Tap tap = {});
 
-  [[nodiscard]] const std::shared_ptr<Worker>& worker() const { return worker_; }
   [[nodiscard]] bool wants_to_write() const { return !conversation_.pending_output().empty(); }
   [[nodiscard]] bool stdout_ended() const { return stdout_ended_; }
   [[nodiscard]] Time next_deadline() const { return until_; }
@@ -38,7 +36,7 @@ class Greeting {
   void process_ended(ExitStatus status, Time now);
 
   /// Set once it is over; cause none: the worker is good.
-  [[nodiscard]] const std::optional<pool::StartEvidence>& evidence() const { return evidence_; }
+  [[nodiscard]] const std::optional<StartEvidence>& evidence() const { return evidence_; }
 
  private:
   enum class Stage : std::uint8_t { talking, dying, stdin_closed };
@@ -51,7 +49,7 @@ class Greeting {
   void conclude(StartCause cause);
   [[nodiscard]] StartCause late_cause() const;
 
-  std::shared_ptr<Worker> worker_;
+  wire::Stdio& pipes_;
   wire::Framing framing_;
   std::string ping_frame_;
   wire::Conversation conversation_;
@@ -65,8 +63,8 @@ class Greeting {
   StartCause suspected_ = StartCause::none;
   std::string first_;  ///< the first bytes from its stdout
   std::string late_;   ///< all bytes from its stdout after we closed its stdin, bounded
-  pool::StartEvidence gathered_;
-  std::optional<pool::StartEvidence> evidence_;
+  StartEvidence gathered_;
+  std::optional<StartEvidence> evidence_;
 };
 
-}  // namespace poolproof::host
+}  // namespace poolproof::pool

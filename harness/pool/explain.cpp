@@ -1,4 +1,4 @@
-#include "harness/host/explain.hpp"
+#include "harness/pool/explain.hpp"
 
 #include <csignal>
 #include <cstring>
@@ -7,7 +7,7 @@
 
 #include "harness/base/text.hpp"
 
-namespace poolproof::host {
+namespace poolproof::pool {
 namespace {
 
 std::string name(WorkerId worker) {
@@ -28,17 +28,17 @@ std::string tail_words(const std::string& stderr_tail) {
                      printable(std::string_view(stderr_tail).substr(from), kShown));
 }
 
-std::string first_words(const pool::StartEvidence& evidence) {
+std::string first_words(const StartEvidence& evidence) {
   return hex_and_text(std::string_view(evidence.first.data(), evidence.first_size),
                       evidence.first.size());
 }
 
 /// What it wrote is for people: as they would read it.
-std::string quoted_words(const pool::StartEvidence& e) {
+std::string quoted_words(const StartEvidence& e) {
   return fmt::format("\"{}\"", printable(std::string_view(e.first.data(), e.first_size)));
 }
 
-std::string text_or_bytes(const pool::StartEvidence& e) {
+std::string text_or_bytes(const StartEvidence& e) {
   return is_text(std::string_view(e.first.data(), e.first_size)) ? quoted_words(e) : first_words(e);
 }
 
@@ -46,14 +46,13 @@ std::string unread_words(std::uint32_t unread, std::uint32_t whole) {
   return fmt::format("its ping is unread ({} of {} bytes)", unread, whole);
 }
 
-std::string breaker_words(const pool::Refuse& refusal) {
+std::string breaker_words(const Refuse& refusal) {
   return refusal.failures > 1 ? fmt::format(" ({} starts in a row have failed)", refusal.failures)
                               : "";
 }
 
 /// Where the start stands that the client waits for.
-std::string start_words(const pool::Refuse& refusal, const pool::Config& config,
-                        const RefusalFacts& facts) {
+std::string start_words(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
   const std::string slot = fmt::format("slot {}", refusal.blocker.slot);
   if (refusal.phase == Phase::starting) {
     return fmt::format("{} is still starting (no process yet after {})", slot,
@@ -75,9 +74,8 @@ std::string start_words(const pool::Refuse& refusal, const pool::Config& config,
   return text;
 }
 
-std::string behind_words(const pool::Refuse& refusal, const pool::Config& config,
-                         const RefusalFacts& facts) {
-  const bool blocking = config.init_mode == pool::InitMode::blocking;
+std::string behind_words(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
+  const bool blocking = config.init_mode == InitMode::blocking;
   return fmt::format(
       "its own start was not even begun: it is behind the start of slot {} (for {}), and {}",
       refusal.blocker.slot, age(facts.now - refusal.since),
@@ -86,7 +84,7 @@ std::string behind_words(const pool::Refuse& refusal, const pool::Config& config
           : fmt::format("at most {} start(s) go on at a time (starts_max)", config.starts_max));
 }
 
-std::string busy_words(const pool::Refuse& refusal, const RefusalFacts& facts) {
+std::string busy_words(const Refuse& refusal, const RefusalFacts& facts) {
   const auto& g = facts.gauges;
   if (refusal.phase == Phase::cooling) {
     return fmt::format("no worker lives; starts are held back after {} failure(s)",
@@ -99,8 +97,7 @@ std::string busy_words(const pool::Refuse& refusal, const RefusalFacts& facts) {
   return text;
 }
 
-std::string timeout_words(const pool::Refuse& refusal, const pool::Config& config,
-                          const RefusalFacts& facts) {
+std::string timeout_words(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
   if (refusal.cause.cause == StartCause::behind_another_start)
     return behind_words(refusal, config, facts);
   if (refusal.has_blocker) return start_words(refusal, config, facts);
@@ -113,7 +110,7 @@ const char* signal_name(int signal) {
 }
 
 /// The part of a start's post-mortem that depends on its cause.
-std::string cause_words(const pool::StartEvidence& e, const pool::Config& config,
+std::string cause_words(const StartEvidence& e, const Config& config,
                         const std::string& launch_error) {
   const auto budget = to_ms(config.startup_budget);
   switch (e.cause) {
@@ -213,15 +210,13 @@ std::string words(ExitStatus status) {
   return fmt::format("exited with code {}", status.code);
 }
 
-std::string explain_start(WorkerId worker, const pool::StartEvidence& evidence,
-                          const pool::Config& config, const std::string& stderr_tail,
-                          const std::string& launch_error) {
+std::string explain_start(WorkerId worker, const StartEvidence& evidence, const Config& config,
+                          const std::string& stderr_tail, const std::string& launch_error) {
   return fmt::format("worker {} {}{}", name(worker), cause_words(evidence, config, launch_error),
                      tail_words(stderr_tail));
 }
 
-Error explain_refusal(const pool::Refuse& refusal, const pool::Config& config,
-                      const RefusalFacts& facts) {
+Error explain_refusal(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
   Error error;
   error.kind = refusal.why;
   error.phase = refusal.phase;
@@ -275,4 +270,4 @@ Error explain_call(const wire::CallResult& result, const CallFacts& facts) {
   return error;
 }
 
-}  // namespace poolproof::host
+}  // namespace poolproof::pool

@@ -1,4 +1,4 @@
-#include "harness/host/greeting.hpp"
+#include "harness/pool/greeting.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,16 +6,15 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/base/text.hpp"
-#include "harness/host/system.hpp"
 
-namespace poolproof::host {
+namespace poolproof::pool {
 namespace {
 
 constexpr std::int64_t kPingId = 0;
 
 /// How many bytes at the beginning are text, of those that we keep.
 std::size_t leading_text(std::string_view bytes) {
-  constexpr std::size_t kLooked = std::tuple_size_v<decltype(pool::StartEvidence::first)>;
+  constexpr std::size_t kLooked = std::tuple_size_v<decltype(StartEvidence::first)>;
   std::size_t text = 0;
   while (text < std::min(bytes.size(), kLooked) && is_text(bytes.substr(0, text + 1))) ++text;
   return text;
@@ -35,18 +34,11 @@ std::uint32_t count(std::uint64_t bytes) {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, UINT32_MAX));
 }
 
-/// The reading end of a pipe is closed, so what lies in it will never be read.
-bool nobody_reads(int pipe_fd) {
-  std::array<pollfd, 1> fds{{{pipe_fd, 0, 0}}};
-  const auto ready = sys::poll(fds, Duration::zero());
-  return ready && (fds[0].revents & POLLERR) != 0;
-}
-
 }  // namespace
 
-Greeting::Greeting(std::shared_ptr<Worker> worker, wire::Framing framing, std::string ping,
-                   Time deadline, Duration postmortem_budget, CloseStdin close_stdin, Tap tap)
-    : worker_(std::move(worker)),
+Greeting::Greeting(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
+                   Duration postmortem_budget, CloseStdin close_stdin, Tap tap)
+    : pipes_(pipes),
       framing_(framing),
       ping_frame_(std::move(ping)),
       conversation_(framing, wire::Payload::handshake, kPingId, ping_frame_, deadline),
@@ -83,7 +75,7 @@ void Greeting::process_ended(ExitStatus status, Time now) {
 
 void Greeting::write_some() {
   while (!stdin_broken_ && stage_ == Stage::talking && wants_to_write()) {
-    const auto wrote = sys::write(worker_->stdin_fd(), conversation_.pending_output());
+    const auto wrote = pipes_.write(conversation_.pending_output());
     if (wrote) {
       if (tap_) tap_(true, conversation_.pending_output().substr(0, *wrote));
       conversation_.wrote(*wrote);
@@ -95,10 +87,10 @@ void Greeting::write_some() {
 }
 
 void Greeting::read_all() {
-  std::array<char, 16384> chunk{};
+  std::array<char, 16384> chunk;  // NOLINT(*-member-init): only what was read is looked at
   // Bounded: what a worker floods its stdout with is of no more interest than its beginning.
   for (int rounds = 0; rounds < 8 && !stdout_ended_; ++rounds) {
-    const auto got = sys::read(worker_->stdout_fd(), chunk);
+    const auto got = pipes_.read(chunk);
     if (!got && got.error() == EAGAIN) return;
     if (!got || *got == 0) {
       stdout_ended_ = true;
@@ -157,15 +149,13 @@ void Greeting::budget_over(Time now) {
     const bool all_text = leading_text(first_) == first_.size();
     return conclude(all_text ? cause_of(first_) : StartCause::reply_incomplete);
   }
-  if (const auto unread = sys::unread_bytes(worker_->stdin_fd()))
-    gathered_.unread_bytes = count(std::uint64_t(*unread));
+  if (const auto unread = pipes_.unread()) gathered_.unread_bytes = count(*unread);
   if (gathered_.unread_bytes > 0 || wants_to_write()) {
-    return conclude(nobody_reads(worker_->stdin_fd()) ? StartCause::stdin_closed
-                                                      : StartCause::ping_unread);
+    return conclude(pipes_.nobody_reads() ? StartCause::stdin_closed : StartCause::ping_unread);
   }
   stage_ = Stage::stdin_closed;
   until_ = after(now, postmortem_budget_);
-  close_stdin_(*worker_);
+  close_stdin_();
 }
 
 void Greeting::postmortem_over() {
@@ -193,4 +183,4 @@ void Greeting::conclude(StartCause cause) {
   evidence_ = gathered_;
 }
 
-}  // namespace poolproof::host
+}  // namespace poolproof::pool

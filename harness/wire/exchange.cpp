@@ -1,0 +1,88 @@
+#include "harness/wire/exchange.hpp"
+
+#include <array>
+#include <cerrno>
+
+#include "harness/base/text.hpp"
+
+namespace poolproof::wire {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// So long the exit of a worker is waited for after it closed a pipe.
+constexpr Duration kExitWait = 250ms;
+
+CallResult stale(const std::string& what) {
+  CallResult result;
+  result.outcome = Outcome::stale_worker;
+  result.phase = Phase::writing_request;
+  result.in_doubt = true;
+  result.detail =
+      what + " before the request was written; nothing was written, it is safe to ask again";
+  return result;
+}
+
+}  // namespace
+
+/// Nothing may lie in stdout before a call: a byte there would be taken for its reply.
+std::optional<CallResult> Exchange::look_before() {
+  std::array<char, 64> chunk{};
+  const auto got = pipes_.read(chunk);
+  if (!got && got.error() == EAGAIN) return std::nullopt;
+  if (!got || *got == 0) return stale("the worker had ended or closed its stdout");
+  const std::string_view bytes(chunk.data(), *got);
+  CallResult result = stale("the worker had written unasked: " + hex_and_text(bytes));
+  result.first_bytes = bytes;
+  return result;
+}
+
+void Exchange::write_some(Time now) {
+  while (wants_to_write()) {
+    const auto wrote = pipes_.write(conversation_.pending_output());
+    if (wrote) {
+      conversation_.wrote(*wrote);
+    } else if (wrote.error() == EAGAIN) {
+      return;
+    } else {
+      stdin_broken_ = true;
+      stdin_errno_ = wrote.error();
+      give_up_at_ = std::min(give_up_at_, after(now, kExitWait));
+    }
+  }
+}
+
+void Exchange::read_some(Time now) {
+  std::array<char, 65536> chunk;  // NOLINT(*-member-init): only what was read is looked at
+  while (!stdout_ended_ && !conversation_.decided()) {
+    const auto got = pipes_.read(chunk);
+    if (!got && got.error() == EAGAIN) return;
+    if (!got || *got == 0) {
+      stdout_ended_ = true;
+      give_up_at_ = std::min(give_up_at_, after(now, kExitWait));
+      return;
+    }
+    conversation_.read(std::string_view(chunk.data(), *got));
+    // A short read emptied the pipe: another one would only say EAGAIN.
+    if (*got < chunk.size()) return;
+  }
+}
+
+/// A grandchild that holds the pipe does not delay us: what is there now is all that counts.
+bool Exchange::process_ended(Time now) {
+  while (!stdout_ended_ && !conversation_.decided()) {
+    const auto before = conversation_.read_bytes();
+    read_some(now);
+    if (conversation_.read_bytes() == before) break;
+  }
+  return conversation_.decided();
+}
+
+void Exchange::tick(Time now) {
+  conversation_.tick(now);
+  if (conversation_.decided() || now < give_up_at_) return;
+  if (stdout_ended_) return conversation_.output_closed();
+  conversation_.write_failed(stdin_errno_);
+}
+
+}  // namespace poolproof::wire
