@@ -45,6 +45,7 @@ Time Core::next_deadline() const {
 void Core::on(const CheckoutRequested& event) {
   if (waiters_.contains(event.checkout)) return ignore();
   ++counters_.requested;
+  last_checkout_ = event.checkout;
   const Waiter waiter{event.checkout, now_, event.deadline};
   if (closing_) return refuse(waiter, Outcome::pool_closed);
   if (waiters_.empty() && idle_head_ != kNone && grants_allowed()) return grant(event.checkout);
@@ -282,6 +283,7 @@ bool Core::start_wanted() const {
 void Core::start(std::uint32_t slot) {
   ++slots_[slot].next_generation;
   slots_[slot].served = false;
+  slots_[slot].begun_after = last_checkout_;
   enter(slot, SlotState::starting);
   under_way_.push_back(slot);
   slot_deadlines_.set(slot, after(now_, config_.startup_budget));
@@ -341,7 +343,7 @@ void Core::name_blocker(Refuse& refusal) const {
     refusal.since = ahead.since;
     refusal.phase = ahead.state == SlotState::starting ? Phase::starting : Phase::handshake;
     const bool could_be_served = idle_head_ != kNone || !vacant_.empty();
-    const bool all_begun_for_others = slots_[under_way_.back()].since < refusal.waiting_since;
+    const bool all_begun_for_others = slots_[under_way_.back()].begun_after < refusal.checkout;
     const bool one_at_a_time = under_way_.size() >= under_way_limit();
     if (refusal.why == Outcome::checkout_timeout && could_be_served && all_begun_for_others &&
         one_at_a_time) {

@@ -92,6 +92,7 @@ class Core {
     std::uint32_t failures = 0;  ///< incarnations in a row that ended before they served
     bool served = false;         ///< this incarnation has had a clean lease
     LeaseId lease = LeaseId::none;
+    CheckoutId begun_after = CheckoutId::none;  ///< the last checkout asked for before its start
     Time since;  ///< when the current state began (starting: the order to start)
     std::uint32_t previous = kNone;  ///< neighbours in the idle list
     std::uint32_t next = kNone;
@@ -182,6 +183,7 @@ class Core {
   IdIndex leaver_index_;
 
   std::uint64_t leases_ = 0;
+  CheckoutId last_checkout_ = CheckoutId::none;
   std::uint32_t failures_ = 0;  ///< failed starts in a row, all slots
   StartEvidence last_failure_;
   WorkerId last_failed_;

@@ -117,9 +117,11 @@ TEST_CASE("pool: core: a blocking pool starts one at a time and grants nothing m
   CHECK(s.checkout(3, 300) == "");
   CHECK(s.checkout(4) == "");
   CHECK(s.check_in({0, 0}) == "");
-  CHECK(s.checkout(5, 0) == "Refuse c5 checkout_timeout: starting of 1.0 since 0");
+  CHECK(s.checkout(5, 0) ==
+        "Refuse c5 checkout_timeout: queued of 1.0 since 0, behind_another_start");
   CHECK(s.started({1, 0}) == "Handshake 1.0 by 5000");
-  CHECK(s.at(300).tick() == "Refuse c3 checkout_timeout: handshake of 1.0 since 0");
+  CHECK(s.at(300).tick() ==
+        "Refuse c3 checkout_timeout: queued of 1.0 since 0, behind_another_start");
   CHECK(s.good({1, 0}) == "Grant c2 1.0; Grant c4 0.0");
 }
 

@@ -270,4 +270,20 @@ Error explain_call(const wire::CallResult& result, const CallFacts& facts) {
   return error;
 }
 
+Error explain_lease_over(const std::string& command) {
+  Error error;
+  error.kind = Outcome::lease_over;
+  error.message =
+      "lease_over: the lease had ended before \"" + command + "\"; nothing was written";
+  error.retryable = true;
+  return error;
+}
+
+Error explain_too_large(const std::string& command, const std::string& why) {
+  Error error;
+  error.kind = Outcome::request_too_large;
+  error.message = "request_too_large: \"" + command + "\": " + why + "; nothing was written";
+  return error;
+}
+
 }  // namespace poolproof::pool
