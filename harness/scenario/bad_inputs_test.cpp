@@ -223,6 +223,18 @@ const std::vector<BadInput> kBadInputs{
      kBeyondSchema},
     {R"("expect": {)", R"("expect": {"no_success": 1, )",
      R"(x.json#/expect/no_success: is 1; true or false)"},
+    {R"("expect": {)", R"("expect": {"any_success": 1, )",
+     R"(x.json#/expect/any_success: is 1; true or false)"},
+    {R"("expect": {)", R"("expect": {"no_success": true, "any_success": true, )",
+     R"(x.json#/expect: has both "no_success" and "any_success"; one of them)", kBeyondSchema},
+    // the schedule
+    {R"("expect": {)", R"("schedule": 7, "expect": {)", R"(x.json#/schedule: is 7; an array)"},
+    {R"("expect": {)", R"("schedule": [0, -1], "expect": {)",
+     R"(x.json#/schedule/1: is -1; a whole number, 0 to 65535)"},
+    {R"("expect": {)", R"("schedule": [65536], "expect": {)",
+     R"(x.json#/schedule/0: is 65536; a whole number, 0 to 65535)"},
+    {R"("expect": {)", R"("schedule": [0.5], "expect": {)",
+     R"(x.json#/schedule/0: is 0.5; a whole number, 0 to 65535)"},
 };
 
 }  // namespace poolproof::scenario::testing

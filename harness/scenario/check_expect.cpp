@@ -85,7 +85,10 @@ void check_fates(const Scenario& scenario, const Node& node) {
 void check_expectations(const Scenario& scenario, const Node& root) {
   const auto expect = root.find("expect");
   if (!expect) return;
-  std::vector<std::string_view> names{"workers", "no_success"};
+  if (scenario.expect.no_success && scenario.expect.any_success) {
+    expect->wrong("has both \"no_success\" and \"any_success\"", "one of them");
+  }
+  std::vector<std::string_view> names{"workers", "no_success", "any_success"};
   for (const Client& client : scenario.clients) names.push_back(client.name);
   for (const auto& entry : scenario.expect.clients) {
     const std::string& name = entry.first;

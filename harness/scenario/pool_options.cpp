@@ -107,6 +107,7 @@ constexpr std::array kOptions{
     count<&Core::leaving_max>("leaving_max", 1, 100'000),
     core_span<&Core::startup_budget>("startup_budget_ms", 1),
     core_span<&Core::postmortem_budget>("postmortem_budget_ms", 0),
+    core_span<&Core::silence_max>("silence_max_ms", 0),
     core_span<&Core::backoff_initial>("backoff_initial_ms", 1),
     core_span<&Core::backoff_max>("backoff_max_ms", 1),
     count<&Core::backoff_jitter_percent>("backoff_jitter_percent", 0, 100),

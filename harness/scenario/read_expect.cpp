@@ -72,6 +72,8 @@ Expectations read_expectations(const Node& node) {
     const Node value = *node.find(key);
     if (key == "no_success") {
       expect.no_success = value.flag();
+    } else if (key == "any_success") {
+      expect.any_success = value.flag();
     } else if (key == "workers") {
       for (const Node& fate : value.elements()) expect.workers.push_back(read_fate(fate));
     } else {

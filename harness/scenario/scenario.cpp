@@ -50,6 +50,7 @@ Scenario control_of(const Scenario& scenario) {
   Scenario control = scenario;
   control.faults.clear();
   control.expect = {};
+  control.schedule.reset();
   for (Client& client : control.clients) {
     for (Step& step : client.steps) {
       if (needs_a_fault(step)) step = Pause{};

@@ -148,7 +148,12 @@ struct Expectations {
   std::map<std::string, std::vector<Expected>> clients;
   std::vector<ExpectedFate> workers;
   bool no_success = false;  ///< no call may succeed: without it, some call must
+  /// Calls may succeed or not: what a storm leaves of them is for the invariants to judge.
+  bool any_success = false;
 };
+
+inline constexpr std::size_t kScheduleMax = 100'000;
+inline constexpr std::uint32_t kScheduleChoiceMax = 65'535;
 
 /// Everything one run needs. Immutable once loaded; generator, shrinker, runner and reports all
 /// speak of this value.
@@ -163,6 +168,9 @@ struct Scenario {
   std::vector<Client> clients;
   faults::Plan faults;
   Expectations expect;
+  /// The simulator's choices among what could happen next, in order; beyond its end always the
+  /// first. Without it the seed chooses. Real processes ignore it. At most kScheduleMax entries.
+  std::optional<std::vector<std::uint32_t>> schedule;
 
   [[nodiscard]] bool tagged(std::string_view tag) const;
   [[nodiscard]] bool runs_in(WorldKind world) const;
@@ -185,7 +193,8 @@ Parsed<Scenario> read_scenario(std::string_view json_text, const std::string& wh
 /// back.
 std::string write_scenario(const Scenario& scenario);
 
-/// The same scenario with its faults switched off, signals from outside too, and no expectations.
+/// The same scenario with its faults switched off, signals from outside too, without expectations
+/// and without the schedule, whose choices are about other events.
 /// What can only come by a fault (a receipt, a worker's exit, the next generation) is not awaited.
 /// All these steps become pauses of no length, so that every step keeps its number.
 Scenario control_of(const Scenario& scenario);

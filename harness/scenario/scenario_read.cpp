@@ -15,9 +15,9 @@ constexpr std::size_t kWhyBytesMin = 20;
 constexpr std::int64_t kCountMax = 10'000;
 constexpr std::int64_t kRepeatMax = 1'000'000;
 
-constexpr std::array<std::string_view, 12> kKeys{"$schema", "schema_version", "name",   "why",
-                                                 "tags",    "worlds",         "seed",   "pool",
-                                                 "workers", "clients",        "faults", "expect"};
+constexpr std::array<std::string_view, 13> kKeys{
+    "$schema", "schema_version", "name",    "why",    "tags",   "worlds",  "seed",
+    "pool",    "workers",        "clients", "faults", "expect", "schedule"};
 
 std::string read_name(const Node& root) {
   const auto node = root.need("name", "the name of the file without .json");
@@ -159,6 +159,22 @@ faults::Plan read_faults(const Node& root) {
   return plan;
 }
 
+std::optional<std::vector<std::uint32_t>> read_schedule(const Node& root) {
+  const auto node = root.find("schedule");
+  if (!node) return std::nullopt;
+  const auto elements = node->elements();
+  if (elements.size() > kScheduleMax) {
+    node->wrong(fmt::format("has {} entries", elements.size()),
+                fmt::format("at most {}", kScheduleMax));
+  }
+  std::vector<std::uint32_t> schedule;
+  schedule.reserve(elements.size());
+  for (const Node& choice : elements) {
+    schedule.push_back(static_cast<std::uint32_t>(choice.whole(0, kScheduleChoiceMax)));
+  }
+  return schedule;
+}
+
 void read_version(const Node& root) {
   if (const auto schema = root.find("$schema")) (void)schema->text();
   const auto node = root.need("schema_version", fmt::format("{}", kSchemaVersion));
@@ -182,6 +198,7 @@ Scenario read_root(const Node& root) {
   scenario.clients = read_clients(root);
   scenario.faults = read_faults(root);
   if (const auto expect = root.find("expect")) scenario.expect = read_expectations(*expect);
+  scenario.schedule = read_schedule(root);
   return scenario;
 }
 

@@ -26,7 +26,7 @@ constexpr std::string_view kEverything = R"json({
   "seed": "0xffffffffffffffff",
   "pool": {
     "size": 3, "start": "eager", "init_mode": "blocking", "reuse": "fifo", "waiters_max": 7,
-    "starts_max": 2, "leaving_max": 5, "startup_budget_ms": 1234, "postmortem_budget_ms": 0,
+    "starts_max": 2, "leaving_max": 5, "startup_budget_ms": 1234, "postmortem_budget_ms": 0, "silence_max_ms": 10,
     "backoff_initial_ms": 11, "backoff_max_ms": 22, "backoff_jitter_percent": 33,
     "breaker_failures": 0, "breaker_open_ms": 44, "shutdown_grace_ms": 55, "stdin_grace_ms": 66,
     "term_grace_ms": 77, "prefix_bytes": 2, "max_frame_bytes": 88, "checkout_timeout_ms": 0,
@@ -56,7 +56,8 @@ constexpr std::string_view kEverything = R"json({
           "ok", "returned", "thrown", "closed"],
     "workers": [{"slot": 0, "generation": 0, "fate": "died"},
                 {"slot": 1, "generation": 0, "fate": ["killed", "closed"]}]
-  }
+  },
+  "schedule": [0, 2, 65535]
 })json";
 
 Scenario sound(std::string_view text, const std::string& where = "x.json") {
@@ -108,6 +109,7 @@ TEST_CASE("scenario: read: every key reaches its place") {
   CHECK(expected[0].size() == 2);
   CHECK(expected[0][1].cause == StartCause::behind_another_start);
   CHECK(scenario.expect.workers[1].any_of == std::vector<Fate>{Fate::killed, Fate::closed});
+  CHECK(scenario.schedule == std::vector<std::uint32_t>{0, 2, 65535});
 }
 
 TEST_CASE("scenario: write: what was written reads back as the same") {
@@ -117,6 +119,33 @@ TEST_CASE("scenario: write: what was written reads back as the same") {
                             "any_of", "\"says\"", "\"delay_ms\": 9"}) {
     CHECK(once.find(piece) != std::string::npos);
   }
+}
+
+TEST_CASE("scenario: schedule: absent, empty and long ones stay what they are") {
+  Scenario scenario = sound(kSound);
+  CHECK_FALSE(scenario.schedule.has_value());
+  CHECK(write_scenario(scenario).find("schedule") == std::string::npos);
+
+  scenario.schedule.emplace();
+  scenario.why = "\n  \"schedule\": 0 in a sentence is no schedule";
+  CHECK(write_scenario(scenario).find("\n  \"schedule\": []\n}") != std::string::npos);
+  CHECK(sound(write_scenario(scenario)).schedule == scenario.schedule);
+
+  scenario.schedule = std::vector<std::uint32_t>{0, 2, 1};
+  CHECK(write_scenario(scenario).ends_with("\n  \"schedule\": [0, 2, 1]\n}\n"));
+
+  scenario.schedule->clear();
+  for (std::uint32_t i = 0; i < kScheduleMax; ++i) scenario.schedule->push_back(i % 65'536);
+  const std::string text = write_scenario(scenario);
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 100);
+  CHECK(std::count(text.begin(), text.end(), '\n') < 10'000);
+  CHECK(sound(text).schedule == scenario.schedule);
+
+  scenario.schedule->push_back(0);
+  const auto refused = read_scenario(write_scenario(scenario), "x.json");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().line() == "x.json#/schedule: has 100001 entries; at most 100000");
 }
 
 TEST_CASE("scenario: files: each one loads, is named as its file and survives being written") {
@@ -195,6 +224,9 @@ TEST_CASE("scenario: read: without a call only a scenario that says so is sound"
         "x.json#/clients: nobody calls, and some call must succeed; a call, or \"no_success\": "
         "true in \"expect\"");
   CHECK(read_scenario(silent(R"(, "expect": {"no_success": true})"), "x.json").has_value());
+  const auto either = sound(silent(R"(, "expect": {"any_success": true})"));
+  CHECK(either.expect.any_success);
+  CHECK(sound(write_scenario(either)).expect.any_success);
 }
 
 TEST_CASE("scenario: read: a command takes no faults and stays out of the simulator") {
@@ -218,6 +250,7 @@ TEST_CASE("scenario: control: has no faults, nothing that needs one, and the sam
   CHECK(control.faults.empty());
   CHECK(control.expect.clients.empty());
   CHECK(control.expect.workers.empty());
+  CHECK_FALSE(control.schedule.has_value());
   REQUIRE(control.clients[0].steps.size() == scenario.clients[0].steps.size());
   for (const Step& step : control.clients[0].steps) {
     CHECK_FALSE(std::holds_alternative<AwaitFault>(step));

@@ -168,7 +168,26 @@ Json write_expect(const Scenario& scenario) {
     json["workers"].push_back(write_fate(fate));
   }
   if (scenario.expect.no_success) json["no_success"] = true;
+  if (scenario.expect.any_success) json["any_success"] = true;
   return json;
+}
+
+constexpr std::string_view kScheduleMark = "\n  \"schedule\": 0";
+constexpr std::size_t kLineBytesMax = 100;
+
+/// In lines of many numbers: one a line, as the rest of the file is written, would bury it.
+std::string write_schedule(const std::vector<std::uint32_t>& schedule) {
+  std::string text = "\n  \"schedule\": [";
+  std::size_t line_begin = 1;
+  for (std::size_t i = 0; i < schedule.size(); ++i) {
+    const std::string number = std::to_string(schedule[i]) + (i + 1 < schedule.size() ? "," : "]");
+    if (i > 0 && text.size() - line_begin + 1 + number.size() > kLineBytesMax) {
+      text += "\n   ";
+      line_begin = text.size() - 3;
+    }
+    text += (i == 0 ? "" : " ") + number;
+  }
+  return schedule.empty() ? text + "]" : text;
 }
 
 }  // namespace
@@ -189,7 +208,14 @@ std::string write_scenario(const Scenario& scenario) {
   json["faults"] = Json::array();
   for (const auto& fault : scenario.faults) json["faults"].push_back(write_planned(fault));
   json["expect"] = write_expect(scenario);
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  if (scenario.schedule) json["schedule"] = 0;
+  std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  if (scenario.schedule) {
+    // The last key. No text in JSON holds a newline, so that the mark is found nowhere else.
+    text.replace(text.rfind(kScheduleMark), kScheduleMark.size(),
+                 write_schedule(*scenario.schedule));
+  }
+  return text;
 }
 
 }  // namespace poolproof::scenario

@@ -1,0 +1,385 @@
+#include "harness/scenario/generate.hpp"
+
+#include <map>
+#include <set>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "fake_workers/brain.hpp"
+#include "harness/scenario/pool_options.hpp"
+#include "harness/scenario/testing.hpp"
+
+using namespace poolproof;
+using namespace poolproof::scenario;
+using namespace poolproof::scenario::testing;
+
+namespace {
+
+Scenario generated(std::uint64_t seed) {
+  auto book = ChoiceBook::random(seed);
+  return generate(book);
+}
+
+const Client* calm_of(const Scenario& scenario) {
+  const Client& last = scenario.clients.back();
+  return last.name == "calm" ? &last : nullptr;
+}
+
+std::string head(const std::string& single) {
+  return single.substr(0, single.find('.'));
+}
+
+std::size_t place(const Scenario& scenario, const std::string& single) {
+  std::size_t i = 0;
+  while (scenario.clients.at(i).name != head(single)) ++i;
+  return i;
+}
+
+/// The loader takes it, and it comes back as it was: nothing of it is lost in the file.
+void check_round_trip(const Scenario& scenario) {
+  const std::string text = write_scenario(scenario);
+  INFO(text);
+  const auto read = read_scenario(text, "generated.json");
+  INFO((read ? std::string() : read.error().line()));
+  REQUIRE(read.has_value());
+  REQUIRE(write_scenario(*read) == text);
+  REQUIRE(read->seed == scenario.seed);
+  REQUIRE(read->pool.core.seed == scenario.pool.core.seed);
+  REQUIRE(read->pool.core.silence_max == scenario.pool.core.silence_max);
+  for (const PoolOption& option : pool_options()) {
+    REQUIRE(option.get(read->pool) == option.get(scenario.pool));
+  }
+  REQUIRE(read->clients.size() == scenario.clients.size());
+  for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
+    const auto& steps = scenario.clients[i].steps;
+    REQUIRE(read->clients[i].steps.size() == steps.size());
+    for (std::size_t j = 0; j < steps.size(); ++j) {
+      REQUIRE(read->clients[i].steps[j].index() == steps[j].index());
+    }
+  }
+  REQUIRE(read->faults.size() == scenario.faults.size());
+  for (std::size_t i = 0; i < scenario.faults.size(); ++i) {
+    const auto& fault = scenario.faults[i];
+    REQUIRE(read->faults[i].id == fault.id);
+    REQUIRE(read->faults[i].fault == fault.fault);
+    REQUIRE(read->faults[i].at == fault.at);
+    REQUIRE(read->faults[i].numbers == fault.numbers);
+    REQUIRE(read->faults[i].texts == fault.texts);
+  }
+}
+
+Duration longest(const Step& step, const PoolSpec& pool) {
+  if (const auto* checkout = std::get_if<Checkout>(&step)) {
+    return checkout->timeout.value_or(pool.checkout_timeout);
+  }
+  if (const auto* call = std::get_if<Call>(&step)) return call->timeout.value_or(pool.call_timeout);
+  if (const auto* pause = std::get_if<Pause>(&step)) return pause->span;
+  if (const auto* close = std::get_if<Close>(&step)) {
+    return close->timeout.value_or(pool.close_timeout);
+  }
+  return Duration{0};
+}
+
+std::vector<std::size_t> kinds(const Client& client) {
+  std::vector<std::size_t> found;
+  for (const Step& step : client.steps) found.push_back(step.index());
+  return found;
+}
+
+/// When each storm client is done at the latest.
+std::vector<Duration> ends(const Scenario& scenario) {
+  std::vector<Duration> found;
+  for (const Client& client : scenario.clients) {
+    if (client.name == "calm") continue;
+    Duration now = client.after.empty() ? Duration{0} : found.at(place(scenario, client.after));
+    for (std::uint32_t i = 0; i < client.repeat; ++i) {
+      for (const Step& step : client.steps) {
+        const auto* await = std::get_if<AwaitClient>(&step);
+        if (await != nullptr) now = std::max(now, found.at(place(scenario, await->client)));
+        now += longest(step, scenario.pool);
+      }
+    }
+    found.push_back(now);
+  }
+  return found;
+}
+
+/// What a worker with that fault at its first request writes to two echo requests, in pieces as a
+/// decoder finds them.
+std::string stdout_of(const faults::PlannedFault* fault) {
+  faults::BrainConfig config{{0, 0}, {}, {}, "0.0", "1.5"};
+  if (fault != nullptr) config.plan.push_back(*fault);
+  faults::Brain brain(config);
+  faults::Actions actions;
+  brain.start(actions);
+  std::string input;
+  for (const char* id : {"1", "2"}) {
+    input += *wire::encode_frame(
+        config.framing, std::string(R"({"args":{"a":1},"command":"echo","id":)") + id + "}");
+  }
+  const auto over = [&actions] {
+    return !actions.empty() && (std::holds_alternative<faults::Exit>(actions.back()) ||
+                                std::holds_alternative<faults::Raise>(actions.back()) ||
+                                std::holds_alternative<faults::CloseStdout>(actions.back()));
+  };
+  while (!input.empty() && brain.wants() > 0 && !over()) {
+    const std::size_t size = std::min(brain.wants(), input.size());
+    const std::string bytes = input.substr(0, size);
+    input.erase(0, size);
+    brain.read(bytes, actions);
+  }
+  std::string written;
+  for (const faults::Action& action : actions) {
+    if (const auto* write = std::get_if<faults::Write>(&action)) written += write->bytes;
+  }
+  return written;
+}
+
+faults::PlannedFault with_defaults(const faults::Fault& fault) {
+  faults::PlannedFault planned;
+  planned.id = "f0";
+  planned.fault = &fault;
+  for (const faults::Param& param : fault.params) {
+    if (param.is_text) planned.texts.emplace(param.name, param.default_text);
+    if (!param.is_text) planned.numbers.emplace(param.name, param.default_number);
+  }
+  return planned;
+}
+
+}  // namespace
+
+TEST_CASE("scenario: generate: without any choice it is one client that does the usual") {
+  auto book = ChoiceBook::replayed({});
+  const Scenario scenario = generate(book);
+  CHECK(scenario.pool.core.size == 1);
+  for (const PoolOption& option : pool_options()) {
+    CHECK(option.get(scenario.pool) == option.get(PoolSpec{}));
+  }
+  REQUIRE(scenario.clients.size() == 1);
+  const Client& client = scenario.clients[0];
+  CHECK(client.count * client.repeat == 1);
+  REQUIRE(client.steps.size() == 3);
+  CHECK_FALSE(std::get<Checkout>(client.steps[0]).timeout.has_value());
+  CHECK(std::get<Call>(client.steps[1]).command == "echo");
+  CHECK(std::get<Call>(client.steps[1]).args->empty());
+  CHECK(std::holds_alternative<Checkin>(client.steps[2]));
+  CHECK(scenario.faults.empty());
+  CHECK(scenario.seed == 0);
+  check_round_trip(scenario);
+}
+
+TEST_CASE("scenario: generate: what comes of a seed is a sound file and loses nothing in it") {
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    CAPTURE(seed);
+    check_round_trip(generated(seed));
+  }
+}
+
+TEST_CASE("scenario: generate: the choices taken make the same scenario again") {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    auto book = ChoiceBook::random(seed);
+    const std::string once = write_scenario(generate(book));
+    auto again = ChoiceBook::replayed(book.taken());
+    CHECK(write_scenario(generate(again)) == once);
+    book.restart(seed);
+    CHECK(write_scenario(generate(book)) == once);
+  }
+}
+
+TEST_CASE("scenario: generate: a client without choices leaves the others as they are") {
+  std::size_t compared = 0;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    auto book = ChoiceBook::random(seed);
+    const Scenario full = generate(book);
+    auto sequences = book.taken();
+    if (sequences.erase("client.3") == 0) continue;
+    auto rest = ChoiceBook::replayed(sequences);
+    const Scenario less = generate(rest);
+    ++compared;
+    for (const PoolOption& option : pool_options()) {
+      CHECK(option.get(full.pool) == option.get(less.pool));
+    }
+    CHECK(kinds(less.clients[0]) == kinds(full.clients[0]));
+    CHECK(kinds(less.clients[1]) == kinds(full.clients[1]));
+    CHECK(less.clients[2].count == 1);
+  }
+  CHECK(compared > 50);
+}
+
+TEST_CASE("scenario: generate: every fault, step and option comes up") {
+  std::set<std::string_view> planned;
+  std::set<std::size_t> steps;
+  std::set<std::string> commands;
+  std::map<std::string_view, std::set<std::int64_t>> values;
+  std::set<std::size_t> counts;
+  std::set<std::uint32_t> pads;
+  std::set<int> signals;
+  std::set<std::size_t> clients;
+  bool no_limit = false;
+  bool aimed_at_request = false;
+  bool aimed_at_call = false;
+  bool aimed_anywhere = false;
+  bool repeated = false;
+  bool counted = false;
+  bool after = false;
+  for (std::uint64_t seed = 0; seed < 6000; ++seed) {
+    const Scenario scenario = generated(seed);
+    counts.insert(scenario.faults.size());
+    clients.insert(scenario.clients.size() - (calm_of(scenario) == nullptr ? 0U : 1U));
+    for (const auto& fault : scenario.faults) {
+      planned.insert(fault.fault->name);
+      aimed_at_call = aimed_at_call || !fault.at.client.empty();
+      aimed_at_request = aimed_at_request || fault.at.request.has_value();
+      aimed_anywhere = aimed_anywhere || (fault.at.client.empty() && !fault.at.generation);
+    }
+    for (const PoolOption& option : pool_options()) {
+      values[option.name].insert(option.get(scenario.pool));
+    }
+    for (const Client& client : scenario.clients) {
+      if (client.name == "calm") continue;
+      repeated = repeated || client.repeat > 1;
+      counted = counted || client.count > 1;
+      after = after || !client.after.empty();
+      for (const Step& step : client.steps) {
+        steps.insert(step.index());
+        if (const auto* checkout = std::get_if<Checkout>(&step)) {
+          no_limit = no_limit || checkout->timeout == Duration{0};
+        }
+        if (const auto* signal = std::get_if<SignalWorker>(&step)) signals.insert(signal->signal);
+        if (const auto* call = std::get_if<Call>(&step)) {
+          pads.insert(call->pad_bytes);
+          commands.insert(call->command);
+        }
+      }
+    }
+  }
+  for (const faults::Fault& fault : faults::catalogue()) {
+    CAPTURE(std::string(fault.name));
+    CHECK(planned.contains(fault.name));
+  }
+  // All but call_bytes, and waits for a worker or a fault, which may never come.
+  CHECK(steps == std::set<std::size_t>{0, 1, 3, 4, 5, 8, 9, 10, 11});
+  for (const PoolOption& option : pool_options()) {
+    CAPTURE(std::string(option.name));
+    CHECK(values[option.name].contains(option.get(PoolSpec{})));
+    if (option.name != "payload") CHECK(values[option.name].size() >= 2);
+  }
+  CHECK(values["size"] == std::set<std::int64_t>{1, 2, 3, 4});
+  CHECK(values["waiters_max"] == std::set<std::int64_t>{1, 2, 3, 1000});
+  CHECK(values["prefix_bytes"] == std::set<std::int64_t>{1, 2, 4});
+  CHECK(values["breaker_failures"] == std::set<std::int64_t>{0, 1, 2, 3});
+  CHECK(counts == std::set<std::size_t>{0, 1, 2, 3, 4, 5});
+  CHECK(clients == std::set<std::size_t>{1, 2, 3, 4, 5});
+  CHECK(*pads.rbegin() > 65'536);
+  CHECK(signals == std::set<int>{9, 11, 15, 18, 19});
+  CHECK(commands.size() == 9);
+  CHECK((no_limit && aimed_at_request && aimed_at_call && aimed_anywhere));
+  CHECK((repeated && counted && after));
+}
+
+TEST_CASE("scenario: generate: nobody cancels what he does himself") {
+  std::size_t cancels = 0;
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    for (const Client& client : generated(seed).clients) {
+      for (const Step& step : client.steps) {
+        const auto* cancel = std::get_if<Cancel>(&step);
+        if (cancel == nullptr) continue;
+        ++cancels;
+        CHECK(head(cancel->client) != client.name);
+      }
+    }
+  }
+  CHECK(cancels > 100);
+}
+
+TEST_CASE("scenario: generate: a large reply is not cut into single bytes") {
+  std::size_t cut = 0;
+  for (std::uint64_t seed = 0; seed < 20'000; ++seed) {
+    const Scenario scenario = generated(seed);
+    std::uint32_t pad = 0;
+    for (const Client& client : scenario.clients) {
+      for (const Step& step : client.steps) {
+        if (const auto* call = std::get_if<Call>(&step)) pad = std::max(pad, call->pad_bytes);
+      }
+    }
+    for (const auto& fault : scenario.faults) {
+      const auto chunk = fault.numbers.find("chunk_bytes");
+      if (chunk == fault.numbers.end() || pad < 10'000) continue;
+      ++cut;
+      CHECK(chunk->second >= 1000);
+    }
+  }
+  CHECK(cut > 10);
+}
+
+TEST_CASE("scenario: generate: nobody takes so long that he is awaited in vain") {
+  Duration longest_seen{};
+  for (std::uint64_t seed = 0; seed < 3000; ++seed) {
+    CAPTURE(seed);
+    for (const Duration end : ends(generated(seed))) {
+      REQUIRE(end <= kStormMax);
+      longest_seen = std::max(longest_seen, end);
+    }
+  }
+  CHECK(longest_seen > kStormMax / 2);
+}
+
+TEST_CASE("scenario: generate: calm comes when all others are done, for every slot at once") {
+  std::size_t calms = 0;
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    CAPTURE(seed);
+    const Scenario scenario = generated(seed);
+    const bool closes =
+        std::any_of(scenario.clients.begin(), scenario.clients.end(), [](const Client& client) {
+          return std::any_of(client.steps.begin(), client.steps.end(),
+                             [](const Step& step) { return std::holds_alternative<Close>(step); });
+        });
+    const Client* calm = calm_of(scenario);
+    if (calm == nullptr) {
+      CHECK((closes || (scenario.clients.size() == 1 && scenario.faults.empty())));
+      continue;
+    }
+    ++calms;
+    CHECK_FALSE(closes);
+    CHECK(calm->count == scenario.pool.core.size);
+    std::map<std::string, std::uint32_t> awaited;
+    for (const Step& step : calm->steps) {
+      const auto* await = std::get_if<AwaitClient>(&step);
+      if (await == nullptr) continue;
+      CHECK(await->ended);
+      awaited[await->client] = await->step;
+    }
+    for (const Client& client : scenario.clients) {
+      if (&client == calm || calm->after == client.name) continue;
+      CHECK(client.repeat == 1);
+      for (std::uint32_t i = 1; i <= client.count; ++i) {
+        const std::string name =
+            client.count == 1 ? client.name : client.name + "." + std::to_string(i);
+        REQUIRE(awaited.contains(name));
+        CHECK(awaited[name] == client.steps.size() - 1);
+      }
+    }
+    CHECK(std::get<Checkout>(calm->steps.rbegin()[2]).timeout == 60s);
+    CHECK(std::get<Call>(calm->steps.rbegin()[1]).timeout == 60s);
+    CHECK(std::holds_alternative<Checkin>(calm->steps.back()));
+  }
+  CHECK(calms > 1000);
+}
+
+TEST_CASE("scenario: generate: a fault that touches no payload writes what a sound worker writes") {
+  const std::string sound = stdout_of(nullptr);
+  for (const faults::Fault& fault : faults::catalogue()) {
+    CAPTURE(std::string(fault.name));
+    auto planned = with_defaults(fault);
+    if (fault.name == "json_deep") planned.numbers["depth"] = 100;
+    const std::string written = stdout_of(&planned);
+    if (touches_payload(fault)) {
+      CHECK((fault.name == "input_read_as_lines" || !sound.starts_with(written)));
+    } else if (fault.name == "length_zero") {
+      CHECK(written == std::string(8, '\0'));
+    } else {
+      CHECK(sound.starts_with(written));
+    }
+  }
+}

@@ -1,0 +1,395 @@
+#include "harness/scenario/shrink.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <span>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/scenario/pool_options.hpp"
+#include "harness/scenario/shrink_edits.hpp"
+
+namespace poolproof::scenario {
+namespace {
+
+/// The smallest that still fails, and the only place where candidates are tried.
+class Search {
+ public:
+  Search(Scenario failing, const std::function<bool(Scenario&)>& fails, ShrinkBudget budget)
+      : fails_(fails), budget_(budget) {
+    found_.scenario = std::move(failing);
+  }
+
+  [[nodiscard]] const Scenario& best() const { return found_.scenario; }
+  [[nodiscard]] std::size_t steps_taken() const { return found_.steps_taken; }
+  [[nodiscard]] bool over() const { return found_.attempts >= budget_.attempts; }
+  [[nodiscard]] Shrunk take() { return std::move(found_); }
+
+  /// Keeps what `edit` makes of the best if it still fails. `edit` says whether it changed
+  /// anything.
+  template <class Edit>
+  bool attempt(Edit edit) {
+    return attempt(edit, [](const Scenario&) { return true; });
+  }
+
+  /// The same for edits of the order: one that fails only in yet another order is no smaller.
+  template <class Edit>
+  bool attempt_order(Edit edit) {
+    std::optional<std::vector<std::uint32_t>> schedule;
+    std::uint64_t seed = 0;
+    const auto noted = [&](Scenario& candidate) {
+      const bool changed = edit(candidate);
+      schedule = candidate.schedule;
+      seed = candidate.seed;
+      return changed;
+    };
+    return attempt(noted, [&](const Scenario& candidate) {
+      return candidate.schedule == schedule && candidate.seed == seed;
+    });
+  }
+
+ private:
+  template <class Edit, class Wanted>
+  bool attempt(Edit edit, Wanted is_wanted) {
+    if (over()) return false;
+    Scenario candidate = best();
+    if (!edit(candidate) || !is_sound(candidate)) return false;
+    ++found_.attempts;
+    if (!fails_(candidate) || !is_wanted(candidate)) return false;
+    found_.scenario = std::move(candidate);
+    ++found_.steps_taken;
+    return true;
+  }
+
+  const std::function<bool(Scenario&)>& fails_;
+  ShrinkBudget budget_;
+  Shrunk found_;
+};
+
+/// From the last to the first, so that what is dropped moves nothing that is still to come.
+template <class Edit>
+void each_from_last(Search& search, std::size_t count, Edit edit) {
+  for (std::size_t i = count; i-- > 0;) {
+    search.attempt([&](Scenario& candidate) { return edit(candidate, i); });
+  }
+}
+
+// ---- whole parts
+// ---------------------------------------------------------------------------------
+
+bool use_natural_order(Scenario& candidate) {
+  if (candidate.schedule && candidate.schedule->empty()) return false;
+  candidate.schedule.emplace();
+  return true;
+}
+
+void natural_order(Search& search) {
+  search.attempt_order(use_natural_order);
+}
+
+void expectations(Search& search) {
+  search.attempt([](Scenario& candidate) {
+    const Expectations& expect = candidate.expect;
+    if (expect.any_success && expect.clients.empty() && expect.workers.empty()) return false;
+    candidate.expect = {};
+    candidate.expect.any_success = true;
+    return true;
+  });
+}
+
+void clients(Search& search) {
+  each_from_last(search, search.best().clients.size(), drop_client);
+}
+
+void faults(Search& search) {
+  search.attempt([](Scenario& candidate) {
+    if (candidate.faults.size() < 2) return false;
+    candidate.faults.clear();
+    return true;
+  });
+  each_from_last(search, search.best().faults.size(), drop_fault);
+}
+
+void counts(Search& search) {
+  for (std::size_t i = 0; i < search.best().clients.size(); ++i) {
+    const Client client = search.best().clients[i];
+    for (const std::uint32_t count : {1U, client.count / 2, client.count - 1}) {
+      search.attempt([&](Scenario& candidate) { return set_count(candidate, i, count); });
+    }
+    for (const std::uint32_t repeat : {1U, client.repeat / 2, client.repeat - 1}) {
+      search.attempt([&](Scenario& candidate) { return set_repeat(candidate, i, repeat); });
+    }
+  }
+}
+
+void at_once(Search& search) {
+  each_from_last(search, search.best().clients.size(), [](Scenario& candidate, std::size_t i) {
+    if (candidate.clients[i].after.empty()) return false;
+    candidate.clients[i].after.clear();
+    return true;
+  });
+}
+
+/// First the halves of a client's steps, at last each of them.
+void steps(Search& search) {
+  for (std::size_t i = search.best().clients.size(); i-- > 0;) {
+    // A cut may take other clients with it, whose last words were about this one.
+    if (i >= search.best().clients.size()) continue;
+    for (std::size_t chunk = search.best().clients[i].steps.size() / 2; chunk > 0; chunk /= 2) {
+      if (i >= search.best().clients.size()) break;
+      const std::size_t pieces = (search.best().clients[i].steps.size() + chunk - 1) / chunk;
+      each_from_last(search, pieces, [&](Scenario& candidate, std::size_t piece) {
+        return drop_steps(candidate, i, piece * chunk, chunk);
+      });
+    }
+  }
+}
+
+void size(Search& search) {
+  const std::uint32_t now = search.best().pool.core.size;
+  for (const std::uint32_t less : {1U, now / 2, now - 1}) {
+    search.attempt([&](Scenario& candidate) { return set_size(candidate, less); });
+  }
+}
+
+// ---- values
+// --------------------------------------------------------------------------------------
+
+bool set_default(Scenario& candidate, const PoolOption& option) {
+  const std::int64_t value = option.get(PoolSpec{});
+  if (option.name == "size" || option.name == "payload") return false;
+  if (option.get(candidate.pool) == value) return false;
+  option.set(candidate.pool, value);
+  return true;
+}
+
+void options(Search& search) {
+  search.attempt([](Scenario& candidate) {
+    bool changed = false;
+    for (const PoolOption& option : pool_options()) {
+      changed = set_default(candidate, option) || changed;
+    }
+    return changed;
+  });
+  for (const PoolOption& option : pool_options()) {
+    search.attempt([&](Scenario& candidate) { return set_default(candidate, option); });
+  }
+}
+
+void seed(Search& search) {
+  search.attempt_order([](Scenario& candidate) {
+    if (candidate.seed == 0) return false;
+    candidate.seed = candidate.pool.core.seed = 0;
+    return true;
+  });
+}
+
+/// The time limit of a step that may have one.
+std::optional<Duration>* limit_of(Step& step) {
+  if (auto* checkout = std::get_if<Checkout>(&step)) return &checkout->timeout;
+  if (auto* call = std::get_if<Call>(&step)) return &call->timeout;
+  if (auto* call = std::get_if<CallBytes>(&step)) return &call->timeout;
+  if (auto* close = std::get_if<Close>(&step)) return &close->timeout;
+  return nullptr;
+}
+
+bool use_pool_limit(Step& step) {
+  auto* limit = limit_of(step);
+  if (limit == nullptr || !*limit) return false;
+  limit->reset();
+  return true;
+}
+
+template <std::int64_t ms>
+bool shorten(Step& step) {
+  constexpr Duration kTo = std::chrono::milliseconds(ms);
+  auto* limit = limit_of(step);
+  auto* pause = std::get_if<Pause>(&step);
+  Duration* span = pause != nullptr ? &pause->span : nullptr;
+  if (limit != nullptr && *limit) span = &**limit;
+  if (span == nullptr || *span <= kTo) return false;
+  *span = kTo;
+  return true;
+}
+
+template <std::uint32_t bytes>
+bool less_pad(Step& step) {
+  auto* call = std::get_if<Call>(&step);
+  if (call == nullptr || call->pad_bytes <= bytes) return false;
+  call->pad_bytes = bytes;
+  return true;
+}
+
+bool plain_command(Step& step) {
+  static const auto no_args = std::make_shared<const nlohmann::json>(nlohmann::json::object());
+  auto* call = std::get_if<Call>(&step);
+  if (call == nullptr || (call->command == "echo" && call->args->empty())) return false;
+  call->command = "echo";
+  call->args = no_args;
+  return true;
+}
+
+bool plain_signal(Step& step) {
+  auto* signal = std::get_if<SignalWorker>(&step);
+  if (signal == nullptr || signal->signal == SignalWorker{}.signal) return false;
+  signal->signal = SignalWorker{}.signal;
+  return true;
+}
+
+bool first_generation(Step& step) {
+  auto* signal = std::get_if<SignalWorker>(&step);
+  if (signal == nullptr || signal->worker.generation == 0) return false;
+  signal->worker.generation = 0;
+  return true;
+}
+
+bool first_slot(Step& step) {
+  auto* signal = std::get_if<SignalWorker>(&step);
+  if (signal == nullptr || signal->worker.slot == 0) return false;
+  signal->worker.slot = 0;
+  return true;
+}
+
+bool await_end(Step& step) {
+  auto* await = std::get_if<AwaitClient>(&step);
+  if (await == nullptr || await->ended) return false;
+  await->ended = true;
+  return true;
+}
+
+bool no_exception(Step& step) {
+  if (!std::holds_alternative<Throw>(step)) return false;
+  step = Checkin{};
+  return true;
+}
+
+using StepEdit = bool (*)(Step&);
+constexpr std::array<StepEdit, 15> kStepEdits{
+    plain_command, less_pad<0>,      less_pad<100>, no_exception, use_pool_limit,
+    shorten<0>,    shorten<1>,       shorten<10>,   shorten<100>, shorten<1000>,
+    plain_signal,  first_generation, first_slot,    await_end,    less_pad<65'536>};
+
+/// Each edit on all steps at once, and if that is too much, on each of them.
+void step_values(Search& search) {
+  for (const StepEdit edit : kStepEdits) {
+    const bool all = search.attempt([&](Scenario& candidate) {
+      bool changed = false;
+      for (Client& client : candidate.clients) {
+        for (Step& step : client.steps) changed = edit(step) || changed;
+      }
+      return changed;
+    });
+    if (all) continue;
+    for (std::size_t i = 0; i < search.best().clients.size(); ++i) {
+      each_from_last(search, search.best().clients[i].steps.size(),
+                     [&](Scenario& candidate, std::size_t step) {
+                       return edit(candidate.clients[i].steps[step]);
+                     });
+    }
+  }
+}
+
+bool default_params(faults::PlannedFault& fault) {
+  const auto before = std::pair(fault.numbers, fault.texts);
+  for (const faults::Param& param : fault.fault->params) {
+    if (param.is_text) fault.texts.find(param.name)->second = param.default_text;
+    if (!param.is_text) fault.numbers.find(param.name)->second = param.default_number;
+  }
+  return before != std::pair(fault.numbers, fault.texts);
+}
+
+template <auto member>
+bool zero_in_aim(faults::PlannedFault& fault) {
+  auto& coordinate = fault.at.*member;
+  if (!coordinate || *coordinate == 0) return false;
+  coordinate = 0;
+  return true;
+}
+
+/// A fault of every generation never ends.
+bool one_generation(faults::PlannedFault& fault) {
+  if (!fault.at.client.empty() || fault.at.generation) return false;
+  fault.at.generation = 0;
+  return true;
+}
+
+bool first_call(faults::PlannedFault& fault) {
+  if (fault.at.call <= 1) return false;
+  fault.at.call = 1;
+  return true;
+}
+
+using FaultEdit = bool (*)(faults::PlannedFault&);
+constexpr std::array<FaultEdit, 6> kFaultEdits{
+    default_params,
+    one_generation,
+    zero_in_aim<&faults::Aim::generation>,
+    zero_in_aim<&faults::Aim::slot>,
+    zero_in_aim<&faults::Aim::request>,
+    first_call,
+};
+
+void fault_values(Search& search) {
+  for (const FaultEdit edit : kFaultEdits) {
+    each_from_last(
+        search, search.best().faults.size(),
+        [&](Scenario& candidate, std::size_t fault) { return edit(candidate.faults[fault]); });
+  }
+}
+
+// ---- the schedule
+// --------------------------------------------------------------------------------
+
+bool is_zero(std::uint32_t choice) {
+  return choice == 0;
+}
+
+/// Cuts the tail, and makes pieces the natural order, the largest first.
+void schedule(Search& search) {
+  if (!search.best().schedule) return;
+  for (std::size_t chunk = search.best().schedule->size(); chunk > 0; chunk /= 2) {
+    while (search.attempt_order([&](Scenario& candidate) {
+      auto& choices = *candidate.schedule;
+      if (choices.size() < chunk) return false;
+      choices.resize(choices.size() - chunk);
+      return true;
+    })) {
+    }
+    for (std::size_t piece = (search.best().schedule->size() + chunk - 1) / chunk; piece-- > 0;) {
+      search.attempt_order([&](Scenario& candidate) {
+        auto& choices = *candidate.schedule;
+        const std::size_t end = std::min(choices.size(), (piece + 1) * chunk);
+        const std::span<std::uint32_t> part =
+            std::span(choices).subspan(piece * chunk, end - piece * chunk);
+        if (std::all_of(part.begin(), part.end(), is_zero)) return false;
+        std::fill(part.begin(), part.end(), 0);
+        return true;
+      });
+    }
+  }
+}
+
+using Pass = void (*)(Search&);
+constexpr std::array<Pass, 13> kPasses{natural_order, expectations, clients, faults,  counts,
+                                       steps,         at_once,      size,    options, step_values,
+                                       fault_values,  seed,         schedule};
+
+}  // namespace
+
+Shrunk shrink(Scenario failing, const std::function<bool(Scenario&)>& fails, ShrinkBudget budget) {
+  Search search(std::move(failing), fails, budget);
+  std::size_t before = 0;
+  do {
+    before = search.steps_taken();
+    for (const Pass pass : kPasses) pass(search);
+  } while (search.steps_taken() > before && !search.over());
+  return search.take();
+}
+
+std::size_t size_of(const Scenario& scenario) {
+  std::size_t size = scenario.faults.size();
+  for (const Client& client : scenario.clients) size += client.steps.size();
+  return size;
+}
+
+}  // namespace poolproof::scenario
