@@ -20,45 +20,48 @@ bool was_answered(const ClientStep& call) {
   return call.outcome == Outcome::ok || call.outcome == Outcome::worker_error;
 }
 
-/// Every journal record of a call that was read.
-template <class Visit>
-void each_read(const View& view, Visit visit) {
-  for (const auto& [worker, incarnation] : view.incarnations) {
-    for (const auto* record : incarnation.records) {
-      if (record->record.kind == Kind::read && record->record.nonce) visit(*record);
-    }
-  }
-}
-
 // ---- one outcome -------------------------------------------------------------------------------
 
-bool is_legal(const ClientStep& step) {
+bool is_legal(Op op, Outcome outcome) {
   using enum Outcome;
   constexpr std::array kCheckout{ok,           checkout_timeout, queue_full,
                                  start_failed, pool_closed,      cancelled};
   constexpr std::array kNotOfCall{checkout_timeout, queue_full, start_failed};
-  const auto among = [&step](const auto& outcomes) {
-    return std::find(outcomes.begin(), outcomes.end(), step.outcome) != outcomes.end();
+  constexpr std::array kGivesBack{ok, lease_over};
+  constexpr std::array kClose{ok, call_timeout, pool_closed};
+  const auto among = [outcome](const auto& outcomes) {
+    return std::find(outcomes.begin(), outcomes.end(), outcome) != outcomes.end();
   };
-  if (step.op == "checkout") return among(kCheckout);
-  if (is_call(step)) return !among(kNotOfCall);
-  if (step.op == "checkin" || step.op == "throw") return among(std::array{ok, lease_over});
-  if (step.op == "close") return among(std::array{ok, call_timeout, pool_closed});
-  return step.outcome == ok;
+  switch (op) {
+    case Op::checkout:
+      return among(kCheckout);
+    case Op::call:
+      return !among(kNotOfCall);
+    case Op::checkin:
+    case Op::thrown:
+      return among(kGivesBack);
+    case Op::close:
+      return among(kClose);
+    default:
+      return outcome == ok;
+  }
 }
 
 /// Holds one client's history against the scenario's steps.
 class History {
  public:
-  History(const ClientSteps& client, Findings& findings) : client_(client), findings_(findings) {}
+  History(const ClientSteps& client, const View& view, Findings& findings)
+      : client_(client), view_(view), findings_(findings) {}
 
   void judge() {
-    for (const ClientStep* step : client_.history) take(*step);
+    for (const std::uint32_t place : client_.history) {
+      take(view_.trace().clients[place], view_.ops[place]);
+    }
     skip_to(client_.client->repeat, 0, end_);
   }
 
  private:
-  void take(const ClientStep& step) {
+  void take(const ClientStep& step, Op op) {
     const auto& steps = client_.client->steps;
     const bool known = step.step < steps.size() && step.repetition < client_.client->repeat;
     if (!known || scenario::name(steps[step.step]) != step.op) {
@@ -71,7 +74,7 @@ class History {
     skip_to(step.repetition, step.step, step.begun);
     next_ = step.step + 1;
     end_ = step.ended;
-    if (!step.skipped && !is_legal(step)) {
+    if (!step.skipped && !is_legal(op, step.outcome)) {
       report(fmt::format("{} ended with {}, which it never can", who(step), name(step.outcome)),
              step.ended);
     }
@@ -103,6 +106,7 @@ class History {
   }
 
   const ClientSteps& client_;
+  const View& view_;
   Findings& findings_;
   std::uint32_t repetition_ = 0;
   std::uint32_t next_ = 0;  ///< step
@@ -111,17 +115,19 @@ class History {
 
 }  // namespace
 
-void judge_one_outcome(const Evidence& evidence, Findings& findings) {
-  for (const ClientSteps& client : clients_of(evidence)) History(client, findings).judge();
-  for (const ClientStep& step : strangers(evidence)) {
+void judge_one_outcome(const Case& given, Findings& findings) {
+  const auto clients = clients_of(given.evidence, given.view);
+  for (const ClientSteps& client : clients) History(client, given.view, findings).judge();
+  for (const std::uint32_t place : strangers(clients, given.view)) {
+    const ClientStep& step = given.evidence.trace.clients[place];
     findings.push_back({"one_outcome", who(step) + ": no such client", step.ended});
   }
 }
 
 // ---- pairing -----------------------------------------------------------------------------------
 
-void judge_pairing(const Evidence& evidence, Findings& findings) {
-  const View view(evidence);
+void judge_pairing(const Case& given, Findings& findings) {
+  const View& view = given.view;
   const auto report = [&findings](const ClientStep& call, const std::string& what, Time at) {
     findings.push_back({"pairing", who(call) + " " + what, at});
   };
@@ -130,37 +136,35 @@ void judge_pairing(const Evidence& evidence, Findings& findings) {
     if (call->reply_nonce == call->nonce) continue;
     report(*call, "got the reply to " + call->reply_nonce, call->ended);
   }
-  each_read(view, [&](const trace::WorkerRecord& read) {
-    const auto found = view.call_of_nonce.find(*read.record.nonce);
-    if (found == view.call_of_nonce.end()) return;
-    const ClientStep& call = *found->second;
+  for (const Read& one : view.reads) {
+    const trace::WorkerRecord& read = *one.record;
+    if (view.nonces[one.nonce].call == nullptr) continue;
+    const ClientStep& call = *view.nonces[one.nonce].call;
     if (call.worker && *call.worker != read.worker) {
       report(call,
              fmt::format("was read by worker {}, its lease was of {}", dotted(read.worker),
                          dotted(*call.worker)),
              read.at);
-    } else if (read.at + kGrain < call.begun) {
+    } else if (read.at + view.grain < call.begun) {
       report(call, "was read before it was sent", read.at);
-    } else if (was_answered(call) && call.ended + kGrain < read.at) {
+    } else if (was_answered(call) && call.ended + view.grain < read.at) {
       report(call, "was answered before it was read", read.at);
     }
-  });
+  }
 }
 
 // ---- at most once ------------------------------------------------------------------------------
 
-void judge_at_most_once(const Evidence& evidence, Findings& findings) {
-  const View view(evidence);
-  std::map<std::string_view, const trace::WorkerRecord*> first;
-  each_read(view, [&](const trace::WorkerRecord& read) {
-    const auto [before, fresh] = first.emplace(*read.record.nonce, &read);
-    if (fresh) return;
-    findings.push_back(
-        {"at_most_once",
-         fmt::format("{} was read by worker {} and again by worker {}", *read.record.nonce,
-                     dotted(before->second->worker), dotted(read.worker)),
-         read.at});
-  });
+void judge_at_most_once(const Case& given, Findings& findings) {
+  for (const Read& one : given.view.reads) {
+    const trace::WorkerRecord& read = *one.record;
+    const trace::WorkerRecord& first = *given.view.nonces[one.nonce].read;
+    if (&first == &read) continue;
+    findings.push_back({"at_most_once",
+                        fmt::format("{} was read by worker {} and again by worker {}",
+                                    *read.record.nonce, dotted(first.worker), dotted(read.worker)),
+                        read.at});
+  }
 }
 
 // ---- gate --------------------------------------------------------------------------------------
@@ -179,9 +183,9 @@ bool spoils_ping(const JournalRecord& record) {
 std::string gate_broken(const Incarnation& incarnation) {
   bool ponged = false;
   bool pinged = false;
-  std::string spoiled;
-  for (const auto* stamped : incarnation.records) {
-    const JournalRecord& record = stamped->record;
+  std::string_view spoiled;
+  for (const std::uint32_t place : incarnation.records()) {
+    const JournalRecord& record = incarnation.view->trace().workers[place].record;
     if (record.kind == Kind::read && !record.nonce && record.request == 0U) {
       pinged = record.command == "ping" && record.id == 0;
     }
@@ -190,29 +194,31 @@ std::string gate_broken(const Incarnation& incarnation) {
     if (record.kind != Kind::read || !record.nonce) continue;
     if (!pinged) return "it had not got its init ping";
     if (!ponged) return "it had not answered its init ping";
-    return spoiled.empty() ? "" : "its answer to the init ping was no good (" + spoiled + ")";
+    return spoiled.empty() ? ""
+                           : fmt::format("its answer to the init ping was no good ({})", spoiled);
   }
   return "";
 }
 
 }  // namespace
 
-void judge_gate(const Evidence& evidence, Findings& findings) {
-  if (evidence.scenario.pool.opaque) return;
-  const View view(evidence);
-  for (const auto& [worker, incarnation] : view.incarnations) {
+void judge_gate(const Case& given, Findings& findings) {
+  if (given.evidence.scenario.pool.opaque) return;
+  for (const Incarnation& incarnation : given.view.incarnations) {
     const std::string why = gate_broken(incarnation);
     if (why.empty()) continue;
-    findings.push_back({"gate",
-                        fmt::format("worker {} was sent a call although {}", dotted(worker), why),
-                        incarnation.records.front()->at});
+    const Time at = given.evidence.trace.workers[incarnation.records().front()].at;
+    findings.push_back(
+        {"gate",
+         fmt::format("worker {} was sent a call although {}", dotted(incarnation.worker), why),
+         at});
   }
 }
 
 // ---- diagnosis ---------------------------------------------------------------------------------
 
-void judge_diagnosis(const Evidence& evidence, Findings& findings) {
-  for (const ClientStep& step : evidence.trace.clients) {
+void judge_diagnosis(const Case& given, Findings& findings) {
+  for (const ClientStep& step : given.evidence.trace.clients) {
     if (step.skipped || step.outcome == Outcome::ok || step.outcome == Outcome::worker_error) {
       continue;
     }

@@ -26,21 +26,22 @@ void judge_count(const Evidence& evidence, std::string_view invariant, std::stri
 
 }  // namespace
 
-void judge_reaping(const Evidence& evidence, Findings& findings) {
-  judge_count(evidence, "reaping", "zombies", &trace::OsRecord::zombies, findings);
+void judge_reaping(const Case& given, Findings& findings) {
+  judge_count(given.evidence, "reaping", "zombies", &trace::OsRecord::zombies, findings);
 }
 
-void judge_descriptors(const Evidence& evidence, Findings& findings) {
-  judge_count(evidence, "descriptors", "open descriptors", &trace::OsRecord::descriptors, findings);
+void judge_descriptors(const Case& given, Findings& findings) {
+  judge_count(given.evidence, "descriptors", "open descriptors", &trace::OsRecord::descriptors,
+              findings);
 }
 
-void judge_threads(const Evidence& evidence, Findings& findings) {
-  judge_count(evidence, "threads", "threads", &trace::OsRecord::threads, findings);
+void judge_threads(const Case& given, Findings& findings) {
+  judge_count(given.evidence, "threads", "threads", &trace::OsRecord::threads, findings);
 }
 
-void judge_no_survivors(const Evidence& evidence, Findings& findings) {
-  judge_count(evidence, "no_survivors", "children", &trace::OsRecord::children, findings);
-  const trace::OsRecord* after = census(evidence.trace, "after");
+void judge_no_survivors(const Case& given, Findings& findings) {
+  judge_count(given.evidence, "no_survivors", "children", &trace::OsRecord::children, findings);
+  const trace::OsRecord* after = census(given.evidence.trace, "after");
   if (after == nullptr) return;
   for (const std::string& survivor : after->survivors) {
     findings.push_back(

@@ -1,34 +1,32 @@
 #include "harness/oracle/clients.hpp"
 
-#include <map>
-
-#include <fmt/format.h>
-
 namespace poolproof::oracle {
 
-std::vector<ClientSteps> clients_of(const Evidence& evidence) {
-  std::map<std::string_view, std::vector<const trace::ClientStep*>> histories;
-  for (const trace::ClientStep& step : evidence.trace.clients) {
-    histories[step.client].push_back(&step);
-  }
+std::vector<ClientSteps> clients_of(const Evidence& evidence, const View& view) {
   std::vector<ClientSteps> clients;
+  clients.reserve(evidence.scenario.clients.size());
   for (const scenario::Client& client : evidence.scenario.clients) {
     for (std::uint32_t i = 1; i <= client.count; ++i) {
-      std::string name = client.count == 1 ? client.name : fmt::format("{}.{}", client.name, i);
-      const auto found = histories.find(name);
+      std::string name = client.name;
+      if (client.count > 1) name.append(1, '.').append(std::to_string(i));
+      const std::uint32_t number = view.clients.find(name);
       clients.push_back({&client, std::move(name), {}});
-      if (found != histories.end()) clients.back().history = found->second;
+      if (number != kNone) clients.back().history = view.steps_of_client[number];
     }
   }
   return clients;
 }
 
-std::vector<trace::ClientStep> strangers(const Evidence& evidence) {
-  std::map<std::string, bool> known;
-  for (const ClientSteps& client : clients_of(evidence)) known[client.name] = true;
-  std::vector<trace::ClientStep> strange;
-  for (const trace::ClientStep& step : evidence.trace.clients) {
-    if (!step.client.empty() && !known.contains(step.client)) strange.push_back(step);
+std::vector<std::uint32_t> strangers(const std::vector<ClientSteps>& known, const View& view) {
+  std::vector<bool> expected(view.clients.size());
+  for (const ClientSteps& client : known) {
+    if (!client.history.empty()) expected[view.clients.find(client.name)] = true;
+  }
+  std::vector<std::uint32_t> strange;
+  for (std::uint32_t client = 0; client < view.clients.size(); ++client) {
+    if (expected[client] || view.clients.key(client).empty()) continue;
+    const auto steps = view.steps_of_client[client];
+    strange.insert(strange.end(), steps.begin(), steps.end());
   }
   return strange;
 }

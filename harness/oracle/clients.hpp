@@ -1,24 +1,25 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
-#include "harness/oracle/oracle.hpp"
+#include "harness/oracle/view.hpp"
 
 namespace poolproof::oracle {
 
 /// One client of the scenario (of a counted one: one of them) and what it did.
 struct ClientSteps {
   const scenario::Client* client = nullptr;
-  std::string name;  ///< `a`, or `a.1`, `a.2`... when there are several
-  std::vector<const trace::ClientStep*> history;
+  std::string name;                        ///< `a`, or `a.1`, `a.2`... when there are several
+  std::span<const std::uint32_t> history;  ///< places in trace.clients
 };
 
-/// All of them, in the order of the scenario. Points into the evidence.
-std::vector<ClientSteps> clients_of(const Evidence& evidence);
+/// All of them, in the order of the scenario. Points into the evidence and the view.
+std::vector<ClientSteps> clients_of(const Evidence& evidence, const View& view);
 
-/// The steps of clients that the scenario does not have. (The client without a name is the
-/// harness.)
-std::vector<trace::ClientStep> strangers(const Evidence& evidence);
+/// The places in trace.clients of the steps of clients that the scenario does not have. (The client
+/// without a name is the harness.)
+std::vector<std::uint32_t> strangers(const std::vector<ClientSteps>& known, const View& view);
 
 }  // namespace poolproof::oracle

@@ -20,10 +20,22 @@ struct Told {
   bool ended = false;     ///< it exited, or could not be started
 };
 
+/// In the simulator the pool comes to rest before the harness closes it: what happens then is not
+/// part of the scenario's story.
+Time clients_done(const Evidence& evidence) {
+  if (evidence.trace.header.world != "sim") return kNever;
+  Time done = Time::min();
+  for (const trace::ClientStep& step : evidence.trace.clients) {
+    if (!step.client.empty()) done = std::max(done, step.ended);
+  }
+  return done == Time::min() ? kNever : done;
+}
+
 Told told_of(const Evidence& evidence, WorkerId worker) {
   Told told;
+  const Time done = clients_done(evidence);
   for (const trace::PoolRecord& record : evidence.trace.pool) {
-    if (std::holds_alternative<pool::CloseRequested>(record.event)) break;
+    if (std::holds_alternative<pool::CloseRequested>(record.event) || record.at > done) break;
     const auto* exited = std::get_if<pool::Exited>(&record.event);
     const auto* failed = std::get_if<pool::StartFailed>(&record.event);
     told.ended = told.ended || (exited != nullptr && exited->worker == worker) ||
@@ -41,10 +53,12 @@ Told told_of(const Evidence& evidence, WorkerId worker) {
 }
 
 Time close_begun(const Evidence& evidence, const View& view) {
+  const Time done = clients_done(evidence);
   for (const trace::PoolRecord& record : evidence.trace.pool) {
-    if (std::holds_alternative<pool::CloseRequested>(record.event)) return record.at;
+    if (std::holds_alternative<pool::CloseRequested>(record.event))
+      return std::min(record.at, done);
   }
-  return view.close_begun;
+  return std::min(view.close_begun, done);
 }
 
 /// Faults that end the worker by its own doing.
@@ -60,14 +74,15 @@ bool ends_it(const Evidence& evidence, const JournalRecord& receipt) {
 }
 
 bool died_by_itself(const Evidence& evidence, const Incarnation& incarnation, Time until) {
-  for (const auto* record : incarnation.records) {
-    if (record->at > until) return false;
-    const Kind kind = record->record.kind;
+  for (const std::uint32_t place : incarnation.records()) {
+    const trace::WorkerRecord& record = evidence.trace.workers[place];
+    if (record.at > until) return false;
+    const Kind kind = record.record.kind;
     const bool asked = kind == Kind::term || kind == Kind::stdin_end ||
-                       (kind == Kind::read && record->record.command == "shutdown");
+                       (kind == Kind::read && record.record.command == "shutdown");
     if (asked) return false;
     if (kind == Kind::exiting) return true;
-    if (kind == Kind::receipt && ends_it(evidence, record->record)) return true;
+    if (kind == Kind::receipt && ends_it(evidence, record.record)) return true;
   }
   return false;
 }
@@ -82,33 +97,36 @@ bool struck_down(const Evidence& evidence, WorkerId worker, Time until) {
 
 /// Without testimony: it was told to go, or another one stands in its slot, before the close.
 bool left_early(const View& view, WorkerId worker, Time until) {
-  for (const auto& [other, incarnation] : view.incarnations) {
-    const bool successor = other.slot == worker.slot && other.generation > worker.generation;
-    for (const auto* record : incarnation.records) {
-      const Kind kind = record->record.kind;
-      const bool sign = successor
-                            ? kind == Kind::started
-                            : other == worker && (kind == Kind::term || kind == Kind::stdin_end);
-      if (sign && record->at < until) return true;
-    }
-  }
-  return false;
+  return std::any_of(
+      view.trace().workers.begin(), view.trace().workers.end(), [&](const auto& record) {
+        const WorkerId other = record.worker;
+        const Kind kind = record.record.kind;
+        const bool successor = other.slot == worker.slot && other.generation > worker.generation;
+        const bool sign = successor
+                              ? kind == Kind::started
+                              : other == worker && (kind == Kind::term || kind == Kind::stdin_end);
+        return sign && record.at < until;
+      });
 }
 
 }  // namespace
 
 std::optional<Fate> fate_of(const Evidence& evidence, WorkerId worker) {
-  const View view(evidence);
+  return fate_of(evidence, View(evidence), worker);
+}
+
+std::optional<Fate> fate_of(const Evidence& evidence, const View& view, WorkerId worker) {
   const bool testimony = !evidence.trace.pool.empty();
-  const auto journal = view.incarnations.find(worker);
+  const auto known = view.find(worker);
+  const bool journalled =
+      known && !known->records().empty() &&
+      evidence.trace.workers[known->records().front()].at <= clients_done(evidence);
   const Told told = told_of(evidence, worker);
   if (!view.has_journal(worker) && !testimony) return std::nullopt;
-  if (journal == view.incarnations.end() && !told.ordered) return Fate::unborn;
+  if (!journalled && !told.ordered) return Fate::unborn;
   const Time until = close_begun(evidence, view);
   if (struck_down(evidence, worker, until)) return Fate::died;
-  if (journal != view.incarnations.end() && died_by_itself(evidence, journal->second, until)) {
-    return Fate::died;
-  }
+  if (journalled && died_by_itself(evidence, *known, until)) return Fate::died;
   if (!testimony) return left_early(view, worker, until) ? Fate::killed : Fate::closed;
   if (told.put_away) return Fate::killed;
   return told.ended ? Fate::died : Fate::closed;

@@ -6,11 +6,15 @@
 
 namespace poolproof::oracle {
 
+class View;
+
 /// How an incarnation ended. Judged by what it wrote and what was done to it; the pool's testimony
 /// only tells, where nothing else does, whether the pool put it away before it was closed.
 ///
 /// Nothing: a worker without a journal, in a pool that gives no testimony.
 std::optional<scenario::Fate> fate_of(const Evidence& evidence, WorkerId worker);
+/// The same with the evidence's view, when several are asked for.
+std::optional<scenario::Fate> fate_of(const Evidence& evidence, const View& view, WorkerId worker);
 
 /// Every incarnation that any witness knows, in order.
 std::vector<WorkerId> incarnations_of(const Evidence& evidence);

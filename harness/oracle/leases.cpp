@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <set>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -23,192 +23,248 @@ struct Doubt {
   const ClientStep* why;
 };
 
+std::pair<std::uint32_t, std::uint32_t> place_of(const ClientStep& step) {
+  return {step.repetition, step.step};
+}
+
 /// In virtual time several leases may begin and end in one moment; their numbers tell the order.
 bool comes_after(const Doubt& doubt, Time at, LeaseId lease) {
   return at > doubt.at || (at == doubt.at && lease > doubt.lease);
 }
 
-std::set<std::string_view> nonces_read(const View& view) {
-  std::set<std::string_view> nonces;
-  for (const auto& [worker, incarnation] : view.incarnations) {
-    for (const auto* record : incarnation.records) {
-      if (record->record.kind == Kind::read && record->record.nonce) {
-        nonces.insert(*record->record.nonce);
-      }
-    }
-  }
-  return nonces;
-}
-
 std::vector<Doubt> doubts(const Evidence& evidence, const View& view) {
   std::vector<Doubt> found;
-  const auto read = nonces_read(view);
-  for (const ClientStep* call : view.calls) {
-    if (!call->worker || !leaves_doubt(*call, read.contains(call->nonce))) continue;
+  for (std::size_t i = 0; i < view.calls.size(); ++i) {
+    const ClientStep* call = view.calls[i];
+    if (!call->worker || !leaves_doubt(*call, view.was_read(i))) continue;
     found.push_back({*call->worker, call->lease, call->ended, call});
   }
   if (evidence.scenario.pool.on_exception != pool::OnException::discard) return found;
-  for (const ClientStep& step : evidence.trace.clients) {
-    if (step.op != "throw" || step.skipped || !step.worker) continue;
+  for (std::size_t i = 0; i < view.ops.size(); ++i) {
+    const ClientStep& step = evidence.trace.clients[i];
+    if (view.ops[i] != Op::thrown || step.skipped || !step.worker) continue;
     found.push_back({*step.worker, step.lease, step.begun, &step});
   }
   return found;
 }
 
-/// A fault after which a sound pool may put the worker away. Those of the shutdown family act only
-/// when it has been told to go.
-bool excuses_loss(const JournalRecord& receipt) {
-  const faults::Fault* fault = fault_of(receipt);
-  if (fault == nullptr) return true;
-  return !fault->harmless && fault->family != faults::Family::shutdown &&
-         fault->name != "error_reply";
-}
-
-/// The record that shows that the pool had told this incarnation to go; null: none.
-const trace::WorkerRecord* told_to_go(const Incarnation& incarnation) {
-  for (const auto* record : incarnation.records) {
-    const Kind kind = record->record.kind;
-    if (kind == Kind::term || kind == Kind::stdin_end) return record;
-    if (kind == Kind::read && record->record.command == "shutdown" && !record->record.nonce) {
-      return record;
-    }
-  }
-  return nullptr;
-}
-
-/// The first sign that the incarnation had been lost to the pool; kNever: it may be there still.
-Time lost_at(const View& view, WorkerId worker, const Incarnation& incarnation) {
-  Time lost = kNever;
-  if (const auto* record = told_to_go(incarnation)) lost = record->at;
-  for (const auto& [other, later] : view.incarnations) {
-    const bool successor = other.slot == worker.slot && other.generation > worker.generation;
-    const auto* started = successor ? later.first(Kind::started) : nullptr;
-    if (started != nullptr) lost = std::min(lost, started->at);
-  }
-  return lost;
-}
-
 class Overkill {
  public:
-  explicit Overkill(const Evidence& evidence) : evidence_(evidence), view_(evidence) {
-    for (const Doubt& doubt : doubts(evidence, view_)) excused_.insert(doubt.worker);
-    for (const auto& strike : evidence.trace.environment) {
-      if (strike.delivered) excused_.insert(strike.worker);
+  explicit Overkill(const Case& given)
+      : evidence_(given.evidence), view_(given.view), excused_(given.view.workers.size()) {
+    for (const Doubt& doubt : doubts(evidence_, view_)) excuse(doubt.worker);
+    for (const auto& strike : evidence_.trace.environment) {
+      if (strike.delivered) excuse(strike.worker);
     }
-    for (const Hold& hold : view_.holds) served_.insert(hold.worker);
   }
 
+  /// From the last incarnation of a slot to its first: the next ones show when one was lost.
   void judge(Findings& findings) const {
-    for (const auto& [worker, incarnation] : view_.incarnations) {
-      const Time lost = lost_at(view_, worker, incarnation);
-      if (lost == kNever || lost + kGrain >= view_.close_begun) continue;
-      if (excused(worker, incarnation, lost)) continue;
-      findings.push_back(
-          {"no_overkill",
-           fmt::format("worker {} was put away before the pool was closed, though no "
-                       "fault, no signal and no call had given a reason",
-                       dotted(worker)),
-           lost});
+    Time successor = kNever;
+    const auto& all = view_.incarnations;
+    for (std::size_t i = all.size(); i > 0; --i) {
+      const Incarnation& incarnation = all[i - 1];
+      const bool last_of_slot = i == all.size() || all[i].worker.slot != incarnation.worker.slot;
+      if (last_of_slot) successor = kNever;
+      judge(incarnation, successor, findings);
+      const auto* started = incarnation.first(Kind::started);
+      if (started != nullptr) successor = std::min(successor, started->at);
     }
   }
 
  private:
-  [[nodiscard]] bool excused(WorkerId worker, const Incarnation& incarnation, Time lost) const {
-    if (excused_.contains(worker)) return true;
+  void judge(const Incarnation& incarnation, Time successor, Findings& findings) const {
+    // The first sign that the incarnation had been lost to the pool.
+    const trace::WorkerRecord* farewell = told_to_go(incarnation);
+    const Time lost = std::min(successor, farewell == nullptr ? kNever : farewell->at);
+    if (lost == kNever || lost + view_.grain >= view_.close_begun) return;
+    if (excused(incarnation, farewell, lost)) return;
+    findings.push_back({"no_overkill",
+                        fmt::format("worker {} was put away before the pool was closed, though no "
+                                    "fault, no signal and no call had given a reason",
+                                    dotted(incarnation.worker)),
+                        lost});
+  }
+
+  void excuse(WorkerId worker) {
+    const std::uint32_t number = view_.workers.find(worker);
+    if (number != kNone) excused_[number] = true;
+  }
+
+  /// The record that shows that the pool had told this incarnation to go; null: none.
+  [[nodiscard]] const trace::WorkerRecord* told_to_go(const Incarnation& incarnation) const {
+    for (const std::uint32_t place : incarnation.records()) {
+      const trace::WorkerRecord& record = evidence_.trace.workers[place];
+      if (shows_farewell(record.record)) return &record;
+    }
+    return nullptr;
+  }
+
+  [[nodiscard]] bool excused(const Incarnation& incarnation, const trace::WorkerRecord* farewell,
+                             Time lost) const {
+    if (excused_[incarnation.number]) return true;
     // Its start may have taken longer than its budget: that can be ruled out only when the budget,
     // counted from before there was a pool, was not over.
     const Duration budget = evidence_.scenario.pool.core.startup_budget;
-    if (!served_.contains(worker) && lost + kGrain >= after(view_.begun, budget)) return true;
-    for (const auto* record : incarnation.records) {
-      if (record->record.kind == Kind::receipt && excuses_loss(record->record)) return true;
+    const bool served = !view_.holds_of_worker[incarnation.number].empty();
+    if (!served && lost + view_.grain >= after(view_.begun, budget)) return true;
+    for (const std::uint32_t place : incarnation.records()) {
+      const JournalRecord& record = evidence_.trace.workers[place].record;
+      if (record.kind == Kind::receipt && excuses_loss(record)) return true;
     }
-    return incarnation.first(Kind::exiting) != nullptr && told_to_go(incarnation) == nullptr;
+    return incarnation.first(Kind::exiting) != nullptr && farewell == nullptr;
   }
 
   const Evidence& evidence_;
-  View view_;
-  std::set<WorkerId> excused_;
-  std::set<WorkerId> served_;  ///< leased at least once
+  const View& view_;
+  std::vector<bool> excused_;  ///< by the number of the worker
 };
 
-void judge_holds(const View& view, Findings& findings) {
-  std::map<WorkerId, std::vector<const Hold*>> by_worker;
-  for (const Hold& hold : view.holds) by_worker[hold.worker].push_back(&hold);
-  for (auto& [worker, holds] : by_worker) {
-    std::stable_sort(holds.begin(), holds.end(),
-                     [](const Hold* a, const Hold* b) { return a->from < b->from; });
-    const Hold* longest = nullptr;
-    for (const Hold* hold : holds) {
-      // Strict on both sides: in virtual time a whole hold may take no time at all.
-      if (longest != nullptr && hold->from < longest->to && longest->from < hold->to) {
-        findings.push_back(
-            {"exclusive_lease",
-             fmt::format("worker {} was leased to client {} while client {} held it",
-                         dotted(worker), hold->checkout->client, longest->checkout->client),
-             hold->from});
-      }
-      if (longest == nullptr || hold->to > longest->to) longest = hold;
+/// The holds of one worker in the order in which they begin.
+std::vector<const Hold*> holds_of(const View& view, std::uint32_t worker) {
+  std::vector<const Hold*> holds;
+  for (const std::uint32_t place : view.holds_of_worker[worker]) {
+    holds.push_back(&view.holds[place]);
+  }
+  const auto earlier = [](const Hold* a, const Hold* b) { return a->from < b->from; };
+  if (!std::is_sorted(holds.begin(), holds.end(), earlier)) {
+    std::stable_sort(holds.begin(), holds.end(), earlier);
+  }
+  return holds;
+}
+
+void judge_holds(const std::vector<const Hold*>& holds, Findings& findings) {
+  const Hold* longest = nullptr;
+  for (const Hold* hold : holds) {
+    // Strict on both sides: in virtual time a whole hold may take no time at all.
+    if (longest != nullptr && hold->from < longest->to && longest->from < hold->to) {
+      findings.push_back(
+          {"exclusive_lease",
+           fmt::format("worker {} was leased to client {} while client {} held it",
+                       dotted(hold->worker), hold->checkout->client, longest->checkout->client),
+           hold->from});
     }
+    if (longest == nullptr || hold->to > longest->to) longest = hold;
   }
 }
 
-/// A stranger's request, read while somebody held the worker.
-void judge_strangers(const View& view, Findings& findings) {
-  for (const Hold& hold : view.holds) {
-    const auto found = view.incarnations.find(hold.worker);
-    if (found == view.incarnations.end()) continue;
-    for (const auto* record : found->second.records) {
-      const bool inside = record->at > hold.from + kGrain && record->at + kGrain < hold.to;
-      if (!inside || record->record.kind != Kind::read || !record->record.nonce) continue;
-      const auto call = view.call_of_nonce.find(*record->record.nonce);
-      if (call == view.call_of_nonce.end()) continue;
-      if (call->second->client == hold.checkout->client) continue;
-      findings.push_back(
-          {"exclusive_lease",
-           fmt::format("worker {} read {} while client {} held it", dotted(hold.worker),
-                       *record->record.nonce, hold.checkout->client),
-           record->at});
+/// A stranger's request, read while somebody held the worker. Where holds overlap (which is told
+/// by judge_holds) the last one and the longest one are looked at.
+class Strangers {
+ public:
+  Strangers(const View& view, const std::vector<const Hold*>& holds, Findings& findings)
+      : view_(view), holds_(holds), findings_(findings) {
+    for (const Hold* hold : holds) {
+      const bool longer = longest_.empty() || hold->to > longest_.back()->to;
+      longest_.push_back(longer ? hold : longest_.back());
     }
   }
-}
+
+  void judge(const trace::WorkerRecord& read) {
+    const auto behind = std::partition_point(holds_.begin(), holds_.end(), [&](const Hold* hold) {
+      return hold->from + view_.grain < read.at;
+    });
+    if (behind == holds_.begin()) return;
+    const auto last = static_cast<std::size_t>(behind - holds_.begin()) - 1;
+    judge(read, *holds_[last]);
+    if (longest_[last] != holds_[last]) judge(read, *longest_[last]);
+  }
+
+ private:
+  void judge(const trace::WorkerRecord& read, const Hold& hold) {
+    if (read.at + view_.grain >= hold.to) return;
+    const ClientStep* call = view_.call_of(*read.record.nonce);
+    if (call == nullptr || call->client == hold.checkout->client) return;
+    findings_.push_back(
+        {"exclusive_lease",
+         fmt::format("worker {} read {} while client {} held it", dotted(hold.worker),
+                     *read.record.nonce, hold.checkout->client),
+         read.at});
+  }
+
+  const View& view_;
+  const std::vector<const Hold*>& holds_;
+  std::vector<const Hold*> longest_;  ///< of the holds up to that one, the one that ends last
+  Findings& findings_;
+};
 
 }  // namespace
 
-void judge_exclusive_lease(const Evidence& evidence, Findings& findings) {
-  const View view(evidence);
-  judge_holds(view, findings);
-  judge_strangers(view, findings);
+void judge_exclusive_lease(const Case& given, Findings& findings) {
+  const View& view = given.view;
+  for (std::uint32_t worker = 0; worker < view.workers.size(); ++worker) {
+    const auto holds = holds_of(view, worker);
+    if (holds.empty()) continue;
+    judge_holds(holds, findings);
+    Strangers strangers(view, holds, findings);
+    for (const std::uint32_t place : view.records_of_worker[worker]) {
+      const trace::WorkerRecord& record = given.evidence.trace.workers[place];
+      if (record.record.kind == Kind::read && record.record.nonce) strangers.judge(record);
+    }
+  }
 }
 
-void judge_no_dirty_reuse(const Evidence& evidence, Findings& findings) {
-  const View view(evidence);
-  const auto report = [&findings](const Doubt& doubt, const std::string& what, Time at) {
-    findings.push_back(
+namespace {
+
+/// The first doubts of each worker, and what came of it later.
+class DirtyReuse {
+ public:
+  DirtyReuse(const Case& given, Findings& findings) : view_(given.view), findings_(findings) {}
+
+  void judge(const Doubt& doubt) {
+    const std::uint32_t worker = view_.workers.find(doubt.worker);
+    for (const std::uint32_t place : view_.holds_of_worker[worker]) {
+      const Hold& hold = view_.holds[place];
+      if (!comes_after(doubt, hold.from, hold.checkout->lease)) continue;
+      report(doubt, "was leased to client " + hold.checkout->client, hold.from);
+    }
+    for (const std::uint32_t place : view_.records_of_worker[worker]) {
+      const trace::WorkerRecord& record = view_.trace().workers[place];
+      if (record.record.kind != Kind::read || !record.record.nonce) continue;
+      const ClientStep* call = view_.call_of(*record.record.nonce);
+      if (call == nullptr || call->begun < doubt.at || call == doubt.why) continue;
+      // Within one lease the client's steps tell the order.
+      const bool later =
+          comes_after(doubt, record.at, call->lease) ||
+          (record.at == doubt.at && call->lease == doubt.lease &&
+           call->client == doubt.why->client && place_of(*call) > place_of(*doubt.why));
+      if (later) report(doubt, "read " + *record.record.nonce, record.at);
+    }
+  }
+
+ private:
+  void report(const Doubt& doubt, const std::string& what, Time at) {
+    findings_.push_back(
         {"no_dirty_reuse",
          fmt::format("worker {} {} after {} had left its stream in doubt ({})",
                      dotted(doubt.worker), what, who(*doubt.why), name(doubt.why->outcome)),
          at});
-  };
-  for (const Doubt& doubt : doubts(evidence, view)) {
-    for (const Hold& hold : view.holds) {
-      if (hold.worker == doubt.worker && comes_after(doubt, hold.from, hold.checkout->lease)) {
-        report(doubt, "was leased to client " + hold.checkout->client, hold.from);
-      }
-    }
-    const auto incarnation = view.incarnations.find(doubt.worker);
-    if (incarnation == view.incarnations.end()) continue;
-    for (const auto* record : incarnation->second.records) {
-      if (record->record.kind != Kind::read || !record->record.nonce) continue;
-      const auto call = view.call_of_nonce.find(*record->record.nonce);
-      const bool later = call != view.call_of_nonce.end() && call->second->begun >= doubt.at &&
-                         comes_after(doubt, record->at, call->second->lease);
-      if (later) report(doubt, "read " + *record->record.nonce, record->at);
-    }
+  }
+
+  const View& view_;
+  Findings& findings_;
+};
+
+}  // namespace
+
+void judge_no_dirty_reuse(const Case& given, Findings& findings) {
+  // A worker in doubt is not used again, so that its first doubt says all.
+  DirtyReuse reuse(given, findings);
+  std::vector<bool> judged(given.view.workers.size());
+  auto found = doubts(given.evidence, given.view);
+  std::stable_sort(found.begin(), found.end(), [](const Doubt& a, const Doubt& b) {
+    return std::pair(a.at, a.lease) < std::pair(b.at, b.lease);
+  });
+  for (const Doubt& doubt : found) {
+    const std::uint32_t worker = given.view.workers.find(doubt.worker);
+    if (judged[worker]) continue;
+    judged[worker] = true;
+    reuse.judge(doubt);
   }
 }
 
-void judge_no_overkill(const Evidence& evidence, Findings& findings) {
-  Overkill(evidence).judge(findings);
+void judge_no_overkill(const Case& given, Findings& findings) {
+  Overkill(given).judge(findings);
 }
 
 }  // namespace poolproof::oracle

@@ -15,16 +15,34 @@ constexpr const char* kOrder = "order";
 constexpr const char* kAccounting = "accounting";
 constexpr const char* kNoWaiter = "no_waiter_beside_idle";
 constexpr const char* kStarts = "bounded_starts";
+constexpr const char* kBounds = "bounds";
+constexpr const char* kDeadlines = "deadlines";
 
 std::uint64_t number(CheckoutId checkout) {
   return static_cast<std::uint64_t>(checkout);
 }
 
+/// True once for as long as something stays wrong.
+bool newly(bool wrong, bool& told) {
+  return !std::exchange(told, wrong) && wrong;
+}
+
 }  // namespace
 
 Mirror::Mirror(const Evidence& evidence) : config_(evidence.scenario.pool.core) {
+  // In a usual trace one record in four asks, grants, or starts.
+  const std::size_t some = evidence.trace.pool.size() / 4 + 1;
+  checkout_numbers_.reserve(some);
+  asked_.reserve(some);
+  lease_numbers_.reserve(some);
+  leases_.reserve(some);
   for (const trace::PoolRecord& record : evidence.trace.pool) take(record);
   judge_end();
+}
+
+const LeaseStory* Mirror::lease(LeaseId lease) const {
+  const std::uint32_t found = lease_numbers_.find(lease);
+  return found == kNone ? nullptr : &leases_[found].story;
 }
 
 void Mirror::take(const trace::PoolRecord& record) {
@@ -36,54 +54,64 @@ void Mirror::take(const trace::PoolRecord& record) {
     std::visit([this](const auto& order) { ordered(order); }, effect);
   }
   judge_waiting();
+  judge_bounds();
 }
 
 /// A start whose order has not been answered within the budget is given up without a word.
 void Mirror::expire_starts() {
-  for (auto& [worker, incarnation] : workers_) {
-    const bool spent = after(incarnation.since, config_.startup_budget) <= now_;
-    if (incarnation.state == State::starting && spent) put_away(worker, true);
+  for (; oldest_start_ < starting_.size(); ++oldest_start_) {
+    const std::uint32_t oldest = starting_[oldest_start_];
+    if (workers_[oldest].state != State::starting) continue;
+    if (after(workers_[oldest].since, config_.startup_budget) > now_) return;
+    put_away(oldest, true);
   }
 }
 
 // ---- events ------------------------------------------------------------------------------------
 
 void Mirror::happened(const pool::CheckoutRequested& event) {
-  if (asked_.emplace(event.checkout, false).second) waiting_.push_back(event.checkout);
+  if (checkout_numbers_.number(event.checkout) < asked_.size()) return;
+  asked_.push_back({event.checkout, event.deadline, record_, false});
+  ++waiting_;
 }
 
 void Mirror::happened(const pool::CheckedIn& event) {
-  const auto lease = leases_.find(event.lease);
-  Incarnation* worker = lease == leases_.end() ? nullptr : living(lease->second);
-  if (worker == nullptr || worker->state != State::leased) return;
-  const bool stays = event.clean && !closing_;
-  worker->state = stays ? State::idle : State::leaving;
+  const std::uint32_t place = lease_numbers_.number(event.lease);
+  if (place == leases_.size()) leases_.emplace_back();
+  Lease& lease = leases_[place];
+  if (!lease.story.returned_clean) lease.story.returned_clean = event.clean;
+  const std::uint32_t worker = lease.holds;
+  if (worker == kNone || workers_[worker].state != State::leased) return;
   if (event.clean) {
-    worker->served = true;
-    slots_[lease->second.slot].failures = 0;
+    workers_[worker].served = true;
+    slot_of(worker).failures = 0;
   }
-  leases_.erase(lease);
+  enter(worker, event.clean && !closing_ ? State::idle : State::leaving);
+  lease.holds = kNone;
 }
 
 void Mirror::happened(const pool::LeaseRevoked& event) {
-  const auto lease = leases_.find(event.lease);
-  if (lease == leases_.end()) return;
-  put_away(lease->second, false);
+  const std::uint32_t lease = lease_numbers_.find(event.lease);
+  if (lease != kNone) put_away(leases_[lease].holds, false);
 }
 
 void Mirror::happened(const pool::Started& event) {
-  Incarnation* worker = living(event.worker);
-  if (worker != nullptr && worker->state == State::starting) worker->state = State::greeting;
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone) return;
+  if (closing_ || workers_[worker].state == State::leaving) late_start_ = now_;
+  if (workers_[worker].state == State::starting) enter(worker, State::greeting);
 }
 
 void Mirror::happened(const pool::StartFailed& event) {
-  const Incarnation* worker = living(event.worker);
-  if (worker != nullptr && worker->state == State::starting) failed_start(event.worker);
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone) return;
+  if (closing_ || workers_[worker].state == State::leaving) late_start_ = now_;
+  if (workers_[worker].state == State::starting) failed_start(worker);
 }
 
 void Mirror::happened(const pool::HandshakeEnded& event) {
-  Incarnation* worker = living(event.worker);
-  if (worker == nullptr || worker->state != State::greeting) return;
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone || workers_[worker].state != State::greeting) return;
   // What is due comes first: a good answer may have come after the Core had given the start up.
   const bool given_up = std::any_of(record_->effects.begin(), record_->effects.end(),
                                     [&event](const pool::Effect& effect) {
@@ -91,87 +119,125 @@ void Mirror::happened(const pool::HandshakeEnded& event) {
                                       return signal != nullptr && signal->worker == event.worker;
                                     });
   if (given_up || event.evidence.cause != StartCause::none) {
-    failed_start(event.worker);
-    worker->state = State::leaving;
-    return;
+    failed_start(worker);
+    return enter(worker, State::leaving);
   }
   failures_ = 0;
-  worker->state = State::idle;
+  enter(worker, State::idle);
+}
+
+/// Away it goes at once; before it was of any use, that is as if it had died.
+void Mirror::happened(const pool::OutputStrayed& event) {
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone || workers_[worker].state != State::idle) return;
+  if (!workers_[worker].served) of_no_use(worker);
 }
 
 void Mirror::happened(const pool::Exited& event) {
-  Incarnation* worker = living(event.worker);
-  if (worker == nullptr) return;
-  if (worker->state == State::greeting) {
-    failed_start(event.worker);
-  } else if (worker->state == State::idle && !worker->served) {
-    Slot& slot = slots_[event.worker.slot];
-    ++slot.failures;
-    slot.may_cool = true;
-    slot.cooled_from = now_;
-  }
-  if (worker->state != State::starting) worker->state = State::leaving;
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone) return;
+  const State state = workers_[worker].state;
+  if (state == State::greeting) failed_start(worker);
+  if (state == State::idle && !workers_[worker].served) of_no_use(worker);
+  if (state != State::starting) enter(worker, State::leaving);
+}
+
+void Mirror::happened(const pool::CloseRequested& /*event*/) {
+  last_close_ = standing();
+  closing_ = true;
 }
 
 // ---- effects -----------------------------------------------------------------------------------
 
 void Mirror::ordered(const pool::Grant& effect) {
-  answer(effect.checkout, true);
-  Incarnation* worker = living(effect.worker);
-  if (worker == nullptr || worker->state != State::idle) {
+  const CheckoutId first = first_waiting();
+  const std::uint32_t asked = answer(effect.checkout);
+  if (asked != kNone && first != effect.checkout) {
+    report(kOrder,
+           fmt::format("checkout #{} was served before checkout #{}, which had come earlier",
+                       number(effect.checkout), number(first)));
+  }
+  // Who asks with no time left may have a worker that is idle, at once.
+  if (asked != kNone && asked_[asked].deadline <= now_ && asked_[asked].in != record_) {
+    report(kDeadlines,
+           fmt::format("checkout #{} was granted {} ms after its deadline", number(effect.checkout),
+                       trace::milliseconds(now_ - asked_[asked].deadline)));
+  }
+  const std::uint32_t worker = living(effect.worker);
+  if (worker == kNone || workers_[worker].state != State::idle) {
     report(kAccounting, fmt::format("worker {} was granted to checkout #{} though it was not idle",
                                     dotted(effect.worker), number(effect.checkout)));
   }
-  if (worker != nullptr) worker->state = State::leased;
-  leases_[effect.lease] = effect.worker;
+  if (worker != kNone) enter(worker, State::leased);
+  const std::uint32_t place = lease_numbers_.number(effect.lease);
+  if (place == leases_.size()) leases_.emplace_back();
+  if (!leases_[place].story.granted) leases_[place].story.granted = effect.worker;
+  leases_[place].holds = worker;
 }
 
 void Mirror::ordered(const pool::Refuse& effect) {
-  answer(effect.checkout, false);
+  const std::uint32_t asked = answer(effect.checkout);
+  if (asked == kNone) return;
+  if (effect.why == Outcome::checkout_timeout && now_ < asked_[asked].deadline) {
+    report(kDeadlines, fmt::format("checkout #{} was refused {} ms before its deadline",
+                                   number(effect.checkout),
+                                   trace::milliseconds(asked_[asked].deadline - now_)));
+  }
+  if (effect.why == Outcome::queue_full && waiting_ < config_.waiters_max) {
+    report(kBounds, fmt::format("checkout #{} found the queue full, though {} waited and {} may",
+                                number(effect.checkout), waiting_, config_.waiters_max));
+  }
 }
 
-void Mirror::answer(CheckoutId checkout, bool granted) {
-  const auto asked = asked_.find(checkout);
-  if (asked == asked_.end() || asked->second) {
-    return report(kAccounting,
-                  fmt::format("checkout #{} was answered {}", number(checkout),
-                              asked == asked_.end() ? "but had not asked" : "a second time"));
+std::uint32_t Mirror::answer(CheckoutId checkout) {
+  const std::uint32_t place = checkout_numbers_.find(checkout);
+  if (place == kNone || asked_[place].answered) {
+    report(kAccounting, fmt::format("checkout #{} was answered {}", number(checkout),
+                                    place == kNone ? "but had not asked" : "a second time"));
+    return kNone;
   }
-  asked->second = true;
-  if (granted && waiting_.front() != checkout) {
-    report(kOrder,
-           fmt::format("checkout #{} was served before checkout #{}, which had come earlier",
-                       number(checkout), number(waiting_.front())));
-  }
-  std::erase(waiting_, checkout);
+  asked_[place].answered = true;
+  --waiting_;
+  return place;
 }
 
 void Mirror::ordered(const pool::Start& effect) {
-  if (workers_.contains(effect.worker) || forgotten_.contains(effect.worker)) {
+  const std::uint32_t worker = ids_.number(effect.worker);
+  if (worker < workers_.size()) {
     return report(kAccounting, fmt::format("worker {} was started twice", dotted(effect.worker)));
   }
+  if (effect.worker.slot >= config_.size) {
+    report(kBounds, fmt::format("worker {} was started in a slot that a pool of {} does not have",
+                                dotted(effect.worker), config_.size));
+  } else if (effect.worker.slot >= slots_.size()) {
+    slots_.resize(effect.worker.slot + 1);
+  }
   judge_start(effect.worker);
-  workers_[effect.worker] = {State::starting, now_, false};
-  slots_[effect.worker.slot].may_cool = false;
+  workers_.push_back({State::over, false, now_});
+  ++counts_[static_cast<std::size_t>(State::over)];
+  starting_.push_back(worker);
+  change(slot_of(worker), [](Slot& slot) { slot.may_cool = false; });
+  enter(worker, State::starting);
 }
 
 void Mirror::ordered(const pool::Signal& effect) {
-  if (living(effect.worker) == nullptr) {
+  const std::uint32_t worker = living(effect.worker);
+  if (worker == kNone) {
     report(kAccounting,
            fmt::format("worker {} was signalled when it was over", dotted(effect.worker)));
   }
-  put_away(effect.worker, effect.why == pool::Why::budget_spent);
+  put_away(worker, effect.why == pool::Why::budget_spent);
 }
 
 void Mirror::ordered(const pool::AskShutdown& effect) {
-  put_away(effect.worker, false);
+  put_away(living(effect.worker), false);
 }
 void Mirror::ordered(const pool::CloseStdin& effect) {
-  put_away(effect.worker, false);
+  put_away(living(effect.worker), false);
 }
 
 void Mirror::ordered(const pool::Handshake& effect) {
-  if (living(effect.worker) != nullptr) return;
+  if (living(effect.worker) != kNone) return;
   report(kAccounting, fmt::format("worker {} was greeted when it was over", dotted(effect.worker)));
 }
 
@@ -180,13 +246,13 @@ void Mirror::ordered(const pool::Forget& effect) {
   const auto* failed = std::get_if<pool::StartFailed>(&record_->event);
   const bool ended = (exited != nullptr && exited->worker == effect.worker) ||
                      (failed != nullptr && failed->worker == effect.worker);
-  const Incarnation* worker = living(effect.worker);
-  if (worker == nullptr || !ended) {
+  const std::uint32_t worker = living(effect.worker);
+  if (worker == kNone || !ended) {
     report(kAccounting,
            fmt::format("worker {} was forgotten {}", dotted(effect.worker),
-                       worker == nullptr ? "but was over, or never was" : "before it had ended"));
+                       worker == kNone ? "but was over, or never was" : "before it had ended"));
   }
-  if (workers_.erase(effect.worker) > 0) forgotten_.insert(effect.worker);
+  if (worker != kNone) enter(worker, State::over);
 }
 
 void Mirror::ordered(const pool::Closed&) {
@@ -208,7 +274,7 @@ void Mirror::judge_start(WorkerId worker) {
            fmt::format("worker {} was started while the breaker was open ({} failed starts)",
                        dotted(worker), failures_));
   }
-  const Slot& slot = slots_[worker.slot];
+  const Slot& slot = worker.slot < slots_.size() ? slots_[worker.slot] : stray_;
   if (!probe && slot.may_cool && now_ < after(slot.cooled_from, least_pause(slot.failures))) {
     report(kStarts, fmt::format("worker {} was started without the pause after {} failure(s)",
                                 dotted(worker), slot.failures));
@@ -217,63 +283,115 @@ void Mirror::judge_start(WorkerId worker) {
 
 /// The Core settles in every step: whoever still waits after one can't be served nor started for.
 void Mirror::judge_waiting() {
-  if (waiting_.empty() || closing_) return;
+  const bool waits = waiting_ > 0 && !closing_;
   const bool may_grant = config_.init_mode == pool::InitMode::async || under_way() == 0;
-  if (may_grant && count(State::idle) > 0) {
-    return report(kNoWaiter, fmt::format("checkout #{} waits beside an idle worker",
-                                         number(waiting_.front())));
+  const bool beside_idle = waits && may_grant && count(State::idle) > 0;
+  if (newly(beside_idle, told_.beside_idle)) {
+    report(kNoWaiter,
+           fmt::format("checkout #{} waits beside an idle worker", number(first_waiting())));
   }
-  const bool may_start = !breaker_open() && under_way() < under_way_limit() &&
-                         count(State::leaving) < config_.leaving_max &&
-                         waiting_.size() > under_way();
-  if (!may_start) return;
-  for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
-    if (!surely_vacant(slot)) continue;
-    return report(kNoWaiter,
-                  fmt::format("checkout #{} waits, slot {} is vacant, and nothing is started",
-                              number(waiting_.front()), slot));
+  const bool beside_vacant =
+      waits && !beside_idle && !breaker_open() && under_way() < under_way_limit() &&
+      count(State::leaving) < config_.leaving_max && waiting_ > under_way() && held_ < config_.size;
+  if (newly(beside_vacant, told_.beside_vacant)) {
+    report(kNoWaiter, fmt::format("checkout #{} waits, slot {} is vacant, and nothing is started",
+                                  number(first_waiting()), first_vacant()));
+  }
+}
+
+/// Whether there are more of anything than there may be. (Starts: see judge_start.)
+void Mirror::judge_bounds() {
+  const std::uint32_t present = under_way() + count(State::idle) + count(State::leased);
+  if (newly(present > config_.size, told_.crowded)) {
+    report(kBounds,
+           fmt::format("{} workers are in the slots of a pool of {}", present, config_.size));
+  }
+  if (newly(waiting_ > config_.waiters_max, told_.queue)) {
+    report(kBounds, fmt::format("{} clients wait, {} may", waiting_, config_.waiters_max));
+  }
+  const std::uint64_t leaving_max = std::uint64_t{config_.leaving_max} + config_.size;
+  if (newly(count(State::leaving) > leaving_max, told_.leaving)) {
+    report(kBounds, fmt::format("{} workers told to go are still there, {} may be",
+                                count(State::leaving), leaving_max));
   }
 }
 
 void Mirror::judge_end() {
   if (closing_ && !closed_) report(kAccounting, "the pool never said that it was closed");
   if (!closed_) return;
-  for (const CheckoutId checkout : waiting_) {
-    report(kAccounting, fmt::format("checkout #{} was never answered", number(checkout)));
+  for (const Asked& asked : asked_) {
+    if (asked.answered) continue;
+    report(kAccounting, fmt::format("checkout #{} was never answered", number(asked.checkout)));
   }
-  for (const auto& [worker, incarnation] : workers_) {
-    report(kAccounting, fmt::format("worker {} was started and never forgotten", dotted(worker)));
+  for (std::uint32_t worker = 0; worker < workers_.size(); ++worker) {
+    if (workers_[worker].state == State::over) continue;
+    report(kAccounting,
+           fmt::format("worker {} was started and never forgotten", dotted(ids_.key(worker))));
   }
 }
 
 // ---- small steps -------------------------------------------------------------------------------
 
-void Mirror::put_away(WorkerId worker, bool spent) {
-  Incarnation* found = living(worker);
-  if (found == nullptr) return;
-  const bool starting = found->state == State::starting || found->state == State::greeting;
-  if (starting && spent) failed_start(worker);
-  found->state = State::leaving;
+void Mirror::put_away(std::uint32_t worker, bool spent) {
+  if (worker == kNone || workers_[worker].state == State::over) return;
+  const State state = workers_[worker].state;
+  if ((state == State::starting || state == State::greeting) && spent) failed_start(worker);
+  enter(worker, State::leaving);
 }
 
-void Mirror::failed_start(WorkerId worker) {
+void Mirror::failed_start(std::uint32_t worker) {
   ++failures_;
   last_failure_ = now_;
-  Slot& slot = slots_[worker.slot];
-  ++slot.failures;
-  slot.may_cool = true;
-  slot.cooled_from = now_;
+  of_no_use(worker);
 }
 
-Mirror::Incarnation* Mirror::living(WorkerId worker) {
-  const auto found = workers_.find(worker);
-  return found == workers_.end() ? nullptr : &found->second;
+/// The next one in its slot may have to wait.
+void Mirror::of_no_use(std::uint32_t worker) {
+  change(slot_of(worker), [this](Slot& slot) {
+    ++slot.failures;
+    slot.may_cool = true;
+    slot.cooled_from = now_;
+  });
 }
 
-std::uint32_t Mirror::count(State state) const {
-  return static_cast<std::uint32_t>(
-      std::count_if(workers_.begin(), workers_.end(),
-                    [state](const auto& worker) { return worker.second.state == state; }));
+std::uint32_t Mirror::living(WorkerId worker) const {
+  const std::uint32_t found = ids_.find(worker);
+  return found == kNone || workers_[found].state == State::over ? kNone : found;
+}
+
+void Mirror::enter(std::uint32_t worker, State state) {
+  const auto present = [](State one) { return one != State::leaving && one != State::over; };
+  const State before = std::exchange(workers_[worker].state, state);
+  --counts_[static_cast<std::size_t>(before)];
+  ++counts_[static_cast<std::size_t>(state)];
+  if (present(before) == present(state)) return;
+  change(slot_of(worker), [&](Slot& slot) {
+    slot.occupants += present(state) ? 1U : 0U;
+    slot.occupants -= present(before) ? 1U : 0U;
+  });
+}
+
+Mirror::Slot& Mirror::slot_of(std::uint32_t worker) {
+  const std::uint32_t slot = ids_.key(worker).slot;
+  return slot < slots_.size() ? slots_[slot] : stray_;
+}
+
+template <class Change>
+void Mirror::change(Slot& slot, Change what) {
+  const bool counts = &slot != &stray_;
+  if (counts && slot.held()) --held_;
+  what(slot);
+  if (counts && slot.held()) ++held_;
+}
+
+CheckoutId Mirror::first_waiting() {
+  while (first_ < asked_.size() && asked_[first_].answered) ++first_;
+  return first_ < asked_.size() ? asked_[first_].checkout : CheckoutId::none;
+}
+
+Standing Mirror::standing() const {
+  return {waiting_,           count(State::starting), count(State::greeting),
+          count(State::idle), count(State::leased),   count(State::leaving)};
 }
 
 std::uint32_t Mirror::under_way_limit() const {
@@ -284,12 +402,10 @@ bool Mirror::breaker_open() const {
   return config_.breaker_failures > 0 && failures_ >= config_.breaker_failures;
 }
 
-bool Mirror::surely_vacant(std::uint32_t slot) const {
-  const auto known = slots_.find(slot);
-  if (known != slots_.end() && known->second.may_cool) return false;
-  return std::none_of(workers_.begin(), workers_.end(), [slot](const auto& worker) {
-    return worker.first.slot == slot && worker.second.state != State::leaving;
-  });
+std::uint32_t Mirror::first_vacant() const {
+  const auto vacant =
+      std::find_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.held(); });
+  return static_cast<std::uint32_t>(vacant - slots_.begin());
 }
 
 Duration Mirror::least_pause(std::uint32_t failures) const {

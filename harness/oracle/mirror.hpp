@@ -1,35 +1,79 @@
 #pragma once
 
-#include <map>
-#include <set>
+#include <array>
+#include <optional>
 #include <vector>
 
+#include "harness/oracle/numbering.hpp"
 #include "harness/oracle/oracle.hpp"
 
 namespace poolproof::oracle {
 
+/// How many there were of each at one moment, as the testimony tells.
+struct Standing {
+  std::uint32_t waiting = 0;
+  std::uint32_t starting = 0;
+  std::uint32_t greeting = 0;
+  std::uint32_t idle = 0;
+  std::uint32_t leased = 0;
+  std::uint32_t leaving = 0;
+};
+
+/// What the pool says of one lease.
+struct LeaseStory {
+  std::optional<WorkerId> granted;     ///< the first time
+  std::optional<bool> returned_clean;  ///< the first time
+};
+
 /// The pool as its own testimony tells it: events and effects applied record by record to a book
 /// kept apart from the Core, in which every broken rule of the pool's house becomes a finding.
 ///
-/// Exact (no lateness is allowed): all of it speaks of what one step does at once. Where testimony
-/// cannot show what the Core knows (how long a slot cools) it stays silent.
+/// Exact in both worlds (no lateness is allowed): all of it speaks of what one step does at once.
+/// Where testimony cannot show what the Core knows (how long a slot cools) it stays silent.
+/// Cost: linear in the testimony. A rule that stays broken from record to record is told once.
 class Mirror {
  public:
   explicit Mirror(const Evidence& evidence);
 
   [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
+  /// Null: the pool speaks of no such lease.
+  [[nodiscard]] const LeaseStory* lease(LeaseId lease) const;
+  /// How the pool stood just before it was asked to close the last time; else at the end.
+  [[nodiscard]] Standing before_last_close() const { return last_close_.value_or(standing()); }
+  /// When the last start was answered that the pool had no use for any more; Time::min(): none was.
+  [[nodiscard]] Time last_late_start() const { return late_start_; }
 
  private:
-  enum class State : std::uint8_t { starting, greeting, idle, leased, leaving };
-  struct Incarnation {
-    State state = State::starting;
-    Time since;           ///< the order to start
+  enum class State : std::uint8_t { starting, greeting, idle, leased, leaving, over };
+  struct Worker {
+    State state = State::over;
     bool served = false;  ///< has had a clean lease
+    Time since;           ///< the order to start
   };
   struct Slot {
-    std::uint32_t failures = 0;  ///< incarnations in a row that were of no use
-    bool may_cool = false;       ///< the last one was of no use
+    std::uint32_t occupants = 0;  ///< incarnations there that have not been told to go
+    std::uint32_t failures = 0;   ///< incarnations in a row that were of no use
+    bool may_cool = false;        ///< the last one was of no use
     Time cooled_from;
+    [[nodiscard]] bool held() const { return occupants > 0 || may_cool; }
+  };
+  struct Asked {
+    CheckoutId checkout;
+    Time deadline;
+    const trace::PoolRecord* in = nullptr;
+    bool answered = false;
+  };
+  struct Lease {
+    LeaseStory story;
+    std::uint32_t holds = kNone;  ///< the worker's number while the lease goes on
+  };
+  /// What is wrong now and was so after the last record already.
+  struct Told {
+    bool beside_idle = false;
+    bool beside_vacant = false;
+    bool crowded = false;
+    bool queue = false;
+    bool leaving = false;
   };
 
   void take(const trace::PoolRecord& record);
@@ -41,8 +85,9 @@ class Mirror {
   void happened(const pool::Started& event);
   void happened(const pool::StartFailed& event);
   void happened(const pool::HandshakeEnded& event);
+  void happened(const pool::OutputStrayed& event);
   void happened(const pool::Exited& event);
-  void happened(const pool::CloseRequested&) { closing_ = true; }
+  void happened(const pool::CloseRequested& event);
   template <class Other>
   void happened(const Other&) {}
 
@@ -56,37 +101,60 @@ class Mirror {
   void ordered(const pool::Forget& effect);
   void ordered(const pool::Closed& effect);
 
-  void answer(CheckoutId checkout, bool granted);
-  void put_away(WorkerId worker, bool spent);
-  void failed_start(WorkerId worker);
+  /// Its place in `asked_`; kNone (and told) when it can't be answered.
+  std::uint32_t answer(CheckoutId checkout);
+  void put_away(std::uint32_t worker, bool spent);
+  void failed_start(std::uint32_t worker);
+  void of_no_use(std::uint32_t worker);
   void judge_start(WorkerId worker);
   void judge_waiting();
+  void judge_bounds();
   void judge_end();
 
-  Incarnation* living(WorkerId worker);
-  [[nodiscard]] std::uint32_t count(State state) const;
+  /// The number of an incarnation that was started and is not over; else kNone.
+  [[nodiscard]] std::uint32_t living(WorkerId worker) const;
+  void enter(std::uint32_t worker, State state);
+  Slot& slot_of(std::uint32_t worker);
+  template <class Change>
+  void change(Slot& slot, Change what);
+  [[nodiscard]] CheckoutId first_waiting();
+  [[nodiscard]] std::uint32_t count(State state) const {
+    return counts_[static_cast<std::size_t>(state)];
+  }
   [[nodiscard]] std::uint32_t under_way() const {
     return count(State::starting) + count(State::greeting);
   }
+  [[nodiscard]] Standing standing() const;
   [[nodiscard]] std::uint32_t under_way_limit() const;
   [[nodiscard]] bool breaker_open() const;
-  [[nodiscard]] bool surely_vacant(std::uint32_t slot) const;
+  [[nodiscard]] std::uint32_t first_vacant() const;
   [[nodiscard]] Duration least_pause(std::uint32_t failures) const;
   void report(const char* invariant, std::string what);
 
   const pool::Config& config_;
   const trace::PoolRecord* record_ = nullptr;  ///< the one being taken
   Time now_ = Time::min();
-  std::map<WorkerId, Incarnation> workers_;  ///< started and not forgotten
-  std::set<WorkerId> forgotten_;
-  std::map<std::uint32_t, Slot> slots_;
-  std::map<LeaseId, WorkerId> leases_;
-  std::map<CheckoutId, bool> asked_;  ///< answered?
-  std::vector<CheckoutId> waiting_;
+  Numbering<WorkerId> ids_;
+  std::vector<Worker> workers_;            ///< every one that was ever started
+  std::array<std::uint32_t, 6> counts_{};  ///< by state
+  std::vector<std::uint32_t> starting_;    ///< in the order of their orders
+  std::size_t oldest_start_ = 0;           ///< those before are no longer starting
+  std::vector<Slot> slots_;                ///< as far as they have been used
+  Slot stray_;                             ///< of workers outside of the pool
+  std::uint32_t held_ = 0;                 ///< slots that are surely not vacant, or may cool
+  Numbering<LeaseId> lease_numbers_;
+  std::vector<Lease> leases_;
+  Numbering<CheckoutId> checkout_numbers_;
+  std::vector<Asked> asked_;
+  std::size_t first_ = 0;  ///< all before it are answered
+  std::uint32_t waiting_ = 0;
   std::uint32_t failures_ = 0;  ///< failed starts in a row
   Time last_failure_ = Time::min();
+  Time late_start_ = Time::min();
   bool closing_ = false;
   bool closed_ = false;
+  std::optional<Standing> last_close_;
+  Told told_;
   std::vector<Finding> findings_;
 };
 

@@ -1,6 +1,7 @@
 #include "harness/oracle/oracle.hpp"
 
 #include <array>
+#include <optional>
 
 #include "harness/base/text.hpp"
 #include "harness/oracle/rules.hpp"
@@ -35,12 +36,19 @@ constexpr std::array kInvariants{
     Invariant{"order", "S15", "who waits is served in the order of arrival", true, judge_order},
     Invariant{"accounting", "S18", "every request, lease and incarnation is accounted for once",
               true, judge_accounting},
+    Invariant{"isolation", "S13",
+              "a call fails only by its own worker, its own client or the pool's closing", false,
+              judge_isolation},
+    Invariant{"bounds", "S16", "slots, waiters and workers told to go are as many as may be", true,
+              judge_bounds},
     Invariant{"diagnosis", "S19", "every error says what happened", false, judge_diagnosis},
     Invariant{"deadlines", "L1", "everything ends by its time limit, and no limit comes early",
               false, judge_deadlines},
     Invariant{"no_waiter_beside_idle", "L2",
               "nobody waits while a worker is idle or could be started", true,
               judge_no_waiter_beside_idle},
+    Invariant{"full_size", "L3", "when all is calm the pool is whole, and nothing is left over",
+              false, judge_full_size},
     Invariant{"bounded_starts", "L4", "starts are bounded, paused after failures, and few", true,
               judge_bounded_starts},
     Invariant{"bounded_close", "L6", "close ends in time and lets nobody wait or in", false,
@@ -62,10 +70,14 @@ std::span<const Invariant> invariants() {
 }
 
 std::vector<Finding> judge(const Evidence& evidence) {
+  const View view(evidence);
+  std::optional<Mirror> mirror;
+  if (!evidence.trace.pool.empty()) mirror.emplace(evidence);
+  const Case given{evidence, view, mirror ? &*mirror : nullptr};
   std::vector<Finding> findings;
   for (const Invariant& invariant : kInvariants) {
-    if (invariant.needs_testimony && evidence.trace.pool.empty()) continue;
-    invariant.judge(evidence, findings);
+    if (invariant.needs_testimony && !mirror) continue;
+    invariant.judge(given, findings);
   }
   for (Finding& finding : findings)
     finding.what = printable_message(finding.what, kSentenceBytesMax);

@@ -20,7 +20,18 @@ struct Finding {
   Time at;                ///< where to look in the trace
 };
 
-/// How late is late: exact in the simulator, generous on the host.
+/// How late is late: 0 in the simulator, generous on the host.
+///
+/// With 0 every witness has the same clock and nothing takes time but what is meant to. Then:
+///  * exact to the microsecond: deadlines (a grant at the deadline is late, a refusal before it is
+///    early), pairing, prompt_death (also of a call that finds its worker dead), bounded_close,
+///    isolation's timeouts, and the order of reads in no_dirty_reuse;
+///  * what happens at one moment is in doubt only across witnesses: there, cause and effect may
+///    share a moment, and neither order is a finding. Within one witness its order counts;
+///  * what only the testimony tells (order, accounting, bounds, bounded_starts,
+///    no_waiter_beside_idle) is exact in both worlds;
+///  * a start, and a sound worker's answer to a command that asks for no work, still take time: up
+///    to 1 s is no finding of recovery and isolation.
 struct Bounds {
   Duration liveness = 5s;
 };
@@ -33,12 +44,14 @@ struct Evidence {
   Bounds bounds;
 };
 
+struct Case;
+
 struct Invariant {
   std::string_view name;     ///< `exclusive_lease`
   std::string_view code;     ///< of the catalogue: S1
   std::string_view summary;  ///< one sentence
   bool needs_testimony;
-  void (*judge)(const Evidence& evidence, std::vector<Finding>& findings);
+  void (*judge)(const Case& given, std::vector<Finding>& findings);
 };
 
 /// All of them, in the order of the documentation.
@@ -46,6 +59,12 @@ std::span<const Invariant> invariants();
 
 /// Every invariant over one run. Testimony-only ones are skipped when there is no testimony.
 std::vector<Finding> judge(const Evidence& evidence);
+
+/// Under which findings of one cause are grouped over many scenarios: the invariant's name and the
+/// sentence without numbers, ids, clients, workers, bytes and quotations:
+/// `exclusive_lease: worker # was leased to client # while client # held it`.
+/// Limits: printable ASCII, at most 160 bytes.
+std::string signature(const Finding& finding);
 
 /// The scenario's own expectations: steps' outcomes, workers' fates, and that some call succeeds.
 std::vector<Finding> judge_expectations(const Evidence& evidence);

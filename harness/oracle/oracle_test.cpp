@@ -38,7 +38,7 @@ TEST_CASE("oracle: table: names are unique and every row is complete") {
     CHECK_FALSE(invariant.code.empty());
     CHECK_FALSE(invariant.summary.empty());
   }
-  CHECK(names.size() == 21);
+  CHECK(names.size() == 24);
 }
 
 TEST_CASE("oracle: testimony: without it only the rules that need it are skipped") {
@@ -150,7 +150,7 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
          step(s, "a", 1).outcome = Outcome::stale_worker;
          step(s, "a", 1).message = "it had ended";
        },
-       {"no_dirty_reuse"}},
+       {"no_dirty_reuse", "isolation"}},
       {"a call that timed out before anything was written costs no worker",
        [](Story& s) {
          auto& call = step(s, "a", 1);
@@ -195,7 +195,7 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
          call.outcome = Outcome::worker_died;
          call.message = "it is gone";
        },
-       {"diagnosis"}},
+       {"diagnosis", "isolation"}},
       {"a failed start names no cause",
        [](Story& s) {
          without_testimony(s);
@@ -278,6 +278,306 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
     change.apply(story);
     CHECK(broken(story) == change.broken);
   }
+}
+
+/// Findings as the simulator judges: no lateness, one clock.
+Names broken_in_virtual_time(const Story& story) {
+  Names names;
+  for (const Finding& finding : judge({story.scenario, story.trace, {Duration::zero()}})) {
+    UNSCOPED_INFO(finding.invariant << ": " << finding.what);
+    names.insert(finding.invariant);
+  }
+  return names;
+}
+
+/// The good trace with everything that one step causes at the very time of its cause.
+Story good_at_once() {
+  Story story = told("good");
+  for (auto& client : story.trace.clients) {
+    const bool waits = client.op == "checkout" && client.client == "a";
+    if (client.op == "checkin")
+      client.begun = client.ended = client.client == "a" ? ms(5.1) : ms(8.1);
+    if (client.op == "checkout" && !waits) client.begun = client.ended = ms(6.1);
+    if (waits) client.begun = ms(1.1);
+    if (waits) client.ended = ms(3.5);
+    if (client.op == "close") client.begun = ms(9.1);
+    if (client.op == "close") client.ended = ms(10.0);
+  }
+  for (auto& record : story.trace.workers) {
+    if (record.record.nonce == "a:1") record.at = step(story, "a", 1).begun;
+    if (record.record.nonce == "b:1") record.at = step(story, "b", 1).begun;
+    if (record.record.kind == faults::JournalRecord::Kind::wrote && record.record.request == 2U) {
+      record.at = step(story, "b", 1).ended;
+    }
+  }
+  return story;
+}
+
+TEST_CASE("oracle: virtual time: cause and effect may share a moment") {
+  CHECK(broken_in_virtual_time(good_at_once()).empty());
+}
+
+TEST_CASE("oracle: virtual time: no microsecond is given away") {
+  const std::vector<Change> changes{
+      {"a waiter is served at its deadline",
+       [](Story& s) { step(s, "a", 0).limit = ms(3.5) - ms(1.1); },
+       {"deadlines"}},
+      {"one microsecond before it",
+       [](Story& s) { step(s, "a", 0).limit = ms(3.501) - ms(1.1); },
+       {}},
+      {"who gives no time is served at once",
+       [](Story& s) { step(s, "b", 0).limit = Duration::zero(); },
+       {}},
+      {"a call times out a microsecond before its limit",
+       [](Story& s) {
+         without_testimony(s);
+         auto& call = step(s, "b", 1);
+         call.outcome = Outcome::call_timeout;
+         call.message = "no reply";
+         call.limit = Duration(601);
+         std::erase_if(s.trace.workers, [](const auto& record) {
+           return record.record.kind == faults::JournalRecord::Kind::wrote &&
+                  record.record.request == 2U;
+         });
+       },
+       {"deadlines"}},
+      {"a call is read a microsecond before it is sent",
+       [](Story& s) {
+         for (auto& record : s.trace.workers) {
+           if (record.record.nonce == "b:1") record.at -= Duration(1);
+         }
+       },
+       {"pairing"}},
+      {"a worker dies and its call ends a microsecond later",
+       [](Story& s) {
+         without_testimony(s);
+         s.trace.environment.push_back({ms(7.599), WorkerId{0, 0}, 9, true});
+         auto& call = step(s, "b", 1);
+         call.outcome = Outcome::worker_died;
+         call.message = "signal 9";
+       },
+       {"prompt_death"}},
+      {"a worker has died before, and the call takes its time to see it",
+       [](Story& s) {
+         without_testimony(s);
+         s.trace.environment.push_back({ms(6.5), WorkerId{0, 0}, 9, true});
+         auto& call = step(s, "b", 1);
+         call.outcome = Outcome::stale_worker;
+         call.message = "code 0";
+       },
+       {"prompt_death"}},
+      {"close ends a microsecond after its limit",
+       [](Story& s) { step(s, "", 0).limit = ms(9.999) - ms(9.1); },
+       {"bounded_close"}},
+      {"a checkout is granted a microsecond after the pool began to close",
+       [](Story& s) {
+         without_testimony(s);
+         step(s, "", 0).begun = ms(6.099);
+       },
+       {"bounded_close"}},
+      {"a dirty worker is asked again within its lease, at once",
+       [](Story& s) {
+         without_testimony(s);
+         auto again = step(s, "b", 1);
+         auto& call = step(s, "b", 1);
+         call.in_doubt = true;
+         again.begun = again.ended = call.ended;
+         again.step = 2;
+         again.nonce = "b:2";
+         again.reply_nonce = "b:2";
+         step(s, "b", 2).step = 3;
+         s.scenario.clients[1].steps.insert(s.scenario.clients[1].steps.begin() + 2,
+                                            s.scenario.clients[1].steps[1]);
+         s.trace.clients.insert(std::prev(s.trace.clients.end(), 2), again);
+         auto read = s.trace.workers[5];
+         read.at = call.ended;
+         read.record.nonce = "b:2";
+         s.trace.workers.push_back(read);
+       },
+       {"no_dirty_reuse"}},
+  };
+  for (const Change& change : changes) {
+    INFO(change.what);
+    Story story = good_at_once();
+    change.apply(story);
+    CHECK(broken_in_virtual_time(story) == change.broken);
+  }
+}
+
+TEST_CASE("oracle: testimony: deadlines and bounds are held to the microsecond in both worlds") {
+  const auto requested = [](Story& s) -> pool::CheckoutRequested& {
+    return std::get<pool::CheckoutRequested>(s.trace.pool.front().event);
+  };
+  Story late = told("good");
+  requested(late).deadline = ms(3.5);
+  CHECK(broken(late) == Names{"deadlines"});
+  requested(late).deadline = ms(3.501);
+  CHECK(broken(late).empty());
+
+  Story early = told("good");
+  const auto refused_at = [&early](double at, Outcome why) {
+    pool::Refuse refuse = refusal(3);
+    refuse.why = why;
+    early = told("good");
+    early.trace.pool.insert(early.trace.pool.begin() + 1,
+                            {ms(1.2), pool::CheckoutRequested{CheckoutId{3}, ms(2)}, {}});
+    early.trace.pool.insert(early.trace.pool.begin() + 2, {ms(at), pool::Tick{}, {refuse}});
+    return broken(early);
+  };
+  CHECK(refused_at(2, Outcome::checkout_timeout).empty());
+  CHECK(refused_at(1.999, Outcome::checkout_timeout) == Names{"deadlines"});
+  CHECK(refused_at(1.5, Outcome::queue_full) == Names{"bounds"});
+  early.scenario.pool.core.waiters_max = 1;
+  CHECK(broken(early) == Names{"bounds"});  // both wait: one too many, so that it is full
+  Story elsewhere = told("good");
+  elsewhere.trace.pool.insert(elsewhere.trace.pool.end() - 2,
+                              {ms(8.5), pool::Tick{}, {pool::Start{WorkerId{7, 0}}}});
+  elsewhere.trace.pool.insert(
+      elsewhere.trace.pool.end() - 2,
+      {ms(8.6), pool::StartFailed{WorkerId{7, 0}, 2}, {pool::Forget{WorkerId{7, 0}}}});
+  CHECK(broken(elsewhere) == Names{"bounds"});
+}
+
+/// The good story, and then the calm with that many workers.
+Story calm(std::uint32_t workers, pool::StartMode start = pool::StartMode::lazy) {
+  Story story = told("full_size");
+  story.scenario.pool.core.start = start;
+  for (auto& census : story.trace.os) {
+    if (census.when != "calm") continue;
+    census.zombies = 0;
+    census.children = 1 + workers;
+  }
+  return story;
+}
+
+TEST_CASE("oracle: full size: an eager pool is whole, a lazy one no larger, a closed one empty") {
+  using pool::StartMode;
+  CHECK(broken(calm(1)).empty());
+  CHECK(broken(calm(0)).empty());
+  CHECK(broken(calm(2)) == Names{"full_size"});
+  CHECK(broken(calm(1, StartMode::eager)).empty());
+  CHECK(broken(calm(0, StartMode::eager)) == Names{"full_size"});
+  const auto closed = [](std::uint32_t workers) {
+    Story story = calm(workers, StartMode::eager);
+    trace::ClientStep close = step(story, "", 0);
+    close.client = "b";
+    close.step = 3;
+    close.begun = close.ended = ms(8.5);
+    story.scenario.clients[1].steps.emplace_back(scenario::Close{});
+    story.trace.clients.insert(std::prev(story.trace.clients.end()), close);
+    return broken(story);
+  };
+  CHECK(closed(0).empty());
+  CHECK(closed(1) == Names{"full_size"});
+}
+
+TEST_CASE("oracle: full size: nobody waits or holds a worker when nothing is left to happen") {
+  Story waits = calm(1);
+  waits.trace.pool.insert(std::prev(waits.trace.pool.end(), 2),
+                          {ms(8.7), pool::CheckoutRequested{CheckoutId{3}, ms(9)}, {}});
+  waits.trace.pool[waits.trace.pool.size() - 2].effects.push_back(refusal(3));
+  CHECK(broken(waits).contains("full_size"));
+  Story leased = calm(1);
+  std::erase_if(leased.trace.pool, [](const auto& record) { return record.at == ms(8.1); });
+  CHECK(broken(leased) == Names{"full_size"});
+}
+
+/// The good story, in which b's call came to that.
+Story call_of_b(Outcome outcome) {
+  Story story = told("isolation");
+  step(story, "b", 1).outcome = outcome;
+  step(story, "b", 1).message = "signal or code";
+  return story;
+}
+
+bool is_blamed(const Story& story) {
+  return broken(story).contains("isolation");
+}
+
+trace::WorkerRecord receipt_of(const std::string& fault, double at, WorkerId worker) {
+  trace::WorkerRecord stamped;
+  stamped.at = ms(at);
+  stamped.worker = worker;
+  stamped.record.kind = faults::JournalRecord::Kind::receipt;
+  stamped.record.fault = fault;
+  stamped.record.request = 2;
+  return stamped;
+}
+
+TEST_CASE("oracle: isolation: a fault or a signal is a reason for its own worker's calls only") {
+  const auto with = [](const std::string& fault, double at, WorkerId worker) {
+    Story story = call_of_b(Outcome::protocol_error);
+    const auto receipt = receipt_of(fault, at, worker);
+    const auto behind = std::find_if(story.trace.workers.begin(), story.trace.workers.end(),
+                                     [&](const auto& record) { return record.at > receipt.at; });
+    story.trace.workers.insert(behind, receipt);
+    return is_blamed(story);
+  };
+  CHECK_FALSE(with("id_wrong", 7.3, {0, 0}));
+  CHECK(with("id_wrong", 7.7, {0, 0}));  // it came after the end
+  CHECK(with("id_wrong", 7.3, {1, 0}));
+  CHECK(with("exit_slow", 7.3, {0, 0}));  // acts only when it is told to go
+  CHECK(with("reply_fragmented", 7.3, {0, 0}));
+  Story signalled = call_of_b(Outcome::worker_died);
+  CHECK(is_blamed(signalled));
+  signalled.trace.environment.push_back({ms(7.6), WorkerId{0, 0}, 9, true});
+  CHECK_FALSE(is_blamed(signalled));
+  signalled.trace.environment[0].delivered = false;
+  CHECK(is_blamed(signalled));
+}
+
+TEST_CASE("oracle: isolation: a cancel must be meant for the client") {
+  Story story = call_of_b(Outcome::cancelled);
+  CHECK(is_blamed(story));
+  trace::ClientStep cancel;
+  cancel.client = "a";
+  cancel.op = "cancel";
+  cancel.step = 3;
+  cancel.begun = cancel.ended = ms(7.5);
+  story.scenario.clients[0].steps.emplace_back(scenario::Cancel{"b"});
+  story.trace.clients.insert(std::prev(story.trace.clients.end(), 2), cancel);
+  CHECK_FALSE(is_blamed(story));
+  story.scenario.clients[0].steps.back() = scenario::Cancel{"a"};
+  CHECK(is_blamed(story));
+}
+
+TEST_CASE("oracle: isolation: an error, a timeout and the end of a lease have their own reasons") {
+  Story error = call_of_b(Outcome::worker_error);
+  CHECK(is_blamed(error));
+  step(error, "b", 1).command = "fail";
+  CHECK_FALSE(is_blamed(error));
+
+  Story timeout = call_of_b(Outcome::call_timeout);
+  step(timeout, "", 0).begun = step(timeout, "", 0).ended = ms(6000);
+  step(timeout, "b", 1).ended = ms(5007);
+  CHECK_FALSE(is_blamed(timeout));  // on the host, within its lateness
+  step(timeout, "b", 1).ended = ms(5008);
+  step(timeout, "b", 1).message = "its reply had lain there for 5 s";
+  for (auto& record : timeout.trace.workers) {
+    if (record.record.request == 2U) record.at = ms(7);
+  }
+  CHECK(is_blamed(timeout));
+
+  Story over = call_of_b(Outcome::lease_over);
+  CHECK(is_blamed(over));
+  over = told("good");
+  trace::ClientStep late = step(over, "b", 1);
+  late.outcome = Outcome::lease_over;
+  late.message = "the lease was given back";
+  late.reply_nonce.clear();
+  late.nonce = "b:2";
+  late.step = 3;
+  late.written_bytes = 0;
+  late.begun = late.ended = ms(8.5);
+  over.scenario.clients[1].steps.push_back(over.scenario.clients[1].steps[1]);
+  over.trace.clients.insert(std::prev(over.trace.clients.end()), late);
+  CHECK(broken(over).empty());
+  Story drained = call_of_b(Outcome::worker_died);
+  step(drained, "", 0).limit = Duration(1000);
+  step(drained, "", 0).begun = ms(7.1);
+  CHECK_FALSE(is_blamed(drained));
+  step(drained, "", 0).limit = Duration(2000);
+  CHECK(is_blamed(drained));
 }
 
 /// A pool of one whose starts fail; each attempt is ordered, started, and found bad.

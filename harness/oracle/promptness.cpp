@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <set>
 
 #include <fmt/format.h>
@@ -16,19 +18,24 @@ using trace::dotted;
 using trace::milliseconds;
 using Kind = JournalRecord::Kind;
 
-std::optional<Duration> limit_of(const ClientStep& step, const scenario::PoolSpec& pool) {
-  if (step.limit) return step.limit;
-  if (step.op == "checkout") return pool.checkout_timeout;
-  if (is_call(step)) return pool.call_timeout;
-  if (step.op == "close") return pool.close_timeout;
-  return std::nullopt;
+/// How long the step may take: its own limit or the pool's; a check-in may take no time.
+Duration limit_of(const ClientStep& step, Op op, const scenario::PoolSpec& pool) {
+  if (step.limit) return *step.limit;
+  if (op == Op::checkout) return pool.checkout_timeout;
+  if (op == Op::call) return pool.call_timeout;
+  return op == Op::close ? pool.close_timeout : Duration::zero();
 }
+
+/// In virtual time lateness is 0, but a start still takes its time.
+constexpr Duration kSoundStart = 1s;
 
 }  // namespace
 
 // ---- deadlines ---------------------------------------------------------------------------------
 
-void judge_deadlines(const Evidence& evidence, Findings& findings) {
+void judge_deadlines(const Case& given, Findings& findings) {
+  const Evidence& evidence = given.evidence;
+  const bool exact = evidence.bounds.liveness == Duration::zero();
   const auto report = [&findings](const ClientStep& step, Duration limit, std::string_view what) {
     findings.push_back(
         {"deadlines",
@@ -37,18 +44,27 @@ void judge_deadlines(const Evidence& evidence, Findings& findings) {
                      milliseconds(limit)),
          step.ended});
   };
-  for (const ClientStep& step : evidence.trace.clients) {
-    const bool gives_back = step.op == "checkin" || step.op == "throw";
-    if (step.skipped || !(step.op == "checkout" || is_call(step) || gives_back)) continue;
-    const Duration limit = limit_of(step, evidence.scenario.pool).value_or(Duration::zero());
-    if (step.ended > after(after(step.begun, limit), evidence.bounds.liveness)) {
+  for (std::size_t i = 0; i < evidence.trace.clients.size(); ++i) {
+    const ClientStep& step = evidence.trace.clients[i];
+    const Op op = given.view.ops[i];
+    if (step.skipped || op == Op::close || op == Op::other) continue;
+    const Duration limit = limit_of(step, op, evidence.scenario.pool);
+    const Time deadline = after(step.begun, limit);
+    const bool granted = op == Op::checkout && step.outcome == Outcome::ok;
+    if (step.ended > after(deadline, evidence.bounds.liveness)) {
       report(step, limit, "too long after");
+    } else if (exact && granted && step.ended >= deadline && step.ended > step.begun) {
+      report(step, limit, "granted at");
     }
     const bool timed_out =
         step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::call_timeout;
-    if (timed_out && after(step.ended, kGrain) < after(step.begun, limit)) {
+    if (timed_out && after(step.ended, given.view.grain) < deadline) {
       report(step, limit, "before");
     }
+  }
+  if (given.mirror == nullptr) return;
+  for (const Finding& finding : given.mirror->findings()) {
+    if (finding.invariant == "deadlines") findings.push_back(finding);
   }
 }
 
@@ -56,9 +72,17 @@ void judge_deadlines(const Evidence& evidence, Findings& findings) {
 
 namespace {
 
-void judge_during_close(const Evidence& evidence, const ClientStep& close, Findings& findings) {
-  const Duration limit = *limit_of(close, evidence.scenario.pool);
-  const Time closed_by = after(after(close.begun, limit), evidence.bounds.liveness);
+void judge_during_close(const Case& given, const ClientStep& close, Findings& findings) {
+  const Evidence& evidence = given.evidence;
+  const Duration lateness = evidence.bounds.liveness;
+  const bool exact = lateness == Duration::zero();
+  const Duration limit = limit_of(close, Op::close, evidence.scenario.pool);
+  const Time calls_over_by = after(after(close.begun, limit), lateness);
+  // A process whose start was under way can be ended only once it is there.
+  const Time born =
+      given.mirror != nullptr ? given.mirror->last_late_start() : after(close.begun, kSoundStart);
+  const Time closed_by = std::max(calls_over_by, born);
+  const Time shut = exact ? close.begun : close.ended;
   const auto report = [&findings](const std::string& what, Time at) {
     findings.push_back({"bounded_close", what, at});
   };
@@ -67,19 +91,20 @@ void judge_during_close(const Evidence& evidence, const ClientStep& close, Findi
                        milliseconds(close.ended - close.begun), milliseconds(limit)),
            close.ended);
   }
-  for (const ClientStep& step : evidence.trace.clients) {
-    if (step.skipped || &step == &close) continue;
-    const bool in_the_way = step.begun < close.begun && step.ended > close.begun;
-    if (step.op == "checkout" && in_the_way &&
-        step.ended > after(close.begun, evidence.bounds.liveness)) {
+  for (std::size_t i = 0; i < evidence.trace.clients.size(); ++i) {
+    const ClientStep& step = evidence.trace.clients[i];
+    const Op op = given.view.ops[i];
+    if (step.ended <= close.begun || step.skipped || &step == &close) continue;
+    const bool in_the_way = step.begun < close.begun;
+    if (op == Op::checkout && in_the_way && step.ended > after(close.begun, lateness)) {
       report(fmt::format("{} still waited {} ms after the pool began to close", who(step),
                          milliseconds(step.ended - close.begun)),
              step.ended);
     }
-    if (is_call(step) && in_the_way && step.ended > closed_by) {
+    if (op == Op::call && in_the_way && step.ended > calls_over_by) {
       report(who(step) + " went on after the pool had to be closed", step.ended);
     }
-    if (is_grant(step) && step.begun > close.ended) {
+    if (op == Op::checkout && step.outcome == Outcome::ok && step.begun > shut) {
       report(who(step) + " was granted a worker after the pool was closed", step.ended);
     }
   }
@@ -87,9 +112,10 @@ void judge_during_close(const Evidence& evidence, const ClientStep& close, Findi
 
 }  // namespace
 
-void judge_bounded_close(const Evidence& evidence, Findings& findings) {
-  for (const ClientStep& step : evidence.trace.clients) {
-    if (step.op == "close" && !step.skipped) judge_during_close(evidence, step, findings);
+void judge_bounded_close(const Case& given, Findings& findings) {
+  for (std::size_t i = 0; i < given.view.ops.size(); ++i) {
+    const ClientStep& step = given.evidence.trace.clients[i];
+    if (given.view.ops[i] == Op::close && !step.skipped) judge_during_close(given, step, findings);
   }
 }
 
@@ -102,6 +128,17 @@ struct Death {
   Time at;
   std::string how;
 };
+
+/// A stopped process does not come to the end that it has announced.
+bool was_stopped(const Evidence& evidence, WorkerId worker) {
+  constexpr std::array kStops{SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
+  return std::any_of(evidence.trace.environment.begin(), evidence.trace.environment.end(),
+                     [&](const trace::EnvironmentRecord& strike) {
+                       return strike.worker == worker && strike.delivered &&
+                              std::find(kStops.begin(), kStops.end(), strike.signal) !=
+                                  kStops.end();
+                     });
+}
 
 std::vector<Death> deaths(const Evidence& evidence) {
   std::vector<Death> found;
@@ -118,6 +155,8 @@ std::vector<Death> deaths(const Evidence& evidence) {
       found.push_back({stamped.worker, stamped.at, "was killed (killed_mid_call)"});
     }
   }
+  std::erase_if(found,
+                [&evidence](const Death& death) { return was_stopped(evidence, death.worker); });
   for (const trace::EnvironmentRecord& strike : evidence.trace.environment) {
     if (strike.delivered && strike.signal == 9) {
       found.push_back({strike.worker, strike.at, "was killed from outside"});
@@ -128,18 +167,22 @@ std::vector<Death> deaths(const Evidence& evidence) {
 
 }  // namespace
 
-void judge_prompt_death(const Evidence& evidence, Findings& findings) {
-  const View view(evidence);
-  for (const Death& death : deaths(evidence)) {
-    for (const ClientStep* call : view.calls) {
-      const bool during = call->worker == death.worker && call->begun < death.at &&
-                          death.at < call->ended && call->outcome != Outcome::lease_over;
-      if (!during || call->ended <= after(death.at, evidence.bounds.liveness)) continue;
+void judge_prompt_death(const Case& given, Findings& findings) {
+  const View& view = given.view;
+  for (const Death& death : deaths(given.evidence)) {
+    const std::uint32_t worker = view.workers.find(death.worker);
+    if (worker == kNone) continue;
+    for (const std::uint32_t place : view.calls_of_worker[worker]) {
+      const ClientStep& call = *view.calls[place];
+      // Also a call that found the worker dead is over at once.
+      const Time noticed = std::max(death.at, call.begun);
+      if (call.ended <= after(noticed, given.evidence.bounds.liveness)) continue;
+      if (call.outcome == Outcome::lease_over) continue;
       findings.push_back({"prompt_death",
                           fmt::format("worker {} {} during {}, which ended only {} ms later ({})",
-                                      dotted(death.worker), death.how, who(*call),
-                                      milliseconds(call->ended - death.at), name(call->outcome)),
-                          call->ended});
+                                      dotted(death.worker), death.how, who(call),
+                                      milliseconds(call.ended - death.at), name(call.outcome)),
+                          call.ended});
     }
   }
 }
@@ -153,24 +196,22 @@ namespace {
 /// caused.
 class Recovery {
  public:
-  explicit Recovery(const Evidence& evidence) : evidence_(evidence), view_(evidence) {
-    for (const Hold& hold : view_.holds) leased_.insert(hold.worker);
-    for (const trace::WorkerRecord& record : evidence.trace.workers) {
-      if (record.record.kind != Kind::receipt) continue;
-      const faults::Fault* fault = fault_of(record.record);
-      const bool early = !record.record.request || record.record.request == 0U;
-      struck(record.worker, record.at, early && !(fault != nullptr && fault->harmless));
+  explicit Recovery(const Case& given)
+      : evidence_(given.evidence), core_(evidence_.scenario.pool.core), view_(given.view) {
+    for (const trace::WorkerRecord& record : evidence_.trace.workers) {
+      if (record.record.kind == Kind::receipt) struck_by(record);
     }
-    for (const trace::EnvironmentRecord& record : evidence.trace.environment) {
-      struck(record.worker, record.at, false);
+    for (const trace::EnvironmentRecord& record : evidence_.trace.environment) {
+      struck(record.worker, record.at, record.at, false);
     }
   }
 
-  void judge(Findings& findings) const {
+  void judge(Findings& findings) {
     // Of other programs nobody knows whether they can start at all.
     if (strikes_ == 0 || !view_.all_have_journals()) return;
-    for (const ClientStep& step : evidence_.trace.clients) {
-      if (!refused(step) || !must_be_served(step)) continue;
+    for (std::size_t i = 0; i < view_.ops.size(); ++i) {
+      const ClientStep& step = evidence_.trace.clients[i];
+      if (view_.ops[i] != Op::checkout || !refused(step) || !must_be_served(step)) continue;
       findings.push_back(
           {"recovery",
            fmt::format("{} got {} although the last fault was {} ms before", who(step),
@@ -180,68 +221,116 @@ class Recovery {
   }
 
  private:
-  void struck(WorkerId worker, Time at, bool spoils_start) {
+  /// When a client wanted or held a worker.
+  struct Interest {
+    Time from;
+    Time to;
+    std::string_view client;
+    Time latest;  ///< the latest end of all that began before, and its own
+  };
+
+  void struck_by(const trace::WorkerRecord& receipt) {
+    const JournalRecord& record = receipt.record;
+    const faults::Fault* fault = fault_of(record);
+    const bool early = !record.request || record.request == 0U;
+    const bool harmful = fault == nullptr || !fault->harmless;
+    const Duration delay = delay_of(record);
+    struck(receipt.worker, receipt.at, after(receipt.at, delay),
+           early && (harmful || delay >= core_.startup_budget));
+  }
+
+  /// How long the fault holds its worker up.
+  [[nodiscard]] Duration delay_of(const JournalRecord& receipt) const {
+    for (const faults::PlannedFault& planned : evidence_.scenario.faults) {
+      if (planned.id != receipt.plan_id) continue;
+      const auto delay = planned.numbers.find("delay_ms");
+      return std::chrono::milliseconds(delay == planned.numbers.end() ? 0 : delay->second);
+    }
+    return Duration::zero();
+  }
+
+  void struck(WorkerId worker, Time at, Time over, bool spoils_start) {
     last_strike_ = std::max(last_strike_, at);
+    strikes_over_ = std::max(strikes_over_, over);
     ++strikes_;
     // Without a lease behind it, the loss of a worker counts as a start that led to nothing.
-    pauses_ = pauses_ || spoils_start || !leased_.contains(worker);
+    const std::uint32_t number = view_.workers.find(worker);
+    const bool leased = number != kNone && !view_.holds_of_worker[number].empty();
+    pauses_ = pauses_ || spoils_start || !leased;
   }
 
+  /// That the queue is full may well be; `bounds` sees to it.
   static bool refused(const ClientStep& step) {
-    return step.op == "checkout" && !step.skipped &&
-           (step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::start_failed ||
-            step.outcome == Outcome::queue_full);
+    return !step.skipped &&
+           (step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::start_failed);
   }
 
-  [[nodiscard]] bool must_be_served(const ClientStep& step) const {
+  [[nodiscard]] bool must_be_served(const ClientStep& step) {
     if (step.begun < last_strike_ || step.ended >= view_.close_begun) return false;
-    const Duration limit = *limit_of(step, evidence_.scenario.pool);
-    const Time free_by = std::max(step.begun, after(last_strike_, settling()));
+    const Duration limit = limit_of(step, Op::checkout, evidence_.scenario.pool);
+    const Time free_by = after(std::max(step.begun, after(strikes_over_, pause())), leaving());
     const Duration start = std::max(evidence_.bounds.liveness, kSoundStart);
+    // As long as starts are held back, the pool says so at once.
+    if (step.outcome == Outcome::start_failed && step.ended < free_by) return false;
     return after(step.begun, limit) >= after(free_by, start) && capacity_is_left(step);
   }
 
   /// How long after the last strike the pool may hold back its starts.
-  [[nodiscard]] Duration settling() const {
-    const pool::Config& core = evidence_.scenario.pool.core;
-    const Duration gone = core.shutdown_grace + core.stdin_grace + core.term_grace;
-    const Duration leaving = strikes_ >= core.leaving_max ? gone : Duration::zero();
-    if (!pauses_) return leaving;
-    return leaving + core.startup_budget + core.postmortem_budget + core.silence_max +
-           core.backoff_max + core.breaker_open;
+  [[nodiscard]] Duration pause() const {
+    if (!pauses_) return Duration::zero();
+    return core_.startup_budget + core_.postmortem_budget + core_.silence_max + core_.backoff_max +
+           core_.breaker_open;
+  }
+
+  /// How long a full list of leaving workers may, whenever it became full.
+  [[nodiscard]] Duration leaving() const {
+    if (strikes_ < core_.leaving_max) return Duration::zero();
+    return core_.shutdown_grace + core_.stdin_grace + core_.term_grace;
   }
 
   /// Fewer other clients held or wanted a worker meanwhile than there are slots.
-  [[nodiscard]] bool capacity_is_left(const ClientStep& step) const {
+  [[nodiscard]] bool capacity_is_left(const ClientStep& step) {
+    if (interests_.empty()) gather();
+    auto at = std::partition_point(interests_.begin(), interests_.end(),
+                                   [&step](const Interest& one) { return one.from <= step.ended; });
     std::set<std::string_view> others;
-    for (const Hold& hold : view_.holds) {
-      const bool meanwhile = hold.checkout->begun <= step.ended && hold.to >= step.begun;
-      if (meanwhile && hold.checkout->client != step.client) others.insert(hold.checkout->client);
+    while (at != interests_.begin() && (--at)->latest >= step.begun) {
+      if (at->to < step.begun || at->client == step.client) continue;
+      others.insert(at->client);
+      if (others.size() >= core_.size) return false;
     }
-    for (const ClientStep& other : evidence_.trace.clients) {
-      const bool meanwhile = other.begun <= step.ended && other.ended >= step.begun;
-      if (other.op == "checkout" && meanwhile && other.client != step.client) {
-        others.insert(other.client);
-      }
-    }
-    return others.size() < evidence_.scenario.pool.core.size;
+    return true;
   }
 
-  /// In virtual time lateness is 0, but a start still takes its time.
-  static constexpr Duration kSoundStart = 1s;
+  void gather() {
+    for (std::size_t i = 0; i < view_.ops.size(); ++i) {
+      const ClientStep& step = evidence_.trace.clients[i];
+      if (view_.ops[i] != Op::checkout) continue;
+      interests_.push_back({step.begun, step.ended, step.client, {}});
+    }
+    for (const Hold& hold : view_.holds) {
+      interests_.push_back({hold.checkout->begun, hold.to, hold.checkout->client, {}});
+    }
+    std::stable_sort(interests_.begin(), interests_.end(),
+                     [](const Interest& a, const Interest& b) { return a.from < b.from; });
+    Time latest = Time::min();
+    for (Interest& one : interests_) one.latest = latest = std::max(latest, one.to);
+  }
 
   const Evidence& evidence_;
-  View view_;
-  std::set<WorkerId> leased_;
+  const pool::Config& core_;
+  const View& view_;
+  std::vector<Interest> interests_;  ///< by their beginning; gathered when needed
   Time last_strike_ = Time::min();
+  Time strikes_over_ = Time::min();
   std::size_t strikes_ = 0;
   bool pauses_ = false;
 };
 
 }  // namespace
 
-void judge_recovery(const Evidence& evidence, Findings& findings) {
-  Recovery(evidence).judge(findings);
+void judge_recovery(const Case& given, Findings& findings) {
+  Recovery(given).judge(findings);
 }
 
 }  // namespace poolproof::oracle

@@ -1,43 +1,59 @@
 #pragma once
 
+#include "harness/oracle/mirror.hpp"
 #include "harness/oracle/oracle.hpp"
+#include "harness/oracle/view.hpp"
 
 /// The invariants' judges, by family; oracle.cpp has the table.
 namespace poolproof::oracle {
 
 using Findings = std::vector<Finding>;
 
+/// One run and what every invariant wants of it, made once.
+struct Case {
+  const Evidence& evidence;
+  const View& view;
+  const Mirror* mirror;  ///< null: the pool gave no testimony
+};
+
 // leases.cpp: who may use which worker, and which worker is lost
-void judge_exclusive_lease(const Evidence& evidence, Findings& findings);
-void judge_no_dirty_reuse(const Evidence& evidence, Findings& findings);
-void judge_no_overkill(const Evidence& evidence, Findings& findings);
+void judge_exclusive_lease(const Case& given, Findings& findings);
+void judge_no_dirty_reuse(const Case& given, Findings& findings);
+void judge_no_overkill(const Case& given, Findings& findings);
+
+// isolation.cpp: whose trouble a call may come to grief by
+void judge_isolation(const Case& given, Findings& findings);
 
 // calls.cpp: what a call comes to
-void judge_pairing(const Evidence& evidence, Findings& findings);
-void judge_one_outcome(const Evidence& evidence, Findings& findings);
-void judge_at_most_once(const Evidence& evidence, Findings& findings);
-void judge_gate(const Evidence& evidence, Findings& findings);
-void judge_diagnosis(const Evidence& evidence, Findings& findings);
+void judge_pairing(const Case& given, Findings& findings);
+void judge_one_outcome(const Case& given, Findings& findings);
+void judge_at_most_once(const Case& given, Findings& findings);
+void judge_gate(const Case& given, Findings& findings);
+void judge_diagnosis(const Case& given, Findings& findings);
 
 // census.cpp: what is left of a pool that was closed
-void judge_reaping(const Evidence& evidence, Findings& findings);
-void judge_no_survivors(const Evidence& evidence, Findings& findings);
-void judge_descriptors(const Evidence& evidence, Findings& findings);
-void judge_threads(const Evidence& evidence, Findings& findings);
+void judge_reaping(const Case& given, Findings& findings);
+void judge_no_survivors(const Case& given, Findings& findings);
+void judge_descriptors(const Case& given, Findings& findings);
+void judge_threads(const Case& given, Findings& findings);
+
+// full_size.cpp: what is left of the storm once nothing is left to happen
+void judge_full_size(const Case& given, Findings& findings);
 
 // promptness.cpp: what must come in time
-void judge_deadlines(const Evidence& evidence, Findings& findings);
-void judge_bounded_close(const Evidence& evidence, Findings& findings);
-void judge_prompt_death(const Evidence& evidence, Findings& findings);
-void judge_recovery(const Evidence& evidence, Findings& findings);
+void judge_deadlines(const Case& given, Findings& findings);
+void judge_bounded_close(const Case& given, Findings& findings);
+void judge_prompt_death(const Case& given, Findings& findings);
+void judge_recovery(const Case& given, Findings& findings);
 
 // testimony.cpp: what only the pool itself can show
-void judge_order(const Evidence& evidence, Findings& findings);
-void judge_no_waiter_beside_idle(const Evidence& evidence, Findings& findings);
-void judge_accounting(const Evidence& evidence, Findings& findings);
-void judge_bounded_starts(const Evidence& evidence, Findings& findings);
+void judge_order(const Case& given, Findings& findings);
+void judge_no_waiter_beside_idle(const Case& given, Findings& findings);
+void judge_accounting(const Case& given, Findings& findings);
+void judge_bounded_starts(const Case& given, Findings& findings);
+void judge_bounds(const Case& given, Findings& findings);
 
 // witnesses.cpp
-void judge_witnesses(const Evidence& evidence, Findings& findings);
+void judge_witnesses(const Case& given, Findings& findings);
 
 }  // namespace poolproof::oracle

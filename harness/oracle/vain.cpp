@@ -109,6 +109,9 @@ const WorkerRecord* next(const trace::Trace& trace, const WorkerRecord& since, W
   return nullptr;
 }
 
+/// Journals stamp to the microsecond, each pause may be cut by one.
+constexpr Duration kGrain{2};
+
 enum class Measure : std::uint8_t { none, felt, not_felt };
 
 /// Faults that show in their own journal lines, measured there; `none`: nothing to measure (the

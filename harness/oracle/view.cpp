@@ -6,55 +6,152 @@
 #include <fmt/format.h>
 
 namespace poolproof::oracle {
+namespace {
 
 using faults::JournalRecord;
 using trace::ClientStep;
+using Kind = JournalRecord::Kind;
+
+constexpr Duration kHostGrain{2};
+
+Op op_of(std::string_view name) {
+  if (name == "call" || name == "call_bytes") return Op::call;
+  if (name == "checkout") return Op::checkout;
+  if (name == "checkin") return Op::checkin;
+  if (name == "throw") return Op::thrown;
+  return name == "close" ? Op::close : Op::other;
+}
+
+/// The catalogue's rows by name: looked up for each receipt.
+const Numbering<std::string_view>& fault_names() {
+  static const Numbering<std::string_view> names = [] {
+    Numbering<std::string_view> all;
+    for (const faults::Fault& fault : faults::catalogue()) all.number(fault.name);
+    return all;
+  }();
+  return names;
+}
+
+}  // namespace
 
 View::View(const Evidence& evidence)
-    : begun(kNever), close_begun(kNever), scenario_(evidence.scenario) {
-  const trace::Trace& trace = evidence.trace;
-  std::map<std::string_view, std::vector<const ClientStep*>> histories;
+    : grain(evidence.bounds.liveness == Duration::zero() ? Duration::zero() : kHostGrain),
+      begun(kNever),
+      close_begun(kNever),
+      scenario_(evidence.scenario),
+      trace_(evidence.trace) {
+  look_at_clients();
+  for (const trace::OsRecord& census : trace_.os) {
+    if (census.when == "before") begun = std::min(begun, census.at);
+  }
+  look_at_journal();
+  std::vector<std::uint32_t> worker_of;
+  worker_of.reserve(std::max(calls.size(), holds.size()));
+  for (const ClientStep* call : calls) {
+    worker_of.push_back(call->worker ? workers.find(*call->worker) : kNone);
+  }
+  calls_of_worker = Grouped(worker_of, workers.size());
+  worker_of.clear();
+  for (const Hold& hold : holds) worker_of.push_back(workers.find(hold.worker));
+  holds_of_worker = Grouped(worker_of, workers.size());
+}
+
+void View::look_at_clients() {
+  const std::size_t steps = trace_.clients.size();
+  std::vector<std::uint32_t> client_of;
+  client_of.reserve(steps);
+  ops.reserve(steps);
+  calls.reserve(steps);
+  call_nonces.reserve(steps);
+  nonce_numbers.reserve(steps / 3 + 1);  // a lease, a call, a check-in
   Time last_ended = Time::min();
-  for (const ClientStep& step : trace.clients) {
-    histories[step.client].push_back(&step);
+  for (const ClientStep& step : trace_.clients) {
+    // A client's steps mostly stand together.
+    const bool same = !client_of.empty() && clients.key(client_of.back()) == step.client;
+    client_of.push_back(same ? client_of.back() : clients.number(step.client));
+    ops.push_back(op_of(step.op));
     begun = std::min(begun, step.begun);
     last_ended = std::max(last_ended, step.ended);
-    if (step.op == "close" && !step.skipped) close_begun = std::min(close_begun, step.begun);
-    if (!is_call(step) || step.skipped) continue;
+    if (step.skipped) continue;
+    if (ops.back() == Op::close) close_begun = std::min(close_begun, step.begun);
+    if (step.worker) workers.number(*step.worker);
+    if (ops.back() != Op::call) continue;
     calls.push_back(&step);
-    if (!step.nonce.empty()) call_of_nonce.emplace(step.nonce, &step);
+    call_nonces.push_back(step.nonce.empty() ? kNone : nonce_numbers.number(step.nonce));
+    const std::uint32_t nonce = call_nonces.back();
+    if (nonce == nonces.size()) nonces.push_back({&step, nullptr});
   }
   // The harness closes the pool when its clients are done.
   if (close_begun == kNever && last_ended != Time::min()) close_begun = last_ended;
-  for (const trace::OsRecord& census : trace.os) {
-    if (census.when == "before") begun = std::min(begun, census.at);
+  steps_of_client = Grouped(client_of, clients.size());
+  look_at_holds(client_of);
+}
+
+void View::look_at_holds(std::span<const std::uint32_t> client_of_step) {
+  struct Client {
+    std::optional<Hold> open;
+    Time end;
+  };
+  std::vector<Client> all(clients.size());
+  const auto finish = [this](Client& client, Time at) {
+    if (!client.open) return;
+    client.open->to = at;
+    holds.push_back(*client.open);
+    client.open.reset();
+  };
+  for (std::size_t i = 0; i < trace_.clients.size(); ++i) {
+    const ClientStep& step = trace_.clients[i];
+    Client& client = all[client_of_step[i]];
+    client.end = step.ended;
+    if (step.skipped) continue;
+    if (ops[i] == Op::checkin || ops[i] == Op::thrown || ops[i] == Op::checkout) {
+      finish(client, step.begun);
+    }
+    if (ops[i] == Op::checkout && step.outcome == Outcome::ok && step.worker) {
+      client.open = Hold{&step, *step.worker, step.ended, {}};
+    }
   }
-  for (const auto& [client, history] : histories) add_holds(history);
-  for (const trace::WorkerRecord& record : trace.workers) {
-    incarnations[record.worker].records.push_back(&record);
+  for (Client& client : all) finish(client, client.end);
+}
+
+void View::look_at_journal() {
+  std::vector<std::uint32_t> worker_of;
+  worker_of.reserve(trace_.workers.size());
+  for (const trace::WorkerRecord& record : trace_.workers) {
+    const bool same = !worker_of.empty() && workers.key(worker_of.back()) == record.worker;
+    worker_of.push_back(same ? worker_of.back() : workers.number(record.worker));
+    if (record.record.kind != Kind::read || !record.record.nonce) continue;
+    const std::uint32_t nonce = nonce_numbers.number(*record.record.nonce);
+    if (nonce == nonces.size()) nonces.emplace_back();
+    if (nonces[nonce].read == nullptr) nonces[nonce].read = &record;
+    reads.push_back({&record, nonce});
+  }
+  records_of_worker = Grouped(worker_of, workers.size());
+  for (std::uint32_t i = 0; i < workers.size(); ++i) {
+    if (!records_of_worker[i].empty()) incarnations.push_back({workers.key(i), this, i});
+  }
+  const auto earlier = [](const Incarnation& a, const Incarnation& b) {
+    return a.worker < b.worker;
+  };
+  if (!std::is_sorted(incarnations.begin(), incarnations.end(), earlier)) {
+    std::sort(incarnations.begin(), incarnations.end(), earlier);
   }
 }
 
-void View::add_holds(const std::vector<const ClientStep*>& history) {
-  std::optional<Hold> open;
-  const auto finish = [&](Time at) {
-    if (!open) return;
-    open->to = at;
-    holds.push_back(*open);
-    open.reset();
-  };
-  for (const ClientStep* step : history) {
-    const bool gives_back = step->op == "checkin" || step->op == "throw" || step->op == "checkout";
-    if (gives_back && !step->skipped) finish(step->begun);
-    if (is_grant(*step) && step->worker) open = Hold{step, *step->worker, step->ended, {}};
-  }
-  if (!history.empty()) finish(history.back()->ended);
+const ClientStep* View::call_of(std::string_view nonce) const {
+  const std::uint32_t number = nonce_numbers.find(nonce);
+  return number == kNone ? nullptr : nonces[number].call;
+}
+
+std::optional<Incarnation> View::find(WorkerId worker) const {
+  const std::uint32_t number = workers.find(worker);
+  if (number == kNone) return std::nullopt;
+  return Incarnation{worker, this, number};
 }
 
 bool View::has_journal(WorkerId worker) const {
-  const auto& workers = scenario_.workers;
-  return workers.empty() ||
-         workers[worker.slot % workers.size()].kind != scenario::WorkerKind::command;
+  const auto& specs = scenario_.workers;
+  return specs.empty() || specs[worker.slot % specs.size()].kind != scenario::WorkerKind::command;
 }
 
 bool View::all_have_journals() const {
@@ -63,9 +160,14 @@ bool View::all_have_journals() const {
   });
 }
 
-const trace::WorkerRecord* Incarnation::first(JournalRecord::Kind kind) const {
-  for (const trace::WorkerRecord* record : records) {
-    if (record->record.kind == kind) return record;
+std::span<const std::uint32_t> Incarnation::records() const {
+  return view->records_of_worker[number];
+}
+
+const trace::WorkerRecord* Incarnation::first(Kind kind) const {
+  for (const std::uint32_t place : records()) {
+    const trace::WorkerRecord& record = view->trace().workers[place];
+    if (record.record.kind == kind) return &record;
   }
   return nullptr;
 }
@@ -106,7 +208,21 @@ bool is_deadly(int signal) {
 }
 
 const faults::Fault* fault_of(const JournalRecord& receipt) {
-  return faults::find(receipt.fault);
+  const std::uint32_t row = fault_names().find(receipt.fault);
+  return row == kNone ? nullptr : &faults::catalogue()[row];
+}
+
+bool excuses_loss(const JournalRecord& receipt) {
+  const faults::Fault* fault = fault_of(receipt);
+  if (fault == nullptr) return true;
+  // An error is an answer like any other, but to the init ping.
+  const bool answers = fault->name == "error_reply" && receipt.request != 0U;
+  return !fault->harmless && fault->family != faults::Family::shutdown && !answers;
+}
+
+bool shows_farewell(const JournalRecord& record) {
+  return record.kind == Kind::term || record.kind == Kind::stdin_end ||
+         (record.kind == Kind::read && record.command == "shutdown" && !record.nonce);
 }
 
 }  // namespace poolproof::oracle

@@ -1,18 +1,14 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "harness/oracle/numbering.hpp"
 #include "harness/oracle/oracle.hpp"
 
 namespace poolproof::oracle {
-
-/// Witnesses stamp and round to the microsecond each in their own way: across witnesses, "before"
-/// means by more than this.
-inline constexpr Duration kGrain{2};
 
 /// One client's hold of one worker, as its history tells: surely held from `from` to `to`.
 struct Hold {
@@ -22,34 +18,88 @@ struct Hold {
   Time to;  ///< the check-in (or throw, or next checkout) begins; else the client's last step ended
 };
 
-/// What the journal tells of one incarnation, in the order of its file.
-struct Incarnation {
-  std::vector<const trace::WorkerRecord*> records;
+/// What a step does, so that its name is compared once.
+enum class Op : std::uint8_t { checkout, call, checkin, thrown, close, other };
 
+/// A call's nonce, as clients and workers know it.
+struct Nonce {
+  const trace::ClientStep* call = nullptr;    ///< the first step that sent it; null: nobody did
+  const trace::WorkerRecord* read = nullptr;  ///< the first record that read it
+};
+
+/// A journal's record that a call was read.
+struct Read {
+  const trace::WorkerRecord* record = nullptr;
+  std::uint32_t nonce = 0;  ///< its number
+};
+
+class View;
+
+/// What the journal tells of one incarnation.
+struct Incarnation {
+  WorkerId worker;
+  const View* view = nullptr;
+  std::uint32_t number = 0;
+
+  /// Places in `trace.workers`, in the order of its file; empty: it has no journal.
+  [[nodiscard]] std::span<const std::uint32_t> records() const;
   [[nodiscard]] const trace::WorkerRecord* first(faults::JournalRecord::Kind kind) const;
 };
 
-/// The witnesses' records, sorted for the invariants. Points into the evidence, which must outlive
-/// it. Knows nothing of the pool's testimony.
+/// The witnesses' records, indexed for the invariants; made once for a judgement. Points into the
+/// evidence, which must outlive it. Knows nothing of the pool's testimony.
+///
+/// Cost: linear in the trace, but for one sort of the incarnations.
 class View {
  public:
   explicit View(const Evidence& evidence);
+  View(const View&) = delete;
+  View& operator=(const View&) = delete;
 
+  /// Witnesses stamp and round to the microsecond each in their own way: across witnesses, "before"
+  /// means by more than this. In virtual time there is one clock: nothing.
+  Duration grain;
+
+  std::vector<Op> ops;  ///< of each of the clients' steps
   std::vector<Hold> holds;
   std::vector<const trace::ClientStep*> calls;  ///< not skipped; call and call_bytes
-  std::map<std::string_view, const trace::ClientStep*> call_of_nonce;
-  std::map<WorkerId, Incarnation> incarnations;
-  Time begun;        ///< the pool did not exist before
-  Time close_begun;  ///< the pool was whole and open until then
+  std::vector<std::uint32_t> call_nonces;       ///< of each of them its nonce's number; kNone
+  std::vector<Read> reads;                      ///< of calls, in the order of the journal
+  std::vector<Nonce> nonces;
+  Numbering<std::string_view> nonce_numbers;
+  Numbering<std::string_view> clients;    ///< by name
+  Numbering<WorkerId> workers;            ///< every incarnation that client or journal knows
+  std::vector<Incarnation> incarnations;  ///< those with a journal, by slot and generation
+  Time begun;                             ///< the pool did not exist before
+  Time close_begun;                       ///< the pool was whole and open until then
+
+  /// Of numbers in `clients` and `workers`: places in trace.clients, trace.workers, calls, holds.
+  Grouped steps_of_client;
+  Grouped records_of_worker;
+  Grouped calls_of_worker;
+  Grouped holds_of_worker;
+
+  [[nodiscard]] const trace::Trace& trace() const { return trace_; }
+  /// The call that sent that nonce; null: none did.
+  [[nodiscard]] const trace::ClientStep* call_of(std::string_view nonce) const;
+  /// Whether a journal shows that the call of that place in `calls` was read.
+  [[nodiscard]] bool was_read(std::size_t call) const {
+    return call_nonces[call] != kNone && nonces[call_nonces[call]].read != nullptr;
+  }
+  /// The incarnation, also one that left no journal; nothing for one that nobody knows.
+  [[nodiscard]] std::optional<Incarnation> find(WorkerId worker) const;
 
   /// Whether the worker in that slot writes a journal.
   [[nodiscard]] bool has_journal(WorkerId worker) const;
   [[nodiscard]] bool all_have_journals() const;
 
  private:
-  void add_holds(const std::vector<const trace::ClientStep*>& history);
+  void look_at_clients();
+  void look_at_holds(std::span<const std::uint32_t> client_of_step);
+  void look_at_journal();
 
   const scenario::Scenario& scenario_;
+  const trace::Trace& trace_;
 };
 
 bool is_call(const trace::ClientStep& step);
@@ -68,5 +118,12 @@ bool is_deadly(int signal);
 
 /// The fault's row, by the name in a receipt; null for a name nobody knows.
 const faults::Fault* fault_of(const faults::JournalRecord& receipt);
+
+/// A fault after which a sound pool may put the worker away. Those of the shutdown family act only
+/// when it has been told to go.
+bool excuses_loss(const faults::JournalRecord& receipt);
+
+/// The record shows that the pool had told its worker to go.
+bool shows_farewell(const faults::JournalRecord& record);
 
 }  // namespace poolproof::oracle

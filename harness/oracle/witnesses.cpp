@@ -1,4 +1,4 @@
-#include <set>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -18,23 +18,19 @@ void report(Findings& findings, std::string what, Time at) {
 }
 
 void judge_clients_and_journal(const View& view, Findings& findings) {
-  std::set<std::string_view> read;
-  for (const auto& [worker, incarnation] : view.incarnations) {
-    for (const auto* record : incarnation.records) {
-      if (record->record.kind != Kind::read || !record->record.nonce) continue;
-      const std::string& nonce = *record->record.nonce;
-      read.insert(nonce);
-      if (view.call_of_nonce.contains(nonce)) continue;
-      report(findings,
-             fmt::format("worker {} read {}, which no client's history has", dotted(worker), nonce),
-             record->at);
-    }
+  for (const Read& read : view.reads) {
+    if (view.nonces[read.nonce].call != nullptr) continue;
+    report(findings,
+           fmt::format("worker {} read {}, which no client's history has",
+                       dotted(read.record->worker), *read.record->record.nonce),
+           read.record->at);
   }
-  for (const ClientStep* call : view.calls) {
+  for (std::size_t i = 0; i < view.calls.size(); ++i) {
+    const ClientStep* call = view.calls[i];
     const bool answered = call->outcome == Outcome::ok || call->outcome == Outcome::worker_error;
     const bool journalled =
         call->worker ? view.has_journal(*call->worker) : view.all_have_journals();
-    if (!answered || !journalled || call->nonce.empty() || read.contains(call->nonce)) continue;
+    if (!answered || !journalled || call->nonce.empty() || view.was_read(i)) continue;
     report(findings, who(*call) + " was answered, but no worker's journal shows that it was read",
            call->ended);
   }
@@ -42,63 +38,67 @@ void judge_clients_and_journal(const View& view, Findings& findings) {
 
 /// The system's word must be there at all: without it four invariants would pass unjudged.
 void judge_census(const Evidence& evidence, Findings& findings) {
-  std::set<std::string_view> seen;
-  for (const trace::OsRecord& record : evidence.trace.os) seen.insert(record.when);
-  const bool wanted = evidence.trace.header.world == "host" || !seen.empty();
+  const auto& os = evidence.trace.os;
+  if (os.empty() && evidence.trace.header.world != "host") return;
   for (const std::string_view when : {"before", "after"}) {
-    if (!wanted || seen.contains(when)) continue;
-    report(findings, fmt::format("the census {} the pool is missing", when), Time{});
+    const bool seen = std::any_of(os.begin(), os.end(),
+                                  [when](const trace::OsRecord& one) { return one.when == when; });
+    if (!seen) report(findings, fmt::format("the census {} the pool is missing", when), Time{});
   }
 }
 
 /// What the pool says of itself is read here only to contradict it.
-void judge_testimony(const Evidence& evidence, Findings& findings) {
-  std::map<LeaseId, WorkerId> granted;
-  std::map<LeaseId, bool> returned_clean;
-  for (const trace::PoolRecord& record : evidence.trace.pool) {
-    if (const auto* back = std::get_if<pool::CheckedIn>(&record.event)) {
-      returned_clean.emplace(back->lease, back->clean);
-    }
-    for (const pool::Effect& effect : record.effects) {
-      if (const auto* grant = std::get_if<pool::Grant>(&effect)) {
-        granted.emplace(grant->lease, grant->worker);
-      }
+class Testimony {
+ public:
+  Testimony(const Case& given, Findings& findings) : given_(given), findings_(findings) {}
+
+  void judge() {
+    const auto& steps = given_.evidence.trace.clients;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      if (steps[i].skipped) continue;
+      if (given_.view.ops[i] == Op::checkout && steps[i].outcome == Outcome::ok) granted(steps[i]);
+      if (given_.view.ops[i] == Op::call && steps[i].in_doubt) left_in_doubt(steps[i]);
     }
   }
-  std::map<LeaseId, const ClientStep*> holder;
-  for (const ClientStep& step : evidence.trace.clients) {
-    if (is_grant(step)) {
-      const auto found = granted.find(step.lease);
-      if (found == granted.end() || (step.worker && found->second != *step.worker)) {
-        report(findings,
-               fmt::format("{} was given worker {}, but the pool says it granted {}", who(step),
-                           step.worker ? dotted(*step.worker) : "?",
-                           found == granted.end() ? "no such lease" : dotted(found->second)),
-               step.ended);
-      }
-      const auto [before, fresh] = holder.emplace(step.lease, &step);
-      if (!fresh) {
-        report(findings,
-               fmt::format("{} and {} were given the same lease", who(*before->second), who(step)),
-               step.ended);
-      }
-    }
-    const bool in_doubt = is_call(step) && !step.skipped && step.in_doubt;
-    const auto back = returned_clean.find(step.lease);
-    if (in_doubt && back != returned_clean.end() && back->second) {
-      report(findings,
-             who(step) + " left its stream in doubt, but the pool took the worker as clean",
+
+ private:
+  void granted(const ClientStep& step) {
+    const LeaseStory* lease = given_.mirror->lease(step.lease);
+    const auto told = lease == nullptr ? std::nullopt : lease->granted;
+    if (!told || (step.worker && *told != *step.worker)) {
+      report(findings_,
+             fmt::format("{} was given worker {}, but the pool says it granted {}", who(step),
+                         step.worker ? dotted(*step.worker) : "?",
+                         told ? dotted(*told) : "no such lease"),
              step.ended);
     }
+    const std::uint32_t holder = numbers_.number(step.lease);
+    if (holder == holders_.size()) return holders_.push_back(&step);
+    report(findings_,
+           fmt::format("{} and {} were given the same lease", who(*holders_[holder]), who(step)),
+           step.ended);
   }
-}
+
+  void left_in_doubt(const ClientStep& step) {
+    const LeaseStory* lease = given_.mirror->lease(step.lease);
+    if (lease == nullptr || !lease->returned_clean.value_or(false)) return;
+    report(findings_,
+           who(step) + " left its stream in doubt, but the pool took the worker as clean",
+           step.ended);
+  }
+
+  const Case& given_;
+  Findings& findings_;
+  Numbering<LeaseId> numbers_;
+  std::vector<const ClientStep*> holders_;
+};
 
 }  // namespace
 
-void judge_witnesses(const Evidence& evidence, Findings& findings) {
-  judge_clients_and_journal(View(evidence), findings);
-  judge_census(evidence, findings);
-  if (!evidence.trace.pool.empty()) judge_testimony(evidence, findings);
+void judge_witnesses(const Case& given, Findings& findings) {
+  judge_clients_and_journal(given.view, findings);
+  judge_census(given.evidence, findings);
+  if (given.mirror != nullptr) Testimony(given, findings).judge();
 }
 
 }  // namespace poolproof::oracle

@@ -1,0 +1,684 @@
+#include "harness/oracle/coverage.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "harness/base/assert.hpp"
+#include "harness/oracle/view.hpp"
+
+namespace poolproof::oracle {
+namespace {
+
+using faults::JournalRecord;
+using faults::Moment;
+using trace::ClientStep;
+using Kind = JournalRecord::Kind;
+
+constexpr std::array<MarkRow, kMarks> kRows{{
+    {"granted_in_the_last_microsecond", "a waiter was granted one microsecond before its deadline"},
+    {"try_checkout_served", "a client that would not wait was served at once"},
+    {"try_checkout_refused", "a client that would not wait was refused at once"},
+    {"deadline_met_checkin", "a waiter was refused at the very time a worker was checked in"},
+    {"deadline_met_good_start", "a waiter was refused at the very time a start came good"},
+    {"deadline_and_grant_in_one_step", "one step refused a late waiter and served the next one"},
+    {"several_deadlines_at_once", "one step refused several late waiters"},
+    {"late_with_failing_starts", "a waiter's deadline came while starts kept failing"},
+    {"queue_full", "a client found as many waiting as may"},
+    {"grant_met_cancel", "a cancel came at the time of the grant, and too late"},
+    {"cancel_met_checkin", "a waiter was cancelled at the very time a worker was checked in"},
+    {"hopeless_all_refused", "one step refused several waiters because starts keep failing"},
+    {"blocking_start_held_back_a_grant", "a client waited beside an idle worker during a start"},
+    {"starts_max_held_back_a_start", "a slot stayed vacant beside a waiter, for too many starts"},
+    {"leaving_list_held_back_a_start", "a slot stayed vacant beside a waiter, for many leaving"},
+    {"start_for_a_client_who_left", "a lazy start came good when nobody waited any more"},
+    {"start_answered_after_given_up", "a process came up after its start had been given up"},
+    {"start_failed_after_given_up", "a start failed after it had been given up"},
+    {"handshake_ended_after_given_up", "a handshake ended after its worker had been told to go"},
+    {"start_impossible", "a process could not be started"},
+    {"start_budget_spent", "a start was given up because its budget was spent"},
+    {"death_in_the_handshake", "a worker died before it answered its ping"},
+    {"death_unused", "a worker died idle before it had served anybody"},
+    {"death_while_idle", "a worker that had served died idle"},
+    {"death_while_leased", "a worker died while it was leased"},
+    {"exit_met_checkin", "a worker's exit and its check-in came at the same time"},
+    {"exit_met_handshake_end", "a worker's exit and its handshake's end came at the same time"},
+    {"stray_output_while_idle", "an idle worker wrote unasked and was put away"},
+    {"stray_notice_of_a_leased_worker", "a notice of stray output came when it was leased"},
+    {"breaker_opened", "so many starts failed in a row that the breaker opened"},
+    {"breaker_healed", "a good start closed the breaker"},
+    {"breaker_probe_failed", "a start failed while the breaker was open"},
+    {"close_while_starting", "the pool was closed while a process was being started"},
+    {"close_while_greeting", "the pool was closed in the middle of a handshake"},
+    {"close_while_leased", "the pool was closed while a worker was leased"},
+    {"close_while_waiting", "the pool was closed while somebody waited"},
+    {"close_with_open_breaker", "the pool was closed while the breaker was open"},
+    {"close_asked_twice", "the pool was asked to close while it closed"},
+    {"lease_revoked_at_drains_end", "the closing pool took a worker back from its client"},
+    {"late_checkin", "a lease was given back that had ended"},
+    {"asking_sufficed", "a worker told to go went when it was asked"},
+    {"end_of_stdin_sufficed", "a worker told to go went at the end of its stdin"},
+    {"term_sufficed", "a worker told to go went at TERM"},
+    {"kill_was_needed", "a worker did not go at TERM and was killed"},
+    {"grandchild_killed_with_its_group", "a process left behind was gone before its time"},
+    {"stale_before_the_call", "a worker was found dead or talking before a byte was written"},
+    {"error_before_the_request_was_written", "a reply came before the request was written whole"},
+    {"timeout_before_the_first_byte", "a call timed out before a byte was written"},
+    {"timeout_in_the_middle_of_a_reply", "a call timed out when part of its reply had come"},
+    {"cancel_before_the_first_byte", "a call was cancelled before a byte was written"},
+    {"cancel_in_the_middle_of_a_reply", "a call was cancelled when part of its reply had come"},
+    {"reply_at_the_deadline", "a call succeeded at the very time of its deadline"},
+    {"timeout_met_the_reply", "a call timed out at the very time its reply was out"},
+    {"read_after_its_caller_had_gone", "a worker read a request whose caller had given up"},
+    {"returned_twice", "a client gave its lease back twice"},
+    {"signal_reached_nobody", "a signal from outside found its worker gone"},
+}};
+
+/// The pool as its testimony tells it, record by record, and what is rare about it. Judges nothing:
+/// see Mirror.
+class Watch {
+ public:
+  enum class State : std::uint8_t { starting, greeting, idle, leased, leaving, over };
+
+  Watch(const Evidence& evidence, Coverage& found)
+      : config_(evidence.scenario.pool.core), pool_(evidence.trace.pool), found_(found) {}
+
+  void take_before(Time at) {
+    while (next_ < pool_.size() && pool_[next_].at < at) take();
+  }
+  /// Takes what came at `at`, as far as it is needed to make `enough` true.
+  template <class Enough>
+  void take_at(Time at, Enough enough) {
+    while (next_ < pool_.size() && pool_[next_].at <= at && !enough()) take();
+  }
+  void take_all() {
+    while (next_ < pool_.size()) take();
+  }
+
+  /// `over` also for one that was never started.
+  [[nodiscard]] State state(WorkerId worker) const {
+    const std::uint32_t found = ids_.find(worker);
+    return found == kNone ? State::over : workers_[found].state;
+  }
+  [[nodiscard]] bool was_started(WorkerId worker) const { return ids_.find(worker) != kNone; }
+  [[nodiscard]] PoolMood mood() const {
+    if (closing_) return PoolMood::closing;
+    if (breaker_open()) return PoolMood::breaker_open;
+    if (waiting_ > 0) return PoolMood::queueing;
+    return count(State::idle) > 0 || present() < config_.size ? PoolMood::spare : PoolMood::busy;
+  }
+
+ private:
+  enum class Push : std::uint8_t { none, asked, stdin_closed, termed, killed };
+  struct Worker {
+    State state = State::over;
+    Push push = Push::none;
+    bool served = false;
+    Time since;               ///< the order to start
+    Time back = Time::min();  ///< checked in last
+    Time greeted = Time::min();
+  };
+  struct Asked {
+    Time at;
+    Time deadline;
+    Time granted = Time::min();
+    bool answered = false;
+  };
+  struct Lease {
+    std::uint32_t worker = kNone;
+    bool open = true;
+  };
+  /// What one record refused and served.
+  struct Step {
+    std::uint32_t late = 0;
+    std::uint32_t hopeless = 0;
+    bool granted = false;
+  };
+
+  void take() {
+    const trace::PoolRecord& record = pool_[next_++];
+    now_ = std::max(now_, record.at);
+    step_ = {};
+    expire_starts();
+    std::visit([this](const auto& event) { happened(event); }, record.event);
+    for (const pool::Effect& effect : record.effects) {
+      std::visit([this](const auto& order) { ordered(order); }, effect);
+    }
+    look_at_step();
+    look_at_held_back();
+  }
+
+  void expire_starts() {
+    for (; oldest_ < workers_.size(); ++oldest_) {
+      Worker& oldest = workers_[oldest_];
+      if (oldest.state != State::starting) continue;
+      if (after(oldest.since, config_.startup_budget) > now_) return;
+      see(Mark::start_budget_spent);
+      failed();
+      enter(oldest, State::leaving);
+    }
+  }
+
+  // ---- events
+
+  void happened(const pool::CheckoutRequested& event) {
+    if (checkouts_.number(event.checkout) < asked_.size()) return;
+    asked_.push_back({now_, event.deadline});
+    ++waiting_;
+  }
+  void happened(const pool::CheckoutCancelled& event) {
+    const std::uint32_t asked = checkouts_.find(event.checkout);
+    if (asked != kNone && asked_[asked].granted == now_) see(Mark::grant_met_cancel);
+  }
+  void happened(const pool::CheckedIn& event) {
+    const std::uint32_t place = leases_numbers_.find(event.lease);
+    Lease* lease = place == kNone ? nullptr : &leases_[place];
+    if (lease == nullptr || !lease->open || workers_[lease->worker].state != State::leased) {
+      if (lease != nullptr && workers_[lease->worker].back == now_) see(Mark::exit_met_checkin);
+      return see(Mark::late_checkin);
+    }
+    lease->open = false;
+    Worker& worker = workers_[lease->worker];
+    worker.back = last_checkin_ = now_;
+    if (late_ == now_) see(Mark::deadline_met_checkin);
+    if (cancelled_ == now_) see(Mark::cancel_met_checkin);
+    worker.served = worker.served || event.clean;
+    enter(worker, event.clean && !closing_ ? State::idle : State::leaving);
+  }
+  void happened(const pool::LeaseRevoked& event) {
+    const std::uint32_t lease = leases_numbers_.find(event.lease);
+    if (lease == kNone || !std::exchange(leases_[lease].open, false)) return;
+    enter(workers_[leases_[lease].worker], State::leaving);
+  }
+  void happened(const pool::Started& event) {
+    Worker* worker = find(event.worker);
+    if (worker == nullptr) return;
+    if (worker->state == State::leaving) see(Mark::start_answered_after_given_up);
+    if (worker->state == State::starting) enter(*worker, State::greeting);
+  }
+  void happened(const pool::StartFailed& event) {
+    const Worker* worker = find(event.worker);
+    see(Mark::start_impossible);
+    if (worker == nullptr) return;
+    if (worker->state == State::leaving) see(Mark::start_failed_after_given_up);
+    if (worker->state == State::starting) failed();
+  }
+  void happened(const pool::HandshakeEnded& event) {
+    Worker* worker = find(event.worker);
+    if (worker == nullptr) return;
+    worker->greeted = now_;
+    if (worker->state == State::leaving) see(Mark::handshake_ended_after_given_up);
+    if (worker->state != State::greeting) return;
+    if (event.evidence.cause != StartCause::none) {
+      failed();
+      return enter(*worker, State::leaving);
+    }
+    if (breaker_open()) see(Mark::breaker_healed);
+    failures_ = 0;
+    last_good_ = now_;
+    if (late_ == now_) see(Mark::deadline_met_good_start);
+    const bool unwanted = waiting_ == 0 && config_.start == pool::StartMode::lazy;
+    if (unwanted) see(Mark::start_for_a_client_who_left);
+    enter(*worker, State::idle);
+  }
+  void happened(const pool::OutputStrayed& event) {
+    const State state = this->state(event.worker);
+    if (state == State::idle) see(Mark::stray_output_while_idle);
+    if (state == State::leased) see(Mark::stray_notice_of_a_leased_worker);
+  }
+  void happened(const pool::Exited& event) {
+    Worker* worker = find(event.worker);
+    if (worker == nullptr || worker->state == State::over) return;
+    if (worker->greeted == now_) see(Mark::exit_met_handshake_end);
+    if (worker->back == now_) see(Mark::exit_met_checkin);
+    switch (worker->state) {
+      case State::greeting:
+        see(Mark::death_in_the_handshake);
+        failed();
+        break;
+      case State::idle:
+        see(worker->served ? Mark::death_while_idle : Mark::death_unused);
+        break;
+      case State::leased:
+        see(Mark::death_while_leased);
+        worker->back = now_;
+        break;
+      default:
+        if (worker->push == Push::asked) see(Mark::asking_sufficed);
+        if (worker->push == Push::stdin_closed) see(Mark::end_of_stdin_sufficed);
+        if (worker->push == Push::termed) see(Mark::term_sufficed);
+        break;
+    }
+    enter(*worker, State::leaving);
+  }
+  void happened(const pool::Tick& /*event*/) {}
+  void happened(const pool::CloseRequested& /*event*/) {
+    if (closing_) return see(Mark::close_asked_twice);
+    if (count(State::starting) > 0) see(Mark::close_while_starting);
+    if (count(State::greeting) > 0) see(Mark::close_while_greeting);
+    if (count(State::leased) > 0) see(Mark::close_while_leased);
+    if (waiting_ > 0) see(Mark::close_while_waiting);
+    if (breaker_open()) see(Mark::close_with_open_breaker);
+    closing_ = true;
+    // Those that are not there yet are told by KILL once they are.
+    for (Worker& worker : workers_) {
+      if (worker.state == State::starting) enter(worker, State::leaving);
+    }
+  }
+
+  // ---- effects
+
+  void ordered(const pool::Grant& effect) {
+    const std::uint32_t place = leases_numbers_.number(effect.lease);
+    if (place == leases_.size()) leases_.emplace_back();
+    Worker* worker = find(effect.worker);
+    if (worker != nullptr) {
+      leases_[place] = {ids_.find(effect.worker), true};
+      enter(*worker, State::leased);
+    }
+    step_.granted = true;
+    Asked* asked = answer(effect.checkout);
+    if (asked == nullptr) return;
+    asked->granted = now_;
+    if (asked->deadline == after(now_, Duration(1))) see(Mark::granted_in_the_last_microsecond);
+    if (asked->deadline <= asked->at) see(Mark::try_checkout_served);
+  }
+  void ordered(const pool::Refuse& effect) {
+    const Asked* asked = answer(effect.checkout);
+    const bool at_deadline = asked != nullptr && asked->deadline <= now_;
+    if (effect.why == Outcome::queue_full) see(Mark::queue_full);
+    if (effect.why == Outcome::cancelled) {
+      cancelled_ = now_;
+      if (last_checkin_ == now_) see(Mark::cancel_met_checkin);
+    }
+    if (effect.why == Outcome::start_failed) {
+      if (at_deadline) see(Mark::late_with_failing_starts);
+      if (!at_deadline) ++step_.hopeless;
+    }
+    if (effect.why != Outcome::checkout_timeout) return;
+    if (asked != nullptr && asked->deadline <= asked->at) {
+      return see(Mark::try_checkout_refused);
+    }
+    ++step_.late;
+    late_ = now_;
+    if (last_checkin_ == now_) see(Mark::deadline_met_checkin);
+    if (last_good_ == now_) see(Mark::deadline_met_good_start);
+  }
+  void ordered(const pool::Start& effect) {
+    if (ids_.number(effect.worker) < workers_.size()) return;
+    workers_.emplace_back();
+    ++counts_[static_cast<std::size_t>(State::over)];
+    workers_.back().since = now_;
+    enter(workers_.back(), State::starting);
+  }
+  void ordered(const pool::Handshake& /*effect*/) {}
+  void ordered(const pool::AskShutdown& effect) { push(effect.worker, Push::asked); }
+  void ordered(const pool::CloseStdin& effect) { push(effect.worker, Push::stdin_closed); }
+  void ordered(const pool::Signal& effect) {
+    const Worker* worker = find(effect.worker);
+    if (worker == nullptr) return;
+    const bool kill = effect.signal == pool::Sig::kill;
+    if (kill && worker->push == Push::termed) see(Mark::kill_was_needed);
+    if (worker->state == State::leased && effect.why == pool::Why::closing) {
+      see(Mark::lease_revoked_at_drains_end);
+    }
+    if (effect.why == pool::Why::budget_spent && worker->state == State::greeting) {
+      see(Mark::start_budget_spent);
+      failed();
+    }
+    push(effect.worker, kill ? Push::killed : Push::termed);
+  }
+  void ordered(const pool::Forget& effect) {
+    if (Worker* worker = find(effect.worker)) enter(*worker, State::over);
+  }
+  void ordered(const pool::Closed& /*effect*/) {}
+
+  // ---- after each record
+
+  void look_at_step() {
+    if (step_.late > 1) see(Mark::several_deadlines_at_once);
+    if (step_.late > 0 && step_.granted) see(Mark::deadline_and_grant_in_one_step);
+    if (step_.hopeless > 1) see(Mark::hopeless_all_refused);
+  }
+
+  void look_at_held_back() {
+    if (waiting_ == 0 || closing_ || breaker_open()) return;
+    const std::uint32_t under_way = count(State::starting) + count(State::greeting);
+    const bool blocking = config_.init_mode == pool::InitMode::blocking;
+    if (blocking && under_way > 0 && count(State::idle) > 0) {
+      see(Mark::blocking_start_held_back_a_grant);
+    }
+    if (waiting_ <= under_way || present() >= config_.size) return;
+    if (under_way >= (blocking ? 1 : config_.starts_max)) see(Mark::starts_max_held_back_a_start);
+    if (count(State::leaving) >= config_.leaving_max) see(Mark::leaving_list_held_back_a_start);
+  }
+
+  // ---- small steps
+
+  Worker* find(WorkerId worker) {
+    const std::uint32_t found = ids_.find(worker);
+    return found == kNone ? nullptr : &workers_[found];
+  }
+  Asked* answer(CheckoutId checkout) {
+    const std::uint32_t place = checkouts_.find(checkout);
+    if (place == kNone || std::exchange(asked_[place].answered, true)) return nullptr;
+    --waiting_;
+    return &asked_[place];
+  }
+  void push(WorkerId id, Push push) {
+    Worker* worker = find(id);
+    if (worker == nullptr || worker->state == State::over) return;
+    worker->push = push;
+    enter(*worker, State::leaving);
+  }
+  void failed() {
+    if (breaker_open()) see(Mark::breaker_probe_failed);
+    ++failures_;
+    if (config_.breaker_failures > 0 && failures_ == config_.breaker_failures) {
+      see(Mark::breaker_opened);
+    }
+  }
+  void enter(Worker& worker, State state) {
+    --counts_[static_cast<std::size_t>(worker.state)];
+    worker.state = state;
+    ++counts_[static_cast<std::size_t>(state)];
+  }
+  [[nodiscard]] std::uint32_t count(State state) const {
+    return counts_[static_cast<std::size_t>(state)];
+  }
+  [[nodiscard]] std::uint32_t present() const {
+    return count(State::starting) + count(State::greeting) + count(State::idle) +
+           count(State::leased);
+  }
+  [[nodiscard]] bool breaker_open() const {
+    return config_.breaker_failures > 0 && failures_ >= config_.breaker_failures;
+  }
+  void see(Mark mark) { found_.see(mark); }
+
+  const pool::Config& config_;
+  const std::vector<trace::PoolRecord>& pool_;
+  Coverage& found_;
+  std::size_t next_ = 0;
+  Time now_ = Time::min();
+  Numbering<WorkerId> ids_;
+  std::vector<Worker> workers_;  ///< in the order of their starts
+  std::array<std::uint32_t, 6> counts_{};
+  std::size_t oldest_ = 0;  ///< those before are no longer starting
+  Numbering<LeaseId> leases_numbers_;
+  std::vector<Lease> leases_;
+  Numbering<CheckoutId> checkouts_;
+  std::vector<Asked> asked_;
+  std::uint32_t waiting_ = 0;
+  std::uint32_t failures_ = 0;
+  bool closing_ = false;
+  Step step_;
+  Time late_ = Time::min();  ///< the last of each
+  Time cancelled_ = Time::min();
+  Time last_checkin_ = Time::min();
+  Time last_good_ = Time::min();
+};
+
+using State = Watch::State;
+
+/// Where the worker was when it wrote that receipt: what is in hand tells its journal, whether it
+/// was told to go the pool.
+class Strikes {
+ public:
+  Strikes(const Evidence& evidence, Coverage& found)
+      : evidence_(evidence), watch_(evidence, found), found_(found) {
+    read_journal();
+    const auto earlier = [](const Receipt& a, const Receipt& b) {
+      return a.record->at < b.record->at;
+    };
+    if (!std::is_sorted(receipts_.begin(), receipts_.end(), earlier)) {
+      std::stable_sort(receipts_.begin(), receipts_.end(), earlier);
+    }
+  }
+
+  void look() {
+    if (evidence_.trace.pool.empty()) return;
+    for (const Receipt& receipt : receipts_) {
+      if (const faults::Fault* fault = fault_of(receipt.record->record)) look_at(receipt, *fault);
+    }
+    watch_.take_all();
+  }
+
+ private:
+  [[nodiscard]] bool was_signalled(const trace::WorkerRecord& receipt) const {
+    const auto& strikes = evidence_.trace.environment;
+    return std::any_of(strikes.begin(), strikes.end(), [&](const auto& strike) {
+      return strike.delivered && strike.worker == receipt.worker && strike.at <= receipt.at;
+    });
+  }
+
+  enum class InHand : std::uint8_t { nothing, call, farewell };
+  struct Receipt {
+    const trace::WorkerRecord* record = nullptr;
+    InHand in_hand = InHand::nothing;  ///< what its worker had read last, or was told
+  };
+
+  void read_journal() {
+    Numbering<WorkerId> workers;
+    std::vector<InHand> in_hand;
+    for (const trace::WorkerRecord& record : evidence_.trace.workers) {
+      const std::uint32_t worker = workers.number(record.worker);
+      if (worker == in_hand.size()) in_hand.push_back(InHand::nothing);
+      InHand& now = in_hand[worker];
+      const Kind kind = record.record.kind;
+      if (kind == Kind::receipt) receipts_.push_back({&record, now});
+      if (shows_farewell(record.record)) now = InHand::farewell;
+      if (now == InHand::farewell) continue;
+      if (kind == Kind::wrote) now = InHand::nothing;
+      if (kind == Kind::read) now = record.record.nonce ? InHand::call : InHand::nothing;
+    }
+  }
+
+  void look_at(const Receipt& given, const faults::Fault& fault) {
+    const trace::WorkerRecord& receipt = *given.record;
+    watch_.take_before(receipt.at);
+    const WorkerPhase phase = phase_of(given, fault);
+    const auto row = static_cast<std::size_t>(&fault - faults::catalogue().data());
+    found_.strike({row, phase, watch_.mood()});
+  }
+
+  WorkerPhase phase_of(const Receipt& given, const faults::Fault& fault) {
+    const trace::WorkerRecord& receipt = *given.record;
+    const WorkerId worker = receipt.worker;
+    watch_.take_at(receipt.at, [&] { return watch_.was_started(worker); });
+    if (is_told(worker)) return WorkerPhase::leaving;
+    const auto greeted = [&] {
+      const State state = watch_.state(worker);
+      return state != State::starting && (state != State::over || !watch_.was_started(worker));
+    };
+    switch (fault.moment) {
+      case Moment::start:
+        return start_phase(receipt);
+      case Moment::request:
+      case Moment::reply:
+        if (fault.name == "reading_stopped") break;
+        if (given.in_hand == InHand::farewell) return take_farewell(receipt);
+        if (receipt.record.request.value_or(0) == 0 && !evidence_.scenario.pool.opaque) {
+          watch_.take_at(receipt.at, greeted);
+          return WorkerPhase::handshake;
+        }
+        watch_.take_at(receipt.at, [&] { return watch_.state(worker) == State::leased; });
+        return WorkerPhase::in_call;
+      case Moment::shutdown:
+        if (given.in_hand == InHand::call) return WorkerPhase::in_call;
+        // TERM may have come from outside.
+        if (!was_signalled(receipt)) return take_farewell(receipt);
+        break;
+      case Moment::idle:
+        if (given.in_hand == InHand::farewell) return take_farewell(receipt);
+        watch_.take_at(receipt.at, greeted);
+        break;
+    }
+    return phase_by_state(watch_.state(worker));
+  }
+
+  WorkerPhase start_phase(const trace::WorkerRecord& receipt) {
+    // Where no ping is sent the first bytes may be a call's.
+    const bool of_call = evidence_.scenario.pool.opaque &&
+                         receipt.record.fault == "input_read_as_lines" &&
+                         watch_.state(receipt.worker) == State::leased;
+    return of_call ? WorkerPhase::in_call : WorkerPhase::starting;
+  }
+
+  WorkerPhase take_farewell(const trace::WorkerRecord& receipt) {
+    watch_.take_at(receipt.at, [&] { return is_told(receipt.worker); });
+    return WorkerPhase::leaving;
+  }
+
+  static WorkerPhase phase_by_state(State state) {
+    switch (state) {
+      case State::starting:
+        return WorkerPhase::starting;
+      case State::greeting:
+        return WorkerPhase::handshake;
+      case State::idle:
+        return WorkerPhase::idle;
+      case State::leased:
+        return WorkerPhase::in_call;
+      default:
+        return WorkerPhase::leaving;
+    }
+  }
+
+  [[nodiscard]] bool is_told(WorkerId worker) const {
+    const State state = watch_.state(worker);
+    return watch_.was_started(worker) && (state == State::leaving || state == State::over);
+  }
+
+  const Evidence& evidence_;
+  Watch watch_;
+  Coverage& found_;
+  std::vector<Receipt> receipts_;
+};
+
+void look_at_call(const ClientStep& call, Duration otherwise, Coverage& found) {
+  const bool untouched = call.written_bytes == 0;
+  const bool in_reply = call.phase == Phase::reading_reply;
+  const Time deadline = after(call.begun, call.limit.value_or(otherwise));
+  switch (call.outcome) {
+    case Outcome::stale_worker:
+      return found.see(Mark::stale_before_the_call);
+    case Outcome::worker_error:
+    case Outcome::protocol_error:
+      if (call.phase == Phase::writing_request) {
+        found.see(Mark::error_before_the_request_was_written);
+      }
+      return;
+    case Outcome::call_timeout:
+      if (untouched) found.see(Mark::timeout_before_the_first_byte);
+      if (in_reply) found.see(Mark::timeout_in_the_middle_of_a_reply);
+      return;
+    case Outcome::cancelled:
+      if (untouched) found.see(Mark::cancel_before_the_first_byte);
+      if (in_reply) found.see(Mark::cancel_in_the_middle_of_a_reply);
+      return;
+    case Outcome::ok:
+      if (call.ended == deadline) found.see(Mark::reply_at_the_deadline);
+      return;
+    default:
+      return;
+  }
+}
+
+/// Calls that went wrong, against the journal.
+class Callers {
+ public:
+  Callers(const Evidence& evidence, Coverage& found) : evidence_(evidence), found_(found) {
+    for (const ClientStep& step : evidence.trace.clients) {
+      if (step.skipped) continue;
+      if (step.op == "checkin" && step.outcome == Outcome::lease_over) {
+        found.see(Mark::returned_twice);
+      }
+      if (!is_call(step)) continue;
+      look_at_call(step, evidence.scenario.pool.call_timeout, found);
+      const bool gave_up =
+          step.outcome == Outcome::call_timeout || step.outcome == Outcome::cancelled;
+      if (!gave_up || step.nonce.empty()) continue;
+      if (nonces_.number(step.nonce) == gone_.size()) gone_.push_back(&step);
+    }
+  }
+
+  void look_at_journal() {
+    if (gone_.empty()) return;
+    Numbering<WorkerId> workers;
+    std::vector<const ClientStep*> in_hand;
+    for (const trace::WorkerRecord& record : evidence_.trace.workers) {
+      const std::uint32_t worker = workers.number(record.worker);
+      if (worker == in_hand.size()) in_hand.push_back(nullptr);
+      const ClientStep*& call = in_hand[worker];
+      if (record.record.kind == Kind::read) {
+        const std::uint32_t nonce =
+            record.record.nonce ? nonces_.find(*record.record.nonce) : kNone;
+        call = nonce == kNone ? nullptr : gone_[nonce];
+        if (call != nullptr && record.at > call->ended) {
+          found_.see(Mark::read_after_its_caller_had_gone);
+        }
+      }
+      const bool replied = call != nullptr && record.record.kind == Kind::wrote;
+      if (replied && call->outcome == Outcome::call_timeout && record.at == call->ended) {
+        found_.see(Mark::timeout_met_the_reply);
+      }
+    }
+  }
+
+ private:
+  const Evidence& evidence_;
+  Coverage& found_;
+  Numbering<std::string_view> nonces_;
+  std::vector<const ClientStep*> gone_;
+};
+
+/// A process left behind that was to live longer than the run, and did not.
+void look_at_grandchildren(const Evidence& evidence, Coverage& found) {
+  const auto planned = std::find_if(
+      evidence.scenario.faults.begin(), evidence.scenario.faults.end(),
+      [](const faults::PlannedFault& fault) { return fault.fault->name == "grandchild_left"; });
+  if (planned == evidence.scenario.faults.end()) return;
+  const auto lifetime = std::chrono::milliseconds(planned->number("lifetime_ms"));
+  for (const trace::OsRecord& census : evidence.trace.os) {
+    if (census.when != "after" || !census.survivors.empty()) continue;
+    for (const trace::WorkerRecord& record : evidence.trace.workers) {
+      if (record.record.kind != Kind::grandchild) continue;
+      const bool cut_short = after(record.at, lifetime) > census.at;
+      if (cut_short) found.see(Mark::grandchild_killed_with_its_group);
+    }
+  }
+}
+
+}  // namespace
+
+const MarkRow& row_of(Mark mark) {
+  return kRows[static_cast<std::size_t>(mark)];
+}
+
+std::size_t Coverage::add(const Coverage& other) {
+  std::size_t fresh = 0;
+  for (std::size_t i = 0; i < words_.size(); ++i) {
+    fresh += static_cast<std::size_t>(std::popcount(other.words_[i] & ~words_[i]));
+    words_[i] |= other.words_[i];
+  }
+  return fresh;
+}
+
+std::size_t Coverage::count() const {
+  std::size_t bits = 0;
+  for (const std::uint64_t word : words_) bits += static_cast<std::size_t>(std::popcount(word));
+  return bits;
+}
+
+Coverage coverage(const Evidence& evidence) {
+  POOLPROOF_ASSERT(faults::catalogue().size() <= Coverage::kFaultsMax);
+  Coverage found;
+  Strikes(evidence, found).look();
+  Callers(evidence, found).look_at_journal();
+  look_at_grandchildren(evidence, found);
+  for (const trace::EnvironmentRecord& strike : evidence.trace.environment) {
+    if (!strike.delivered) found.see(Mark::signal_reached_nobody);
+  }
+  return found;
+}
+
+}  // namespace poolproof::oracle

@@ -1,0 +1,72 @@
+
+#include "harness/oracle/coverage.hpp"
+
+/// The cells of the matrix that no run can reach, each with its reason. All other empty cells are
+/// gaps of the sweep.
+namespace poolproof::oracle {
+namespace {
+
+using faults::Fault;
+using faults::Moment;
+
+std::string_view situation_cannot_be(WorkerPhase phase, PoolMood mood) {
+  if (phase == WorkerPhase::idle && mood == PoolMood::busy) {
+    return "a pool with an idle worker and nobody waiting is not busy, it has one to spare";
+  }
+  const bool told_at_close = phase == WorkerPhase::starting || phase == WorkerPhase::handshake ||
+                             phase == WorkerPhase::idle;
+  if (told_at_close && mood == PoolMood::closing) {
+    return "close tells every worker that is not leased to go, in the same step";
+  }
+  return "";
+}
+
+std::string_view start_cannot_be(const Fault& fault, WorkerPhase phase) {
+  if (phase == WorkerPhase::starting || phase == WorkerPhase::leaving) return "";
+  if (phase == WorkerPhase::in_call && fault.name == "input_read_as_lines") {
+    return "";  // an opaque pool sends no ping: the first bytes are a call's
+  }
+  return "it strikes before the worker's first request is read";
+}
+
+std::string_view request_cannot_be(const Fault& fault, WorkerPhase phase) {
+  // reading_stopped strikes while the worker has no request in hand.
+  if (fault.name == "reading_stopped") return "";
+  if (phase == WorkerPhase::starting) return "it strikes only at a request that was read";
+  if (phase == WorkerPhase::idle) {
+    return "it strikes with a request in hand, and an idle worker has none";
+  }
+  return "";
+}
+
+std::string_view shutdown_cannot_be(const Fault& fault, WorkerPhase phase) {
+  // TERM from outside may come at any time; a client may send the shutdown request itself.
+  const bool by_request = fault.name == "shutdown_not_obeyed";
+  if (by_request && phase != WorkerPhase::leaving && phase != WorkerPhase::in_call) {
+    return "it strikes at a shutdown request, which is sent to a worker told to go, or by a client";
+  }
+  if (fault.name == "stdin_end_ignored" && phase == WorkerPhase::idle) {
+    return "the pool closes no idle worker's stdin and asks it nothing";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string_view reason_it_cannot_be(const Fault& fault, WorkerPhase phase, PoolMood mood) {
+  if (const auto reason = situation_cannot_be(phase, mood); !reason.empty()) return reason;
+  switch (fault.moment) {
+    case Moment::start:
+      return start_cannot_be(fault, phase);
+    case Moment::request:
+    case Moment::reply:
+      return request_cannot_be(fault, phase);
+    case Moment::idle:
+      return phase == WorkerPhase::starting ? "it strikes only after a reply" : "";
+    case Moment::shutdown:
+      return shutdown_cannot_be(fault, phase);
+  }
+  return "";
+}
+
+}  // namespace poolproof::oracle

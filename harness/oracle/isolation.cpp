@@ -1,0 +1,276 @@
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "harness/oracle/rules.hpp"
+#include "harness/trace/fields.hpp"
+
+/// A call may fail by what its own worker or its own client did, or by the pool's closing. What
+/// befell other workers and other clients is no reason.
+namespace poolproof::oracle {
+namespace {
+
+using faults::JournalRecord;
+using trace::ClientStep;
+using trace::dotted;
+using Kind = JournalRecord::Kind;
+
+/// A sound worker reads a request, and answers one that asks for no work, within this.
+constexpr Duration kSoundAnswer = 1s;
+
+/// What the worker's own journal, and the environment, give as reasons, and since when.
+struct WorkersOwn {
+  bool known = false;
+  Time harmed = kNever;             ///< a fault that ends or spoils it, a signal, its end by itself
+  Time delayed = kNever;            ///< a fault that makes it slow
+  std::vector<std::uint64_t> errs;  ///< requests to which a fault made it answer with an error
+};
+
+/// The cancels, by the client that they are meant for.
+class Cancels {
+ public:
+  explicit Cancels(const Case& given) {
+    Numbering<std::string_view> known;
+    const auto& clients = given.evidence.scenario.clients;
+    for (const scenario::Client& client : clients) known.number(client.name);
+    for (const ClientStep& step : given.evidence.trace.clients) {
+      if (step.skipped || step.op != "cancel") continue;
+      const std::string_view name = step.client;
+      const std::uint32_t number = known.find(name.substr(0, name.find('.')));
+      if (number == kNone || step.step >= clients[number].steps.size()) continue;
+      const auto* cancel = std::get_if<scenario::Cancel>(&clients[number].steps[step.step]);
+      if (cancel != nullptr) add(cancel->client, step);
+    }
+    for (auto& of_one : cancels_) std::stable_sort(of_one.begin(), of_one.end(), begins_earlier);
+  }
+
+  /// Whether one of them was under way at some time from the call's begin to its end.
+  [[nodiscard]] bool met(const ClientStep& call, Duration grain) const {
+    const std::uint32_t target = targets_.find(call.client);
+    if (target == kNone) return false;
+    const auto& all = cancels_[target];
+    const auto behind = std::partition_point(all.begin(), all.end(), [&](const ClientStep* one) {
+      return one->begun <= call.ended + grain;
+    });
+    // A cancel takes no time to speak of: the last one is the one.
+    return behind != all.begin() && (*std::prev(behind))->ended + grain >= call.begun;
+  }
+
+ private:
+  static bool begins_earlier(const ClientStep* a, const ClientStep* b) {
+    return a->begun < b->begun;
+  }
+  void add(std::string_view target, const ClientStep& step) {
+    const std::uint32_t number = targets_.number(target);
+    if (number == cancels_.size()) cancels_.emplace_back();
+    cancels_[number].push_back(&step);
+  }
+
+  Numbering<std::string_view> targets_;
+  std::vector<std::vector<const ClientStep*>> cancels_;
+};
+
+class Isolation {
+ public:
+  explicit Isolation(const Case& given)
+      : given_(given), evidence_(given.evidence), view_(given.view) {
+    const auto& pool = evidence_.scenario.pool;
+    for (std::size_t i = 0; i < view_.ops.size(); ++i) {
+      const ClientStep& step = evidence_.trace.clients[i];
+      if (view_.ops[i] != Op::close || step.skipped) continue;
+      const Duration limit = step.limit.value_or(pool.close_timeout);
+      const Duration last = std::min(pool.core.term_grace, limit / 2);
+      revoked_from_ = std::min(revoked_from_, after(step.begun, limit - last));
+    }
+  }
+
+  void judge(Findings& findings) {
+    for (const ClientStep* call : view_.calls) {
+      if (call->outcome == Outcome::ok || !call->worker) continue;
+      const std::string_view how = without_reason(*call);
+      if (how.empty()) continue;
+      findings.push_back({"isolation",
+                          fmt::format("{} on worker {} ended with {}, though {}", who(*call),
+                                      dotted(*call->worker), name(call->outcome), how),
+                          call->ended});
+    }
+  }
+
+ private:
+  /// Why that outcome has no good reason; empty: it has one, or nobody can tell.
+  [[nodiscard]] std::string_view without_reason(const ClientStep& call) {
+    // A drained pool takes every worker back.
+    if (call.ended + view_.grain >= revoked_from_) return "";
+    switch (call.outcome) {
+      case Outcome::request_too_large:
+        return "";  // the request is the client's own
+      case Outcome::cancelled:
+        return cancels().met(call, view_.grain) ? "" : "nobody cancelled it";
+      case Outcome::lease_over:
+        return gave_up_lease(call) || is_since(own_of(call).harmed, call)
+                   ? ""
+                   : "its client had not given the lease up and its worker had not ended";
+      case Outcome::worker_error:
+      case Outcome::call_timeout:
+      case Outcome::worker_died:
+      case Outcome::stdout_closed:
+      case Outcome::stdin_closed:
+      case Outcome::protocol_error:
+      case Outcome::stale_worker:
+        break;
+      default:
+        return "";  // no outcome of a call: one_outcome says so
+    }
+    if (!view_.has_journal(*call.worker)) return "";
+    if (call.outcome == Outcome::worker_error && asks_for_errors(call)) return "";
+    const WorkersOwn& own = own_of(call);
+    if (is_since(own.harmed, call)) return "";
+    if (call.outcome == Outcome::call_timeout) return late_without_reason(call, own);
+    if (call.outcome == Outcome::worker_error) {
+      return was_made_to_err(call, own) ? "" : "neither its request nor its worker erred";
+    }
+    return "no fault and no signal had struck its worker";
+  }
+
+  const Cancels& cancels() {
+    if (!cancels_) cancels_.emplace(given_);
+    return *cancels_;
+  }
+
+  [[nodiscard]] bool is_since(Time reason, const ClientStep& call) const {
+    return reason <= call.ended + view_.grain;
+  }
+
+  /// The client had returned its lease before, or a call of its own had ended it.
+  [[nodiscard]] bool gave_up_lease(const ClientStep& call) const {
+    const auto steps = view_.steps_of_client[view_.clients.find(call.client)];
+    const auto& all = evidence_.trace.clients;
+    const auto place = static_cast<std::uint32_t>(&call - all.data());
+    for (auto at = std::lower_bound(steps.begin(), steps.end(), place); at != steps.begin();) {
+      const std::uint32_t before = *--at;
+      if (all[before].skipped) continue;
+      const Op op = view_.ops[before];
+      if (op == Op::checkout) return false;
+      if (op == Op::checkin || op == Op::thrown || op == Op::close) return true;
+      if (op == Op::call && all[before].outcome != Outcome::ok) return true;
+      if (op == Op::call && all[before].in_doubt) return true;
+    }
+    return false;
+  }
+
+  const WorkersOwn& own_of(const ClientStep& call) {
+    if (own_.empty()) {
+      own_.resize(view_.workers.size());
+      for (const trace::EnvironmentRecord& strike : evidence_.trace.environment) {
+        const std::uint32_t worker = view_.workers.find(strike.worker);
+        if (!strike.delivered || worker == kNone) continue;
+        own_[worker].harmed = std::min(own_[worker].harmed, strike.at);
+      }
+    }
+    const std::uint32_t worker = view_.workers.find(*call.worker);
+    if (!std::exchange(own_[worker].known, true)) look_into_journal(worker);
+    return own_[worker];
+  }
+
+  /// A pause after a reply comes before what the fault leaves a receipt of.
+  [[nodiscard]] bool may_dawdle(WorkerId worker) const {
+    const auto& plan = evidence_.scenario.faults;
+    return std::any_of(plan.begin(), plan.end(), [worker](const faults::PlannedFault& planned) {
+      const auto delay = planned.numbers.find("delay_ms");
+      return planned.fault->moment == faults::Moment::idle && delay != planned.numbers.end() &&
+             delay->second > 0 && planned.at.slot.value_or(worker.slot) == worker.slot &&
+             planned.at.generation.value_or(worker.generation) == worker.generation;
+    });
+  }
+
+  void look_into_journal(std::uint32_t worker) {
+    WorkersOwn& own = own_[worker];
+    bool farewell = false;
+    if (may_dawdle(view_.workers.key(worker))) own.delayed = Time::min();
+    for (const std::uint32_t place : view_.records_of_worker[worker]) {
+      const trace::WorkerRecord& stamped = evidence_.trace.workers[place];
+      const JournalRecord& record = stamped.record;
+      farewell = farewell || shows_farewell(record);
+      const bool harm = (record.kind == Kind::exiting && !farewell) ||
+                        (record.kind == Kind::receipt && excuses_loss(record));
+      if (harm) own.harmed = std::min(own.harmed, stamped.at);
+      if (record.kind != Kind::receipt) continue;
+      const faults::Fault* fault = fault_of(record);
+      const bool delays = fault != nullptr && fault->family == faults::Family::delay;
+      if (delays) own.delayed = std::min(own.delayed, stamped.at);
+      if (record.fault == "error_reply") own.errs.push_back(record.request.value_or(0));
+    }
+  }
+
+  [[nodiscard]] bool was_made_to_err(const ClientStep& call, const WorkersOwn& own) const {
+    const trace::WorkerRecord* read = read_of(call);
+    return read != nullptr && read->record.request &&
+           std::binary_search(own.errs.begin(), own.errs.end(), *read->record.request);
+  }
+
+  /// A timeout is the worker's own doing unless the worker had answered in time, or had nothing to
+  /// do that takes so long.
+  [[nodiscard]] std::string_view late_without_reason(const ClientStep& call,
+                                                     const WorkersOwn& own) const {
+    if (is_since(own.delayed, call) || call.nonce.empty()) return "";
+    const Duration lateness = evidence_.bounds.liveness;
+    const Duration sound = std::max(lateness, kSoundAnswer);
+    const trace::WorkerRecord* read = read_of(call);
+    if (read == nullptr) {
+      return after(call.begun, sound) < call.ended ? "its sound worker never got the request" : "";
+    }
+    const Time answered = answered_at(call, *read);
+    if (after(answered, lateness) < call.ended) return "its worker had answered before";
+    const bool no_work = call.command == "echo" || call.command == "ping" ||
+                         call.command == "stats" || call.command.starts_with("session_");
+    const bool idled = no_work && answered == kNever && after(read->at, sound) < call.ended;
+    return idled ? "its sound worker had nothing to do that takes so long" : "";
+  }
+
+  [[nodiscard]] const trace::WorkerRecord* read_of(const ClientStep& call) const {
+    const std::uint32_t nonce = view_.nonce_numbers.find(call.nonce);
+    return nonce == kNone ? nullptr : view_.nonces[nonce].read;
+  }
+
+  /// When the last byte of the reply was out; kNever: it was not, before the call ended.
+  [[nodiscard]] Time answered_at(const ClientStep& call, const trace::WorkerRecord& read) const {
+    const auto records = view_.records_of_worker[view_.workers.find(read.worker)];
+    const auto place = static_cast<std::uint32_t>(&read - evidence_.trace.workers.data());
+    auto at = std::upper_bound(records.begin(), records.end(), place);
+    for (; at != records.end(); ++at) {
+      const trace::WorkerRecord& record = evidence_.trace.workers[*at];
+      if (record.at > call.ended || record.record.kind == Kind::read) break;
+      if (record.record.kind == Kind::wrote && record.record.request == read.record.request) {
+        return record.at;
+      }
+    }
+    return kNever;
+  }
+
+  /// What the request asks for may well be answered with an error.
+  [[nodiscard]] bool asks_for_errors(const ClientStep& call) const {
+    constexpr std::array<std::string_view, 3> kNeverErr{"echo", "ping", "stats"};
+    const bool harmless =
+        std::find(kNeverErr.begin(), kNeverErr.end(), call.command) != kNeverErr.end();
+    // An echo may be too long for a frame.
+    constexpr std::uint64_t kAroundIt = 512;
+    const auto frame = evidence_.scenario.pool.framing.payload_limit();
+    return !harmless || call.written_bytes + kAroundIt > frame;
+  }
+
+  const Case& given_;
+  const Evidence& evidence_;
+  const View& view_;
+  std::vector<WorkersOwn> own_;  ///< by the number of the worker
+  std::optional<Cancels> cancels_;
+  Time revoked_from_ = kNever;  ///< from then on the closing pool may take leased workers back
+};
+
+}  // namespace
+
+void judge_isolation(const Case& given, Findings& findings) {
+  Isolation(given).judge(findings);
+}
+
+}  // namespace poolproof::oracle

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "harness/base/ids.hpp"
+
+/// Tables for a judgement: what is asked for often is found in constant time, whatever the length
+/// of the trace, and nothing depends on the order of a hash.
+namespace poolproof::oracle {
+
+inline constexpr std::uint32_t kNone = UINT32_MAX;
+
+constexpr std::uint64_t mixed(std::uint64_t value) {
+  value *= 0x9e3779b97f4a7c15U;
+  return value ^ (value >> 32U);
+}
+constexpr std::uint64_t hash_of(WorkerId worker) {
+  return mixed(std::uint64_t{worker.slot} << 32U | worker.generation);
+}
+constexpr std::uint64_t hash_of(LeaseId lease) {
+  return mixed(static_cast<std::uint64_t>(lease));
+}
+constexpr std::uint64_t hash_of(CheckoutId checkout) {
+  return mixed(static_cast<std::uint64_t>(checkout));
+}
+inline std::uint64_t hash_of(std::string_view text) {
+  std::uint64_t hash = text.size();
+  while (!text.empty()) {
+    std::uint64_t chunk = 0;
+    const std::size_t bytes = text.size() < sizeof chunk ? text.size() : sizeof chunk;
+    std::memcpy(&chunk, text.data(), bytes);
+    hash = mixed(hash ^ chunk);
+    text.remove_prefix(bytes);
+  }
+  return hash;
+}
+
+/// Gives every different key a number: 0, 1, 2... in the order of their first appearance.
+template <class Key>
+class Numbering {
+ public:
+  /// Room for `keys` of them, so that the table is made once.
+  void reserve(std::size_t keys) {
+    keys_.reserve(keys);
+    if (2 * keys > table_.size()) rebuild(std::bit_ceil(2 * keys));
+  }
+  /// The key's number, a new one if need be.
+  std::uint32_t number(const Key& key) {
+    if (2 * (keys_.size() + 1) > table_.size()) {
+      rebuild(table_.empty() ? std::size_t{16} : 2 * table_.size());
+    }
+    std::uint32_t& place = table_[place_of(key)];
+    if (place == kNone) {
+      place = size();
+      keys_.push_back(key);
+    }
+    return place;
+  }
+  /// kNone for a key without a number.
+  [[nodiscard]] std::uint32_t find(const Key& key) const {
+    return table_.empty() ? kNone : table_[place_of(key)];
+  }
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(keys_.size()); }
+  [[nodiscard]] const Key& key(std::uint32_t number) const { return keys_[number]; }
+  [[nodiscard]] const std::vector<Key>& keys() const { return keys_; }
+
+ private:
+  [[nodiscard]] std::size_t place_of(const Key& key) const {
+    const std::size_t mask = table_.size() - 1;
+    std::size_t at = static_cast<std::size_t>(hash_of(key)) & mask;
+    while (table_[at] != kNone && !(keys_[table_[at]] == key)) at = (at + 1) & mask;
+    return at;
+  }
+  void rebuild(std::size_t places) {
+    table_.assign(places, kNone);
+    for (std::uint32_t i = 0; i < size(); ++i) table_[place_of(keys_[i])] = i;
+  }
+
+  std::vector<Key> keys_;
+  std::vector<std::uint32_t> table_;  ///< a power of two, at most half full
+};
+
+/// The places of things, group by group; within a group in their order. A thing of group kNone is
+/// left out.
+class Grouped {
+ public:
+  Grouped() = default;
+  Grouped(std::span<const std::uint32_t> group_of, std::uint32_t groups) : begin_(groups + 1) {
+    for (const std::uint32_t group : group_of) {
+      if (group != kNone) ++begin_[group];
+    }
+    std::uint32_t sum = 0;
+    for (std::uint32_t& begin : begin_) sum += std::exchange(begin, sum);
+    places_.resize(sum);
+    for (std::uint32_t i = 0; i < group_of.size(); ++i) {
+      if (group_of[i] != kNone) places_[begin_[group_of[i]]++] = i;
+    }
+    // Each begin has moved to its group's end, which is where the next one begins.
+    for (std::uint32_t group = groups; group > 0; --group) begin_[group] = begin_[group - 1];
+    begin_[0] = 0;
+  }
+  [[nodiscard]] std::span<const std::uint32_t> operator[](std::uint32_t group) const {
+    return std::span(places_).subspan(begin_[group], begin_[group + 1] - begin_[group]);
+  }
+
+ private:
+  std::vector<std::uint32_t> begin_;
+  std::vector<std::uint32_t> places_;
+};
+
+}  // namespace poolproof::oracle
