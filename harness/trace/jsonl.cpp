@@ -122,8 +122,8 @@ Error read_effect(const Json& object, const std::string& where,
 /// One line behind its `seq` and `from`.
 class RecordReader {
  public:
-  RecordReader(LineReader& reader, std::string_view line, Trace& trace)
-      : reader_(reader), line_(line), trace_(trace) {}
+  RecordReader(LineReader& reader, std::string_view line, std::size_t number, Trace& trace)
+      : reader_(reader), line_(line), number_(number), trace_(trace) {}
 
   Error read(const std::string& from) {
     if (from == "worker") return worker();
@@ -158,7 +158,9 @@ class RecordReader {
     record.when = kind_;
     os_fields(reader_, record);
     trace_.os.push_back(std::move(record));
-    if (kind_ != "before" && kind_ != "after") return unknown_kind(reader_, kind_);
+    if (kind_ != "before" && kind_ != "calm" && kind_ != "after") {
+      return unknown_kind(reader_, kind_);
+    }
     return reader_.finish();
   }
   Error environment() {
@@ -173,7 +175,7 @@ class RecordReader {
     auto event = alternative<pool::Event>(kEventNames, kind_);
     if (!event) return unknown_kind(reader_, kind_);
     std::visit(PoolFields<LineReader>{reader_}, *event);
-    PoolRecord record{at_, *event, {}};
+    PoolRecord record{at_, *event, {}, number_};
     const Json* effects = reader_.has("effects") ? reader_.value("effects") : nullptr;
     if (effects != nullptr && !effects->is_array()) reader_.wrong("effects", "is no list");
     if (effects != nullptr && effects->is_array()) {
@@ -187,6 +189,7 @@ class RecordReader {
 
   LineReader& reader_;
   std::string_view line_;
+  std::size_t number_;
   Trace& trace_;
   Time at_;
   std::string kind_;
@@ -219,7 +222,8 @@ Error read_header(LineReader& reader, Header& header) {
 /// Reads line by line and keeps what the lines have in common.
 class TraceReader {
  public:
-  Error line(std::string_view text, const std::string& where) {
+  Error line(std::string_view text, std::size_t number, const std::string& file) {
+    const std::string where = fmt::format("{}:{}", file, number);
     const auto object = wire::parse_json(text);
     if (!object) return InputError{where, object.error(), "one JSON object a line"};
     if (!object->is_object()) return InputError{where, "not an object", "one JSON object a line"};
@@ -231,7 +235,7 @@ class TraceReader {
     reader.must("from", from);
     if (reader.has("seq") && seq < next_seq_) reader.wrong("seq", "does not rise");
     next_seq_ = seq + 1;
-    if (auto error = RecordReader(reader, text, trace).read(from)) return error;
+    if (auto error = RecordReader(reader, text, number, trace).read(from)) return error;
     return reader.error();
   }
 
@@ -260,8 +264,7 @@ Parsed<Trace> read_trace(std::string_view text, const std::string& where) {
   TraceReader reader;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string place = fmt::format("{}:{}", where, number);
-    if (auto error = reader.line(text.substr(0, end), place)) return unexpected(*error);
+    if (auto error = reader.line(text.substr(0, end), number, where)) return unexpected(*error);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   if (reader.empty()) return unexpected(InputError{where + ":1", "no header", "a trace"});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -78,6 +79,7 @@ struct PoolRecord {
   Time at;
   pool::Event event;
   std::vector<pool::Effect> effects;
+  std::size_t line = 0;  ///< of the file it was read from, counted from 1; not written
 };
 
 struct Trace {

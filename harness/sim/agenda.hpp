@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "harness/base/clock.hpp"
+#include "harness/pool/deadlines.hpp"
+#include "harness/sim/schedule.hpp"
+
+namespace poolproof::sim {
+
+/// Somebody who can do something, as a number: who it is and in which of its capacities.
+enum class Role : std::uint8_t {
+  pool,      ///< 0: obeys the Core's next order; 1: ticks the Core; 2: starts a process
+  client,    ///< a client's next move
+  greet,     ///< the pool looks at a worker it greets
+  end,       ///< the pool learns of a worker's end
+  watch,     ///< the pool looks at an idle worker's stdout
+  text,      ///< the pool drains a worker's stderr
+  process,   ///< a worker process goes on
+  offspring  ///< what a worker left behind comes to its end
+};
+using Task = std::uint32_t;
+constexpr Task task_of(Role role, std::uint32_t number) {
+  return number << 3U | static_cast<std::uint32_t>(role);
+}
+constexpr Role role_of(Task task) {
+  return static_cast<Role>(task & 7U);
+}
+constexpr std::uint32_t number_of(Task task) {
+  return task >> 3U;
+}
+
+/// Who could go on now, and who will at which time. Virtual time passes only when nobody can go on
+/// now: so everything is as fast as can be, and only the order is open.
+class Agenda {
+ public:
+  void clear();
+
+  void set_ready(Task task, bool ready);
+  /// Becomes ready at that time, instead of the one it may have had; kNever: never by itself.
+  void set_time(Task task, Time at) { times_.set(task, at); }
+  void drop(Task task);
+
+  [[nodiscard]] bool anybody_ready() const { return ready_count_ > 0; }
+  [[nodiscard]] Time earliest() const { return times_.earliest(); }
+  /// Everybody whose time has come by `now` is ready.
+  void arrive(Time now);
+  /// The one who goes on: it is not ready any more until somebody says so. Requires:
+  /// anybody_ready().
+  Task next(Schedule& schedule);
+
+ private:
+  /// Of many who are ready only the first so many are chosen from: bounds the cost of a choice.
+  static constexpr std::size_t kWindow = 32;
+
+  std::deque<Task> queue_;       ///< ready, in the order in which they became so; with dead entries
+  std::vector<bool> is_ready_;   ///< by task
+  std::vector<bool> is_queued_;  ///< by task: has an entry, dead or not
+  std::size_t ready_count_ = 0;
+  std::vector<Task> window_;
+  pool::Deadlines times_;
+};
+
+}  // namespace poolproof::sim

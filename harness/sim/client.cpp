@@ -1,0 +1,437 @@
+#include "harness/sim/client.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/text.hpp"
+#include "harness/pool/explain.hpp"
+#include "harness/wire/envelope.hpp"
+
+namespace poolproof::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using faults::JournalRecord;
+using nlohmann::json;
+
+/// Virtual time is cheap; but what has not come true by then never will.
+constexpr Duration kAwaitLimit = std::chrono::hours(1);
+/// As the host: how long a close waits beyond its timeout for the last worker to be reaped.
+constexpr Duration kReapingLimit = 5s;
+constexpr const char* kTimestamp = "1970-01-01T00:00:00.000Z";
+
+}  // namespace
+
+Client* Stage::named(std::string_view name) const {
+  for (Client* client : clients) {
+    if (client->name() == name) return client;
+  }
+  return nullptr;
+}
+
+void Stage::wake_awaiting() {
+  for (const std::uint32_t client : awaiting) {
+    machine.agenda.set_ready(task_of(Role::client, client), true);
+  }
+}
+
+void Client::begin(const scenario::Client& client, std::string name) {
+  client_ = &client;
+  name_ = std::move(name);
+  state_ = State::between;
+  repetition_ = step_ = first_begun_ = first_ended_ = calls_ = 0;
+  worker_ = nullptr;
+  lease_ = LeaseId::none;
+  open_ = had_lease_ = checked_in_ = stop_ = false;
+  until_ = kNever;
+  exchange_.reset();
+  found_.reset();
+  if (!client.after.empty()) {
+    state_ = State::before;
+    stage_.awaiting.push_back(number_);
+  }
+  go_again();
+}
+
+void Client::go() {
+  switch (state_) {
+    case State::before:
+    case State::awaiting:
+      return look_around();
+    case State::between:
+      return begin_step();
+    case State::asking:
+      return ask();
+    case State::queued:
+      return look_at_ticket();
+    case State::writing:
+    case State::calling:
+      return go_on_calling();
+    case State::end_awaited:
+      return look_at_end();
+    case State::decided:
+      return finish_call();
+    case State::pausing:
+      return stage_.machine.now >= until_ ? end_step() : wait_until(until_);
+    case State::closing:
+      return look_at_close();
+    case State::leaving:
+      give_back(true);
+      drop_worker();
+      state_ = State::done;
+      return stage_.wake_awaiting();
+    case State::done:
+      return;
+  }
+}
+
+void Client::begin_step() {
+  if (step_ >= client_->steps.size()) {
+    step_ = 0;
+    ++repetition_;
+  }
+  if (repetition_ >= client_->repeat || client_->steps.empty()) {
+    state_ = State::leaving;
+    return go_again();
+  }
+  if (step_ == 0) had_lease_ = false;
+  record_ = {};
+  record_.client = name_;
+  record_.repetition = repetition_;
+  record_.step = step_;
+  record_.op = std::string(scenario::name(client_->steps[step_]));
+  record_.begun = stage_.machine.now;
+  stop_ = false;
+  if (repetition_ == 0) first_begun_ = step_ + 1;
+  stage_.wake_awaiting();
+  std::visit([this](const auto& what) { carry(what); }, client_->steps[step_]);
+}
+
+void Client::end_step() {
+  record_.ended = stage_.machine.now;
+  stage_.machine.trace.clients.push_back(std::move(record_));
+  if (repetition_ == 0) first_ended_ = step_ + 1;
+  ++step_;
+  state_ = State::between;
+  wait_until(kNever);
+  stage_.wake_awaiting();
+  go_again();
+}
+
+void Client::note_lease() {
+  if (!had_lease_) return;
+  record_.lease = lease_;
+  record_.worker = leased_;
+}
+
+void Client::note_error(const pool::Error& error) {
+  record_.outcome = error.kind;
+  record_.phase = error.phase;
+  record_.cause = error.cause;
+  record_.message = error.message;
+}
+
+void Client::cancel() {
+  stop_ = true;
+  if (state_ == State::queued && !stage_.pool.ticket(number_).done) {
+    stage_.pool.cancel(stage_.pool.ticket(number_).checkout);
+  }
+  go_again();
+}
+
+bool Client::give_back(bool clean) {
+  if (!std::exchange(open_, false)) return false;
+  return stage_.pool.end_lease(lease_, *worker_, clean);
+}
+
+void Client::drop_worker() {
+  if (worker_ != nullptr) stage_.pool.let_go(*worker_);
+  worker_ = nullptr;
+}
+
+// ---- checkout ----------------------------------------------------------------------------------
+
+void Client::carry(const scenario::Checkout& step) {
+  record_.limit = step.timeout.value_or(stage_.scenario->pool.checkout_timeout);
+  give_back(true);
+  drop_worker();
+  had_lease_ = false;
+  state_ = State::asking;
+  go_again();
+}
+
+void Client::ask() {
+  state_ = State::queued;
+  stage_.pool.ask(number_, *record_.limit);
+  // A stop asked for before calls back at once.
+  const Ticket& ticket = stage_.pool.ticket(number_);
+  if (stop_ && !ticket.done) stage_.pool.cancel(ticket.checkout);
+  wait_until(after(stage_.machine.now, *record_.limit));
+}
+
+void Client::look_at_ticket() {
+  Ticket& ticket = stage_.pool.ticket(number_);
+  if (!ticket.done) {
+    // At its deadline it ticks the Core itself; if it finds itself granted, it keeps the lease.
+    if (stage_.machine.now >= after(record_.begun, *record_.limit)) stage_.pool.tick();
+    return;
+  }
+  if (ticket.lease == LeaseId::none) {
+    note_error(ticket.error);
+    return end_step();
+  }
+  worker_ = ticket.worker;
+  lease_ = ticket.lease;
+  leased_ = worker_->id();
+  open_ = had_lease_ = true;
+  checked_in_ = false;
+  note_lease();
+  end_step();
+}
+
+// ---- call --------------------------------------------------------------------------------------
+
+void Client::carry(const scenario::Call& step) {
+  record_.command = step.command;
+  record_.limit = step.timeout.value_or(stage_.scenario->pool.call_timeout);
+  if (!had_lease_) {
+    record_.skipped = true;
+    return end_step();
+  }
+  note_lease();
+  record_.nonce = fmt::format("{}:{}", name_, ++calls_);
+  json args = *step.args;
+  args["nonce"] = record_.nonce;
+  if (step.pad_bytes > 0) args["pad"] = std::string(step.pad_bytes, 'x');
+  const std::int64_t request = open_ ? worker_->next_request++ : 0;
+  const bool begun = begin_call(
+      *record_.limit, wire::Payload::envelope, request,
+      open_ ? wire::encode_request(request, step.command, args, kTimestamp) : "", step.command);
+  if (!begun && open_) --worker_->next_request;
+}
+
+void Client::carry(const scenario::CallBytes& step) {
+  record_.command = "bytes";
+  record_.limit = step.timeout.value_or(stage_.scenario->pool.call_timeout);
+  if (!had_lease_) {
+    record_.skipped = true;
+    return end_step();
+  }
+  note_lease();
+  ++calls_;
+  begin_call(*record_.limit, wire::Payload::opaque, 0, step.text, "bytes");
+}
+
+/// False: it was over before anything could be looked at, and the step has ended.
+bool Client::begin_call(Duration timeout, wire::Payload payload, std::int64_t request,
+                        const std::string& message, const std::string& what) {
+  payload_ = payload;
+  what_ = printable(what, 60);
+  if (!open_) {
+    note_error(pool::explain_lease_over(what_));
+    end_step();
+    return false;
+  }
+  const auto& framing = stage_.scenario->pool.framing;
+  auto frame = wire::encode_frame(framing, message);
+  if (!frame) {
+    note_error(pool::explain_too_large(what_, frame.error()));
+    end_step();
+    return false;
+  }
+  exchange_.emplace(*worker_, wire::Conversation(framing, payload, request, std::move(*frame),
+                                                 after(stage_.machine.now, timeout)));
+  found_ = exchange_->look_before();
+  if (!found_) {
+    if (stop_) exchange_->cancel();
+    exchange_->tick(stage_.machine.now);
+  }
+  state_ = found_ || exchange_->decided() ? State::decided : State::writing;
+  go_again();
+  return true;
+}
+
+void Client::go_on_calling() {
+  const Time now = stage_.machine.now;
+  wire::Exchange& exchange = *exchange_;
+  if (state_ == State::calling) {
+    const bool had_ended = worker_->reaped || worker_->process().state() == Process::State::ended;
+    if (exchange.wants_to_read()) exchange.read_some(now);
+    if (!exchange.decided() && had_ended && !exchange.process_ended(now)) {
+      state_ = State::end_awaited;
+      worker_->end_awaited = true;
+      wait_until(kNever);
+      return worker_->look();
+    }
+    if (!exchange.decided() && stop_) exchange.cancel();
+    if (!exchange.decided()) exchange.tick(now);
+  } else {
+    worker_->call = &exchange;
+    worker_->caller = number_;
+    state_ = State::calling;
+  }
+  if (!exchange.decided()) exchange.write_some(now);
+  if (exchange.decided()) {
+    worker_->call = nullptr;
+    state_ = State::decided;
+    wait_until(kNever);
+    go_again();
+  } else {
+    wait_until(exchange.next_deadline());
+  }
+  worker_->look();
+}
+
+void Client::look_at_end() {
+  if (!worker_->reaped) return worker_->look();
+  exchange_->ended(worker_->process().exit());
+  worker_->end_awaited = false;
+  worker_->call = nullptr;
+  state_ = State::decided;
+  go_again();
+}
+
+void Client::finish_call() {
+  const wire::CallResult result = found_ ? std::move(*found_) : exchange_->take_result();
+  found_.reset();
+  exchange_.reset();
+  record_.written_bytes = result.written_bytes;
+  record_.in_doubt = result.in_doubt;
+  if (result.written_bytes == 0 && payload_ != wire::Payload::opaque) --worker_->next_request;
+  if (result.outcome == Outcome::ok) {
+    if (payload_ == wire::Payload::envelope) {
+      const json& value = *result.reply.result;
+      const auto nonce = value.is_object() ? value.find("nonce") : value.end();
+      if (nonce != value.end() && nonce->is_string()) {
+        record_.reply_nonce = nonce->get<std::string>();
+      }
+    }
+  } else {
+    pool::CallFacts facts;
+    facts.worker = leased_;
+    facts.pid = static_cast<int>(worker_->process().pid());
+    facts.command = what_;
+    facts.limit = *record_.limit;
+    facts.stderr_tail = worker_->stderr_tail();
+    facts.pool_closing = result.in_doubt && worker_->told_to_go == pool::Why::closing;
+    note_error(pool::explain_call(result, facts));
+  }
+  if (result.in_doubt) give_back(false);
+  end_step();
+}
+
+// ---- the end of a lease ------------------------------------------------------------------------
+
+void Client::carry(const scenario::Checkin&) {
+  if (!had_lease_) {
+    record_.skipped = true;
+    return end_step();
+  }
+  note_lease();
+  const bool given_back_before = std::exchange(checked_in_, true);
+  give_back(true);
+  if (given_back_before) {
+    record_.outcome = Outcome::lease_over;
+    record_.message = "lease_over: the lease was given back before; nothing was done";
+  }
+  end_step();
+}
+
+void Client::carry(const scenario::Throw&) {
+  if (!had_lease_) {
+    record_.skipped = true;
+    return end_step();
+  }
+  note_lease();
+  give_back(stage_.scenario->pool.on_exception == pool::OnException::keep);
+  checked_in_ = true;
+  end_step();
+}
+
+// ---- the rest ----------------------------------------------------------------------------------
+
+void Client::carry(const scenario::Close& step) {
+  record_.limit = step.timeout.value_or(stage_.scenario->pool.close_timeout);
+  const Time deadline = after(stage_.machine.now, *record_.limit);
+  until_ = after(deadline, kReapingLimit);
+  state_ = State::closing;
+  stage_.awaiting.push_back(number_);
+  stage_.pool.close(deadline);
+  wait_until(until_);
+  go_again();
+}
+
+void Client::look_at_close() {
+  if (!stage_.pool.closed()) {
+    if (stage_.machine.now < until_) return wait_until(until_);
+    record_.outcome = Outcome::call_timeout;
+    record_.message = "close did not get rid of all workers";
+  }
+  std::erase(stage_.awaiting, number_);
+  end_step();
+}
+
+void Client::carry(const scenario::Pause& step) {
+  until_ = after(stage_.machine.now, step.span);
+  state_ = State::pausing;
+  go_again();
+}
+
+void Client::carry(const scenario::Cancel& step) {
+  if (Client* other = stage_.named(step.client)) other->cancel();
+  end_step();
+}
+
+void Client::carry(const scenario::SignalWorker& step) {
+  record_.worker = step.worker;
+  const bool delivered = stage_.pool.signal(step.worker, step.signal);
+  stage_.machine.trace.environment.push_back(
+      {stage_.machine.now, step.worker, step.signal, delivered});
+  end_step();
+}
+
+void Client::await() {
+  state_ = State::awaiting;
+  until_ = after(stage_.machine.now, kAwaitLimit);
+  stage_.awaiting.push_back(number_);
+  go_again();
+}
+
+/// Has what it waits for come true?
+void Client::look_around() {
+  const bool begins = state_ == State::before;
+  if (!has_come_true()) {
+    if (begins || stage_.machine.now < until_) return wait_until(begins ? kNever : until_);
+    stage_.trouble = fmt::format("client {} waited in vain in step {}", name_, step_);
+  }
+  std::erase(stage_.awaiting, number_);
+  if (!begins) return end_step();
+  state_ = State::between;
+  go_again();
+}
+
+bool Client::has_come_true() const {
+  if (state_ == State::before) {
+    const Client* other = stage_.named(client_->after);
+    return other == nullptr || other->done();
+  }
+  const scenario::Step& step = client_->steps[step_];
+  if (const auto* client = std::get_if<scenario::AwaitClient>(&step)) {
+    const Client* other = stage_.named(client->client);
+    return other == nullptr ||
+           (client->ended ? other->has_ended(client->step) : other->has_begun(client->step));
+  }
+  if (const auto* worker = std::get_if<scenario::AwaitWorker>(&step)) {
+    return stage_.pool.has_been(worker->worker, worker->moment);
+  }
+  const auto& wanted = std::get<scenario::AwaitFault>(step).fault;
+  const auto& journal = stage_.machine.trace.workers;
+  return std::any_of(journal.begin(), journal.end(), [&wanted](const trace::WorkerRecord& record) {
+    return record.record.kind == JournalRecord::Kind::receipt && record.record.fault == wanted;
+  });
+}
+
+}  // namespace poolproof::sim

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/scenario/scenario.hpp"
+#include "harness/sim/machine.hpp"
+#include "harness/sim/pool.hpp"
+#include "harness/wire/exchange.hpp"
+
+namespace poolproof::sim {
+
+class Client;
+
+/// What the clients of one scenario share.
+struct Stage {
+  Machine& machine;
+  Pool& pool;
+  const scenario::Scenario* scenario = nullptr;
+  std::vector<Client*> clients;
+  std::vector<std::uint32_t> awaiting;  ///< clients that wait for something to come true
+  std::string trouble;                  ///< why the run proves nothing; empty: it may
+
+  [[nodiscard]] Client* named(std::string_view name) const;
+  /// Something has come true, perhaps what somebody waits for.
+  void wake_awaiting();
+};
+
+/// One client of a scenario: does its steps in order, one move at a time, and writes down how each
+/// ended.
+class Client {
+ public:
+  Client(Stage& stage, std::uint32_t number) : stage_(stage), number_(number) {}
+
+  void begin(const scenario::Client& client, std::string name);
+
+  /// Its next move, if it can make one.
+  void go();
+  /// Cancels the checkout or call under way; one that comes later is not affected.
+  void cancel();
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] bool done() const { return state_ == State::done; }
+  [[nodiscard]] bool waits_in_vain_only() const { return state_ == State::awaiting; }
+  [[nodiscard]] bool has_begun(std::uint32_t step) const { return step < first_begun_; }
+  [[nodiscard]] bool has_ended(std::uint32_t step) const { return step < first_ended_; }
+
+ private:
+  enum class State : std::uint8_t {
+    before,       ///< waits until another client is done
+    between,      ///< about to begin its next step
+    asking,       ///< has no lease any more, about to ask for one
+    queued,       ///< waits for the answer to its checkout
+    writing,      ///< a call has begun, nothing is written yet
+    calling,      ///< waits for its worker
+    end_awaited,  ///< its worker has ended; waits for the post-mortem
+    decided,      ///< the call is decided; its lease is not told yet
+    awaiting,
+    pausing,
+    closing,
+    leaving,  ///< its steps are done; gives back what it holds
+    done
+  };
+
+  void begin_step();
+  void end_step();
+  void carry(const scenario::Checkout& step);
+  void carry(const scenario::Call& step);
+  void carry(const scenario::CallBytes& step);
+  void carry(const scenario::Checkin& step);
+  void carry(const scenario::Throw& step);
+  void carry(const scenario::AwaitClient& step) { await(), (void)step; }
+  void carry(const scenario::AwaitWorker& step) { await(), (void)step; }
+  void carry(const scenario::AwaitFault& step) { await(), (void)step; }
+  void carry(const scenario::Pause& step);
+  void carry(const scenario::Cancel& step);
+  void carry(const scenario::SignalWorker& step);
+  void carry(const scenario::Close& step);
+
+  void ask();
+  void look_at_ticket();
+  bool begin_call(Duration timeout, wire::Payload payload, std::int64_t request,
+                  const std::string& message, const std::string& what);
+  void go_on_calling();
+  void look_at_end();
+  void finish_call();
+  void look_at_close();
+  void await();
+  void look_around();
+  [[nodiscard]] bool has_come_true() const;
+
+  bool give_back(bool clean);
+  void drop_worker();
+  void note_lease();
+  void note_error(const pool::Error& error);
+  void wait_until(Time at) { stage_.machine.agenda.set_time(task_of(Role::client, number_), at); }
+  void go_again() { stage_.machine.agenda.set_ready(task_of(Role::client, number_), true); }
+
+  Stage& stage_;
+  std::uint32_t number_;
+  const scenario::Client* client_ = nullptr;
+  std::string name_;
+  State state_ = State::done;
+  trace::ClientStep record_;  ///< of the step under way
+  std::uint32_t repetition_ = 0;
+  std::uint32_t step_ = 0;
+  std::uint32_t first_begun_ = 0;  ///< in the first repetition so many steps have begun
+  std::uint32_t first_ended_ = 0;
+  std::uint32_t calls_ = 0;
+  Worker* worker_ = nullptr;  ///< of the last lease, as long as we look at it
+  LeaseId lease_ = LeaseId::none;
+  WorkerId leased_;
+  bool open_ = false;        ///< the lease has not been ended by us
+  bool had_lease_ = false;   ///< in this repetition: what follows a check-in is a step, not a skip
+  bool checked_in_ = false;  ///< the present lease has been given back
+  bool stop_ = false;        ///< the step under way is to be cancelled
+  Time until_ = kNever;      ///< of a pause, a close, an await
+  std::optional<wire::Exchange> exchange_;
+  std::optional<wire::CallResult> found_;  ///< before anything was written
+  wire::Payload payload_ = wire::Payload::envelope;
+  std::string what_;
+};
+
+}  // namespace poolproof::sim

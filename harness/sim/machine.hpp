@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+
+#include "harness/base/clock.hpp"
+#include "harness/sim/agenda.hpp"
+#include "harness/sim/schedule.hpp"
+#include "harness/trace/record.hpp"
+
+namespace poolproof::sim {
+
+/// The simulated computer: its time, who goes on when, and what is written down.
+struct Machine {
+  Time now;
+  Agenda agenda;
+  Schedule* schedule = nullptr;
+  trace::Trace trace;
+  std::int64_t next_pid = 0;
+  std::uint64_t core_events = 0;
+
+  /// How much of `there` one read gives: the kernel may cut it anywhere.
+  std::size_t torn(std::size_t there) const {
+    constexpr std::uint32_t kOneIn = 8;
+    if (there < 2 || schedule->below(kOneIn) != 1) return there;
+    const auto bound = static_cast<std::uint32_t>(std::min<std::size_t>(there - 1, UINT32_MAX));
+    return std::size_t{1} + schedule->below(bound);
+  }
+};
+
+}  // namespace poolproof::sim

@@ -1,0 +1,458 @@
+#include "harness/sim/pool.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/assert.hpp"
+#include "harness/pool/explain.hpp"
+#include "harness/wire/envelope.hpp"
+#include "harness/wire/framing.hpp"
+
+namespace poolproof::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using scenario::WorkerMoment;
+
+// As the host's caretaker has them.
+constexpr Duration kIdleBeforeWatch = 20ms;
+constexpr Duration kSuspicion = 250ms;
+constexpr std::size_t kStderrTailBytes = 4096;
+
+constexpr std::uint32_t kObey = 0;
+constexpr std::uint32_t kTick = 1;
+constexpr std::uint32_t kSpawn = 2;
+
+constexpr const char* kTimestamp = "1970-01-01T00:00:00.000Z";
+
+std::string name_of(WorkerId id) {
+  return fmt::format("{}.{}", id.slot, id.generation);
+}
+
+}  // namespace
+
+void Pool::begin(const scenario::Scenario& scenario, std::uint64_t seed, std::uint32_t clients) {
+  scenario_ = &scenario;
+  pool::Config config = scenario.pool.core;
+  config.seed = seed;
+  core_.emplace(config);
+  orders_.clear();
+  to_start_.clear();
+  tickets_.assign(clients, {});
+  asked_by_ = {};
+  checkouts_ = 0;
+  for (auto& slot : in_slot_) slot.clear();
+  for (const auto& worker : workers_) worker->process().clear();
+  in_slot_.resize(config.size);
+  free_workers_.clear();
+  for (std::size_t i = workers_.size(); i > 0; --i) {
+    free_workers_.push_back(static_cast<std::uint32_t>(i - 1));
+  }
+  closed_ = false;
+  last_failed_ = {};
+  last_failed_tail_.clear();
+  moments_.clear();
+  holders_.clear();
+  moments_matter_ = std::any_of(
+      scenario.clients.begin(), scenario.clients.end(), [](const scenario::Client& client) {
+        return std::any_of(client.steps.begin(), client.steps.end(), [](const auto& one) {
+          return std::holds_alternative<scenario::AwaitWorker>(one);
+        });
+      });
+  machine_.agenda.set_time(task_of(Role::pool, kTick), core_->next_deadline());
+}
+
+// ---- clients -----------------------------------------------------------------------------------
+
+void Pool::ask(std::uint32_t client, Duration timeout) {
+  Ticket& ticket = tickets_[client];
+  ticket = {};
+  ticket.checkout = CheckoutId{++checkouts_};
+  asked_by_.put(checkouts_, client);
+  step(pool::CheckoutRequested{ticket.checkout, after(machine_.now, timeout)});
+}
+
+bool Pool::end_lease(LeaseId lease, Worker& worker, bool clean) {
+  const auto ignored = core_->counters().ignored;
+  step(pool::CheckedIn{lease, clean});
+  if (core_->counters().ignored != ignored) return false;
+  if (clean) watch_later(worker);
+  return true;
+}
+
+void Pool::let_go(Worker& worker) {
+  POOLPROOF_ASSERT(worker.holders > 0);
+  --worker.holders;
+  if (worker.forgotten) release(worker);
+}
+
+bool Pool::signal(WorkerId id, int signal) {
+  Worker* const found = find(id);
+  if (found == nullptr || found->reaped) return false;
+  found->process().signal(signal);
+  found->look();
+  return true;
+}
+
+// ---- its own threads ---------------------------------------------------------------------------
+
+void Pool::go(std::uint32_t which) {
+  switch (which) {
+    case kObey:
+      return obey_next();
+    case kTick:
+      if (core_->next_deadline() <= machine_.now) tick();
+      return;
+    default:
+      return spawn_next();
+  }
+}
+
+void Pool::obey_next() {
+  if (orders_.empty()) return;
+  const pool::Effect order = orders_.front();
+  orders_.pop_front();
+  if (!orders_.empty()) machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
+  obey(order);
+}
+
+void Pool::obey(const pool::Effect& order) {
+  if (const auto* start = std::get_if<pool::Start>(&order)) {
+    to_start_.push_back(start->worker);
+    if (to_start_.size() == 1) spawn_in_a_moment();
+    return;
+  }
+  if (const auto* handshake = std::get_if<pool::Handshake>(&order)) {
+    return begin_greeting(*handshake);
+  }
+  if (const auto* ask = std::get_if<pool::AskShutdown>(&order)) {
+    if (Worker* worker = find(ask->worker)) ask_shutdown(*worker);
+  } else if (const auto* close = std::get_if<pool::CloseStdin>(&order)) {
+    if (Worker* worker = find(close->worker)) {
+      worker->close_stdin();
+      worker->look();
+    }
+  } else if (const auto* signal = std::get_if<pool::Signal>(&order)) {
+    Worker* worker = find(signal->worker);
+    // Once it is reaped, its group's number may belong to strangers.
+    if (worker == nullptr || worker->reaped) return;
+    worker->process().signal_group(signal->signal == pool::Sig::kill ? SIGKILL : SIGTERM);
+    worker->look();
+  } else if (const auto* forget = std::get_if<pool::Forget>(&order)) {
+    Worker* worker = find(forget->worker);
+    if (worker == nullptr) return;
+    std::erase(in_slot_[forget->worker.slot], worker);
+    worker->forgotten = true;
+    release(*worker);
+  }
+}
+
+/// A start takes a moment, one after the other.
+void Pool::spawn_in_a_moment() {
+  constexpr std::array<Duration, 3> kStartTimes{1ms, 0ms, 3ms};
+  const auto span = kStartTimes[machine_.schedule->below(kStartTimes.size())];
+  machine_.agenda.set_time(task_of(Role::pool, kSpawn), after(machine_.now, span));
+}
+
+void Pool::spawn_next() {
+  if (to_start_.empty()) return;
+  const WorkerId id = to_start_.front();
+  Worker& worker = fresh_worker();
+  worker.start(brain_of(id));
+  in_slot_[id.slot].push_back(&worker);
+  to_start_.pop_front();
+  step(pool::Started{id});
+  worker.look();
+  if (!to_start_.empty()) spawn_in_a_moment();
+}
+
+void Pool::begin_greeting(const pool::Handshake& order) {
+  Worker* const worker = find(order.worker);
+  if (worker == nullptr || worker->reaped) return;
+  const auto& spec = scenario_->pool;
+  // Bytes that are nobody's business have no ping: such a worker is good once it runs.
+  if (spec.opaque) return handshake_ended(*worker, {});
+  const nlohmann::json args{{"initialization", true}, {"worker_id", name_of(order.worker)}};
+  auto frame = wire::encode_frame(spec.framing, wire::encode_request(0, "ping", args, kTimestamp));
+  POOLPROOF_ASSERT(frame.has_value());
+  const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
+  worker->greeting.emplace(*worker, spec.framing, std::move(*frame), order.deadline,
+                           spec.core.postmortem_budget, [worker] { worker->close_stdin(); });
+  worker->greeting->exchange(machine_.now);
+  if (!worker->greeting->wants_to_write()) worker->ping_bytes = ping_bytes;
+  finish_greeting(*worker);
+  worker->look();
+}
+
+void Pool::greet(Worker& worker) {
+  if (!worker.greeting) return;
+  worker.greeting->exchange(machine_.now);
+  worker.greeting->tick(machine_.now);
+  finish_greeting(worker);
+  worker.look();
+}
+
+void Pool::finish_greeting(Worker& worker) {
+  if (!worker.greeting || !worker.greeting->evidence()) return;
+  const pool::StartEvidence evidence = *worker.greeting->evidence();
+  worker.greeting.reset();
+  if (evidence.cause != StartCause::none) worker.drain_stderr(kStderrTailBytes);
+  handshake_ended(worker, evidence);
+}
+
+void Pool::handshake_ended(Worker& worker, const pool::StartEvidence& evidence) {
+  if (evidence.cause != StartCause::none) {
+    last_failed_ = worker.id();
+    last_failed_tail_ = worker.stderr_tail();
+  }
+  step(pool::HandshakeEnded{worker.id(), evidence});
+  if (evidence.cause == StartCause::none) watch_later(worker);
+}
+
+/// A polite request, if its stdin takes the whole of it; the ladder's next rung comes by itself.
+void Pool::ask_shutdown(Worker& worker) {
+  if (scenario_->pool.opaque) {
+    worker.close_stdin();
+  } else {
+    const nlohmann::json args{{"worker_id", name_of(worker.id())}};
+    const auto frame =
+        wire::encode_frame(scenario_->pool.framing,
+                           wire::encode_request(worker.next_request, "shutdown", args, kTimestamp));
+    if (frame && worker.stdin_open()) (void)worker.write(*frame);
+  }
+  worker.look();
+}
+
+/// Take what it left, kill its group while the leader's number is still its own, then reap. Whoever
+/// waits for that may go on before the Core is told.
+void Pool::ended(Worker& worker) {
+  if (worker.reaped && !std::exchange(worker.end_told, true)) {
+    step(pool::Exited{worker.id(), worker.process().exit()});
+    return worker.look();
+  }
+  if (worker.reaped || worker.process().state() != Process::State::ended) return;
+  worker.drain_stderr(kStderrTailBytes);
+  if (worker.greeting) {
+    worker.greeting->process_ended(worker.process().exit(), machine_.now);
+    finish_greeting(worker);
+  }
+  worker.process().signal_group(SIGKILL);
+  worker.process().reap();
+  worker.reaped = true;
+  worker.watched = false;
+  worker.watch_at = worker.suspect_at = kNever;
+  worker.look();
+}
+
+void Pool::watch_later(Worker& worker) {
+  if (worker.watch_at == kNever) worker.watch_at = after(machine_.now, kIdleBeforeWatch);
+  worker.look();
+}
+
+/// An idle worker's stdout is readable, or at its end. The notice may be about a call that is long
+/// over.
+void Pool::watch(Worker& worker) {
+  const std::size_t unread = worker.pipes().out.unread();
+  if (worker.suspect_at <= machine_.now) {
+    worker.suspect_at = kNever;
+    const bool at_end = unread == 0 && !worker.pipes().out.has_writer();
+    if (!worker.reaped && at_end && idle_now(worker.id())) step(pool::OutputStrayed{worker.id()});
+  } else if (worker.watch_at <= machine_.now) {
+    worker.watch_at = kNever;
+    if (!worker.reaped && idle_now(worker.id())) worker.watched = true;
+  } else if (worker.watched && !worker.reaped && worker.pipes().out.readable()) {
+    worker.watched = false;
+    if (unread == 0) {
+      worker.suspect_at = after(machine_.now, kSuspicion);
+    } else if (idle_now(worker.id())) {
+      step(pool::OutputStrayed{worker.id()});
+    }
+  }
+  worker.look();
+}
+
+void Pool::drain(Worker& worker) {
+  worker.drain_stderr(kStderrTailBytes);
+  worker.look();
+}
+
+void Pool::offspring(Worker& worker) {
+  worker.process().end_offspring();
+  worker.look();
+  if (worker.forgotten) release(worker);
+}
+
+// ---- the Core ----------------------------------------------------------------------------------
+
+void Pool::step(const pool::Event& event) {
+  effects_.clear();
+  core_->step(machine_.now, event, effects_);
+  ++machine_.core_events;
+  machine_.trace.pool.push_back({machine_.now, event, {effects_.begin(), effects_.end()}});
+  if (moments_matter_) note_moments(event);
+  for (const auto& effect : effects_) deliver(effect);
+  machine_.agenda.set_time(task_of(Role::pool, kTick), core_->next_deadline());
+}
+
+void Pool::deliver(const pool::Effect& effect) {
+  const auto answer = [this](CheckoutId checkout) -> Ticket& {
+    const auto id = static_cast<std::uint64_t>(checkout);
+    const std::uint32_t client = asked_by_.find(id);
+    POOLPROOF_ASSERT(client != pool::IdIndex::kNone);
+    asked_by_.erase(id);
+    tickets_[client].done = true;
+    machine_.agenda.set_ready(task_of(Role::client, client), true);
+    return tickets_[client];
+  };
+  if (const auto* granted = std::get_if<pool::Grant>(&effect)) {
+    Ticket& ticket = answer(granted->checkout);
+    ticket.lease = granted->lease;
+    ticket.worker = find(granted->worker);
+    POOLPROOF_ASSERT(ticket.worker != nullptr);
+    ++ticket.worker->holders;
+  } else if (const auto* refused = std::get_if<pool::Refuse>(&effect)) {
+    answer(refused->checkout).error = explain(*refused);
+  } else if (std::holds_alternative<pool::Closed>(effect)) {
+    closed_ = true;
+  } else {
+    if (const auto* signal = std::get_if<pool::Signal>(&effect)) {
+      if (Worker* worker = find(signal->worker)) worker->told_to_go = signal->why;
+    }
+    orders_.push_back(effect);
+    machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
+  }
+}
+
+pool::Error Pool::explain(const pool::Refuse& refusal) {
+  pool::RefusalFacts facts;
+  facts.now = machine_.now;
+  facts.gauges = core_->gauges();
+  if (refusal.cause_worker == last_failed_) facts.cause_stderr = last_failed_tail_;
+  const Worker* blocker = refusal.has_blocker ? find(refusal.blocker) : nullptr;
+  if (blocker != nullptr && refusal.phase == Phase::handshake) {
+    facts.blocker_pid = static_cast<int>(blocker->process().pid());
+    facts.ping_bytes = blocker->ping_bytes;
+    const auto unread = blocker->unread();
+    if (facts.ping_bytes > 0 && unread) facts.unread_bytes = static_cast<std::uint32_t>(*unread);
+  }
+  return pool::explain_refusal(refusal, core_->config(), facts);
+}
+
+void Pool::note_moments(const pool::Event& event) {
+  if (const auto* started = std::get_if<pool::Started>(&event)) {
+    moments_.emplace(started->worker, WorkerMoment::started);
+  } else if (const auto* greeted = std::get_if<pool::HandshakeEnded>(&event)) {
+    if (greeted->evidence.cause == StartCause::none) {
+      moments_.emplace(greeted->worker, WorkerMoment::ready);
+      moments_.emplace(greeted->worker, WorkerMoment::idle);
+    }
+  } else if (const auto* exited = std::get_if<pool::Exited>(&event)) {
+    moments_.emplace(exited->worker, WorkerMoment::exited);
+  } else if (const auto* returned = std::get_if<pool::CheckedIn>(&event)) {
+    for (const auto& [lease, worker] : holders_) {
+      if (lease == returned->lease && returned->clean) moments_.emplace(worker, WorkerMoment::idle);
+    }
+  }
+  for (const auto& effect : effects_) {
+    const auto* granted = std::get_if<pool::Grant>(&effect);
+    if (granted == nullptr) continue;
+    holders_.emplace(granted->lease, granted->worker);
+    moments_.erase({granted->worker, WorkerMoment::idle});
+  }
+}
+
+bool Pool::has_been(WorkerId worker, WorkerMoment moment) const {
+  return moments_.contains({worker, moment});
+}
+
+// ---- workers -----------------------------------------------------------------------------------
+
+faults::BrainConfig Pool::brain_of(WorkerId id) const {
+  faults::BrainConfig config;
+  config.self = id;
+  config.framing = scenario_->pool.framing;
+  for (const faults::PlannedFault& fault : scenario_->faults) {
+    const bool mine = fault.at.slot.value_or(id.slot) == id.slot &&
+                      fault.at.generation.value_or(id.generation) == id.generation;
+    if (mine) config.plan.push_back(fault);
+  }
+  config.worker_id = name_of(id);
+  config.timestamp = "0";
+  return config;
+}
+
+Worker& Pool::fresh_worker() {
+  if (free_workers_.empty()) {
+    const auto number = static_cast<std::uint32_t>(workers_.size());
+    workers_.push_back(std::make_unique<Worker>(machine_, number));
+    return *workers_.back();
+  }
+  const std::uint32_t number = free_workers_.back();
+  free_workers_.pop_back();
+  return *workers_[number];
+}
+
+/// Once nobody looks at it any more: our ends are closed, and its place serves another one.
+void Pool::release(Worker& worker) {
+  if (worker.holders > 0) return;
+  worker.close_all();
+  worker.drop_tasks();
+  if (!worker.process().offspring().empty()) return;
+  machine_.agenda.drop(task_of(Role::offspring, worker.number()));
+  free_workers_.push_back(worker.number());
+}
+
+Worker* Pool::find(WorkerId id) {
+  if (id.slot >= in_slot_.size()) return nullptr;
+  for (Worker* worker : in_slot_[id.slot]) {
+    if (worker->id() == id) return worker;
+  }
+  return nullptr;
+}
+
+bool Pool::idle_now(WorkerId id) const {
+  return core_->current(id.slot) == id && core_->state(id.slot) == pool::SlotState::idle;
+}
+
+// ---- what the system shows ---------------------------------------------------------------------
+
+void Pool::end() {
+  for (auto& slot : in_slot_) {
+    for (Worker* worker : slot) {
+      worker->close_all();
+      worker->drop_tasks();
+      if (worker->reaped) continue;
+      worker->process().signal_group(SIGKILL);
+      worker->process().reap();
+      worker->reaped = true;
+    }
+    slot.clear();
+  }
+}
+
+trace::OsRecord Pool::census(const char* when) const {
+  trace::OsRecord record;
+  record.at = machine_.now;
+  record.when = when;
+  for (const auto& worker : workers_) {
+    record.descriptors += worker->descriptors();
+    const auto state = worker->process().state();
+    if (state == Process::State::none) continue;
+    ++record.children;
+    if (state == Process::State::ended) ++record.zombies;
+  }
+  if (record.when != "after") return record;
+  for (const auto& worker : workers_) {
+    for (const std::int64_t pid : worker->process().offspring()) {
+      record.survivors.push_back(fmt::format("pid {} (grandchild)", pid));
+    }
+  }
+  return record;
+}
+
+}  // namespace poolproof::sim

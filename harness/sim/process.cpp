@@ -1,0 +1,290 @@
+#include "harness/sim/process.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <utility>
+
+#include "harness/base/assert.hpp"
+
+namespace poolproof::sim {
+namespace {
+
+using faults::JournalRecord;
+
+constexpr std::size_t kReadBytes = 65'536;
+
+bool stops(int signal) {
+  return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+/// Whether a process that does not handle it survives that signal.
+bool ignored_by_default(int signal) {
+  return signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH || signal == SIGCONT;
+}
+
+/// What a worker handles without ending: it survives a reader that goes away.
+bool survived_by_workers(int signal) {
+  return ignored_by_default(signal) || signal == SIGPIPE || signal == SIGALRM;
+}
+
+}  // namespace
+
+void Process::start(Machine& machine, Pipes& pipes, faults::BrainConfig config, std::int64_t pid) {
+  machine_ = &machine;
+  pipes_ = &pipes;
+  self_ = config.self;
+  pid_ = pid;
+  state_ = State::running;
+  errands_.clear();
+  stopped_ = term_came_ = false;
+  deadly_came_ = 0;
+  in_open_ = out_open_ = err_open_ = true;
+  exit_ = {};
+  offspring_.clear();
+  offspring_pids_.clear();
+  brain_.emplace(std::move(config));
+  faults::Actions actions;
+  brain_->start(actions);
+  push(std::move(actions));
+}
+
+bool Process::can_go() const {
+  const bool pipes_open = in_open_ || out_open_ || err_open_;
+  if (state_ != State::running) {
+    return state_ == State::exiting || (state_ == State::ended && pipes_open);
+  }
+  if (stopped_) return false;
+  if (term_came_) return true;
+  if (has_work()) {
+    const Errand& top = errands_.back();
+    return top.until == kNever ? !blocked() : top.until <= machine_->now;
+  }
+  return brain_->wants() > 0 && (!in_open_ || pipes_->in.readable());
+}
+
+Time Process::wakes_at() const {
+  const bool pausing = state_ == State::running && !stopped_ && has_work();
+  return pausing ? errands_.back().until : kNever;
+}
+
+bool Process::blocked() const {
+  const auto& action = errands_.back().actions[errands_.back().next];
+  if (std::holds_alternative<faults::Write>(action)) return out_open_ && !pipes_->out.writable();
+  if (std::holds_alternative<faults::WriteStderr>(action)) return !pipes_->err.writable();
+  return false;
+}
+
+void Process::go() {
+  constexpr std::uint32_t kOrders = 2;
+  if (!can_go()) return;
+  if (state_ == State::exiting) {
+    // Who waits for its pipes and who waits for its exit may learn of it in either order.
+    const bool pipes_first = !in_open_ || machine_->schedule->below(kOrders) == 0;
+    if (pipes_first && (in_open_ || out_open_ || err_open_)) return close_all();
+    state_ = State::ended;
+    return;
+  }
+  if (state_ == State::ended) return close_all();
+  if (std::exchange(term_came_, false)) {
+    faults::Actions actions;
+    brain_->term(actions);
+    return push(std::move(actions));
+  }
+  has_work() ? act() : think();
+}
+
+/// Reads what it is willing to read of what is there.
+void Process::think() {
+  faults::Actions actions;
+  const std::size_t there = in_open_ ? pipes_->in.unread() : 0;
+  if (there == 0) {
+    brain_->end_of_input(actions);
+  } else {
+    const std::size_t most = std::min({there, brain_->wants(), kReadBytes});
+    buffer_.resize(machine_->torn(most));
+    const auto got = pipes_->in.read(buffer_);
+    POOLPROOF_ASSERT(got && *got == buffer_.size());
+    brain_->read(buffer_, actions);
+  }
+  push(std::move(actions));
+}
+
+/// What is carried out must not be looked at any more once finish_action() has been called.
+void Process::act() {
+  const Errand& top = errands_.back();
+  std::visit([this](const auto& one) { carry_out(one); }, top.actions[top.next]);
+}
+
+void Process::finish_action() {
+  Errand& top = errands_.back();
+  ++top.next;
+  top.written = 0;
+  top.until = kNever;
+  while (!errands_.empty() && errands_.back().next >= errands_.back().actions.size()) {
+    errands_.pop_back();
+  }
+}
+
+void Process::push(faults::Actions&& actions) {
+  if (!actions.empty()) errands_.push_back({std::move(actions), 0, 0, kNever});
+}
+
+void Process::carry_out(const faults::Write& write) {
+  Errand& top = errands_.back();
+  top.until = kNever;
+  const std::size_t size = write.bytes.size();
+  if (top.written == size) return finish_action();
+  const std::size_t chunk = write.chunk_bytes == 0 ? size : write.chunk_bytes;
+  const std::size_t end = std::min(size, (top.written / chunk + 1) * chunk);
+  if (out_open_) {
+    const auto took =
+        pipes_->out.write(std::string_view(write.bytes).substr(top.written, end - top.written));
+    if (!took && !pipes_->out.has_reader()) return leave();
+    if (!took) return;
+    top.written += *took;
+  } else {
+    top.written = end;
+  }
+  if (top.written < end) return;
+  if (write.gap > Duration{0}) {
+    top.until = after(machine_->now, write.gap);
+  } else if (top.written == size) {
+    finish_action();
+  }
+}
+
+void Process::carry_out(const faults::WriteStderr& write) {
+  Errand& top = errands_.back();
+  const auto took = pipes_->err.write(std::string_view(write.text).substr(top.written));
+  if (took) top.written += *took;
+  if (top.written == write.text.size() || !pipes_->err.has_reader()) finish_action();
+}
+
+void Process::carry_out(const faults::Pause& pause) {
+  Errand& top = errands_.back();
+  if (top.until == kNever) top.until = after(machine_->now, pause.span);
+  if (top.until <= machine_->now) finish_action();
+}
+
+void Process::carry_out(const faults::Compute& compute) {
+  faults::PrimeCount count(compute.below);
+  count.run(compute.below);
+  finish_action();
+  faults::Actions actions;
+  brain_->computed(count.found(), actions);
+  push(std::move(actions));
+}
+
+void Process::carry_out(const faults::Raise& raised) {
+  const int signal = raised.signal;
+  finish_action();
+  if (stops(signal)) {
+    stopped_ = true;
+  } else if (!ignored_by_default(signal)) {
+    end({0, signal});
+  }
+}
+
+void Process::carry_out(const faults::CloseStdout&) {
+  if (std::exchange(out_open_, false)) pipes_->out.drop_writer();
+  finish_action();
+}
+
+void Process::carry_out(const faults::CloseStdin&) {
+  if (std::exchange(in_open_, false)) pipes_->in.drop_reader();
+  finish_action();
+}
+
+void Process::carry_out(const faults::Fork& fork) {
+  if (in_open_) pipes_->in.add_reader();
+  if (out_open_) pipes_->out.add_writer();
+  if (err_open_) pipes_->err.add_writer();
+  offspring_.push_back({after(machine_->now, fork.lifetime), in_open_, out_open_, err_open_});
+  offspring_pids_.push_back(machine_->next_pid++);
+  JournalRecord record = faults::record_of(JournalRecord::Kind::grandchild);
+  record.child_pid = offspring_pids_.back();
+  carry_out(faults::Journal{record});
+}
+
+void Process::carry_out(const faults::Journal& journal) {
+  machine_->trace.workers.push_back({machine_->now, self_, pid_, journal.record});
+  finish_action();
+}
+
+/// Nobody reads its stdout any more: as a Python worker does, it leaves without a word.
+void Process::leave() {
+  JournalRecord record = faults::record_of(JournalRecord::Kind::exiting);
+  carry_out(faults::Journal{record});
+  end({0, 0});
+}
+
+void Process::end(ExitStatus exit) {
+  errands_.clear();
+  stopped_ = false;
+  exit_ = exit;
+  state_ = State::exiting;
+}
+
+void Process::close_all() {
+  if (std::exchange(in_open_, false)) pipes_->in.drop_reader();
+  if (std::exchange(out_open_, false)) pipes_->out.drop_writer();
+  if (std::exchange(err_open_, false)) pipes_->err.drop_writer();
+}
+
+// ---- signals -----------------------------------------------------------------------------------
+
+void Process::signal(int signal) {
+  if (state_ != State::running) return;
+  if (signal == SIGKILL) return end({0, SIGKILL});
+  if (stops(signal)) {
+    stopped_ = true;
+  } else if (signal == SIGCONT) {
+    stopped_ = false;
+    if (deadly_came_ != 0) end({0, deadly_came_});
+  } else if (signal == SIGTERM) {
+    term_came_ = true;
+  } else if (!survived_by_workers(signal) && signal != 0) {
+    stopped_ ? void(deadly_came_ = signal) : end({0, signal});
+  }
+}
+
+void Process::signal_group(int signal) {
+  this->signal(signal);
+  if (signal != SIGKILL && signal != SIGTERM) return;
+  while (!offspring_.empty()) drop_offspring(offspring_.size() - 1);
+}
+
+void Process::reap() {
+  close_all();
+  state_ = State::none;
+}
+
+void Process::clear() {
+  state_ = State::none;
+  offspring_.clear();
+  offspring_pids_.clear();
+}
+
+void Process::end_offspring() {
+  for (std::size_t i = offspring_.size(); i > 0; --i) {
+    if (offspring_[i - 1].ends <= machine_->now) drop_offspring(i - 1);
+  }
+}
+
+Time Process::offspring_ends_at() const {
+  Time earliest = kNever;
+  for (const Offspring& one : offspring_) earliest = std::min(earliest, one.ends);
+  return earliest;
+}
+
+void Process::drop_offspring(std::size_t which) {
+  const Offspring one = offspring_[which];
+  if (one.holds_in) pipes_->in.drop_reader();
+  if (one.holds_out) pipes_->out.drop_writer();
+  if (one.holds_err) pipes_->err.drop_writer();
+  offspring_.erase(offspring_.begin() + static_cast<std::ptrdiff_t>(which));
+  offspring_pids_.erase(offspring_pids_.begin() + static_cast<std::ptrdiff_t>(which));
+}
+
+}  // namespace poolproof::sim

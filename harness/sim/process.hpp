@@ -1,0 +1,111 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fake_workers/brain.hpp"
+#include "harness/base/clock.hpp"
+#include "harness/sim/machine.hpp"
+#include "harness/sim/pipe.hpp"
+
+namespace poolproof::sim {
+
+/// The three pipes of a worker.
+struct Pipes {
+  Pipe in;   ///< its stdin
+  Pipe out;  ///< its stdout
+  Pipe err;  ///< its stderr
+};
+
+/// A worker process: carries a Brain's actions out, one at a time, on simulated pipes, and takes
+/// signals as a process does that handles TERM. What it leaves behind shares its group and its
+/// pipes.
+class Process {
+ public:
+  enum class State : std::uint8_t {
+    none,  ///< not started, or reaped
+    running,
+    exiting,  ///< its end is decided; its pipes are open, its parent does not know yet
+    ended     ///< a zombie until reaped
+  };
+
+  void start(Machine& machine, Pipes& pipes, faults::BrainConfig config, std::int64_t pid);
+
+  /// One step: one action, one read, one signal taken notice of, one half of an exit.
+  void go();
+  [[nodiscard]] bool can_go() const;
+  [[nodiscard]] Time wakes_at() const;
+
+  void signal(int signal);
+  void signal_group(int signal);
+  void reap();
+  /// As if it had never been, and what it left behind neither.
+  void clear();
+  /// Those whose time has come are gone.
+  void end_offspring();
+  [[nodiscard]] Time offspring_ends_at() const;
+  [[nodiscard]] const std::vector<std::int64_t>& offspring() const { return offspring_pids_; }
+
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool alive() const { return state_ == State::running; }
+  [[nodiscard]] std::int64_t pid() const { return pid_; }
+  [[nodiscard]] ExitStatus exit() const { return exit_; }
+
+ private:
+  /// Actions under way. TERM puts its own on top.
+  struct Errand {
+    faults::Actions actions;
+    std::size_t next = 0;
+    std::size_t written = 0;  ///< of the write under way
+    Time until = kNever;      ///< the pause under way ends; kNever: none is
+  };
+  struct Offspring {
+    Time ends;
+    bool holds_in;
+    bool holds_out;
+    bool holds_err;
+  };
+
+  void think();
+  void act();
+  void finish_action();
+  void push(faults::Actions&& actions);
+  [[nodiscard]] bool blocked() const;
+  [[nodiscard]] bool has_work() const { return !errands_.empty(); }
+  void carry_out(const faults::Write& write);
+  void carry_out(const faults::WriteStderr& write);
+  void carry_out(const faults::Pause& pause);
+  void carry_out(const faults::Compute& compute);
+  void carry_out(const faults::Exit& exit) { end({exit.code, 0}); }
+  void carry_out(const faults::Raise& raised);
+  void carry_out(const faults::CloseStdout&);
+  void carry_out(const faults::CloseStdin&);
+  void carry_out(const faults::StopReading&) { finish_action(); }
+  void carry_out(const faults::Fork& fork);
+  void carry_out(const faults::Journal& journal);
+  void leave();
+  void end(ExitStatus exit);
+  void close_all();
+  void drop_offspring(std::size_t which);
+
+  Machine* machine_ = nullptr;
+  Pipes* pipes_ = nullptr;
+  WorkerId self_;
+  std::int64_t pid_ = 0;
+  State state_ = State::none;
+  std::optional<faults::Brain> brain_;
+  std::vector<Errand> errands_;
+  bool stopped_ = false;
+  bool term_came_ = false;
+  int deadly_came_ = 0;  ///< while stopped: acts when it is continued
+  bool in_open_ = false;
+  bool out_open_ = false;
+  bool err_open_ = false;
+  ExitStatus exit_;
+  std::vector<Offspring> offspring_;
+  std::vector<std::int64_t> offspring_pids_;
+  std::string buffer_;
+};
+
+}  // namespace poolproof::sim

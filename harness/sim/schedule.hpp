@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "harness/base/random.hpp"
+
+namespace poolproof::sim {
+
+/// Which of the things that could happen now happens next, and how the kernel cuts reads: every
+/// choice of a simulated run that its scenario leaves open (design, law 2). Kept, so that a run can
+/// be told again choice by choice.
+class Schedule {
+ public:
+  /// The seed decides also how it is drawn: evenly, or by priorities with few changes (PCT:
+  /// Burckhardt et al., "A randomized scheduler with probabilistic guarantees of finding bugs",
+  /// 2010).
+  static Schedule random(std::uint64_t seed);
+  /// Beyond its end always the first: what has waited longest, and no read is cut.
+  static Schedule replayed(std::vector<std::uint32_t> choices);
+
+  /// An index of `tasks`, which are in the order in which they became ready.
+  std::uint32_t pick(std::span<const std::uint32_t> tasks);
+  /// One of [0, bound); 0 is the plainest.
+  std::uint32_t below(std::uint32_t bound);
+
+  [[nodiscard]] const std::vector<std::uint32_t>& taken() const { return taken_; }
+  /// How many possibilities each choice of taken() had.
+  [[nodiscard]] const std::vector<std::uint32_t>& bounds() const { return bounds_; }
+
+  /// Begins anew, in the memory it has.
+  void restart(std::uint64_t seed);
+  void restart(std::span<const std::uint32_t> choices);
+
+ private:
+  enum class Source : std::uint8_t { evenly, by_priority, replay };
+
+  Schedule() : random_(0, "schedule") {}
+  std::uint32_t most_urgent(std::span<const std::uint32_t> tasks);
+  std::uint32_t keep(std::uint32_t choice, std::uint32_t bound);
+
+  Source source_ = Source::replay;
+  Random random_;
+  std::vector<std::uint32_t> replay_;
+  std::vector<std::uint32_t> taken_;
+  std::vector<std::uint32_t> bounds_;
+  std::vector<std::uint64_t> priority_;      ///< by task; 0: none drawn yet
+  std::vector<std::uint32_t> change_after_;  ///< picks after which the one just picked comes last
+  std::uint32_t picks_ = 0;
+  std::uint64_t lowest_ = 0;
+};
+
+}  // namespace poolproof::sim

@@ -1,0 +1,159 @@
+#include "harness/sim/world.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "harness/base/assert.hpp"
+
+namespace poolproof::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Time kBeginning{1s};
+constexpr std::int64_t kFirstPid = 1000;
+/// A run that has not come to its end by then never will.
+constexpr Duration kLongest = std::chrono::hours(24);
+/// After the last client everything must come to rest within that time, or there is no census of
+/// it.
+constexpr Duration kCalmLimit = 2min;
+/// ... and within so many moves: a worker that never starts is tried for ever.
+constexpr std::uint64_t kCalmMoves = 20'000;
+
+}  // namespace
+
+bool World::can(const scenario::Scenario& scenario) {
+  return std::none_of(scenario.workers.begin(), scenario.workers.end(), [](const auto& worker) {
+    return worker.kind == scenario::WorkerKind::command;
+  });
+}
+
+Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule,
+                         Limits limits) {
+  POOLPROOF_ASSERT(can(scenario));
+  moves_left_ = limits.moves;
+  begin(scenario, seed, schedule);
+  machine_.trace.os.push_back(pool_.census("before"));
+  const auto all_done = [this] {
+    return std::all_of(stage_.clients.begin(), stage_.clients.end(),
+                       [](const Client* client) { return client->done(); });
+  };
+  bool ended = run_until(after(kBeginning, kLongest), all_done);
+  if (ended && !all_done()) stage_.trouble = "clients wait for each other and nothing happens";
+  const std::uint64_t moves_left = moves_left_;
+  moves_left_ = std::min(moves_left_, kCalmMoves);
+  const bool rests = ended && run_until(after(machine_.now, kCalmLimit), [] { return false; });
+  moves_left_ = moves_left;
+  if (rests && !pool_.core().gauges().closing && machine_.agenda.earliest() == kNever) {
+    machine_.trace.os.push_back(pool_.census("calm"));
+  }
+  // Whoever closed it before, the harness closes it once more: the client without a name.
+  closer_.steps.assign(1, scenario::Close{});
+  const auto number = static_cast<std::uint32_t>(stage_.clients.size());
+  Client& closer = client(number);
+  closer.begin(closer_, "");
+  ended = run_until(after(machine_.now, kLongest), [&closer] { return closer.done(); }) && ended;
+  pool_.end();
+  ended = run_until(machine_.now, [] { return false; }) && ended;
+  machine_.trace.os.push_back(pool_.census("after"));
+  return {!ended && moves_left_ == 0, stage_.trouble, machine_.core_events};
+}
+
+void World::begin(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule) {
+  machine_.now = kBeginning;
+  machine_.agenda.clear();
+  machine_.schedule = &schedule;
+  machine_.next_pid = kFirstPid;
+  machine_.core_events = 0;
+  trace::Trace& trace = machine_.trace;
+  trace.header = {};
+  trace.header.scenario = scenario.name;
+  trace.header.world = "sim";
+  trace.header.seed = seed;
+  trace.clients.clear();
+  trace.workers.clear();
+  trace.os.clear();
+  trace.environment.clear();
+  trace.pool.clear();
+  stage_.scenario = &scenario;
+  stage_.clients.clear();
+  stage_.awaiting.clear();
+  stage_.trouble.clear();
+  told_ = 0;
+  std::uint32_t count = 0;
+  for (const auto& one : scenario.clients) count += one.count;
+  pool_.begin(scenario, seed, count + 1);  // and the harness itself
+  for (const auto& one : scenario.clients) {
+    for (std::uint32_t i = 1; i <= one.count; ++i) {
+      Client& begun = client(static_cast<std::uint32_t>(stage_.clients.size()));
+      stage_.clients.push_back(&begun);
+      begun.begin(one, one.count == 1 ? one.name : fmt::format("{}.{}", one.name, i));
+    }
+  }
+}
+
+Client& World::client(std::uint32_t number) {
+  while (number >= clients_.size()) {
+    clients_.push_back(
+        std::make_unique<Client>(stage_, static_cast<std::uint32_t>(clients_.size())));
+  }
+  return *clients_[number];
+}
+
+/// Lets everybody go on until `done`, or until nobody can any more before `limit`. False: the limit
+/// of moves was reached, or that of time.
+template <class Done>
+bool World::run_until(Time limit, Done done) {
+  while (!done()) {
+    if (!machine_.agenda.anybody_ready()) {
+      const Time next = machine_.agenda.earliest();
+      if (next == kNever) return true;
+      if (next > limit) return false;
+      machine_.now = std::max(machine_.now, next);
+      machine_.agenda.arrive(machine_.now);
+      continue;
+    }
+    if (moves_left_ == 0) return false;
+    --moves_left_;
+    run(machine_.agenda.next(*machine_.schedule));
+    if (!stage_.awaiting.empty()) tell_news();
+  }
+  return true;
+}
+
+void World::run(Task task) {
+  const std::uint32_t number = number_of(task);
+  switch (role_of(task)) {
+    case Role::pool:
+      return pool_.go(number);
+    case Role::client:
+      return clients_[number]->go();
+    case Role::greet:
+      return pool_.greet(pool_.worker(number));
+    case Role::end:
+      return pool_.ended(pool_.worker(number));
+    case Role::watch:
+      return pool_.watch(pool_.worker(number));
+    case Role::text:
+      return pool_.drain(pool_.worker(number));
+    case Role::process:
+      pool_.worker(number).process().go();
+      return pool_.worker(number).look();
+    case Role::offspring:
+      return pool_.offspring(pool_.worker(number));
+  }
+}
+
+/// What somebody who waits could wait for has happened as often as this.
+std::uint64_t World::news() const {
+  return machine_.core_events + machine_.trace.workers.size();
+}
+
+void World::tell_news() {
+  if (told_ == news()) return;
+  told_ = news();
+  stage_.wake_awaiting();
+}
+
+}  // namespace poolproof::sim

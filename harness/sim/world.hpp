@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/scenario/scenario.hpp"
+#include "harness/sim/client.hpp"
+#include "harness/sim/machine.hpp"
+#include "harness/sim/pool.hpp"
+#include "harness/sim/schedule.hpp"
+#include "harness/trace/record.hpp"
+
+namespace poolproof::sim {
+
+/// How long a simulated run may go on.
+struct Limits {
+  std::uint64_t moves = 2'000'000;  ///< of anybody
+};
+
+/// What came of a run.
+struct Carried {
+  bool overran = false;  ///< the limit of moves was reached: the run did not come to its end
+  std::string trouble;   ///< why it proves nothing (an await that never came true)
+  std::uint64_t core_events = 0;  ///< how often the Core was stepped
+};
+
+/// The simulated world: one thread, virtual time. The Core, the Conversation and the Brain are
+/// those of the host world; processes, pipes, signals and the order of things are simulated. Used
+/// again for one scenario after another, it allocates little.
+///
+/// The same scenario, seed and schedule give the same trace, byte for byte.
+class World {
+ public:
+  World() : pool_(machine_), stage_{machine_, pool_, nullptr, {}, {}, {}} {}
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  /// Whether every worker of the scenario can be simulated: not a `command`.
+  static bool can(const scenario::Scenario& scenario);
+
+  /// Carries `scenario` out. `seed` is that of the Core's jitter.
+  Carried carry_out(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule,
+                    Limits limits = {});
+
+  /// Of the last run: what clients, workers, system and pool saw. The census `calm` is there when,
+  /// after the last client was done, everything had come to rest.
+  [[nodiscard]] const trace::Trace& trace() const { return machine_.trace; }
+
+ private:
+  void begin(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule);
+  void run(Task task);
+  template <class Done>
+  bool run_until(Time limit, Done done);
+  [[nodiscard]] std::uint64_t news() const;
+  void tell_news();
+  Client& client(std::uint32_t number);
+
+  Machine machine_;
+  Pool pool_;
+  Stage stage_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  scenario::Client closer_;  ///< the harness itself
+  std::uint64_t moves_left_ = 0;
+  std::uint64_t told_ = 0;
+};
+
+}  // namespace poolproof::sim
