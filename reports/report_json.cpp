@@ -39,24 +39,26 @@ Json said(const run::ScenarioResult& scenario) {
 }
 
 Json scenario_json(const run::ScenarioResult& scenario) {
-  return {{"name", scenario.name},
-          {"file", scenario.file},
-          {"why", scenario.why},
-          {"tags", scenario.tags},
-          {"world", scenario.world},
-          {"seed", seed_text(scenario.seed)},
-          {"repetition", scenario.repetition},
-          {"verdict", run::name(scenario.verdict)},
-          {"reasons", scenario.reasons},
-          {"findings", findings(scenario)},
-          {"strikes", strikes(scenario)},
-          {"calls", {{"ok", scenario.calls_ok}, {"failed", scenario.calls_failed}}},
-          {"said", said(scenario)},
-          {"control", scenario.control},
-          {"elapsed_ms", to_ms(scenario.elapsed)},
-          {"trace_file", scenario.trace_file},
-          {"timeline", scenario.timeline},
-          {"again", scenario.again}};
+  Json json{{"name", scenario.name},
+            {"file", scenario.file},
+            {"why", scenario.why},
+            {"tags", scenario.tags},
+            {"world", scenario.world},
+            {"seed", seed_text(scenario.seed)},
+            {"repetition", scenario.repetition},
+            {"verdict", run::name(scenario.verdict)},
+            {"reasons", scenario.reasons},
+            {"findings", findings(scenario)},
+            {"strikes", strikes(scenario)},
+            {"calls", {{"ok", scenario.calls_ok}, {"failed", scenario.calls_failed}}},
+            {"said", said(scenario)},
+            {"control", scenario.control},
+            {"elapsed_ms", to_ms(scenario.elapsed)},
+            {"trace_file", scenario.trace_file},
+            {"timeline", scenario.timeline},
+            {"again", scenario.again}};
+  if (!scenario.agreement.empty()) json["agreement"] = scenario.agreement;
+  return json;
 }
 
 Json totals_json(const Totals& sums) {

@@ -21,6 +21,7 @@ struct RunArguments {
   std::vector<std::string> paths;
   std::string out = "poolproof-out";
   std::optional<std::string> seed;
+  std::string world = "host";  ///< host, sim or both
   std::uint32_t jobs = 0;
   std::uint32_t repeat = 1;
   std::string command_line;  ///< as it was typed, for the report
@@ -33,6 +34,25 @@ int check(const std::vector<std::string>& paths);
 int list(const std::string& what, const std::vector<std::string>& paths, bool json);
 
 int show(const std::string& trace_file);
+
+/// Each trace's pool records are fed to a fresh Core. 1: one of them orders something else today.
+int replay(const std::vector<std::string>& trace_files);
+
+struct SweepArguments {
+  std::string seed = "1";     ///< a number, or any text (a commit hash)
+  std::uint64_t count = 0;    ///< scenarios; 0: until the time is over
+  std::uint64_t time_s = 0;   ///< 0: until the count is reached
+  std::uint32_t jobs = 0;     ///< 0: one a processor
+  std::string shard = "1/1";  ///< K/N
+  std::string out = "poolproof-sweep";
+  bool shrink = true;
+  bool stop_at_failure = false;
+  std::optional<std::string> once;  ///< the seed of one case: carry it out and tell all about it
+};
+int sweep(const SweepArguments& arguments);
+
+/// What the shards of one sweep found together.
+int merge(const std::vector<std::string>& folders);
 
 struct ProbeArguments {
   std::vector<std::string> command;

@@ -34,7 +34,33 @@ void add_hidden(CLI::App& app, std::string& token, run::Errand& errand, int& cod
   carry_out->add_option("--folder", errand.folder)->required();
   carry_out->add_option("--seed", errand.seed);
   carry_out->add_flag("--control", errand.control);
+  carry_out->add_option("--compare", errand.compare);
+  carry_out->add_option("--world", errand.world)
+      ->transform(CLI::CheckedTransformer(std::map<std::string, scenario::WorldKind>{
+          {"sim", scenario::WorldKind::sim}, {"host", scenario::WorldKind::host}}));
   carry_out->callback([&] { code = run::carry_out_errand(errand); });
+}
+
+void add_sweep(CLI::App& app, SweepArguments& arguments, int& code) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
+  auto* sweep_command =
+      app.add_subcommand("sweep", "generate scenarios, simulate and judge them, shrink failures");
+  sweep_command->add_option("--count", arguments.count, "how many scenarios")
+      ->check(CLI::Range(std::uint64_t{1}, kMost));
+  sweep_command->add_option("--time", arguments.time_s, "how long, in seconds")
+      ->check(CLI::Range(1, 1'000'000));
+  sweep_command->add_option("--seed", arguments.seed, "a number, or any text: a commit hash")
+      ->capture_default_str();
+  sweep_command->add_option("--jobs", arguments.jobs, "processes (default: one a processor)")
+      ->check(CLI::Range(1, 64));
+  sweep_command->add_option("--shard", arguments.shard, "K/N: every Nth scenario, the Kth of them")
+      ->capture_default_str();
+  sweep_command->add_option("--out", arguments.out, "folder; a sweep that stopped goes on there")
+      ->capture_default_str();
+  sweep_command->add_flag("--no-shrink{false}", arguments.shrink, "leave failures as they are");
+  sweep_command->add_flag("--stop-at-failure", arguments.stop_at_failure, "one is enough");
+  sweep_command->add_option("--case", arguments.once, "carry out the one case of that seed");
+  sweep_command->callback([&] { code = sweep(arguments); });
 }
 
 /// The names of subcommands, or of one's options with their hyphens; without the hidden ones.
@@ -111,6 +137,11 @@ int program(int argc, char** argv) {
   run_command->add_option("--seed", run_arguments.seed,
                           "instead of the scenarios' own: a number, or 0x...");
   run_command
+      ->add_option("--world", run_arguments.world,
+                   "real processes, the simulator, or both, compared: host, sim or both")
+      ->check(CLI::IsMember({"host", "sim", "both"}))
+      ->capture_default_str();
+  run_command
       ->add_option("--jobs", run_arguments.jobs,
                    "scenarios side by side (default: twice the processors)")
       ->check(CLI::Range(1, 256));
@@ -118,6 +149,14 @@ int program(int argc, char** argv) {
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   run_command->callback([&] { code = run(run_arguments); });
+
+  SweepArguments sweep_arguments;
+  add_sweep(app, sweep_arguments, code);
+
+  std::vector<std::string> merge_folders;
+  auto* merge_command = app.add_subcommand("merge", "add up the shards of a sweep");
+  merge_command->add_option("FOLDER", merge_folders, "what --out was of each shard")->required();
+  merge_command->callback([&] { code = merge(merge_folders); });
 
   std::vector<std::string> check_paths;
   auto* check_command =
@@ -141,6 +180,12 @@ int program(int argc, char** argv) {
   auto* show_command = app.add_subcommand("show", "print a trace as a time line");
   show_command->add_option("TRACE", trace_file, "a trace.jsonl")->required();
   show_command->callback([&] { code = show(trace_file); });
+
+  std::vector<std::string> replay_files;
+  auto* replay_command = app.add_subcommand(
+      "replay", "feed recorded traces to the pool of today and show the first difference");
+  replay_command->add_option("TRACE", replay_files, "trace.jsonl files")->required();
+  replay_command->callback([&] { code = replay(replay_files); });
 
   ProbeArguments probe_arguments;
   auto* probe_command =

@@ -84,8 +84,18 @@ int run(const RunArguments& arguments) {
       return bad_input("--seed: \"" + *arguments.seed +
                        "\" is no number; 0 to 2^64-1, or 0x and hex digits");
   }
-  const auto scenarios = run::load_scenarios(arguments.paths, run::find_programs());
+  using Worlds = run::Worlds;
+  options.worlds = arguments.world == "both"  ? Worlds::both
+                   : arguments.world == "sim" ? Worlds::sim
+                                              : Worlds::host;
+  auto scenarios = run::load_scenarios(arguments.paths, run::find_programs());
   if (!scenarios) return bad_input(scenarios.error().line());
+  const auto left_out = std::erase_if(*scenarios, [&options](const run::Loaded& loaded) {
+    const auto world =
+        options.worlds == Worlds::sim ? scenario::WorldKind::sim : scenario::WorldKind::host;
+    return options.worlds != Worlds::both && !loaded.scenario.runs_in(world);
+  });
+  if (left_out > 0) say(fmt::format("{} left out: not for this world\n", left_out));
   fs::create_directories(options.out, error);
   if (!fs::is_directory(options.out, error)) {
     return bad_input(fmt::format("--out: \"{}\" can't be made: {}; a folder for the reports",

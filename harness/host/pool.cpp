@@ -147,21 +147,10 @@ Result<wire::CallResult> Lease::converse(wire::Payload payload, std::int64_t req
                                          const std::stop_token& stop, const std::string& what) {
   written_bytes_ = 0;
   in_doubt_ = false;
-  Error error;
-  if (!open_) {
-    error.kind = Outcome::lease_over;
-    error.message = "lease_over: the lease had ended before \"" + what + "\"; nothing was written";
-    error.retryable = true;
-    return unexpected(std::move(error));
-  }
+  if (!open_) return unexpected(pool::explain_lease_over(what));
   const auto& options = pool_->options();
   auto frame = wire::encode_frame(options.framing, message);
-  if (!frame) {
-    error.kind = Outcome::request_too_large;
-    error.message =
-        "request_too_large: \"" + what + "\": " + frame.error() + "; nothing was written";
-    return unexpected(std::move(error));
-  }
+  if (!frame) return unexpected(pool::explain_too_large(what, frame.error()));
   const Duration limit = timeout.value_or(options.call_timeout);
   auto result = carry_out(*worker_,
                           wire::Conversation(options.framing, payload, request, std::move(*frame),

@@ -15,6 +15,8 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -165,6 +167,10 @@ Try<Pipe> pipe() {
   });
 }
 
+Try<Descriptor> duplicate(int fd) {
+  return attempt_open(Call::fcntl, [&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
+}
+
 Try<Descriptor> null_device() {
   return attempt_open(Call::open, [] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); });
 }
@@ -226,6 +232,31 @@ void kill_and_reap(pid_t child) {
   ::kill(child, SIGKILL);
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
+}
+
+Try<pid_t> fork_copy(int stderr_fd) {
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return unexpected(errno);
+  if (pid > 0) return pid;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);
+  ::dup2(stderr_fd, STDERR_FILENO);
+  return 0;
+}
+
+void leave_copy(int code) {
+  ::_exit(code);
+}
+
+Try<void*> share_memory(std::size_t bytes) {
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return unexpected(errno);
+  return memory;
+}
+
+void unshare_memory(void* memory, std::size_t bytes) {
+  ::munmap(memory, bytes);
 }
 
 Try<void> signal_process(int pidfd, int signal) {

@@ -66,8 +66,9 @@ struct Pipe {
   Descriptor write_end;
 };
 Try<Pipe> pipe();
-Try<Descriptor> null_device();  ///< /dev/null to read and write, close-on-exec
-Try<Descriptor> event_fd();     ///< non-blocking, close-on-exec
+Try<Descriptor> duplicate(int fd);  ///< the same open file, close-on-exec
+Try<Descriptor> null_device();      ///< /dev/null to read and write, close-on-exec
+Try<Descriptor> event_fd();         ///< non-blocking, close-on-exec
 /// The descriptor is gone whatever the system says. Closing one that is not open is a broken
 /// promise.
 void close(int fd);
@@ -85,6 +86,14 @@ Try<std::optional<ExitStatus>> peek_exit(int pidfd);
 Try<ExitStatus> reap(int pidfd);
 /// Kills and reaps a child of which nobody holds a pidfd. Cannot be made to fail.
 void kill_and_reap(pid_t child);
+/// Forks: 0 in the copy, which is killed when we end and writes its stderr to `stderr_fd`.
+/// Requires: this process has one thread.
+Try<pid_t> fork_copy(int stderr_fd);
+/// Ends a copy: nothing of the original is written a second time.
+[[noreturn]] void leave_copy(int code);
+/// Memory, all zero, that this process and every copy made of it later share.
+Try<void*> share_memory(std::size_t bytes);
+void unshare_memory(void* memory, std::size_t bytes);
 Try<void> signal_process(int pidfd, int signal);  ///< pidfd_send_signal
 /// kill(-leader); the leader must not be reaped yet.
 Try<void> signal_group(pid_t leader, int signal);

@@ -3,7 +3,10 @@
 #include <fstream>
 
 #include "harness/base/text.hpp"
+#include "harness/run/agreement.hpp"
+#include "harness/run/read_file.hpp"
 #include "harness/run/runner.hpp"
+#include "harness/run/sim_world.hpp"
 #include "harness/run/version.hpp"
 #include "harness/trace/jsonl.hpp"
 
@@ -17,6 +20,38 @@ int broken(const std::string& why) {
   return kBroken;
 }
 
+/// Equal stories are counted, so there must be many.
+constexpr std::uint64_t kSchedules = 200;
+constexpr std::uintmax_t kTraceBytesMax = std::uintmax_t{1} << 30U;
+
+/// The stories of many simulated schedules, the first of them the natural one.
+Expected<std::vector<Story>, std::string> simulated_stories(scenario::Scenario scenario) {
+  std::vector<Story> stories;
+  scenario.schedule = std::vector<std::uint32_t>{};
+  for (std::uint64_t i = 0; i < kSchedules; ++i) {
+    const auto trace = simulate(scenario);
+    if (!trace) return unexpected(trace.error());
+    stories.push_back(story_of(scenario, *trace));
+    scenario.schedule.reset();
+    ++scenario.seed;
+  }
+  return stories;
+}
+
+int compare_errand(const scenario::Scenario& scenario, const Errand& errand) {
+  const auto text = read_file(errand.compare, kTraceBytesMax, "a trace");
+  if (!text) return broken(text.error().line());
+  const auto real = trace::read_trace(*text, errand.compare);
+  if (!real) return broken(real.error().line());
+  const auto stories = simulated_stories(scenario);
+  if (!stories) return broken(stories.error());
+  const auto result = compare_worlds(scenario, *stories, story_of(scenario, *real));
+  std::ofstream file(errand.folder + "/agreement.txt", std::ios::binary);
+  file << kAgreementNames[static_cast<std::size_t>(result.what)] << "\n" << result.reason << "\n";
+  file.close();
+  return file ? 0 : broken("can't write " + errand.folder + "/agreement.txt");
+}
+
 }  // namespace
 
 int carry_out_errand(const Errand& errand) {
@@ -25,10 +60,13 @@ int carry_out_errand(const Errand& errand) {
   scenario::Scenario scenario =
       errand.control ? scenario::control_of(loaded->scenario) : loaded->scenario;
   if (errand.seed) scenario.seed = *errand.seed;
-  auto trace = carry_out(scenario, {find_programs(), errand.token, errand.folder});
+  if (!errand.compare.empty()) return compare_errand(scenario, errand);
+  const bool simulated = errand.world == scenario::WorldKind::sim;
+  auto trace = simulated ? simulate(scenario)
+                         : carry_out(scenario, {find_programs(), errand.token, errand.folder});
   if (!trace) return broken(trace.error());
   trace->header.scenario = scenario.name;
-  trace->header.world = "host";
+  trace->header.world = scenario::kWorldNames[static_cast<std::size_t>(errand.world)];
   trace->header.role = errand.control ? "control" : "run";
   trace->header.seed = scenario.seed;
   trace->header.version = kVersion;

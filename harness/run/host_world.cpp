@@ -157,8 +157,7 @@ class Run {
     options.observer = [this](Time at, const pool::Event& event,
                               std::span<const pool::Effect> effects) {
       board_.observed(event, effects);
-      const bool idle_tick = std::holds_alternative<pool::Tick>(event) && effects.empty();
-      if (!idle_tick) trace_.pool.push_back({at, event, {effects.begin(), effects.end()}});
+      trace_.pool.push_back({at, event, {effects.begin(), effects.end()}});
     };
     return options;
   }

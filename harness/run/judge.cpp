@@ -13,6 +13,11 @@ namespace {
 constexpr std::size_t kTimelineLines = 20;
 constexpr std::size_t kSaidMost = 20;
 
+/// In virtual time nothing is late but by a fault of the pool.
+oracle::Bounds bounds_of(const trace::Trace& trace) {
+  return trace.header.world == "sim" ? oracle::Bounds{Duration::zero()} : oracle::Bounds{};
+}
+
 void worsen(ScenarioResult& result, Verdict verdict) {
   result.verdict = std::max(result.verdict, verdict);
 }
@@ -54,7 +59,7 @@ void judge_control(const scenario::Scenario& scenario, const trace::Trace& run,
   if (!control.trace) return judge_without_trace(control, "the control run", result);
   result.control = control_sentence(*control.trace);
   const scenario::Scenario without = scenario::control_of(scenario);
-  for (auto& finding : oracle::judge({without, *control.trace, {}})) {
+  for (auto& finding : oracle::judge({without, *control.trace, bounds_of(*control.trace)})) {
     finding.what = "in the control run: " + finding.what;
     result.findings.push_back(std::move(finding));
   }
@@ -84,8 +89,8 @@ ScenarioResult judge(const scenario::Scenario& scenario, const Attempt& run,
     result.strikes.push_back(
         {scenario.faults[i].id, std::string(scenario.faults[i].fault->name), strikes[i]});
   }
-  result.findings = oracle::judge({scenario, trace, {}});
-  for (auto& finding : oracle::judge_expectations({scenario, trace, {}}))
+  result.findings = oracle::judge({scenario, trace, bounds_of(trace)});
+  for (auto& finding : oracle::judge_expectations({scenario, trace, bounds_of(trace)}))
     result.findings.push_back(std::move(finding));
   for (const auto& signal : trace.environment) {
     if (signal.delivered) continue;

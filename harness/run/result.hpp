@@ -52,6 +52,7 @@ struct ScenarioResult {
   std::size_t calls_failed = 0;
   std::vector<Said> said;  ///< first 20
   std::string control;     ///< one sentence: what the control run showed; empty: none was made
+  std::string agreement;   ///< of both worlds: one sentence; empty: only one was asked
   Duration elapsed{};      ///< run and control together
   std::string trace_file;  ///< relative to the output folder; empty: none kept
   std::string timeline;    ///< of a run that did not pass; at most 20 lines

@@ -1,6 +1,7 @@
 #include "harness/run/runner.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cctype>
 #include <cerrno>
@@ -19,6 +20,7 @@
 #include "harness/host/guardian.hpp"
 #include "harness/host/system.hpp"
 #include "harness/pool/explain.hpp"
+#include "harness/run/agreement.hpp"
 #include "harness/run/errand_process.hpp"
 #include "harness/run/judge.hpp"
 #include "harness/run/version.hpp"
@@ -28,6 +30,9 @@ namespace poolproof::run {
 namespace {
 
 namespace fs = std::filesystem;
+using scenario::WorldKind;
+
+constexpr std::array<std::string_view, 3> kWorldsNames{"sim", "host", "both"};
 
 std::string text_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -95,41 +100,122 @@ class Runner {
   ScenarioResult run(const Job& job) {
     const Time begun = host::sys::now();
     const auto& scenario = job.loaded->scenario;
-    const Attempt done = attempt(job, false);
-    std::optional<Attempt> control;
-    if (!scenario.faults.empty()) control = attempt(job, true);
-    ScenarioResult result = judge(scenario, done, control);
+    ScenarioResult result;
+    if (options_.worlds != Worlds::both) {
+      const bool simulated = options_.worlds == Worlds::sim;
+      result = run_in(
+          job, {scenario, job.loaded->text, simulated ? WorldKind::sim : WorldKind::host, ""});
+    } else {
+      result = run_in_both(job);
+    }
     result.file = job.loaded->file;
     result.repetition = job.repetition;
     result.seed = options_.seed.value_or(scenario.seed);
+    result.world = kWorldsNames[static_cast<std::size_t>(options_.worlds)];
     result.elapsed = host::sys::now() - begun;
-    result.trace_file = trace_file(job, false);
-    if (!done.kept) result.trace_file.clear();
-    result.again =
-        fmt::format("poolproof run {} --seed {:#x}", shell_word(job.loaded->file), result.seed);
+    const std::string world =
+        options_.worlds == Worlds::host ? "" : fmt::format(" --world {}", result.world);
+    result.again = fmt::format("poolproof run {}{} --seed {:#x}", shell_word(job.loaded->file),
+                               world, result.seed);
     return result;
   }
 
  private:
-  [[nodiscard]] static std::string trace_file(const Job& job, bool control) {
-    return fmt::format("traces/{}{}.jsonl", job.label, control ? ".control" : "");
+  /// What one world carries out.
+  struct Version {
+    const scenario::Scenario& scenario;
+    std::string text;  ///< of the scenario, as a file
+    WorldKind world;
+    std::string suffix;  ///< of its traces' names
+  };
+
+  ScenarioResult run_in(const Job& job, const Version& version) {
+    const Attempt done = attempt(job, version, false);
+    std::optional<Attempt> control;
+    if (!version.scenario.faults.empty()) control = attempt(job, version, true);
+    ScenarioResult result = judge(version.scenario, done, control);
+    if (done.kept) result.trace_file = trace_file(job, version, false);
+    return result;
   }
 
-  Attempt attempt(const Job& job, bool control) {
+  /// On real processes without hurry, then in the simulator; what both came to is compared.
+  ScenarioResult run_in_both(const Job& job) {
+    const auto& scenario = job.loaded->scenario;
+    const std::string reason = why_not_compared(scenario);
+    if (!reason.empty()) {
+      const auto world = scenario.runs_in(WorldKind::host) ? WorldKind::host : WorldKind::sim;
+      ScenarioResult result = run_in(job, {scenario, job.loaded->text, world, ""});
+      result.agreement = "not compared: " + reason;
+      return result;
+    }
+    const auto slow = unhurried(scenario);
+    ScenarioResult result =
+        run_in(job, {slow, scenario::write_scenario(slow), WorldKind::host, ""});
+    ScenarioResult simulated = run_in(job, {scenario, job.loaded->text, WorldKind::sim, ".sim"});
+    result.verdict = std::max(result.verdict, simulated.verdict);
+    for (auto& finding : simulated.findings) {
+      finding.what = "in the simulator: " + finding.what;
+      result.findings.push_back(std::move(finding));
+    }
+    for (const auto& why : simulated.reasons) result.reasons.push_back("in the simulator: " + why);
+    if (!result.trace_file.empty()) compare(job, result);
+    return result;
+  }
+
+  void compare(const Job& job, ScenarioResult& result) {
+    const std::string token = fmt::format("{}/{}a", token_, job.number);
+    const fs::path folder = work_ / fmt::format("{}a", job.number);
+    std::error_code error;
+    fs::create_directories(folder, error);
+    const fs::path scenario = folder / "scenario.json";
+    std::ofstream(scenario, std::ios::binary) << job.loaded->text;
+    const auto trace = fs::absolute(fs::path(options_.out) / result.trace_file);
+    const auto ended = run_process(
+        {options_.self, "carry-out", "--scenario", fs::absolute(scenario).string(), "--token",
+         token, "--folder", fs::absolute(folder).string(), "--compare", trace.string()},
+        token, options_.scenario_limit);
+    std::istringstream said(text_of(folder / "agreement.txt"));
+    std::string word;
+    std::string reason;
+    std::getline(said, word);
+    std::getline(said, reason);
+    fs::remove_all(folder, error);
+    result.agreement = reason.empty() ? word : fmt::format("{}: {}", word, reason);
+    if (word == "agree") return;
+    if (word == "divergent") {
+      result.verdict = std::max(result.verdict, Verdict::divergent);
+      result.reasons.push_back(reason);
+      return;
+    }
+    result.verdict = std::max(result.verdict, Verdict::unknown);
+    const std::string trouble = ended ? printable_page(ended->said) : ended.error();
+    result.reasons.push_back(word.empty() ? "the worlds could not be compared: " + trouble
+                                          : reason);
+  }
+
+  [[nodiscard]] static std::string trace_file(const Job& job, const Version& version,
+                                              bool control) {
+    return fmt::format("traces/{}{}{}.jsonl", job.label, version.suffix, control ? ".control" : "");
+  }
+
+  Attempt attempt(const Job& job, const Version& version, bool control) {
     Attempt attempt;
-    const std::string token = fmt::format("{}/{}{}", token_, job.number, control ? "c" : "r");
-    const fs::path folder = work_ / fmt::format("{}{}", job.number, control ? "c" : "r");
+    const std::string place =
+        fmt::format("{}{}{}", job.number, version.suffix, control ? "c" : "r");
+    const std::string token = fmt::format("{}/{}", token_, place);
+    const fs::path folder = work_ / place;
     std::error_code error;
     fs::create_directories(folder, error);
     // One of an earlier run would pass for this one's.
-    fs::remove(fs::path(options_.out) / trace_file(job, control), error);
+    fs::remove(fs::path(options_.out) / trace_file(job, version, control), error);
     // What was checked is what is run, even if somebody edits the file meanwhile.
     const fs::path scenario = folder / "scenario.json";
-    std::ofstream(scenario, std::ios::binary) << job.loaded->text;
+    std::ofstream(scenario, std::ios::binary) << version.text;
     std::vector<std::string> argv{
         options_.self, "carry-out", "--scenario", fs::absolute(scenario).string(),
         "--token",     token,       "--folder",   fs::absolute(folder).string()};
     if (control) argv.emplace_back("--control");
+    if (version.world == WorldKind::sim) argv.insert(argv.end(), {"--world", "sim"});
     if (options_.seed) argv.insert(argv.end(), {"--seed", std::to_string(*options_.seed)});
     const auto ended = run_process(argv, token, options_.scenario_limit);
     if (!ended) {
@@ -143,13 +229,14 @@ class Runner {
           fmt::format("{}: {}", pool::words(ended->exit), printable_page(ended->said));
       return attempt;
     }
-    auto trace = trace::read_trace(text_of(folder / "trace.jsonl"), trace_file(job, control));
+    const std::string kept_as = trace_file(job, version, control);
+    auto trace = trace::read_trace(text_of(folder / "trace.jsonl"), kept_as);
     if (!trace) {
       attempt.trouble = trace.error().line();
       return attempt;
     }
     attempt.trace = std::move(*trace);
-    fs::rename(folder / "trace.jsonl", fs::path(options_.out) / trace_file(job, control), error);
+    fs::rename(folder / "trace.jsonl", fs::path(options_.out) / kept_as, error);
     attempt.kept = !error;
     fs::remove_all(folder, error);
     return attempt;

@@ -28,11 +28,15 @@ Parsed<std::vector<Loaded>> load_scenarios(const std::vector<std::string>& paths
                                            const Programs& programs);
 Parsed<Loaded> load_scenario(const std::string& path);
 
+/// `both`: on real processes, in the simulator, and then their agreement.
+enum class Worlds : std::uint8_t { sim, host, both };
+
 struct RunOptions {
   std::string self;  ///< our own program: each scenario runs in a process of its own
   std::string out;   ///< output folder; made if need be
   std::optional<std::uint64_t> seed;  ///< instead of the scenarios' own
-  std::uint32_t jobs = 0;             ///< scenarios side by side; 0: twice the processors
+  Worlds worlds = Worlds::host;
+  std::uint32_t jobs = 0;  ///< scenarios side by side; 0: twice the processors
   std::uint32_t repeat = 1;
   Duration scenario_limit =
       std::chrono::seconds(120);  ///< then one that hangs is killed and has failed
@@ -51,11 +55,14 @@ Expected<RunResult, std::string> run_all(const std::vector<Loaded>& scenarios,
 struct Errand {
   std::string scenario_file;
   bool control = false;  ///< faults switched off
+  scenario::WorldKind world = scenario::WorldKind::host;
+  std::string compare;  ///< a trace of the host: compare it with simulated runs, nothing else
   std::optional<std::uint64_t> seed;
   std::string token;
   std::string folder;  ///< of its own; the trace is written there as trace.jsonl
 };
-/// Returns the exit code: 0 the trace is written, 70 it could not be (a sentence on stderr).
+/// Returns the exit code: 0 the trace (or agreement.txt: the word, and the reason in a second line)
+/// is written, 70 it could not be (a sentence on stderr).
 int carry_out_errand(const Errand& errand);
 
 }  // namespace poolproof::run

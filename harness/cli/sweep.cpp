@@ -1,0 +1,223 @@
+#include "harness/run/sweep.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "fake_workers/catalogue.hpp"
+#include "harness/base/text.hpp"
+#include "harness/cli/commands.hpp"
+#include "harness/run/case.hpp"
+#include "harness/run/sweep_state.hpp"
+#include "harness/trace/timeline.hpp"
+#include "reports/write_files.hpp"
+
+namespace poolproof::cli {
+namespace {
+
+using oracle::Coverage;
+using oracle::Mark;
+using oracle::PoolMood;
+using oracle::WorkerPhase;
+
+constexpr std::size_t kTimelineLines = 60;
+constexpr std::size_t kNamed = 12;
+/// From so many scenarios on, what was never reached is a failure: the sweep has lost its aim.
+constexpr std::uint64_t kEnough = 1'000'000;
+constexpr std::uint64_t kEnoughForFaults = 50'000;
+
+template <class Visit>
+void each_cell(Visit visit) {
+  const auto rows = faults::catalogue();
+  for (std::size_t fault = 0; fault < rows.size(); ++fault) {
+    for (std::size_t phase = 0; phase < oracle::kWorkerPhaseNames.size(); ++phase) {
+      for (std::size_t mood = 0; mood < oracle::kPoolMoodNames.size(); ++mood) {
+        const oracle::Cell cell{fault, static_cast<WorkerPhase>(phase),
+                                static_cast<PoolMood>(mood)};
+        const bool can = oracle::reason_it_cannot_be(rows[fault], cell.phase, cell.mood).empty();
+        visit(rows[fault], cell, can);
+      }
+    }
+  }
+}
+
+struct Reached {
+  std::size_t cells = 0;
+  std::size_t possible = 0;
+  std::vector<std::string> never;         ///< cells
+  std::vector<std::string> contradicted;  ///< struck, though it cannot be
+  std::vector<std::string> faults_never;
+  std::size_t marks = 0;
+  std::vector<std::string> marks_never;
+};
+
+Reached reached_by(const Coverage& coverage) {
+  Reached reached;
+  std::string last;
+  bool struck_at_all = true;
+  const auto finish_fault = [&] {
+    if (!struck_at_all) reached.faults_never.push_back(last);
+  };
+  each_cell([&](const faults::Fault& fault, const oracle::Cell& cell, bool can) {
+    if (fault.name != last) {
+      finish_fault();
+      last = fault.name;
+      struck_at_all = false;
+    }
+    const bool struck = coverage.struck(cell);
+    struck_at_all = struck_at_all || struck;
+    const auto words = fmt::format("{} {} {}", fault.name,
+                                   oracle::kWorkerPhaseNames[static_cast<std::size_t>(cell.phase)],
+                                   oracle::kPoolMoodNames[static_cast<std::size_t>(cell.mood)]);
+    if (can) ++reached.possible;
+    if (can && struck) ++reached.cells;
+    if (can && !struck) reached.never.push_back(words);
+    if (!can && struck) reached.contradicted.push_back(words);
+  });
+  finish_fault();
+  for (std::size_t i = 0; i < oracle::kMarks; ++i) {
+    const auto mark = static_cast<Mark>(i);
+    if (coverage.seen(mark)) {
+      ++reached.marks;
+    } else {
+      reached.marks_never.emplace_back(oracle::row_of(mark).name);
+    }
+  }
+  return reached;
+}
+
+double seconds(Duration span) {
+  return static_cast<double>(span.count()) / 1e6;
+}
+
+double per_second(std::uint64_t count, Duration span) {
+  return span <= Duration::zero() ? 0 : static_cast<double>(count) / seconds(span);
+}
+
+std::string names(const std::vector<std::string>& all) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(all.size(), kNamed); ++i) {
+    text += (i == 0 ? "" : ", ") + all[i];
+  }
+  if (all.size() > kNamed) text += fmt::format(" and {} more", all.size() - kNamed);
+  return text;
+}
+
+void print_progress(const run::SweepState& state, Duration left) {
+  const std::string rest =
+      left < Duration::zero() ? "" : fmt::format(", {:.0f} s left", seconds(left));
+  say(fmt::format("{} scenarios, {:.0f}/s, {} kind(s) of failure, {} cells and marks{}\n",
+                  state.done, per_second(state.done, state.elapsed), state.failures.size(),
+                  state.coverage.count(), rest));
+}
+
+void print_failures(const run::SweepState& state, const std::string& out) {
+  for (const auto& failure : state.failures) {
+    say(fmt::format("\nfailed {} time(s): {}\n  {}\n  again: poolproof sweep --case {:#x}\n",
+                    failure.times, failure.signature, printable_message(failure.what, 1000),
+                    failure.seed));
+    if (failure.file.empty()) continue;
+    const std::string file = out.empty() ? failure.file : out + "/" + failure.file;
+    say(fmt::format(
+        "  shrunk to {} step(s) and fault(s) in {} attempts: {}\n"
+        "  in either world: poolproof run {} --world sim\n",
+        failure.size, failure.shrink_attempts, printable_message(file), printable_message(file)));
+  }
+}
+
+/// The code to exit with.
+int print_end(const run::SweepState& state, const std::string& out) {
+  print_failures(state, out);
+  const Reached reached = reached_by(state.coverage);
+  say(
+      fmt::format("\n{} scenarios in {:.1f} s: {:.0f}/s, {:.0f} Core events/s; {} repeated "
+                  "and compared, their hash {:016x}\n",
+                  state.done, seconds(state.elapsed), per_second(state.done, state.elapsed),
+                  per_second(state.core_events, state.elapsed), state.repeated, state.traces));
+  say(fmt::format("cells struck: {} of {} that can be; new in the last 100000 scenarios: {}\n",
+                  reached.cells, reached.possible,
+                  state.coverage.count() - state.cells_before_last));
+  if (!reached.never.empty()) {
+    say(fmt::format("  never struck ({}): {}\n", reached.never.size(), names(reached.never)));
+  }
+  say(fmt::format("rare situations seen: {} of {}\n", reached.marks, oracle::kMarks));
+  if (!reached.marks_never.empty()) {
+    say(fmt::format("  never seen: {}\n", names(reached.marks_never)));
+  }
+  bool failed = !state.failures.empty();
+  if (!reached.contradicted.empty()) {
+    say(fmt::format("struck, though it is said that they cannot be: {}\n",
+                    names(reached.contradicted)));
+    failed = true;
+  }
+  if (state.done >= kEnoughForFaults && !reached.faults_never.empty()) {
+    say(fmt::format("faults that never struck at all: {}\n", names(reached.faults_never)));
+    failed = true;
+  }
+  if (state.done >= kEnough && !reached.never.empty()) {
+    say("after so many scenarios no cell that can be struck may be empty\n");
+    failed = true;
+  }
+  if (state.proved_nothing > 0) {
+    say(fmt::format("{} scenario(s) proved nothing: somebody waited in vain\n",
+                    state.proved_nothing));
+  }
+  say(fmt::format("{}\n", failed ? "FAILED" : "no failure"));
+  if (failed) return kFailed;
+  return state.done == 0 ? kInvalid : kHeld;
+}
+
+int once_more(std::uint64_t seed) {
+  run::CaseRunner runner;
+  const auto& scenario = runner.make(seed);
+  const auto result = runner.run(scenario);
+  say(scenario::write_scenario(scenario));
+  say(trace::timeline(runner.trace(), kTimelineLines));
+  for (const auto& finding : result.findings) {
+    say(fmt::format("{}: {}\n", finding.invariant, finding.what));
+  }
+  if (!result.trouble.empty()) say(result.trouble + "\n");
+  say(fmt::format("trace hash {:016x}\n", run::hash_of(runner.trace())));
+  return result.failed() ? kFailed : kHeld;
+}
+
+}  // namespace
+
+int sweep(const SweepArguments& arguments) {
+  if (arguments.once) return once_more(run::seed_of_text(*arguments.once));
+  run::SweepOptions options;
+  options.seed = run::seed_of_text(arguments.seed);
+  options.count = arguments.count;
+  options.time = std::chrono::seconds(arguments.time_s);
+  if (options.count == 0 && arguments.time_s == 0) {
+    return bad_input("sweep: neither --count nor --time; at least one of them");
+  }
+  options.jobs =
+      arguments.jobs > 0 ? arguments.jobs : std::max(1U, std::thread::hardware_concurrency());
+  const std::size_t slash = arguments.shard.find('/');
+  const auto shard = run::seed_of_text(arguments.shard.substr(0, slash));
+  const auto shards =
+      slash == std::string::npos ? 0 : run::seed_of_text(arguments.shard.substr(slash + 1));
+  if (shard < 1 || shard > shards || shards > 100'000) {
+    return bad_input(
+        fmt::format("--shard: \"{}\"; K/N with K from 1 to N, as 2/8", arguments.shard));
+  }
+  options.shard = static_cast<std::uint32_t>(shard - 1);
+  options.shards = static_cast<std::uint32_t>(shards);
+  options.out = arguments.out;
+  options.shrink = arguments.shrink;
+  options.stop_at_failure = arguments.stop_at_failure;
+  const auto state = run::sweep(options, print_progress);
+  if (!state) return bad_input("sweep: " + state.error());
+  return print_end(*state, options.out);
+}
+
+int merge(const std::vector<std::string>& folders) {
+  const auto merged = run::merge_sweeps(folders);
+  if (!merged) return bad_input(merged.error().line());
+  return print_end(*merged, "");
+}
+
+}  // namespace poolproof::cli

@@ -1,0 +1,92 @@
+#include "harness/run/apart.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include <fmt/format.h>
+
+#include "harness/oracle/oracle.hpp"
+#include "harness/run/case.hpp"
+
+namespace poolproof::run {
+namespace {
+
+constexpr std::size_t kWordsMost = std::size_t{16} << 20U;
+
+/// Reads what is there. False at the end.
+bool drain(int fd, std::string& into) {
+  std::array<char, 16384> chunk{};
+  while (true) {
+    const auto got = host::sys::read(fd, chunk);
+    if (!got) return got.error() == EAGAIN;
+    if (*got == 0) return false;
+    into.append(chunk.data(), std::min(*got, kWordsMost - std::min(kWordsMost, into.size())));
+  }
+}
+
+}  // namespace
+
+LastWords hear(host::Offshoot& offshoot, Duration limit) {
+  LastWords heard;
+  const Time deadline = after(host::sys::now(), limit);
+  std::array<pollfd, 3> fds{{{offshoot.said.get(), POLLIN, 0},
+                             {offshoot.errors.get(), POLLIN, 0},
+                             {offshoot.pidfd.get(), POLLIN, 0}}};
+  while (true) {
+    const Duration left = deadline - host::sys::now();
+    if (left <= Duration::zero()) {
+      heard.overran = true;
+      (void)host::sys::signal_process(offshoot.pidfd.get(), SIGKILL);
+    }
+    (void)host::sys::poll(fds, std::max(left, Duration::zero()));
+    if (fds[0].fd >= 0 && !drain(fds[0].fd, heard.said)) fds[0].fd = -1;
+    if (fds[1].fd >= 0 && !drain(fds[1].fd, heard.errors)) fds[1].fd = -1;
+    if (fds[2].revents == 0 && !heard.overran) continue;
+    if (const auto exit = host::sys::reap(offshoot.pidfd.get())) heard.exit = *exit;
+    if (fds[0].fd >= 0) drain(fds[0].fd, heard.said);
+    if (fds[1].fd >= 0) drain(fds[1].fd, heard.errors);
+    return heard;
+  }
+}
+
+std::string signature_of_end(ExitStatus exit, std::string_view last_words) {
+  constexpr std::string_view kPromise = "broken promise: ";
+  const std::size_t promise = last_words.find(kPromise);
+  if (promise != std::string_view::npos) {
+    const std::string_view sentence = last_words.substr(promise);
+    return std::string(sentence.substr(0, sentence.find('\n')));
+  }
+  return exit.signal != 0 ? fmt::format("crash: signal {}", exit.signal)
+                          : fmt::format("crash: exit code {}", exit.code);
+}
+
+Apart run_apart(const scenario::Scenario& scenario, Duration limit) {
+  Apart apart;
+  auto offshoot = host::fork_off([&scenario](int said) {
+    CaseRunner runner;
+    for (const auto& finding : runner.run(scenario).findings) {
+      (void)host::sys::write(said, oracle::signature(finding) + "\t" + finding.what + "\n");
+    }
+    return 0;
+  });
+  if (!offshoot) return apart;
+  const LastWords heard = hear(*offshoot, limit);
+  if (heard.overran) {
+    apart.signatures = {"stuck"};
+    apart.what = "the simulated run did not end";
+  } else if (heard.exit != ExitStatus{}) {
+    apart.signatures = {signature_of_end(heard.exit, heard.errors)};
+    apart.what = apart.signatures.front();
+  }
+  for (std::string_view rest = heard.said; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    apart.signatures.emplace_back(line.substr(0, line.find('\t')));
+    if (apart.what.empty()) apart.what = line.substr(std::min(line.size(), line.find('\t') + 1));
+  }
+  return apart;
+}
+
+}  // namespace poolproof::run

@@ -1,0 +1,115 @@
+#include "harness/run/shrink_failure.hpp"
+
+#include <algorithm>
+
+#include "harness/host/system.hpp"
+#include "harness/oracle/oracle.hpp"
+#include "harness/run/apart.hpp"
+#include "harness/run/case.hpp"
+#include "harness/scenario/shrink.hpp"
+
+namespace poolproof::run {
+namespace {
+
+using scenario::Scenario;
+using namespace std::chrono_literals;
+
+constexpr Duration kAttemptLimit = 5s;
+/// When its own schedule shows nothing any more, so many others are tried.
+constexpr std::uint64_t kOtherOrders = 6;
+
+bool fails_with(const std::string& signature, const CaseResult& result) {
+  return std::any_of(result.findings.begin(), result.findings.end(),
+                     [&](const auto& finding) { return oracle::signature(finding) == signature; });
+}
+
+void keep_schedule(Scenario& scenario, const CaseRunner& runner) {
+  if (runner.schedule().taken().size() > scenario::kScheduleMax) return;
+  scenario.schedule = runner.schedule().taken();
+}
+
+/// Attempts in this very process; the candidate gets the schedule that shows the failure.
+class Attempts {
+ public:
+  Attempts(std::string signature, Time deadline)
+      : signature_(std::move(signature)), deadline_(deadline) {}
+
+  bool fails(Scenario& candidate) {
+    if (host::sys::now() >= deadline_) return false;
+    if (fails_with(signature_, runner_.run(candidate))) {
+      if (!candidate.schedule) keep_schedule(candidate, runner_);
+      return true;
+    }
+    Scenario other = candidate;
+    other.schedule.reset();
+    for (std::uint64_t i = 0; i < kOtherOrders; ++i) {
+      other.seed = other.pool.core.seed = candidate.seed + i;
+      if (!fails_with(signature_, runner_.run(other))) continue;
+      candidate.seed = candidate.pool.core.seed = other.seed;
+      keep_schedule(candidate, runner_);
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  std::string signature_;
+  Time deadline_;
+  CaseRunner runner_;
+};
+
+/// All attempts in one copy of this process: quick, if none of them crashes.
+bool shrink_together(const Scenario& failing, const std::string& signature, Duration limit,
+                     ShrunkFailure& shrunk) {
+  auto offshoot = host::fork_off([&](int said) {
+    Attempts attempts(signature, after(host::sys::now(), limit));
+    const auto result = scenario::shrink(
+        failing, [&attempts](Scenario& candidate) { return attempts.fails(candidate); });
+    std::string text = std::to_string(result.attempts) + "\n";
+    text += scenario::write_scenario(result.scenario);
+    for (std::string_view left = text; !left.empty();) {
+      const auto wrote = host::sys::write(said, left);
+      if (!wrote) return 1;
+      left.remove_prefix(*wrote);
+    }
+    return 0;
+  });
+  if (!offshoot) return false;
+  const LastWords heard = hear(*offshoot, limit + kAttemptLimit);
+  const std::size_t line = heard.said.find('\n');
+  if (heard.overran || heard.exit != ExitStatus{} || line == std::string::npos) return false;
+  auto read = scenario::read_scenario(std::string_view(heard.said).substr(line + 1), "shrunk");
+  if (!read) return false;
+  shrunk.scenario = std::move(*read);
+  shrunk.attempts = std::strtoull(heard.said.c_str(), nullptr, 10);
+  return true;
+}
+
+void shrink_one_by_one(const Scenario& failing, const std::string& signature, Duration limit,
+                       ShrunkFailure& shrunk) {
+  const Time deadline = after(host::sys::now(), limit);
+  const auto result = scenario::shrink(failing, [&](Scenario& candidate) {
+    const Duration left = deadline - host::sys::now();
+    if (left <= Duration::zero()) return false;
+    const Apart apart = run_apart(candidate, std::min(kAttemptLimit, left));
+    return std::find(apart.signatures.begin(), apart.signatures.end(), signature) !=
+           apart.signatures.end();
+  });
+  shrunk.scenario = result.scenario;
+  shrunk.attempts = result.attempts;
+}
+
+}  // namespace
+
+ShrunkFailure shrink_failure(const Scenario& failing, const std::string& signature,
+                             Duration limit) {
+  ShrunkFailure shrunk;
+  shrunk.scenario = failing;
+  if (!shrink_together(failing, signature, limit, shrunk)) {
+    shrink_one_by_one(failing, signature, limit, shrunk);
+  }
+  shrunk.what = run_apart(shrunk.scenario, kAttemptLimit).what;
+  return shrunk;
+}
+
+}  // namespace poolproof::run

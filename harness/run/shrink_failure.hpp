@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "harness/base/clock.hpp"
+#include "harness/scenario/scenario.hpp"
+
+namespace poolproof::run {
+
+struct ShrunkFailure {
+  scenario::Scenario scenario;  ///< with its schedule; `why` says what it shows
+  std::string what;             ///< its finding: one sentence
+  std::size_t attempts = 0;
+};
+
+/// The smallest scenario found within `limit` that still fails with that signature, and its
+/// schedule. Every attempt is made in a copy of this process, so that a crash ends nothing.
+ShrunkFailure shrink_failure(const scenario::Scenario& failing, const std::string& signature,
+                             Duration limit);
+
+}  // namespace poolproof::run

@@ -1,0 +1,20 @@
+#include "harness/run/sim_world.hpp"
+
+#include "harness/sim/world.hpp"
+
+namespace poolproof::run {
+
+Expected<trace::Trace, std::string> simulate(const scenario::Scenario& scenario) {
+  if (!sim::World::can(scenario)) {
+    return unexpected(std::string("a worker of kind \"command\" can't be simulated"));
+  }
+  sim::World world;
+  auto schedule = scenario.schedule ? sim::Schedule::replayed(*scenario.schedule)
+                                    : sim::Schedule::random(scenario.seed);
+  const sim::Carried carried = world.carry_out(scenario, scenario.seed, schedule);
+  if (!carried.trouble.empty()) return unexpected(carried.trouble);
+  if (carried.overran) return unexpected(std::string("no end within the limit of moves"));
+  return world.trace();
+}
+
+}  // namespace poolproof::run

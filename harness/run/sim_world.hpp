@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "harness/base/result.hpp"
+#include "harness/scenario/scenario.hpp"
+#include "harness/trace/record.hpp"
+
+namespace poolproof::run {
+
+/// Carries a scenario out in the simulator, in the order of its schedule, else in one drawn from
+/// its seed. Error: one sentence why it could not be done (a worker that can't be simulated, an
+/// await that never came true, no end within the limit of moves).
+Expected<trace::Trace, std::string> simulate(const scenario::Scenario& scenario);
+
+}  // namespace poolproof::run

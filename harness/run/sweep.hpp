@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/clock.hpp"
+#include "harness/base/result.hpp"
+#include "harness/oracle/coverage.hpp"
+
+namespace poolproof::run {
+
+/// Which generated scenarios are carried out, and where the findings go.
+struct SweepOptions {
+  std::uint64_t seed = 0;
+  std::uint64_t count = 0;  ///< scenarios of all shards together; 0: until the time is over
+  Duration time{};          ///< zero: until the count is reached
+  std::uint32_t jobs = 1;   ///< processes side by side
+  std::uint32_t shard = 0;  ///< from 0; this sweep does every `shards`th scenario
+  std::uint32_t shards = 1;
+  std::string out;                                  ///< folder; made if need be
+  bool shrink = true;                               ///< make the first failure of each kind small
+  bool stop_at_failure = false;                     ///< one failure is enough
+  Duration shrink_time = std::chrono::seconds(20);  ///< for each kind of failure
+};
+
+/// Failures of one kind: they have the same signature.
+struct Failure {
+  std::string signature;
+  std::string what;          ///< the finding of the first one: one sentence
+  std::uint64_t number = 0;  ///< of the first one in the sweep
+  std::uint64_t seed = 0;    ///< of that case: it fails again alone
+  std::uint64_t times = 0;
+  std::string file;      ///< of the shrunk scenario, in the folder; empty: not shrunk
+  std::size_t size = 0;  ///< its steps and faults
+  std::size_t shrink_attempts = 0;
+};
+
+/// How far a sweep has got.
+struct SweepState {
+  std::uint64_t seed = 0;
+  std::uint32_t shard = 0;
+  std::uint32_t shards = 1;
+  std::uint64_t next = 0;  ///< where it goes on: all before has been carried out
+  std::uint64_t done = 0;  ///< scenarios carried out and judged, of this shard
+  std::uint64_t core_events = 0;
+  std::uint64_t repeated = 0;        ///< of them, carried out a second time to compare the traces
+  std::uint64_t traces = 0;          ///< sum of their hashes: the same for every build
+  std::uint64_t proved_nothing = 0;  ///< an await never came true
+  Duration elapsed{};                ///< all runs of it together
+  std::uint64_t cells_before_last = 0;  ///< cells that were reached before the last 100,000
+  oracle::Coverage coverage;
+  std::vector<Failure> failures;  ///< by their first number
+};
+
+/// Called now and then, and at the end.
+using SweepProgress = std::function<void(const SweepState& state, Duration left)>;
+
+/// Generates, carries out and judges scenarios in processes of their own, goes on where an earlier
+/// sweep with the same seed and shard into the same folder stopped, and shrinks what fails. A
+/// crash, a broken promise of the code or a run without end is a failure like any other. Error: one
+/// sentence, when the harness can't do it.
+Expected<SweepState, std::string> sweep(const SweepOptions& options, const SweepProgress& progress);
+
+/// A number or a text (a commit hash): the seed it stands for.
+std::uint64_t seed_of_text(std::string_view text);
+
+}  // namespace poolproof::run

@@ -1,0 +1,121 @@
+#include "harness/run/sweep_job.hpp"
+
+#include <charconv>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "harness/host/system.hpp"
+#include "harness/oracle/oracle.hpp"
+#include "harness/run/case.hpp"
+
+namespace poolproof::run {
+namespace {
+
+/// One case in so many is carried out twice, and the traces compared.
+constexpr std::uint64_t kRepeatOneIn = 512;
+constexpr std::uint64_t kLookAtClock = 16;
+
+class Job {
+ public:
+  Job(const SweepOptions& options, SweepDesk& desk, std::uint32_t job, int said)
+      : options_(options), shared_(desk), desk_(desk.jobs[job]), said_(said) {}
+
+  void run(Time deadline) {
+    for (std::uint64_t number = desk_.at.load();; ++number) {
+      if (number >= desk_.end.load()) {
+        number = shared_.next.fetch_add(kChunk);
+        desk_.end.store(number + kChunk);
+      }
+      desk_.at.store(number);
+      if (options_.count > 0 && number >= options_.count) return;
+      if (number % kLookAtClock == 0 && host::sys::now() >= deadline) return;
+      if (number % options_.shards == options_.shard) carry_out(number);
+    }
+  }
+
+ private:
+  void carry_out(std::uint64_t number) {
+    const auto& scenario = runner_.make(case_seed(options_.seed, number));
+    const CaseResult result = runner_.run_made();
+    for (const auto& finding : result.findings) {
+      failed(number, oracle::signature(finding), finding.what);
+    }
+    if (!result.trouble.empty()) desk_.proved_nothing.fetch_add(1);
+    note_coverage(scenario);
+    if (number % kRepeatOneIn == 0) repeat(number);
+    desk_.core_events.fetch_add(result.core_events);
+    desk_.done.fetch_add(1);
+  }
+
+  void repeat(std::uint64_t number) {
+    again_.make(case_seed(options_.seed, number));
+    (void)again_.run_made();
+    const std::uint64_t hash = hash_of(runner_.trace());
+    desk_.repeated.fetch_add(1);
+    desk_.traces.fetch_add(hash);
+    if (hash_of(again_.trace()) == hash) return;
+    failed(number, "nondeterminism", "the same seed gave another trace the second time");
+  }
+
+  void note_coverage(const scenario::Scenario& scenario) {
+    coverage_.add(oracle::coverage({scenario, runner_.trace(), {Duration::zero()}}));
+    const auto& words = coverage_.words();
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      desk_.coverage[i].store(words[i], std::memory_order_relaxed);
+    }
+  }
+
+  /// Of each kind the first is told, and then at every power of two how many there are.
+  void failed(std::uint64_t number, const std::string& signature, const std::string& what) {
+    const std::uint64_t times = ++seen_[signature];
+    if ((times & (times - 1)) != 0) return;
+    (void)host::sys::write(said_, line_of({number, times, signature, what}));
+  }
+
+  const SweepOptions& options_;
+  SweepDesk& shared_;
+  JobDesk& desk_;
+  int said_;
+  CaseRunner runner_;
+  CaseRunner again_;
+  oracle::Coverage coverage_;
+  std::map<std::string, std::uint64_t> seen_;
+};
+
+std::string_view take_field(std::string_view& line) {
+  const std::size_t end = line.find('\t');
+  const std::string_view field = line.substr(0, end);
+  line = end == std::string_view::npos ? std::string_view() : line.substr(end + 1);
+  return field;
+}
+
+std::uint64_t number_of(std::string_view text) {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+}  // namespace
+
+std::string line_of(const JobFailure& failure) {
+  return fmt::format("{}\t{}\t{}\t{}\n", failure.number, failure.times, failure.signature,
+                     failure.what);
+}
+
+JobFailure failure_of(std::string_view line) {
+  JobFailure failure;
+  failure.number = number_of(take_field(line));
+  failure.times = number_of(take_field(line));
+  failure.signature = take_field(line);
+  failure.what = take_field(line);
+  return failure;
+}
+
+int do_job(const SweepOptions& options, SweepDesk& desk, std::uint32_t job, Time deadline,
+           int said) {
+  Job(options, desk, job, said).run(deadline);
+  return 0;
+}
+
+}  // namespace poolproof::run
