@@ -254,6 +254,7 @@ class Sweep {
   }
 
   void note_growth(SweepState& sum) {
+    if (history_.empty()) history_.emplace_back(base_.done, base_.coverage.count());
     history_.emplace_back(sum.done, sum.coverage.count());
     while (history_.size() > 1 && history_[1].first + kLastCases <= sum.done) {
       history_.erase(history_.begin());

@@ -82,6 +82,7 @@ void Client::go() {
       give_back(true);
       drop_worker();
       state_ = State::done;
+      ++stage_.done;
       return stage_.wake_awaiting();
     case State::done:
       return;

@@ -21,6 +21,7 @@ struct Stage {
   const scenario::Scenario* scenario = nullptr;
   std::vector<Client*> clients;
   std::vector<std::uint32_t> awaiting;  ///< clients that wait for something to come true
+  std::size_t done = 0;                 ///< of them have done all their steps
   std::string trouble;                  ///< why the run proves nothing; empty: it may
 
   [[nodiscard]] Client* named(std::string_view name) const;
@@ -43,7 +44,6 @@ class Client {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool done() const { return state_ == State::done; }
-  [[nodiscard]] bool waits_in_vain_only() const { return state_ == State::awaiting; }
   [[nodiscard]] bool has_begun(std::uint32_t step) const { return step < first_begun_; }
   [[nodiscard]] bool has_ended(std::uint32_t step) const { return step < first_ended_; }
 

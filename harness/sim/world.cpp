@@ -35,10 +35,7 @@ Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed,
   moves_left_ = limits.moves;
   begin(scenario, seed, schedule);
   machine_.trace.os.push_back(pool_.census("before"));
-  const auto all_done = [this] {
-    return std::all_of(stage_.clients.begin(), stage_.clients.end(),
-                       [](const Client* client) { return client->done(); });
-  };
+  const auto all_done = [this] { return stage_.done >= stage_.clients.size(); };
   bool ended = run_until(after(kBeginning, kLongest), all_done);
   if (ended && !all_done()) stage_.trouble = "clients wait for each other and nothing happens";
   const std::uint64_t moves_left = moves_left_;
@@ -79,6 +76,7 @@ void World::begin(const scenario::Scenario& scenario, std::uint64_t seed, Schedu
   stage_.scenario = &scenario;
   stage_.clients.clear();
   stage_.awaiting.clear();
+  stage_.done = 0;
   stage_.trouble.clear();
   told_ = 0;
   std::uint32_t count = 0;

@@ -33,7 +33,7 @@ struct Carried {
 /// The same scenario, seed and schedule give the same trace, byte for byte.
 class World {
  public:
-  World() : pool_(machine_), stage_{machine_, pool_, nullptr, {}, {}, {}} {}
+  World() : pool_(machine_), stage_{machine_, pool_, nullptr, {}, {}, 0, {}} {}
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 

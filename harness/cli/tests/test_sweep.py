@@ -1,0 +1,117 @@
+"""poolproof sweep and merge: generated scenarios in the simulator."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from program import ProgramTest
+
+
+class Sweep(ProgramTest):
+    def sweep(self, *words, out="sweep"):
+        return self.program("sweep", "--out", self.folder / out, *words)
+
+    def state(self, out="sweep"):
+        return json.loads((self.folder / out / "sweep.json").read_text())
+
+    def test_a_sound_pool_holds(self):
+        done = self.sweep("--count", "3000", "--seed", "a commit's hash", "--jobs", "2")
+        text = done.stdout.decode()
+        self.assertEqual(done.returncode, 0, text + done.stderr.decode())
+        self.assertIn("no failure", text)
+        self.assertRegex(text, r"3000 scenarios in [\d.]+ s: \d+/s, \d+ Core events/s")
+        state = self.state()
+        self.assertEqual(state["done"], 3000)
+        self.assertGreater(state["repeated"], 3)
+        self.assertEqual(state["failures"], [])
+
+    def test_the_same_seed_gives_the_same_traces_in_other_processes(self):
+        for out, jobs in (("one", "1"), ("two", "2")):
+            done = self.sweep("--count", "2000", "--seed", "7", "--jobs", jobs, out=out)
+            self.assertEqual(done.returncode, 0, done.stdout)
+        one, two = self.state("one"), self.state("two")
+        for key in ("traces", "coverage", "core_events", "done"):
+            self.assertEqual(one[key], two[key], key)
+
+    def test_shards_together_are_the_whole(self):
+        self.assertEqual(self.sweep("--count", "1000", "--seed", "7", out="whole").returncode, 0)
+        for shard in ("1", "2", "3"):
+            done = self.sweep("--count", "1000", "--seed", "7", "--shard", shard + "/3", out=shard)
+            self.assertEqual(done.returncode, 0, done.stdout)
+        done = self.program("merge", *(self.folder / shard for shard in "123"))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(b"1000 scenarios in", done.stdout)
+        shards = [self.state(shard) for shard in "123"]
+        whole = self.state("whole")
+        self.assertEqual(sum(s["done"] for s in shards), whole["done"])
+        self.assertEqual(sum(s["core_events"] for s in shards), whole["core_events"])
+        twice = self.program("merge", self.folder / "1", self.folder / "1")
+        self.assertEqual(twice.returncode, 64)
+        self.assertIn(b"shard 1 is there twice", twice.stderr)
+
+    def test_a_sweep_that_stopped_goes_on(self):
+        self.assertEqual(self.sweep("--count", "500", "--seed", "7").returncode, 0)
+        self.assertEqual(self.state()["done"], 500)
+        self.assertEqual(self.sweep("--count", "800", "--seed", "7").returncode, 0)
+        self.assertEqual(self.state()["done"], 800)
+        other = self.sweep("--count", "800", "--seed", "8")
+        self.assertEqual(other.returncode, 64)
+        self.assertIn(b"is of another sweep", other.stderr)
+
+    def test_one_case_again_is_the_same_case(self):
+        first = self.program("sweep", "--case", "0x1234")
+        again = self.program("sweep", "--case", "0x1234")
+        self.assertEqual(first.returncode, 0, first.stdout)
+        self.assertEqual(first.stdout, again.stdout)
+        self.assertRegex(first.stdout.decode(), r"trace hash [0-9a-f]{16}\n\Z")
+        other = self.program("sweep", "--case", "0x1235")
+        self.assertNotEqual(first.stdout, other.stdout)
+
+    def test_bad_words(self):
+        for words, says in (
+            ([], "neither --count nor --time"),
+            (["--count", "10", "--shard", "3/2"], "K/N"),
+            (["--count", "10", "--shard", "x"], "K/N"),
+            (["--count", "0"], "--count"),
+            (["--count", "ten"], "--count"),
+        ):
+            done = self.sweep(*words)
+            self.assertEqual(done.returncode, 64, words)
+            self.assertIn(says, done.stderr.decode())
+        done = self.program("merge", self.folder / "nowhere")
+        self.assertEqual(done.returncode, 64)
+
+    def test_a_killed_sweep_leaves_no_process_and_a_whole_file(self):
+        out = self.folder / "sweep"
+        sweep = subprocess.Popen(
+            [os.environ["POOLPROOF"], "sweep", "--time", "300", "--jobs", "2", "--out", str(out)],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        # It has begun once it tells of its progress.
+        self.assertTrue(sweep.stdout.readline())
+        children = self.children_of(sweep.pid)
+        self.assertEqual(len(children), 2)
+        sweep.send_signal(signal.SIGKILL)
+        sweep.wait()
+        sweep.stdout.close()
+        deadline = time.monotonic() + 30
+        while any(self.runs(pid) for pid in children):
+            self.assertLess(time.monotonic(), deadline, "processes are left")
+        state = out / "sweep.json"
+        if state.exists():
+            json.loads(state.read_text())
+
+    @staticmethod
+    def children_of(pid):
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as listed:
+            return [int(word) for word in listed.read().split()]
+
+    @staticmethod
+    def runs(pid):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+                return not re.search(r"\) [ZX] ", stat.read())
+        except FileNotFoundError:
+            return False

@@ -1,0 +1,89 @@
+#include "harness/run/shrink_failure.hpp"
+
+#include <csignal>
+
+#include <catch2/catch.hpp>
+
+#include "harness/base/assert.hpp"
+#include "harness/run/apart.hpp"
+#include "harness/run/case.hpp"
+#include "harness/scenario/shrink.hpp"
+
+using namespace poolproof;
+using namespace poolproof::run;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::string kHang = "hang: the run came to no end within the limit of moves";
+
+/// Two clients, of which one goes on without end: the pool is sound, the limit of moves is not.
+scenario::Scenario endless() {
+  const auto read = scenario::read_scenario(R"({
+    "schema_version": 1, "name": "x", "why": "a run without end is a failure like any other",
+    "pool": {"size": 2, "call_timeout_ms": 700},
+    "workers": [{"kind": "fake"}],
+    "clients": [
+      {"name": "a", "steps": [{"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}]},
+      {"name": "b", "repeat": 40000, "steps": [
+        {"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}, {"pause": {"span_ms": 5}}]}
+    ],
+    "faults": [{"fault": "reply_slow", "at": {"client": "a", "call": 1}, "delay_ms": 50}],
+    "expect": {"any_success": true}})",
+                                            "endless.json");
+  REQUIRE(read);
+  return *read;
+}
+
+}  // namespace
+
+TEST_CASE("run: shrink failure: what a failure does not need is cut away") {
+  const auto shrunk = shrink_failure(endless(), kHang, 60s);
+  CHECK(shrunk.what == "the run came to no end within the limit of moves");
+  REQUIRE(shrunk.scenario.clients.size() == 1);
+  CHECK(shrunk.scenario.clients.front().name == "b");
+  CHECK(shrunk.scenario.faults.empty());
+  CHECK(scenario::size_of(shrunk.scenario) < scenario::size_of(endless()));
+  CHECK(run_apart(shrunk.scenario, 60s).signatures == std::vector<std::string>{kHang});
+}
+
+TEST_CASE("run: shrink failure: what fails in another way is not taken for it") {
+  const auto shrunk = shrink_failure(endless(), "stuck", 60s);
+  CHECK(shrunk.scenario.clients.size() == 2);
+}
+
+TEST_CASE("run: apart: the last words of a process are its signature") {
+  CHECK(signature_of_end({0, 6}, "core.cpp:12: broken promise: slot < size\n") ==
+        "broken promise: slot < size");
+  CHECK(signature_of_end({0, 11}, "") == "crash: signal 11");
+  CHECK(signature_of_end({3, 0}, "whatever\n") == "crash: exit code 3");
+}
+
+TEST_CASE("run: apart: a copy that breaks a promise, ends badly or never ends is told apart") {
+  auto broken = host::fork_off([](int) {
+    std::signal(SIGABRT, SIG_DFL);  // Catch2 would report it as its own
+    POOLPROOF_ASSERT(1 + 1 == 3);
+    return 0;
+  });
+  REQUIRE(broken);
+  const auto words = hear(*broken, 60s);
+  CHECK(signature_of_end(words.exit, words.errors) == "broken promise: 1 + 1 == 3");
+
+  auto endless_one = host::fork_off([](int) {
+    const volatile bool forever = true;
+    while (forever) {
+    }
+    return 0;
+  });
+  REQUIRE(endless_one);
+  CHECK(hear(*endless_one, 50ms).overran);
+
+  auto talker = host::fork_off([](int said) {
+    (void)host::sys::write(said, "a line\n");
+    return 5;
+  });
+  REQUIRE(talker);
+  const auto heard = hear(*talker, 60s);
+  CHECK(heard.said == "a line\n");
+  CHECK(heard.exit == ExitStatus{5, 0});
+}

@@ -1,0 +1,194 @@
+#include "harness/sim/world.hpp"
+
+#include <algorithm>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "harness/oracle/oracle.hpp"
+
+using namespace poolproof;
+using namespace poolproof::sim;
+
+namespace {
+
+using Kind = faults::JournalRecord::Kind;
+
+scenario::Scenario read(const std::string& parts) {
+  const auto scenario = scenario::read_scenario(
+      R"({"schema_version": 1, "name": "x", "why": "one thing that the simulated system does",
+          "workers": [{"kind": "fake"}], "expect": {"any_success": true}, )" +
+          parts + "}",
+      "x.json");
+  INFO((scenario ? "" : scenario.error().line()));
+  REQUIRE(scenario);
+  return *scenario;
+}
+
+/// One scenario, carried out in the natural order; whatever it is, no promise may break.
+class Run {
+ public:
+  explicit Run(const std::string& parts) : scenario_(read(parts)) {
+    auto schedule = Schedule::replayed({});
+    carried_ = world_.carry_out(scenario_, 1, schedule);
+    CHECK(carried_.trouble.empty());
+    CHECK_FALSE(carried_.overran);
+    for (const auto& finding : oracle::judge({scenario_, world_.trace(), {Duration::zero()}})) {
+      FAIL_CHECK(finding.invariant << ": " << finding.what);
+    }
+  }
+
+  [[nodiscard]] const trace::Trace& trace() const { return world_.trace(); }
+  [[nodiscard]] const trace::ClientStep& step(const std::string& client,
+                                              std::uint32_t number) const {
+    const auto& steps = trace().clients;
+    const auto found = std::find_if(steps.begin(), steps.end(), [&](const auto& step) {
+      return step.client == client && step.step == number;
+    });
+    REQUIRE(found != steps.end());
+    return *found;
+  }
+  [[nodiscard]] std::int64_t took_ms(const std::string& client, std::uint32_t number) const {
+    return to_ms(step(client, number).ended - step(client, number).begun);
+  }
+  [[nodiscard]] std::ptrdiff_t count(Kind kind) const {
+    const auto& records = trace().workers;
+    return std::count_if(records.begin(), records.end(),
+                         [kind](const auto& record) { return record.record.kind == kind; });
+  }
+  [[nodiscard]] const trace::OsRecord* census(const std::string& when) const {
+    for (const auto& record : trace().os) {
+      if (record.when == when) return &record;
+    }
+    return nullptr;
+  }
+
+ private:
+  scenario::Scenario scenario_;
+  World world_;
+  Carried carried_;
+};
+
+constexpr const char* kOneCall =
+    R"("clients": [{"name": "a", "steps": [{"checkout": {}},
+       {"call": {"command": "echo", "timeout_ms": 1000}}, {"checkin": {}}]}])";
+
+std::string one_call(const std::string& fault) {
+  return fmt::format(R"({}, "faults": [{}])", kOneCall, fault);
+}
+
+}  // namespace
+
+TEST_CASE("sim: world: a sound call takes no time, and all is tidy afterwards") {
+  const Run run(kOneCall);
+  CHECK(run.step("a", 1).outcome == Outcome::ok);
+  CHECK(run.step("a", 1).reply_nonce == "a:1");
+  CHECK(run.took_ms("a", 1) == 0);
+  REQUIRE(run.census("calm") != nullptr);
+  CHECK(run.census("calm")->children == 1);
+  REQUIRE(run.census("after") != nullptr);
+  CHECK(run.census("after")->children == 0);
+  CHECK(run.census("after")->descriptors == 0);
+}
+
+TEST_CASE("sim: world: what a worker wrote before its end is still read") {
+  const Run run(one_call(R"({"fault": "exit_while_idle", "at": {"client": "a", "call": 1}})"));
+  CHECK(run.step("a", 1).outcome == Outcome::ok);
+}
+
+TEST_CASE("sim: world: a death ends a call at once, though a grandchild holds the pipe") {
+  const Run run(one_call(R"({"fault": "grandchild_left", "at": {"client": "a", "call": 1},
+                             "lifetime_ms": 60000},
+                            {"fault": "exit_mid_call", "at": {"client": "a", "call": 1}})"));
+  CHECK(run.step("a", 1).outcome == Outcome::worker_died);
+  CHECK(run.took_ms("a", 1) == 0);
+  CHECK(run.count(Kind::grandchild) == 1);
+  CHECK(run.census("after")->survivors.empty());
+}
+
+TEST_CASE("sim: world: a closed stdout is waited for, in case the process is just ending") {
+  const Run run(one_call(R"({"fault": "stdout_closed", "at": {"client": "a", "call": 1}})"));
+  CHECK(run.step("a", 1).outcome == Outcome::stdout_closed);
+  CHECK(run.took_ms("a", 1) == 250);
+}
+
+TEST_CASE("sim: world: a worker that reads nothing takes one pipe full, and no more") {
+  const Run run(R"("clients": [{"name": "a", "steps": [{"checkout": {}},
+      {"call": {"command": "echo", "timeout_ms": 100, "pad_bytes": 200000}}]}],
+      "faults": [{"fault": "reading_stopped", "at": {"slot": 0, "generation": 0, "request": 1}}])");
+  CHECK(run.step("a", 1).outcome == Outcome::call_timeout);
+  CHECK(run.step("a", 1).phase == Phase::writing_request);
+  CHECK(run.step("a", 1).written_bytes == Pipe::kCapacity);
+}
+
+TEST_CASE("sim: world: a stopped worker's stdin takes a pipe full; KILL ends it all the same") {
+  const Run run(R"("pool": {"size": 1}, "clients": [{"name": "a", "steps": [{"checkout": {}},
+      {"signal_worker": {"slot": 0, "generation": 0, "signal": "STOP"}},
+      {"call": {"command": "echo", "timeout_ms": 100, "pad_bytes": 200000}},
+      {"checkout": {}}, {"call": {"command": "echo"}}]}])");
+  CHECK(run.step("a", 2).written_bytes == Pipe::kCapacity);
+  CHECK(run.step("a", 2).outcome == Outcome::call_timeout);
+  CHECK(run.step("a", 4).outcome == Outcome::ok);
+  const auto& pool = run.trace().pool;
+  CHECK(std::any_of(pool.begin(), pool.end(), [](const trace::PoolRecord& record) {
+    const auto* exited = std::get_if<pool::Exited>(&record.event);
+    return exited != nullptr && exited->worker == WorkerId{0, 0} && exited->status.signal == 9;
+  }));
+}
+
+TEST_CASE("sim: world: a stopped worker that is continued answers") {
+  const Run run(R"("clients": [{"name": "a", "steps": [{"checkout": {}},
+      {"signal_worker": {"slot": 0, "generation": 0, "signal": "STOP"}},
+      {"call": {"command": "echo", "timeout_ms": 900}}]},
+      {"name": "b", "steps": [{"await": {"client": "a", "step": 2, "moment": "begun"}},
+      {"pause": {"span_ms": 300}},
+      {"signal_worker": {"slot": 0, "generation": 0, "signal": "CONT"}}]}])");
+  CHECK(run.step("a", 2).outcome == Outcome::ok);
+  CHECK(run.took_ms("a", 2) == 300);
+}
+
+TEST_CASE("sim: world: stderr is drained, so that its flood holds nobody up") {
+  const Run run(one_call(R"({"fault": "stderr_flood", "at": {"client": "a", "call": 1},
+                             "text_bytes": 1000000})"));
+  CHECK(run.step("a", 1).outcome == Outcome::ok);
+}
+
+TEST_CASE("sim: world: a long reply is read while a long request is written") {
+  const Run run(R"("clients": [{"name": "a", "steps": [{"checkout": {}},
+      {"call": {"command": "echo", "pad_bytes": 1000000}}]}])");
+  CHECK(run.step("a", 1).outcome == Outcome::ok);
+  CHECK(run.step("a", 1).written_bytes > 1'000'000);
+}
+
+TEST_CASE("sim: world: who is deaf to everything is killed when its graces are over") {
+  const Run run(R"("pool": {"shutdown_grace_ms": 100, "stdin_grace_ms": 200, "term_grace_ms": 400},
+      "clients": [{"name": "a", "steps": [{"checkout": {}}, {"checkin": {}}, {"close": {}}]}],
+      "faults": [{"fault": "stdin_end_ignored", "at": {"slot": 0}},
+                 {"fault": "term_ignored", "at": {"slot": 0}}])");
+  CHECK(run.took_ms("a", 2) == 700);
+  CHECK(run.census("calm") == nullptr);
+}
+
+TEST_CASE("sim: world: an eager pool is at full size when all is calm") {
+  const Run run(R"("pool": {"size": 3, "start": "eager"}, )" +
+                one_call(R"({"fault": "exit_mid_call", "at": {"client": "a", "call": 1}})"));
+  REQUIRE(run.census("calm") != nullptr);
+  CHECK(run.census("calm")->children == 3);
+}
+
+TEST_CASE("sim: world: a run that never ends is given up") {
+  const auto scenario = read(R"("clients": [{"name": "a", "repeat": 1000,
+      "steps": [{"checkout": {}}, {"checkin": {}}]}])");
+  World world;
+  auto schedule = Schedule::replayed({});
+  CHECK(world.carry_out(scenario, 1, schedule, {500}).overran);
+  CHECK_FALSE(world.carry_out(scenario, 1, schedule, {500'000}).overran);
+}
+
+TEST_CASE("sim: world: what is awaited in vain is said") {
+  const auto scenario = read(R"("clients": [{"name": "a", "steps": [{"checkout": {}},
+      {"await": {"worker": {"slot": 0, "generation": 1}, "moment": "ready"}}, {"checkin": {}}]}])");
+  World world;
+  auto schedule = Schedule::replayed({});
+  CHECK(world.carry_out(scenario, 1, schedule).trouble == "client a waited in vain in step 1");
+}
