@@ -266,6 +266,7 @@ class Recovery {
   }
 
   [[nodiscard]] bool must_be_served(const ClientStep& step) {
+    if (core_.startup_budget < kLeastBudget) return false;
     if (step.begun < last_strike_ || step.ended >= view_.close_begun) return false;
     const Duration limit = limit_of(step, Op::checkout, evidence_.scenario.pool);
     const Time free_by = after(std::max(step.begun, after(strikes_over_, pause())), leaving());
@@ -316,6 +317,9 @@ class Recovery {
     Time latest = Time::min();
     for (Interest& one : interests_) one.latest = latest = std::max(latest, one.to);
   }
+
+  /// With less even a sound worker may not start in time.
+  static constexpr Duration kLeastBudget = std::chrono::milliseconds(50);
 
   const Evidence& evidence_;
   const pool::Config& core_;

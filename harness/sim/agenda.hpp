@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "harness/base/clock.hpp"
@@ -40,7 +39,7 @@ class Agenda {
 
   void set_ready(Task task, bool ready);
   /// Becomes ready at that time, instead of the one it may have had; kNever: never by itself.
-  void set_time(Task task, Time at) { times_.set(task, at); }
+  void set_time(Task task, Time at);
   void drop(Task task);
 
   [[nodiscard]] bool anybody_ready() const { return ready_count_ > 0; }
@@ -52,15 +51,19 @@ class Agenda {
   Task next(Schedule& schedule);
 
  private:
+  void take_out(std::size_t at);
+
   /// Of many who are ready only the first so many are chosen from: bounds the cost of a choice.
   static constexpr std::size_t kWindow = 32;
 
-  std::deque<Task> queue_;       ///< ready, in the order in which they became so; with dead entries
+  std::vector<Task> queue_;      ///< ready, in the order in which they became so; with dead entries
+  std::size_t head_ = 0;         ///< what lies before it has gone
   std::vector<bool> is_ready_;   ///< by task
   std::vector<bool> is_queued_;  ///< by task: has an entry, dead or not
   std::size_t ready_count_ = 0;
   std::vector<Task> window_;
   pool::Deadlines times_;
+  std::vector<Time> time_of_;  ///< by task, as in times_: most calls change nothing
 };
 
 }  // namespace poolproof::sim

@@ -20,6 +20,8 @@ constexpr Duration kLongest = std::chrono::hours(24);
 constexpr Duration kCalmLimit = 2min;
 /// ... and within so many moves: a worker that never starts is tried for ever.
 constexpr std::uint64_t kCalmMoves = 20'000;
+/// So many moves in one moment are a circle; spread over time they are only many.
+constexpr std::uint64_t kMovesAtOnce = 50'000;
 
 }  // namespace
 
@@ -33,6 +35,7 @@ Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed,
                          Limits limits) {
   POOLPROOF_ASSERT(can(scenario));
   moves_left_ = limits.moves;
+  moves_now_ = 0;
   begin(scenario, seed, schedule);
   machine_.trace.os.push_back(pool_.census("before"));
   const auto all_done = [this] { return stage_.done >= stage_.clients.size(); };
@@ -54,7 +57,10 @@ Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed,
   pool_.end();
   ended = run_until(machine_.now, [] { return false; }) && ended;
   machine_.trace.os.push_back(pool_.census("after"));
-  return {!ended && moves_left_ == 0, stage_.trouble, machine_.core_events};
+  if (ended || moves_left_ > 0) return {false, stage_.trouble, machine_.core_events};
+  const bool stuck = moves_now_ >= std::min(limits.moves / 2, kMovesAtOnce);
+  if (!stuck && stage_.trouble.empty()) stage_.trouble = "no end within the limit of moves";
+  return {stuck, stage_.trouble, machine_.core_events};
 }
 
 void World::begin(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule) {
@@ -108,12 +114,14 @@ bool World::run_until(Time limit, Done done) {
       const Time next = machine_.agenda.earliest();
       if (next == kNever) return true;
       if (next > limit) return false;
+      if (next > machine_.now) moves_now_ = 0;
       machine_.now = std::max(machine_.now, next);
       machine_.agenda.arrive(machine_.now);
       continue;
     }
     if (moves_left_ == 0) return false;
     --moves_left_;
+    ++moves_now_;
     run(machine_.agenda.next(*machine_.schedule));
     if (!stage_.awaiting.empty()) tell_news();
   }

@@ -22,7 +22,7 @@ struct Limits {
 /// What came of a run.
 struct Carried {
   bool overran = false;  ///< the limit of moves was reached: the run did not come to its end
-  std::string trouble;   ///< why it proves nothing (an await that never came true)
+  std::string trouble;   ///< why it proves nothing (an await that never came true, no end in sight)
   std::uint64_t core_events = 0;  ///< how often the Core was stepped
 };
 
@@ -63,6 +63,7 @@ class World {
   std::vector<std::unique_ptr<Client>> clients_;
   scenario::Client closer_;  ///< the harness itself
   std::uint64_t moves_left_ = 0;
+  std::uint64_t moves_now_ = 0;  ///< since time has last gone on
   std::uint64_t told_ = 0;
 };
 
