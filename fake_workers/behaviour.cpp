@@ -3,6 +3,11 @@
 #include "harness/base/assert.hpp"
 
 namespace poolproof::faults {
+namespace {
+
+constexpr int kKill = 9;
+
+}  // namespace
 
 void Life::stop_reading(Actions& out) {
   reading = Reading::nothing;
@@ -20,6 +25,12 @@ void Life::exit(int code, Actions& out) {
   record.code = code;
   out.emplace_back(Journal{record});
   out.emplace_back(Exit{code});
+  over = true;
+}
+
+void Life::end(const Cut& cut, Actions& out) {
+  if (cut.then == Ending::exit) return exit(cut.code, out);
+  out.emplace_back(Raise{kKill});
   over = true;
 }
 

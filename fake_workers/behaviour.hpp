@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "fake_workers/action.hpp"
 #include "fake_workers/catalogue.hpp"
+#include "fake_workers/cut.hpp"
 #include "fake_workers/plan.hpp"
 #include "fake_workers/reply.hpp"
 
@@ -18,7 +20,7 @@ namespace poolproof::faults {
 enum class Stage : std::uint8_t {
   start,        ///< before anything is read
   first_bytes,  ///< the first bytes were read and are not looked at yet
-  before_read,  ///< about to read a request
+  before_read,  ///< about to read a request, or the rest of one
   request,      ///< the request was read, nothing is done about it yet
   content,      ///< the reply's pieces stand
   pause,        ///< the reply stands and is not written yet
@@ -38,12 +40,16 @@ struct Life {
   };
   Reading reading = Reading::frames;
   bool over = false;
+  std::size_t read_bytes = 0;  ///< of the request that is being read
+  std::size_t read_at_most = std::numeric_limits<std::size_t>::max();  ///< before it looks again
   Actions held_back;  ///< replies in the worker's own buffer, with their journal records
 
   void stop_reading(Actions& out);
   void flush(Actions& out);
   /// Exits by itself: the buffer comes out first.
   void exit(int code, Actions& out);
+  /// Exits or kills itself.
+  void end(const Cut& cut, Actions& out);
 };
 
 /// A worker has a reason to exit.

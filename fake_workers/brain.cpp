@@ -1,6 +1,7 @@
 #include "fake_workers/brain.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "harness/base/assert.hpp"
 #include "harness/base/text.hpp"
@@ -59,7 +60,7 @@ std::size_t Brain::wants() const {
   if (life_.over || computing_ || life_.reading == Life::Reading::nothing) return 0;
   if (life_.reading != Life::Reading::frames) return kReadMaxBytes;
   const std::size_t whole = config_.framing.prefix_bytes + decoder_.announced_bytes().value_or(0);
-  return whole - decoder_.buffered_bytes();
+  return std::min(whole, life_.read_at_most) - decoder_.buffered_bytes();
 }
 
 void Brain::read(std::string_view bytes, Actions& out) {
@@ -78,6 +79,9 @@ void Brain::read(std::string_view bytes, Actions& out) {
     on_frame_error(payload.error(), out);
   } else if (*payload) {
     on_payload(**payload, out);
+  } else if (decoder_.buffered_bytes() == life_.read_at_most) {
+    life_.read_bytes = decoder_.buffered_bytes();
+    strike(Stage::before_read, out);
   }
 }
 
@@ -157,19 +161,33 @@ void Brain::write_reply(const ReplyInProgress& reply, Actions& out) {
   if (reply.dropped) return;
   std::string bytes = reply.bytes(config_.framing);
   const std::size_t size = bytes.size();
-  if (reply.keep_bytes) {
-    bytes.resize(std::min(size, *reply.keep_bytes));
-    if (!bytes.empty()) out.emplace_back(Write{std::move(bytes), reply.chunk_bytes, reply.gap});
-    life_.exit(reply.exit_code, out);
-    return;
-  }
+  if (reply.cut) return write_beginning(std::move(bytes), reply, out);
   Actions& where = reply.held_back ? life_.held_back : out;
   where.emplace_back(Write{std::move(bytes), reply.chunk_bytes, reply.gap});
   where.emplace_back(wrote_record(request_, size));
 }
 
+void Brain::write_beginning(std::string bytes, const ReplyInProgress& reply, Actions& out) {
+  const std::size_t size = bytes.size();
+  bytes.resize(std::min(size, reply.cut->keep_bytes));
+  const bool whole = bytes.size() == size;
+  if (!bytes.empty()) out.emplace_back(Write{std::move(bytes), reply.chunk_bytes, reply.gap});
+  if (whole) out.emplace_back(wrote_record(request_, size));
+  switch (reply.cut->then) {
+    case Ending::exit:
+    case Ending::kill:
+      return life_.end(*reply.cut, out);
+    case Ending::hang:
+      return life_.stop_reading(out);
+    case Ending::close:
+      out.emplace_back(CloseStdout{});
+      life_.reading = Life::Reading::discarding;
+  }
+}
+
 void Brain::after_reply(Actions& out) {
-  if (!life_.over) strike(Stage::idle, out);
+  if (life_.over || life_.reading != Life::Reading::frames) return;
+  strike(Stage::idle, out);
   if (life_.over) return;
   if (request_.args && request_.command == "shutdown") {
     leave({Departure::Cause::request}, out);
@@ -192,6 +210,8 @@ void Brain::leave(Departure departure, Actions& out) {
 
 void Brain::stop_if_planned(Actions& out) {
   if (life_.over || life_.reading != Life::Reading::frames) return;
+  life_.read_bytes = 0;
+  life_.read_at_most = std::numeric_limits<std::size_t>::max();
   strike(Stage::before_read, out);
 }
 

@@ -54,6 +54,7 @@ class Brain {
   void on_frame_error(const wire::FrameError& error, Actions& out);
   void answer(const Answer& answer, Actions& out);
   void write_reply(const ReplyInProgress& reply, Actions& out);
+  void write_beginning(std::string bytes, const ReplyInProgress& reply, Actions& out);
   void after_reply(Actions& out);
   void leave(Departure departure, Actions& out);
   void stop_if_planned(Actions& out);

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "fake_workers/cut.hpp"
+
 namespace poolproof::faults {
 namespace {
 
@@ -27,9 +29,16 @@ constexpr Param code(std::int64_t default_code, std::int64_t min = 0) {
   return number("code", default_code, min, 255, "the exit code");
 }
 
+constexpr Param then(std::string_view default_word) {
+  return {"then", true, 0, 0, kTextMaxBytes, default_word, "how it goes on", kEndingNames};
+}
+
 constexpr Param kSignal = number("signal", 9, 1, 31, "the signal's number");
 constexpr Param kChunk = number("chunk_bytes", 1, 1, 65'536, "the size of one write");
 
+constexpr std::array kReadingStopped{
+    number("keep_bytes", 0, 0, 1'000'000, "how much of the frame is read, header included"),
+    then("hang"), code(1)};
 constexpr std::array kExitMidCall{code(1)};
 constexpr std::array kKilled{kSignal};
 constexpr std::array kExitAtStart{
@@ -42,7 +51,7 @@ constexpr std::array kTextWhileIdle{text("tick\n", "what is written while no req
                                     delay_ms(0, "how long after the reply", 0)};
 constexpr std::array kTruncated{
     number("keep_bytes", 3, 0, 1'000'000, "how much of the frame is written, header included"),
-    code(0)};
+    code(0), then("exit")};
 constexpr std::array kTooLong{
     number("extra_bytes", 5, 1, 1'000'000, "how many more bytes the header announces")};
 constexpr std::array kTooShort{
@@ -73,8 +82,10 @@ constexpr bool kHarmful = false;
 constexpr std::array kFaults{
     Fault{"reply_dropped", Family::drop, Moment::reply, kNone, kHarmful,
           "executes the request, writes no reply and goes on with the next", "K29"},
-    Fault{"reading_stopped", Family::drop, Moment::request, kNone, kHarmful,
-          "never reads this request nor anything after it, and stays alive", "K25"},
+    Fault{"reading_stopped", Family::drop, Moment::request, kReadingStopped, kHarmful,
+          "reads only the first bytes of this request, then hangs, exits, kills itself or closes "
+          "stdin",
+          "K25"},
     Fault{"exit_mid_call", Family::drop, Moment::request, kExitMidCall, kHarmful,
           "exits after reading the request, before answering", "K41, K43"},
     Fault{"killed_mid_call", Family::drop, Moment::request, kKilled, kHarmful,
@@ -103,7 +114,9 @@ constexpr std::array kFaults{
     Fault{"text_while_idle", Family::misframe, Moment::idle, kTextWhileIdle, kHarmful,
           "writes raw text on stdout some time after the reply", "K79"},
     Fault{"reply_truncated", Family::misframe, Moment::reply, kTruncated, kHarmful,
-          "writes only the first bytes of the frame and exits", "K55, K56"},
+          "writes only the first bytes of the frame, then exits, kills itself, hangs or closes "
+          "stdout",
+          "K55, K56"},
     Fault{"length_too_long", Family::misframe, Moment::reply, kTooLong, kHarmful,
           "the header announces more bytes than there are", "K57"},
     Fault{"length_too_short", Family::misframe, Moment::reply, kTooShort, kHarmful,

@@ -20,7 +20,7 @@ enum class Moment : std::uint8_t {
   shutdown,  ///< at end of stdin, TERM or the shutdown request: aimed by {slot, generation}
 };
 
-/// One parameter of a fault: a whole number with bounds, or a text.
+/// One parameter of a fault: a whole number with bounds, a text, or one of a few words.
 struct Param {
   std::string_view name;  ///< ends in its unit: `delay_ms`, `text_bytes`
   bool is_text = false;
@@ -29,6 +29,7 @@ struct Param {
   std::int64_t max = std::numeric_limits<std::int32_t>::max();
   std::string_view default_text = {};
   std::string_view meaning = {};
+  std::span<const std::string_view> words = {};  ///< not empty: the text is one of these
 };
 
 /// One row of the fault table. The name is the same in JSON, C++, Python, tests and reports.

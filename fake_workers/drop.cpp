@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "fake_workers/behaviour.hpp"
@@ -11,9 +12,21 @@ void reply_dropped(const Scene& scene) {
   scene.reply->dropped = true;
 }
 
+/// A request that is no longer than what it reads is read and answered.
 void reading_stopped(const Scene& scene) {
+  const Cut cut = cut_of(scene.fault);
+  Life& life = scene.life;
+  if (life.read_bytes < cut.keep_bytes) {
+    life.read_at_most = std::min(life.read_at_most, cut.keep_bytes);
+    return;
+  }
   scene.receipt();
-  scene.life.stop_reading(scene.out);
+  if (cut.then == Ending::close) scene.out.emplace_back(CloseStdin{});
+  if (cut.then == Ending::exit || cut.then == Ending::kill) {
+    life.end(cut, scene.out);
+  } else {
+    life.stop_reading(scene.out);
+  }
 }
 
 void exit_with_code(const Scene& scene) {

@@ -37,8 +37,7 @@ void text_while_idle(const Scene& scene) {
 
 void reply_truncated(const Scene& scene) {
   scene.receipt();
-  scene.reply->keep_bytes = static_cast<std::size_t>(scene.number("keep_bytes"));
-  scene.reply->exit_code = static_cast<int>(scene.number("code"));
+  scene.reply->cut = cut_of(scene.fault);
 }
 
 void length_too_long(const Scene& scene) {

@@ -228,6 +228,9 @@ Problem read_arguments(std::span<const char* const> args, Options& options, Faul
 }
 
 Json listed(const Param& param) {
+  if (!param.words.empty()) {
+    return {{"name", param.name}, {"default", param.default_text}, {"words", param.words}};
+  }
   if (param.is_text) return {{"name", param.name}, {"default", param.default_text}};
   return {{"name", param.name},
           {"default", param.default_number},

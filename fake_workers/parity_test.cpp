@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "fake_workers/cut.hpp"
 #include "fake_workers/journal.hpp"
 #include "fake_workers/plan.hpp"
 #include "fake_workers/running_program.hpp"
@@ -192,6 +193,28 @@ TEST_CASE("fake_workers: parity: every fault gives the same bytes and the same j
   }
 }
 
+TEST_CASE("fake_workers: parity: every ending within a frame is the same") {
+  for (const std::string fault : {"reply_truncated", "reading_stopped"}) {
+    for (const std::string_view then : kEndingNames) {
+      for (const int keep_bytes : {0, 3, 4, 20, 100'000}) {
+        INFO(fault << " keeps " << keep_bytes << ", then " << then);
+        const Json cut{{"fault", fault},
+                       {"at", {{"request", 1}}},
+                       {"keep_bytes", keep_bytes},
+                       {"then", then},
+                       {"code", 5}};
+        const TemporaryFile plan(plan_text(Json::array({cut})));
+        Script script{{"--plan", plan.path()}, frames(conversation(), kFour), {}, {}};
+        const bool reads = fault == "reading_stopped";
+        const bool strikes = !reads || keep_bytes < 100'000;
+        const bool stays = then == "hang" || (then == "close" && reads);
+        if (strikes && stays) script.term = Term{"receipt"};
+        CHECK(has_receipt(check_same(script), fault) == strikes);
+      }
+    }
+  }
+}
+
 TEST_CASE("fake_workers: parity: faults aimed at the same request compose in the same way") {
   const std::vector<std::vector<std::string>> groups{
       {"reply_truncated", "text_while_idle", "reply_slow", "id_wrong", "stderr_flood"},
@@ -299,7 +322,8 @@ TEST_CASE("fake_workers: parity: both refuse the same plans") {
         R"({"fault":"banner","at":{"request":0}})", R"({"fault":"reply_late","at":{"client":"a"}})",
         R"({"fault":"reply_late","at":{"client":"a","call":1,"slot":0}})",
         R"({"fault":"reading_stopped","at":{"client":"a","call":1}})",
-        R"({"fault":"banner","at":{},"text":1})"}) {
+        R"({"fault":"banner","at":{},"text":1})",
+        R"({"fault":"reply_truncated","at":{},"then":"stop"})"}) {
     INFO(fault);
     const TemporaryFile plan(std::string(R"({"plan_version":1,"faults":[)") + fault + "]}");
     for (const Argv& program : {kCpp, kPython}) {

@@ -162,6 +162,10 @@ std::optional<InputError> read_text_param(const Param& param, const Json& value,
     return error(where, "a text of " + std::to_string(read->size()) + " bytes",
                  "at most " + std::to_string(param.max));
   }
+  if (!param.words.empty() && std::ranges::find(param.words, *read) == param.words.end()) {
+    return error(where, in_quotes(*read) + " is none of its words",
+                 suggestion(*read, {param.words.begin(), param.words.end()}));
+  }
   into.texts[std::string(param.name)] = *std::move(read);
   return std::nullopt;
 }

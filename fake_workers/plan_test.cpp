@@ -46,6 +46,8 @@ TEST_CASE("fake_workers: plan: bad faults are named with the place and what woul
       {R"({"fault":"reply_late","at":{},"delay_ms":18446744073709551615})",
        R"(x.json#/faults/0/delay_ms: 18446744073709551615 is out of bounds; a whole number from 1 to 600000)"},
       {R"({"fault":"banner","at":{},"text":5})", R"(x.json#/faults/0/text: 5 is no text; a text)"},
+      {R"({"fault":"reply_truncated","at":{},"then":"hangs"})",
+       R"(x.json#/faults/0/then: "hangs" is none of its words; did you mean "hang"?)"},
       {R"({"fault":"banner","at":{"request":0}})",
        R"(x.json#/faults/0/at/request: impossible coordinate "request" for banner; it is aimed by slot, generation)"},
       {R"({"fault":"exit_slow","at":{"client":"a","call":1}})",

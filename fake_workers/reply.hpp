@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "fake_workers/cut.hpp"
 #include "harness/base/clock.hpp"
 #include "harness/wire/framing.hpp"
 
@@ -32,9 +33,8 @@ struct ReplyInProgress {
 
   // How it is written.
   bool dropped = false;
-  bool held_back = false;                 ///< stays in the worker's own buffer
-  std::optional<std::size_t> keep_bytes;  ///< only the beginning is written, then exit
-  int exit_code = 0;
+  bool held_back = false;  ///< stays in the worker's own buffer
+  std::optional<Cut> cut;  ///< only the beginning is written
   std::size_t chunk_bytes = 0;
   Duration gap{0};
 

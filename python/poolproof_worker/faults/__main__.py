@@ -20,11 +20,11 @@ import os
 import sys
 
 from .. import _options
-from .._pipes import Pipes, claim_stdio
+from .._pipes import claim_stdio
 from .catalogue import FAULTS, as_rows
 from .journal import Journal
 from .plan import read_fault, read_plan
-from .server import FaultyServer
+from .server import FaultyPipes, FaultyServer
 
 _TEXTS = {param.name for fault in FAULTS for param in fault.params if param.is_text}
 _PARAMS = {param.name for fault in FAULTS for param in fault.params}
@@ -81,7 +81,7 @@ def main(argv):
         commands = asked.commands()
     except ValueError as error:
         _options.bad_usage(error)
-    pipes = Pipes(stdin_fd, stdout_fd, asked.options.prefix_bytes, asked.options.max_frame_bytes)
+    pipes = FaultyPipes(stdin_fd, stdout_fd, asked.options.prefix_bytes, asked.options.max_frame_bytes)
     FaultyServer(commands, pipes, asked.options, plan, journal).run()
 
 

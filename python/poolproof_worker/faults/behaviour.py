@@ -8,7 +8,7 @@ import importlib
 # of the plan. Within a stage they strike in plan order.
 START = "start"              # before anything is read
 FIRST_BYTES = "first_bytes"  # the first bytes were read and are not looked at yet
-BEFORE_READ = "before_read"  # about to read a request
+BEFORE_READ = "before_read"  # about to read a request, or the rest of one
 REQUEST = "request"          # the request was read, nothing is done about it yet
 CONTENT = "content"          # the reply's pieces stand
 PAUSE = "pause"              # the reply stands and is not written yet

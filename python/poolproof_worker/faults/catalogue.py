@@ -7,15 +7,19 @@ TEXT_MAX_BYTES = 65_536
 
 
 class Param:
-    """A whole number with bounds, or a text of at most `max` bytes. Its name ends in its unit."""
+    """A whole number with bounds, a text of at most `max` bytes, or one of `words`.
 
-    __slots__ = ("name", "default", "min", "max")
+    Its name ends in its unit.
+    """
 
-    def __init__(self, name, default, smallest, largest):
+    __slots__ = ("name", "default", "min", "max", "words")
+
+    def __init__(self, name, default, smallest, largest, words=()):
         self.name = name
         self.default = default
         self.min = smallest
         self.max = largest
+        self.words = words
 
     @property
     def is_text(self):
@@ -51,12 +55,17 @@ def _code(default, smallest=0):
     return Param("code", default, smallest, 255)
 
 
+def _then(default):
+    return Param("then", default, 0, TEXT_MAX_BYTES, ("exit", "kill", "hang", "close"))
+
+
 _SIGNAL = Param("signal", 9, 1, 31)
 _CHUNK = Param("chunk_bytes", 1, 1, 65_536)
 
 FAULTS = [
     _row("reply_dropped", "drop", "reply"),
-    _row("reading_stopped", "drop", "request"),
+    _row("reading_stopped", "drop", "request", Param("keep_bytes", 0, 0, 1_000_000), _then("hang"),
+         _code(1)),
     _row("exit_mid_call", "drop", "request", _code(1)),
     _row("killed_mid_call", "drop", "request", _SIGNAL),
     _row("stdout_closed", "drop", "request"),
@@ -71,7 +80,8 @@ FAULTS = [
     _row("text_before_reply", "misframe", "reply", _text("Warning: slow path\n")),
     _row("text_after_reply", "misframe", "reply", _text("done\n")),
     _row("text_while_idle", "misframe", "idle", _text("tick\n"), _delay(0, 0)),
-    _row("reply_truncated", "misframe", "reply", Param("keep_bytes", 3, 0, 1_000_000), _code(0)),
+    _row("reply_truncated", "misframe", "reply", Param("keep_bytes", 3, 0, 1_000_000), _code(0),
+         _then("exit")),
     _row("length_too_long", "misframe", "reply", Param("extra_bytes", 5, 1, 1_000_000)),
     _row("length_too_short", "misframe", "reply", Param("missing_bytes", 5, 1, 1_000_000)),
     _row("length_little_endian", "misframe", "reply"),
@@ -116,6 +126,8 @@ def as_rows():
 
 
 def _as_row(param):
+    if param.words:
+        return {"name": param.name, "default": param.default, "words": list(param.words)}
     if param.is_text:
         return {"name": param.name, "default": param.default}
     return {"name": param.name, "default": param.default, "min": param.min, "max": param.max}

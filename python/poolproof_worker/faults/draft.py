@@ -7,8 +7,7 @@ from .._envelope import Reply, to_utf8
 
 class Draft(Reply):
     __slots__ = ("names_success", "whole_payload", "header", "length_error", "text_before",
-                 "text_after", "copies", "dropped", "held_back", "keep_bytes", "exit_code",
-                 "chunk_bytes", "gap_ms")
+                 "text_after", "copies", "dropped", "held_back", "cut", "chunk_bytes", "gap_ms")
 
     def __init__(self, reply):
         super().__init__(reply.id, reply.success, reply.body, reply.timestamp)
@@ -23,8 +22,7 @@ class Draft(Reply):
         # How it is written.
         self.dropped = False
         self.held_back = False  # stays in the worker's own buffer
-        self.keep_bytes = None  # only the beginning is written, then exit
-        self.exit_code = 0
+        self.cut = None         # the fault by which only the beginning is written
         self.chunk_bytes = 0    # 0: all in one write
         self.gap_ms = 0
 

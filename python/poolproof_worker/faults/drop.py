@@ -19,7 +19,15 @@ def reply_dropped(scene):
 
 @strikes("reading_stopped", BEFORE_READ)
 def reading_stopped(scene):
+    """A request that is no longer than what it reads is read and answered."""
+    pipes = scene.server.pipes
+    if pipes.read_bytes < scene["keep_bytes"]:
+        pipes.read_at_most = min(scene["keep_bytes"], pipes.read_at_most or scene["keep_bytes"])
+        return
     scene.receipt()
+    if scene["then"] == "close":
+        os.close(pipes.stdin_fd)
+    scene.server.end_as_planned(scene)
     scene.server.reading = NOTHING
 
 

@@ -47,8 +47,7 @@ def text_while_idle(scene):
 @strikes("reply_truncated", WRITING)
 def reply_truncated(scene):
     scene.receipt()
-    scene.draft.keep_bytes = scene["keep_bytes"]
-    scene.draft.exit_code = scene["code"]
+    scene.draft.cut = scene
 
 
 @strikes("length_too_long", CONTENT)

@@ -133,6 +133,8 @@ def _read_param(param, given, where):
     size = len(text.encode(errors="replace"))
     if size > param.max:
         raise PlanError(where, f"a text of {size} bytes", f"at most {param.max}")
+    if param.words and text not in param.words:
+        raise PlanError(where, f"{text!r} is none of its words", _suggestion(text, param.words))
     return text
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
-from .._pipes import flush_stderr, say, shown
+from .._pipes import Pipes, flush_stderr, say, shown
 from .._server import STDIN_END, TERM, Server
 from .behaviour import (ABOUT_NO_REQUEST, BEFORE_READ, CONTENT, DISCARDING, FIRST_BYTES, FRAMES,
                         IDLE, LEAVE, NOTHING, PAUSE, REQUEST, START, STAY, WRITING, Scene,
@@ -24,6 +25,31 @@ class Departure:
         self.cause = cause
         self.code = code
         self.stays = False  # takes no notice of it
+
+
+class ReadEnough(Exception):
+    """As much of a frame has been read as was wanted, and it is not whole."""
+
+
+class FaultyPipes(Pipes):
+    """Pipes that may stop within a frame."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.begin_frame()
+
+    def begin_frame(self):
+        self.read_bytes = 0
+        self.read_at_most = None
+
+    def read_some(self, count_max):
+        if self.read_at_most is not None:
+            count_max = min(count_max, self.read_at_most - self.read_bytes)
+            if count_max == 0:
+                raise ReadEnough
+        chunk = super().read_some(count_max)
+        self.read_bytes += len(chunk)
+        return chunk
 
 
 class FaultyServer(Server):
@@ -56,6 +82,7 @@ class FaultyServer(Server):
 
     def serve_one(self):
         if self.reading == FRAMES:
+            self.pipes.begin_frame()
             self.strike(BEFORE_READ)
         if self.reading == NOTHING:
             self.pipes.waiter.wait()
@@ -65,12 +92,19 @@ class FaultyServer(Server):
         elif self.reads_lines:
             self.read_as_lines()
         else:
+            self.serve_or_stop()
+
+    def serve_or_stop(self):
+        try:
             super().serve_one()
+        except ReadEnough:
+            self.strike(BEFORE_READ)
 
     def read_as_lines(self):
         """Reads all there is, and finds no line of JSON in it."""
         first = self.pipes.read_some(_READ_MAX_BYTES)
         if first:
+            self.pipes.begin_frame()
             self.strike(FIRST_BYTES)
             text = self.read_to_the_end(first)
             say(f"stdin ended without a line of JSON: {shown(text)}")
@@ -92,25 +126,46 @@ class FaultyServer(Server):
         if self.reading == FRAMES:
             super().respond(request)
 
+    def end_as_planned(self, scene):
+        """Exits or kills itself; returns when it is to live."""
+        if scene["then"] == "exit":
+            self.exit(scene["code"])
+        if scene["then"] == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+
     def send(self, request, reply):
         draft = Draft(reply)
         self.strike(CONTENT, draft)
         self.strike(PAUSE, draft)
         self.strike(WRITING, draft)
         self.write_draft(request, draft)
-        self.strike(IDLE)
+        if self.reading == FRAMES:
+            self.strike(IDLE)
 
     def write_draft(self, request, draft):
         if draft.dropped:
             return
         data = draft.bytes(self.pipes.prefix_bytes)
-        if draft.keep_bytes is not None:
-            self.write_in_chunks(draft, data[:draft.keep_bytes])
-            self.exit(draft.exit_code)
-        if draft.held_back:
+        if draft.cut is not None:
+            self.write_beginning(draft, data, request.number)
+        elif draft.held_back:
             self.held_back.append((draft, data, request.number))
         else:
             self.write_out(draft, data, request.number)
+
+    def write_beginning(self, draft, data, request_number):
+        beginning = data[:draft.cut["keep_bytes"]]
+        if len(beginning) == len(data):
+            self.write_out(draft, data, request_number)
+        else:
+            self.write_in_chunks(draft, beginning)
+        self.end_as_planned(draft.cut)
+        if draft.cut["then"] == "close":
+            os.close(self.pipes.stdout_fd)
+            self.pipes.stdout_fd = None
+            self.reading = DISCARDING
+        else:
+            self.reading = NOTHING
 
     def write_out(self, draft, data, request_number):
         self.write_in_chunks(draft, data)
