@@ -273,8 +273,7 @@ Error explain_call(const wire::CallResult& result, const CallFacts& facts) {
 Error explain_lease_over(const std::string& command) {
   Error error;
   error.kind = Outcome::lease_over;
-  error.message =
-      "lease_over: the lease had ended before \"" + command + "\"; nothing was written";
+  error.message = "lease_over: the lease had ended before \"" + command + "\"; nothing was written";
   error.retryable = true;
   return error;
 }

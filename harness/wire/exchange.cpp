@@ -78,8 +78,18 @@ bool Exchange::process_ended(Time now) {
   return conversation_.decided();
 }
 
+void Exchange::cancel() {
+  conversation_.cancel();
+  doubt_if_broken();
+}
+
+void Exchange::doubt_if_broken() {
+  if (stdin_broken_ && conversation_.decided()) conversation_.write_failed(stdin_errno_);
+}
+
 void Exchange::tick(Time now) {
   conversation_.tick(now);
+  doubt_if_broken();
   if (conversation_.decided() || now < give_up_at_) return;
   if (stdout_ended_) return conversation_.output_closed();
   conversation_.write_failed(stdin_errno_);

@@ -30,7 +30,8 @@ class Exchange {
   /// Reads what is left; true when that decided the call. Else tell `ended` how it ended.
   bool process_ended(Time now);
   void ended(ExitStatus status) { conversation_.ended(status); }
-  void cancel() { conversation_.cancel(); }
+  void cancel();
+  /// A stdin that is known to be broken is never in order, even if no byte was written.
   void tick(Time now);
 
   [[nodiscard]] bool wants_to_write() const {
@@ -44,6 +45,8 @@ class Exchange {
   [[nodiscard]] CallResult take_result() { return conversation_.take_result(); }
 
  private:
+  void doubt_if_broken();
+
   Stdio& pipes_;
   Conversation conversation_;
   bool stdout_ended_ = false;
