@@ -14,6 +14,8 @@ using faults::Moment;
 using trace::ClientStep;
 using Kind = JournalRecord::Kind;
 
+constexpr int kTerm = 15;
+
 constexpr std::array<MarkRow, kMarks> kRows{{
     {"granted_in_the_last_microsecond", "a waiter was granted one microsecond before its deadline"},
     {"try_checkout_served", "a client that would not wait was served at once"},
@@ -24,7 +26,7 @@ constexpr std::array<MarkRow, kMarks> kRows{{
     {"several_deadlines_at_once", "one step refused several late waiters"},
     {"late_with_failing_starts", "a waiter's deadline came while starts kept failing"},
     {"queue_full", "a client found as many waiting as may"},
-    {"grant_met_cancel", "a cancel came at the time of the grant, and too late"},
+    {"grant_met_cancel", "a client was cancelled at the time of its grant, and too late"},
     {"cancel_met_checkin", "a waiter was cancelled at the very time a worker was checked in"},
     {"hopeless_all_refused", "one step refused several waiters because starts keep failing"},
     {"blocking_start_held_back_a_grant", "a client waited beside an idle worker during a start"},
@@ -32,9 +34,7 @@ constexpr std::array<MarkRow, kMarks> kRows{{
     {"leaving_list_held_back_a_start", "a slot stayed vacant beside a waiter, for many leaving"},
     {"start_for_a_client_who_left", "a lazy start came good when nobody waited any more"},
     {"start_answered_after_given_up", "a process came up after its start had been given up"},
-    {"start_failed_after_given_up", "a start failed after it had been given up"},
     {"handshake_ended_after_given_up", "a handshake ended after its worker had been told to go"},
-    {"start_impossible", "a process could not be started"},
     {"start_budget_spent", "a start was given up because its budget was spent"},
     {"death_in_the_handshake", "a worker died before it answered its ping"},
     {"death_unused", "a worker died idle before it had served anybody"},
@@ -43,7 +43,6 @@ constexpr std::array<MarkRow, kMarks> kRows{{
     {"exit_met_checkin", "a worker's exit and its check-in came at the same time"},
     {"exit_met_handshake_end", "a worker's exit and its handshake's end came at the same time"},
     {"stray_output_while_idle", "an idle worker wrote unasked and was put away"},
-    {"stray_notice_of_a_leased_worker", "a notice of stray output came when it was leased"},
     {"breaker_opened", "so many starts failed in a row that the breaker opened"},
     {"breaker_healed", "a good start closed the breaker"},
     {"breaker_probe_failed", "a start failed while the breaker was open"},
@@ -120,7 +119,6 @@ class Watch {
   struct Asked {
     Time at;
     Time deadline;
-    Time granted = Time::min();
     bool answered = false;
   };
   struct Lease {
@@ -165,10 +163,7 @@ class Watch {
     asked_.push_back({now_, event.deadline});
     ++waiting_;
   }
-  void happened(const pool::CheckoutCancelled& event) {
-    const std::uint32_t asked = checkouts_.find(event.checkout);
-    if (asked != kNone && asked_[asked].granted == now_) see(Mark::grant_met_cancel);
-  }
+  void happened(const pool::CheckoutCancelled& /*event*/) {}
   void happened(const pool::CheckedIn& event) {
     const std::uint32_t place = leases_numbers_.find(event.lease);
     Lease* lease = place == kNone ? nullptr : &leases_[place];
@@ -197,10 +192,7 @@ class Watch {
   }
   void happened(const pool::StartFailed& event) {
     const Worker* worker = find(event.worker);
-    see(Mark::start_impossible);
-    if (worker == nullptr) return;
-    if (worker->state == State::leaving) see(Mark::start_failed_after_given_up);
-    if (worker->state == State::starting) failed();
+    if (worker != nullptr && worker->state == State::starting) failed();
   }
   void happened(const pool::HandshakeEnded& event) {
     Worker* worker = find(event.worker);
@@ -221,9 +213,7 @@ class Watch {
     enter(*worker, State::idle);
   }
   void happened(const pool::OutputStrayed& event) {
-    const State state = this->state(event.worker);
-    if (state == State::idle) see(Mark::stray_output_while_idle);
-    if (state == State::leased) see(Mark::stray_notice_of_a_leased_worker);
+    if (state(event.worker) == State::idle) see(Mark::stray_output_while_idle);
   }
   void happened(const pool::Exited& event) {
     Worker* worker = find(event.worker);
@@ -278,7 +268,6 @@ class Watch {
     step_.granted = true;
     Asked* asked = answer(effect.checkout);
     if (asked == nullptr) return;
-    asked->granted = now_;
     if (asked->deadline == after(now_, Duration(1))) see(Mark::granted_in_the_last_microsecond);
     if (asked->deadline <= asked->at) see(Mark::try_checkout_served);
   }
@@ -443,33 +432,54 @@ class Strikes {
   }
 
  private:
-  [[nodiscard]] bool was_signalled(const trace::WorkerRecord& receipt) const {
+  [[nodiscard]] bool was_termed_from_outside(const trace::WorkerRecord& receipt) const {
     const auto& strikes = evidence_.trace.environment;
     return std::any_of(strikes.begin(), strikes.end(), [&](const auto& strike) {
-      return strike.delivered && strike.worker == receipt.worker && strike.at <= receipt.at;
+      return strike.delivered && strike.signal == kTerm && strike.worker == receipt.worker &&
+             strike.at <= receipt.at;
     });
   }
 
-  enum class InHand : std::uint8_t { nothing, call, farewell };
+  /// What a worker had read last and not answered, or was told. A client's word that it may go
+  /// stays in hand when it is answered: the worker goes by it.
+  enum class InHand : std::uint8_t { nothing, call, clients_farewell, farewell, stdin_end };
   struct Receipt {
     const trace::WorkerRecord* record = nullptr;
-    InHand in_hand = InHand::nothing;  ///< what its worker had read last, or was told
+    InHand in_hand = InHand::nothing;
+    bool has_read = false;  ///< its init ping, or whatever came first
+    bool termed = false;    ///< it obeys TERM
   };
 
   void read_journal() {
     Numbering<WorkerId> workers;
-    std::vector<InHand> in_hand;
+    std::vector<Receipt> told;
     for (const trace::WorkerRecord& record : evidence_.trace.workers) {
       const std::uint32_t worker = workers.number(record.worker);
-      if (worker == in_hand.size()) in_hand.push_back(InHand::nothing);
-      InHand& now = in_hand[worker];
-      const Kind kind = record.record.kind;
-      if (kind == Kind::receipt) receipts_.push_back({&record, now});
-      if (shows_farewell(record.record)) now = InHand::farewell;
-      if (now == InHand::farewell) continue;
-      if (kind == Kind::wrote) now = InHand::nothing;
-      if (kind == Kind::read) now = record.record.nonce ? InHand::call : InHand::nothing;
+      if (worker == told.size()) told.emplace_back();
+      Receipt& now = told[worker];
+      if (record.record.kind == Kind::receipt) {
+        now.record = &record;
+        receipts_.push_back(now);
+      } else {
+        take_up(record.record, now);
+      }
     }
+  }
+
+  static void take_up(const JournalRecord& record, Receipt& now) {
+    if (record.kind == Kind::term) now.termed = true;
+    if (record.kind == Kind::read) now.has_read = true;
+    if (record.kind == Kind::stdin_end) now.in_hand = InHand::stdin_end;
+    if (now.in_hand == InHand::stdin_end || now.in_hand == InHand::farewell) return;
+    if (record.kind == Kind::wrote && now.in_hand == InHand::call) now.in_hand = InHand::nothing;
+    if (record.kind == Kind::read) now.in_hand = hand_of(record);
+  }
+
+  static InHand hand_of(const JournalRecord& read) {
+    if (read.command == "shutdown") {
+      return read.nonce ? InHand::clients_farewell : InHand::farewell;
+    }
+    return read.nonce ? InHand::call : InHand::nothing;
   }
 
   void look_at(const Receipt& given, const faults::Fault& fault) {
@@ -485,6 +495,9 @@ class Strikes {
     const WorkerId worker = receipt.worker;
     watch_.take_at(receipt.at, [&] { return watch_.was_started(worker); });
     if (is_told(worker)) return WorkerPhase::leaving;
+    const bool told_now = given.in_hand == InHand::farewell ||
+                          (given.in_hand == InHand::stdin_end && !in_post_mortem(worker));
+    if (told_now) return take_farewell(receipt);
     const auto greeted = [&] {
       const State state = watch_.state(worker);
       return state != State::starting && (state != State::over || !watch_.was_started(worker));
@@ -495,7 +508,6 @@ class Strikes {
       case Moment::request:
       case Moment::reply:
         if (fault.name == "reading_stopped") break;
-        if (given.in_hand == InHand::farewell) return take_farewell(receipt);
         if (receipt.record.request.value_or(0) == 0 && !evidence_.scenario.pool.opaque) {
           watch_.take_at(receipt.at, greeted);
           return WorkerPhase::handshake;
@@ -503,24 +515,35 @@ class Strikes {
         watch_.take_at(receipt.at, [&] { return watch_.state(worker) == State::leased; });
         return WorkerPhase::in_call;
       case Moment::shutdown:
-        if (given.in_hand == InHand::call) return WorkerPhase::in_call;
-        // TERM may have come from outside.
-        if (!was_signalled(receipt)) return take_farewell(receipt);
-        break;
+        return shutdown_phase(given);
       case Moment::idle:
-        if (given.in_hand == InHand::farewell) return take_farewell(receipt);
         watch_.take_at(receipt.at, greeted);
         break;
     }
-    return phase_by_state(watch_.state(worker));
+    return phase_by_state(given);
   }
 
-  WorkerPhase start_phase(const trace::WorkerRecord& receipt) {
-    // Where no ping is sent the first bytes may be a call's.
-    const bool of_call = evidence_.scenario.pool.opaque &&
-                         receipt.record.fault == "input_read_as_lines" &&
-                         watch_.state(receipt.worker) == State::leased;
-    return of_call ? WorkerPhase::in_call : WorkerPhase::starting;
+  /// A client may tell it to go, the post-mortem of its start, or TERM, the pool's or another's.
+  WorkerPhase shutdown_phase(const Receipt& given) {
+    const bool by_client = given.in_hand == InHand::clients_farewell;
+    const bool by_word = by_client || given.in_hand == InHand::stdin_end;
+    const bool by_term = given.termed || given.record->record.fault == "term_ignored" || !by_word;
+    if (by_term && !was_termed_from_outside(*given.record)) return take_farewell(*given.record);
+    return by_client || given.in_hand == InHand::call ? WorkerPhase::in_call
+                                                      : phase_by_state(given);
+  }
+
+  /// Whether its stdin was closed to see what comes of it, before it was told to go.
+  [[nodiscard]] bool in_post_mortem(WorkerId worker) const {
+    const State state = watch_.state(worker);
+    return state == State::starting || state == State::greeting;
+  }
+
+  /// Where no ping is sent a worker is leased before it has read anything.
+  [[nodiscard]] WorkerPhase start_phase(const trace::WorkerRecord& receipt) const {
+    const bool leased =
+        evidence_.scenario.pool.opaque && watch_.state(receipt.worker) == State::leased;
+    return leased ? WorkerPhase::in_call : WorkerPhase::starting;
   }
 
   WorkerPhase take_farewell(const trace::WorkerRecord& receipt) {
@@ -528,12 +551,11 @@ class Strikes {
     return WorkerPhase::leaving;
   }
 
-  static WorkerPhase phase_by_state(State state) {
-    switch (state) {
+  [[nodiscard]] WorkerPhase phase_by_state(const Receipt& given) const {
+    switch (watch_.state(given.record->worker)) {
       case State::starting:
-        return WorkerPhase::starting;
       case State::greeting:
-        return WorkerPhase::handshake;
+        return given.has_read ? WorkerPhase::handshake : WorkerPhase::starting;
       case State::idle:
         return WorkerPhase::idle;
       case State::leased:
@@ -631,6 +653,31 @@ class Callers {
   std::vector<const ClientStep*> gone_;
 };
 
+/// Whom that step cancels; null: it is no cancel.
+const std::string* cancelled_by(const scenario::Scenario& scenario, const ClientStep& step) {
+  if (step.op != "cancel") return nullptr;
+  const std::string_view name = std::string_view(step.client).substr(0, step.client.find('.'));
+  for (const scenario::Client& client : scenario.clients) {
+    if (client.name != name || step.step >= client.steps.size()) continue;
+    const auto* cancel = std::get_if<scenario::Cancel>(&client.steps[step.step]);
+    return cancel == nullptr ? nullptr : &cancel->client;
+  }
+  return nullptr;
+}
+
+void look_at_cancels(const Evidence& evidence, Coverage& found) {
+  const auto& steps = evidence.trace.clients;
+  for (const ClientStep& step : steps) {
+    const std::string* const whom = cancelled_by(evidence.scenario, step);
+    if (whom == nullptr) continue;
+    const bool met = std::any_of(steps.begin(), steps.end(), [&](const ClientStep& other) {
+      return other.op == "checkout" && other.outcome == Outcome::ok && other.client == *whom &&
+             other.ended == step.begun && other.begun < other.ended;
+    });
+    if (met) found.see(Mark::grant_met_cancel);
+  }
+}
+
 /// A process left behind that was to live longer than the run, and did not.
 void look_at_grandchildren(const Evidence& evidence, Coverage& found) {
   const auto planned = std::find_if(
@@ -674,6 +721,7 @@ Coverage coverage(const Evidence& evidence) {
   Coverage found;
   Strikes(evidence, found).look();
   Callers(evidence, found).look_at_journal();
+  look_at_cancels(evidence, found);
   look_at_grandchildren(evidence, found);
   for (const trace::EnvironmentRecord& strike : evidence.trace.environment) {
     if (!strike.delivered) found.see(Mark::signal_reached_nobody);

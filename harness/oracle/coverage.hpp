@@ -13,7 +13,7 @@ namespace poolproof::oracle {
 
 /// What the struck worker was doing.
 enum class WorkerPhase : std::uint8_t {
-  starting,   ///< its init ping had not been read
+  starting,   ///< not leased, and its init ping had not been read
   handshake,  ///< its init ping was in hand, or just answered
   in_call,    ///< leased, or with a client's request in hand
   idle,       ///< waiting to be leased
@@ -52,9 +52,7 @@ enum class Mark : std::uint8_t {
   leaving_list_held_back_a_start,
   start_for_a_client_who_left,
   start_answered_after_given_up,
-  start_failed_after_given_up,
   handshake_ended_after_given_up,
-  start_impossible,
   start_budget_spent,
   death_in_the_handshake,
   death_unused,
@@ -63,7 +61,6 @@ enum class Mark : std::uint8_t {
   exit_met_checkin,
   exit_met_handshake_end,
   stray_output_while_idle,
-  stray_notice_of_a_leased_worker,
   breaker_opened,
   breaker_healed,
   breaker_probe_failed,

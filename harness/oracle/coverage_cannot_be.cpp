@@ -21,12 +21,11 @@ std::string_view situation_cannot_be(WorkerPhase phase, PoolMood mood) {
   return "";
 }
 
-std::string_view start_cannot_be(const Fault& fault, WorkerPhase phase) {
-  if (phase == WorkerPhase::starting || phase == WorkerPhase::leaving) return "";
-  if (phase == WorkerPhase::in_call && fault.name == "input_read_as_lines") {
-    return "";  // an opaque pool sends no ping: the first bytes are a call's
+std::string_view start_cannot_be(WorkerPhase phase) {
+  if (phase == WorkerPhase::handshake || phase == WorkerPhase::idle) {
+    return "it strikes before the worker's first request is read";
   }
-  return "it strikes before the worker's first request is read";
+  return "";  // in a call: an opaque pool sends no ping, and leases what has read nothing yet
 }
 
 std::string_view request_cannot_be(const Fault& fault, WorkerPhase phase) {
@@ -46,7 +45,7 @@ std::string_view shutdown_cannot_be(const Fault& fault, WorkerPhase phase) {
     return "it strikes at a shutdown request, which is sent to a worker told to go, or by a client";
   }
   if (fault.name == "stdin_end_ignored" && phase == WorkerPhase::idle) {
-    return "the pool closes no idle worker's stdin and asks it nothing";
+    return "the pool closes no idle worker's stdin, and a client's shutdown request is a call";
   }
   return "";
 }
@@ -57,7 +56,7 @@ std::string_view reason_it_cannot_be(const Fault& fault, WorkerPhase phase, Pool
   if (const auto reason = situation_cannot_be(phase, mood); !reason.empty()) return reason;
   switch (fault.moment) {
     case Moment::start:
-      return start_cannot_be(fault, phase);
+      return start_cannot_be(phase);
     case Moment::request:
     case Moment::reply:
       return request_cannot_be(fault, phase);

@@ -48,7 +48,8 @@ TEST_CASE("oracle: coverage: the phase is told by what is in hand, the mood by t
     CHECK(strikes_only(struck(fault, at, request), fault, phase, mood));
   };
   cell("import_slow", 2.5, {}, starting, queueing);
-  cell("reading_stopped", 2.6, 0, handshake, queueing);
+  cell("reading_stopped", 2.6, 0, starting, queueing);
+  cell("reading_stopped", 3.3, 1, handshake, queueing);
   cell("reply_slow", 3.1, 0, handshake, queueing);
   cell("text_while_idle", 3.3, 0, handshake, queueing);
   cell("reply_dropped", 4.3, 1, in_call, busy);
@@ -77,6 +78,50 @@ TEST_CASE("oracle: coverage: TERM from outside strikes a worker that was not tol
   Story story = struck("exit_code_at_shutdown", 5.5, {});
   story.trace.environment.push_back({ms(5.5), WorkerId{0, 0}, 15, true});
   CHECK(strikes_only(story, "exit_code_at_shutdown", idle, PoolMood::spare));
+}
+
+/// With another entry in the worker's journal.
+void journal(Story& story, double at, Kind kind) {
+  trace::WorkerRecord entry = story.trace.workers.front();
+  entry.at = ms(at);
+  entry.record = {};
+  entry.record.kind = kind;
+  const auto place = std::find_if(story.trace.workers.begin(), story.trace.workers.end(),
+                                  [&entry](const auto& record) { return record.at >= entry.at; });
+  story.trace.workers.insert(place, entry);
+}
+
+TEST_CASE("oracle: coverage: a start's TERM and its post-mortem strike before it is told to go") {
+  Story early = struck("term_ignored", 2.5, {});
+  early.trace.environment.push_back({ms(2.5), WorkerId{0, 0}, 15, true});
+  CHECK(strikes_only(early, "term_ignored", starting, PoolMood::queueing));
+  Story greeted = struck("stdin_end_ignored", 3.1, {});
+  journal(greeted, 3.1, Kind::stdin_end);
+  CHECK(strikes_only(greeted, "stdin_end_ignored", handshake, PoolMood::queueing));
+}
+
+TEST_CASE("oracle: coverage: only TERM makes a worker leave that nobody told to go") {
+  Story story = struck("stdin_end_ignored", 9.1, {});
+  story.trace.environment.push_back({ms(5.5), WorkerId{0, 0}, 18, true});
+  CHECK(strikes_only(story, "stdin_end_ignored", leaving, PoolMood::closing));
+}
+
+TEST_CASE("oracle: coverage: a client's shutdown request is in hand until the worker goes by it") {
+  for (const char* fault : {"shutdown_not_obeyed", "stdin_end_ignored", "exit_slow"}) {
+    INFO(fault);
+    Story story = struck(fault, 7.6, {});
+    for (auto& record : story.trace.workers) {
+      if (record.record.nonce == "b:1") record.record.command = "shutdown";
+    }
+    CHECK(strikes_only(story, fault, in_call, PoolMood::busy));
+  }
+}
+
+TEST_CASE("oracle: coverage: without a ping a worker is leased before it has read anything") {
+  Story story = struck("import_slow", 4.2, {});
+  CHECK(strikes_only(story, "import_slow", starting, PoolMood::busy));
+  story.scenario.pool.opaque = true;
+  CHECK(strikes_only(story, "import_slow", in_call, PoolMood::busy));
 }
 
 TEST_CASE("oracle: coverage: without testimony no cell is struck") {
@@ -175,7 +220,15 @@ TEST_CASE("oracle: coverage: each rare situation is marked where it is, and not 
                  {refusal(9, Outcome::queue_full)});
        }},
       {Mark::grant_met_cancel,
-       [](Story& s) { at_once(s, 3.5, pool::CheckoutCancelled{CheckoutId{1}}); }},
+       [](Story& s) {
+         s.scenario.clients.front().steps.emplace_back(scenario::Cancel{"b"});
+         trace::ClientStep cancel;
+         cancel.client = s.scenario.clients.front().name;
+         cancel.step = static_cast<std::uint32_t>(s.scenario.clients.front().steps.size() - 1);
+         cancel.op = "cancel";
+         cancel.begun = cancel.ended = step(s, "b", 0).ended;
+         s.trace.clients.push_back(cancel);
+       }},
       {Mark::cancel_met_checkin,
        [](Story& s) {
          at_once(s, 4, pool::CheckoutRequested{CheckoutId{9}, ms(9)});
@@ -203,15 +256,9 @@ TEST_CASE("oracle: coverage: each rare situation is marked where it is, and not 
        }},
       {Mark::stray_output_while_idle,
        [](Story& s) { at_once(s, 8.5, pool::OutputStrayed{kWorker}); }},
-      {Mark::stray_notice_of_a_leased_worker,
-       [](Story& s) { at_once(s, 4, pool::OutputStrayed{kWorker}); }},
       {Mark::late_checkin,
        [](Story& s) {
          at_once(s, 5.5, pool::CheckedIn{LeaseId{1}, true});
-       }},
-      {Mark::start_impossible,
-       [](Story& s) {
-         at_once(s, 2, pool::StartFailed{kWorker, 2});
        }},
       {Mark::start_budget_spent,
        [](Story& s) {
@@ -303,7 +350,8 @@ TEST_CASE("oracle: coverage: a cell is struck, or missing, or cannot be, and has
   const auto cannot = [](const char* fault, WorkerPhase phase, PoolMood mood) {
     return !reason_it_cannot_be(*faults::find(fault), phase, mood).empty();
   };
-  CHECK(cannot("exit_at_start", in_call, busy));
+  CHECK(cannot("exit_at_start", handshake, busy));
+  CHECK(cannot("exit_at_start", idle, spare));
   CHECK_FALSE(cannot("exit_at_start", starting, busy));
   CHECK(cannot("exit_at_start", starting, closing));
   CHECK(cannot("reply_dropped", starting, busy));

@@ -63,12 +63,16 @@ Time close_begun(const Evidence& evidence, const View& view) {
 
 /// Faults that end the worker by its own doing.
 bool ends_it(const Evidence& evidence, const JournalRecord& receipt) {
-  constexpr std::array<std::string_view, 4> kExits{"exit_mid_call", "exit_at_start",
-                                                   "exit_while_idle", "reply_truncated"};
+  constexpr std::array<std::string_view, 3> kExits{"exit_mid_call", "exit_at_start",
+                                                   "exit_while_idle"};
   if (std::find(kExits.begin(), kExits.end(), receipt.fault) != kExits.end()) return true;
-  if (receipt.fault != "killed_mid_call" && receipt.fault != "killed_at_start") return false;
+  const bool raises = receipt.fault == "killed_mid_call" || receipt.fault == "killed_at_start";
+  const bool cuts = receipt.fault == "reply_truncated" || receipt.fault == "reading_stopped";
+  if (!raises && !cuts) return false;
   for (const faults::PlannedFault& planned : evidence.scenario.faults) {
-    if (planned.id == receipt.plan_id) return is_deadly(static_cast<int>(planned.number("signal")));
+    if (planned.id != receipt.plan_id) continue;
+    if (raises) return is_deadly(static_cast<int>(planned.number("signal")));
+    return planned.text("then") == "exit" || planned.text("then") == "kill";
   }
   return true;
 }

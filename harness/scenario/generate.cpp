@@ -11,6 +11,10 @@ namespace poolproof::scenario {
 namespace {
 
 constexpr Duration kCalmTimeout = 60s;
+/// No calm holds its breath for longer.
+constexpr Duration kBreathMax = 6s;
+/// A start-up budget that needs no fault to be spent.
+constexpr Duration kHastyBudget = 50ms;
 
 template <class Kind>
 bool any_step(const Scenario& scenario) {
@@ -22,7 +26,7 @@ bool any_step(const Scenario& scenario) {
 
 bool is_plain(const Step& step) {
   return std::holds_alternative<Checkout>(step) || std::holds_alternative<Call>(step) ||
-         std::holds_alternative<Checkin>(step);
+         std::holds_alternative<CallBytes>(step) || std::holds_alternative<Checkin>(step);
 }
 
 /// Whether anything in it can do harm that a calm would bring to light.
@@ -30,6 +34,25 @@ bool is_storm(const Scenario& scenario) {
   if (!scenario.faults.empty() || scenario.clients.size() > 1) return true;
   const Client& only = scenario.clients.front();
   return only.count > 1 || !std::all_of(only.steps.begin(), only.steps.end(), is_plain);
+}
+
+/// Whether starts may fail so often that the breaker opens.
+bool may_open_breaker(const Scenario& scenario) {
+  if (scenario.pool.core.breaker_failures == 0) return false;
+  if (scenario.pool.core.startup_budget < kHastyBudget || any_step<SignalWorker>(scenario)) {
+    return true;
+  }
+  return std::any_of(scenario.faults.begin(), scenario.faults.end(),
+                     [](const faults::PlannedFault& planned) {
+                       return planned.at.client.empty() && planned.at.request.value_or(0) == 0;
+                     });
+}
+
+/// What an open breaker and a cooling slot hold starts back for: who comes earlier is refused, and
+/// shows nothing.
+Duration breath_of(const pool::Config& config) {
+  const Duration cooling = std::min(config.backoff_max, config.backoff_initial * 4);
+  return std::min(kBreathMax, std::max(config.breaker_open, cooling));
 }
 
 /// Waits for the end of all the others and then needs every slot at once.
@@ -48,8 +71,15 @@ Client calm_after(const Scenario& scenario) {
       if (client.repeat == 1) calm.steps.emplace_back(AwaitClient{std::move(name), last, true});
     }
   }
+  if (may_open_breaker(scenario)) {
+    calm.steps.emplace_back(Pause{breath_of(scenario.pool.core)});
+  }
   calm.steps.emplace_back(Checkout{kCalmTimeout});
-  calm.steps.emplace_back(Call{"echo", no_args, kCalmTimeout, 0});
+  if (scenario.pool.opaque) {
+    calm.steps.emplace_back(CallBytes{"calm", kCalmTimeout});
+  } else {
+    calm.steps.emplace_back(Call{"echo", no_args, kCalmTimeout, 0});
+  }
   calm.steps.emplace_back(Checkin{});
   return calm;
 }
@@ -64,12 +94,13 @@ Scenario generate(ChoiceBook& choices) {
   scenario.workers.emplace_back();
   scenario.expect.any_success = true;
 
+  const Themes themes = generate_themes(choices.stream("themes"));
   Choices& of_pool = choices.stream("pool");
-  scenario.pool = generate_pool(of_pool);
+  scenario.pool = generate_pool(of_pool, themes);
   scenario.seed = of_pool.below(UINT32_MAX);
   scenario.pool.core.seed = scenario.seed;
-  generate_clients(choices, scenario);
-  scenario.faults = generate_faults(choices.stream("faults"), scenario);
+  generate_clients(choices, themes, scenario);
+  scenario.faults = generate_faults(choices.stream("faults"), themes, scenario);
   if (is_storm(scenario) && !any_step<Close>(scenario)) {
     scenario.clients.push_back(calm_after(scenario));
   }

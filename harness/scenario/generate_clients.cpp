@@ -24,8 +24,7 @@ struct Command {
   Args args;
 };
 
-/// What clients ask for. Not `shutdown`: a worker that leaves because its client said so is no
-/// fault of anybody.
+/// What clients ask for. Not `shutdown`, but for a theme of its own.
 const std::array<Weighted<Command>, 15>& commands() {
   using Json = nlohmann::json;
   const auto args = [](Json object) { return std::make_shared<const Json>(std::move(object)); };
@@ -54,9 +53,36 @@ const std::array<Weighted<Command>, 15>& commands() {
   return all;
 }
 
-/// More than a frame, more than a pipe holds.
-constexpr std::array<Weighted<std::uint32_t>, 5> kPads{
-    {{0, 40}, {10, 2}, {300, 2}, {2000, 1}, {70'000, 1}}};
+/// What takes its time, so that others queue, time out, cancel and close meanwhile.
+const std::array<Weighted<Command>, 6>& slow_commands() {
+  const auto sleep = [](int ms) {
+    return Command{"sleep", std::make_shared<const nlohmann::json>(nlohmann::json{{"ms", ms}})};
+  };
+  static const std::array<Weighted<Command>, 6> all{{
+      {{"echo", std::make_shared<const nlohmann::json>(nlohmann::json::object())}, 2},
+      {sleep(10), 2},
+      {sleep(50), 1},
+      {sleep(100), 2},
+      {sleep(300), 3},
+      {sleep(1000), 1},
+  }};
+  return all;
+}
+
+/// What makes a worker leave because its client says so.
+const Command& farewell() {
+  static const Command command{"shutdown",
+                               std::make_shared<const nlohmann::json>(nlohmann::json::object())};
+  return command;
+}
+
+constexpr std::array<Weighted<std::uint32_t>, 4> kPads{{{0, 40}, {10, 2}, {300, 2}, {2000, 1}}};
+/// More than a page of a pipe, more than a pipe holds.
+constexpr std::array<Weighted<std::uint32_t>, 4> kLargePads{
+    {{5000, 4}, {20'000, 3}, {60'000, 1}, {70'000, 2}}};
+constexpr std::array<std::string_view, 4> kBytes{"hello", "x", "{}", "{\"id\": 1}"};
+/// For those who hardly wait.
+constexpr std::array<std::int64_t, 4> kShortMs{10, 1, 50, 100};
 constexpr std::array<Weighted<int>, 5> kSignals{{{9, 3}, {15, 2}, {19, 2}, {18, 1}, {11, 1}}};
 
 enum class Limit : std::uint8_t { of_the_pool, drawn, none };
@@ -72,17 +98,23 @@ constexpr std::array<Weighted<Ending>, 6> kEndings{{{Ending::checkin, 24},
                                                     {Ending::close, 1}}};
 
 constexpr std::array<Weighted<std::uint32_t>, 5> kClientCounts{
-    {{1, 4}, {2, 5}, {3, 4}, {4, 1}, {5, 1}}};
+    {{1, 3}, {2, 5}, {3, 5}, {4, 2}, {5, 1}}};
+/// Where one alone would show nothing.
+constexpr std::array<Weighted<std::uint32_t>, 4> kCrowds{{{2, 4}, {3, 4}, {4, 2}, {5, 1}}};
 constexpr std::array<Weighted<std::uint32_t>, 3> kCounts{{{1, 10}, {2, 1}, {3, 1}}};
-constexpr std::array<Weighted<std::uint32_t>, 3> kRounds{{{1, 6}, {2, 2}, {3, 1}}};
+constexpr std::array<Weighted<std::uint32_t>, 3> kRounds{{{1, 5}, {2, 3}, {3, 2}}};
 constexpr std::array<Weighted<std::uint32_t>, 4> kCalls{{{1, 6}, {0, 1}, {2, 2}, {3, 1}}};
+constexpr std::array<Weighted<std::uint32_t>, 4> kManyCalls{{{3, 3}, {2, 2}, {4, 2}, {1, 2}}};
 
 /// Writes one client's steps, and keeps account of how long they can take at most.
 class Body {
  public:
   /// `ends`: when each of the clients before it is done at the latest.
-  Body(Choices& choices, Scenario& scenario, std::span<const Duration> ends)
+  Body(Choices& choices, Themes themes, std::uint32_t large_pad, Scenario& scenario,
+       std::span<const Duration> ends)
       : choices_(choices),
+        themes_(themes),
+        large_pad_(large_pad),
         scenario_(scenario),
         ends_(ends),
         client_(scenario.clients[ends.size()]) {}
@@ -92,11 +124,25 @@ class Body {
   [[nodiscard]] Duration end() const { return start_ + spent_ * client_.repeat; }
 
  private:
+  [[nodiscard]] bool has(Theme theme) const { return themes_.has(theme); }
+  /// Whether calls had better take their time.
+  [[nodiscard]] bool lingers() const {
+    return has(Theme::deaf_workers) || has(Theme::closing) || has(Theme::queueing);
+  }
+
   void begin_after();
+  void close_amidst();
   void round();
+  void begin_round();
+  void strike_early();
   void call();
+  const Command& command();
+  std::uint32_t pad();
+  std::optional<Duration> checkout_limit();
+  std::optional<Duration> call_limit();
   void finish();
   void perhaps_arrange(std::uint32_t one_in);
+  void signal(int signal, std::uint32_t generation);
   void cancel();
   void await();
 
@@ -109,18 +155,39 @@ class Body {
   }
 
   Choices& choices_;
+  Themes themes_;
+  std::uint32_t large_pad_;  ///< 0: none
   Scenario& scenario_;
   std::span<const Duration> ends_;
   Client& client_;
+  bool said_farewell_ = false;  ///< in this lease
   Duration start_{};
   Duration spent_{};  ///< in each repetition
 };
 
 void Body::write() {
-  client_.steps.reserve(8);
+  client_.steps.reserve(12);
+  const bool last = ends_.size() + 1 == scenario_.clients.size();
+  if (has(Theme::closing) && last && !ends_.empty()) return close_amidst();
   begin_after();
+  if (has(Theme::signals) && choices_.one_in(2)) strike_early();
   const std::uint32_t rounds = pick(choices_, kRounds);
   for (std::uint32_t i = 0; i < rounds; ++i) round();
+}
+
+/// One who closes while the others are at it.
+void Body::close_amidst() {
+  const Duration until = std::chrono::milliseconds(pick(choices_, kShortMs));
+  client_.steps.emplace_back(Pause{spend(until)});
+  if (has(Theme::signals) && choices_.one_in(2)) strike_early();
+  client_.steps.emplace_back(Close{limit(scenario_.pool.close_timeout)});
+  perhaps_arrange(2);
+}
+
+/// TERM from outside as soon as there is somebody whom it can reach.
+void Body::strike_early() {
+  client_.steps.emplace_back(Pause{span()});
+  signal(15, 0);
 }
 
 void Body::begin_after() {
@@ -133,25 +200,77 @@ void Body::begin_after() {
 }
 
 void Body::round() {
-  perhaps_arrange(4);
-  client_.steps.emplace_back(Checkout{limit(scenario_.pool.checkout_timeout)});
-  const std::uint32_t calls = pick(choices_, kCalls);
-  for (std::uint32_t i = 0; i < calls; ++i) {
+  begin_round();
+  client_.steps.emplace_back(Checkout{checkout_limit()});
+  const std::uint32_t calls = lingers() ? pick(choices_, kManyCalls) : pick(choices_, kCalls);
+  said_farewell_ = false;
+  for (std::uint32_t i = 0; i < calls && !said_farewell_; ++i) {
     perhaps_arrange(8);
     call();
   }
-  perhaps_arrange(8);
+  if (has(Theme::deaf_workers) && choices_.one_in(2)) {
+    client_.steps.emplace_back(Pause{span()});
+  } else {
+    perhaps_arrange(8);
+  }
   finish();
 }
 
+void Body::begin_round() {
+  if (has(Theme::idle_moments) && choices_.one_in(2)) {
+    client_.steps.emplace_back(Pause{span()});
+    if (choices_.one_in(4)) signal(pick(choices_, kSignals), 0);
+    return;
+  }
+  perhaps_arrange(has(Theme::queueing) ? 3 : 4);
+}
+
 void Body::call() {
-  const Command& command = pick(choices_, commands());
-  const std::uint32_t pad = pick(choices_, kPads);
-  const auto timeout = limit(scenario_.pool.call_timeout);
-  client_.steps.emplace_back(Call{std::string(command.name), command.args, timeout, pad});
+  if (scenario_.pool.opaque) {
+    const std::string_view bytes = pick(choices_, kBytes);
+    client_.steps.emplace_back(CallBytes{std::string(bytes), call_limit()});
+    return;
+  }
+  const Command& asked = command();
+  const std::uint32_t padding = pad();
+  const auto timeout = call_limit();
+  client_.steps.emplace_back(Call{std::string(asked.name), asked.args, timeout, padding});
+}
+
+const Command& Body::command() {
+  if (has(Theme::farewells) && choices_.one_in(3)) {
+    said_farewell_ = true;
+    return farewell();
+  }
+  if (lingers() && choices_.one_in(2)) return pick(choices_, slow_commands());
+  return pick(choices_, commands());
+}
+
+std::uint32_t Body::pad() {
+  if (large_pad_ > 0 && choices_.one_in(3)) return large_pad_;
+  return pick(choices_, kPads);
+}
+
+std::optional<Duration> Body::checkout_limit() {
+  if (has(Theme::photo_finish) && choices_.one_in(2)) {
+    return spend(std::chrono::milliseconds(1 + choices_.below(5)));
+  }
+  return limit(scenario_.pool.checkout_timeout);
+}
+
+std::optional<Duration> Body::call_limit() {
+  if (has(Theme::deaf_workers) && choices_.one_in(2)) {
+    return spend(std::chrono::milliseconds(pick(choices_, kShortMs)));
+  }
+  return limit(scenario_.pool.call_timeout);
 }
 
 void Body::finish() {
+  // Nobody can hold it against the worker that it serves no more: it is thrown away.
+  if (said_farewell_) {
+    client_.steps.emplace_back(Throw{});
+    return;
+  }
   switch (pick(choices_, kEndings)) {
     case Ending::nothing:
       return;
@@ -185,10 +304,8 @@ void Body::perhaps_arrange(std::uint32_t one_in) {
       client_.steps.emplace_back(Pause{span()});
       return;
     case 1: {
-      const std::uint32_t slot = pick_index(choices_, scenario_.pool.core.size);
       const std::uint32_t generation = choices_.one_in(4) ? 1 : 0;
-      const int signal = pick(choices_, kSignals);
-      client_.steps.emplace_back(SignalWorker{{slot, generation}, signal});
+      signal(pick(choices_, kSignals), generation);
       return;
     }
     case 2:
@@ -198,6 +315,11 @@ void Body::perhaps_arrange(std::uint32_t one_in) {
       await();
       return;
   }
+}
+
+void Body::signal(int signal, std::uint32_t generation) {
+  const std::uint32_t slot = pick_index(choices_, scenario_.pool.core.size);
+  client_.steps.emplace_back(SignalWorker{{slot, generation}, signal});
 }
 
 void Body::cancel() {
@@ -236,8 +358,11 @@ Duration Body::spend(Duration span) {
 }
 
 /// Who there is, before anybody says what they do: they speak of one another.
-void add_heads(ChoiceBook& book, Scenario& scenario) {
-  const std::uint32_t clients = pick(book.stream("clients"), kClientCounts);
+void add_heads(ChoiceBook& book, Themes themes, Scenario& scenario) {
+  const bool crowd =
+      themes.has(Theme::closing) || themes.has(Theme::queueing) || themes.has(Theme::deaf_workers);
+  Choices& choice = book.stream("clients");
+  const std::uint32_t clients = crowd ? pick(choice, kCrowds) : pick(choice, kClientCounts);
   bool repeated = false;
   scenario.clients.reserve(clients + 1);
   for (std::size_t i = 0; i < clients; ++i) {
@@ -254,11 +379,13 @@ void add_heads(ChoiceBook& book, Scenario& scenario) {
 
 }  // namespace
 
-void generate_clients(ChoiceBook& book, Scenario& scenario) {
-  add_heads(book, scenario);
+void generate_clients(ChoiceBook& book, Themes themes, Scenario& scenario) {
+  add_heads(book, themes, scenario);
+  const bool large = themes.has(Theme::large_frames) && !scenario.pool.opaque;
+  const std::uint32_t large_pad = large ? pick(book.stream("clients"), kLargePads) : 0;
   std::array<Duration, kClientsMax> ends{};
   for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
-    Body body(book.stream(kStreams[i]), scenario, std::span(ends).first(i));
+    Body body(book.stream(kStreams[i]), themes, large_pad, scenario, std::span(ends).first(i));
     body.write();
     ends[i] = body.end();
   }

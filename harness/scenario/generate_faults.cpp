@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "harness/base/assert.hpp"
 #include "harness/scenario/generate.hpp"
@@ -16,8 +19,10 @@ using faults::PlannedFault;
 constexpr std::size_t kKindsMax = 4;
 constexpr std::array<Weighted<std::uint32_t>, 6> kFaultCounts{
     {{0, 3}, {1, 6}, {2, 4}, {3, 2}, {4, 1}, {5, 1}}};
+/// With themes there is nearly always something to be met in them.
+constexpr std::array<Weighted<std::uint32_t>, 4> kThemedCounts{{{1, 6}, {0, 1}, {2, 4}, {3, 2}}};
 constexpr std::array<Weighted<std::uint32_t>, 3> kGenerations{{{0, 5}, {1, 2}, {2, 1}}};
-constexpr std::array<Weighted<std::uint64_t>, 3> kRequests{{{1, 3}, {0, 2}, {2, 1}}};
+constexpr std::array<Weighted<std::uint64_t>, 4> kRequests{{{1, 4}, {0, 3}, {2, 2}, {3, 1}}};
 
 /// The values of a parameter, by its name; the first is the simplest. What is out of a fault's
 /// bounds is brought to them.
@@ -38,6 +43,56 @@ constexpr std::array kNumbers{
     NumberPalette{"text_bytes", {1000, 1, 70'000, 200'000}},
     NumberPalette{"lifetime_ms", {60'000, 10, 100, 1000}},
 };
+
+/// What goes with a theme, mostly aimed at one and the same incarnation.
+struct Companion {
+  Theme theme;
+  std::uint32_t one_in;  ///< of the scenarios with that theme
+  std::string_view fault;
+  std::optional<std::uint64_t> request = {};  ///< none: as drawn
+  std::int64_t delay_min_ms = 0;              ///< shorter delays are made that long
+  enum class Where : std::uint8_t { there, second_slot, everywhere } where = Where::there;
+};
+using Where = Companion::Where;
+constexpr std::array kCompanions{
+    Companion{Theme::deaf_workers, 1, "term_ignored"},
+    // It does not read its next request before it has written that.
+    Companion{Theme::deaf_workers, 2, "text_while_idle", 0, 100},
+    Companion{Theme::deaf_workers, 4, "reply_slow"},
+    Companion{Theme::deaf_workers, 8, "import_slow", {}, 100},
+    Companion{Theme::open_breaker, 2, "exit_at_start", {}, 0, Where::second_slot},
+    Companion{Theme::open_breaker, 3, "reply_unframed", 0, 0, Where::second_slot},
+    Companion{Theme::open_breaker, 4, "killed_at_start", {}, 0, Where::second_slot},
+    Companion{Theme::slow_starts, 3, "import_slow"},
+    Companion{Theme::slow_starts, 3, "reply_slow", 0},
+    Companion{Theme::slow_starts, 5, "reply_dropped", 0},
+    Companion{Theme::slow_starts, 5, "input_read_as_lines"},
+    Companion{Theme::hasty_starts, 3, "reply_slow", 0, 0, Where::everywhere},
+    Companion{Theme::signals, 3, "import_slow"},
+    Companion{Theme::signals, 3, "reply_slow", 0},
+    Companion{Theme::signals, 2, "reply_slow", 0, 50, Where::second_slot},
+    Companion{Theme::idle_moments, 2, "reply_trickled"},
+    Companion{Theme::farewells, 4, "reply_trickled", 1},
+    Companion{Theme::photo_finish, 1, "exit_at_start"},
+    Companion{Theme::photo_finish, 4, "killed_at_start"},
+    Companion{Theme::bare_bytes, 2, "input_read_as_lines"},
+    Companion{Theme::bare_bytes, 2, "import_slow", {}, 100},
+    Companion{Theme::large_frames, 2, "text_while_idle", 0, 100},
+};
+
+/// The moment whose faults a theme is likely to meet.
+struct Liking {
+  Theme theme;
+  Moment moment;
+};
+constexpr std::array kLikings{
+    Liking{Theme::hasty_starts, Moment::start}, Liking{Theme::slow_starts, Moment::shutdown},
+    Liking{Theme::signals, Moment::shutdown},   Liking{Theme::farewells, Moment::shutdown},
+    Liking{Theme::idle_moments, Moment::idle},  Liking{Theme::bare_bytes, Moment::start},
+};
+
+/// A breaker that half-opens more often than that needs starts that come good.
+constexpr Duration kRarelyProbed = 100ms;
 /// Smaller pieces of a large reply would be tens of thousands of events.
 constexpr std::int64_t kChunkOfLargeMin = 1000;
 constexpr std::uint32_t kLargePad = 1000;
@@ -51,10 +106,31 @@ bool by_incarnation(const Fault& fault) {
   return fault.moment == Moment::start || fault.moment == Moment::shutdown;
 }
 
+const std::array<const Fault*, kCompanions.size()>& companion_faults() {
+  static const auto all = [] {
+    std::array<const Fault*, kCompanions.size()> found{};
+    for (std::size_t i = 0; i < found.size(); ++i) found[i] = faults::find(kCompanions[i].fault);
+    return found;
+  }();
+  return all;
+}
+
+const std::vector<const Fault*>& faults_of(Moment moment) {
+  static const auto all = [] {
+    std::array<std::vector<const Fault*>, 5> found;
+    for (const Fault& fault : faults::catalogue()) {
+      found[static_cast<std::size_t>(fault.moment)].push_back(&fault);
+    }
+    return found;
+  }();
+  return all[static_cast<std::size_t>(moment)];
+}
+
 /// Draws one plan.
 class Planner {
  public:
-  Planner(Choices& choices, const Scenario& scenario) : choices_(choices), scenario_(scenario) {
+  Planner(Choices& choices, Themes themes, const Scenario& scenario)
+      : choices_(choices), themes_(themes), scenario_(scenario) {
     for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
       for (const Step& step : scenario.clients[i].steps) {
         const auto* call = std::get_if<Call>(&step);
@@ -69,42 +145,108 @@ class Planner {
   faults::Plan plan();
 
  private:
+  void choose_place();
+  void add_companions();
+  void add_swarm();
+  void add(PlannedFault fault);
+  const Fault& kind();
   PlannedFault fault(const Fault& kind);
+  void set_params(PlannedFault& planned);
   Aim at_call();
   Aim at_worker(const Fault& fault);
   std::int64_t number(const Param& param);
+  /// A worker that never starts would be tried tens of thousands of times while somebody waits.
+  [[nodiscard]] bool probes_often() const {
+    const pool::Config& config = scenario_.pool.core;
+    return config.breaker_failures > 0 && config.breaker_open < kRarelyProbed;
+  }
+  std::string_view text(const Param& param);
 
   static constexpr std::size_t kClientsMax = 8;
   Choices& choices_;
+  Themes themes_;
   const Scenario& scenario_;
+  std::optional<WorkerId> place_;  ///< where the themes' faults meet
+  faults::Plan plan_;
   std::array<std::uint32_t, kClientsMax> calls_{};  ///< by client, over its repetitions
   std::array<std::size_t, kClientsMax> callers_{};  ///< the clients that call
   std::uint32_t callers_count_ = 0;
   bool large_ = false;
 };
 
+faults::Plan Planner::plan() {
+  if (themes_.any()) {
+    choose_place();
+    add_companions();
+  }
+  add_swarm();
+  return std::move(plan_);
+}
+
+void Planner::choose_place() {
+  WorkerId place;
+  place.slot = pick_index(choices_, scenario_.pool.core.size);
+  place.generation = pick(choices_, kGenerations);
+  // The second slot is where starts fail.
+  if (themes_.has(Theme::open_breaker) && place.slot == 1) place.slot = 0;
+  place_ = place;
+}
+
+void Planner::add_companions() {
+  for (std::size_t i = 0; i < kCompanions.size(); ++i) {
+    const Companion& one = kCompanions[i];
+    if (!themes_.has(one.theme) || !choices_.one_in(one.one_in)) continue;
+    PlannedFault planned;
+    planned.fault = companion_faults()[i];
+    planned.at = at_worker(*planned.fault);
+    if (one.where == Where::everywhere) planned.at.slot.reset();
+    if (one.where == Where::second_slot) {
+      planned.at.slot = 1 % scenario_.pool.core.size;
+      if (!choices_.one_in(4)) planned.at.generation = 0;
+    }
+    if (one.request) planned.at.request = one.request;
+    set_params(planned);
+    const auto delay = planned.numbers.find("delay_ms");
+    if (delay != planned.numbers.end()) delay->second = std::max(delay->second, one.delay_min_ms);
+    add(std::move(planned));
+  }
+}
+
 /// Swarm: of the whole catalogue a few kinds are allowed, some of them sixty times as likely as
 /// others. So a storm is now of one kind of fault, now of an unlikely pair, and not the same
 /// lukewarm mixture every time.
-faults::Plan Planner::plan() {
-  faults::Plan plan;
-  const std::uint32_t count = pick(choices_, kFaultCounts);
-  if (count == 0) return plan;
-  const auto catalogue = faults::catalogue();
+void Planner::add_swarm() {
+  const std::uint32_t count =
+      themes_.any() ? pick(choices_, kThemedCounts) : pick(choices_, kFaultCounts);
+  if (count == 0) return;
   const std::uint32_t kinds = 1 + choices_.below(kKindsMax);
   std::array<const Fault*, kKindsMax> allowed{};
   std::array<std::uint32_t, kKindsMax> weights{};
   for (std::uint32_t i = 0; i < kinds; ++i) {
-    allowed[i] = &catalogue[choices_.below(static_cast<std::uint32_t>(catalogue.size()))];
+    allowed[i] = &kind();
     weights[i] = 1U << (2 * choices_.below(4));
   }
-  plan.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t kind = choices_.weighted(weights);
-    plan.push_back(fault(*allowed[kind]));
-    plan.back().id = "f" + std::to_string(i);
+    const std::uint32_t which = choices_.weighted(weights);
+    add(fault(*allowed[which]));
   }
-  return plan;
+}
+
+void Planner::add(PlannedFault fault) {
+  if (plan_.empty()) plan_.reserve(8);
+  fault.id = "f";
+  fault.id += std::to_string(plan_.size());
+  plan_.push_back(std::move(fault));
+}
+
+const Fault& Planner::kind() {
+  for (const Liking& liking : kLikings) {
+    if (!themes_.has(liking.theme) || !choices_.one_in(2)) continue;
+    const auto& faults = faults_of(liking.moment);
+    return *faults[choices_.below(static_cast<std::uint32_t>(faults.size()))];
+  }
+  const auto catalogue = faults::catalogue();
+  return catalogue[choices_.below(static_cast<std::uint32_t>(catalogue.size()))];
 }
 
 PlannedFault Planner::fault(const Fault& kind) {
@@ -113,16 +255,20 @@ PlannedFault Planner::fault(const Fault& kind) {
   // reading_stopped strikes before the request is read: nobody knows whose it would have been.
   const bool of_call =
       callers_count_ > 0 && !by_incarnation(kind) && kind.name != "reading_stopped";
-  const bool at_its_call = of_call && !choices_.one_in(2);
+  const bool at_its_call = of_call && choices_.one_in(themes_.has(Theme::deaf_workers) ? 4 : 2);
   planned.at = at_its_call ? at_call() : at_worker(kind);
-  for (const Param& param : kind.params) {
+  set_params(planned);
+  return planned;
+}
+
+void Planner::set_params(PlannedFault& planned) {
+  for (const Param& param : planned.fault->params) {
     if (param.is_text) {
-      planned.texts.emplace(param.name, pick(choices_, kTexts));
+      planned.texts.emplace(param.name, text(param));
     } else {
       planned.numbers.emplace(param.name, number(param));
     }
   }
-  return planned;
 }
 
 Aim Planner::at_call() {
@@ -139,17 +285,28 @@ Aim Planner::at_worker(const Fault& fault) {
   const std::uint32_t slot = pick_index(choices_, scenario_.pool.core.size);
   if (!choices_.one_in(8)) at.slot = slot;
   const std::uint32_t generation = pick(choices_, kGenerations);
-  if (!choices_.one_in(32)) at.generation = generation;
+  if (!choices_.one_in(32) || probes_often()) at.generation = generation;
+  if (place_ && !choices_.one_in(4)) {
+    at.slot = place_->slot;
+    at.generation = place_->generation;
+  }
   if (by_incarnation(fault)) return at;
-  const std::uint64_t request = pick(choices_, kRequests);
+  std::uint64_t request = pick(choices_, kRequests);
+  if (themes_.has(Theme::deaf_workers) && choices_.one_in(2)) request = 1;
   if (!choices_.one_in(8)) at.request = request;
   return at;
+}
+
+std::string_view Planner::text(const Param& param) {
+  if (param.words.empty()) return pick(choices_, kTexts);
+  return param.words[pick_index(choices_, static_cast<std::uint32_t>(param.words.size()))];
 }
 
 std::int64_t Planner::number(const Param& param) {
   std::int64_t value = 0;
   if (param.name == "delay_ms") {
     value = pick(choices_, kPaletteMs);
+    if (param.min == 0 && choices_.one_in(3)) value = 0;
   } else {
     const auto* const palette =
         std::find_if(kNumbers.begin(), kNumbers.end(),
@@ -178,8 +335,8 @@ constexpr std::array kTouching{
 
 }  // namespace
 
-faults::Plan generate_faults(Choices& choices, const Scenario& scenario) {
-  return Planner(choices, scenario).plan();
+faults::Plan generate_faults(Choices& choices, Themes themes, const Scenario& scenario) {
+  return Planner(choices, themes, scenario).plan();
 }
 
 bool touches_payload(const Fault& fault) {

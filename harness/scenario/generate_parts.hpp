@@ -11,11 +11,41 @@
 /// The parts of a generated scenario, each from choices of its own.
 namespace poolproof::scenario {
 
-PoolSpec generate_pool(Choices& choices);
+/// What a storm is about. It bends pool, clients and faults the same way, so that situations come
+/// up that take all three. A storm has up to three themes at once, or none.
+enum class Theme : std::uint8_t {
+  deaf_workers,  ///< calls in doubt, workers that take no notice of TERM
+  open_breaker,  ///< one worker serves while the others' starts fail
+  closing,       ///< somebody closes the pool in the midst of it
+  queueing,      ///< many long calls on few workers, little room to wait
+  slow_starts,   ///< start-up budgets hardly long enough, or too short
+  hasty_starts,  ///< a start-up budget of about what a process needs to come up
+  signals,       ///< TERM from outside, early
+  farewells,     ///< clients ask workers to shut down
+  idle_moments,  ///< pauses between leases, replies that come in pieces
+  photo_finish,  ///< deadlines a few milliseconds away, with jitter about them
+  bare_bytes,    ///< payloads are opaque
+  large_frames,  ///< more than a pipe's page, now and then more than a pipe
+};
+inline constexpr std::size_t kThemes = static_cast<std::size_t>(Theme::large_frames) + 1;
+
+class Themes {
+ public:
+  void add(Theme theme) { bits_ |= bit(theme); }
+  [[nodiscard]] bool has(Theme theme) const { return (bits_ & bit(theme)) != 0; }
+  [[nodiscard]] bool any() const { return bits_ != 0; }
+
+ private:
+  static std::uint32_t bit(Theme theme) { return 1U << static_cast<std::uint32_t>(theme); }
+  std::uint32_t bits_ = 0;
+};
+
+Themes generate_themes(Choices& choices);
+PoolSpec generate_pool(Choices& choices, Themes themes);
 /// Adds the storm's clients to a scenario that has its pool.
-void generate_clients(ChoiceBook& book, Scenario& scenario);
+void generate_clients(ChoiceBook& book, Themes themes, Scenario& scenario);
 /// Aimed at the pool's slots and the clients' calls.
-faults::Plan generate_faults(Choices& choices, const Scenario& scenario);
+faults::Plan generate_faults(Choices& choices, Themes themes, const Scenario& scenario);
 
 template <class T>
 struct Weighted {

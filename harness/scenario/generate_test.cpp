@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fake_workers/brain.hpp"
+#include "harness/scenario/generate_parts.hpp"
 #include "harness/scenario/pool_options.hpp"
 #include "harness/scenario/testing.hpp"
 
@@ -74,6 +75,9 @@ Duration longest(const Step& step, const PoolSpec& pool) {
     return checkout->timeout.value_or(pool.checkout_timeout);
   }
   if (const auto* call = std::get_if<Call>(&step)) return call->timeout.value_or(pool.call_timeout);
+  if (const auto* call = std::get_if<CallBytes>(&step)) {
+    return call->timeout.value_or(pool.call_timeout);
+  }
   if (const auto* pause = std::get_if<Pause>(&step)) return pause->span;
   if (const auto* close = std::get_if<Close>(&step)) {
     return close->timeout.value_or(pool.close_timeout);
@@ -258,22 +262,23 @@ TEST_CASE("scenario: generate: every fault, step and option comes up") {
     CAPTURE(std::string(fault.name));
     CHECK(planned.contains(fault.name));
   }
-  // All but call_bytes, and waits for a worker or a fault, which may never come.
-  CHECK(steps == std::set<std::size_t>{0, 1, 3, 4, 5, 8, 9, 10, 11});
+  // All but waits for a worker or a fault, which may never come.
+  CHECK(steps == std::set<std::size_t>{0, 1, 2, 3, 4, 5, 8, 9, 10, 11});
   for (const PoolOption& option : pool_options()) {
     CAPTURE(std::string(option.name));
     CHECK(values[option.name].contains(option.get(PoolSpec{})));
-    if (option.name != "payload") CHECK(values[option.name].size() >= 2);
+    CHECK(values[option.name].size() >= 2);
   }
   CHECK(values["size"] == std::set<std::int64_t>{1, 2, 3, 4});
   CHECK(values["waiters_max"] == std::set<std::int64_t>{1, 2, 3, 1000});
   CHECK(values["prefix_bytes"] == std::set<std::int64_t>{1, 2, 4});
   CHECK(values["breaker_failures"] == std::set<std::int64_t>{0, 1, 2, 3});
-  CHECK(counts == std::set<std::size_t>{0, 1, 2, 3, 4, 5});
+  for (std::size_t count = 0; count <= 5; ++count) CHECK(counts.contains(count));
+  CHECK(*counts.rbegin() <= 16);
   CHECK(clients == std::set<std::size_t>{1, 2, 3, 4, 5});
   CHECK(*pads.rbegin() > 65'536);
   CHECK(signals == std::set<int>{9, 11, 15, 18, 19});
-  CHECK(commands.size() == 9);
+  CHECK(commands.size() == 10);
   CHECK((no_limit && aimed_at_request && aimed_at_call && aimed_anywhere));
   CHECK((repeated && counted && after));
 }
@@ -313,6 +318,63 @@ TEST_CASE("scenario: generate: a large reply is not cut into single bytes") {
   CHECK(cut > 10);
 }
 
+TEST_CASE("scenario: generate: large frames are rare, for they cost the time of many others") {
+  std::size_t beyond_a_page = 0;
+  std::size_t beyond_a_pipe = 0;
+  constexpr std::uint64_t kSeeds = 20'000;
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    std::uint32_t pad = 0;
+    for (const Client& client : generated(seed).clients) {
+      for (const Step& step : client.steps) {
+        if (const auto* call = std::get_if<Call>(&step)) pad = std::max(pad, call->pad_bytes);
+      }
+    }
+    beyond_a_page += pad > 4096 ? 1 : 0;
+    beyond_a_pipe += pad > 65'536 ? 1 : 0;
+  }
+  CHECK(beyond_a_page > 100);
+  CHECK(beyond_a_page < kSeeds / 30);
+  CHECK(beyond_a_pipe > 20);
+  CHECK(beyond_a_pipe < kSeeds / 150);
+}
+
+TEST_CASE("scenario: generate: each theme comes up, alone and beside each other, and often none") {
+  std::set<std::uint32_t> pairs;
+  std::size_t none = 0;
+  constexpr std::uint64_t kSeeds = 20'000;
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    auto choices = Choices::random(seed, "themes");
+    const Themes themes = generate_themes(choices);
+    none += themes.any() ? 0 : 1;
+    for (std::uint32_t a = 0; a < kThemes; ++a) {
+      for (std::uint32_t b = 0; b <= a; ++b) {
+        const bool both = themes.has(static_cast<Theme>(a)) && themes.has(static_cast<Theme>(b));
+        if (both) pairs.insert(a * 100 + b);
+      }
+    }
+  }
+  CHECK(pairs.size() == kThemes * (kThemes + 1) / 2);
+  CHECK(none > kSeeds / 4);
+  auto nothing = Choices::replayed({});
+  CHECK_FALSE(generate_themes(nothing).any());
+}
+
+TEST_CASE("scenario: generate: who is tried again every few milliseconds starts at last") {
+  std::size_t often = 0;
+  for (std::uint64_t seed = 0; seed < 20'000; ++seed) {
+    const Scenario scenario = generated(seed);
+    const auto& core = scenario.pool.core;
+    if (core.breaker_failures == 0 || core.breaker_open >= 100ms) continue;
+    for (const auto& fault : scenario.faults) {
+      if (!fault.at.client.empty()) continue;
+      ++often;
+      CAPTURE(seed);
+      REQUIRE(fault.at.generation.has_value());
+    }
+  }
+  CHECK(often > 100);
+}
+
 TEST_CASE("scenario: generate: nobody takes so long that he is awaited in vain") {
   Duration longest_seen{};
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
@@ -327,6 +389,7 @@ TEST_CASE("scenario: generate: nobody takes so long that he is awaited in vain")
 
 TEST_CASE("scenario: generate: calm comes when all others are done, for every slot at once") {
   std::size_t calms = 0;
+  std::size_t breaths = 0;
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
     CAPTURE(seed);
     const Scenario scenario = generated(seed);
@@ -361,9 +424,19 @@ TEST_CASE("scenario: generate: calm comes when all others are done, for every sl
       }
     }
     CHECK(std::get<Checkout>(calm->steps.rbegin()[2]).timeout == 60s);
-    CHECK(std::get<Call>(calm->steps.rbegin()[1]).timeout == 60s);
+    const Step& call = calm->steps.rbegin()[1];
+    CHECK(longest(call, scenario.pool) == 60s);
+    CHECK(std::holds_alternative<CallBytes>(call) == scenario.pool.opaque);
     CHECK(std::holds_alternative<Checkin>(calm->steps.back()));
+    const auto* breath = std::get_if<Pause>(&calm->steps.rbegin()[3 % calm->steps.size()]);
+    if (calm->steps.size() < 4 || breath == nullptr) continue;
+    ++breaths;
+    const auto& core = scenario.pool.core;
+    CHECK(core.breaker_failures > 0);
+    CHECK(breath->span >= std::min<Duration>(6s, core.breaker_open));
+    CHECK(breath->span <= 6s);
   }
+  CHECK(breaths > 100);
   CHECK(calms > 1000);
 }
 
