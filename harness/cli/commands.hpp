@@ -54,6 +54,13 @@ int sweep(const SweepArguments& arguments);
 /// What the shards of one sweep found together.
 int merge(const std::vector<std::string>& folders);
 
+struct ExploreArguments {
+  std::string what;  ///< cuts, faults or orders
+  std::string out = "poolproof-explore";
+  std::uint64_t runs_most = 0;  ///< of each part; 0: all there are (orders: a limit of its own)
+};
+int explore(const ExploreArguments& arguments);
+
 struct ProbeArguments {
   std::vector<std::string> command;
   std::uint32_t prefix_bytes = 4;

@@ -63,6 +63,19 @@ void add_sweep(CLI::App& app, SweepArguments& arguments, int& code) {
   sweep_command->callback([&] { code = sweep(arguments); });
 }
 
+void add_explore(CLI::App& app, ExploreArguments& arguments, int& code) {
+  auto* explore_command = app.add_subcommand(
+      "explore", "simulate every cut, every few faults, or every order of a race");
+  explore_command->add_option("WHAT", arguments.what, "cuts, faults or orders")
+      ->required()
+      ->check(CLI::IsMember({"cuts", "faults", "orders"}));
+  explore_command->add_option("--out", arguments.out, "folder for scenarios that fail")
+      ->capture_default_str();
+  explore_command->add_option("--runs", arguments.runs_most, "at most so many of each part")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40U));
+  explore_command->callback([&] { code = explore(arguments); });
+}
+
 /// The names of subcommands, or of one's options with their hyphens; without the hidden ones.
 std::vector<std::string> names_of(const CLI::App& app, bool options) {
   std::vector<std::string> names;
@@ -152,6 +165,9 @@ int program(int argc, char** argv) {
 
   SweepArguments sweep_arguments;
   add_sweep(app, sweep_arguments, code);
+
+  ExploreArguments explore_arguments;
+  add_explore(app, explore_arguments, code);
 
   std::vector<std::string> merge_folders;
   auto* merge_command = app.add_subcommand("merge", "add up the shards of a sweep");

@@ -60,18 +60,24 @@ bool is_one_of(const PlannedFault& fault, const Names& names) {
   return std::find(names.begin(), names.end(), fault.fault->name) != names.end();
 }
 
+/// It stops within a frame and lives, and nobody is told.
+bool goes_silent(const PlannedFault& fault) {
+  if (fault.fault->name == "reading_stopped")
+    return fault.text("then") == "hang" || fault.text("then") == "close";
+  return fault.fault->name == "reply_truncated" && fault.text("then") == "hang";
+}
+
 /// So long nothing comes that would end what waits for the worker; none: it ends, well or badly, at
 /// once.
 Duration span_of(const PlannedFault& fault, const Scenario& scenario) {
-  constexpr std::array<std::string_view, 5> kSilent{"reply_dropped", "reading_stopped",
-                                                    "input_read_as_lines", "length_too_long",
-                                                    "reply_unflushed"};
+  constexpr std::array<std::string_view, 4> kSilent{"reply_dropped", "input_read_as_lines",
+                                                    "length_too_long", "reply_unflushed"};
   // Read as a short length, text announces a frame that never comes.
   constexpr std::array<std::string_view, 5> kSilentIfShort{
       "banner", "reply_unframed", "text_before_reply", "length_little_endian", "length_huge"};
   constexpr std::array<std::string_view, 3> kDelays{"import_slow", "reply_slow", "reply_late"};
   constexpr std::array<std::string_view, 2> kSignals{"killed_mid_call", "killed_at_start"};
-  if (is_one_of(fault, kSilent)) return kEndless;
+  if (is_one_of(fault, kSilent) || goes_silent(fault)) return kEndless;
   if (is_one_of(fault, kSilentIfShort) && scenario.pool.framing.prefix_bytes < kWholePrefix)
     return kEndless;
   if (is_one_of(fault, kDelays)) return std::chrono::milliseconds(fault.number("delay_ms"));
@@ -425,7 +431,8 @@ bool too_near(Duration a, Duration b) {
 std::vector<std::string> competing_timers(const Scenario& scenario) {
   Scenario copy = scenario;
   std::vector<std::string> sentences;
-  for (const Timer& timer : Timers(copy).all()) {
+  Timers measured(copy);
+  for (const Timer& timer : measured.all()) {
     for (const Aim& aim : timer.aims) {
       if (!too_near(timer.limit, aim.span)) continue;
       sentences.push_back(fmt::format(
@@ -439,7 +446,8 @@ std::vector<std::string> competing_timers(const Scenario& scenario) {
 Scenario unhurried(const Scenario& scenario) {
   Scenario calm = scenario;
   // All is measured before anything is changed.
-  const std::vector<Timer> timers = Timers(calm).all();
+  Timers measured(calm);  // the timers' setters point into it
+  const std::vector<Timer> timers = measured.all();
   for (const Timer& timer : timers) {
     if (timer.set && timer.never_runs_out()) timer.set(std::max(timer.limit, kUnhurried));
   }

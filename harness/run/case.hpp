@@ -36,6 +36,8 @@ class CaseRunner {
   /// Of the last run.
   [[nodiscard]] const trace::Trace& trace() const { return world_.trace(); }
   [[nodiscard]] const sim::Schedule& schedule() const { return schedule_; }
+  /// Of the runs to come.
+  void cut_reads(bool whether) { schedule_.cut_reads(whether); }
 
  private:
   ChoiceBook choices_ = ChoiceBook::random(0);

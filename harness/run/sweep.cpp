@@ -107,6 +107,7 @@ class Sweep {
     state_.seed = options_.seed;
     state_.shard = options_.shard;
     state_.shards = options_.shards;
+    base_ = state_;
     const std::string path = state_file();
     if (!fs::exists(path)) return {};
     const auto text = read_file(path, std::uintmax_t{64} << 20U, "a sweep's state");
@@ -241,8 +242,10 @@ class Sweep {
       sum.traces += desk.traces.load();
       auto& words = sum.coverage.words();
       for (std::size_t i = 0; i < words.size(); ++i) words[i] |= desk.coverage[i].load();
-      // Chunks under way are not done: an interrupted sweep does them again.
-      if (workers_[job].running) sum.next = std::min(sum.next, desk.end.load() - kChunk);
+      // What of its chunk is not done, or may not be, an interrupted sweep does again.
+      const std::uint64_t at = desk.at.load();
+      const std::uint64_t end = desk.end.load();
+      if (at < end) sum.next = std::min(sum.next, workers_[job].running ? end - kChunk : at);
     }
     sum.elapsed = base_.elapsed + (host::sys::now() - begun_);
     sum.failures.clear();

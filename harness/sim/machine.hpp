@@ -21,7 +21,7 @@ struct Machine {
   /// How much of `there` one read gives: the kernel may cut it anywhere.
   std::size_t torn(std::size_t there) const {
     constexpr std::uint32_t kOneIn = 8;
-    if (there < 2 || schedule->below(kOneIn) != 1) return there;
+    if (there < 2 || schedule->cut(kOneIn) != 1) return there;
     const auto bound = static_cast<std::uint32_t>(std::min<std::size_t>(there - 1, UINT32_MAX));
     return std::size_t{1} + schedule->below(bound);
   }

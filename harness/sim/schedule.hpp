@@ -24,6 +24,10 @@ class Schedule {
   std::uint32_t pick(std::span<const std::uint32_t> tasks);
   /// One of [0, bound); 0 is the plainest.
   std::uint32_t below(std::uint32_t bound);
+  /// The same for how a read is cut: 0, in whole, as long as reads are not to be cut.
+  std::uint32_t cut(std::uint32_t bound) { return cuts_reads_ ? below(bound) : keep(0, 1); }
+  /// Lets who looks for orders leave the cuts out; told again, such a run cuts no read either.
+  void cut_reads(bool whether) { cuts_reads_ = whether; }
 
   [[nodiscard]] const std::vector<std::uint32_t>& taken() const { return taken_; }
   /// How many possibilities each choice of taken() had.
@@ -41,6 +45,7 @@ class Schedule {
   std::uint32_t keep(std::uint32_t choice, std::uint32_t bound);
 
   Source source_ = Source::replay;
+  bool cuts_reads_ = true;
   Random random_;
   std::vector<std::uint32_t> replay_;
   std::vector<std::uint32_t> taken_;

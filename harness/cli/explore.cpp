@@ -1,0 +1,69 @@
+#include "harness/run/explore.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "harness/base/text.hpp"
+#include "harness/cli/commands.hpp"
+
+namespace poolproof::cli {
+namespace {
+
+using run::Exploration;
+
+double seconds(Duration span) {
+  return static_cast<double>(span.count()) / 1e6;
+}
+
+void print_progress(std::uint64_t runs, Duration elapsed) {
+  say(fmt::format("{} runs in {:.0f} s\n", runs, seconds(elapsed)));
+}
+
+std::string extent(const run::ExploredPart& part, Exploration what) {
+  if (what != Exploration::orders) return part.cut_short ? ", cut short" : "";
+  if (!part.cut_short) return fmt::format(", every order ({})", part.different);
+  return fmt::format(
+      ", cut short after {} orders; all with at most {} choice(s) unlike the plainest",
+      part.different, part.changes);
+}
+
+void print_failures(const run::Explored& explored) {
+  for (const auto& failure : explored.failures) {
+    say(fmt::format("\nfailed at least {} time(s): {}\n  {}\n", failure.times, failure.signature,
+                    printable_message(failure.what, 1000)));
+    if (failure.file.empty()) continue;
+    say(fmt::format("  in either world: poolproof run {} --world sim\n",
+                    printable_message(failure.file)));
+  }
+}
+
+}  // namespace
+
+int explore(const ExploreArguments& arguments) {
+  run::ExploreOptions options;
+  options.what = arguments.what == "cuts"     ? Exploration::cuts
+                 : arguments.what == "faults" ? Exploration::faults
+                                              : Exploration::orders;
+  options.out = arguments.out;
+  options.runs_most = arguments.runs_most;
+  const auto explored = run::explore(options, print_progress);
+  if (!explored) return bad_input("explore: " + explored.error());
+  print_failures(*explored);
+  for (const auto& part : explored->parts) {
+    say(fmt::format("{}: {} run(s){}\n", part.name, part.runs, extent(part, options.what)));
+  }
+  const double span = seconds(explored->elapsed);
+  say(fmt::format("{} runs in {:.1f} s: {:.0f}/s, {} Core events\n", explored->runs, span,
+                  static_cast<double>(explored->runs) / std::max(span, 1e-6),
+                  explored->core_events));
+  if (explored->proved_nothing > 0) {
+    say(fmt::format("{} run(s) proved nothing: somebody waited in vain\n",
+                    explored->proved_nothing));
+  }
+  say(fmt::format("{}\n", explored->failures.empty() ? "no failure" : "FAILED"));
+  if (!explored->failures.empty()) return kFailed;
+  return explored->runs == explored->proved_nothing ? kInvalid : kHeld;
+}
+
+}  // namespace poolproof::cli
