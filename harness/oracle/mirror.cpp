@@ -163,6 +163,11 @@ void Mirror::ordered(const pool::Grant& effect) {
            fmt::format("checkout #{} was granted {} ms after its deadline", number(effect.checkout),
                        trace::milliseconds(now_ - asked_[asked].deadline)));
   }
+  if (config_.init_mode == pool::InitMode::blocking && under_way() > 0) {
+    report(kStarts,
+           fmt::format("checkout #{} was served while a blocking pool greeted another worker",
+                       number(effect.checkout)));
+  }
   const std::uint32_t worker = living(effect.worker);
   if (worker == kNone || workers_[worker].state != State::idle) {
     report(kAccounting, fmt::format("worker {} was granted to checkout #{} though it was not idle",
@@ -274,6 +279,17 @@ void Mirror::judge_start(WorkerId worker) {
            fmt::format("worker {} was started while the breaker was open ({} failed starts)",
                        dotted(worker), failures_));
   }
+  if (count(State::leaving) >= config_.leaving_max) {
+    report(
+        kBounds,
+        fmt::format("worker {} was started while {} workers told to go were still there, {} may be",
+                    dotted(worker), count(State::leaving), config_.leaving_max));
+  }
+  if (config_.start == pool::StartMode::lazy && !probe && waiting_ <= under_way()) {
+    report(kStarts,
+           fmt::format("worker {} was started for nobody: {} wait, {} starts are under way",
+                       dotted(worker), waiting_, under_way()));
+  }
   const Slot& slot = worker.slot < slots_.size() ? slots_[worker.slot] : stray_;
   if (!probe && slot.may_cool && now_ < after(slot.cooled_from, least_pause(slot.failures))) {
     report(kStarts, fmt::format("worker {} was started without the pause after {} failure(s)",
@@ -289,6 +305,14 @@ void Mirror::judge_waiting() {
   if (newly(beside_idle, told_.beside_idle)) {
     report(kNoWaiter,
            fmt::format("checkout #{} waits beside an idle worker", number(first_waiting())));
+  }
+  const bool hopeless = waits && breaker_open() &&
+                        now_ < after(last_failure_, config_.breaker_open) &&
+                        under_way() + count(State::idle) + count(State::leased) == 0;
+  if (hopeless && record_->effects.size() < 1000) {
+    report(kNoWaiter,
+           fmt::format("checkout #{} waits though no worker lives and none will be tried",
+                       number(first_waiting())));
   }
   const bool beside_vacant =
       waits && !beside_idle && !breaker_open() && under_way() < under_way_limit() &&

@@ -208,14 +208,16 @@ class Recovery {
 
   void judge(Findings& findings) {
     // Of other programs nobody knows whether they can start at all.
-    if (strikes_ == 0 || !view_.all_have_journals()) return;
+    if (!view_.all_have_journals()) return;
     for (std::size_t i = 0; i < view_.ops.size(); ++i) {
       const ClientStep& step = evidence_.trace.clients[i];
       if (view_.ops[i] != Op::checkout || !refused(step) || !must_be_served(step)) continue;
+      const std::string since = strikes_ == 0
+                                    ? "nothing had struck"
+                                    : fmt::format("the last fault was {} ms before",
+                                                  milliseconds(step.begun - last_strike_));
       findings.push_back(
-          {"recovery",
-           fmt::format("{} got {} although the last fault was {} ms before", who(step),
-                       name(step.outcome), milliseconds(step.begun - last_strike_)),
+          {"recovery", fmt::format("{} got {} although {}", who(step), name(step.outcome), since),
            step.ended});
     }
   }

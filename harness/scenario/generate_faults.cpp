@@ -234,8 +234,8 @@ void Planner::add_swarm() {
 
 void Planner::add(PlannedFault fault) {
   if (plan_.empty()) plan_.reserve(8);
-  fault.id = "f";
-  fault.id += std::to_string(plan_.size());
+  fault.id = std::to_string(plan_.size());
+  fault.id.insert(fault.id.begin(), 'f');
   plan_.push_back(std::move(fault));
 }
 

@@ -382,7 +382,7 @@ faults::BrainConfig Pool::brain_of(WorkerId id) const {
     if (mine) config.plan.push_back(fault);
   }
   config.worker_id = name_of(id);
-  config.timestamp = "0";
+  config.timestamp.assign(1, '0');
   return config;
 }
 
