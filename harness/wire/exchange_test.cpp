@@ -1,0 +1,62 @@
+#include "harness/wire/exchange.hpp"
+
+#include <cerrno>
+
+#include <catch2/catch.hpp>
+
+using namespace poolproof;
+using namespace poolproof::wire;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A worker that has closed its stdin, lives on and says nothing.
+class DeafWorker final : public Stdio {
+ public:
+  Expected<std::size_t, int> write(std::string_view) override { return unexpected(EPIPE); }
+  Expected<std::size_t, int> read(std::span<char>) override { return unexpected(EAGAIN); }
+  [[nodiscard]] Expected<std::size_t, int> unread() const override { return 0; }
+  [[nodiscard]] bool nobody_reads() const override { return true; }
+};
+
+Exchange call_on(DeafWorker& worker, Duration timeout) {
+  Exchange exchange(worker, Conversation({}, Payload::opaque, 0, "frame", Time(timeout)));
+  exchange.write_some(Time{});
+  REQUIRE_FALSE(exchange.decided());
+  return exchange;
+}
+
+}  // namespace
+
+TEST_CASE("wire: exchange: a closed stdin is named when the exit that it may announce stays away") {
+  DeafWorker worker;
+  Exchange exchange = call_on(worker, 1s);
+  CHECK(exchange.next_deadline() == Time(250ms));
+  exchange.tick(Time(250ms));
+  REQUIRE(exchange.decided());
+  const CallResult result = exchange.take_result();
+  CHECK(result.outcome == Outcome::stdin_closed);
+  CHECK(result.in_doubt);
+}
+
+// Without a byte written such a worker would go back into the pool as sound, for ever.
+TEST_CASE("wire: exchange: a closed stdin leaves a doubt also when the deadline comes first") {
+  DeafWorker worker;
+  Exchange exchange = call_on(worker, 100ms);
+  exchange.tick(Time(100ms));
+  REQUIRE(exchange.decided());
+  const CallResult result = exchange.take_result();
+  CHECK(result.outcome == Outcome::call_timeout);
+  CHECK(result.written_bytes == 0);
+  CHECK(result.in_doubt);
+}
+
+TEST_CASE("wire: exchange: a closed stdin leaves a doubt also when the caller cancels") {
+  DeafWorker worker;
+  Exchange exchange = call_on(worker, 1s);
+  exchange.cancel();
+  REQUIRE(exchange.decided());
+  const CallResult result = exchange.take_result();
+  CHECK(result.outcome == Outcome::cancelled);
+  CHECK(result.in_doubt);
+}
