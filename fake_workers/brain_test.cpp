@@ -24,9 +24,12 @@ PlannedFault planned(const std::string& fault, const std::string& fields = "{}")
 }
 
 /// A brain and its pipe: bytes that were sent stay in `unread` until the brain wants them.
-struct Rig {
+class Rig {
+  Plan plan_;  // before the brain, which looks at it
+
+ public:
   explicit Rig(Plan plan, wire::Framing framing = kOneByte, WorkerId self = {})
-      : brain({self, framing, std::move(plan), "0.0", "1"}), framing_(framing) {}
+      : plan_(std::move(plan)), brain({self, framing, plan_, "0.0", "1"}), framing_(framing) {}
 
   std::string take(void (Brain::*input)(Actions&)) {
     Actions out;

@@ -1,5 +1,6 @@
 #include "harness/run/sweep_job.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 
@@ -8,12 +9,15 @@
 #include "harness/host/system.hpp"
 #include "harness/oracle/oracle.hpp"
 #include "harness/run/case.hpp"
+#include "harness/scenario/generate.hpp"
 
 namespace poolproof::run {
 namespace {
 
 /// One case in so many is carried out twice, and the traces compared.
 constexpr std::uint64_t kRepeatOneIn = 512;
+/// One case in so many is carried out with JSON, too.
+constexpr std::uint64_t kJsonOneIn = 20;
 constexpr std::uint64_t kLookAtClock = 16;
 
 class Job {
@@ -37,20 +41,32 @@ class Job {
  private:
   void carry_out(std::uint64_t number) {
     const auto& scenario = runner_.make(case_seed(options_.seed, number));
-    const CaseResult result = runner_.run_made();
+    const char* only = getenv("ONLY");
+    if (!only || *only=='t')
+    run(scenario, number, wire::Codec::terse);
+    if (only ? *only=='j' : number % kJsonOneIn == 0 || touches_payload(scenario)) run(scenario, number, wire::Codec::json);
+    desk_.done.fetch_add(1);
+  }
+
+  void run(const scenario::Scenario& scenario, std::uint64_t number, wire::Codec codec) {
+    const CaseResult result = runner_.run_made(codec);
     for (const auto& finding : result.findings) {
       failed(number, oracle::signature(finding), finding.what);
     }
     if (!result.trouble.empty()) desk_.proved_nothing.fetch_add(1);
     note_coverage(scenario);
-    if (number % kRepeatOneIn == 0) repeat(number);
+    if (number % kRepeatOneIn == 0) repeat(number, codec);
     desk_.core_events.fetch_add(result.core_events);
-    desk_.done.fetch_add(1);
   }
 
-  void repeat(std::uint64_t number) {
+  static bool touches_payload(const scenario::Scenario& scenario) {
+    return std::any_of(scenario.faults.begin(), scenario.faults.end(),
+                       [](const auto& planned) { return scenario::touches_payload(*planned.fault); });
+  }
+
+  void repeat(std::uint64_t number, wire::Codec codec) {
     again_.make(case_seed(options_.seed, number));
-    (void)again_.run_made();
+    (void)again_.run_made(codec);
     const std::uint64_t hash = hash_of(runner_.trace());
     desk_.repeated.fetch_add(1);
     desk_.traces.fetch_add(hash);

@@ -113,7 +113,7 @@ std::vector<Duration> ends(const Scenario& scenario) {
 /// decoder finds them.
 std::string stdout_of(const faults::PlannedFault* fault) {
   faults::BrainConfig config{{0, 0}, {}, {}, "0.0", "1.5"};
-  if (fault != nullptr) config.plan.push_back(*fault);
+  if (fault != nullptr) config.plan = {fault, 1};
   faults::Brain brain(config);
   faults::Actions actions;
   brain.start(actions);

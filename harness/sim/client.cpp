@@ -4,24 +4,21 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "harness/base/text.hpp"
 #include "harness/pool/explain.hpp"
-#include "harness/wire/envelope.hpp"
+#include "harness/wire/framing.hpp"
 
 namespace poolproof::sim {
 namespace {
 
 using namespace std::chrono_literals;
 using faults::JournalRecord;
-using nlohmann::json;
 
 /// Virtual time is cheap; but what has not come true by then never will.
 constexpr Duration kAwaitLimit = std::chrono::hours(1);
 /// As the host: how long a close waits beyond its timeout for the last worker to be reaped.
 constexpr Duration kReapingLimit = 5s;
-constexpr const char* kTimestamp = "1970-01-01T00:00:00.000Z";
 
 }  // namespace
 
@@ -203,15 +200,16 @@ void Client::carry(const scenario::Call& step) {
     return end_step();
   }
   note_lease();
-  record_.nonce = fmt::format("{}:{}", name_, ++calls_);
-  json args = *step.args;
-  args["nonce"] = record_.nonce;
-  if (step.pad_bytes > 0) args["pad"] = std::string(step.pad_bytes, 'x');
-  const std::int64_t request = open_ ? worker_->next_request++ : 0;
-  const bool begun = begin_call(
-      *record_.limit, wire::Payload::envelope, request,
-      open_ ? wire::encode_request(request, step.command, args, kTimestamp) : "", step.command);
-  if (!begun && open_) --worker_->next_request;
+  record_.nonce = name_;
+  record_.nonce.append(1, ':').append(std::to_string(++calls_));
+  payload_ = wire::Payload::envelope;
+  what_ = printable(step.command, 60);
+  if (!open_) return refuse_call(pool::explain_lease_over(what_));
+  const std::int64_t request = worker_->next_request;
+  auto frame = stage_.machine.messages.call(request, step, record_.nonce);
+  if (!frame) return refuse_call(pool::explain_too_large(what_, frame.error()));
+  ++worker_->next_request;
+  begin_call(request, std::move(*frame));
 }
 
 void Client::carry(const scenario::CallBytes& step) {
@@ -223,28 +221,25 @@ void Client::carry(const scenario::CallBytes& step) {
   }
   note_lease();
   ++calls_;
-  begin_call(*record_.limit, wire::Payload::opaque, 0, step.text, "bytes");
+  payload_ = wire::Payload::opaque;
+  what_ = "bytes";
+  if (!open_) return refuse_call(pool::explain_lease_over(what_));
+  auto frame = wire::encode_frame(stage_.scenario->pool.framing, step.text);
+  if (!frame) return refuse_call(pool::explain_too_large(what_, frame.error()));
+  begin_call(0, std::move(*frame));
 }
 
-/// False: it was over before anything could be looked at, and the step has ended.
-bool Client::begin_call(Duration timeout, wire::Payload payload, std::int64_t request,
-                        const std::string& message, const std::string& what) {
-  payload_ = payload;
-  what_ = printable(what, 60);
-  if (!open_) {
-    note_error(pool::explain_lease_over(what_));
-    end_step();
-    return false;
-  }
-  const auto& framing = stage_.scenario->pool.framing;
-  auto frame = wire::encode_frame(framing, message);
-  if (!frame) {
-    note_error(pool::explain_too_large(what_, frame.error()));
-    end_step();
-    return false;
-  }
-  exchange_.emplace(*worker_, wire::Conversation(framing, payload, request, std::move(*frame),
-                                                 after(stage_.machine.now, timeout)));
+/// It is over before anything could be looked at.
+void Client::refuse_call(const pool::Error& error) {
+  note_error(error);
+  end_step();
+}
+
+void Client::begin_call(std::int64_t request, std::string frame) {
+  exchange_.emplace(
+      *worker_, wire::Conversation(stage_.scenario->pool.framing, payload_, request,
+                                   std::move(frame), after(stage_.machine.now, *record_.limit),
+                                   stage_.machine.messages.codec()));
   found_ = exchange_->look_before();
   if (!found_) {
     if (stop_) exchange_->cancel();
@@ -252,7 +247,6 @@ bool Client::begin_call(Duration timeout, wire::Payload payload, std::int64_t re
   }
   state_ = found_ || exchange_->decided() ? State::decided : State::writing;
   go_again();
-  return true;
 }
 
 void Client::go_on_calling() {
@@ -303,13 +297,7 @@ void Client::finish_call() {
   record_.in_doubt = result.in_doubt;
   if (result.written_bytes == 0 && payload_ != wire::Payload::opaque) --worker_->next_request;
   if (result.outcome == Outcome::ok) {
-    if (payload_ == wire::Payload::envelope) {
-      const json& value = *result.reply.result;
-      const auto nonce = value.is_object() ? value.find("nonce") : value.end();
-      if (nonce != value.end() && nonce->is_string()) {
-        record_.reply_nonce = nonce->get<std::string>();
-      }
-    }
+    record_.reply_nonce = result.reply.nonce;
   } else {
     pool::CallFacts facts;
     facts.worker = leased_;

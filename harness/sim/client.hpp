@@ -81,8 +81,8 @@ class Client {
 
   void ask();
   void look_at_ticket();
-  bool begin_call(Duration timeout, wire::Payload payload, std::int64_t request,
-                  const std::string& message, const std::string& what);
+  void begin_call(std::int64_t request, std::string frame);
+  void refuse_call(const pool::Error& error);
   void go_on_calling();
   void look_at_end();
   void finish_call();

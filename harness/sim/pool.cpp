@@ -6,12 +6,9 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "harness/base/assert.hpp"
 #include "harness/pool/explain.hpp"
-#include "harness/wire/envelope.hpp"
-#include "harness/wire/framing.hpp"
 
 namespace poolproof::sim {
 namespace {
@@ -27,12 +24,6 @@ constexpr std::size_t kStderrTailBytes = 4096;
 constexpr std::uint32_t kObey = 0;
 constexpr std::uint32_t kTick = 1;
 constexpr std::uint32_t kSpawn = 2;
-
-constexpr const char* kTimestamp = "1970-01-01T00:00:00.000Z";
-
-std::string name_of(WorkerId id) {
-  return fmt::format("{}.{}", id.slot, id.generation);
-}
 
 }  // namespace
 
@@ -177,12 +168,12 @@ void Pool::begin_greeting(const pool::Handshake& order) {
   const auto& spec = scenario_->pool;
   // Bytes that are nobody's business have no ping: such a worker is good once it runs.
   if (spec.opaque) return handshake_ended(*worker, {});
-  const nlohmann::json args{{"initialization", true}, {"worker_id", name_of(order.worker)}};
-  auto frame = wire::encode_frame(spec.framing, wire::encode_request(0, "ping", args, kTimestamp));
+  auto frame = machine_.messages.ping(order.worker);
   POOLPROOF_ASSERT(frame.has_value());
   const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
   worker->greeting.emplace(*worker, spec.framing, std::move(*frame), order.deadline,
-                           spec.core.postmortem_budget, [worker] { worker->close_stdin(); });
+                           spec.core.postmortem_budget, [worker] { worker->close_stdin(); },
+                           pool::Greeting::Tap{}, machine_.messages.codec());
   worker->greeting->exchange(machine_.now);
   if (!worker->greeting->wants_to_write()) worker->ping_bytes = ping_bytes;
   finish_greeting(*worker);
@@ -219,10 +210,7 @@ void Pool::ask_shutdown(Worker& worker) {
   if (scenario_->pool.opaque) {
     worker.close_stdin();
   } else {
-    const nlohmann::json args{{"worker_id", name_of(worker.id())}};
-    const auto frame =
-        wire::encode_frame(scenario_->pool.framing,
-                           wire::encode_request(worker.next_request, "shutdown", args, kTimestamp));
+    const auto frame = machine_.messages.shutdown(worker.id(), worker.next_request);
     if (frame && worker.stdin_open()) (void)worker.write(*frame);
   }
   worker.look();
@@ -376,13 +364,10 @@ faults::BrainConfig Pool::brain_of(WorkerId id) const {
   faults::BrainConfig config;
   config.self = id;
   config.framing = scenario_->pool.framing;
-  for (const faults::PlannedFault& fault : scenario_->faults) {
-    const bool mine = fault.at.slot.value_or(id.slot) == id.slot &&
-                      fault.at.generation.value_or(id.generation) == id.generation;
-    if (mine) config.plan.push_back(fault);
-  }
+  config.plan = scenario_->faults;
   config.worker_id = name_of(id);
   config.timestamp.assign(1, '0');
+  config.codec = machine_.messages.codec();
   return config;
 }
 

@@ -32,8 +32,9 @@ bool World::can(const scenario::Scenario& scenario) {
 }
 
 Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule,
-                         Limits limits) {
+                         Limits limits, wire::Codec codec) {
   POOLPROOF_ASSERT(can(scenario));
+  machine_.messages.begin(scenario.pool.framing, codec);
   moves_left_ = limits.moves;
   moves_now_ = 0;
   begin(scenario, seed, schedule);

@@ -20,9 +20,10 @@ std::string first_of(std::string_view bytes) {
 }  // namespace
 
 Conversation::Conversation(Framing framing, Payload payload, std::int64_t request_id,
-                           std::string frame, Time deadline)
+                           std::string frame, Time deadline, Codec codec)
     : framing_(framing),
       payload_(payload),
+      codec_(codec),
       request_id_(request_id),
       frame_(std::move(frame)),
       deadline_(deadline),
@@ -128,10 +129,12 @@ void Conversation::decide_by_frame(std::string payload) {
     result_->payload = std::move(payload);
     return;
   }
-  Expected<Reply, std::string> reply = decode_reply(payload, request_id_);
+  Expected<Reply, std::string> reply = codec_ == Codec::json
+                                           ? decode_reply(payload, request_id_)
+                                           : decode_terse_reply(payload, request_id_);
   if (!reply) return decide_protocol_error(std::move(reply.error()), payload);
-  if (payload_ == Payload::handshake && reply->success && !reply->result->is_object()) {
-    const std::string shape = reply->result->type_name();
+  if (payload_ == Payload::handshake && reply->success && !reply->result_is_object) {
+    const std::string shape = reply->result ? reply->result->type_name() : "unknown";
     return decide_protocol_error("the result of the ping must be an object, it is of type " + shape,
                                  payload);
   }
