@@ -41,7 +41,7 @@ std::string terse_bytes(const ReplyInProgress& reply) {
   std::int64_t id = 0;
   const char* const end = reply.id.data() + reply.id.size();
   if (std::from_chars(reply.id.data(), end, id).ptr == end) terse.id = id;
-  terse.success = reply.success;
+  if (reply.names_success) terse.success = reply.success;
   terse.nonce = reply.nonce;
   terse.body = reply.body;
   terse.pad_bytes = reply.pad_bytes;
@@ -87,6 +87,10 @@ std::string ReplyInProgress::bytes(const wire::Framing& framing) const {
 }
 
 std::string json_text(std::string_view text) {
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+  });
+  if (plain) return std::string(1, '"').append(text).append(1, '"');
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -23,10 +23,6 @@ Answer answer_of(bool success, std::string body) {
   return answer;
 }
 
-Answer ok(const Json& result) {
-  return answer_of(true, dump(result));
-}
-
 Answer error(const std::string& message) {
   return answer_of(false, json_text(message));
 }
@@ -53,7 +49,7 @@ std::optional<std::int64_t> number_arg(const Json& args, const char* key, std::i
 Answer sleep(const Json& args) {
   const auto ms = number_arg(args, "ms", kSleepMaxMs);
   if (!ms) return bad_number("ms", kSleepMaxMs);
-  Answer answer = ok({{"slept_ms", *ms}});
+  Answer answer = answer_of(true, R"({"slept_ms":)" + std::to_string(*ms) + "}");
   answer.pause = std::chrono::milliseconds(*ms);
   return answer;
 }
@@ -115,7 +111,7 @@ Answer SoundWorker::refuse_length(std::size_t payload_bytes) {
 }
 
 Answer SoundWorker::computed(std::uint32_t primes) {
-  return ok({{"primes", primes}});
+  return answer_of(true, R"({"primes":)" + std::to_string(primes) + "}");
 }
 
 Answer SoundWorker::obey(const Request& request) {
@@ -129,8 +125,11 @@ Answer SoundWorker::obey(const Request& request) {
   if (command == "session_put") return put(*request.args);
   if (command == "session_get") return get(*request.args);
   if (command == "fail") return fail(*request.args);
-  if (command == "stats") return ok({{"calls", calls_}, {"errors", errors_}});
-  if (command == "shutdown") return ok({{"status", "shutting_down"}});
+  if (command == "stats") {
+    return answer_of(true, R"({"calls":)" + std::to_string(calls_) + R"(,"errors":)" +
+                               std::to_string(errors_) + "}");
+  }
+  if (command == "shutdown") return answer_of(true, R"({"status":"shutting_down"})");
   return error("Unknown command: " + command);
 }
 
@@ -139,7 +138,7 @@ Answer SoundWorker::put(const Json& args) {
     return error("bad args: session and key must be texts, and a value must be there");
   }
   stored_[entry(args)] = dump(args.at("value"));
-  return ok({{"stored", true}});
+  return answer_of(true, R"({"stored":true})");
 }
 
 Answer SoundWorker::get(const Json& args) const {

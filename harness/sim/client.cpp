@@ -30,8 +30,10 @@ Client* Stage::named(std::string_view name) const {
 }
 
 void Stage::wake_awaiting() {
-  for (const std::uint32_t client : awaiting) {
-    machine.agenda.set_ready(task_of(Role::client, client), true);
+  for (const Client* client : awaiting) {
+    if (client->has_come_true()) {
+      machine.agenda.set_ready(task_of(Role::client, client->number()), true);
+    }
   }
 }
 
@@ -46,9 +48,10 @@ void Client::begin(const scenario::Client& client, std::string name) {
   until_ = kNever;
   exchange_.reset();
   found_.reset();
+  awaited_ = nullptr;
   if (!client.after.empty()) {
     state_ = State::before;
-    stage_.awaiting.push_back(number_);
+    stage_.awaiting.push_back(this);
   }
   go_again();
 }
@@ -347,7 +350,7 @@ void Client::carry(const scenario::Close& step) {
   const Time deadline = after(stage_.machine.now, *record_.limit);
   until_ = after(deadline, kReapingLimit);
   state_ = State::closing;
-  stage_.awaiting.push_back(number_);
+  stage_.awaiting.push_back(this);
   stage_.pool.close(deadline);
   wait_until(until_);
   go_again();
@@ -359,7 +362,7 @@ void Client::look_at_close() {
     record_.outcome = Outcome::call_timeout;
     record_.message = "close did not get rid of all workers";
   }
-  std::erase(stage_.awaiting, number_);
+  std::erase(stage_.awaiting, this);
   end_step();
 }
 
@@ -382,36 +385,35 @@ void Client::carry(const scenario::SignalWorker& step) {
   end_step();
 }
 
-void Client::await() {
+void Client::await(const Client* other) {
+  awaited_ = other;
   state_ = State::awaiting;
   until_ = after(stage_.machine.now, kAwaitLimit);
-  stage_.awaiting.push_back(number_);
+  stage_.awaiting.push_back(this);
   go_again();
 }
 
-/// Has what it waits for come true?
+/// What it waits for has come true, or its patience is at its end.
 void Client::look_around() {
   const bool begins = state_ == State::before;
+  if (begins) awaited_ = stage_.named(client_->after);
   if (!has_come_true()) {
     if (begins || stage_.machine.now < until_) return wait_until(begins ? kNever : until_);
     stage_.trouble = fmt::format("client {} waited in vain in step {}", name_, step_);
   }
-  std::erase(stage_.awaiting, number_);
+  std::erase(stage_.awaiting, this);
   if (!begins) return end_step();
   state_ = State::between;
   go_again();
 }
 
 bool Client::has_come_true() const {
-  if (state_ == State::before) {
-    const Client* other = stage_.named(client_->after);
-    return other == nullptr || other->done();
-  }
+  if (state_ == State::closing) return stage_.pool.closed();
+  if (state_ == State::before) return awaited_ == nullptr || awaited_->done();
   const scenario::Step& step = client_->steps[step_];
   if (const auto* client = std::get_if<scenario::AwaitClient>(&step)) {
-    const Client* other = stage_.named(client->client);
-    return other == nullptr ||
-           (client->ended ? other->has_ended(client->step) : other->has_begun(client->step));
+    return awaited_ == nullptr || (client->ended ? awaited_->has_ended(client->step)
+                                                 : awaited_->has_begun(client->step));
   }
   if (const auto* worker = std::get_if<scenario::AwaitWorker>(&step)) {
     return stage_.pool.has_been(worker->worker, worker->moment);

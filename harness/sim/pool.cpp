@@ -281,7 +281,10 @@ void Pool::step(const pool::Event& event) {
   effects_.clear();
   core_->step(machine_.now, event, effects_);
   ++machine_.core_events;
-  machine_.trace.pool.push_back({machine_.now, event, {effects_.begin(), effects_.end()}});
+  trace::PoolRecord& record = machine_.trace.pool.emplace_back();
+  record.at = machine_.now;
+  record.event = event;
+  record.effects.assign(effects_.begin(), effects_.end());
   if (moments_matter_) note_moments(event);
   for (const auto& effect : effects_) deliver(effect);
   machine_.agenda.set_time(task_of(Role::pool, kTick), core_->next_deadline());

@@ -85,7 +85,8 @@ class Conversation {
 
  private:
   void decide(Outcome outcome, bool in_doubt, std::string detail);
-  void decide_by_frame(std::string payload);
+  /// `surplus`: bytes followed the frame.
+  void decide_by_frame(std::string_view payload, bool surplus);
   void decide_protocol_error(std::string detail, std::string_view bytes);
   void decide_truncated(std::string_view how);
   void doubt();

@@ -13,6 +13,7 @@ namespace {
 
 constexpr char kRequestTag = '?';
 constexpr char kReplyTag = '!';
+constexpr std::uint8_t kNoVerdict = 2;
 constexpr std::size_t kRequestHead = 1 + 8 + 1 + 1 + 4 + 4;
 constexpr std::size_t kReplyHead = 1 + 8 + 1 + 1 + 1 + 4 + 4;
 
@@ -59,6 +60,11 @@ class Reader {
   std::string_view left_;
 };
 
+/// Whether a value may begin so; a bare NaN does not.
+bool begins_as_json(std::string_view body) {
+  return !body.empty() && std::string_view("{[\"-0123456789tfn").find(body.front()) != body.npos;
+}
+
 std::uint8_t short_size(std::string_view text) {
   POOLPROOF_ASSERT(text.size() <= std::numeric_limits<std::uint8_t>::max());
   return static_cast<std::uint8_t>(text.size());
@@ -90,7 +96,7 @@ void encode_terse(const TerseReply& reply, std::string& into) {
   out.number(kReplyTag);
   out.number(reply.id.value_or(0));
   out.number(static_cast<std::uint8_t>(reply.id.has_value()));
-  out.number(static_cast<std::uint8_t>(reply.success));
+  out.number(reply.success ? static_cast<std::uint8_t>(*reply.success) : kNoVerdict);
   out.number(short_size(reply.nonce));
   out.number(size_of(reply.body));
   out.number(reply.pad_bytes);
@@ -130,10 +136,10 @@ std::optional<TerseReply> read_terse_reply(std::string_view payload) {
   const auto nonce_size = in.number<std::uint8_t>();
   const auto body_size = in.number<std::uint32_t>();
   reply.pad_bytes = in.number<std::uint32_t>();
-  if (has_id > 1 || success > 1) return std::nullopt;
+  if (has_id > 1 || success > kNoVerdict) return std::nullopt;
   if (in.left() != std::uint64_t{nonce_size} + body_size + reply.pad_bytes) return std::nullopt;
   if (has_id == 1) reply.id = id;
-  reply.success = success == 1;
+  if (success != kNoVerdict) reply.success = success == 1;
   reply.nonce = in.text(nonce_size);
   reply.body = in.text(body_size);
   return reply;
@@ -148,12 +154,14 @@ Expected<Reply, std::string> decode_terse_reply(std::string_view payload,
                                   read->id ? fmt::format("id {}", *read->id) : "no id",
                                   expected_id));
   }
+  if (!read->success) return unexpected(std::string("reply has no verdict"));
+  if (!begins_as_json(read->body)) return unexpected(std::string("reply has no JSON in it"));
   Reply reply;
   reply.id = expected_id;
-  reply.success = read->success;
+  reply.success = *read->success;
   reply.nonce = read->nonce;
-  reply.result_is_object = read->success && read->body.starts_with('{');
-  if (!read->success) reply.error = read->body;
+  reply.result_is_object = reply.success && read->body.front() == '{';
+  if (!reply.success) reply.error = read->body;
   return reply;
 }
 
