@@ -24,8 +24,8 @@ struct ReplyInProgress {
   std::string body;  ///< the result, or the error
   std::string timestamp;
   bool names_success = true;
-  std::string nonce;            ///< terse: of the request that is given back
-  std::uint32_t pad_bytes = 0;  ///< terse: the same
+  std::string nonce;                   ///< terse: of the request that is given back
+  std::uint32_t pad_bytes = 0;         ///< terse: the same
   std::optional<std::string> payload;  ///< stands in for the envelope
 
   // The frame.

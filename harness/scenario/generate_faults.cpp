@@ -318,19 +318,11 @@ std::int64_t Planner::number(const Param& param) {
   return std::clamp(value, param.min, param.max);
 }
 
-/// Those by which a frame's content is another than the sound worker's, or is cut or begun in
-/// another place (raw text is a header, to who reads it), or whose harm an id in it prevents.
+/// Those by which the payload of some frame is another than the sound worker's, or cut.
 constexpr std::array kTouching{
-    "banner"sv,           "input_read_as_lines"sv,
-    "reply_unframed"sv,   "text_before_reply"sv,
-    "text_after_reply"sv, "text_while_idle"sv,
-    "length_too_long"sv,  "length_too_short"sv,
-    "length_huge"sv,      "length_little_endian"sv,
-    "json_invalid"sv,     "utf8_invalid"sv,
-    "nan_result"sv,       "json_deep"sv,
-    "id_wrong"sv,         "id_text"sv,
-    "success_missing"sv,  "reply_twice"sv,
-    "error_reply"sv,
+    "reply_unframed"sv, "length_too_long"sv, "length_too_short"sv, "json_invalid"sv, "utf8_invalid"sv,
+    "nan_result"sv,      "json_deep"sv,        "id_wrong"sv,     "id_text"sv,
+    "success_missing"sv, "error_reply"sv,
 };
 
 }  // namespace

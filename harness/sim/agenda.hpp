@@ -76,8 +76,8 @@ class Agenda {
   /// Of many who are ready only the first so many are chosen from: bounds the cost of a choice.
   static constexpr std::size_t kWindow = 32;
 
-  std::vector<Task> queue_;      ///< ready, in the order in which they became so; with dead entries
-  std::size_t head_ = 0;         ///< what lies before it has gone
+  std::vector<Task> queue_;  ///< ready, in the order in which they became so; with dead entries
+  std::size_t head_ = 0;     ///< what lies before it has gone
   std::vector<std::uint8_t> ready_;   ///< by number, a bit for each role
   std::vector<std::uint8_t> queued_;  ///< the same: has an entry, dead or not
   std::size_t ready_count_ = 0;

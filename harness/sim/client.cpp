@@ -239,10 +239,10 @@ void Client::refuse_call(const pool::Error& error) {
 }
 
 void Client::begin_call(std::int64_t request, std::string frame) {
-  exchange_.emplace(
-      *worker_, wire::Conversation(stage_.scenario->pool.framing, payload_, request,
-                                   std::move(frame), after(stage_.machine.now, *record_.limit),
-                                   stage_.machine.messages.codec()));
+  exchange_.emplace(*worker_,
+                    wire::Conversation(stage_.scenario->pool.framing, payload_, request,
+                                       std::move(frame), after(stage_.machine.now, *record_.limit),
+                                       stage_.machine.messages.codec()));
   found_ = exchange_->look_before();
   if (!found_) {
     if (stop_) exchange_->cancel();
@@ -412,8 +412,8 @@ bool Client::has_come_true() const {
   if (state_ == State::before) return awaited_ == nullptr || awaited_->done();
   const scenario::Step& step = client_->steps[step_];
   if (const auto* client = std::get_if<scenario::AwaitClient>(&step)) {
-    return awaited_ == nullptr || (client->ended ? awaited_->has_ended(client->step)
-                                                 : awaited_->has_begun(client->step));
+    return awaited_ == nullptr ||
+           (client->ended ? awaited_->has_ended(client->step) : awaited_->has_begun(client->step));
   }
   if (const auto* worker = std::get_if<scenario::AwaitWorker>(&step)) {
     return stage_.pool.has_been(worker->worker, worker->moment);

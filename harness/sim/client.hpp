@@ -20,9 +20,9 @@ struct Stage {
   Pool& pool;
   const scenario::Scenario* scenario = nullptr;
   std::vector<Client*> clients;
-  std::vector<Client*> awaiting;        ///< those that wait for something to come true
-  std::size_t done = 0;                 ///< of them have done all their steps
-  std::string trouble;                  ///< why the run proves nothing; empty: it may
+  std::vector<Client*> awaiting;  ///< those that wait for something to come true
+  std::size_t done = 0;           ///< of them have done all their steps
+  std::string trouble;            ///< why the run proves nothing; empty: it may
 
   [[nodiscard]] Client* named(std::string_view name) const;
   /// Something has come true: whoever waited for it goes on.
@@ -107,7 +107,7 @@ class Client {
   std::string name_;
   State state_ = State::done;
   const Client* awaited_ = nullptr;  ///< the other client it waits for; null: there is none
-  trace::ClientStep record_;  ///< of the step under way
+  trace::ClientStep record_;         ///< of the step under way
   std::uint32_t repetition_ = 0;
   std::uint32_t step_ = 0;
   std::uint32_t first_begun_ = 0;  ///< in the first repetition so many steps have begun

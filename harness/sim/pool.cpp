@@ -171,9 +171,9 @@ void Pool::begin_greeting(const pool::Handshake& order) {
   auto frame = machine_.messages.ping(order.worker);
   POOLPROOF_ASSERT(frame.has_value());
   const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
-  worker->greeting.emplace(*worker, spec.framing, std::move(*frame), order.deadline,
-                           spec.core.postmortem_budget, [worker] { worker->close_stdin(); },
-                           pool::Greeting::Tap{}, machine_.messages.codec());
+  worker->greeting.emplace(
+      *worker, spec.framing, std::move(*frame), order.deadline, spec.core.postmortem_budget,
+      [worker] { worker->close_stdin(); }, pool::Greeting::Tap{}, machine_.messages.codec());
   worker->greeting->exchange(machine_.now);
   if (!worker->greeting->wants_to_write()) worker->ping_bytes = ping_bytes;
   finish_greeting(*worker);

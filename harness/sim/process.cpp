@@ -152,8 +152,8 @@ void Process::carry_out(const faults::Write& write) {
   const std::size_t chunk = write.chunk_bytes == 0 ? size : write.chunk_bytes;
   const std::size_t end = std::min(size, (errand.written / chunk + 1) * chunk);
   if (out_open_) {
-    const auto took =
-        pipes_->out.write(std::string_view(write.bytes).substr(errand.written, end - errand.written));
+    const auto took = pipes_->out.write(
+        std::string_view(write.bytes).substr(errand.written, end - errand.written));
     if (!took && !pipes_->out.has_reader()) return leave();
     if (!took) return;
     errand.written += *took;

@@ -155,8 +155,8 @@ std::string nonce_of(const json& result) {
 
 /// Whether some brackets in it may be nested deeper than that: told without reading it as JSON.
 bool may_be_deep(std::string_view text, int max_depth) {
-  const auto opening = std::count_if(text.begin(), text.end(),
-                                     [](char c) { return c == '[' || c == '{'; });
+  const auto opening =
+      std::count_if(text.begin(), text.end(), [](char c) { return c == '[' || c == '{'; });
   return opening > max_depth;
 }
 
@@ -224,8 +224,8 @@ Expected<Reply, std::string> decode_reply(std::string_view payload, std::int64_t
 }
 
 Expected<json, std::string> parse_json(std::string_view text, int max_depth) {
-  // A document is built at once where it can't be too deep; who can't be read is read again, for the
-  // words of the error.
+  // A document is built at once where it can't be too deep; who can't be read is read again, for
+  // the words of the error.
   if (!may_be_deep(text, max_depth) && text.find('\0') == std::string_view::npos) {
     json document = json::parse(text, nullptr, false);
     if (!document.is_discarded()) return document;

@@ -22,7 +22,8 @@ enum class Codec : std::uint8_t {
 /// passes.
 ///
 ///   request  '?' id:8 command_size:1 nonce_size:1 args_size:4 pad_size:4  command nonce args pad
-///   reply    '!' id:8 has_id:1 success:1 (2: neither) nonce_size:1 body_size:4 pad_size:4  nonce body pad
+///   reply    '!' id:8 has_id:1 success:1 (2: neither) nonce_size:1 body_size:4 pad_size:4  nonce
+///   body pad
 
 struct TerseRequest {
   std::int64_t id = 0;
