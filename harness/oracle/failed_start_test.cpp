@@ -88,6 +88,27 @@ TEST_CASE("oracle: failed start: it is followed by a pause and counts for the br
   CHECK(broken(story).contains("bounded_starts"));
 }
 
+TEST_CASE(
+    "oracle: failed start: it is no worker that was lost, and none that counts when all is calm") {
+  const auto calm_with = [](std::uint32_t workers) {
+    Story story = after_failed_start();
+    story.scenario.pool.core.start = pool::StartMode::eager;
+    trace::OsRecord calm = story.trace.os.front();
+    calm.at = ms(8.9);
+    calm.when = "calm";
+    calm.children += workers;
+    story.trace.os.insert(story.trace.os.begin() + 1, calm);
+    return broken(story);
+  };
+  CHECK(calm_with(1).empty());
+  CHECK(calm_with(0) == Names{"full_size"});
+  CHECK(calm_with(2) == Names{"full_size"});
+  // Its receipt is the reason why another one stands in its place.
+  Story told_to_go = after_failed_start();
+  told_to_go.trace.pool.clear();
+  CHECK_FALSE(broken(told_to_go).contains("no_overkill"));
+}
+
 TEST_CASE("oracle: failed start: nobody tells another story of it") {
   const auto breaks_witnesses = [](const Story& story) {
     return broken(story).contains("witnesses");
