@@ -114,6 +114,8 @@ const std::vector<Row> kRows{
     {"stdout_closed", "{}", {"start", "echo", "echo"}, ""},
     {"stdout_closed", "{}", {"start", "echo", "end"}, "stdin_end; exiting 0; exit 0"},
     {"stdin_closed", "{}", {"start", "echo"}, kSound + "; receipt 0 stdin_closed; close stdin; stop reading"},
+    {"start_fails", "{}", {"start"}, "started"},
+    {"start_fails", "{}", {"start", "echo"}, kSound},
     {"exit_at_start", "{}", {"start"},
      "started; receipt exit_at_start; stderr fault: exit at start\\n; exiting 3; exit 3"},
     {"killed_at_start", "{}", {"start"}, "started; receipt killed_at_start; raise 9"},

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "fake_workers/launch.hpp"
 #include "harness/base/assert.hpp"
 #include "harness/pool/explain.hpp"
 
@@ -153,12 +154,23 @@ void Pool::spawn_in_a_moment() {
 void Pool::spawn_next() {
   if (to_start_.empty()) return;
   const WorkerId id = to_start_.front();
+  const faults::PlannedFault* const fault = faults::launch_fault(scenario_->faults, id);
+  if (fault != nullptr) return fail_to_spawn(*fault);
   Worker& worker = fresh_worker();
   worker.start(brain_of(id));
   in_slot_[id.slot].push_back(&worker);
   to_start_.pop_front();
   step(pool::Started{id});
   worker.look();
+  if (!to_start_.empty()) spawn_in_a_moment();
+}
+
+/// No process, no pipes: all that there is of it is the fault's receipt and what exec says.
+void Pool::fail_to_spawn(const faults::PlannedFault& fault) {
+  const WorkerId id = to_start_.front();
+  to_start_.pop_front();
+  machine_.trace.workers.push_back({machine_.now, id, 0, faults::launch_receipt(fault)});
+  step(pool::StartFailed{id, faults::errno_of(fault)});
   if (!to_start_.empty()) spawn_in_a_moment();
 }
 

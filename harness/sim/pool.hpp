@@ -79,6 +79,7 @@ class Pool {
   void obey(const pool::Effect& order);
   void spawn_next();
   void spawn_in_a_moment();
+  void fail_to_spawn(const faults::PlannedFault& fault);
   void begin_greeting(const pool::Handshake& order);
   void finish_greeting(Worker& worker);
   void handshake_ended(Worker& worker, const pool::StartEvidence& evidence);
