@@ -86,6 +86,7 @@ bool knows_no_size(const scenario::Scenario& scenario) {
 
 TEST_CASE("run: case: a scenario comes to the same with opaque payloads and with JSON") {
   CaseRunner runner;
+  runner.cut_reads(false);
   std::size_t compared = 0;
   for (std::uint64_t number = 0; number < 2000; ++number) {
     CAPTURE(number);

@@ -30,9 +30,11 @@ bool fails_with(const std::string& signature, const CaseResult& result) {
                      [&](const auto& finding) { return oracle::signature(finding) == signature; });
 }
 
+/// One that is too long for a file is drawn again from the seed.
 void keep_schedule(Scenario& scenario, const CaseRunner& runner) {
-  if (runner.schedule().taken().size() > scenario::kScheduleMax) return;
-  scenario.schedule = runner.schedule().taken();
+  scenario.schedule.reset();
+  const auto& taken = runner.schedule().taken();
+  if (taken.size() <= scenario::kScheduleMax) scenario.schedule = taken;
 }
 
 /// Attempts in this very process; the candidate gets the schedule that shows the failure.

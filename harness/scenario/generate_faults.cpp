@@ -318,9 +318,9 @@ std::int64_t Planner::number(const Param& param) {
 
 /// Those by which the payload of some frame is another than the sound worker's, or cut.
 constexpr std::array kTouching{
-    "reply_unframed"sv, "length_too_long"sv, "length_too_short"sv, "json_invalid"sv, "utf8_invalid"sv,
-    "nan_result"sv,      "json_deep"sv,        "id_wrong"sv,     "id_text"sv,
-    "success_missing"sv, "error_reply"sv,
+    "reply_unframed"sv, "length_too_long"sv, "length_too_short"sv, "json_invalid"sv,
+    "utf8_invalid"sv,   "nan_result"sv,      "json_deep"sv,        "id_wrong"sv,
+    "id_text"sv,        "success_missing"sv, "error_reply"sv,
 };
 
 }  // namespace
