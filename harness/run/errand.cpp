@@ -31,6 +31,8 @@ Expected<std::vector<Story>, std::string> simulated_stories(scenario::Scenario s
   for (std::uint64_t i = 0; i < kSchedules; ++i) {
     const auto trace = simulate(scenario);
     if (!trace) return unexpected(trace.error());
+    if (trace->header.endless) return unexpected(std::string("a simulated run came to no end"));
+    if (!trace->header.trouble.empty()) return unexpected(trace->header.trouble);
     stories.push_back(story_of(scenario, *trace));
     scenario.schedule.reset();
     ++scenario.seed;

@@ -142,7 +142,7 @@ class Run {
     auto journal = read_journal(journal_path(world_));
     if (!journal) return unexpected(journal.error());
     trace_.workers = std::move(*journal);
-    if (!trouble_.empty()) return unexpected(trouble_);
+    trace_.header.trouble = trouble_;
     return std::move(trace_);
   }
 

@@ -1,6 +1,7 @@
 #include "harness/run/judge.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -36,6 +37,18 @@ void judge_without_trace(const Attempt& attempt, const std::string& which, Scena
   }
 }
 
+constexpr const char* kEndless = "the run came to no end within the limit of moves";
+
+/// What came before the trouble is judged all the same.
+void judge_trouble(const trace::Header& header, const std::string& which, ScenarioResult& result) {
+  if (header.endless) {
+    result.findings.push_back({"hang", which + kEndless, Time{}});
+  } else if (!header.trouble.empty()) {
+    worsen(result, Verdict::unknown);
+    result.reasons.push_back(which + header.trouble);
+  }
+}
+
 void count_calls(const trace::Trace& trace, ScenarioResult& result) {
   for (const auto& step : trace.clients) {
     const bool call = step.op == "call" || step.op == "call_bytes";
@@ -59,6 +72,8 @@ void judge_control(const scenario::Scenario& scenario, const trace::Trace& run,
   if (!control.trace) return judge_without_trace(control, "the control run", result);
   result.control = control_sentence(*control.trace);
   const scenario::Scenario without = scenario::control_of(scenario);
+  judge_trouble(control.trace->header, "in the control run: ", result);
+  if (control.trace->header.endless) return;
   for (auto& finding : oracle::judge({without, *control.trace, bounds_of(*control.trace)})) {
     finding.what = "in the control run: " + finding.what;
     result.findings.push_back(std::move(finding));
@@ -89,9 +104,13 @@ ScenarioResult judge(const scenario::Scenario& scenario, const Attempt& run,
     result.strikes.push_back(
         {scenario.faults[i].id, std::string(scenario.faults[i].fault->name), strikes[i]});
   }
-  result.findings = oracle::judge({scenario, trace, bounds_of(trace)});
-  for (auto& finding : oracle::judge_expectations({scenario, trace, bounds_of(trace)}))
-    result.findings.push_back(std::move(finding));
+  judge_trouble(trace.header, "", result);
+  if (!trace.header.endless) {
+    for (const auto judging : {oracle::judge, oracle::judge_expectations}) {
+      auto findings = judging({scenario, trace, bounds_of(trace)});
+      std::move(findings.begin(), findings.end(), std::back_inserter(result.findings));
+    }
+  }
   for (const auto& signal : trace.environment) {
     if (signal.delivered) continue;
     worsen(result, Verdict::invalid);

@@ -66,6 +66,30 @@ TEST_CASE("run: judge: a hang and a crash fail, any other run without a trace is
   CHECK(unknown.reasons[0].find("the disk is full") != std::string::npos);
 }
 
+TEST_CASE("run: judge: who waited in vain hides nothing that went wrong before") {
+  trace::Trace trace = seen();
+  trace.header.trouble = "client b waited in vain in step 0";
+  const auto unknown = judge(parsed(echo_text("ok")), attempt_of(trace), std::nullopt);
+  CHECK(unknown.verdict == Verdict::unknown);
+  REQUIRE(unknown.reasons.size() == 1);
+  CHECK(unknown.reasons[0].find("waited in vain") != std::string::npos);
+  trace.os.back().zombies = 1;
+  const auto failed = judge(parsed(echo_text("ok")), attempt_of(trace), std::nullopt);
+  CHECK(failed.verdict == Verdict::fail);
+  CHECK(found(failed, "reaping"));
+}
+
+TEST_CASE("run: judge: a simulated run without end fails, and so does such a control") {
+  trace::Trace endless = seen();
+  endless.header.endless = true;
+  const auto run = judge(parsed(echo_text("ok")), attempt_of(endless), std::nullopt);
+  CHECK(run.verdict == Verdict::fail);
+  CHECK(found(run, "hang"));
+  const auto control = judge(parsed(echo_text("ok")), attempt_of(seen()), attempt_of(endless));
+  CHECK(control.verdict == Verdict::fail);
+  CHECK(found(control, "hang"));
+}
+
 TEST_CASE("run: judge: a fault without a receipt makes the run invalid") {
   const auto result =
       judge(parsed(echo_text("ok", kFault)), attempt_of(seen()), attempt_of(seen()));

@@ -12,9 +12,10 @@ Expected<trace::Trace, std::string> simulate(const scenario::Scenario& scenario)
   auto schedule = scenario.schedule ? sim::Schedule::replayed(*scenario.schedule)
                                     : sim::Schedule::random(scenario.seed);
   const sim::Carried carried = world.carry_out(scenario, scenario.seed, schedule);
-  if (!carried.trouble.empty()) return unexpected(carried.trouble);
-  if (carried.overran) return unexpected(std::string("no end within the limit of moves"));
-  return world.trace();
+  trace::Trace trace = world.trace();
+  trace.header.trouble = carried.trouble;
+  trace.header.endless = carried.overran;
+  return trace;
 }
 
 }  // namespace poolproof::run

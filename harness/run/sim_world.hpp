@@ -9,8 +9,8 @@
 namespace poolproof::run {
 
 /// Carries a scenario out in the simulator, in the order of its schedule, else in one drawn from
-/// its seed. Error: one sentence why it could not be done (a worker that can't be simulated, an
-/// await that never came true, no end within the limit of moves).
+/// its seed. An await that never came true and a run without end are told by the trace's header.
+/// Error: one sentence why it could not be done (a worker that can't be simulated).
 Expected<trace::Trace, std::string> simulate(const scenario::Scenario& scenario);
 
 }  // namespace poolproof::run

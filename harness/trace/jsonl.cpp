@@ -28,6 +28,8 @@ std::string header_line(const Header& header) {
   line.must("role", header.role);
   line.must("seed", fmt::format("{:#x}", header.seed));
   line.must("version", header.version);
+  line.may("trouble", header.trouble);
+  line.may("endless", header.endless);
   const auto scenario = wire::parse_json(header.scenario_json);
   if (scenario && scenario->is_object()) {
     line.add("scenario_json", scenario->dump(-1, ' ', false, Json::error_handler_t::replace));
@@ -212,6 +214,8 @@ Error read_header(LineReader& reader, Header& header) {
     reader.wrong("seed", "is no seed", "hex, as \"0x5eed\"");
   }
   reader.must("version", header.version);
+  reader.may("trouble", header.trouble);
+  reader.may("endless", header.endless);
   const Json* scenario = reader.value("scenario_json");
   if (scenario != nullptr) {
     header.scenario_json = scenario->is_string() ? scenario->get<std::string>() : scenario->dump();
