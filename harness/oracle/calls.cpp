@@ -238,6 +238,8 @@ void judge_diagnosis(const Case& given, Findings& findings) {
                         fmt::format("{}: the error {} {}", who(step), name(step.outcome), lacks),
                         step.ended});
   }
+  judge_facts(given, findings);
+  judge_testimony(given, "diagnosis", findings);
 }
 
 }  // namespace poolproof::oracle
