@@ -225,6 +225,7 @@ void judge_ends(const Case& given, Findings& findings) {
 using std::string_view_literals::operator""sv;
 constexpr std::array kBadFrames{"json_invalid"sv, "utf8_invalid"sv, "nan_result"sv, "id_text"sv,
                                 "success_missing"sv};
+constexpr std::array kSilent{"reply_dropped"sv, "input_read_as_lines"sv};
 constexpr std::array kExits{"exit_at_start"sv, "exit_mid_call"sv};
 
 /// What a start comes to by this fault, if nothing else befalls it; none: that depends.
@@ -234,6 +235,8 @@ StartCause cause_by(std::string_view fault) {
   };
   if (among(kBadFrames)) return StartCause::bad_frame;
   if (among(kExits)) return StartCause::exited;
+  if (among(kSilent)) return StartCause::ping_unanswered;
+  if (fault == "reply_unflushed") return StartCause::reply_unflushed;
   if (fault == "error_reply") return StartCause::refused;
   if (fault == "stdout_closed") return StartCause::stdout_closed;
   return StartCause::none;
@@ -264,11 +267,16 @@ class Start {
     if (cause == StartCause::ping_unread && read_ != nullptr && is_before(read_->at)) {
       return "though it had read its ping";
     }
+    const bool left = receipts_ == 0 || (receipts_ == 1 && is("exit_while_idle"));
+    if (cause == StartCause::exited && wrote_ && left) return "though it had answered before";
     if (receipts_ == 0) return unfounded(cause);
     if (receipts_ > 1 || receipt_->record.request.value_or(0) != 0) return "";
-    const StartCause expected = cause_by(receipt_->record.fault);
+    const bool spoke = is("banner") && is_plain_banner();
+    const StartCause expected =
+        spoke ? StartCause::text_on_stdout : cause_by(receipt_->record.fault);
     if (expected == StartCause::none || expected == cause) return "";
-    if (is_of_budget(cause) && !is_before(receipt_->at)) return "";
+    const Duration postmortem = given_.evidence.scenario.pool.core.postmortem_budget;
+    if (is_of_budget(cause) && !is_before(after(receipt_->at, postmortem))) return "";
     return fmt::format("though what it did was {}", receipt_->record.fault);
   }
 
@@ -278,10 +286,29 @@ class Start {
       const trace::WorkerRecord& record = given_.evidence.trace.workers[place];
       if (record.record.kind == Kind::read && record.record.request == 0U) read_ = &record;
       if (record.record.kind == Kind::exiting) exits_ = true;
+      if (record.record.kind == Kind::wrote && record.record.request == 0U) wrote_ = true;
       if (record.record.kind != Kind::receipt) continue;
       receipt_ = &record;
       ++receipts_;
     }
+  }
+
+  [[nodiscard]] bool is(std::string_view fault) const { return receipt_->record.fault == fault; }
+
+  /// Words, which nobody can take for a length.
+  [[nodiscard]] bool is_plain_banner() const {
+    constexpr std::uint64_t kWordsAsLength = 0x20000000;
+    const auto& scenario = given_.evidence.scenario;
+    const wire::Framing& framing = scenario.pool.framing;
+    if (framing.prefix_bytes != 4 || framing.max_frame_bytes >= kWordsAsLength) return false;
+    for (const faults::PlannedFault& planned : scenario.faults) {
+      if (planned.id != receipt_->record.plan_id) continue;
+      const std::string_view text = planned.text("text");
+      return text.size() > 4 && std::all_of(text.begin(), text.end() - 1, [](char letter) {
+               return (letter >= 'a' && letter <= 'z') || letter == ' ';
+             });
+    }
+    return false;
   }
 
   /// What only a fault can bring about, and none did.
@@ -309,6 +336,7 @@ class Start {
   const trace::WorkerRecord* receipt_ = nullptr;
   std::size_t receipts_ = 0;
   bool exits_ = false;
+  bool wrote_ = false;  ///< its reply to the ping
   bool struck_ = false;
 };
 

@@ -45,6 +45,7 @@ void Mirror::take(const trace::PoolRecord& record) {
   now_ = std::max(now_, record.at);
   ladder_.begin(now_);
   given_up_ = failed_now_ = false;
+  spent_ = CheckoutId::none;
   expire_starts();
   std::visit([this](const auto& event) { happened(event); }, record.event);
   for (const pool::Effect& effect : record.effects) {
@@ -73,6 +74,7 @@ void Mirror::expire_starts() {
 void Mirror::happened(const pool::CheckoutRequested& event) {
   if (checkout_numbers_.number(event.checkout) < asked_.size()) return;
   asked_.push_back({event.checkout, event.deadline, record_, false});
+  spent_ = event.deadline <= now_ ? event.checkout : CheckoutId::none;
   ++waiting_;
 }
 
@@ -106,6 +108,7 @@ void Mirror::happened(const pool::Started& event) {
   if (worker == kNone) return;
   if (closing_ || workers_[worker].state == State::leaving) late_start_ = now_;
   if (workers_[worker].state == State::leaving) ladder_.must_go(worker);
+  workers_[worker].greeted = now_;
   if (workers_[worker].state == State::starting) enter(worker, State::greeting);
 }
 
@@ -129,6 +132,7 @@ void Mirror::happened(const pool::HandshakeEnded& event) {
            signal->why == pool::Why::budget_spent;
   };
   if (std::any_of(record_->effects.begin(), record_->effects.end(), gives_up)) return;
+  judge_patience(worker, event.evidence);
   if (event.evidence.cause != StartCause::none) {
     failed_start(worker, event.evidence.cause);
     ladder_.must_go(worker);
@@ -234,7 +238,7 @@ void Mirror::ordered(const pool::Start& effect) {
     slots_.resize(effect.worker.slot + 1);
   }
   judge_start(effect.worker);
-  workers_.push_back({State::over, false, now_, kNone, kNone});
+  workers_.push_back({State::over, false, now_, now_, record_, kNone, kNone});
   ++counts_[static_cast<std::size_t>(State::over)];
   starting_.push_back(worker);
   change(slot_of(worker), [](Slot& slot) { slot.may_cool = false; });
@@ -321,6 +325,9 @@ void Mirror::judge_start(WorkerId worker) {
 
 /// The Core settles in every step: whoever still waits after one can't be served nor started for.
 void Mirror::judge_waiting() {
+  if (spent_ != CheckoutId::none && !asked_.back().answered) {
+    report(kDeadlines, fmt::format("checkout #{} waits though it gave no time", number(spent_)));
+  }
   const bool waits = waiting_ > 0 && !closing_;
   const bool may_grant = config_.init_mode == pool::InitMode::async || under_way() == 0;
   const bool beside_idle = waits && may_grant && count(State::idle) > 0;
@@ -391,8 +398,8 @@ void Mirror::failed_start(std::uint32_t worker, StartCause cause) {
   ++failures_;
   last_cause_ = cause;
   last_failure_ = now_;
-  // Of several given up at one moment nobody knows which was the last.
-  last_failed_ = given_up_ ? std::nullopt : std::optional(ids_.key(worker));
+  // Of several in one record nobody knows which was the last.
+  last_failed_ = failed_now_ ? std::nullopt : std::optional(ids_.key(worker));
   failed_now_ = true;
   of_no_use(worker);
 }

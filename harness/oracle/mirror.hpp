@@ -51,8 +51,10 @@ class Mirror {
   enum class State : std::uint8_t { starting, greeting, idle, leased, leaving, over };
   struct Worker {
     State state = State::over;
-    bool served = false;          ///< has had a clean lease
-    Time since;                   ///< the order to start
+    bool served = false;  ///< has had a clean lease
+    Time since;           ///< the order to start
+    Time greeted;         ///< its process was there
+    const trace::PoolRecord* ordered_in = nullptr;
     std::uint32_t newer = kNone;  ///< idle: the one that became so next
     std::uint32_t older = kNone;  ///< idle: the one that had become so before
   };
@@ -131,6 +133,7 @@ class Mirror {
   [[nodiscard]] bool is_caused(std::uint32_t worker, pool::Why why) const;
   void judge_ladder();
   void judge_greetings();
+  void judge_patience(std::uint32_t worker, const pool::StartEvidence& evidence);
 
   // mirror_starts.cpp
   void cools(std::uint32_t slot);
@@ -141,7 +144,8 @@ class Mirror {
   // mirror_choices.cpp
   void judge_reuse(std::uint32_t worker);
   void judge_refusal(const pool::Refuse& refusal, const Asked& asked);
-  void judge_blocker(const pool::Refuse& refusal);
+  void judge_blocker(const pool::Refuse& refusal, const Asked& asked);
+  [[nodiscard]] bool is_begun_since(const Asked& asked) const;
   [[nodiscard]] bool is_settled() const;
   void link_idle(std::uint32_t worker);
   void unlink_idle(std::uint32_t worker);
@@ -198,8 +202,9 @@ class Mirror {
   std::uint32_t newest_idle_ = kNone;
   std::uint32_t oldest_idle_ = kNone;
   std::priority_queue<Cooling, std::vector<Cooling>, std::greater<>> cooling_;
-  bool given_up_ = false;    ///< by this record, without a word
-  bool failed_now_ = false;  ///< a start, by this record
+  CheckoutId spent_ = CheckoutId::none;  ///< asked by this record, with no time left
+  bool given_up_ = false;                ///< by this record, without a word
+  bool failed_now_ = false;              ///< a start, by this record
   std::optional<WorkerId> last_failed_;
   StartCause last_cause_ = StartCause::none;
   std::vector<Finding> findings_;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "harness/oracle/mirror.hpp"
@@ -58,7 +60,7 @@ void Mirror::judge_refusal(const pool::Refuse& refusal, const Asked& asked) {
                                    number(refusal.checkout), poolproof::name(refusal.why)));
   }
   if (!is_settled()) return;
-  if (!closing_ && refusal.phase != Phase::none) judge_blocker(refusal);
+  if (!closing_ && refusal.phase != Phase::none) judge_blocker(refusal, asked);
   const bool failed = failures_ > 0 && last_failure_ >= asked.in->at;
   const bool late = refusal.why == Outcome::checkout_timeout ||
                     (refusal.why == Outcome::start_failed && asked.deadline <= now_);
@@ -70,6 +72,10 @@ void Mirror::judge_refusal(const pool::Refuse& refusal, const Asked& asked) {
                                    failed ? "a" : "no"));
   }
   if (refusal.why != Outcome::start_failed) return;
+  if (asked.deadline > now_ && under_way() + count(State::idle) + count(State::leased) > 0) {
+    report(kDiagnosis, fmt::format("checkout #{} was told start_failed while a worker lived",
+                                   number(refusal.checkout)));
+  }
   const bool known = !last_failed_ || refusal.cause_worker == *last_failed_;
   if (refusal.failures != failures_ || !known) {
     report(
@@ -77,15 +83,27 @@ void Mirror::judge_refusal(const pool::Refuse& refusal, const Asked& asked) {
         fmt::format("checkout #{} was told that worker {} failed, the last of {}; it was {} of {}",
                     number(refusal.checkout), dotted(refusal.cause_worker), refusal.failures,
                     last_failed_ ? dotted(*last_failed_) : "none", failures_));
-  } else if (refusal.cause.cause != last_cause_) {
+  } else if (last_failed_ && refusal.cause.cause != last_cause_) {
     report(kDiagnosis, fmt::format("checkout #{} was told of the cause {}, the last was {}",
                                    number(refusal.checkout), poolproof::name(refusal.cause.cause),
                                    poolproof::name(last_cause_)));
   }
 }
 
+/// Whether one of the last starts still under way was ordered when it had asked already.
+bool Mirror::is_begun_since(const Asked& asked) const {
+  constexpr std::size_t kLooked = 64;
+  const std::size_t last = starting_.size() - std::min(starting_.size(), kLooked);
+  for (std::size_t i = starting_.size(); i > last; --i) {
+    const Worker& worker = workers_[starting_[i - 1]];
+    const bool goes_on = worker.state == State::starting || worker.state == State::greeting;
+    if (goes_on) return worker.ordered_in >= asked.in;
+  }
+  return false;
+}
+
 /// Whom the error names as in the way: a worker whose start is under way, and how far it is.
-void Mirror::judge_blocker(const pool::Refuse& refusal) {
+void Mirror::judge_blocker(const pool::Refuse& refusal, const Asked& asked) {
   const auto wrong = [&](std::string_view what) {
     report(kDiagnosis, fmt::format("checkout #{} was told of the phase {}: {}",
                                    number(refusal.checkout), poolproof::name(refusal.phase), what));
@@ -107,6 +125,7 @@ void Mirror::judge_blocker(const pool::Refuse& refusal) {
     return wrong("its worker is not being started");
   }
   if (refusal.since != workers_[worker].since) wrong("its worker was started at another time");
+  if (!under_way_phase && is_begun_since(asked)) wrong("a start was begun after it had asked");
   if (!under_way_phase) return;
   const bool starting = refusal.phase == Phase::starting;
   if (starting != (state == State::starting)) wrong("its worker had got to another phase");

@@ -31,7 +31,8 @@ Rung Mirror::first_rung(std::uint32_t worker, Rung rung, pool::Why why) const {
   const auto* started = std::get_if<pool::Started>(&record_->event);
   const bool late = started != nullptr && started->worker == ids_.key(worker);
   if (late || state == State::starting || state == State::greeting) return Rung::killed;
-  return rung == Rung::termed ? Rung::termed : Rung::asked;
+  const bool drained = state == State::leased || ladder_.drain_until() <= now_;
+  return rung == Rung::termed && drained ? Rung::termed : Rung::asked;
 }
 
 /// Whether this record, or the time, gives that reason to make it go.
@@ -51,7 +52,7 @@ bool Mirror::is_caused(std::uint32_t worker, pool::Why why) const {
     case pool::Why::revoked:
       return std::holds_alternative<pool::LeaseRevoked>(event);
     case pool::Why::strayed:
-      return std::holds_alternative<pool::OutputStrayed>(event);
+      return std::holds_alternative<pool::OutputStrayed>(event) && state == State::idle;
     case pool::Why::closing:
       if (state == State::leased) return closing_ && ladder_.drain_until() <= now_;
       return closing_;

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
 
 #include "harness/oracle/mirror.hpp"
@@ -37,6 +40,26 @@ void Mirror::judge_refill() {
          probe ? std::string("the breaker is half open, and no start is tried")
                : fmt::format("slot {} of an eager pool is vacant, and nothing is started",
                              first_vacant()));
+}
+
+/// What may be the first sign of its death is no verdict before the post-mortem's time is over, nor
+/// is silence after the end of its stdin.
+void Mirror::judge_patience(std::uint32_t worker, const pool::StartEvidence& evidence) {
+  using enum StartCause;
+  constexpr std::array kSuspected{text_on_stdout, reply_unframed, bad_frame,
+                                  stdout_closed,  stdin_closed,   reply_incomplete};
+  const Worker& one = workers_[worker];
+  const Time budget_over = after(one.since, config_.startup_budget);
+  const bool suspected =
+      std::find(kSuspected.begin(), kSuspected.end(), evidence.cause) != kSuspected.end();
+  const bool early =
+      suspected && now_ < budget_over && now_ < after(one.greeted, config_.postmortem_budget);
+  const bool impatient =
+      evidence.outlived_stdin && now_ < after(budget_over, config_.postmortem_budget);
+  if (!early && !impatient) return;
+  report("diagnosis", fmt::format("the start of worker {} was told to have failed by {} before the "
+                                  "post-mortem was over",
+                                  dotted(ids_.key(worker)), poolproof::name(evidence.cause)));
 }
 
 /// The start-up budget runs from the order to start.

@@ -244,6 +244,7 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
          auto read = s.trace.workers[1];
          read.at = ms(8.5);
          read.record.nonce = "z:1";
+         read.record.id = 4;
          s.trace.workers.push_back(read);
        },
        {"witnesses"}},
@@ -400,6 +401,7 @@ TEST_CASE("oracle: virtual time: no microsecond is given away") {
          auto read = s.trace.workers[5];
          read.at = call.ended;
          read.record.nonce = "b:2";
+         read.record.id = 4;
          s.trace.workers.push_back(read);
        },
        {"no_dirty_reuse"}},
