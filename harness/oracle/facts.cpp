@@ -104,7 +104,8 @@ class Kinds {
     const bool cut = call.phase == Phase::reading_reply;
     switch (call.outcome) {
       case Outcome::protocol_error:
-        return says("ended by signal ") ? "though a signal had ended its worker" : "";
+        if (says("ended by signal ")) return "though a signal had ended its worker";
+        return was_answered(place) ? "though its worker had answered well" : "";
       case Outcome::stdout_closed:
         return cut ? "though its reply was cut" : "";
       case Outcome::worker_died:
@@ -252,8 +253,9 @@ bool is_of_budget(StartCause cause) {
 /// What is known of a worker whose start is being judged.
 class Start {
  public:
-  Start(const Case& given, const trace::PoolRecord& judged, WorkerId worker)
-      : given_(given), judged_(judged), worker_(worker) {
+  Start(const Case& given, const trace::PoolRecord& judged, const pool::HandshakeEnded& ended)
+      : given_(given), judged_(judged), late_bytes_(ended.evidence.late_bytes) {
+    const WorkerId worker = ended.worker;
     const auto known = given.view.find(worker);
     if (known) look_at(*known);
     for (const trace::EnvironmentRecord& strike : given.evidence.trace.environment) {
@@ -275,6 +277,10 @@ class Start {
     const StartCause expected =
         spoke ? StartCause::text_on_stdout : cause_by(receipt_->record.fault);
     if (expected == StartCause::none || expected == cause) return "";
+    if (is("stdout_closed") && cause == StartCause::reply_incomplete)
+      return "though it said nothing";
+    // Torn to pieces, it may not have been read whole.
+    if (is("reply_unflushed") && late_bytes_ != wrote_bytes_) return "";
     const Duration postmortem = given_.evidence.scenario.pool.core.postmortem_budget;
     if (is_of_budget(cause) && !is_before(after(receipt_->at, postmortem))) return "";
     return fmt::format("though what it did was {}", receipt_->record.fault);
@@ -286,7 +292,10 @@ class Start {
       const trace::WorkerRecord& record = given_.evidence.trace.workers[place];
       if (record.record.kind == Kind::read && record.record.request == 0U) read_ = &record;
       if (record.record.kind == Kind::exiting) exits_ = true;
-      if (record.record.kind == Kind::wrote && record.record.request == 0U) wrote_ = true;
+      if (record.record.kind == Kind::wrote && record.record.request == 0U) {
+        wrote_ = true;
+        wrote_bytes_ = record.record.bytes;
+      }
       if (record.record.kind != Kind::receipt) continue;
       receipt_ = &record;
       ++receipts_;
@@ -331,12 +340,13 @@ class Start {
 
   const Case& given_;
   const trace::PoolRecord& judged_;
-  WorkerId worker_;
   const trace::WorkerRecord* read_ = nullptr;
   const trace::WorkerRecord* receipt_ = nullptr;
   std::size_t receipts_ = 0;
   bool exits_ = false;
   bool wrote_ = false;  ///< its reply to the ping
+  std::uint64_t wrote_bytes_ = 0;
+  std::uint64_t late_bytes_;  ///< read after its stdin was closed
   bool struck_ = false;
 };
 
@@ -358,7 +368,7 @@ void judge_starts(const Case& given, Findings& findings) {
     const auto* ended = std::get_if<pool::HandshakeEnded>(&record.event);
     if (ended == nullptr || ended->evidence.cause == StartCause::none) continue;
     if (!given.view.has_journal(ended->worker) || !is_believed(record, ended->worker)) continue;
-    const std::string wrong = Start(given, record, ended->worker).wrong(ended->evidence.cause);
+    const std::string wrong = Start(given, record, *ended).wrong(ended->evidence.cause);
     if (wrong.empty()) continue;
     findings.push_back({kDiagnosis,
                         fmt::format("the start of worker {} is told to have failed by {}, {}",

@@ -133,6 +133,9 @@ class Mirror {
   [[nodiscard]] bool is_caused(std::uint32_t worker, pool::Why why) const;
   void judge_ladder();
   void judge_greetings();
+  [[nodiscard]] Duration longest_greeting() const {
+    return config_.startup_budget + config_.postmortem_budget + config_.silence_max;
+  }
   void judge_patience(std::uint32_t worker, const pool::StartEvidence& evidence);
 
   // mirror_starts.cpp

@@ -46,7 +46,8 @@ bool Mirror::is_caused(std::uint32_t worker, pool::Why why) const {
     case pool::Why::start_failed:
       return std::holds_alternative<pool::HandshakeEnded>(event);
     case pool::Why::budget_spent:
-      return state == State::leaving || state == State::greeting;
+      return state == State::leaving || (state == State::greeting &&
+                                         after(workers_[worker].since, longest_greeting()) <= now_);
     case pool::Why::dirty:
       return returned != nullptr && !returned->clean;
     case pool::Why::revoked:
@@ -72,13 +73,12 @@ void Mirror::judge_ladder() {
 
 /// Whose start has led to nothing by the end of every budget is given up.
 void Mirror::judge_greetings() {
-  const Duration longest = config_.startup_budget + config_.postmortem_budget + config_.silence_max;
   for (; oldest_greeting_ < starting_.size(); ++oldest_greeting_) {
     const std::uint32_t worker = starting_[oldest_greeting_];
     const State state = workers_[worker].state;
     if (state == State::starting) return;
     if (state != State::greeting) continue;
-    if (after(workers_[worker].since, longest) > now_) return;
+    if (after(workers_[worker].since, longest_greeting()) > now_) return;
     report("deadlines", fmt::format("worker {} was still greeted when its start was to be given up",
                                     dotted(ids_.key(worker))));
   }
