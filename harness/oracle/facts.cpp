@@ -105,7 +105,7 @@ class Kinds {
     switch (call.outcome) {
       case Outcome::protocol_error:
         if (says("ended by signal ")) return "though a signal had ended its worker";
-        return was_answered(place) ? "though its worker had answered well" : "";
+        return says("truncated") && was_answered(place) ? "though nothing was cut off" : "";
       case Outcome::stdout_closed:
         return cut ? "though its reply was cut" : "";
       case Outcome::worker_died:
