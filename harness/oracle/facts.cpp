@@ -53,7 +53,9 @@ constexpr std::uint64_t kAtOnceBytes = 4000;
 bool is_made_up(const View& view, std::size_t place, Duration lateness) {
   const ClientStep& call = *view.calls[place];
   if (call.phase != Phase::reading_reply || call.written_bytes > kAtOnceBytes) return false;
-  if (call.outcome == Outcome::ok || !view.was_read(place)) return false;
+  // Whoever was answered has been answered; and there may be many of them.
+  if (call.outcome == Outcome::ok || call.outcome == Outcome::worker_error) return false;
+  if (!view.was_read(place)) return false;
   const trace::WorkerRecord& read = *view.nonces[view.call_nonces[place]].read;
   const trace::WorkerRecord* next = nullptr;
   for (const std::uint32_t at : view.records_of_worker[view.workers.find(read.worker)]) {

@@ -43,7 +43,7 @@ Closed closed_by(const View& view, std::uint32_t worker) {
 class Pipes {
  public:
   Pipes(const Case& given, Findings& findings)
-      : view_(given.view), lateness_(given.evidence.bounds.liveness), findings_(findings) {}
+      : lateness_(given.evidence.bounds.liveness), findings_(findings) {}
 
   void judge(const ClientStep& call, const Closed& closed) {
     // Before the first byte everybody looks whether there still is somebody.
@@ -74,7 +74,6 @@ class Pipes {
                          call.ended});
   }
 
-  const View& view_;
   Duration lateness_;
   Findings& findings_;
 };
