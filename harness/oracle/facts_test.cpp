@@ -128,6 +128,39 @@ TEST_CASE("oracle: residue: who left bytes behind a reply answers nobody any mor
   CHECK_FALSE(broken(last).contains("no_dirty_reuse"));
 }
 
+TEST_CASE("oracle: strays: an idle worker that writes unasked is put away") {
+  const auto strayed = [](double leased_again) {
+    Story story = told("good");
+    plan(story, "text_while_idle");
+    strike(story, "text_while_idle", 5.5, 1);
+    for (auto& record : story.trace.pool) {
+      if (record.at >= ms(6)) record.at += ms(leased_again) - ms(6.1);
+    }
+    const auto findings = judge(story.evidence());
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.what.find("had written unasked") != std::string::npos;
+    });
+  };
+  CHECK(strayed(5005.6));  // on the host it may take 5 s
+  CHECK_FALSE(strayed(5005.5));
+}
+
+TEST_CASE("oracle: strays: a late check-in does not make a worker idle that has been told to go") {
+  Story story = told("good");
+  plan(story, "text_while_idle");
+  strike(story, "text_while_idle", 7.5, 2);
+  auto& pool = story.trace.pool;
+  const auto returned = std::find_if(pool.begin(), pool.end(),
+                                     [](const auto& record) { return record.at == ms(8.1); });
+  pool.insert(returned,
+              {ms(8), pool::Tick{}, {pool::Signal{{0, 0}, pool::Sig::term, pool::Why::closing}}});
+  pool.back().at = ms(6000);
+  const auto findings = judge(story.evidence());
+  CHECK(std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.what.find("had written unasked") != std::string::npos;
+  }));
+}
+
 TEST_CASE("oracle: cancels: who is cancelled goes at once") {
   const auto cancelled_at = [](double at) {
     Story story = told("good");

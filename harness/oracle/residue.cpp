@@ -97,7 +97,7 @@ class Strays {
       const faults::PlannedFault* planned = planned_for(given.evidence.scenario, record.record);
       if (planned == nullptr || planned->text("text").empty()) continue;
       const std::uint32_t number = numbers_.number(record.worker);
-      if (number == workers_.size()) workers_.push_back({record.at, {}});
+      if (number == workers_.size()) workers_.push_back({record.at, {}, false});
     }
     // Who was signalled may have stopped, or ended, before the text was out.
     for (const trace::EnvironmentRecord& strike : given.evidence.trace.environment) {
@@ -121,6 +121,7 @@ class Strays {
   struct Worker {
     Time strayed;
     std::optional<Time> idle;
+    bool gone = false;  ///< told to go, or ended: a late check-in changes nothing
   };
 
   void happened(const pool::HandshakeEnded& event) {
@@ -130,7 +131,7 @@ class Strays {
     const std::uint32_t lease = leases_.find(event.lease);
     if (lease != kNone && event.clean) idles(holds_[lease]);
   }
-  void happened(const pool::Exited& event) { leaves(event.worker); }
+  void happened(const pool::Exited& event) { goes(event.worker); }
   template <class Other>
   void happened(const Other&) {}
 
@@ -141,13 +142,19 @@ class Strays {
     const std::uint32_t lease = leases_.number(effect.lease);
     if (lease == holds_.size()) holds_.push_back(number);
   }
-  void ordered(const pool::Signal& effect) { leaves(effect.worker); }
-  void ordered(const pool::AskShutdown& effect) { leaves(effect.worker); }
+  void ordered(const pool::Signal& effect) { goes(effect.worker); }
+  void ordered(const pool::AskShutdown& effect) { goes(effect.worker); }
   template <class Other>
   void ordered(const Other&) {}
 
   void idles(std::uint32_t number) {
-    if (number != kNone) workers_[number].idle = now_;
+    if (number != kNone && !workers_[number].gone) workers_[number].idle = now_;
+  }
+
+  void goes(WorkerId worker) {
+    leaves(worker);
+    const std::uint32_t number = numbers_.find(worker);
+    if (number != kNone) workers_[number].gone = true;
   }
 
   void leaves(WorkerId worker) {
