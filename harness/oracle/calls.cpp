@@ -129,6 +129,7 @@ void judge_one_outcome(const Case& given, Findings& findings) {
 // ---- pairing -----------------------------------------------------------------------------------
 
 void judge_pairing(const Case& given, Findings& findings) {
+  judge_ids(given, findings);
   const View& view = given.view;
   const auto report = [&findings](const ClientStep& call, const std::string& what, Time at) {
     findings.push_back({"pairing", who(call) + " " + what, at});
@@ -151,6 +152,28 @@ void judge_pairing(const Case& given, Findings& findings) {
       report(call, "was read before it was sent", read.at);
     } else if (was_answered(call) && call.ended + view.grain < read.at) {
       report(call, "was answered before it was read", read.at);
+    }
+  }
+}
+
+// ---- ids of requests ---------------------------------------------------------------------------
+
+/// The pool numbers what it asks one worker; a number used twice would let the one reply pass for
+/// the other.
+void judge_ids(const Case& given, Findings& findings) {
+  if (given.evidence.scenario.pool.opaque) return;
+  for (const Incarnation& incarnation : given.view.incarnations) {
+    std::optional<std::int64_t> last;
+    for (const std::uint32_t place : incarnation.records()) {
+      const trace::WorkerRecord& record = given.evidence.trace.workers[place];
+      if (record.record.kind != Kind::read || !record.record.id) continue;
+      if (last && *record.record.id <= *last) {
+        findings.push_back({"pairing",
+                            fmt::format("worker {} read a request with the id {} after one with {}",
+                                        dotted(incarnation.worker), *record.record.id, *last),
+                            record.at});
+      }
+      last = record.record.id;
     }
   }
 }
@@ -260,6 +283,8 @@ void judge_diagnosis(const Case& given, Findings& findings) {
                         fmt::format("{}: the error {} {}", who(step), name(step.outcome), lacks),
                         step.ended});
   }
+  judge_facts(given, findings);
+  judge_testimony(given, "diagnosis", findings);
 }
 
 }  // namespace poolproof::oracle

@@ -25,6 +25,7 @@ bool closed_by_a_client(const Case& given) {
 }  // namespace
 
 void judge_full_size(const Case& given, Findings& findings) {
+  judge_testimony(given, "full_size", findings);
   const trace::OsRecord* calm = census(given.evidence.trace, "calm");
   if (calm == nullptr) return;
   const auto report = [&](std::string what) {

@@ -187,12 +187,15 @@ class Isolation {
   void look_into_journal(std::uint32_t worker) {
     WorkersOwn& own = own_[worker];
     bool farewell = false;
+    bool struck = false;
     if (may_dawdle(view_.workers.key(worker))) own.delayed = Time::min();
     for (const std::uint32_t place : view_.records_of_worker[worker]) {
       const trace::WorkerRecord& stamped = evidence_.trace.workers[place];
       const JournalRecord& record = stamped.record;
       farewell = farewell || shows_farewell(record);
-      const bool harm = (record.kind == Kind::exiting && !farewell) ||
+      // A sound worker does not exit unasked.
+      struck = struck || record.kind == Kind::receipt;
+      const bool harm = (record.kind == Kind::exiting && !farewell && struck) ||
                         (record.kind == Kind::receipt && excuses_loss(record));
       if (harm) own.harmed = std::min(own.harmed, stamped.at);
       if (record.kind != Kind::receipt) continue;

@@ -248,6 +248,8 @@ class DirtyReuse {
 }  // namespace
 
 void judge_no_dirty_reuse(const Case& given, Findings& findings) {
+  judge_residue(given, findings);
+  judge_strays(given, findings);
   // A worker in doubt is not used again, so that its first doubt says all.
   DirtyReuse reuse(given, findings);
   std::vector<bool> judged(given.view.workers.size());

@@ -22,14 +22,9 @@ std::uint64_t number(CheckoutId checkout) {
   return static_cast<std::uint64_t>(checkout);
 }
 
-/// True once for as long as something stays wrong.
-bool newly(bool wrong, bool& told) {
-  return !std::exchange(told, wrong) && wrong;
-}
-
 }  // namespace
 
-Mirror::Mirror(const Evidence& evidence) : config_(evidence.scenario.pool.core) {
+Mirror::Mirror(const Evidence& evidence) : config_(evidence.scenario.pool.core), ladder_(config_) {
   // In a usual trace one record in four asks, grants, or starts.
   const std::size_t some = evidence.trace.pool.size() / 4 + 1;
   checkout_numbers_.reserve(some);
@@ -48,13 +43,19 @@ const LeaseStory* Mirror::lease(LeaseId lease) const {
 void Mirror::take(const trace::PoolRecord& record) {
   record_ = &record;
   now_ = std::max(now_, record.at);
+  ladder_.begin(now_);
+  given_up_ = failed_now_ = false;
+  spent_ = CheckoutId::none;
   expire_starts();
   std::visit([this](const auto& event) { happened(event); }, record.event);
   for (const pool::Effect& effect : record.effects) {
     std::visit([this](const auto& order) { ordered(order); }, effect);
   }
+  judge_cooled();
   judge_waiting();
   judge_bounds();
+  judge_refill();
+  judge_ladder();
 }
 
 /// A start whose order has not been answered within the budget is given up without a word.
@@ -64,6 +65,7 @@ void Mirror::expire_starts() {
     if (workers_[oldest].state != State::starting) continue;
     if (after(workers_[oldest].since, config_.startup_budget) > now_) return;
     put_away(oldest, true);
+    given_up_ = true;
   }
 }
 
@@ -72,6 +74,7 @@ void Mirror::expire_starts() {
 void Mirror::happened(const pool::CheckoutRequested& event) {
   if (checkout_numbers_.number(event.checkout) < asked_.size()) return;
   asked_.push_back({event.checkout, event.deadline, record_, false});
+  spent_ = event.deadline <= now_ ? event.checkout : CheckoutId::none;
   ++waiting_;
 }
 
@@ -87,18 +90,25 @@ void Mirror::happened(const pool::CheckedIn& event) {
     slot_of(worker).failures = 0;
   }
   enter(worker, event.clean && !closing_ ? State::idle : State::leaving);
+  if (!event.clean || closing_) ladder_.must_go(worker);
   lease.holds = kNone;
 }
 
 void Mirror::happened(const pool::LeaseRevoked& event) {
   const std::uint32_t lease = lease_numbers_.find(event.lease);
-  if (lease != kNone) put_away(leases_[lease].holds, false);
+  if (lease == kNone) return;
+  const std::uint32_t worker = leases_[lease].holds;
+  const bool holds = worker != kNone && workers_[worker].state == State::leased;
+  if (holds) ladder_.must_go(worker);
+  put_away(worker, false);
 }
 
 void Mirror::happened(const pool::Started& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone) return;
   if (closing_ || workers_[worker].state == State::leaving) late_start_ = now_;
+  if (workers_[worker].state == State::leaving) ladder_.must_go(worker);
+  workers_[worker].greeted = now_;
   if (workers_[worker].state == State::starting) enter(worker, State::greeting);
 }
 
@@ -106,20 +116,26 @@ void Mirror::happened(const pool::StartFailed& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone) return;
   if (closing_ || workers_[worker].state == State::leaving) late_start_ = now_;
-  if (workers_[worker].state == State::starting) failed_start(worker);
+  if (workers_[worker].state == State::starting) {
+    failed_start(worker, StartCause::exec_failed);
+  }
 }
 
 void Mirror::happened(const pool::HandshakeEnded& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::greeting) return;
-  // What is due comes first: a good answer may have come after the Core had given the start up.
-  const bool given_up = std::any_of(record_->effects.begin(), record_->effects.end(),
-                                    [&event](const pool::Effect& effect) {
-                                      const auto* signal = std::get_if<pool::Signal>(&effect);
-                                      return signal != nullptr && signal->worker == event.worker;
-                                    });
-  if (given_up || event.evidence.cause != StartCause::none) {
-    failed_start(worker);
+  // What is due comes first: the answer may have come after the Core had given the start up. It
+  // says so by what it orders.
+  const auto gives_up = [&event](const pool::Effect& effect) {
+    const auto* signal = std::get_if<pool::Signal>(&effect);
+    return signal != nullptr && signal->worker == event.worker &&
+           signal->why == pool::Why::budget_spent;
+  };
+  if (std::any_of(record_->effects.begin(), record_->effects.end(), gives_up)) return;
+  judge_patience(worker, event.evidence);
+  if (event.evidence.cause != StartCause::none) {
+    failed_start(worker, event.evidence.cause);
+    ladder_.must_go(worker);
     return enter(worker, State::leaving);
   }
   failures_ = 0;
@@ -131,20 +147,22 @@ void Mirror::happened(const pool::OutputStrayed& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::idle) return;
   if (!workers_[worker].served) of_no_use(worker);
+  ladder_.must_go(worker);
 }
 
 void Mirror::happened(const pool::Exited& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone) return;
   const State state = workers_[worker].state;
-  if (state == State::greeting) failed_start(worker);
+  if (state == State::greeting) failed_start(worker, StartCause::exited);
   if (state == State::idle && !workers_[worker].served) of_no_use(worker);
   if (state != State::starting) enter(worker, State::leaving);
 }
 
-void Mirror::happened(const pool::CloseRequested& /*event*/) {
+void Mirror::happened(const pool::CloseRequested& event) {
   last_close_ = standing();
   closing_ = true;
+  ladder_.close_requested(event.deadline);
 }
 
 // ---- effects -----------------------------------------------------------------------------------
@@ -173,6 +191,7 @@ void Mirror::ordered(const pool::Grant& effect) {
     report(kAccounting, fmt::format("worker {} was granted to checkout #{} though it was not idle",
                                     dotted(effect.worker), number(effect.checkout)));
   }
+  judge_reuse(worker);
   if (worker != kNone) enter(worker, State::leased);
   const std::uint32_t place = lease_numbers_.number(effect.lease);
   if (place == leases_.size()) leases_.emplace_back();
@@ -183,6 +202,7 @@ void Mirror::ordered(const pool::Grant& effect) {
 void Mirror::ordered(const pool::Refuse& effect) {
   const std::uint32_t asked = answer(effect.checkout);
   if (asked == kNone) return;
+  judge_refusal(effect, asked_[asked]);
   if (effect.why == Outcome::checkout_timeout && now_ < asked_[asked].deadline) {
     report(kDeadlines, fmt::format("checkout #{} was refused {} ms before its deadline",
                                    number(effect.checkout),
@@ -218,7 +238,7 @@ void Mirror::ordered(const pool::Start& effect) {
     slots_.resize(effect.worker.slot + 1);
   }
   judge_start(effect.worker);
-  workers_.push_back({State::over, false, now_});
+  workers_.push_back({State::over, false, now_, now_, record_, kNone, kNone});
   ++counts_[static_cast<std::size_t>(State::over)];
   starting_.push_back(worker);
   change(slot_of(worker), [](Slot& slot) { slot.may_cool = false; });
@@ -231,18 +251,22 @@ void Mirror::ordered(const pool::Signal& effect) {
     report(kAccounting,
            fmt::format("worker {} was signalled when it was over", dotted(effect.worker)));
   }
+  judge_push(worker, effect.signal == pool::Sig::kill ? Rung::killed : Rung::termed, effect.why);
   put_away(worker, effect.why == pool::Why::budget_spent);
 }
 
 void Mirror::ordered(const pool::AskShutdown& effect) {
+  judge_push(living(effect.worker), Rung::asked, pool::Why::closing);
   put_away(living(effect.worker), false);
 }
 void Mirror::ordered(const pool::CloseStdin& effect) {
+  judge_push(living(effect.worker), Rung::stdin_closed, pool::Why::closing);
   put_away(living(effect.worker), false);
 }
 
 void Mirror::ordered(const pool::Handshake& effect) {
-  if (living(effect.worker) != kNone) return;
+  const std::uint32_t worker = living(effect.worker);
+  if (worker != kNone) return judge_handshake(worker, effect);
   report(kAccounting, fmt::format("worker {} was greeted when it was over", dotted(effect.worker)));
 }
 
@@ -257,7 +281,9 @@ void Mirror::ordered(const pool::Forget& effect) {
            fmt::format("worker {} was forgotten {}", dotted(effect.worker),
                        worker == kNone ? "but was over, or never was" : "before it had ended"));
   }
-  if (worker != kNone) enter(worker, State::over);
+  if (worker == kNone) return;
+  enter(worker, State::over);
+  ladder_.over(worker);
 }
 
 void Mirror::ordered(const pool::Closed&) {
@@ -299,6 +325,9 @@ void Mirror::judge_start(WorkerId worker) {
 
 /// The Core settles in every step: whoever still waits after one can't be served nor started for.
 void Mirror::judge_waiting() {
+  if (spent_ != CheckoutId::none && !asked_.back().answered) {
+    report(kDeadlines, fmt::format("checkout #{} waits though it gave no time", number(spent_)));
+  }
   const bool waits = waiting_ > 0 && !closing_;
   const bool may_grant = config_.init_mode == pool::InitMode::async || under_way() == 0;
   const bool beside_idle = waits && may_grant && count(State::idle) > 0;
@@ -359,13 +388,19 @@ void Mirror::judge_end() {
 void Mirror::put_away(std::uint32_t worker, bool spent) {
   if (worker == kNone || workers_[worker].state == State::over) return;
   const State state = workers_[worker].state;
-  if ((state == State::starting || state == State::greeting) && spent) failed_start(worker);
+  if ((state == State::starting || state == State::greeting) && spent) {
+    failed_start(worker, StartCause::budget_spent);
+  }
   enter(worker, State::leaving);
 }
 
-void Mirror::failed_start(std::uint32_t worker) {
+void Mirror::failed_start(std::uint32_t worker, StartCause cause) {
   ++failures_;
+  last_cause_ = cause;
   last_failure_ = now_;
+  // Of several in one record nobody knows which was the last.
+  last_failed_ = failed_now_ ? std::nullopt : std::optional(ids_.key(worker));
+  failed_now_ = true;
   of_no_use(worker);
 }
 
@@ -376,6 +411,7 @@ void Mirror::of_no_use(std::uint32_t worker) {
     slot.may_cool = true;
     slot.cooled_from = now_;
   });
+  cools(ids_.key(worker).slot);
 }
 
 std::uint32_t Mirror::living(WorkerId worker) const {
@@ -388,6 +424,8 @@ void Mirror::enter(std::uint32_t worker, State state) {
   const State before = std::exchange(workers_[worker].state, state);
   --counts_[static_cast<std::size_t>(before)];
   ++counts_[static_cast<std::size_t>(state)];
+  if (before == State::idle) unlink_idle(worker);
+  if (state == State::idle) link_idle(worker);
   if (present(before) == present(state)) return;
   change(slot_of(worker), [&](Slot& slot) {
     slot.occupants += present(state) ? 1U : 0U;
@@ -398,14 +436,6 @@ void Mirror::enter(std::uint32_t worker, State state) {
 Mirror::Slot& Mirror::slot_of(std::uint32_t worker) {
   const std::uint32_t slot = ids_.key(worker).slot;
   return slot < slots_.size() ? slots_[slot] : stray_;
-}
-
-template <class Change>
-void Mirror::change(Slot& slot, Change what) {
-  const bool counts = &slot != &stray_;
-  if (counts && slot.held()) --held_;
-  what(slot);
-  if (counts && slot.held()) ++held_;
 }
 
 CheckoutId Mirror::first_waiting() {
@@ -433,10 +463,14 @@ std::uint32_t Mirror::first_vacant() const {
 }
 
 Duration Mirror::least_pause(std::uint32_t failures) const {
+  const Duration pause = longest_pause(failures);
+  return pause - pause * config_.backoff_jitter_percent / 100;
+}
+
+Duration Mirror::longest_pause(std::uint32_t failures) const {
   Duration pause = config_.backoff_initial;
   for (std::uint32_t i = 1; i < failures && pause < config_.backoff_max; ++i) pause *= 2;
-  pause = std::min(pause, config_.backoff_max);
-  return pause - pause * config_.backoff_jitter_percent / 100;
+  return std::min(pause, config_.backoff_max);
 }
 
 void Mirror::report(const char* invariant, std::string what) {

@@ -1,9 +1,13 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
+#include <queue>
+#include <utility>
 #include <vector>
 
+#include "harness/oracle/ladder.hpp"
 #include "harness/oracle/numbering.hpp"
 #include "harness/oracle/oracle.hpp"
 
@@ -49,6 +53,10 @@ class Mirror {
     State state = State::over;
     bool served = false;  ///< has had a clean lease
     Time since;           ///< the order to start
+    Time greeted;         ///< its process was there
+    const trace::PoolRecord* ordered_in = nullptr;
+    std::uint32_t newer = kNone;  ///< idle: the one that became so next
+    std::uint32_t older = kNone;  ///< idle: the one that had become so before
   };
   struct Slot {
     std::uint32_t occupants = 0;  ///< incarnations there that have not been told to go
@@ -74,6 +82,14 @@ class Mirror {
     bool crowded = false;
     bool queue = false;
     bool leaving = false;
+    bool refill = false;
+    bool drained = false;
+  };
+  /// When the longest pause of a slot is over.
+  struct Cooling {
+    Time until;
+    std::uint32_t slot;
+    bool operator>(const Cooling& other) const { return until > other.until; }
   };
 
   void take(const trace::PoolRecord& record);
@@ -104,12 +120,38 @@ class Mirror {
   /// Its place in `asked_`; kNone (and told) when it can't be answered.
   std::uint32_t answer(CheckoutId checkout);
   void put_away(std::uint32_t worker, bool spent);
-  void failed_start(std::uint32_t worker);
+  void failed_start(std::uint32_t worker, StartCause cause);
   void of_no_use(std::uint32_t worker);
   void judge_start(WorkerId worker);
   void judge_waiting();
   void judge_bounds();
   void judge_end();
+
+  // mirror_ladder.cpp
+  void judge_push(std::uint32_t worker, Rung rung, pool::Why why);
+  [[nodiscard]] Rung first_rung(std::uint32_t worker, Rung rung, pool::Why why) const;
+  [[nodiscard]] bool is_caused(std::uint32_t worker, pool::Why why) const;
+  void judge_ladder();
+  void judge_greetings();
+  [[nodiscard]] Duration longest_greeting() const {
+    return config_.startup_budget + config_.postmortem_budget + config_.silence_max;
+  }
+  void judge_patience(std::uint32_t worker, const pool::StartEvidence& evidence);
+
+  // mirror_starts.cpp
+  void cools(std::uint32_t slot);
+  void judge_cooled();
+  void judge_refill();
+  void judge_handshake(std::uint32_t worker, const pool::Handshake& order);
+
+  // mirror_choices.cpp
+  void judge_reuse(std::uint32_t worker);
+  void judge_refusal(const pool::Refuse& refusal, const Asked& asked);
+  void judge_blocker(const pool::Refuse& refusal, const Asked& asked);
+  [[nodiscard]] bool is_begun_since(const Asked& asked) const;
+  [[nodiscard]] bool is_settled() const;
+  void link_idle(std::uint32_t worker);
+  void unlink_idle(std::uint32_t worker);
 
   /// The number of an incarnation that was started and is not over; else kNone.
   [[nodiscard]] std::uint32_t living(WorkerId worker) const;
@@ -129,7 +171,10 @@ class Mirror {
   [[nodiscard]] bool breaker_open() const;
   [[nodiscard]] std::uint32_t first_vacant() const;
   [[nodiscard]] Duration least_pause(std::uint32_t failures) const;
+  [[nodiscard]] Duration longest_pause(std::uint32_t failures) const;
   void report(const char* invariant, std::string what);
+  /// True once for as long as something stays wrong.
+  static bool newly(bool wrong, bool& told) { return !std::exchange(told, wrong) && wrong; }
 
   const pool::Config& config_;
   const trace::PoolRecord* record_ = nullptr;  ///< the one being taken
@@ -155,7 +200,25 @@ class Mirror {
   bool closed_ = false;
   std::optional<Standing> last_close_;
   Told told_;
+  Ladder ladder_;
+  std::size_t oldest_greeting_ = 0;  ///< in starting_; those before are past their greeting
+  std::uint32_t newest_idle_ = kNone;
+  std::uint32_t oldest_idle_ = kNone;
+  std::priority_queue<Cooling, std::vector<Cooling>, std::greater<>> cooling_;
+  CheckoutId spent_ = CheckoutId::none;  ///< asked by this record, with no time left
+  bool given_up_ = false;                ///< by this record, without a word
+  bool failed_now_ = false;              ///< a start, by this record
+  std::optional<WorkerId> last_failed_;
+  StartCause last_cause_ = StartCause::none;
   std::vector<Finding> findings_;
 };
+
+template <class Change>
+void Mirror::change(Slot& slot, Change what) {
+  const bool counts = &slot != &stray_;
+  if (counts && slot.held()) --held_;
+  what(slot);
+  if (counts && slot.held()) ++held_;
+}
 
 }  // namespace poolproof::oracle

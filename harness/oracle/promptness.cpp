@@ -62,10 +62,8 @@ void judge_deadlines(const Case& given, Findings& findings) {
       report(step, limit, "before");
     }
   }
-  if (given.mirror == nullptr) return;
-  for (const Finding& finding : given.mirror->findings()) {
-    if (finding.invariant == "deadlines") findings.push_back(finding);
-  }
+  judge_cancels(given, findings);
+  judge_testimony(given, "deadlines", findings);
 }
 
 // ---- close -------------------------------------------------------------------------------------
@@ -168,6 +166,7 @@ std::vector<Death> deaths(const Evidence& evidence) {
 }  // namespace
 
 void judge_prompt_death(const Case& given, Findings& findings) {
+  judge_pipes(given, findings);
   const View& view = given.view;
   for (const Death& death : deaths(given.evidence)) {
     const std::uint32_t worker = view.workers.find(death.worker);

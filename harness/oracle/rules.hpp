@@ -26,10 +26,13 @@ void judge_isolation(const Case& given, Findings& findings);
 
 // calls.cpp: what a call comes to
 void judge_pairing(const Case& given, Findings& findings);
+void judge_ids(const Case& given, Findings& findings);
+void judge_sound_reply(const Case& given, Findings& findings);  // sound_reply.cpp
 void judge_one_outcome(const Case& given, Findings& findings);
 void judge_at_most_once(const Case& given, Findings& findings);
 void judge_gate(const Case& given, Findings& findings);
 void judge_diagnosis(const Case& given, Findings& findings);
+void judge_facts(const Case& given, Findings& findings);  // facts.cpp: diagnosis, held to journals
 
 // census.cpp: what is left of a pool that was closed
 void judge_reaping(const Case& given, Findings& findings);
@@ -42,7 +45,11 @@ void judge_full_size(const Case& given, Findings& findings);
 
 // promptness.cpp: what must come in time
 void judge_deadlines(const Case& given, Findings& findings);
+void judge_cancels(const Case& given, Findings& findings);  // cancels.cpp
 void judge_bounded_close(const Case& given, Findings& findings);
+void judge_residue(const Case& given, Findings& findings);  // residue.cpp
+void judge_strays(const Case& given, Findings& findings);   // residue.cpp
+void judge_pipes(const Case& given, Findings& findings);    // pipes.cpp: findings of three names
 void judge_prompt_death(const Case& given, Findings& findings);
 void judge_recovery(const Case& given, Findings& findings);
 
@@ -52,8 +59,12 @@ void judge_no_waiter_beside_idle(const Case& given, Findings& findings);
 void judge_accounting(const Case& given, Findings& findings);
 void judge_bounded_starts(const Case& given, Findings& findings);
 void judge_bounds(const Case& given, Findings& findings);
+void judge_ladder(const Case& given, Findings& findings);
+/// What the pool's own word adds to an invariant that other witnesses can judge, too.
+void judge_testimony(const Case& given, std::string_view invariant, Findings& findings);
 
 // witnesses.cpp
+void judge_refusals(const Case& given, Findings& findings);  // refusals.cpp
 void judge_witnesses(const Case& given, Findings& findings);
 
 }  // namespace poolproof::oracle

@@ -1,34 +1,35 @@
 #include "harness/oracle/rules.hpp"
 
 namespace poolproof::oracle {
-namespace {
-
-void judge_mirror(const Case& given, std::string_view invariant, Findings& findings) {
+void judge_testimony(const Case& given, std::string_view invariant, Findings& findings) {
+  if (given.mirror == nullptr) return;
   for (const Finding& finding : given.mirror->findings()) {
     if (finding.invariant == invariant) findings.push_back(finding);
   }
 }
 
-}  // namespace
-
 void judge_order(const Case& given, Findings& findings) {
-  judge_mirror(given, "order", findings);
+  judge_testimony(given, "order", findings);
 }
 
 void judge_no_waiter_beside_idle(const Case& given, Findings& findings) {
-  judge_mirror(given, "no_waiter_beside_idle", findings);
+  judge_testimony(given, "no_waiter_beside_idle", findings);
 }
 
 void judge_accounting(const Case& given, Findings& findings) {
-  judge_mirror(given, "accounting", findings);
+  judge_testimony(given, "accounting", findings);
 }
 
 void judge_bounded_starts(const Case& given, Findings& findings) {
-  judge_mirror(given, "bounded_starts", findings);
+  judge_testimony(given, "bounded_starts", findings);
 }
 
 void judge_bounds(const Case& given, Findings& findings) {
-  judge_mirror(given, "bounds", findings);
+  judge_testimony(given, "bounds", findings);
+}
+
+void judge_ladder(const Case& given, Findings& findings) {
+  judge_testimony(given, "ladder", findings);
 }
 
 }  // namespace poolproof::oracle

@@ -140,6 +140,7 @@ void judge_witnesses(const Case& given, Findings& findings) {
   judge_clients_and_journal(given.view, findings);
   judge_unborn(given, findings);
   judge_census(given.evidence, findings);
+  judge_refusals(given, findings);
   if (given.mirror != nullptr) Testimony(given, findings).judge();
 }
 

@@ -81,6 +81,12 @@ constexpr std::array<Weighted<std::uint32_t>, 4> kPads{{{0, 40}, {10, 2}, {300, 
 constexpr std::array<Weighted<std::uint32_t>, 4> kLargePads{
     {{5000, 4}, {20'000, 3}, {60'000, 1}, {70'000, 2}}};
 constexpr std::array<std::string_view, 4> kBytes{"hello", "x", "{}", "{\"id\": 1}"};
+/// A frame that a pad may fill to the last byte; what stands in it around the pad, and how much
+/// more it may be.
+constexpr std::size_t kSmallFrame = 1000;
+constexpr std::size_t kAroundPad = 102;
+constexpr std::uint32_t kAroundPadVaries = 10;
+
 /// For those who hardly wait.
 constexpr std::array<std::int64_t, 4> kShortMs{10, 1, 50, 100};
 constexpr std::array<Weighted<int>, 5> kSignals{{{9, 3}, {15, 2}, {19, 2}, {18, 1}, {11, 1}}};
@@ -248,6 +254,10 @@ const Command& Body::command() {
 
 std::uint32_t Body::pad() {
   if (large_pad_ > 0 && choices_.one_in(3)) return large_pad_;
+  const std::size_t limit = scenario_.pool.framing.payload_limit();
+  if (limit <= kSmallFrame && choices_.one_in(3)) {
+    return static_cast<std::uint32_t>(limit - kAroundPad) + choices_.below(kAroundPadVaries);
+  }
   return pick(choices_, kPads);
 }
 

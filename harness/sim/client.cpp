@@ -140,6 +140,8 @@ void Client::cancel() {
   if (state_ == State::queued && !stage_.pool.ticket(number_).done) {
     stage_.pool.cancel(stage_.pool.ticket(number_).checkout);
   }
+  // Who looks at the worker meanwhile must not put the caller to sleep again.
+  if (state_ == State::calling) worker_->stop_asked = true;
   go_again();
 }
 
@@ -269,6 +271,7 @@ void Client::go_on_calling() {
   } else {
     worker_->call = &exchange;
     worker_->caller = number_;
+    worker_->stop_asked = stop_;
     state_ = State::calling;
   }
   if (!exchange.decided()) exchange.write_some(now);

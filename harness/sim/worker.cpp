@@ -29,7 +29,7 @@ void Worker::start(faults::BrainConfig config) {
   next_request = 1;
   holders = 0;
   call = nullptr;
-  end_awaited = false;
+  end_awaited = stop_asked = false;
   process_.start(machine_, pipes_, std::move(config), machine_.next_pid++);
 }
 
@@ -101,7 +101,8 @@ void Worker::look() {
   if (call == nullptr) return;
   const bool moves = (call->wants_to_read() && readable) ||
                      (call->wants_to_write() && (!stdin_open_ || pipes_.in.writable())) || ended;
-  const bool over = end_awaited ? reaped : moves || reaped || due(call->next_deadline());
+  const bool over =
+      end_awaited ? reaped : moves || reaped || stop_asked || due(call->next_deadline());
   agenda.set_ready(task_of(Role::client, caller), over);
 }
 

@@ -67,6 +67,7 @@ class Worker final : public wire::Stdio {
   wire::Exchange* call = nullptr;  ///< under way
   std::uint32_t caller = 0;        ///< the client whose call it is
   bool end_awaited = false;        ///< the caller waits for its post-mortem
+  bool stop_asked = false;         ///< the caller is to look at its call, whatever else there is
 
  private:
   Machine& machine_;

@@ -1,0 +1,61 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "harness/oracle/rules.hpp"
+#include "harness/trace/fields.hpp"
+
+/// Who is cancelled goes at once, whether it waits for a worker or for a reply.
+namespace poolproof::oracle {
+namespace {
+
+using trace::ClientStep;
+
+/// The client at which that step's cancel is aimed; empty: it is no cancel.
+std::string_view target_of(const scenario::Scenario& scenario, const ClientStep& step) {
+  const std::string_view name = step.client;
+  const std::string_view head = name.substr(0, name.find('.'));
+  for (const scenario::Client& client : scenario.clients) {
+    if (client.name != name && client.name != head) continue;
+    if (step.step >= client.steps.size()) return {};
+    const auto* cancel = std::get_if<scenario::Cancel>(&client.steps[step.step]);
+    return cancel == nullptr ? std::string_view() : std::string_view(cancel->client);
+  }
+  return {};
+}
+
+/// The step of that client which was surely under way at `at`; null: none was.
+const ClientStep* under_way(const View& view, std::string_view client, Time at, Op& op) {
+  const std::uint32_t number = view.clients.find(client);
+  if (number == kNone) return nullptr;
+  const auto steps = view.steps_of_client[number];
+  // A client's steps come one after the other.
+  const auto behind = std::partition_point(steps.begin(), steps.end(), [&](std::uint32_t place) {
+    return view.trace().clients[place].begun < at;
+  });
+  if (behind == steps.begin()) return nullptr;
+  const std::uint32_t place = *std::prev(behind);
+  op = view.ops[place];
+  return &view.trace().clients[place];
+}
+
+}  // namespace
+
+void judge_cancels(const Case& given, Findings& findings) {
+  const Duration lateness = given.evidence.bounds.liveness;
+  for (const ClientStep& cancel : given.evidence.trace.clients) {
+    if (cancel.skipped || cancel.op != "cancel") continue;
+    const std::string_view target = target_of(given.evidence.scenario, cancel);
+    Op op = Op::other;
+    const ClientStep* step = under_way(given.view, target, cancel.begun, op);
+    if (step == nullptr || step->skipped || (op != Op::checkout && op != Op::call)) continue;
+    if (step->ended <= after(cancel.ended, lateness)) continue;
+    findings.push_back(
+        {"deadlines",
+         fmt::format("{} went on for {} ms after it was cancelled, and ended with {}", who(*step),
+                     trace::milliseconds(step->ended - cancel.ended), name(step->outcome)),
+         step->ended});
+  }
+}
+
+}  // namespace poolproof::oracle

@@ -1,0 +1,391 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "harness/oracle/rules.hpp"
+#include "harness/trace/fields.hpp"
+
+/// What errors say, held against what the journals know: phases, exit codes, signals, and why a
+/// start failed.
+namespace poolproof::oracle {
+namespace {
+
+using faults::JournalRecord;
+using trace::ClientStep;
+using trace::dotted;
+using Kind = JournalRecord::Kind;
+
+constexpr const char* kDiagnosis = "diagnosis";
+
+// ---- phases ------------------------------------------------------------------------------------
+
+/// What is wrong with the phase that the failed call names; empty: nothing that shows.
+std::string_view wrong_phase(const View& view, std::size_t place, bool exact) {
+  const ClientStep& call = *view.calls[place];
+  const bool began = call.outcome != Outcome::lease_over &&
+                     call.outcome != Outcome::request_too_large && call.outcome != Outcome::ok;
+  if (!began) return "";
+  // Outside of the simulator, the pool may be one that knows no phases.
+  if (call.phase == Phase::none && !exact) return "";
+  if (call.phase != Phase::writing_request && call.phase != Phase::awaiting_reply &&
+      call.phase != Phase::reading_reply) {
+    return "which is none of a call";
+  }
+  const bool heard =
+      call.outcome == Outcome::worker_error || call.outcome == Outcome::protocol_error;
+  if (heard && call.phase == Phase::awaiting_reply) return "though something had come back";
+  if (call.written_bytes == 0 && call.phase != Phase::writing_request) {
+    return "though nothing was written";
+  }
+  if (call.phase != Phase::writing_request || !view.was_read(place)) return "";
+  const trace::WorkerRecord& read = *view.nonces[view.call_nonces[place]].read;
+  return read.at + view.grain < call.ended ? "though its request had been read" : "";
+}
+
+/// So much goes into a pipe at once, or not at all.
+constexpr std::uint64_t kAtOnceBytes = 4000;
+
+/// It says that part of a reply had come; but its worker, to which no fault befell, writes whole
+/// replies, and has written none to it.
+bool is_made_up(const View& view, std::size_t place, Duration lateness) {
+  const ClientStep& call = *view.calls[place];
+  if (call.phase != Phase::reading_reply || call.written_bytes > kAtOnceBytes) return false;
+  // Whoever was answered has been answered; and there may be many of them.
+  if (call.outcome == Outcome::ok || call.outcome == Outcome::worker_error) return false;
+  if (!view.was_read(place)) return false;
+  const trace::WorkerRecord& read = *view.nonces[view.call_nonces[place]].read;
+  const trace::WorkerRecord* next = nullptr;
+  for (const std::uint32_t at : view.records_of_worker[view.workers.find(read.worker)]) {
+    const trace::WorkerRecord& record = view.trace().workers[at];
+    if (record.record.kind == Kind::receipt) return false;
+    if (next == nullptr && &record > &read) next = &record;
+  }
+  // Who is made to go as soon as it has written may not come to say so.
+  return next != nullptr && next->record.kind != Kind::wrote &&
+         after(call.ended, lateness) < next->at;
+}
+
+void judge_phases(const View& view, Duration lateness, Findings& findings) {
+  for (std::size_t i = 0; i < view.calls.size(); ++i) {
+    const ClientStep& call = *view.calls[i];
+    std::string_view wrong = wrong_phase(view, i, lateness == Duration::zero());
+    if (wrong.empty() && is_made_up(view, i, lateness)) wrong = "though nothing had come back";
+    if (wrong.empty()) continue;
+    findings.push_back({kDiagnosis,
+                        fmt::format("{} ended with {} and names the phase {}, {}", who(call),
+                                    name(call.outcome), name(call.phase), wrong),
+                        call.ended});
+  }
+}
+
+// ---- kinds
+// ---------------------------------------------------------------------------------------
+
+/// The largest payload, told apart from the code that is judged.
+std::uint64_t largest_payload(const wire::Framing& framing) {
+  const std::uint64_t by_prefix = framing.prefix_bytes == 1   ? 0xFF
+                                  : framing.prefix_bytes == 2 ? 0xFFFF
+                                                              : 0xFFFFFFFF;
+  return std::min<std::uint64_t>(by_prefix, framing.max_frame_bytes);
+}
+
+/// Judges what kind of error a call came to.
+class Kinds {
+ public:
+  explicit Kinds(const Case& given) : given_(given), view_(given.view) {}
+
+  /// Why it should have been another; empty: nothing shows that.
+  [[nodiscard]] std::string_view wrong(std::size_t place) const {
+    const ClientStep& call = *view_.calls[place];
+    const auto says = [&call](std::string_view words) {
+      return call.message.find(words) != std::string::npos;
+    };
+    const bool cut = call.phase == Phase::reading_reply;
+    switch (call.outcome) {
+      case Outcome::protocol_error:
+        if (says("ended by signal ")) return "though a signal had ended its worker";
+        return says("truncated") && was_answered(place) ? "though nothing was cut off" : "";
+      case Outcome::stdout_closed:
+        return cut ? "though its reply was cut" : "";
+      case Outcome::worker_died:
+        if (says("by signal ") && says("with code ")) return "by a code and by a signal";
+        if (cut && says("with code ")) return "though its reply was cut";
+        return was_answered(place) ? "though its worker had answered before" : "";
+      case Outcome::request_too_large:
+        return is_small(call) ? "though its request fits into a frame" : "";
+      default:
+        return "";
+    }
+  }
+
+ private:
+  /// The whole reply had been written, and no fault had spoilt it.
+  [[nodiscard]] bool was_answered(std::size_t place) const {
+    if (!view_.was_read(place)) return false;
+    const trace::WorkerRecord& read = *view_.nonces[view_.call_nonces[place]].read;
+    bool wrote = false;
+    for (const std::uint32_t at : view_.records_of_worker[view_.workers.find(read.worker)]) {
+      const JournalRecord& record = view_.trace().workers[at].record;
+      // What stood in the pipe before may have spoilt it, too.
+      if (record.kind == Kind::receipt && record.fault != "exit_while_idle") return false;
+      wrote = wrote || (record.kind == Kind::wrote && record.request == read.record.request);
+    }
+    return wrote;
+  }
+
+  /// Far smaller than a frame may be, with all that goes around what the scenario says.
+  [[nodiscard]] bool is_small(const ClientStep& call) const {
+    constexpr std::uint64_t kAroundIt = 1000;
+    for (const scenario::Client& client : given_.evidence.scenario.clients) {
+      const std::string_view name = call.client;
+      if (client.name != name && client.name != name.substr(0, name.find('.'))) continue;
+      if (call.step >= client.steps.size()) return false;
+      const auto* asked = std::get_if<scenario::Call>(&client.steps[call.step]);
+      if (asked == nullptr) return false;
+      // What else it says stands in the scenario.
+      const std::uint64_t most =
+          asked->pad_bytes + kAroundIt + given_.evidence.trace.header.scenario_json.size();
+      return most < largest_payload(given_.evidence.scenario.pool.framing);
+    }
+    return false;
+  }
+
+  const Case& given_;
+  const View& view_;
+};
+
+void judge_kinds(const Case& given, Findings& findings) {
+  const Kinds kinds(given);
+  for (std::size_t i = 0; i < given.view.calls.size(); ++i) {
+    const ClientStep& call = *given.view.calls[i];
+    if (call.outcome == Outcome::ok) continue;
+    const std::string_view wrong = kinds.wrong(i);
+    if (wrong.empty()) continue;
+    findings.push_back({kDiagnosis,
+                        fmt::format("{} ended with {}, {}", who(call), name(call.outcome), wrong),
+                        call.ended});
+  }
+}
+
+// ---- ends --------------------------------------------------------------------------------------
+
+/// The numbers that stand behind those words, up to what the worker itself had to say.
+template <class Use>
+void numbers_after(std::string_view message, std::string_view words, Use use) {
+  message = message.substr(0, message.find("stderr"));
+  for (std::size_t at = message.find(words); at != std::string_view::npos;
+       at = message.find(words, at)) {
+    at += words.size();
+    int number = 0;
+    const auto read = std::from_chars(message.data() + at, message.data() + message.size(), number);
+    if (read.ec == std::errc()) use(number);
+  }
+}
+
+/// How each worker ended, where that is beyond doubt.
+struct Known {
+  std::optional<int> code;
+  std::size_t strikes = 0;  ///< signals from outside
+};
+
+void judge_ends(const Case& given, Findings& findings) {
+  const View& view = given.view;
+  std::vector<Known> known;
+  const auto look = [&] {
+    known.resize(view.workers.size());
+    for (const trace::WorkerRecord& record : given.evidence.trace.workers) {
+      if (record.record.kind != Kind::exiting) continue;
+      known[view.workers.find(record.worker)].code = record.record.code;
+    }
+    for (const trace::EnvironmentRecord& strike : given.evidence.trace.environment) {
+      const std::uint32_t worker = view.workers.find(strike.worker);
+      if (worker != kNone) ++known[worker].strikes;
+    }
+  };
+  for (const ClientStep* call : view.calls) {
+    if (call->outcome != Outcome::worker_died || !call->worker) continue;
+    if (known.empty()) look();
+    const Known& end = known[view.workers.find(*call->worker)];
+    if (!end.code || end.strikes > 0) continue;
+    const auto wrong = [&](std::string_view what, int number) {
+      findings.push_back({kDiagnosis,
+                          fmt::format("{} tells of {} {}, but its worker exited with code {}",
+                                      who(*call), what, number, *end.code),
+                          call->ended});
+    };
+    numbers_after(call->message, "with code ", [&](int number) {
+      if (number != *end.code) wrong("code", number);
+    });
+    numbers_after(call->message, "by signal ", [&](int number) { wrong("signal", number); });
+  }
+}
+
+// ---- starts ------------------------------------------------------------------------------------
+
+using std::string_view_literals::operator""sv;
+constexpr std::array kBadFrames{"json_invalid"sv, "utf8_invalid"sv, "nan_result"sv, "id_text"sv,
+                                "success_missing"sv};
+constexpr std::array kSilent{"reply_dropped"sv, "input_read_as_lines"sv};
+constexpr std::array kExits{"exit_at_start"sv, "exit_mid_call"sv};
+
+/// What a start comes to by this fault, if nothing else befalls it; none: that depends.
+StartCause cause_by(std::string_view fault) {
+  const auto among = [fault](const auto& names) {
+    return std::find(names.begin(), names.end(), fault) != names.end();
+  };
+  if (among(kBadFrames)) return StartCause::bad_frame;
+  if (among(kExits)) return StartCause::exited;
+  if (among(kSilent)) return StartCause::ping_unanswered;
+  if (fault == "reply_unflushed") return StartCause::reply_unflushed;
+  if (fault == "error_reply") return StartCause::refused;
+  if (fault == "stdout_closed") return StartCause::stdout_closed;
+  return StartCause::none;
+}
+
+/// Told when the budget is over: what strikes at that very moment may not have been seen.
+bool is_of_budget(StartCause cause) {
+  return cause == StartCause::ping_unread || cause == StartCause::ping_unanswered ||
+         cause == StartCause::reply_incomplete || cause == StartCause::reply_unflushed ||
+         cause == StartCause::budget_spent;
+}
+
+/// What is known of a worker whose start is being judged.
+class Start {
+ public:
+  Start(const Case& given, const trace::PoolRecord& judged, const pool::HandshakeEnded& ended)
+      : given_(given), judged_(judged), late_bytes_(ended.evidence.late_bytes) {
+    const WorkerId worker = ended.worker;
+    const auto known = given.view.find(worker);
+    if (known) look_at(*known);
+    for (const trace::EnvironmentRecord& strike : given.evidence.trace.environment) {
+      struck_ = struck_ || (strike.worker == worker && strike.delivered);
+    }
+  }
+
+  /// Why that can't be the cause; empty: it can.
+  [[nodiscard]] std::string wrong(StartCause cause) const {
+    if (struck_) return "";
+    if (cause == StartCause::ping_unread && read_ != nullptr && is_before(read_->at)) {
+      return "though it had read its ping";
+    }
+    const bool left = receipts_ == 0 || (receipts_ == 1 && is("exit_while_idle"));
+    if (cause == StartCause::exited && wrote_ && left) return "though it had answered before";
+    if (receipts_ == 0) return unfounded(cause);
+    if (receipts_ > 1 || receipt_->record.request.value_or(0) != 0) return "";
+    const bool spoke = is("banner") && is_plain_banner();
+    const StartCause expected =
+        spoke ? StartCause::text_on_stdout : cause_by(receipt_->record.fault);
+    if (expected == StartCause::none || expected == cause) return "";
+    if (is("stdout_closed") && cause == StartCause::reply_incomplete)
+      return "though it said nothing";
+    // Torn to pieces, it may not have been read whole.
+    if (is("reply_unflushed") && late_bytes_ != wrote_bytes_) return "";
+    const Duration postmortem = given_.evidence.scenario.pool.core.postmortem_budget;
+    if (is_of_budget(cause) && !is_before(after(receipt_->at, postmortem))) return "";
+    return fmt::format("though what it did was {}", receipt_->record.fault);
+  }
+
+ private:
+  void look_at(const Incarnation& incarnation) {
+    for (const std::uint32_t place : incarnation.records()) {
+      const trace::WorkerRecord& record = given_.evidence.trace.workers[place];
+      if (record.record.kind == Kind::read && record.record.request == 0U) read_ = &record;
+      if (record.record.kind == Kind::exiting) exits_ = true;
+      if (record.record.kind == Kind::wrote && record.record.request == 0U) {
+        wrote_ = true;
+        wrote_bytes_ = record.record.bytes;
+      }
+      if (record.record.kind != Kind::receipt) continue;
+      receipt_ = &record;
+      ++receipts_;
+    }
+  }
+
+  [[nodiscard]] bool is(std::string_view fault) const { return receipt_->record.fault == fault; }
+
+  /// Words, which nobody can take for a length.
+  [[nodiscard]] bool is_plain_banner() const {
+    constexpr std::uint64_t kWordsAsLength = 0x20000000;
+    const auto& scenario = given_.evidence.scenario;
+    const wire::Framing& framing = scenario.pool.framing;
+    if (framing.prefix_bytes != 4 || framing.max_frame_bytes >= kWordsAsLength) return false;
+    for (const faults::PlannedFault& planned : scenario.faults) {
+      if (planned.id != receipt_->record.plan_id) continue;
+      const std::string_view text = planned.text("text");
+      return text.size() > 4 && std::all_of(text.begin(), text.end() - 1, [](char letter) {
+               return (letter >= 'a' && letter <= 'z') || letter == ' ';
+             });
+    }
+    return false;
+  }
+
+  /// What only a fault can bring about, and none did.
+  [[nodiscard]] std::string unfounded(StartCause cause) const {
+    // A ping's sound reply may be too long for a small frame.
+    constexpr std::size_t kSmallFrame = 512;
+    if (given_.evidence.scenario.pool.framing.payload_limit() < kSmallFrame) return "";
+    const bool patient = cause == StartCause::ping_unread || cause == StartCause::ping_unanswered ||
+                         cause == StartCause::budget_spent ||
+                         cause == StartCause::reply_unflushed || cause == StartCause::exec_failed ||
+                         cause == StartCause::reply_incomplete;
+    if (patient || (cause == StartCause::exited && exits_)) return "";
+    return "though no fault had befallen it";
+  }
+
+  /// In the host world, what comes shortly before may still be unseen.
+  [[nodiscard]] bool is_before(Time at) const {
+    return after(at, given_.evidence.bounds.liveness) < judged_.at;
+  }
+
+  const Case& given_;
+  const trace::PoolRecord& judged_;
+  const trace::WorkerRecord* read_ = nullptr;
+  const trace::WorkerRecord* receipt_ = nullptr;
+  std::size_t receipts_ = 0;
+  bool exits_ = false;
+  bool wrote_ = false;  ///< its reply to the ping
+  std::uint64_t wrote_bytes_ = 0;
+  std::uint64_t late_bytes_;  ///< read after its stdin was closed
+  bool struck_ = false;
+};
+
+/// Because of it, the worker is put away: it had not been told to go before.
+bool is_believed(const trace::PoolRecord& record, WorkerId worker) {
+  return std::any_of(record.effects.begin(), record.effects.end(), [&](const pool::Effect& effect) {
+    const auto* signal = std::get_if<pool::Signal>(&effect);
+    return signal != nullptr && signal->worker == worker && signal->why == pool::Why::start_failed;
+  });
+}
+
+/// With less, what looks like one cause may be the first sign of another.
+constexpr Duration kPatience{50'000};
+
+void judge_starts(const Case& given, Findings& findings) {
+  const auto& pool = given.evidence.scenario.pool;
+  if (pool.opaque || pool.core.postmortem_budget < kPatience) return;
+  for (const trace::PoolRecord& record : given.evidence.trace.pool) {
+    const auto* ended = std::get_if<pool::HandshakeEnded>(&record.event);
+    if (ended == nullptr || ended->evidence.cause == StartCause::none) continue;
+    if (!given.view.has_journal(ended->worker) || !is_believed(record, ended->worker)) continue;
+    const std::string wrong = Start(given, record, *ended).wrong(ended->evidence.cause);
+    if (wrong.empty()) continue;
+    findings.push_back({kDiagnosis,
+                        fmt::format("the start of worker {} is told to have failed by {}, {}",
+                                    dotted(ended->worker), name(ended->evidence.cause), wrong),
+                        record.at});
+  }
+}
+
+}  // namespace
+
+void judge_facts(const Case& given, Findings& findings) {
+  judge_phases(given.view, given.evidence.bounds.liveness, findings);
+  judge_kinds(given, findings);
+  judge_ends(given, findings);
+  judge_starts(given, findings);
+}
+
+}  // namespace poolproof::oracle

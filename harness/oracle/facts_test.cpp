@@ -1,0 +1,208 @@
+#include <algorithm>
+
+#include "harness/oracle/oracle_testing.hpp"
+
+/// Rules that hold what errors say, and what calls come to, against the journals.
+namespace poolproof::oracle {
+namespace {
+
+using Names = std::set<std::string>;
+using Kind = faults::JournalRecord::Kind;
+
+Names broken_at_once(const Story& story) {
+  Names names;
+  for (const Finding& finding : judge({story.scenario, story.trace, {Duration::zero()}})) {
+    names.insert(finding.invariant);
+  }
+  return names;
+}
+
+/// The good story, in which b's call came to that. There is no testimony to contradict it.
+Story call_of_b(Outcome outcome, Phase phase, const std::string& message) {
+  Story story = told("good");
+  story.trace.pool.clear();
+  trace::ClientStep& call = step(story, "b", 1);
+  call.outcome = outcome;
+  call.phase = phase;
+  call.message = message;
+  return story;
+}
+
+/// A receipt of the worker, somewhere in its journal.
+void strike(Story& story, const char* fault, double at, std::uint64_t request) {
+  trace::WorkerRecord record = story.trace.workers.front();
+  record.at = ms(at);
+  record.record = faults::record_of(Kind::receipt);
+  record.record.fault = fault;
+  record.record.plan_id = "f0";
+  record.record.request = request;
+  auto& all = story.trace.workers;
+  const auto later = [&record](const trace::WorkerRecord& one) { return one.at > record.at; };
+  all.insert(std::find_if(all.begin(), all.end(), later), record);
+}
+
+void plan(Story& story, const char* fault) {
+  faults::PlannedFault planned;
+  planned.id = "f0";
+  planned.fault = faults::find(fault);
+  for (const faults::Param& param : planned.fault->params) {
+    if (param.is_text) planned.texts.emplace(param.name, param.default_text);
+    if (!param.is_text) planned.numbers.emplace(param.name, param.default_number);
+  }
+  story.scenario.faults.push_back(planned);
+}
+
+TEST_CASE("oracle: facts: an error's phase is one that the call can have been in") {
+  const auto named = [](Outcome outcome, Phase phase) {
+    return broken(call_of_b(outcome, phase, "told")).contains("diagnosis");
+  };
+  CHECK_FALSE(named(Outcome::protocol_error, Phase::reading_reply));
+  CHECK(named(Outcome::protocol_error, Phase::awaiting_reply));
+  CHECK(named(Outcome::protocol_error, Phase::queued));
+  CHECK(named(Outcome::call_timeout, Phase::writing_request));  // its request had been read
+  CHECK(named(Outcome::stdout_closed, Phase::reading_reply));   // cut: a protocol error
+  Story unwritten = call_of_b(Outcome::call_timeout, Phase::awaiting_reply, "told");
+  step(unwritten, "b", 1).written_bytes = 0;
+  CHECK(broken(unwritten).contains("diagnosis"));
+}
+
+TEST_CASE("oracle: facts: an end is told as the journal knows it") {
+  const auto died = [](const std::string& message, int code) {
+    Story story = call_of_b(Outcome::worker_died, Phase::awaiting_reply, message);
+    std::erase_if(story.trace.workers, [](const auto& record) {
+      return record.record.kind == Kind::wrote && record.record.request == 2U;
+    });
+    for (auto& record : story.trace.workers) {
+      if (record.record.kind == Kind::exiting) record.record.code = code;
+    }
+    return broken(story).contains("diagnosis");
+  };
+  CHECK_FALSE(died("exited with code 3", 3));
+  CHECK(died("exited with code 3", 4));
+  CHECK(died("was ended by signal 9", 3));
+  CHECK(died("exited with code 0: was ended by signal 9", 0));
+  CHECK_FALSE(died("exited with code 3; stderr: \"exited with code 5\"", 3));
+}
+
+TEST_CASE("oracle: facts: a worker that had answered did not die before its reply") {
+  CHECK(broken(call_of_b(Outcome::worker_died, Phase::awaiting_reply, "with code 0"))
+            .contains("diagnosis"));
+}
+
+TEST_CASE("oracle: sound reply: which faults spoil one depends on their parameters") {
+  const auto answered = [](const char* fault, const char* name, std::int64_t number) {
+    Story story = told("good");
+    plan(story, fault);
+    if (*name != '\0') story.scenario.faults[0].numbers[name] = number;
+    strike(story, fault, 7.3, 2);
+    return broken(story).contains("sound_reply");
+  };
+  CHECK(answered("json_invalid", "", 0));
+  CHECK(answered("reply_dropped", "", 0));
+  CHECK(answered("length_too_short", "missing_bytes", 1));
+  CHECK(answered("id_wrong", "offset", 1));
+  CHECK_FALSE(answered("id_wrong", "offset", 0));
+  CHECK(answered("killed_mid_call", "signal", 9));
+  CHECK_FALSE(answered("killed_mid_call", "signal", 18));
+  CHECK(answered("error_reply", "", 0));  // it ended with ok
+  CHECK_FALSE(answered("reply_slow", "", 0));
+  CHECK_FALSE(answered("reply_truncated", "", 0));  // it was written whole
+}
+
+TEST_CASE("oracle: sound reply: of two faults at one reply nobody knows what comes") {
+  Story story = told("good");
+  plan(story, "json_invalid");
+  strike(story, "json_invalid", 7.3, 2);
+  strike(story, "text_after_reply", 7.3, 2);
+  CHECK_FALSE(broken(story).contains("sound_reply"));
+}
+
+TEST_CASE("oracle: residue: who left bytes behind a reply answers nobody any more") {
+  Story story = told("good");
+  plan(story, "reply_twice");
+  strike(story, "reply_twice", 4.3, 1);
+  CHECK(broken(story).contains("no_dirty_reuse"));
+  Story last = told("good");
+  plan(last, "reply_twice");
+  strike(last, "reply_twice", 7.3, 2);
+  CHECK_FALSE(broken(last).contains("no_dirty_reuse"));
+}
+
+TEST_CASE("oracle: strays: an idle worker that writes unasked is put away") {
+  const auto strayed = [](double leased_again) {
+    Story story = told("good");
+    plan(story, "text_while_idle");
+    strike(story, "text_while_idle", 5.5, 1);
+    for (auto& record : story.trace.pool) {
+      if (record.at >= ms(6)) record.at += ms(leased_again) - ms(6.1);
+    }
+    const auto findings = judge(story.evidence());
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.what.find("had written unasked") != std::string::npos;
+    });
+  };
+  CHECK(strayed(5005.6));  // on the host it may take 5 s
+  CHECK_FALSE(strayed(5005.5));
+}
+
+TEST_CASE("oracle: strays: a late check-in does not make a worker idle that has been told to go") {
+  Story story = told("good");
+  plan(story, "text_while_idle");
+  strike(story, "text_while_idle", 7.5, 2);
+  auto& pool = story.trace.pool;
+  const auto returned = std::find_if(pool.begin(), pool.end(),
+                                     [](const auto& record) { return record.at == ms(8.1); });
+  pool.insert(returned,
+              {ms(8), pool::Tick{}, {pool::Signal{{0, 0}, pool::Sig::term, pool::Why::closing}}});
+  pool.back().at = ms(6000);
+  const auto findings = judge(story.evidence());
+  CHECK(std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.what.find("had written unasked") != std::string::npos;
+  }));
+}
+
+TEST_CASE("oracle: cancels: who is cancelled goes at once") {
+  const auto cancelled_at = [](double at) {
+    Story story = told("good");
+    story.trace.pool.clear();
+    story.scenario.clients[0].steps.emplace_back(scenario::Cancel{"b"});
+    trace::ClientStep cancel = step(story, "a", 2);
+    cancel.op = "cancel";
+    cancel.step = 3;
+    cancel.begun = cancel.ended = ms(at);
+    story.trace.clients.insert(story.trace.clients.end() - 1, cancel);
+    const auto findings = judge({story.scenario, story.trace, {Duration::zero()}});
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.what.find("after it was cancelled") != std::string::npos;
+    });
+  };
+  CHECK(cancelled_at(7.2));        // b's call goes on till 7.6
+  CHECK_FALSE(cancelled_at(7.6));  // it was over
+  CHECK_FALSE(cancelled_at(7.9));  // between two steps
+}
+
+TEST_CASE("oracle: pairing: no request number is used twice for one worker") {
+  Story story = told("good");
+  for (auto& record : story.trace.workers) {
+    if (record.record.nonce == "b:1") record.record.id = 1;
+  }
+  CHECK(broken(story) == Names{"pairing"});
+}
+
+TEST_CASE("oracle: pipes: a worker that had ended before is found so before a byte is written") {
+  const auto ended = [](Outcome outcome, Phase phase) {
+    Story story = call_of_b(outcome, phase, "with code 0");
+    for (auto& record : story.trace.workers) {
+      if (record.record.kind == Kind::exiting) record.at = ms(6.5);
+    }
+    return broken_at_once(story).contains("diagnosis");
+  };
+  CHECK(ended(Outcome::worker_died, Phase::awaiting_reply));
+  Story closed = told("good");
+  strike(closed, "stdout_closed", 7.3, 2);
+  step(closed, "b", 1).ended = ms(7.3 + 250.001);
+  CHECK(broken_at_once(closed).contains("prompt_death"));
+}
+
+}  // namespace
+}  // namespace poolproof::oracle

@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include "harness/oracle/mirror.hpp"
+#include "harness/trace/fields.hpp"
+
+/// How workers are made to go.
+namespace poolproof::oracle {
+namespace {
+
+using trace::dotted;
+
+constexpr const char* kLadder = "ladder";
+
+}  // namespace
+
+void Mirror::judge_push(std::uint32_t worker, Rung rung, pool::Why why) {
+  if (worker == kNone) return;
+  const std::string id = dotted(ids_.key(worker));
+  if (ladder_.rung(worker) == Rung::none && !is_caused(worker, why)) {
+    report(kLadder, fmt::format("worker {} was made to go, but not for the reason given", id));
+  }
+  const std::string wrong = ladder_.pushed(worker, rung, first_rung(worker, rung, why));
+  if (!wrong.empty()) report(kLadder, fmt::format("worker {} {}", id, wrong));
+}
+
+/// Where it begins. A process whose start has not led to anything deserves no asking and no TERM.
+Rung Mirror::first_rung(std::uint32_t worker, Rung rung, pool::Why why) const {
+  if (why == pool::Why::budget_spent) return Rung::killed;
+  if (why != pool::Why::closing) return Rung::termed;
+  const State state = workers_[worker].state;
+  const auto* started = std::get_if<pool::Started>(&record_->event);
+  const bool late = started != nullptr && started->worker == ids_.key(worker);
+  if (late || state == State::starting || state == State::greeting) return Rung::killed;
+  const bool drained = state == State::leased || ladder_.drain_until() <= now_;
+  return rung == Rung::termed && drained ? Rung::termed : Rung::asked;
+}
+
+/// Whether this record, or the time, gives that reason to make it go.
+bool Mirror::is_caused(std::uint32_t worker, pool::Why why) const {
+  const pool::Event& event = record_->event;
+  const State state = workers_[worker].state;
+  const auto* returned = std::get_if<pool::CheckedIn>(&event);
+  switch (why) {
+    case pool::Why::none:
+      return false;
+    case pool::Why::start_failed:
+      return std::holds_alternative<pool::HandshakeEnded>(event);
+    case pool::Why::budget_spent:
+      return state == State::leaving || (state == State::greeting &&
+                                         after(workers_[worker].since, longest_greeting()) <= now_);
+    case pool::Why::dirty:
+      return returned != nullptr && !returned->clean;
+    case pool::Why::revoked:
+      return std::holds_alternative<pool::LeaseRevoked>(event);
+    case pool::Why::strayed:
+      return std::holds_alternative<pool::OutputStrayed>(event) && state == State::idle;
+    case pool::Why::closing:
+      if (state == State::leased) return closing_ && ladder_.drain_until() <= now_;
+      return closing_;
+  }
+  return false;
+}
+
+void Mirror::judge_ladder() {
+  ladder_.end([this](std::uint32_t worker, const std::string& what) {
+    report(kLadder, fmt::format("worker {} {}", dotted(ids_.key(worker)), what));
+  });
+  if (count(State::leased) > 0 && newly(ladder_.drained(), told_.drained)) {
+    report(kLadder, "a closing pool did not take its leases back when it had drained long enough");
+  }
+  judge_greetings();
+}
+
+/// Whose start has led to nothing by the end of every budget is given up.
+void Mirror::judge_greetings() {
+  for (; oldest_greeting_ < starting_.size(); ++oldest_greeting_) {
+    const std::uint32_t worker = starting_[oldest_greeting_];
+    const State state = workers_[worker].state;
+    if (state == State::starting) return;
+    if (state != State::greeting) continue;
+    if (after(workers_[worker].since, longest_greeting()) > now_) return;
+    report("deadlines", fmt::format("worker {} was still greeted when its start was to be given up",
+                                    dotted(ids_.key(worker))));
+  }
+}
+
+}  // namespace poolproof::oracle

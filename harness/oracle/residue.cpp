@@ -1,0 +1,190 @@
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "harness/oracle/rules.hpp"
+#include "harness/trace/fields.hpp"
+
+/// Bytes that nobody asked for: behind a reply, or while the worker is idle. Whether they are seen
+/// at once or only later, a worker that wrote them serves no more.
+namespace poolproof::oracle {
+namespace {
+
+using faults::JournalRecord;
+using trace::ClientStep;
+using trace::dotted;
+using Kind = JournalRecord::Kind;
+
+bool any_planned(const scenario::Scenario& scenario, std::string_view name) {
+  return std::any_of(scenario.faults.begin(), scenario.faults.end(),
+                     [name](const auto& planned) { return planned.fault->name == name; });
+}
+
+const faults::PlannedFault* planned_for(const scenario::Scenario& scenario,
+                                        const JournalRecord& receipt) {
+  for (const faults::PlannedFault& planned : scenario.faults) {
+    if (planned.id == receipt.plan_id) return &planned;
+  }
+  return nullptr;
+}
+
+/// The receipt leaves bytes behind a whole, sound reply.
+bool leaves_bytes(const scenario::Scenario& scenario, const JournalRecord& receipt) {
+  if (receipt.fault == "reply_twice") return true;
+  if (receipt.fault != "text_after_reply") return false;
+  const faults::PlannedFault* planned = planned_for(scenario, receipt);
+  return planned != nullptr && !planned->text("text").empty();
+}
+
+bool was_answered(const ClientStep& call) {
+  return call.outcome == Outcome::ok || call.outcome == Outcome::worker_error;
+}
+
+/// The first request of that worker behind whose reply there were bytes, and nothing else was
+/// wrong; nothing: there is none.
+std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& incarnation) {
+  std::optional<std::uint64_t> left;
+  std::optional<std::uint64_t> struck;
+  for (const std::uint32_t place : incarnation.records()) {
+    const JournalRecord& record = given.evidence.trace.workers[place].record;
+    if (record.kind != Kind::receipt || !record.request) continue;
+    if (struck == record.request) return std::nullopt;
+    struck = record.request;
+    if (!left && leaves_bytes(given.evidence.scenario, record)) left = record.request;
+  }
+  return left;
+}
+
+}  // namespace
+
+void judge_residue(const Case& given, Findings& findings) {
+  const auto& scenario = given.evidence.scenario;
+  const bool any =
+      any_planned(scenario, "reply_twice") || any_planned(scenario, "text_after_reply");
+  if (!any || scenario.pool.opaque) return;
+  for (const Incarnation& incarnation : given.view.incarnations) {
+    const auto left = first_left(given, incarnation);
+    if (!left) continue;
+    for (const std::uint32_t place : incarnation.records()) {
+      const trace::WorkerRecord& read = given.evidence.trace.workers[place];
+      if (read.record.kind != Kind::read || !read.record.nonce) continue;
+      if (!read.record.request || *read.record.request <= *left) continue;
+      const ClientStep* call = given.view.call_of(*read.record.nonce);
+      if (call == nullptr || !was_answered(*call)) continue;
+      findings.push_back({"no_dirty_reuse",
+                          fmt::format("{} was answered by worker {}, which had written more than "
+                                      "its reply to request {}",
+                                      who(*call), dotted(incarnation.worker), *left),
+                          call->ended});
+      break;
+    }
+  }
+}
+
+namespace {
+
+/// So long the pool may take to see what an idle worker writes.
+constexpr Duration kToNotice = 1s;
+
+/// Walks through the testimony: since when is each worker that strayed idle?
+class Strays {
+ public:
+  Strays(const Case& given, Findings& findings) : given_(given), findings_(findings) {
+    for (const trace::WorkerRecord& record : given.evidence.trace.workers) {
+      if (record.record.kind != Kind::receipt || record.record.fault != "text_while_idle") continue;
+      const faults::PlannedFault* planned = planned_for(given.evidence.scenario, record.record);
+      if (planned == nullptr || planned->text("text").empty()) continue;
+      const std::uint32_t number = numbers_.number(record.worker);
+      if (number == workers_.size()) workers_.push_back({record.at, {}, false});
+    }
+    // Who was signalled may have stopped, or ended, before the text was out.
+    for (const trace::EnvironmentRecord& strike : given.evidence.trace.environment) {
+      const std::uint32_t number = numbers_.find(strike.worker);
+      if (number != kNone) workers_[number].strayed = kNever;
+    }
+  }
+
+  void judge() {
+    if (workers_.empty()) return;
+    for (const trace::PoolRecord& record : given_.evidence.trace.pool) {
+      now_ = record.at;
+      std::visit([this](const auto& event) { happened(event); }, record.event);
+      for (const pool::Effect& effect : record.effects) {
+        std::visit([this](const auto& order) { ordered(order); }, effect);
+      }
+    }
+  }
+
+ private:
+  struct Worker {
+    Time strayed;
+    std::optional<Time> idle;
+    bool gone = false;  ///< told to go, or ended: a late check-in changes nothing
+  };
+
+  void happened(const pool::HandshakeEnded& event) {
+    if (event.evidence.cause == StartCause::none) idles(numbers_.find(event.worker));
+  }
+  void happened(const pool::CheckedIn& event) {
+    const std::uint32_t lease = leases_.find(event.lease);
+    if (lease != kNone && event.clean) idles(holds_[lease]);
+  }
+  void happened(const pool::Exited& event) { goes(event.worker); }
+  template <class Other>
+  void happened(const Other&) {}
+
+  void ordered(const pool::Grant& effect) {
+    leaves(effect.worker);
+    const std::uint32_t number = numbers_.find(effect.worker);
+    if (number == kNone) return;
+    const std::uint32_t lease = leases_.number(effect.lease);
+    if (lease == holds_.size()) holds_.push_back(number);
+  }
+  void ordered(const pool::Signal& effect) { goes(effect.worker); }
+  void ordered(const pool::AskShutdown& effect) { goes(effect.worker); }
+  template <class Other>
+  void ordered(const Other&) {}
+
+  void idles(std::uint32_t number) {
+    if (number != kNone && !workers_[number].gone) workers_[number].idle = now_;
+  }
+
+  void goes(WorkerId worker) {
+    leaves(worker);
+    const std::uint32_t number = numbers_.find(worker);
+    if (number != kNone) workers_[number].gone = true;
+  }
+
+  void leaves(WorkerId worker) {
+    const std::uint32_t number = numbers_.find(worker);
+    if (number == kNone || !workers_[number].idle) return;
+    const Time since = std::max(*workers_[number].idle, workers_[number].strayed);
+    workers_[number].idle.reset();
+    const Duration lateness = std::max(kToNotice, given_.evidence.bounds.liveness);
+    if (now_ <= after(since, lateness)) return;
+    findings_.push_back({"no_dirty_reuse",
+                         fmt::format("worker {} had written unasked, and was kept for {} ms",
+                                     dotted(worker), trace::milliseconds(now_ - since)),
+                         now_});
+  }
+
+  const Case& given_;
+  Findings& findings_;
+  Numbering<WorkerId> numbers_;
+  std::vector<Worker> workers_;
+  Numbering<LeaseId> leases_;
+  std::vector<std::uint32_t> holds_;  ///< by the lease's number
+  Time now_ = Time::min();
+};
+
+}  // namespace
+
+void judge_strays(const Case& given, Findings& findings) {
+  if (given.mirror == nullptr) return;
+  if (!any_planned(given.evidence.scenario, "text_while_idle")) return;
+  Strays(given, findings).judge();
+}
+
+}  // namespace poolproof::oracle
