@@ -24,9 +24,9 @@ struct Header {
   std::string role = "run";  ///< "run", or "control": the same with its faults switched off
   std::uint64_t seed = 0;
   std::string version;        ///< of poolproof
+  std::string scenario_json;  ///< the whole scenario, as text (an object in the file)
   std::string trouble;        ///< why the run shows less than it should; empty: nothing
   bool endless = false;       ///< simulated: the limit of moves came first
-  std::string scenario_json;  ///< the whole scenario, as text (an object in the file)
 };
 
 /// One step of one client, written by the client when the step ended. The first witness.
