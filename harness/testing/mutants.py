@@ -10,7 +10,7 @@ A mutant is a file mutants/NAME.patch: lines `key: value`, an empty line, a unif
     bug        the codes of the public reports behind it
     what       the bug in one sentence, as its report tells it
     invariant  what is expected to catch it: a name of harness/oracle/oracle.cpp, `expectation`
-               (a scenario's own), or `broken promise`, `hang`, `stuck`, `crash`
+               (a scenario's own), or `broken promise`, `hang`, `stuck`, `crash`, `nondeterminism`
     world      `sim`: swept, or carried out by the simulator where it names scenarios;
                `host`: its scenarios on real processes; `both`: its scenarios in both worlds, which
                must diverge
@@ -48,7 +48,8 @@ CODES = {"B": 32, "N": 14, "P": 10, "SK": 30, "H": 19, "X": 21, "D": 15, "Y": 12
 KEYS = {"bug", "what", "invariant", "world", "scenarios"}
 WORLDS = {"sim", "host", "both"}
 # What catches a mutant besides the oracle's invariants.
-OTHER_CATCHERS = {"expectation", "broken promise", "hang", "stuck", "crash", "divergent"}
+OTHER_CATCHERS = {"expectation", "broken promise", "hang", "stuck", "crash", "divergent",
+                  "nondeterminism"}
 
 TOKEN = "POOLPROOF_MUTANTS"
 # From so many seeds in a row that find nothing on, the others are not tried.
