@@ -57,6 +57,7 @@ void Client::begin(const scenario::Client& client, std::string name) {
 }
 
 void Client::go() {
+  stage_.machine.writes(Shared::client, number_);
   switch (state_) {
     case State::before:
     case State::awaiting:
@@ -83,6 +84,7 @@ void Client::go() {
       drop_worker();
       state_ = State::done;
       ++stage_.done;
+      note_progress(Progress::done);
       return stage_.wake_awaiting();
     case State::done:
       return;
@@ -107,19 +109,36 @@ void Client::begin_step() {
   record_.begun = stage_.machine.now;
   stop_ = false;
   if (repetition_ == 0) first_begun_ = step_ + 1;
+  note_progress(Progress::begun);
   stage_.wake_awaiting();
   std::visit([this](const auto& what) { carry(what); }, client_->steps[step_]);
 }
 
 void Client::end_step() {
   record_.ended = stage_.machine.now;
+  stage_.machine.writes(Shared::records);
   stage_.machine.trace.clients.push_back(std::move(record_));
   if (repetition_ == 0) first_ended_ = step_ + 1;
+  note_progress(Progress::ended);
   ++step_;
   state_ = State::between;
   wait_until(kNever);
   stage_.wake_awaiting();
   go_again();
+}
+
+/// Requires: it has just come to be so.
+void Client::note_progress(Progress what) const {
+  stage_.machine.writes(Shared::progress, progress_number(what, step_));
+}
+
+void Client::read_progress(Progress what, std::uint32_t step) const {
+  stage_.machine.reads(Shared::progress, progress_number(what, step));
+}
+
+std::uint32_t Client::progress_number(Progress what, std::uint32_t step) const {
+  const std::uint32_t place = what == Progress::done ? 0 : 1 + 2 * step;
+  return number_ * 16 + place + (what == Progress::ended ? 1 : 0);
 }
 
 void Client::note_lease() {
@@ -136,6 +155,9 @@ void Client::note_error(const pool::Error& error) {
 }
 
 void Client::cancel() {
+  stage_.machine.writes(Shared::client, number_);
+  stage_.machine.reads(Shared::ticket, number_);
+  if (worker_ != nullptr) stage_.machine.writes(Shared::wake, worker_->number());
   stop_ = true;
   if (state_ == State::queued && !stage_.pool.ticket(number_).done) {
     stage_.pool.cancel(stage_.pool.ticket(number_).checkout);
@@ -174,6 +196,7 @@ void Client::ask() {
 }
 
 void Client::look_at_ticket() {
+  stage_.machine.reads(Shared::ticket, number_);
   Ticket& ticket = stage_.pool.ticket(number_);
   if (!ticket.done) {
     // At its deadline it ticks the Core itself; if it finds itself granted, it keeps the lease.
@@ -207,6 +230,7 @@ void Client::carry(const scenario::Call& step) {
   json args = *step.args;
   args["nonce"] = record_.nonce;
   if (step.pad_bytes > 0) args["pad"] = std::string(step.pad_bytes, 'x');
+  if (open_) stage_.machine.writes(Shared::kept, worker_->number());
   const std::int64_t request = open_ ? worker_->next_request++ : 0;
   const bool begun = begin_call(
       *record_.limit, wire::Payload::envelope, request,
@@ -258,6 +282,7 @@ bool Client::begin_call(Duration timeout, wire::Payload payload, std::int64_t re
 void Client::go_on_calling() {
   const Time now = stage_.machine.now;
   wire::Exchange& exchange = *exchange_;
+  stage_.machine.reads(Shared::state, worker_->number());
   if (state_ == State::calling) {
     const bool had_ended = worker_->reaped || worker_->process().state() == Process::State::ended;
     if (exchange.wants_to_read()) exchange.read_some(now);
@@ -287,6 +312,7 @@ void Client::go_on_calling() {
 }
 
 void Client::look_at_end() {
+  stage_.machine.reads(Shared::state, worker_->number());
   if (!worker_->reaped) return worker_->look();
   exchange_->ended(worker_->process().exit());
   worker_->end_awaited = false;
@@ -301,6 +327,7 @@ void Client::finish_call() {
   exchange_.reset();
   record_.written_bytes = result.written_bytes;
   record_.in_doubt = result.in_doubt;
+  stage_.machine.writes(Shared::kept, worker_->number());
   if (result.written_bytes == 0 && payload_ != wire::Payload::opaque) --worker_->next_request;
   if (result.outcome == Outcome::ok) {
     if (payload_ == wire::Payload::envelope) {
@@ -311,6 +338,7 @@ void Client::finish_call() {
       }
     }
   } else {
+    stage_.machine.reads(Shared::err, worker_->number());
     pool::CallFacts facts;
     facts.worker = leased_;
     facts.pid = static_cast<int>(worker_->process().pid());
@@ -387,6 +415,7 @@ void Client::carry(const scenario::Cancel& step) {
 }
 
 void Client::carry(const scenario::SignalWorker& step) {
+  stage_.machine.writes(Shared::environment);
   record_.worker = step.worker;
   const bool delivered = stage_.pool.signal(step.worker, step.signal);
   stage_.machine.trace.environment.push_back(
@@ -414,14 +443,23 @@ void Client::look_around() {
   go_again();
 }
 
+bool Client::waits_in_vain() const {
+  if (state_ == State::closing) return !stage_.pool.closed() && stage_.machine.now < until_;
+  if (state_ == State::before) return !has_come_true();
+  return state_ == State::awaiting && !has_come_true() && stage_.machine.now < until_;
+}
+
 bool Client::has_come_true() const {
   if (state_ == State::before) {
     const Client* other = stage_.named(client_->after);
+    if (other != nullptr) other->read_progress(Progress::done, 0);
     return other == nullptr || other->done();
   }
   const scenario::Step& step = client_->steps[step_];
   if (const auto* client = std::get_if<scenario::AwaitClient>(&step)) {
     const Client* other = stage_.named(client->client);
+    const auto which = client->ended ? Progress::ended : Progress::begun;
+    if (other != nullptr) other->read_progress(which, client->step);
     return other == nullptr ||
            (client->ended ? other->has_ended(client->step) : other->has_begun(client->step));
   }
@@ -429,6 +467,7 @@ bool Client::has_come_true() const {
     return stage_.pool.has_been(worker->worker, worker->moment);
   }
   const auto& wanted = std::get<scenario::AwaitFault>(step).fault;
+  stage_.machine.reads(Shared::journal);
   const auto& journal = stage_.machine.trace.workers;
   return std::any_of(journal.begin(), journal.end(), [&wanted](const trace::WorkerRecord& record) {
     return record.record.kind == JournalRecord::Kind::receipt && record.record.fault == wanted;

@@ -4,6 +4,7 @@
 
 #include "harness/base/clock.hpp"
 #include "harness/sim/agenda.hpp"
+#include "harness/sim/footprint.hpp"
 #include "harness/sim/schedule.hpp"
 #include "harness/trace/record.hpp"
 
@@ -17,6 +18,14 @@ struct Machine {
   trace::Trace trace;
   std::int64_t next_pid = 0;
   std::uint64_t core_events = 0;
+  Moves* moves = nullptr;  ///< who wants to know what each move touches
+
+  void reads(Shared what, std::uint32_t number = 0) const {
+    if (moves != nullptr) moves->footprint.reads(what, number);
+  }
+  void writes(Shared what, std::uint32_t number = 0) const {
+    if (moves != nullptr) moves->footprint.writes(what, number);
+  }
 
   /// How much of `there` one read gives: the kernel may cut it anywhere.
   std::size_t torn(std::size_t there) const {

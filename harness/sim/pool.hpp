@@ -47,7 +47,10 @@ class Pool {
   /// The holder looks no more.
   void let_go(Worker& worker);
   void close(Time deadline) { step(pool::CloseRequested{deadline}); }
-  [[nodiscard]] bool closed() const { return closed_; }
+  [[nodiscard]] bool closed() const {
+    machine_.reads(Shared::closed);
+    return closed_;
+  }
   /// A signal from outside to a living worker's process. False: it is gone.
   bool signal(WorkerId worker, int signal);
 
@@ -95,6 +98,7 @@ class Pool {
   std::optional<pool::Core> core_;
   std::vector<pool::Effect> effects_;
   std::deque<pool::Effect> orders_;
+  std::uint32_t obeyed_ = 0;  ///< so many orders there were before those
   std::deque<WorkerId> to_start_;
   std::vector<Ticket> tickets_;  ///< by client
   pool::IdIndex asked_by_;       ///< the client of a checkout that is not answered yet

@@ -77,11 +77,13 @@ bool Process::blocked() const {
 
 void Process::go() {
   constexpr std::uint32_t kOrders = 2;
+  touch(Shared::errands);
   if (!can_go()) return;
   if (state_ == State::exiting) {
     // Who waits for its pipes and who waits for its exit may learn of it in either order.
     const bool pipes_first = !in_open_ || machine_->schedule->below(kOrders) == 0;
     if (pipes_first && (in_open_ || out_open_ || err_open_)) return close_all();
+    touch(Shared::state);
     state_ = State::ended;
     return;
   }
@@ -96,6 +98,7 @@ void Process::go() {
 
 /// Reads what it is willing to read of what is there.
 void Process::think() {
+  touch(Shared::in);
   faults::Actions actions;
   const std::size_t there = in_open_ ? pipes_->in.unread() : 0;
   if (there == 0) {
@@ -131,6 +134,7 @@ void Process::push(faults::Actions&& actions) {
 }
 
 void Process::carry_out(const faults::Write& write) {
+  touch(Shared::out);
   Errand& top = errands_.back();
   top.until = kNever;
   const std::size_t size = write.bytes.size();
@@ -155,6 +159,7 @@ void Process::carry_out(const faults::Write& write) {
 }
 
 void Process::carry_out(const faults::WriteStderr& write) {
+  touch(Shared::err);
   Errand& top = errands_.back();
   const auto took = pipes_->err.write(std::string_view(write.text).substr(top.written));
   if (took) top.written += *took;
@@ -187,16 +192,20 @@ void Process::carry_out(const faults::Raise& raised) {
 }
 
 void Process::carry_out(const faults::CloseStdout&) {
+  touch(Shared::out);
   if (std::exchange(out_open_, false)) pipes_->out.drop_writer();
   finish_action();
 }
 
 void Process::carry_out(const faults::CloseStdin&) {
+  touch(Shared::in);
   if (std::exchange(in_open_, false)) pipes_->in.drop_reader();
   finish_action();
 }
 
 void Process::carry_out(const faults::Fork& fork) {
+  for (const auto what : {Shared::in, Shared::out, Shared::err}) touch(what);
+  machine_->writes(Shared::pids);
   if (in_open_) pipes_->in.add_reader();
   if (out_open_) pipes_->out.add_writer();
   if (err_open_) pipes_->err.add_writer();
@@ -208,6 +217,7 @@ void Process::carry_out(const faults::Fork& fork) {
 }
 
 void Process::carry_out(const faults::Journal& journal) {
+  machine_->writes(Shared::journal);
   machine_->trace.workers.push_back({machine_->now, self_, pid_, journal.record});
   finish_action();
 }
@@ -220,6 +230,7 @@ void Process::leave() {
 }
 
 void Process::end(ExitStatus exit) {
+  touch(Shared::state);
   errands_.clear();
   stopped_ = false;
   exit_ = exit;
@@ -227,6 +238,7 @@ void Process::end(ExitStatus exit) {
 }
 
 void Process::close_all() {
+  for (const auto what : {Shared::in, Shared::out, Shared::err}) touch(what);
   if (std::exchange(in_open_, false)) pipes_->in.drop_reader();
   if (std::exchange(out_open_, false)) pipes_->out.drop_writer();
   if (std::exchange(err_open_, false)) pipes_->err.drop_writer();
@@ -235,6 +247,7 @@ void Process::close_all() {
 // ---- signals -----------------------------------------------------------------------------------
 
 void Process::signal(int signal) {
+  touch(Shared::errands);
   if (state_ != State::running) return;
   if (signal == SIGKILL) return end({0, SIGKILL});
   if (stops(signal)) {
@@ -257,6 +270,8 @@ void Process::signal_group(int signal) {
 
 void Process::reap() {
   close_all();
+  touch(Shared::errands);
+  touch(Shared::state);
   state_ = State::none;
 }
 
@@ -267,6 +282,7 @@ void Process::clear() {
 }
 
 void Process::end_offspring() {
+  touch(Shared::errands);
   for (std::size_t i = offspring_.size(); i > 0; --i) {
     if (offspring_[i - 1].ends <= machine_->now) drop_offspring(i - 1);
   }
@@ -279,6 +295,7 @@ Time Process::offspring_ends_at() const {
 }
 
 void Process::drop_offspring(std::size_t which) {
+  for (const auto what : {Shared::in, Shared::out, Shared::err}) touch(what);
   const Offspring one = offspring_[which];
   if (one.holds_in) pipes_->in.drop_reader();
   if (one.holds_out) pipes_->out.drop_writer();
