@@ -233,7 +233,9 @@ class Guide {
     Explored explored;
     for (std::size_t i = 0; i < space_.parts().size(); ++i) {
       const Walk::Tally& tally = desk_.walk.tallies[i];
-      explored.parts.push_back({space_.parts()[i], tally.runs, tally.different, tally.cut_short});
+      const bool given_up = i >= desk_.walk.part;  // after too many crashes
+      explored.parts.push_back(
+          {space_.parts()[i], tally.runs, tally.different, tally.cut_short || given_up});
     }
     explored.failures = failures_;
     explored.runs = desk_.runs.load();

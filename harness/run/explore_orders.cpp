@@ -27,8 +27,9 @@ constexpr std::array kRaces{
       {"name": "a", "steps": [{"checkout": {}},
         {"await": {"client": "b", "step": 0, "moment": "begun"}}, {"checkin": {}}]},
       {"name": "b", "steps": [{"checkout": {}}, {"checkin": {}}]},
-      {"name": "c", "steps": [{"await": {"client": "b", "step": 0, "moment": "begun"}},
-        {"cancel": {"client": "b"}}]})"},
+      {"name": "c", "steps": [{"await": {"client": "a", "step": 0, "moment": "ended"}},
+        {"cancel": {"client": "b"}}]},
+      {"name": "d", "after": "b", "steps": [{"checkout": {}}, {"checkin": {}}]})"},
     Race{"cancel meets reply", R"(
       {"name": "a", "steps": [{"checkout": {}}, {"call_bytes": {"text": "x"}}, {"checkin": {}}]},
       {"name": "c", "steps": [{"await": {"client": "a", "step": 1, "moment": "begun"}},
@@ -55,13 +56,31 @@ constexpr std::array kRaces{
       {"name": "k", "steps": [{"await": {"client": "a", "step": 1, "moment": "begun"}},
         {"signal_worker": {"slot": 0, "generation": 0, "signal": "KILL"}}]},
       {"name": "b", "after": "a", "steps": [{"checkout": {}}, {"checkin": {}}]})"},
+    Race{"late check-in meets next lease", R"(
+      {"name": "a", "steps": [{"checkout": {}},
+        {"await": {"client": "c", "step": 1, "moment": "begun"}}, {"checkin": {}}]},
+      {"name": "b", "steps": [{"await": {"client": "a", "step": 0, "moment": "ended"}},
+        {"signal_worker": {"slot": 0, "generation": 0, "signal": "KILL"}},
+        {"checkout": {}}, {"await": {"client": "a", "step": 2, "moment": "begun"}},
+        {"checkin": {}}]},
+      {"name": "c", "steps": [{"await": {"client": "b", "step": 2, "moment": "ended"}},
+        {"checkout": {}}, {"checkin": {}}]})"},
+    Race{"old worker's end meets next start", R"(
+      {"name": "a", "steps": [{"checkout": {}}, {"throw": {}}]},
+      {"name": "b", "after": "a", "steps": [{"checkout": {}}, {"throw": {}}]})",
+         R"("size": 1, "payload": "opaque", "on_exception": "discard", "term_grace_ms": 3)",
+         R"({"fault": "term_ignored", "at": {"slot": 0, "generation": 0}})"},
+    Race{"two clients, two workers", R"(
+      {"name": "a", "steps": [{"checkout": {}}, {"checkin": {}}]},
+      {"name": "b", "steps": [{"checkout": {}}, {"checkin": {}}]})",
+         R"("size": 2, "payload": "opaque")"},
     Race{"start meets deadline", R"(
       {"name": "a", "steps": [{"checkout": {"timeout_ms": 1}}, {"checkin": {}}]},
       {"name": "b", "steps": [{"checkout": {}}, {"checkin": {}}]})"},
     Race{"close meets start", R"(
       {"name": "a", "steps": [{"checkout": {}}, {"checkin": {}}]},
       {"name": "c", "steps": [{"await": {"client": "a", "step": 0, "moment": "begun"}},
-        {"close": {}}]})"},
+        {"pause": {"span_ms": 1}}, {"close": {}}]})"},
     Race{"close meets check-in", R"(
       {"name": "a", "steps": [{"checkout": {}}, {"checkin": {}}]},
       {"name": "c", "steps": [{"await": {"client": "a", "step": 0, "moment": "ended"}},

@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -141,7 +142,10 @@ TEST_CASE("run: explore: the orders left out tell nothing new") {
 TEST_CASE("run: explore: a drawn order tells nothing that every order did not") {
   const auto races = explored_orders();
   const auto walk = std::make_unique<Walk>();
-  for (; walk->part < 2; walk->next_part()) {
+  for (const std::string_view name : {"two clients, one worker", "check-in meets deadline"}) {
+    const auto& names = races->parts();
+    const auto part = std::find(names.begin(), names.end(), name) - names.begin();
+    walk->part = static_cast<std::uint32_t>(part);
     scenario::Scenario race = races->at(*walk);
     std::uint64_t runs = 0;
     const Stories stories = told_by_some(race, runs);
