@@ -188,13 +188,13 @@ void Pool::begin_greeting(const pool::Handshake& order) {
   Worker* const worker = find(order.worker);
   if (worker != nullptr) machine_.reads(Shared::state, worker->number());
   if (worker == nullptr || worker->reaped) return;
+  machine_.writes(Shared::kept, worker->number());
   const auto& spec = scenario_->pool;
   // Bytes that are nobody's business have no ping: such a worker is good once it runs.
   if (spec.opaque) return handshake_ended(*worker, {});
   const nlohmann::json args{{"initialization", true}, {"worker_id", name_of(order.worker)}};
   auto frame = wire::encode_frame(spec.framing, wire::encode_request(0, "ping", args, kTimestamp));
   POOLPROOF_ASSERT(frame.has_value());
-  machine_.writes(Shared::kept, worker->number());
   const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
   worker->greeting.emplace(*worker, spec.framing, std::move(*frame), order.deadline,
                            spec.core.postmortem_budget, [worker] { worker->close_stdin(); });
