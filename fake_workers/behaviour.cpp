@@ -1,5 +1,7 @@
 #include "fake_workers/behaviour.hpp"
 
+#include <vector>
+
 #include "harness/base/assert.hpp"
 
 namespace poolproof::faults {
@@ -46,14 +48,34 @@ void Scene::pause() const {
   out.emplace_back(Pause{std::chrono::milliseconds(number("delay_ms"))});
 }
 
-const Behaviour& behaviour_of(const Fault& fault) {
-  const Behaviour* found = nullptr;
+namespace {
+
+const Behaviour* search(std::string_view fault) {
   for (const auto family :
        {drop_behaviours(), misframe_behaviours(), delay_behaviours(), shutdown_behaviours()}) {
     for (const Behaviour& behaviour : family) {
-      if (behaviour.fault == fault.name) found = &behaviour;
+      if (behaviour.fault == fault) return &behaviour;
     }
   }
+  return nullptr;
+}
+
+/// By the place of the fault in the catalogue.
+const std::vector<const Behaviour*>& behaviours() {
+  static const auto all = [] {
+    std::vector<const Behaviour*> found;
+    for (const Fault& fault : catalogue()) found.push_back(search(fault.name));
+    return found;
+  }();
+  return all;
+}
+
+}  // namespace
+
+const Behaviour& behaviour_of(const Fault& fault) {
+  const auto place = static_cast<std::size_t>(&fault - catalogue().data());
+  POOLPROOF_ASSERT(place < behaviours().size());
+  const Behaviour* const found = behaviours()[place];
   POOLPROOF_ASSERT(found != nullptr);
   return *found;
 }

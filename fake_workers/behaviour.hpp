@@ -28,6 +28,7 @@ enum class Stage : std::uint8_t {
   idle,         ///< after the reply
   stay,         ///< whether it obeys a reason to leave
   leave,        ///< it obeys: how it leaves
+  launch,       ///< there is no worker yet: see launch.hpp, no Brain comes to this
 };
 
 /// What a worker still does with its input, and whether it lives.

@@ -43,11 +43,14 @@ bool has_request(Stage stage) {
 
 Brain::Brain(BrainConfig config)
     : config_(std::move(config)), worker_(config_.worker_id), decoder_(config_.framing) {
-  std::erase_if(config_.plan, [this](const PlannedFault& planned) {
+  for (const PlannedFault& planned : config_.plan) {
     const Aim& at = planned.at;
-    return at.slot.value_or(config_.self.slot) != config_.self.slot ||
-           at.generation.value_or(config_.self.generation) != config_.self.generation;
-  });
+    const bool mine = at.slot.value_or(config_.self.slot) == config_.self.slot &&
+                      at.generation.value_or(config_.self.generation) == config_.self.generation;
+    if (!mine) continue;
+    std::string nonce = at.client.empty() ? "" : at.client + ":" + std::to_string(at.call);
+    faults_.push_back({&planned, &behaviour_of(*planned.fault), std::move(nonce)});
+  }
 }
 
 void Brain::start(Actions& out) {
@@ -112,7 +115,7 @@ void Brain::computed(std::uint32_t primes, Actions& out) {
 }
 
 void Brain::on_payload(std::string_view payload, Actions& out) {
-  request_ = read_request(payload, read_count_++);
+  request_ = read_request(payload, read_count_++, config_.codec);
   out.emplace_back(read_record(request_));
   strike(Stage::request, out);
   if (life_.over || life_.reading != Life::Reading::frames) return;
@@ -140,15 +143,22 @@ void Brain::answer(const Answer& answer, Actions& out) {
   }
   if (answer.pause > Duration{0}) out.emplace_back(Pause{answer.pause});
   ReplyInProgress reply;
+  reply.codec = config_.codec;
   // What is no request is answered without an id, even where it has one.
   if (request_.id && request_.command) reply.id = std::to_string(*request_.id);
   reply.success = answer.success;
   reply.body = answer.body;
   reply.timestamp = config_.timestamp;
-  const std::size_t size = reply.payload_bytes().size();
+  if (answer.echoes && config_.codec == wire::Codec::terse) {
+    reply.nonce = request_.nonce.value_or("");
+    reply.pad_bytes = request_.pad_bytes;
+  }
+  const std::size_t size = reply.payload_size();
   if (size > config_.framing.payload_limit()) {
     reply.success = false;
     reply.body = worker_.refuse_length(size).body;
+    reply.nonce.clear();
+    reply.pad_bytes = 0;
   }
   strike(Stage::content, out, &reply);
   strike(Stage::pause, out, &reply);
@@ -189,7 +199,7 @@ void Brain::after_reply(Actions& out) {
   if (life_.over || life_.reading != Life::Reading::frames) return;
   strike(Stage::idle, out);
   if (life_.over) return;
-  if (request_.args && request_.command == "shutdown") {
+  if (request_.problem.empty() && request_.command == "shutdown") {
     leave({Departure::Cause::request}, out);
   }
   stop_if_planned(out);
@@ -216,22 +226,22 @@ void Brain::stop_if_planned(Actions& out) {
 }
 
 void Brain::strike(Stage stage, Actions& out, ReplyInProgress* reply, Departure* departure) {
-  for (const PlannedFault& planned : config_.plan) {
-    const Behaviour& behaviour = behaviour_of(*planned.fault);
-    if (behaviour.stage != stage || !aimed_here(planned, stage)) continue;
+  for (const Aimed& aimed : faults_) {
+    if (aimed.behaviour->stage != stage || !aimed_here(aimed)) continue;
     std::optional<std::uint64_t> request;
     if (has_request(stage)) request = stage == Stage::before_read ? read_count_ : request_.number;
-    behaviour.strike({planned, request, out, life_, reply, departure});
+    aimed.behaviour->strike({*aimed.planned, request, out, life_, reply, departure});
     if (life_.over) return;
   }
 }
 
-bool Brain::aimed_here(const PlannedFault& planned, Stage stage) const {
+bool Brain::aimed_here(const Aimed& aimed) const {
+  const Stage stage = aimed.behaviour->stage;
   if (!has_request(stage)) return true;
-  const Aim& at = planned.at;
+  const Aim& at = aimed.planned->at;
   if (stage == Stage::before_read) return at.request.value_or(read_count_) == read_count_;
-  if (at.client.empty()) return at.request.value_or(request_.number) == request_.number;
-  return request_.nonce == at.client + ":" + std::to_string(at.call);
+  if (aimed.nonce.empty()) return at.request.value_or(request_.number) == request_.number;
+  return request_.nonce == aimed.nonce;
 }
 
 }  // namespace poolproof::faults

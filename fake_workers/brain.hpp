@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "fake_workers/action.hpp"
 #include "fake_workers/behaviour.hpp"
@@ -19,9 +21,11 @@ namespace poolproof::faults {
 struct BrainConfig {
   WorkerId self;
   wire::Framing framing;
-  Plan plan;              ///< the whole plan; what is aimed at others is ignored
+  /// The whole plan, which must outlive the Brain; what is aimed at others is ignored.
+  std::span<const PlannedFault> plan;
   std::string worker_id;  ///< what ping answers; "SLOT.GENERATION" by custom
   std::string timestamp;  ///< JSON, copied into every reply
+  wire::Codec codec = wire::Codec::json;
 };
 
 /// What a worker, sound or faulty, does with the bytes it reads. Pure: no clock, no system call.
@@ -50,6 +54,13 @@ class Brain {
   void set_timestamp(std::string json) { config_.timestamp = std::move(json); }
 
  private:
+  /// A fault of the plan that is aimed at this incarnation.
+  struct Aimed {
+    const PlannedFault* planned;
+    const Behaviour* behaviour;
+    std::string nonce;  ///< of the call it is aimed at; empty: it is aimed by request
+  };
+
   void on_payload(std::string_view payload, Actions& out);
   void on_frame_error(const wire::FrameError& error, Actions& out);
   void answer(const Answer& answer, Actions& out);
@@ -62,9 +73,10 @@ class Brain {
   /// hand.
   void strike(Stage stage, Actions& out, ReplyInProgress* reply = nullptr,
               Departure* departure = nullptr);
-  [[nodiscard]] bool aimed_here(const PlannedFault& planned, Stage stage) const;
+  [[nodiscard]] bool aimed_here(const Aimed& aimed) const;
 
   BrainConfig config_;
+  std::vector<Aimed> faults_;
   SoundWorker worker_;
   wire::FrameDecoder decoder_;
   Request request_;  ///< the request in hand, or the last one

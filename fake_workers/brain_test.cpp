@@ -24,9 +24,12 @@ PlannedFault planned(const std::string& fault, const std::string& fields = "{}")
 }
 
 /// A brain and its pipe: bytes that were sent stay in `unread` until the brain wants them.
-struct Rig {
+class Rig {
+  Plan plan_;  // before the brain, which looks at it
+
+ public:
   explicit Rig(Plan plan, wire::Framing framing = kOneByte, WorkerId self = {})
-      : brain({self, framing, std::move(plan), "0.0", "1"}), framing_(framing) {}
+      : plan_(std::move(plan)), brain({self, framing, plan_, "0.0", "1"}), framing_(framing) {}
 
   std::string take(void (Brain::*input)(Actions&)) {
     Actions out;
@@ -111,6 +114,8 @@ const std::vector<Row> kRows{
     {"stdout_closed", "{}", {"start", "echo", "echo"}, ""},
     {"stdout_closed", "{}", {"start", "echo", "end"}, "stdin_end; exiting 0; exit 0"},
     {"stdin_closed", "{}", {"start", "echo"}, kSound + "; receipt 0 stdin_closed; close stdin; stop reading"},
+    {"start_fails", "{}", {"start"}, "started"},
+    {"start_fails", "{}", {"start", "echo"}, kSound},
     {"exit_at_start", "{}", {"start"},
      "started; receipt exit_at_start; stderr fault: exit at start\\n; exiting 3; exit 3"},
     {"killed_at_start", "{}", {"start"}, "started; receipt killed_at_start; raise 9"},

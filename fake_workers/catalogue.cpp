@@ -3,6 +3,7 @@
 #include <array>
 
 #include "fake_workers/cut.hpp"
+#include "fake_workers/launch.hpp"
 
 namespace poolproof::faults {
 namespace {
@@ -41,6 +42,8 @@ constexpr std::array kReadingStopped{
     then("hang"), code(1)};
 constexpr std::array kExitMidCall{code(1)};
 constexpr std::array kKilled{kSignal};
+constexpr std::array kStartFails{Param{"errno", true, 0, 0, kTextMaxBytes, kLaunchErrors.front(),
+                                       "what exec says", kLaunchErrors}};
 constexpr std::array kExitAtStart{
     code(3), text("fault: exit at start", "the line on stderr", "stderr_text")};
 constexpr std::array kExitWhileIdle{code(0)};
@@ -94,6 +97,8 @@ constexpr std::array kFaults{
           "closes stdout instead of answering and lives on until stdin ends", "K75"},
     Fault{"stdin_closed", Family::drop, Moment::idle, kNone, kHarmful,
           "closes stdin after the reply and lives on", "K27"},
+    Fault{"start_fails", Family::drop, Moment::launch, kStartFails, kHarmful,
+          "never runs: its program can't be executed", "K01, B22"},
     Fault{"exit_at_start", Family::drop, Moment::start, kExitAtStart, kHarmful,
           "writes a line to stderr and exits before reading", "K10, K20"},
     Fault{"killed_at_start", Family::drop, Moment::start, kKilled, kHarmful,
@@ -176,7 +181,8 @@ constexpr std::array kFaults{
 };
 
 constexpr std::array<std::string_view, 4> kFamilies{"drop", "misframe", "delay", "shutdown"};
-constexpr std::array<std::string_view, 5> kMoments{"start", "request", "reply", "idle", "shutdown"};
+constexpr std::array<std::string_view, 6> kMoments{"start", "request",  "reply",
+                                                   "idle",  "shutdown", "launch"};
 
 }  // namespace
 
@@ -189,6 +195,11 @@ const Fault* find(std::string_view name) {
     if (fault.name == name) return &fault;
   }
   return nullptr;
+}
+
+bool aimed_by_incarnation(const Fault& fault) {
+  return fault.moment == Moment::start || fault.moment == Moment::shutdown ||
+         fault.moment == Moment::launch;
 }
 
 std::string_view name(Family family) {

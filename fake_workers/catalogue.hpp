@@ -18,6 +18,7 @@ enum class Moment : std::uint8_t {
   reply,     ///< while the reply is written: aimed as `request`
   idle,      ///< after a reply, with no request in hand: aimed as `request` (the one just answered)
   shutdown,  ///< at end of stdin, TERM or the shutdown request: aimed by {slot, generation}
+  launch,    ///< before there is a worker, by whoever starts it: aimed by {slot, generation}
 };
 
 /// One parameter of a fault: a whole number with bounds, a text, or one of a few words.
@@ -49,6 +50,9 @@ std::span<const Fault> catalogue();
 
 /// The row of that name, or null.
 const Fault* find(std::string_view name);
+
+/// It is aimed by {slot, generation} alone, for it knows no requests.
+bool aimed_by_incarnation(const Fault& fault);
 
 std::string_view name(Family family);
 std::string_view name(Moment moment);

@@ -41,6 +41,8 @@ Moment moment_of(Stage stage) {
     case Stage::stay:
     case Stage::leave:
       return Moment::shutdown;
+    case Stage::launch:
+      return Moment::launch;
   }
   return Moment::start;
 }
@@ -54,7 +56,7 @@ TEST_CASE("fake_workers: catalogue: names are unique and found again") {
     CHECK_FALSE(fault.summary.empty());
     CHECK_FALSE(fault.source.empty());
   }
-  CHECK(names.size() == 43);
+  CHECK(names.size() == 44);
   CHECK(find("no_such_fault") == nullptr);
 }
 

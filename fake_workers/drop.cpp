@@ -51,6 +51,9 @@ void stdin_closed(const Scene& scene) {
   scene.life.stop_reading(scene.out);
 }
 
+/// A worker that runs can't show it.
+void start_fails(const Scene&) {}
+
 void exit_at_start(const Scene& scene) {
   scene.receipt();
   scene.out.emplace_back(WriteStderr{scene.text("stderr_text") + "\n"});
@@ -64,6 +67,7 @@ constexpr std::array kBehaviours{
     Behaviour{"killed_mid_call", Stage::request, raise_signal},
     Behaviour{"stdout_closed", Stage::request, stdout_closed},
     Behaviour{"stdin_closed", Stage::idle, stdin_closed},
+    Behaviour{"start_fails", Stage::launch, start_fails},
     Behaviour{"exit_at_start", Stage::start, exit_at_start},
     Behaviour{"killed_at_start", Stage::start, raise_signal},
     Behaviour{"exit_while_idle", Stage::idle, exit_with_code},

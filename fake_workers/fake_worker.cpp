@@ -89,7 +89,8 @@ class Worker {
       : self_(options.self),
         fixed_time_(options.timestamp.has_value()),
         journal_fd_(journal_fd),
-        brain_({options.self, options.framing, std::move(plan), options.worker_id,
+        plan_(std::move(plan)),
+        brain_({options.self, options.framing, plan_, options.worker_id,
                 options.timestamp.value_or(epoch_json())}) {}
 
   [[noreturn]] void run() {
@@ -239,6 +240,7 @@ class Worker {
   bool fixed_time_;
   bool stdout_closed_ = false;
   int journal_fd_;
+  Plan plan_;
   Brain brain_;
   std::array<char, kReadBytes> buffer_{};
 };

@@ -88,6 +88,12 @@ Problem set(std::string_view option, std::string_view where, const std::string& 
   return std::nullopt;
 }
 
+/// In a plan it is meant for others; a worker that is to show it itself can't.
+InputError before_us(const Fault& fault) {
+  return error("--fault " + std::string(fault.name), "strikes before there is a worker",
+               "a scenario's \"faults\"");
+}
+
 /// Gathers `--fault NAME --at K=V --PARAM VALUE...` as the JSON that a plan would hold.
 class FaultsGiven {
  public:
@@ -124,6 +130,7 @@ class FaultsGiven {
     for (const Json& object : objects_) {
       auto fault = read_fault(object, "--fault " + object.at("fault").get<std::string>());
       if (!fault) return unexpected(fault.error());
+      if (fault->fault->moment == Moment::launch) return unexpected(before_us(*fault->fault));
       fault->id = "f" + std::to_string(plan.size());
       plan.push_back(*std::move(fault));
     }

@@ -1,6 +1,7 @@
 #include "fake_workers/reply.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include <nlohmann/json.hpp>
 
@@ -35,10 +36,25 @@ std::string header_bytes(const ReplyInProgress& reply, std::size_t payload_size,
   return header;
 }
 
+std::string terse_bytes(const ReplyInProgress& reply) {
+  wire::TerseReply terse;
+  std::int64_t id = 0;
+  const char* const end = reply.id.data() + reply.id.size();
+  if (std::from_chars(reply.id.data(), end, id).ptr == end) terse.id = id;
+  if (reply.names_success) terse.success = reply.success;
+  terse.nonce = reply.nonce;
+  terse.body = reply.body;
+  terse.pad_bytes = reply.pad_bytes;
+  std::string bytes;
+  wire::encode_terse(terse, bytes);
+  return bytes;
+}
+
 }  // namespace
 
 std::string ReplyInProgress::payload_bytes() const {
   if (payload) return *payload;
+  if (codec == wire::Codec::terse) return terse_bytes(*this);
   const std::string key = success ? "\"result\":" : "\"error\":";
   const std::string verdict =
       names_success ? std::string(",\"success\":") + (success ? "true" : "false") : "";
@@ -48,8 +64,14 @@ std::string ReplyInProgress::payload_bytes() const {
   return "{" + first + verdict + ",\"timestamp\":" + timestamp + "}";
 }
 
+std::size_t ReplyInProgress::payload_size() const {
+  const bool counted = !payload && codec == wire::Codec::terse;
+  return counted ? wire::terse_reply_size(nonce.size() + body.size() + pad_bytes)
+                 : payload_bytes().size();
+}
+
 std::string ReplyInProgress::bytes(const wire::Framing& framing) const {
-  const std::string inside = payload_bytes();
+  std::string inside = payload_bytes();
   std::string once;
   if (header == Header::none) {
     once = inside + "\n";
@@ -58,12 +80,17 @@ std::string ReplyInProgress::bytes(const wire::Framing& framing) const {
   } else {
     once = header_bytes(*this, inside.size(), framing.prefix_bytes) + inside;
   }
+  if (copies == 1 && text_before.empty() && text_after.empty()) return once;
   std::string all = text_before;
   for (std::size_t i = 0; i < copies; ++i) all += once;
   return all + text_after;
 }
 
 std::string json_text(std::string_view text) {
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+  });
+  if (plain) return std::string(1, '"').append(text).append(1, '"');
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -9,6 +9,7 @@
 #include "fake_workers/cut.hpp"
 #include "harness/base/clock.hpp"
 #include "harness/wire/framing.hpp"
+#include "harness/wire/terse.hpp"
 
 namespace poolproof::faults {
 
@@ -17,11 +18,14 @@ struct ReplyInProgress {
   enum class Header : std::uint8_t { sound, none, zero, huge, little_endian };
 
   // The envelope. `id`, `body` and `timestamp` are JSON.
+  wire::Codec codec = wire::Codec::json;
   std::string id = "null";
   bool success = true;
   std::string body;  ///< the result, or the error
   std::string timestamp;
   bool names_success = true;
+  std::string nonce;                   ///< terse: of the request that is given back
+  std::uint32_t pad_bytes = 0;         ///< terse: the same
   std::optional<std::string> payload;  ///< stands in for the envelope
 
   // The frame.
@@ -38,8 +42,10 @@ struct ReplyInProgress {
   std::size_t chunk_bytes = 0;
   Duration gap{0};
 
-  /// The envelope as compact JSON with sorted keys, or what stands in for it.
+  /// The envelope as compact JSON with sorted keys (terse: as a terse message), or what stands in
+  /// for it.
   [[nodiscard]] std::string payload_bytes() const;
+  [[nodiscard]] std::size_t payload_size() const;
   /// All that goes to stdout.
   [[nodiscard]] std::string bytes(const wire::Framing& framing) const;
 };

@@ -26,14 +26,45 @@ std::optional<std::string> text(const Json& object, const char* key) {
   return found->get<std::string>();
 }
 
+constexpr const char* kNoObject = "the request is not a JSON object";
+
+bool looks_at_args(std::string_view command) {
+  return command == "sleep" || command == "compute" || command == "fail" ||
+         command.starts_with("session_");
+}
+
+Request read_terse(std::string_view payload, std::uint64_t number) {
+  Request request;
+  request.number = number;
+  const auto message = wire::read_terse_request(payload);
+  if (!message) {
+    request.problem = kNoObject;
+    return request;
+  }
+  request.id = message->id;
+  request.command = message->command;
+  if (!message->nonce.empty()) request.nonce = message->nonce;
+  request.terse_args = message->args;
+  request.pad_bytes = message->pad_bytes;
+  if (!looks_at_args(message->command)) return request;
+  auto args = wire::parse_json(message->args);
+  if (args && args->is_object()) {
+    request.args = std::make_shared<const Json>(*std::move(args));
+  } else {
+    request.problem = "bad args: not an object";
+  }
+  return request;
+}
+
 }  // namespace
 
-Request read_request(std::string_view payload, std::uint64_t number) {
+Request read_request(std::string_view payload, std::uint64_t number, wire::Codec codec) {
+  if (codec == wire::Codec::terse) return read_terse(payload, number);
   Request request;
   request.number = number;
   const auto message = wire::parse_json(payload);
   if (!message || !message->is_object()) {
-    request.problem = "the request is not a JSON object";
+    request.problem = kNoObject;
     return request;
   }
   request.id = whole_number(*message, "id");

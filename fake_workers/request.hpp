@@ -8,6 +8,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "harness/wire/terse.hpp"
+
 namespace poolproof::faults {
 
 /// One request as a worker reads it. Never refused: what is wrong with it stands in `problem`.
@@ -15,11 +17,15 @@ struct Request {
   std::uint64_t number = 0;  ///< counted from 0 in each incarnation
   std::optional<std::int64_t> id;
   std::optional<std::string> command;
-  std::optional<std::string> nonce;            ///< `client:call`, if the args carry one
-  std::shared_ptr<const nlohmann::json> args;  ///< an object; null when there is a problem
-  std::string problem;                         ///< empty, or why it can't be obeyed
+  std::optional<std::string> nonce;  ///< `client:call`, if the args carry one
+  /// An object; null when there is a problem, or when a terse request's command looks at none.
+  std::shared_ptr<const nlohmann::json> args;
+  std::string terse_args;       ///< terse: the same as text
+  std::uint32_t pad_bytes = 0;  ///< terse
+  std::string problem;          ///< empty, or why it can't be obeyed
 };
 
-Request read_request(std::string_view payload, std::uint64_t number);
+Request read_request(std::string_view payload, std::uint64_t number,
+                     wire::Codec codec = wire::Codec::json);
 
 }  // namespace poolproof::faults

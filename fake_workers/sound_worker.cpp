@@ -16,12 +16,21 @@ std::string dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Answer ok(const Json& result) {
-  return {true, dump(result), {}, {}};
+Answer answer_of(bool success, std::string body) {
+  Answer answer;
+  answer.success = success;
+  answer.body = std::move(body);
+  return answer;
 }
 
 Answer error(const std::string& message) {
-  return {false, json_text(message), {}, {}};
+  return answer_of(false, json_text(message));
+}
+
+Answer echo(const Request& request) {
+  Answer answer = answer_of(true, request.args ? dump(*request.args) : request.terse_args);
+  answer.echoes = true;
+  return answer;
 }
 
 Answer bad_number(const std::string& key, std::int64_t max) {
@@ -40,7 +49,7 @@ std::optional<std::int64_t> number_arg(const Json& args, const char* key, std::i
 Answer sleep(const Json& args) {
   const auto ms = number_arg(args, "ms", kSleepMaxMs);
   if (!ms) return bad_number("ms", kSleepMaxMs);
-  Answer answer = ok({{"slept_ms", *ms}});
+  Answer answer = answer_of(true, R"({"slept_ms":)" + std::to_string(*ms) + "}");
   answer.pause = std::chrono::milliseconds(*ms);
   return answer;
 }
@@ -102,21 +111,25 @@ Answer SoundWorker::refuse_length(std::size_t payload_bytes) {
 }
 
 Answer SoundWorker::computed(std::uint32_t primes) {
-  return ok({{"primes", primes}});
+  return answer_of(true, R"({"primes":)" + std::to_string(primes) + "}");
 }
 
 Answer SoundWorker::obey(const Request& request) {
   const std::string& command = *request.command;
-  const Json& args = *request.args;
-  if (command == "ping") return ok({{"status", "ok"}, {"worker_id", worker_id_}});
-  if (command == "echo") return ok(args);
-  if (command == "sleep") return sleep(args);
-  if (command == "compute") return compute(args);
-  if (command == "session_put") return put(args);
-  if (command == "session_get") return get(args);
-  if (command == "fail") return fail(args);
-  if (command == "stats") return ok({{"calls", calls_}, {"errors", errors_}});
-  if (command == "shutdown") return ok({{"status", "shutting_down"}});
+  if (command == "ping") {
+    return answer_of(true, R"({"status":"ok","worker_id":)" + json_text(worker_id_) + "}");
+  }
+  if (command == "echo") return echo(request);
+  if (command == "sleep") return sleep(*request.args);
+  if (command == "compute") return compute(*request.args);
+  if (command == "session_put") return put(*request.args);
+  if (command == "session_get") return get(*request.args);
+  if (command == "fail") return fail(*request.args);
+  if (command == "stats") {
+    return answer_of(true, R"({"calls":)" + std::to_string(calls_) + R"(,"errors":)" +
+                               std::to_string(errors_) + "}");
+  }
+  if (command == "shutdown") return answer_of(true, R"({"status":"shutting_down"})");
   return error("Unknown command: " + command);
 }
 
@@ -125,7 +138,7 @@ Answer SoundWorker::put(const Json& args) {
     return error("bad args: session and key must be texts, and a value must be there");
   }
   stored_[entry(args)] = dump(args.at("value"));
-  return ok({{"stored", true}});
+  return answer_of(true, R"({"stored":true})");
 }
 
 Answer SoundWorker::get(const Json& args) const {
@@ -133,10 +146,8 @@ Answer SoundWorker::get(const Json& args) const {
   const auto found = stored_.find(entry(args));
   const bool stored = found != stored_.end();
   const std::string value = stored ? found->second : "null";
-  return {true,
-          std::string("{\"found\":") + (stored ? "true" : "false") + ",\"value\":" + value + "}",
-          {},
-          {}};
+  return answer_of(
+      true, std::string("{\"found\":") + (stored ? "true" : "false") + ",\"value\":" + value + "}");
 }
 
 bool PrimeCount::run(std::uint32_t numbers) {

@@ -16,6 +16,7 @@ namespace poolproof::faults {
 struct Answer {
   bool success = true;
   std::string body;                            ///< JSON: the result, or the error's text
+  bool echoes = false;                         ///< the request is given back
   Duration pause{0};                           ///< how long the command sleeps first
   std::optional<std::uint32_t> compute_below;  ///< the answer waits for this number of primes
 };

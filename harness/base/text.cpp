@@ -69,22 +69,36 @@ bool is_visible(std::uint32_t code) {
 
 /// How many bytes at the start of `bytes` form one visible character; 0 when they don't.
 std::size_t visible_prefix(std::string_view bytes) {
+  const std::uint32_t lead = byte_at(bytes, 0);
+  if (lead < 0x80U) return lead >= 0x20U && lead != 0x7FU ? 1 : 0;
   const std::optional<Character> character = first_character(bytes);
   return character && is_visible(character->code) ? character->bytes : 0;
 }
 
-std::string escaped(char byte) {
+void append_hex(std::string& out, char byte) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  const auto value = static_cast<unsigned char>(byte);
+  out += kDigits[value >> 4U];
+  out += kDigits[value & 0xFU];
+}
+
+void append_escaped(std::string& out, char byte) {
   switch (byte) {
     case '\n':
-      return "\\n";
+      out += "\\n";
+      return;
     case '\t':
-      return "\\t";
+      out += "\\t";
+      return;
     case '\r':
-      return "\\r";
+      out += "\\r";
+      return;
     case '\\':
-      return "\\\\";
+      out += "\\\\";
+      return;
     default:
-      return fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+      out += "\\x";
+      append_hex(out, byte);
   }
 }
 
@@ -96,8 +110,11 @@ std::string shown(std::string_view bytes, std::size_t limit, std::string_view ke
     const std::size_t visible = bytes[at] == '\\' ? 0 : visible_prefix(bytes.substr(at, 4));
     const std::size_t step = std::max<std::size_t>(visible, 1);
     if (step > limit - at) return out + fmt::format("... ({} bytes)", bytes.size());
-    const bool as_it_is = visible > 0 || keep;
-    out += as_it_is ? std::string(bytes.substr(at, step)) : escaped(bytes[at]);
+    if (visible > 0 || keep) {
+      out.append(bytes.substr(at, step));
+    } else {
+      append_escaped(out, bytes[at]);
+    }
     at += step;
   }
   return out;
@@ -132,10 +149,14 @@ std::string hex_and_text(std::string_view bytes, std::size_t limit) {
   if (bytes.empty()) return "(no bytes)";
   const std::string_view head = bytes.substr(0, limit);
   std::string out;
-  for (const char byte : head) out += fmt::format("{:02x} ", static_cast<unsigned char>(byte));
+  for (const char byte : head) {
+    append_hex(out, byte);
+    out += ' ';
+  }
+  out.append("(\"").append(printable(head, limit)).append(1, '"');
   const bool cut = head.size() < bytes.size();
-  return out + fmt::format("(\"{}\"{})", printable(head, limit),
-                           cut ? fmt::format(", {} bytes in all", bytes.size()) : "");
+  if (cut) out += fmt::format(", {} bytes in all", bytes.size());
+  return out.append(1, ')');
 }
 
 bool is_text(std::string_view bytes) {

@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/assert.hpp"
+#include "harness/bench/sweep_bench.hpp"
 #include "harness/host/pool.hpp"
 #include "harness/host/system.hpp"
 #include "harness/run/host_world.hpp"
@@ -216,6 +217,7 @@ void register_all() {
 
 int main(int argc, char** argv) {
   poolproof::bench::register_all();
+  poolproof::bench::register_sweep();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 64;
   return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 2;

@@ -22,11 +22,22 @@ using nlohmann::json;
 constexpr std::uintmax_t kLongestFile = std::uintmax_t{1} << 30U;
 
 json param_json(const faults::Param& param) {
+  if (!param.words.empty()) {
+    return {{"name", param.name}, {"default", param.default_text}, {"words", param.words}};
+  }
   if (param.is_text) return {{"name", param.name}, {"default", param.default_text}};
   return {{"name", param.name},
           {"default", param.default_number},
           {"min", param.min},
           {"max", param.max}};
+}
+
+std::string param_text(const faults::Param& param) {
+  if (!param.words.empty()) {
+    return fmt::format("\"{}\" (of {})", param.default_text, fmt::join(param.words, ", "));
+  }
+  if (param.is_text) return fmt::format("\"{}\"", printable(param.default_text));
+  return fmt::format("{} ({} to {})", param.default_number, param.min, param.max);
 }
 
 int list_faults(bool as_json) {
@@ -45,10 +56,7 @@ int list_faults(bool as_json) {
     fmt::print("{:<22} {:<9} {:<9} {}\n", fault.name, faults::name(fault.family),
                faults::name(fault.moment), fault.summary);
     for (const auto& param : fault.params) {
-      fmt::print("{:<42}   {}: {}\n", "", param.name,
-                 param.is_text
-                     ? fmt::format("\"{}\"", printable(param.default_text))
-                     : fmt::format("{} ({} to {})", param.default_number, param.min, param.max));
+      fmt::print("{:<42}   {}: {}\n", "", param.name, param_text(param));
     }
   }
   if (as_json) fmt::print("{}\n", all.dump(2));

@@ -127,15 +127,27 @@ void print_failures(const run::SweepState& state, const std::string& out) {
   }
 }
 
+/// How fast one process is, alone with its codec.
+void print_rates(const run::SweepState& state) {
+  const auto print = [](std::string_view what, const run::Spoken& spoken) {
+    say(fmt::format("  {}: {} runs, {:.0f} Core events/s and {:.0f} runs/s a process\n", what,
+                    spoken.runs, per_second(spoken.core_events, spoken.busy),
+                    per_second(spoken.runs, spoken.busy)));
+  };
+  print("opaque payloads", state.terse);
+  print("JSON payloads", state.json);
+}
+
 /// The code to exit with.
 int print_end(const run::SweepState& state, const std::string& out) {
   print_failures(state, out);
   const Reached reached = reached_by(state.coverage);
   say(
-      fmt::format("\n{} scenarios in {:.1f} s: {:.0f}/s, {:.0f} Core events/s; {} repeated "
-                  "and compared, their hash {:016x}\n",
+      fmt::format("\n{} scenarios in {:.1f} s: {:.0f}/s; {} runs repeated and compared, "
+                  "their hash {:016x}\n",
                   state.done, seconds(state.elapsed), per_second(state.done, state.elapsed),
-                  per_second(state.core_events, state.elapsed), state.repeated, state.traces));
+                  state.repeated, state.traces));
+  print_rates(state);
   say(fmt::format("cells struck: {} of {} that can be; new in the last 100000 scenarios: {}\n",
                   reached.cells, reached.possible,
                   state.coverage.count() - state.cells_before_last));
@@ -172,15 +184,20 @@ int print_end(const run::SweepState& state, const std::string& out) {
 int once_more(std::uint64_t seed) {
   run::CaseRunner runner;
   const auto& scenario = runner.make(seed);
-  const auto result = runner.run(scenario);
   say(scenario::write_scenario(scenario));
-  say(trace::timeline(runner.trace(), kTimelineLines));
-  for (const auto& finding : result.findings) {
-    say(fmt::format("{}: {}\n", finding.invariant, finding.what));
+  bool failed = false;
+  for (const auto codec : {wire::Codec::terse, wire::Codec::json}) {
+    const auto result = runner.run(scenario, codec);
+    failed = failed || result.failed();
+    say(codec == wire::Codec::terse ? "\nwith opaque payloads:\n" : "\nwith JSON payloads:\n");
+    say(trace::timeline(runner.trace(), kTimelineLines));
+    for (const auto& finding : result.findings) {
+      say(fmt::format("{}: {}\n", finding.invariant, finding.what));
+    }
+    if (!result.trouble.empty()) say(result.trouble + "\n");
+    say(fmt::format("trace hash {:016x}\n", run::hash_of(runner.trace())));
   }
-  if (!result.trouble.empty()) say(result.trouble + "\n");
-  say(fmt::format("trace hash {:016x}\n", run::hash_of(runner.trace())));
-  return result.failed() ? kFailed : kHeld;
+  return failed ? kFailed : kHeld;
 }
 
 }  // namespace

@@ -111,6 +111,7 @@ std::shared_ptr<Worker> PoolState::find(WorkerId id) const {
 void PoolState::started(WorkerId id, Expected<Child, LaunchError> child) {
   const std::lock_guard lock(mutex_);
   if (!child) {
+    last_unlaunched_ = id;
     last_launch_error_ = child.error().message;
     return step(pool::StartFailed{id, child.error().errno_value});
   }
@@ -247,7 +248,8 @@ Error PoolState::explain(const pool::Refuse& refusal) const {
   pool::RefusalFacts facts;
   facts.now = sys::now();
   facts.gauges = core_.gauges();
-  facts.launch_error = last_launch_error_;
+  // Another start may have failed since in another way.
+  if (refusal.cause_worker == last_unlaunched_) facts.launch_error = last_launch_error_;
   if (refusal.cause_worker == last_failed_) facts.cause_stderr = last_failed_tail_;
   const auto blocker = workers_.find(refusal.blocker);
   if (refusal.has_blocker && refusal.phase == Phase::handshake && blocker != workers_.end()) {

@@ -94,6 +94,7 @@ class PoolState {
   bool closed_ = false;
   WorkerId last_failed_;
   std::string last_failed_tail_;
+  WorkerId last_unlaunched_;
   std::string last_launch_error_;
 };
 

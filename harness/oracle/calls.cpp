@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <array>
+#include <system_error>
 
 #include <fmt/format.h>
 
+#include "fake_workers/launch.hpp"
 #include "harness/oracle/clients.hpp"
 #include "harness/oracle/rules.hpp"
 #include "harness/oracle/view.hpp"
@@ -217,6 +219,23 @@ void judge_gate(const Case& given, Findings& findings) {
 
 // ---- diagnosis ---------------------------------------------------------------------------------
 
+namespace {
+
+/// Whether the message says of a start that was made to fail what exec had said. A start that
+/// failed without our doing says what only the system knows.
+bool says_why_not_started(const scenario::Scenario& scenario, const ClientStep& step) {
+  bool planned = false;
+  for (const faults::PlannedFault& fault : scenario.faults) {
+    if (fault.fault->moment != faults::Moment::launch) continue;
+    planned = true;
+    const std::string why = std::generic_category().message(faults::errno_of(fault));
+    if (step.message.find(why) != std::string::npos) return true;
+  }
+  return !planned;
+}
+
+}  // namespace
+
 void judge_diagnosis(const Case& given, Findings& findings) {
   for (const ClientStep& step : given.evidence.trace.clients) {
     if (step.skipped || step.outcome == Outcome::ok || step.outcome == Outcome::worker_error) {
@@ -232,6 +251,9 @@ void judge_diagnosis(const Case& given, Findings& findings) {
       lacks = "tells neither an exit code nor a signal";
     } else if (step.outcome == Outcome::start_failed && step.cause == StartCause::none) {
       lacks = "names no cause";
+    } else if (step.cause == StartCause::exec_failed &&
+               !says_why_not_started(given.evidence.scenario, step)) {
+      lacks = "does not say what exec said";
     }
     if (lacks.empty()) continue;
     findings.push_back({"diagnosis",

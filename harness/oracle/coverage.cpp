@@ -505,6 +505,8 @@ class Strikes {
     switch (fault.moment) {
       case Moment::start:
         return start_phase(receipt);
+      case Moment::launch:
+        return WorkerPhase::starting;
       case Moment::request:
       case Moment::reply:
         if (fault.name == "reading_stopped") break;

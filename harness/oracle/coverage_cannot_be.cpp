@@ -28,6 +28,11 @@ std::string_view start_cannot_be(WorkerPhase phase) {
   return "";  // in a call: an opaque pool sends no ping, and leases what has read nothing yet
 }
 
+std::string_view launch_cannot_be(WorkerPhase phase) {
+  const bool ran = phase != WorkerPhase::starting && phase != WorkerPhase::leaving;
+  return ran ? "it strikes before there is a worker that could be greeted or leased" : "";
+}
+
 std::string_view request_cannot_be(const Fault& fault, WorkerPhase phase) {
   // reading_stopped strikes while the worker has no request in hand.
   if (fault.name == "reading_stopped") return "";
@@ -64,6 +69,8 @@ std::string_view reason_it_cannot_be(const Fault& fault, WorkerPhase phase, Pool
       return phase == WorkerPhase::starting ? "it strikes only after a reply" : "";
     case Moment::shutdown:
       return shutdown_cannot_be(fault, phase);
+    case Moment::launch:
+      return launch_cannot_be(phase);
   }
   return "";
 }

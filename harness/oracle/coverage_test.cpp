@@ -47,6 +47,8 @@ TEST_CASE("oracle: coverage: the phase is told by what is in hand, the mood by t
     INFO(fault << " at " << at);
     CHECK(strikes_only(struck(fault, at, request), fault, phase, mood));
   };
+  cell("start_fails", 1.5, {}, starting, queueing);
+  cell("start_fails", 9.4, {}, leaving, closing);
   cell("import_slow", 2.5, {}, starting, queueing);
   cell("reading_stopped", 2.6, 0, starting, queueing);
   cell("reading_stopped", 3.3, 1, handshake, queueing);
@@ -354,6 +356,12 @@ TEST_CASE("oracle: coverage: a cell is struck, or missing, or cannot be, and has
   CHECK(cannot("exit_at_start", idle, spare));
   CHECK_FALSE(cannot("exit_at_start", starting, busy));
   CHECK(cannot("exit_at_start", starting, closing));
+  CHECK(cannot("start_fails", handshake, busy));
+  CHECK(cannot("start_fails", in_call, queueing));
+  CHECK(cannot("start_fails", idle, spare));
+  CHECK(cannot("start_fails", starting, closing));
+  CHECK_FALSE(cannot("start_fails", starting, breaker_open));
+  CHECK_FALSE(cannot("start_fails", leaving, closing));
   CHECK(cannot("reply_dropped", starting, busy));
   CHECK(cannot("reply_dropped", idle, spare));
   CHECK_FALSE(cannot("reply_dropped", leaving, closing));

@@ -15,9 +15,10 @@ using Kind = JournalRecord::Kind;
 
 /// What the pool says about one incarnation, up to the moment when it began to close.
 struct Told {
-  bool ordered = false;   ///< it was to be started
-  bool put_away = false;  ///< the pool told it to go
-  bool ended = false;     ///< it exited, or could not be started
+  bool ordered = false;    ///< it was to be started
+  bool put_away = false;   ///< the pool told it to go
+  bool ended = false;      ///< it exited
+  bool never_ran = false;  ///< it could not be started
 };
 
 /// In the simulator the pool comes to rest before the harness closes it: what happens then is not
@@ -38,8 +39,8 @@ Told told_of(const Evidence& evidence, WorkerId worker) {
     if (std::holds_alternative<pool::CloseRequested>(record.event) || record.at > done) break;
     const auto* exited = std::get_if<pool::Exited>(&record.event);
     const auto* failed = std::get_if<pool::StartFailed>(&record.event);
-    told.ended = told.ended || (exited != nullptr && exited->worker == worker) ||
-                 (failed != nullptr && failed->worker == worker);
+    told.ended = told.ended || (exited != nullptr && exited->worker == worker);
+    told.never_ran = told.never_ran || (failed != nullptr && failed->worker == worker);
     for (const pool::Effect& effect : record.effects) {
       const auto* start = std::get_if<pool::Start>(&effect);
       const auto* signal = std::get_if<pool::Signal>(&effect);
@@ -128,6 +129,7 @@ std::optional<Fate> fate_of(const Evidence& evidence, const View& view, WorkerId
   const Told told = told_of(evidence, worker);
   if (!view.has_journal(worker) && !testimony) return std::nullopt;
   if (!journalled && !told.ordered) return Fate::unborn;
+  if (told.never_ran || (known && could_not_start(*known))) return Fate::unborn;
   const Time until = close_begun(evidence, view);
   if (struck_down(evidence, worker, until)) return Fate::died;
   if (journalled && died_by_itself(evidence, *known, until)) return Fate::died;

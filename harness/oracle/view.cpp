@@ -212,6 +212,13 @@ const faults::Fault* fault_of(const JournalRecord& receipt) {
   return row == kNone ? nullptr : &faults::catalogue()[row];
 }
 
+const trace::WorkerRecord* could_not_start(const Incarnation& incarnation) {
+  const trace::WorkerRecord* receipt = incarnation.first(Kind::receipt);
+  if (receipt == nullptr) return nullptr;
+  const faults::Fault* fault = fault_of(receipt->record);
+  return fault != nullptr && fault->moment == faults::Moment::launch ? receipt : nullptr;
+}
+
 bool excuses_loss(const JournalRecord& receipt) {
   const faults::Fault* fault = fault_of(receipt);
   if (fault == nullptr) return true;

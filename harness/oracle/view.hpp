@@ -119,6 +119,9 @@ bool is_deadly(int signal);
 /// The fault's row, by the name in a receipt; null for a name nobody knows.
 const faults::Fault* fault_of(const faults::JournalRecord& receipt);
 
+/// The receipt of the fault that kept it from being started; null: there is none.
+const trace::WorkerRecord* could_not_start(const Incarnation& incarnation);
+
 /// A fault after which a sound pool may put the worker away. Those of the shutdown family act only
 /// when it has been told to go.
 bool excuses_loss(const faults::JournalRecord& receipt);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -33,6 +34,46 @@ void judge_clients_and_journal(const View& view, Findings& findings) {
     if (!answered || !journalled || call->nonce.empty() || view.was_read(i)) continue;
     report(findings, who(*call) + " was answered, but no worker's journal shows that it was read",
            call->ended);
+  }
+}
+
+bool plans_failed_starts(const scenario::Scenario& scenario) {
+  return std::any_of(scenario.faults.begin(), scenario.faults.end(), [](const auto& planned) {
+    return planned.fault->moment == faults::Moment::launch;
+  });
+}
+
+/// Of a process that never was neither its journal nor a client may tell anything else.
+void judge_unborn(const View& view, const Incarnation& incarnation,
+                  const trace::WorkerRecord& receipt, Findings& findings) {
+  const auto contradict = [&](const std::string& how) {
+    report(findings,
+           fmt::format("worker {} could not be started ({}), but {}", dotted(incarnation.worker),
+                       receipt.record.fault, how),
+           receipt.at);
+  };
+  if (incarnation.first(Kind::started) != nullptr) contradict("its journal shows that it ran");
+  const auto holds = view.holds_of_worker[incarnation.number];
+  if (holds.empty()) return;
+  contradict("client " + view.holds[holds.front()].checkout->client + " was given it");
+}
+
+void judge_unborn(const Case& given, Findings& findings) {
+  if (!plans_failed_starts(given.evidence.scenario)) return;
+  std::set<WorkerId> unborn;
+  for (const Incarnation& incarnation : given.view.incarnations) {
+    const trace::WorkerRecord* receipt = could_not_start(incarnation);
+    if (receipt == nullptr) continue;
+    unborn.insert(incarnation.worker);
+    judge_unborn(given.view, incarnation, *receipt, findings);
+  }
+  for (const trace::PoolRecord& record : given.evidence.trace.pool) {
+    const auto* started = std::get_if<pool::Started>(&record.event);
+    if (started == nullptr || !unborn.contains(started->worker)) continue;
+    report(findings,
+           fmt::format("worker {} could not be started, but the pool says that it was",
+                       dotted(started->worker)),
+           record.at);
   }
 }
 
@@ -97,6 +138,7 @@ class Testimony {
 
 void judge_witnesses(const Case& given, Findings& findings) {
   judge_clients_and_journal(given.view, findings);
+  judge_unborn(given, findings);
   judge_census(given.evidence, findings);
   if (given.mirror != nullptr) Testimony(given, findings).judge();
 }

@@ -37,11 +37,12 @@ std::uint32_t count(std::uint64_t bytes) {
 }  // namespace
 
 Greeting::Greeting(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
-                   Duration postmortem_budget, CloseStdin close_stdin, Tap tap)
+                   Duration postmortem_budget, CloseStdin close_stdin, Tap tap, wire::Codec codec)
     : pipes_(pipes),
       framing_(framing),
+      codec_(codec),
       ping_frame_(std::move(ping)),
-      conversation_(framing, wire::Payload::handshake, kPingId, ping_frame_, deadline),
+      conversation_(framing, wire::Payload::handshake, kPingId, ping_frame_, deadline, codec),
       postmortem_budget_(postmortem_budget),
       close_stdin_(std::move(close_stdin)),
       tap_(std::move(tap)),
@@ -165,7 +166,7 @@ void Greeting::postmortem_over() {
 
 /// It had read its ping and answered nothing; what came out when its stdin was closed?
 StartCause Greeting::late_cause() const {
-  wire::Conversation late(framing_, wire::Payload::handshake, kPingId, "", kNever);
+  wire::Conversation late(framing_, wire::Payload::handshake, kPingId, "", kNever, codec_);
   late.read(late_);
   if (late.decided() && late.result().outcome == Outcome::ok) return StartCause::reply_unflushed;
   if (late.decided() && late.result().outcome == Outcome::worker_error)

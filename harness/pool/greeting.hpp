@@ -24,7 +24,8 @@ class Greeting {
 
   /// `ping` is the encoded request with the id 0. `pipes` must outlive the greeting.
   Greeting(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
-           Duration postmortem_budget, CloseStdin close_stdin, Tap tap = {});
+           Duration postmortem_budget, CloseStdin close_stdin, Tap tap = {},
+           wire::Codec codec = wire::Codec::json);
 
   [[nodiscard]] bool wants_to_write() const { return !conversation_.pending_output().empty(); }
   [[nodiscard]] bool stdout_ended() const { return stdout_ended_; }
@@ -51,6 +52,7 @@ class Greeting {
 
   wire::Stdio& pipes_;
   wire::Framing framing_;
+  wire::Codec codec_;
   std::string ping_frame_;
   wire::Conversation conversation_;
   Duration postmortem_budget_;

@@ -241,8 +241,7 @@ class Timers {
   [[nodiscard]] static bool touches_call(const PlannedFault& fault, const Client& client,
                                          std::size_t place) {
     using faults::Moment;
-    const Moment moment = fault.fault->moment;
-    if (moment == Moment::start || moment == Moment::shutdown) return false;
+    if (faults::aimed_by_incarnation(*fault.fault)) return false;
     if (fault.at.client.empty()) return fault.at.request.value_or(1) > 0;
     if (!is_client(client, fault.at.client)) return false;
     const auto begin = client.steps.begin();
@@ -265,9 +264,9 @@ class Timers {
 
   [[nodiscard]] static bool touches_start(const PlannedFault& fault) {
     using faults::Moment;
-    if (fault.fault->moment == Moment::start) return true;
-    if (fault.fault->moment != Moment::request && fault.fault->moment != Moment::reply)
-      return false;
+    const Moment moment = fault.fault->moment;
+    if (moment == Moment::start || moment == Moment::launch) return true;
+    if (moment != Moment::request && moment != Moment::reply) return false;
     return fault.at.client.empty() && fault.at.request.value_or(0) == 0;
   }
 

@@ -131,10 +131,12 @@ TEST_CASE("run: timers: starts that fail are over when the last has failed or th
   CHECK(competing_timers(one(5000, silent, 4000, pool(R"("breaker_failures":1)"))).empty());
   CHECK(competes(one(5000, silent, 4000, pool(R"("breaker_failures":3)")), "the failing starts"));
   CHECK(competes(one(5000, silent, 2000, pool(R"("breaker_failures":1)")), "the failing starts"));
-  const auto dead = fault("exit_at_start", R"("slot":0,"generation":0)");
-  CHECK(competing_timers(one(5000, dead, 5000)).empty());
-  CHECK(competes(one(5000, dead, 5000, R"("size":1,"backoff_initial_ms":3000)"),
-                 "the failing starts"));
+  for (const char* name : {"exit_at_start", "start_fails"}) {
+    const auto dead = fault(name, R"("slot":0,"generation":0)");
+    CHECK(competing_timers(one(5000, dead, 5000)).empty());
+    CHECK(competes(one(5000, dead, 5000, R"("size":1,"backoff_initial_ms":3000)"),
+                   "the failing starts"));
+  }
 }
 
 TEST_CASE("run: timers: who waits for a worker competes with what its holder does meanwhile") {

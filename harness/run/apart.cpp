@@ -62,11 +62,11 @@ std::string signature_of_end(ExitStatus exit, std::string_view last_words) {
                           : fmt::format("crash: exit code {}", exit.code);
 }
 
-Apart run_apart(const scenario::Scenario& scenario, Duration limit) {
+Apart run_apart(const scenario::Scenario& scenario, Duration limit, wire::Codec codec) {
   Apart apart;
-  auto offshoot = host::fork_off([&scenario](int said) {
+  auto offshoot = host::fork_off([&scenario, codec](int said) {
     CaseRunner runner;
-    for (const auto& finding : runner.run(scenario).findings) {
+    for (const auto& finding : runner.run(scenario, codec).findings) {
       (void)host::sys::write(said, oracle::signature(finding) + "\t" + finding.what + "\n");
     }
     return 0;

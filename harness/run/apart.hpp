@@ -9,6 +9,7 @@
 #include "harness/base/clock.hpp"
 #include "harness/host/offshoot.hpp"
 #include "harness/scenario/scenario.hpp"
+#include "harness/wire/terse.hpp"
 
 namespace poolproof::run {
 
@@ -17,7 +18,8 @@ struct Apart {
   std::vector<std::string> signatures;  ///< of its findings, in their order; empty: it held
   std::string what;                     ///< the first finding's sentence
 };
-Apart run_apart(const scenario::Scenario& scenario, Duration limit);
+Apart run_apart(const scenario::Scenario& scenario, Duration limit,
+                wire::Codec codec = wire::Codec::json);
 
 /// Under which signature a process that ended in this way has failed, by its last words.
 std::string signature_of_end(ExitStatus exit, std::string_view last_words);

@@ -25,13 +25,13 @@ const scenario::Scenario& CaseRunner::make(std::uint64_t seed) {
   return made_;
 }
 
-CaseResult CaseRunner::run(const scenario::Scenario& scenario) {
+CaseResult CaseRunner::run(const scenario::Scenario& scenario, wire::Codec codec) {
   if (scenario.schedule) {
     schedule_.restart(*scenario.schedule);
   } else {
     schedule_.restart(scenario.seed);
   }
-  const sim::Carried carried = world_.carry_out(scenario, scenario.seed, schedule_, kLimits);
+  const sim::Carried carried = world_.carry_out(scenario, scenario.seed, schedule_, kLimits, codec);
   CaseResult result;
   result.broken_off = schedule_.moves() != nullptr && schedule_.moves()->broken_off();
   if (result.broken_off) return result;
@@ -39,7 +39,7 @@ CaseResult CaseRunner::run(const scenario::Scenario& scenario) {
   result.trouble = carried.trouble;
   if (carried.overran) {
     result.findings.push_back({"hang", "the run came to no end within the limit of moves", Time{}});
-  } else if (carried.trouble.empty()) {
+  } else {
     result.findings = oracle::judge({scenario, world_.trace(), {Duration::zero()}});
   }
   return result;

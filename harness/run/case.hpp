@@ -31,8 +31,8 @@ class CaseRunner {
   const scenario::Scenario& make(std::uint64_t seed);
 
   /// A scenario, in the order of its schedule, else in one drawn from its seed.
-  CaseResult run(const scenario::Scenario& scenario);
-  CaseResult run_made() { return run(made_); }
+  CaseResult run(const scenario::Scenario& scenario, wire::Codec codec = wire::Codec::json);
+  CaseResult run_made(wire::Codec codec = wire::Codec::json) { return run(made_, codec); }
 
   /// Of the last run.
   [[nodiscard]] const trace::Trace& trace() const { return world_.trace(); }

@@ -1,7 +1,12 @@
 #include "harness/run/case.hpp"
 
-#include <catch2/catch.hpp>
+#include <algorithm>
+#include <map>
 
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "harness/scenario/generate.hpp"
 #include "harness/trace/jsonl.hpp"
 
 using namespace poolproof;
@@ -53,6 +58,47 @@ TEST_CASE("run: case: another schedule is another run") {
     if (hash_of(runner.trace()) != hash) ++others;
   }
   CHECK(others > 10);
+}
+
+namespace {
+
+/// How every step of every client ended.
+std::map<std::string, std::string> stories(const trace::Trace& trace) {
+  std::map<std::string, std::string> told;
+  for (const auto& step : trace.clients) {
+    told[step.client] += fmt::format("{} {}; ", step.op, step.skipped ? "-" : name(step.outcome));
+  }
+  return told;
+}
+
+/// Nothing in it hangs on how long a message is.
+bool knows_no_size(const scenario::Scenario& scenario) {
+  const bool faults = std::none_of(
+      scenario.faults.begin(), scenario.faults.end(), [](const faults::PlannedFault& planned) {
+        return scenario::touches_payload(*planned.fault) ||
+               planned.numbers.contains("keep_bytes") || planned.numbers.contains("chunk_bytes");
+      });
+  return faults && scenario.pool.framing.prefix_bytes == 4 &&
+         scenario.pool.framing.payload_limit() > 200'000;
+}
+
+}  // namespace
+
+TEST_CASE("run: case: a scenario comes to the same with opaque payloads and with JSON") {
+  CaseRunner runner;
+  runner.cut_reads(false);
+  std::size_t compared = 0;
+  for (std::uint64_t number = 0; number < 2000; ++number) {
+    CAPTURE(number);
+    const scenario::Scenario& scenario = runner.make(case_seed(11, number));
+    if (!knows_no_size(scenario)) continue;
+    (void)runner.run(scenario, wire::Codec::terse);
+    const auto terse = stories(runner.trace());
+    (void)runner.run(scenario, wire::Codec::json);
+    CHECK(terse == stories(runner.trace()));
+    ++compared;
+  }
+  CHECK(compared > 500);
 }
 
 TEST_CASE("run: case: a nondeterminism shows in the hash") {

@@ -112,10 +112,7 @@ void ClientRun::carry(const scenario::Call& step, trace::ClientStep& record) {
   record.written_bytes = lease_->written_bytes();
   record.in_doubt = lease_->in_doubt();
   if (!reply) return note_error(record, reply.error());
-  const json& result = *reply->result;
-  if (result.is_object() && result.contains("nonce") && result["nonce"].is_string()) {
-    record.reply_nonce = result["nonce"].get<std::string>();
-  }
+  record.reply_nonce = reply->nonce;
 }
 
 void ClientRun::carry(const scenario::CallBytes& step, trace::ClientStep& record) {

@@ -20,6 +20,7 @@
 #include "harness/host/system.hpp"
 #include "harness/run/board.hpp"
 #include "harness/run/client.hpp"
+#include "harness/run/failing_start.hpp"
 
 namespace poolproof::run {
 namespace {
@@ -122,7 +123,10 @@ Expected<std::vector<trace::WorkerRecord>, std::string> read_journal(const std::
 /// A pool, its clients and what they write down.
 class Run {
  public:
-  Run(const Scenario& scenario, const HostWorld& world) : scenario_(scenario), world_(world) {}
+  Run(const Scenario& scenario, const HostWorld& world)
+      : scenario_(scenario),
+        world_(world),
+        failing_starts_(scenario.faults, world.folder, journal_path(world)) {}
 
   Expected<trace::Trace, std::string> carry_out() {
     // A sanitizer starts a thread of its own with our first one: that is not the pool's.
@@ -153,7 +157,11 @@ class Run {
     options.close_timeout = scenario_.pool.close_timeout;
     options.on_exception = scenario_.pool.on_exception;
     options.opaque = scenario_.pool.opaque;
-    options.command_for = [this](WorkerId worker) { return command_of(scenario_, world_, worker); };
+    options.command_for = [this](WorkerId worker) {
+      host::Command command = command_of(scenario_, world_, worker);
+      failing_starts_.strike(worker, command);
+      return command;
+    };
     options.observer = [this](Time at, const pool::Event& event,
                               std::span<const pool::Effect> effects) {
       board_.observed(event, effects);
@@ -221,6 +229,7 @@ class Run {
 
   const Scenario& scenario_;
   const HostWorld& world_;
+  const FailingStarts failing_starts_;
   Board board_;
   std::deque<ClientRun> clients_;
   std::mutex mutex_;

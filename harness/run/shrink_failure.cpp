@@ -17,34 +17,43 @@ using namespace std::chrono_literals;
 constexpr Duration kAttemptLimit = 5s;
 /// When its own schedule shows nothing any more, so many others are tried.
 constexpr std::uint64_t kOtherOrders = 6;
+/// The same for what was found without JSON.
+constexpr std::uint64_t kOrdersWithJson = 200;
+
+struct Goal {
+  std::string signature;
+  wire::Codec codec;
+};
 
 bool fails_with(const std::string& signature, const CaseResult& result) {
   return std::any_of(result.findings.begin(), result.findings.end(),
                      [&](const auto& finding) { return oracle::signature(finding) == signature; });
 }
 
+/// One that is too long for a file is drawn again from the seed.
 void keep_schedule(Scenario& scenario, const CaseRunner& runner) {
-  if (runner.schedule().taken().size() > scenario::kScheduleMax) return;
-  scenario.schedule = runner.schedule().taken();
+  scenario.schedule.reset();
+  const auto& taken = runner.schedule().taken();
+  if (taken.size() <= scenario::kScheduleMax) scenario.schedule = taken;
 }
 
 /// Attempts in this very process; the candidate gets the schedule that shows the failure.
 class Attempts {
  public:
-  Attempts(std::string signature, Time deadline)
-      : signature_(std::move(signature)), deadline_(deadline) {}
+  Attempts(Goal goal, Time deadline, std::uint64_t other_orders = kOtherOrders)
+      : goal_(std::move(goal)), deadline_(deadline), other_orders_(other_orders) {}
 
   bool fails(Scenario& candidate) {
     if (host::sys::now() >= deadline_) return false;
-    if (fails_with(signature_, runner_.run(candidate))) {
+    if (fails_as_it_is(candidate)) {
       if (!candidate.schedule) keep_schedule(candidate, runner_);
       return true;
     }
     Scenario other = candidate;
     other.schedule.reset();
-    for (std::uint64_t i = 0; i < kOtherOrders; ++i) {
+    for (std::uint64_t i = 0; i < other_orders_; ++i) {
       other.seed = other.pool.core.seed = candidate.seed + i;
-      if (!fails_with(signature_, runner_.run(other))) continue;
+      if (!fails_as_it_is(other)) continue;
       candidate.seed = candidate.pool.core.seed = other.seed;
       keep_schedule(candidate, runner_);
       return true;
@@ -53,18 +62,29 @@ class Attempts {
   }
 
  private:
-  std::string signature_;
+  bool fails_as_it_is(const Scenario& candidate) {
+    return fails_with(goal_.signature, runner_.run(candidate, goal_.codec));
+  }
+
+  Goal goal_;
   Time deadline_;
+  std::uint64_t other_orders_;
   CaseRunner runner_;
 };
 
 /// All attempts in one copy of this process: quick, if none of them crashes.
-bool shrink_together(const Scenario& failing, const std::string& signature, Duration limit,
+bool shrink_together(const Scenario& failing, const Goal& goal, Duration limit,
                      ShrunkFailure& shrunk) {
   auto offshoot = host::fork_off([&](int said) {
-    Attempts attempts(signature, after(host::sys::now(), limit));
-    const auto result = scenario::shrink(
+    Attempts attempts(goal, after(host::sys::now(), limit));
+    auto result = scenario::shrink(
         failing, [&attempts](Scenario& candidate) { return attempts.fails(candidate); });
+    if (goal.codec != wire::Codec::json) {
+      Attempts with_json({goal.signature, wire::Codec::json},
+                         after(host::sys::now(), kAttemptLimit), kOrdersWithJson);
+      Scenario candidate = result.scenario;
+      if (with_json.fails(candidate)) result.scenario = std::move(candidate);
+    }
     std::string text = std::to_string(result.attempts) + "\n";
     text += scenario::write_scenario(result.scenario);
     for (std::string_view left = text; !left.empty();) {
@@ -85,15 +105,19 @@ bool shrink_together(const Scenario& failing, const std::string& signature, Dura
   return true;
 }
 
-void shrink_one_by_one(const Scenario& failing, const std::string& signature, Duration limit,
+bool fails_apart(const Scenario& candidate, const Goal& goal, Duration limit) {
+  const Apart apart = run_apart(candidate, limit, goal.codec);
+  return std::find(apart.signatures.begin(), apart.signatures.end(), goal.signature) !=
+         apart.signatures.end();
+}
+
+void shrink_one_by_one(const Scenario& failing, const Goal& goal, Duration limit,
                        ShrunkFailure& shrunk) {
   const Time deadline = after(host::sys::now(), limit);
   const auto result = scenario::shrink(failing, [&](Scenario& candidate) {
     const Duration left = deadline - host::sys::now();
     if (left <= Duration::zero()) return false;
-    const Apart apart = run_apart(candidate, std::min(kAttemptLimit, left));
-    return std::find(apart.signatures.begin(), apart.signatures.end(), signature) !=
-           apart.signatures.end();
+    return fails_apart(candidate, goal, std::min(kAttemptLimit, left));
   });
   shrunk.scenario = result.scenario;
   shrunk.attempts = result.attempts;
@@ -103,10 +127,15 @@ void shrink_one_by_one(const Scenario& failing, const std::string& signature, Du
 
 ShrunkFailure shrink_failure(const Scenario& failing, const std::string& signature,
                              Duration limit) {
+  Goal goal{signature, wire::Codec::json};
+  if (!fails_apart(failing, goal, kAttemptLimit)) {
+    goal.codec = wire::Codec::terse;
+    if (!fails_apart(failing, goal, kAttemptLimit)) goal.codec = wire::Codec::json;
+  }
   ShrunkFailure shrunk;
   shrunk.scenario = failing;
-  if (!shrink_together(failing, signature, limit, shrunk)) {
-    shrink_one_by_one(failing, signature, limit, shrunk);
+  if (!shrink_together(failing, goal, limit, shrunk)) {
+    shrink_one_by_one(failing, goal, limit, shrunk);
   }
   shrunk.what = run_apart(shrunk.scenario, kAttemptLimit).what;
   return shrunk;

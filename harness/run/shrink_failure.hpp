@@ -15,7 +15,8 @@ struct ShrunkFailure {
 };
 
 /// The smallest scenario found within `limit` that still fails with that signature, and its
-/// schedule. Every attempt is made in a copy of this process, so that a crash ends nothing.
+/// schedule. It fails with JSON, as the scenario file will be run, unless only the terse codec
+/// shows it at all. Every attempt is made in a copy of this process, so that a crash ends nothing.
 ShrunkFailure shrink_failure(const scenario::Scenario& failing, const std::string& signature,
                              Duration limit);
 

@@ -236,7 +236,8 @@ class Sweep {
     for (std::uint32_t job = 0; job < options_.jobs; ++job) {
       const JobDesk& desk = desk_.jobs[job];
       sum.done += desk.done.load();
-      sum.core_events += desk.core_events.load();
+      add(sum.terse, desk.terse);
+      add(sum.json, desk.json);
       sum.repeated += desk.repeated.load();
       sum.proved_nothing += desk.proved_nothing.load();
       sum.traces += desk.traces.load();
@@ -254,6 +255,12 @@ class Sweep {
               [](const Failure& a, const Failure& b) { return a.number < b.number; });
     note_growth(sum);
     state_ = std::move(sum);
+  }
+
+  static void add(Spoken& sum, const JobDesk::Spoken& spoken) {
+    sum.runs += spoken.runs.load();
+    sum.core_events += spoken.core_events.load();
+    sum.busy += Duration(static_cast<Duration::rep>(spoken.busy_us.load()));
   }
 
   void note_growth(SweepState& sum) {

@@ -38,18 +38,26 @@ struct Failure {
   std::size_t shrink_attempts = 0;
 };
 
+/// What the runs in one codec came to. Their rate is that of one process.
+struct Spoken {
+  std::uint64_t runs = 0;
+  std::uint64_t core_events = 0;
+  Duration busy{};
+};
+
 /// How far a sweep has got.
 struct SweepState {
   std::uint64_t seed = 0;
   std::uint32_t shard = 0;
   std::uint32_t shards = 1;
-  std::uint64_t next = 0;  ///< where it goes on: all before has been carried out
-  std::uint64_t done = 0;  ///< scenarios carried out and judged, of this shard
-  std::uint64_t core_events = 0;
-  std::uint64_t repeated = 0;        ///< of them, carried out a second time to compare the traces
-  std::uint64_t traces = 0;          ///< sum of their hashes: the same for every build
-  std::uint64_t proved_nothing = 0;  ///< an await never came true
-  Duration elapsed{};                ///< all runs of it together
+  std::uint64_t next = 0;               ///< where it goes on: all before has been carried out
+  std::uint64_t done = 0;               ///< scenarios carried out and judged, of this shard
+  Spoken terse;                         ///< every scenario
+  Spoken json;                          ///< one in twenty, and each whose faults touch payloads
+  std::uint64_t repeated = 0;           ///< runs made a second time to compare the traces
+  std::uint64_t traces = 0;             ///< sum of their hashes: the same for every build
+  std::uint64_t proved_nothing = 0;     ///< an await never came true
+  Duration elapsed{};                   ///< all runs of it together
   std::uint64_t cells_before_last = 0;  ///< cells that were reached before the last 100,000
   oracle::Coverage coverage;
   std::vector<Failure> failures;  ///< by their first number

@@ -1,5 +1,6 @@
 #include "harness/run/sweep_job.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 
@@ -8,13 +9,15 @@
 #include "harness/host/system.hpp"
 #include "harness/oracle/oracle.hpp"
 #include "harness/run/case.hpp"
+#include "harness/scenario/generate.hpp"
 
 namespace poolproof::run {
 namespace {
 
 /// One case in so many is carried out twice, and the traces compared.
 constexpr std::uint64_t kRepeatOneIn = 512;
-constexpr std::uint64_t kLookAtClock = 16;
+/// One case in so many is carried out with JSON, too.
+constexpr std::uint64_t kJsonOneIn = 20;
 
 class Job {
  public:
@@ -24,33 +27,54 @@ class Job {
   void run(Time deadline) {
     for (std::uint64_t number = desk_.at.load();; ++number) {
       if (number >= desk_.end.load()) {
+        // Only between chunks: what has been begun is done, so that nothing is done twice.
+        desk_.at.store(number);
+        if (host::sys::now() >= deadline) return;
         number = shared_.next.fetch_add(kChunk);
         desk_.end.store(number + kChunk);
       }
       desk_.at.store(number);
       if (options_.count > 0 && number >= options_.count) return;
-      if (number % kLookAtClock == 0 && host::sys::now() >= deadline) return;
       if (number % options_.shards == options_.shard) carry_out(number);
     }
   }
 
  private:
   void carry_out(std::uint64_t number) {
-    const auto& scenario = runner_.make(case_seed(options_.seed, number));
-    const CaseResult result = runner_.run_made();
+    const Time begun = host::sys::now();
+    const std::uint64_t seed = case_seed(options_.seed, number);
+    const auto& scenario = runner_.make(seed);
+    run(scenario, number, wire::Codec::terse, begun);
+    // Told by the seed: so every shard has its share of them.
+    const bool with_json = seed % kJsonOneIn == 0 || touches_payload(scenario);
+    if (with_json) run(scenario, number, wire::Codec::json, host::sys::now());
+    desk_.done.fetch_add(1);
+  }
+
+  void run(const scenario::Scenario& scenario, std::uint64_t number, wire::Codec codec,
+           Time begun) {
+    const CaseResult result = runner_.run_made(codec);
     for (const auto& finding : result.findings) {
       failed(number, oracle::signature(finding), finding.what);
     }
     if (!result.trouble.empty()) desk_.proved_nothing.fetch_add(1);
     note_coverage(scenario);
-    if (number % kRepeatOneIn == 0) repeat(number);
-    desk_.core_events.fetch_add(result.core_events);
-    desk_.done.fetch_add(1);
+    JobDesk::Spoken& spoken = codec == wire::Codec::terse ? desk_.terse : desk_.json;
+    spoken.runs.fetch_add(1);
+    spoken.core_events.fetch_add(result.core_events);
+    spoken.busy_us.fetch_add(static_cast<std::uint64_t>((host::sys::now() - begun).count()));
+    if (number % kRepeatOneIn == 0) repeat(number, codec);
   }
 
-  void repeat(std::uint64_t number) {
+  static bool touches_payload(const scenario::Scenario& scenario) {
+    return std::any_of(scenario.faults.begin(), scenario.faults.end(), [](const auto& planned) {
+      return scenario::touches_payload(*planned.fault);
+    });
+  }
+
+  void repeat(std::uint64_t number, wire::Codec codec) {
     again_.make(case_seed(options_.seed, number));
-    (void)again_.run_made();
+    (void)again_.run_made(codec);
     const std::uint64_t hash = hash_of(runner_.trace());
     desk_.repeated.fetch_add(1);
     desk_.traces.fetch_add(hash);

@@ -17,7 +17,14 @@ struct JobDesk {
   std::atomic<std::uint64_t> at;   ///< the number of the case under way
   std::atomic<std::uint64_t> end;  ///< of the chunk under way
   std::atomic<std::uint64_t> done;
-  std::atomic<std::uint64_t> core_events;
+  /// Runs in one codec.
+  struct Spoken {
+    std::atomic<std::uint64_t> runs;
+    std::atomic<std::uint64_t> core_events;
+    std::atomic<std::uint64_t> busy_us;  ///< with all that belongs to a run; terse: the generator
+  };
+  Spoken terse;
+  Spoken json;
   std::atomic<std::uint64_t> repeated;
   std::atomic<std::uint64_t> proved_nothing;
   std::atomic<std::uint64_t> traces;  ///< sum of the hashes of the repeated ones

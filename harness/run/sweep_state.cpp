@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kStateVersion = 1;
+constexpr int kStateVersion = 2;
 constexpr std::uintmax_t kStateBytesMax = std::uintmax_t{64} << 20U;
 
 std::string hex(std::uint64_t number) {
@@ -27,6 +27,19 @@ json json_of(const Failure& failure) {
           {"number", failure.number},       {"seed", hex(failure.seed)},
           {"times", failure.times},         {"file", failure.file},
           {"size", failure.size},           {"shrink_attempts", failure.shrink_attempts}};
+}
+
+json json_of(const Spoken& spoken) {
+  return {
+      {"runs", spoken.runs}, {"core_events", spoken.core_events}, {"busy_ms", to_ms(spoken.busy)}};
+}
+
+Spoken spoken_of(const json& object) {
+  Spoken spoken;
+  spoken.runs = object.at("runs");
+  spoken.core_events = object.at("core_events");
+  spoken.busy = std::chrono::milliseconds(object.at("busy_ms").get<std::int64_t>());
+  return spoken;
 }
 
 std::uint64_t from_hex(const json& text) {
@@ -53,7 +66,8 @@ SweepState state_of(const json& object) {
   state.shards = object.at("shards");
   state.next = object.at("next");
   state.done = object.at("done");
-  state.core_events = object.at("core_events");
+  state.terse = spoken_of(object.at("terse"));
+  state.json = spoken_of(object.at("json"));
   state.repeated = object.at("repeated");
   state.proved_nothing = object.at("proved_nothing");
   state.traces = from_hex(object.at("traces"));
@@ -67,10 +81,17 @@ SweepState state_of(const json& object) {
   return state;
 }
 
+void add(Spoken& sum, const Spoken& spoken) {
+  sum.runs += spoken.runs;
+  sum.core_events += spoken.core_events;
+  sum.busy += spoken.busy;
+}
+
 void add(SweepState& sum, const SweepState& shard) {
   sum.next = std::max(sum.next, shard.next);
   sum.done += shard.done;
-  sum.core_events += shard.core_events;
+  add(sum.terse, shard.terse);
+  add(sum.json, shard.json);
   sum.repeated += shard.repeated;
   sum.proved_nothing += shard.proved_nothing;
   sum.traces += shard.traces;
@@ -104,7 +125,8 @@ std::string write_sweep_state(const SweepState& state) {
                     {"shards", state.shards},
                     {"next", state.next},
                     {"done", state.done},
-                    {"core_events", state.core_events},
+                    {"terse", json_of(state.terse)},
+                    {"json", json_of(state.json)},
                     {"repeated", state.repeated},
                     {"proved_nothing", state.proved_nothing},
                     {"traces", hex(state.traces)},

@@ -22,9 +22,8 @@ Scenario generate(ChoiceBook& choices);
 
 inline constexpr Duration kStormMax = 25s;
 
-/// Whether what a call comes to may hang on the bytes inside of frames while this fault strikes: it
-/// changes them, or what is taken for them, or reads them as JSON. A run whose payloads are opaque
-/// shows less of such a fault.
+/// Whether the fault changes bytes inside of frames: then what a call comes to may hang on how they
+/// are read, and a run without JSON shows less of it.
 bool touches_payload(const faults::Fault& fault);
 
 }  // namespace poolproof::scenario

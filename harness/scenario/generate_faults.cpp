@@ -63,11 +63,13 @@ constexpr std::array kCompanions{
     Companion{Theme::open_breaker, 2, "exit_at_start", {}, 0, Where::second_slot},
     Companion{Theme::open_breaker, 3, "reply_unframed", 0, 0, Where::second_slot},
     Companion{Theme::open_breaker, 4, "killed_at_start", {}, 0, Where::second_slot},
+    Companion{Theme::open_breaker, 4, "start_fails", {}, 0, Where::second_slot},
     Companion{Theme::slow_starts, 3, "import_slow"},
     Companion{Theme::slow_starts, 3, "reply_slow", 0},
     Companion{Theme::slow_starts, 5, "reply_dropped", 0},
     Companion{Theme::slow_starts, 5, "input_read_as_lines"},
     Companion{Theme::hasty_starts, 3, "reply_slow", 0, 0, Where::everywhere},
+    Companion{Theme::hasty_starts, 3, "start_fails"},
     Companion{Theme::signals, 3, "import_slow"},
     Companion{Theme::signals, 3, "reply_slow", 0},
     Companion{Theme::signals, 2, "reply_slow", 0, 50, Where::second_slot},
@@ -102,10 +104,6 @@ using std::string_view_literals::operator""sv;
 constexpr std::array kTexts{"tick\n"sv, "x"sv,      "\0\0\0\2{}"sv,   "\0\2{}"sv,
                             "\2{}"sv,   "\n\n\n"sv, "{\"id\": 1}\n"sv};
 
-bool by_incarnation(const Fault& fault) {
-  return fault.moment == Moment::start || fault.moment == Moment::shutdown;
-}
-
 const std::array<const Fault*, kCompanions.size()>& companion_faults() {
   static const auto all = [] {
     std::array<const Fault*, kCompanions.size()> found{};
@@ -117,7 +115,7 @@ const std::array<const Fault*, kCompanions.size()>& companion_faults() {
 
 const std::vector<const Fault*>& faults_of(Moment moment) {
   static const auto all = [] {
-    std::array<std::vector<const Fault*>, 5> found;
+    std::array<std::vector<const Fault*>, 6> found;
     for (const Fault& fault : faults::catalogue()) {
       found[static_cast<std::size_t>(fault.moment)].push_back(&fault);
     }
@@ -254,7 +252,7 @@ PlannedFault Planner::fault(const Fault& kind) {
   planned.fault = &kind;
   // reading_stopped strikes before the request is read: nobody knows whose it would have been.
   const bool of_call =
-      callers_count_ > 0 && !by_incarnation(kind) && kind.name != "reading_stopped";
+      callers_count_ > 0 && !faults::aimed_by_incarnation(kind) && kind.name != "reading_stopped";
   const bool at_its_call = of_call && choices_.one_in(themes_.has(Theme::deaf_workers) ? 4 : 2);
   planned.at = at_its_call ? at_call() : at_worker(kind);
   set_params(planned);
@@ -290,7 +288,7 @@ Aim Planner::at_worker(const Fault& fault) {
     at.slot = place_->slot;
     at.generation = place_->generation;
   }
-  if (by_incarnation(fault)) return at;
+  if (faults::aimed_by_incarnation(fault)) return at;
   std::uint64_t request = pick(choices_, kRequests);
   if (themes_.has(Theme::deaf_workers) && choices_.one_in(2)) request = 1;
   if (!choices_.one_in(8)) at.request = request;
@@ -318,19 +316,11 @@ std::int64_t Planner::number(const Param& param) {
   return std::clamp(value, param.min, param.max);
 }
 
-/// Those by which a frame's content is another than the sound worker's, or is cut or begun in
-/// another place (raw text is a header, to who reads it), or whose harm an id in it prevents.
+/// Those by which the payload of some frame is another than the sound worker's, or cut.
 constexpr std::array kTouching{
-    "banner"sv,           "input_read_as_lines"sv,
-    "reply_unframed"sv,   "text_before_reply"sv,
-    "text_after_reply"sv, "text_while_idle"sv,
-    "length_too_long"sv,  "length_too_short"sv,
-    "length_huge"sv,      "length_little_endian"sv,
-    "json_invalid"sv,     "utf8_invalid"sv,
-    "nan_result"sv,       "json_deep"sv,
-    "id_wrong"sv,         "id_text"sv,
-    "success_missing"sv,  "reply_twice"sv,
-    "error_reply"sv,
+    "reply_unframed"sv, "length_too_long"sv, "length_too_short"sv, "json_invalid"sv,
+    "utf8_invalid"sv,   "nan_result"sv,      "json_deep"sv,        "id_wrong"sv,
+    "id_text"sv,        "success_missing"sv, "error_reply"sv,
 };
 
 }  // namespace

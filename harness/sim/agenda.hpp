@@ -37,9 +37,25 @@ class Agenda {
  public:
   void clear();
 
-  void set_ready(Task task, bool ready);
+  void set_ready(Task task, bool ready) {
+    const std::uint8_t role = bit_of(role_of(task));
+    set_ready(number_of(task), role, ready ? role : std::uint8_t{0});
+  }
+  /// The same for several capacities of one at once, as bits: of those in `roles` exactly those in
+  /// `ready` are ready.
+  void set_ready(std::uint32_t number, std::uint8_t roles, std::uint8_t ready) {
+    if (number >= ready_.size()) grow(number);
+    const auto differing = static_cast<std::uint8_t>((ready_[number] ^ ready) & roles);
+    if (differing != 0) change(number, differing);
+  }
+  static constexpr std::uint8_t bit_of(Role role) {
+    return static_cast<std::uint8_t>(1U << static_cast<std::uint32_t>(role));
+  }
   /// Becomes ready at that time, instead of the one it may have had; kNever: never by itself.
-  void set_time(Task task, Time at);
+  void set_time(Task task, Time at) {
+    const bool same = task < time_of_.size() ? time_of_[task] == at : at == kNever;
+    if (!same) change(task, at);
+  }
   void drop(Task task);
 
   [[nodiscard]] bool anybody_ready() const { return ready_count_ > 0; }
@@ -51,17 +67,20 @@ class Agenda {
   Task next(Schedule& schedule);
 
  private:
+  void grow(std::uint32_t number);
+  void change(std::uint32_t number, std::uint8_t roles);
+  void change(Task task, Time at);
+  void bury_dead();
   void take_out(std::size_t at);
 
   /// Of many who are ready only the first so many are chosen from: bounds the cost of a choice.
   static constexpr std::size_t kWindow = 32;
 
-  std::vector<Task> queue_;      ///< ready, in the order in which they became so; with dead entries
-  std::size_t head_ = 0;         ///< what lies before it has gone
-  std::vector<bool> is_ready_;   ///< by task
-  std::vector<bool> is_queued_;  ///< by task: has an entry, dead or not
+  std::vector<Task> queue_;  ///< ready, in the order in which they became so; with dead entries
+  std::size_t head_ = 0;     ///< what lies before it has gone
+  std::vector<std::uint8_t> ready_;   ///< by number, a bit for each role
+  std::vector<std::uint8_t> queued_;  ///< the same: has an entry, dead or not
   std::size_t ready_count_ = 0;
-  std::vector<Task> window_;
   pool::Deadlines times_;
   std::vector<Time> time_of_;  ///< by task, as in times_: most calls change nothing
 };

@@ -4,24 +4,21 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "harness/base/text.hpp"
 #include "harness/pool/explain.hpp"
-#include "harness/wire/envelope.hpp"
+#include "harness/wire/framing.hpp"
 
 namespace poolproof::sim {
 namespace {
 
 using namespace std::chrono_literals;
 using faults::JournalRecord;
-using nlohmann::json;
 
 /// Virtual time is cheap; but what has not come true by then never will.
 constexpr Duration kAwaitLimit = std::chrono::hours(1);
 /// As the host: how long a close waits beyond its timeout for the last worker to be reaped.
 constexpr Duration kReapingLimit = 5s;
-constexpr const char* kTimestamp = "1970-01-01T00:00:00.000Z";
 
 }  // namespace
 
@@ -33,8 +30,10 @@ Client* Stage::named(std::string_view name) const {
 }
 
 void Stage::wake_awaiting() {
-  for (const std::uint32_t client : awaiting) {
-    machine.agenda.set_ready(task_of(Role::client, client), true);
+  for (const Client* client : awaiting) {
+    if (client->has_come_true()) {
+      machine.agenda.set_ready(task_of(Role::client, client->number()), true);
+    }
   }
 }
 
@@ -49,9 +48,10 @@ void Client::begin(const scenario::Client& client, std::string name) {
   until_ = kNever;
   exchange_.reset();
   found_.reset();
+  awaited_ = nullptr;
   if (!client.after.empty()) {
     state_ = State::before;
-    stage_.awaiting.push_back(number_);
+    stage_.awaiting.push_back(this);
   }
   go_again();
 }
@@ -226,16 +226,17 @@ void Client::carry(const scenario::Call& step) {
     return end_step();
   }
   note_lease();
-  record_.nonce = fmt::format("{}:{}", name_, ++calls_);
-  json args = *step.args;
-  args["nonce"] = record_.nonce;
-  if (step.pad_bytes > 0) args["pad"] = std::string(step.pad_bytes, 'x');
-  if (open_) stage_.machine.writes(Shared::kept, worker_->number());
-  const std::int64_t request = open_ ? worker_->next_request++ : 0;
-  const bool begun = begin_call(
-      *record_.limit, wire::Payload::envelope, request,
-      open_ ? wire::encode_request(request, step.command, args, kTimestamp) : "", step.command);
-  if (!begun && open_) --worker_->next_request;
+  record_.nonce = name_;
+  record_.nonce.append(1, ':').append(std::to_string(++calls_));
+  payload_ = wire::Payload::envelope;
+  what_ = printable(step.command, 60);
+  if (!open_) return refuse_call(pool::explain_lease_over(what_));
+  const std::int64_t request = worker_->next_request;
+  auto frame = stage_.machine.messages.call(request, step, record_.nonce);
+  if (!frame) return refuse_call(pool::explain_too_large(what_, frame.error()));
+  stage_.machine.writes(Shared::kept, worker_->number());
+  ++worker_->next_request;
+  begin_call(request, std::move(*frame));
 }
 
 void Client::carry(const scenario::CallBytes& step) {
@@ -247,28 +248,25 @@ void Client::carry(const scenario::CallBytes& step) {
   }
   note_lease();
   ++calls_;
-  begin_call(*record_.limit, wire::Payload::opaque, 0, step.text, "bytes");
+  payload_ = wire::Payload::opaque;
+  what_ = "bytes";
+  if (!open_) return refuse_call(pool::explain_lease_over(what_));
+  auto frame = wire::encode_frame(stage_.scenario->pool.framing, step.text);
+  if (!frame) return refuse_call(pool::explain_too_large(what_, frame.error()));
+  begin_call(0, std::move(*frame));
 }
 
-/// False: it was over before anything could be looked at, and the step has ended.
-bool Client::begin_call(Duration timeout, wire::Payload payload, std::int64_t request,
-                        const std::string& message, const std::string& what) {
-  payload_ = payload;
-  what_ = printable(what, 60);
-  if (!open_) {
-    note_error(pool::explain_lease_over(what_));
-    end_step();
-    return false;
-  }
-  const auto& framing = stage_.scenario->pool.framing;
-  auto frame = wire::encode_frame(framing, message);
-  if (!frame) {
-    note_error(pool::explain_too_large(what_, frame.error()));
-    end_step();
-    return false;
-  }
-  exchange_.emplace(*worker_, wire::Conversation(framing, payload, request, std::move(*frame),
-                                                 after(stage_.machine.now, timeout)));
+/// It is over before anything could be looked at.
+void Client::refuse_call(const pool::Error& error) {
+  note_error(error);
+  end_step();
+}
+
+void Client::begin_call(std::int64_t request, std::string frame) {
+  exchange_.emplace(*worker_,
+                    wire::Conversation(stage_.scenario->pool.framing, payload_, request,
+                                       std::move(frame), after(stage_.machine.now, *record_.limit),
+                                       stage_.machine.messages.codec()));
   found_ = exchange_->look_before();
   if (!found_) {
     if (stop_) exchange_->cancel();
@@ -276,7 +274,6 @@ bool Client::begin_call(Duration timeout, wire::Payload payload, std::int64_t re
   }
   state_ = found_ || exchange_->decided() ? State::decided : State::writing;
   go_again();
-  return true;
 }
 
 void Client::go_on_calling() {
@@ -330,13 +327,7 @@ void Client::finish_call() {
   stage_.machine.writes(Shared::kept, worker_->number());
   if (result.written_bytes == 0 && payload_ != wire::Payload::opaque) --worker_->next_request;
   if (result.outcome == Outcome::ok) {
-    if (payload_ == wire::Payload::envelope) {
-      const json& value = *result.reply.result;
-      const auto nonce = value.is_object() ? value.find("nonce") : value.end();
-      if (nonce != value.end() && nonce->is_string()) {
-        record_.reply_nonce = nonce->get<std::string>();
-      }
-    }
+    record_.reply_nonce = result.reply.nonce;
   } else {
     stage_.machine.reads(Shared::err, worker_->number());
     pool::CallFacts facts;
@@ -387,19 +378,20 @@ void Client::carry(const scenario::Close& step) {
   const Time deadline = after(stage_.machine.now, *record_.limit);
   until_ = after(deadline, kReapingLimit);
   state_ = State::closing;
-  stage_.awaiting.push_back(number_);
+  stage_.awaiting.push_back(this);
   stage_.pool.close(deadline);
   wait_until(until_);
   go_again();
 }
 
 void Client::look_at_close() {
+  read_awaited();
   if (!stage_.pool.closed()) {
     if (stage_.machine.now < until_) return wait_until(until_);
     record_.outcome = Outcome::call_timeout;
     record_.message = "close did not get rid of all workers";
   }
-  std::erase(stage_.awaiting, number_);
+  std::erase(stage_.awaiting, this);
   end_step();
 }
 
@@ -423,51 +415,68 @@ void Client::carry(const scenario::SignalWorker& step) {
   end_step();
 }
 
-void Client::await() {
+void Client::await(const Client* other) {
+  awaited_ = other;
   state_ = State::awaiting;
   until_ = after(stage_.machine.now, kAwaitLimit);
-  stage_.awaiting.push_back(number_);
+  stage_.awaiting.push_back(this);
   go_again();
 }
 
-/// Has what it waits for come true?
+/// What it waits for has come true, or its patience is at its end.
 void Client::look_around() {
   const bool begins = state_ == State::before;
+  if (begins) awaited_ = stage_.named(client_->after);
+  read_awaited();
   if (!has_come_true()) {
     if (begins || stage_.machine.now < until_) return wait_until(begins ? kNever : until_);
     stage_.trouble = fmt::format("client {} waited in vain in step {}", name_, step_);
   }
-  std::erase(stage_.awaiting, number_);
+  std::erase(stage_.awaiting, this);
   if (!begins) return end_step();
   state_ = State::between;
   go_again();
 }
 
 bool Client::waits_in_vain() const {
-  if (state_ == State::closing) return !stage_.pool.closed() && stage_.machine.now < until_;
-  if (state_ == State::before) return !has_come_true();
-  return state_ == State::awaiting && !has_come_true() && stage_.machine.now < until_;
+  if (state_ == State::before) {
+    const Client* other = stage_.named(client_->after);
+    return other != nullptr && !other->done();
+  }
+  const bool waits = state_ == State::awaiting || state_ == State::closing;
+  return waits && !has_come_true() && stage_.machine.now < until_;
+}
+
+/// Notes that we look at what we wait for.
+void Client::read_awaited() const {
+  if (state_ == State::closing) return stage_.machine.reads(Shared::closed);
+  if (state_ == State::before) {
+    if (awaited_ != nullptr) awaited_->read_progress(Progress::done, 0);
+    return;
+  }
+  const scenario::Step& step = client_->steps[step_];
+  if (std::holds_alternative<scenario::AwaitFault>(step)) {
+    stage_.machine.reads(Shared::journal);
+  } else if (std::holds_alternative<scenario::AwaitWorker>(step)) {
+    stage_.machine.reads(Shared::moments);
+  } else if (const auto* client = std::get_if<scenario::AwaitClient>(&step)) {
+    const auto which = client->ended ? Progress::ended : Progress::begun;
+    if (awaited_ != nullptr) awaited_->read_progress(which, client->step);
+  }
 }
 
 bool Client::has_come_true() const {
-  if (state_ == State::before) {
-    const Client* other = stage_.named(client_->after);
-    if (other != nullptr) other->read_progress(Progress::done, 0);
-    return other == nullptr || other->done();
-  }
+  if (state_ == State::closing) return stage_.pool.closed();
+  if (state_ == State::before) return awaited_ == nullptr || awaited_->done();
   const scenario::Step& step = client_->steps[step_];
   if (const auto* client = std::get_if<scenario::AwaitClient>(&step)) {
-    const Client* other = stage_.named(client->client);
-    const auto which = client->ended ? Progress::ended : Progress::begun;
-    if (other != nullptr) other->read_progress(which, client->step);
-    return other == nullptr ||
-           (client->ended ? other->has_ended(client->step) : other->has_begun(client->step));
+    return awaited_ == nullptr ||
+           (client->ended ? awaited_->has_ended(client->step) : awaited_->has_begun(client->step));
   }
   if (const auto* worker = std::get_if<scenario::AwaitWorker>(&step)) {
     return stage_.pool.has_been(worker->worker, worker->moment);
   }
   const auto& wanted = std::get<scenario::AwaitFault>(step).fault;
-  stage_.machine.reads(Shared::journal);
   const auto& journal = stage_.machine.trace.workers;
   return std::any_of(journal.begin(), journal.end(), [&wanted](const trace::WorkerRecord& record) {
     return record.record.kind == JournalRecord::Kind::receipt && record.record.fault == wanted;

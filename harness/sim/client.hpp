@@ -20,12 +20,12 @@ struct Stage {
   Pool& pool;
   const scenario::Scenario* scenario = nullptr;
   std::vector<Client*> clients;
-  std::vector<std::uint32_t> awaiting;  ///< clients that wait for something to come true
-  std::size_t done = 0;                 ///< of them have done all their steps
-  std::string trouble;                  ///< why the run proves nothing; empty: it may
+  std::vector<Client*> awaiting;  ///< those that wait for something to come true
+  std::size_t done = 0;           ///< of them have done all their steps
+  std::string trouble;            ///< why the run proves nothing; empty: it may
 
   [[nodiscard]] Client* named(std::string_view name) const;
-  /// Something has come true, perhaps what somebody waits for.
+  /// Something has come true: whoever waited for it goes on.
   void wake_awaiting();
 };
 
@@ -42,6 +42,10 @@ class Client {
   /// Cancels the checkout or call under way; one that comes later is not affected.
   void cancel();
 
+  /// Of one that waits for something: whether it may go on.
+  [[nodiscard]] bool has_come_true() const;
+
+  [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool done() const { return state_ == State::done; }
   /// It waits for what has not come true: a move of it would change nothing.
@@ -74,9 +78,9 @@ class Client {
   void carry(const scenario::CallBytes& step);
   void carry(const scenario::Checkin& step);
   void carry(const scenario::Throw& step);
-  void carry(const scenario::AwaitClient& step) { await(), (void)step; }
-  void carry(const scenario::AwaitWorker& step) { await(), (void)step; }
-  void carry(const scenario::AwaitFault& step) { await(), (void)step; }
+  void carry(const scenario::AwaitClient& step) { await(stage_.named(step.client)); }
+  void carry(const scenario::AwaitWorker&) { await(nullptr); }
+  void carry(const scenario::AwaitFault&) { await(nullptr); }
   void carry(const scenario::Pause& step);
   void carry(const scenario::Cancel& step);
   void carry(const scenario::SignalWorker& step);
@@ -84,19 +88,19 @@ class Client {
 
   void ask();
   void look_at_ticket();
-  bool begin_call(Duration timeout, wire::Payload payload, std::int64_t request,
-                  const std::string& message, const std::string& what);
+  void begin_call(std::int64_t request, std::string frame);
+  void refuse_call(const pool::Error& error);
   void go_on_calling();
   void look_at_end();
   void finish_call();
   void look_at_close();
-  void await();
+  void await(const Client* other);
   void look_around();
-  [[nodiscard]] bool has_come_true() const;
 
   bool give_back(bool clean);
   void drop_worker();
   void note_progress(Progress what) const;
+  void read_awaited() const;
   void read_progress(Progress what, std::uint32_t step) const;
   [[nodiscard]] std::uint32_t progress_number(Progress what, std::uint32_t step) const;
   void note_lease();
@@ -109,7 +113,8 @@ class Client {
   const scenario::Client* client_ = nullptr;
   std::string name_;
   State state_ = State::done;
-  trace::ClientStep record_;  ///< of the step under way
+  const Client* awaited_ = nullptr;  ///< the other client it waits for; null: there is none
+  trace::ClientStep record_;         ///< of the step under way
   std::uint32_t repetition_ = 0;
   std::uint32_t step_ = 0;
   std::uint32_t first_begun_ = 0;  ///< in the first repetition so many steps have begun

@@ -5,6 +5,7 @@
 #include "harness/base/clock.hpp"
 #include "harness/sim/agenda.hpp"
 #include "harness/sim/footprint.hpp"
+#include "harness/sim/messages.hpp"
 #include "harness/sim/schedule.hpp"
 #include "harness/trace/record.hpp"
 
@@ -15,6 +16,7 @@ struct Machine {
   Time now;
   Agenda agenda;
   Schedule* schedule = nullptr;
+  Messages messages;
   trace::Trace trace;
   std::int64_t next_pid = 0;
   std::uint64_t core_events = 0;
@@ -27,12 +29,13 @@ struct Machine {
     if (moves != nullptr) moves->footprint.writes(what, number);
   }
 
-  /// How much of `there` one read gives: the kernel may cut it anywhere.
+  /// How much of `there` one read gives: the kernel may cut it anywhere. The place is drawn as a
+  /// share of it, so that the same choices mean the same with shorter messages.
   std::size_t torn(std::size_t there) const {
     constexpr std::uint32_t kOneIn = 8;
+    constexpr std::uint32_t kPlaces = 1U << 16U;
     if (there < 2 || schedule->cut(kOneIn) != 1) return there;
-    const auto bound = static_cast<std::uint32_t>(std::min<std::size_t>(there - 1, UINT32_MAX));
-    return std::size_t{1} + schedule->below(bound);
+    return std::size_t{1} + std::size_t{schedule->below(kPlaces)} * (there - 1) / kPlaces;
   }
 };
 

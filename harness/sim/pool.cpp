@@ -6,12 +6,10 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
+#include "fake_workers/launch.hpp"
 #include "harness/base/assert.hpp"
 #include "harness/pool/explain.hpp"
-#include "harness/wire/envelope.hpp"
-#include "harness/wire/framing.hpp"
 
 namespace poolproof::sim {
 namespace {
@@ -27,12 +25,6 @@ constexpr std::size_t kStderrTailBytes = 4096;
 constexpr std::uint32_t kObey = 0;
 constexpr std::uint32_t kTick = 1;
 constexpr std::uint32_t kSpawn = 2;
-
-constexpr const char* kTimestamp = "1970-01-01T00:00:00.000Z";
-
-std::string name_of(WorkerId id) {
-  return fmt::format("{}.{}", id.slot, id.generation);
-}
 
 }  // namespace
 
@@ -175,12 +167,24 @@ void Pool::spawn_next() {
   if (to_start_.empty()) return;
   for (const auto what : {Shared::starts, Shared::places, Shared::pids}) machine_.writes(what);
   const WorkerId id = to_start_.front();
+  const faults::PlannedFault* const fault = faults::launch_fault(scenario_->faults, id);
+  if (fault != nullptr) return fail_to_spawn(*fault);
   Worker& worker = fresh_worker();
   worker.start(brain_of(id));
   in_slot_[id.slot].push_back(&worker);
   to_start_.pop_front();
   step(pool::Started{id});
   worker.look();
+  if (!to_start_.empty()) spawn_in_a_moment();
+}
+
+/// No process, no pipes: all that there is of it is the fault's receipt and what exec says.
+void Pool::fail_to_spawn(const faults::PlannedFault& fault) {
+  const WorkerId id = to_start_.front();
+  to_start_.pop_front();
+  machine_.writes(Shared::journal);
+  machine_.trace.workers.push_back({machine_.now, id, 0, faults::launch_receipt(fault)});
+  step(pool::StartFailed{id, faults::errno_of(fault)});
   if (!to_start_.empty()) spawn_in_a_moment();
 }
 
@@ -192,12 +196,12 @@ void Pool::begin_greeting(const pool::Handshake& order) {
   const auto& spec = scenario_->pool;
   // Bytes that are nobody's business have no ping: such a worker is good once it runs.
   if (spec.opaque) return handshake_ended(*worker, {});
-  const nlohmann::json args{{"initialization", true}, {"worker_id", name_of(order.worker)}};
-  auto frame = wire::encode_frame(spec.framing, wire::encode_request(0, "ping", args, kTimestamp));
+  auto frame = machine_.messages.ping(order.worker);
   POOLPROOF_ASSERT(frame.has_value());
   const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
-  worker->greeting.emplace(*worker, spec.framing, std::move(*frame), order.deadline,
-                           spec.core.postmortem_budget, [worker] { worker->close_stdin(); });
+  worker->greeting.emplace(
+      *worker, spec.framing, std::move(*frame), order.deadline, spec.core.postmortem_budget,
+      [worker] { worker->close_stdin(); }, pool::Greeting::Tap{}, machine_.messages.codec());
   worker->greeting->exchange(machine_.now);
   if (!worker->greeting->wants_to_write()) worker->ping_bytes = ping_bytes;
   finish_greeting(*worker);
@@ -236,10 +240,7 @@ void Pool::ask_shutdown(Worker& worker) {
   if (scenario_->pool.opaque) {
     worker.close_stdin();
   } else {
-    const nlohmann::json args{{"worker_id", name_of(worker.id())}};
-    const auto frame =
-        wire::encode_frame(scenario_->pool.framing,
-                           wire::encode_request(worker.next_request, "shutdown", args, kTimestamp));
+    const auto frame = machine_.messages.shutdown(worker.id(), worker.next_request);
     if (frame && worker.stdin_open()) (void)worker.write(*frame);
   }
   worker.look();
@@ -318,7 +319,10 @@ void Pool::step(const pool::Event& event) {
   effects_.clear();
   core_->step(machine_.now, event, effects_);
   ++machine_.core_events;
-  machine_.trace.pool.push_back({machine_.now, event, {effects_.begin(), effects_.end()}});
+  trace::PoolRecord& record = machine_.trace.pool.emplace_back();
+  record.at = machine_.now;
+  record.event = event;
+  record.effects.assign(effects_.begin(), effects_.end());
   if (moments_matter_) note_moments(event);
   for (const auto& effect : effects_) deliver(effect);
   machine_.agenda.set_time(task_of(Role::pool, kTick), core_->next_deadline());
@@ -401,7 +405,6 @@ void Pool::note_moments(const pool::Event& event) {
 }
 
 bool Pool::has_been(WorkerId worker, WorkerMoment moment) const {
-  machine_.reads(Shared::moments);
   return moments_.contains({worker, moment});
 }
 
@@ -411,13 +414,10 @@ faults::BrainConfig Pool::brain_of(WorkerId id) const {
   faults::BrainConfig config;
   config.self = id;
   config.framing = scenario_->pool.framing;
-  for (const faults::PlannedFault& fault : scenario_->faults) {
-    const bool mine = fault.at.slot.value_or(id.slot) == id.slot &&
-                      fault.at.generation.value_or(id.generation) == id.generation;
-    if (mine) config.plan.push_back(fault);
-  }
+  config.plan = scenario_->faults;
   config.worker_id = name_of(id);
   config.timestamp.assign(1, '0');
+  config.codec = machine_.messages.codec();
   return config;
 }
 

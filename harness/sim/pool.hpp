@@ -47,10 +47,7 @@ class Pool {
   /// The holder looks no more.
   void let_go(Worker& worker);
   void close(Time deadline) { step(pool::CloseRequested{deadline}); }
-  [[nodiscard]] bool closed() const {
-    machine_.reads(Shared::closed);
-    return closed_;
-  }
+  [[nodiscard]] bool closed() const { return closed_; }
   /// A signal from outside to a living worker's process. False: it is gone.
   bool signal(WorkerId worker, int signal);
 
@@ -82,6 +79,7 @@ class Pool {
   void obey(const pool::Effect& order);
   void spawn_next();
   void spawn_in_a_moment();
+  void fail_to_spawn(const faults::PlannedFault& fault);
   void begin_greeting(const pool::Handshake& order);
   void finish_greeting(Worker& worker);
   void handshake_ended(Worker& worker, const pool::StartEvidence& evidence);

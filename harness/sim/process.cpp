@@ -36,7 +36,7 @@ void Process::start(Machine& machine, Pipes& pipes, faults::BrainConfig config, 
   self_ = config.self;
   pid_ = pid;
   state_ = State::running;
-  errands_.clear();
+  depth_ = 0;
   stopped_ = term_came_ = false;
   deadly_came_ = 0;
   in_open_ = out_open_ = err_open_ = true;
@@ -44,9 +44,8 @@ void Process::start(Machine& machine, Pipes& pipes, faults::BrainConfig config, 
   offspring_.clear();
   offspring_pids_.clear();
   brain_.emplace(std::move(config));
-  faults::Actions actions;
-  brain_->start(actions);
-  push(std::move(actions));
+  brain_->start(fresh_errand());
+  begin_errand();
 }
 
 bool Process::can_go() const {
@@ -57,19 +56,19 @@ bool Process::can_go() const {
   if (stopped_) return false;
   if (term_came_) return true;
   if (has_work()) {
-    const Errand& top = errands_.back();
-    return top.until == kNever ? !blocked() : top.until <= machine_->now;
+    const Errand& errand = top();
+    return errand.until == kNever ? !blocked() : errand.until <= machine_->now;
   }
   return brain_->wants() > 0 && (!in_open_ || pipes_->in.readable());
 }
 
 Time Process::wakes_at() const {
   const bool pausing = state_ == State::running && !stopped_ && has_work();
-  return pausing ? errands_.back().until : kNever;
+  return pausing ? top().until : kNever;
 }
 
 bool Process::blocked() const {
-  const auto& action = errands_.back().actions[errands_.back().next];
+  const auto& action = top().actions[top().next];
   if (std::holds_alternative<faults::Write>(action)) return out_open_ && !pipes_->out.writable();
   if (std::holds_alternative<faults::WriteStderr>(action)) return !pipes_->err.writable();
   return false;
@@ -89,96 +88,110 @@ void Process::go() {
   }
   if (state_ == State::ended) return close_all();
   if (std::exchange(term_came_, false)) {
-    faults::Actions actions;
-    brain_->term(actions);
-    return push(std::move(actions));
+    brain_->term(fresh_errand());
+    return begin_errand();
   }
   has_work() ? act() : think();
 }
 
-/// Reads what it is willing to read of what is there.
+/// Reads what it is willing to read of what is there, until there is something to do or a read was
+/// cut short.
 void Process::think() {
   touch(Shared::in);
-  faults::Actions actions;
-  const std::size_t there = in_open_ ? pipes_->in.unread() : 0;
-  if (there == 0) {
-    brain_->end_of_input(actions);
-  } else {
+  faults::Actions& actions = fresh_errand();
+  std::size_t there = in_open_ ? pipes_->in.unread() : 0;
+  if (there == 0) brain_->end_of_input(actions);
+  while (there > 0) {
     const std::size_t most = std::min({there, brain_->wants(), kReadBytes});
+    if (most == 0) break;
     buffer_.resize(machine_->torn(most));
     const auto got = pipes_->in.read(buffer_);
     POOLPROOF_ASSERT(got && *got == buffer_.size());
     brain_->read(buffer_, actions);
+    if (*got < most || !actions.empty()) break;
+    there = pipes_->in.unread();
   }
-  push(std::move(actions));
+  begin_errand();
 }
 
 /// What is carried out must not be looked at any more once finish_action() has been called.
 void Process::act() {
-  const Errand& top = errands_.back();
-  std::visit([this](const auto& one) { carry_out(one); }, top.actions[top.next]);
+  std::visit([this](auto& one) { carry_out(one); }, top().actions[top().next]);
 }
 
 void Process::finish_action() {
-  Errand& top = errands_.back();
-  ++top.next;
-  top.written = 0;
-  top.until = kNever;
-  while (!errands_.empty() && errands_.back().next >= errands_.back().actions.size()) {
-    errands_.pop_back();
-  }
+  Errand& errand = top();
+  ++errand.next;
+  errand.written = 0;
+  errand.until = kNever;
+  while (has_work() && top().next >= top().actions.size()) --depth_;
 }
 
-void Process::push(faults::Actions&& actions) {
-  if (!actions.empty()) errands_.push_back({std::move(actions), 0, 0, kNever});
+/// Where the Brain puts what it wants done; begin_errand() makes it the errand on top.
+faults::Actions& Process::fresh_errand() {
+  if (errands_.size() == depth_) errands_.emplace_back();
+  Errand& errand = errands_[depth_];
+  errand.actions.clear();
+  errand.next = errand.written = 0;
+  errand.until = kNever;
+  return errand.actions;
+}
+
+/// What the worker notes in its journal before it does anything is noted at once: nobody could see
+/// whether time went by in between.
+void Process::begin_errand() {
+  if (errands_[depth_].actions.empty()) return;
+  const std::size_t before = depth_++;
+  while (depth_ > before && std::holds_alternative<faults::Journal>(top().actions[top().next])) {
+    act();
+  }
 }
 
 void Process::carry_out(const faults::Write& write) {
   touch(Shared::out);
-  Errand& top = errands_.back();
-  top.until = kNever;
+  Errand& errand = top();
+  errand.until = kNever;
   const std::size_t size = write.bytes.size();
-  if (top.written == size) return finish_action();
+  if (errand.written == size) return finish_action();
   const std::size_t chunk = write.chunk_bytes == 0 ? size : write.chunk_bytes;
-  const std::size_t end = std::min(size, (top.written / chunk + 1) * chunk);
+  const std::size_t end = std::min(size, (errand.written / chunk + 1) * chunk);
   if (out_open_) {
-    const auto took =
-        pipes_->out.write(std::string_view(write.bytes).substr(top.written, end - top.written));
+    const auto took = pipes_->out.write(
+        std::string_view(write.bytes).substr(errand.written, end - errand.written));
     if (!took && !pipes_->out.has_reader()) return leave();
     if (!took) return;
-    top.written += *took;
+    errand.written += *took;
   } else {
-    top.written = end;
+    errand.written = end;
   }
-  if (top.written < end) return;
+  if (errand.written < end) return;
   if (write.gap > Duration{0}) {
-    top.until = after(machine_->now, write.gap);
-  } else if (top.written == size) {
+    errand.until = after(machine_->now, write.gap);
+  } else if (errand.written == size) {
     finish_action();
   }
 }
 
 void Process::carry_out(const faults::WriteStderr& write) {
   touch(Shared::err);
-  Errand& top = errands_.back();
-  const auto took = pipes_->err.write(std::string_view(write.text).substr(top.written));
-  if (took) top.written += *took;
-  if (top.written == write.text.size() || !pipes_->err.has_reader()) finish_action();
+  Errand& errand = top();
+  const auto took = pipes_->err.write(std::string_view(write.text).substr(errand.written));
+  if (took) errand.written += *took;
+  if (errand.written == write.text.size() || !pipes_->err.has_reader()) finish_action();
 }
 
 void Process::carry_out(const faults::Pause& pause) {
-  Errand& top = errands_.back();
-  if (top.until == kNever) top.until = after(machine_->now, pause.span);
-  if (top.until <= machine_->now) finish_action();
+  Errand& errand = top();
+  if (errand.until == kNever) errand.until = after(machine_->now, pause.span);
+  if (errand.until <= machine_->now) finish_action();
 }
 
 void Process::carry_out(const faults::Compute& compute) {
   faults::PrimeCount count(compute.below);
   count.run(compute.below);
   finish_action();
-  faults::Actions actions;
-  brain_->computed(count.found(), actions);
-  push(std::move(actions));
+  brain_->computed(count.found(), fresh_errand());
+  begin_errand();
 }
 
 void Process::carry_out(const faults::Raise& raised) {
@@ -213,25 +226,26 @@ void Process::carry_out(const faults::Fork& fork) {
   offspring_pids_.push_back(machine_->next_pid++);
   JournalRecord record = faults::record_of(JournalRecord::Kind::grandchild);
   record.child_pid = offspring_pids_.back();
-  carry_out(faults::Journal{record});
+  faults::Journal journal{std::move(record)};
+  carry_out(journal);
 }
 
-void Process::carry_out(const faults::Journal& journal) {
+void Process::carry_out(faults::Journal& journal) {
   machine_->writes(Shared::journal);
-  machine_->trace.workers.push_back({machine_->now, self_, pid_, journal.record});
+  machine_->trace.workers.push_back({machine_->now, self_, pid_, std::move(journal.record)});
   finish_action();
 }
 
 /// Nobody reads its stdout any more: as a Python worker does, it leaves without a word.
 void Process::leave() {
-  JournalRecord record = faults::record_of(JournalRecord::Kind::exiting);
-  carry_out(faults::Journal{record});
+  faults::Journal journal{faults::record_of(JournalRecord::Kind::exiting)};
+  carry_out(journal);
   end({0, 0});
 }
 
 void Process::end(ExitStatus exit) {
   touch(Shared::state);
-  errands_.clear();
+  depth_ = 0;
   stopped_ = false;
   exit_ = exit;
   state_ = State::exiting;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,7 +58,7 @@ class Process {
  private:
   /// Actions under way. TERM puts its own on top.
   struct Errand {
-    faults::Actions actions;
+    faults::Actions actions;  ///< none: its memory is there to be used again
     std::size_t next = 0;
     std::size_t written = 0;  ///< of the write under way
     Time until = kNever;      ///< the pause under way ends; kNever: none is
@@ -72,9 +73,12 @@ class Process {
   void think();
   void act();
   void finish_action();
-  void push(faults::Actions&& actions);
+  faults::Actions& fresh_errand();
+  void begin_errand();
   [[nodiscard]] bool blocked() const;
-  [[nodiscard]] bool has_work() const { return !errands_.empty(); }
+  [[nodiscard]] bool has_work() const { return depth_ > 0; }
+  [[nodiscard]] Errand& top() { return errands_[depth_ - 1]; }
+  [[nodiscard]] const Errand& top() const { return errands_[depth_ - 1]; }
   void carry_out(const faults::Write& write);
   void carry_out(const faults::WriteStderr& write);
   void carry_out(const faults::Pause& pause);
@@ -85,7 +89,7 @@ class Process {
   void carry_out(const faults::CloseStdin&);
   void carry_out(const faults::StopReading&) { finish_action(); }
   void carry_out(const faults::Fork& fork);
-  void carry_out(const faults::Journal& journal);
+  void carry_out(faults::Journal& journal);
   void leave();
   void end(ExitStatus exit);
   void close_all();
@@ -98,7 +102,8 @@ class Process {
   std::int64_t pid_ = 0;
   State state_ = State::none;
   std::optional<faults::Brain> brain_;
-  std::vector<Errand> errands_;
+  std::deque<Errand> errands_;
+  std::size_t depth_ = 0;  ///< so many of them are under way, the last one on top
   bool stopped_ = false;
   bool term_came_ = false;
   int deadly_came_ = 0;  ///< while stopped: acts when it is continued

@@ -6,6 +6,13 @@
 #include <utility>
 
 namespace poolproof::sim {
+namespace {
+
+constexpr std::uint8_t kOwnRoles = Agenda::bit_of(Role::greet) | Agenda::bit_of(Role::end) |
+                                   Agenda::bit_of(Role::watch) | Agenda::bit_of(Role::text) |
+                                   Agenda::bit_of(Role::process);
+
+}  // namespace
 
 void Worker::start(faults::BrainConfig config) {
   id_ = config.self;
@@ -86,20 +93,22 @@ void Worker::look() {
   const auto due = [this](Time at) { return at <= machine_.now; };
 
   const Time greeting_due = greeting ? greeting->next_deadline() : kNever;
-  const bool talks = greeting && !greeting->stdout_ended() && readable;
-  agenda.set_ready(task_of(Role::greet, number_), talks || due(greeting_due));
-  agenda.set_time(task_of(Role::greet, number_), greeting_due);
-
-  agenda.set_ready(task_of(Role::end, number_), ended || (reaped && !end_told));
-
+  const bool talks = readable && greeting && !greeting->stdout_ended();
   const Time watch_due = std::min(watch_at, suspect_at);
-  agenda.set_ready(task_of(Role::watch, number_),
-                   (watched && !reaped && readable) || due(watch_due));
+  const bool watches = watched && !reaped && readable;
+  std::uint8_t ready = 0;
+  const auto is_ready = [&ready](Role role, bool whether) {
+    if (whether) ready |= Agenda::bit_of(role);
+  };
+  is_ready(Role::greet, talks || due(greeting_due));
+  is_ready(Role::end, ended || (reaped && !end_told));
+  is_ready(Role::watch, watches || due(watch_due));
+  is_ready(Role::text, stderr_open_ && pipes_.err.unread() > 0);
+  is_ready(Role::process, process_.can_go());
+  agenda.set_ready(number_, kOwnRoles, ready);
+
+  agenda.set_time(task_of(Role::greet, number_), greeting_due);
   agenda.set_time(task_of(Role::watch, number_), watch_due);
-
-  agenda.set_ready(task_of(Role::text, number_), stderr_open_ && pipes_.err.unread() > 0);
-
-  agenda.set_ready(task_of(Role::process, number_), process_.can_go());
   agenda.set_time(task_of(Role::process, number_), process_.wakes_at());
   agenda.set_time(task_of(Role::offspring, number_), process_.offspring_ends_at());
 

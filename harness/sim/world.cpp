@@ -32,8 +32,9 @@ bool World::can(const scenario::Scenario& scenario) {
 }
 
 Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule,
-                         Limits limits) {
+                         Limits limits, wire::Codec codec) {
   POOLPROOF_ASSERT(can(scenario));
+  machine_.messages.begin(scenario.pool.framing, codec);
   moves_left_ = limits.moves;
   moves_now_ = 0;
   begin(scenario, seed, schedule);
@@ -162,8 +163,9 @@ void World::tell_moves() {
   if (moves.broken_off()) moves_left_ = 0;
   if (!machine_.agenda.anybody_ready()) moves.rest();
   moves.in_vain.clear();
-  for (const std::uint32_t client : stage_.awaiting) {
-    if (clients_[client]->waits_in_vain()) moves.in_vain.push_back(task_of(Role::client, client));
+  for (const Client* client : stage_.awaiting) {
+    const Task task = task_of(Role::client, client->number());
+    if (client->waits_in_vain()) moves.in_vain.push_back(task);
   }
 }
 

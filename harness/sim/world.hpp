@@ -30,7 +30,7 @@ struct Carried {
 /// those of the host world; processes, pipes, signals and the order of things are simulated. Used
 /// again for one scenario after another, it allocates little.
 ///
-/// The same scenario, seed and schedule give the same trace, byte for byte.
+/// The same scenario, seed, schedule and codec give the same trace, byte for byte.
 class World {
  public:
   World() : pool_(machine_), stage_{machine_, pool_, nullptr, {}, {}, 0, {}} {}
@@ -40,9 +40,10 @@ class World {
   /// Whether every worker of the scenario can be simulated: not a `command`.
   static bool can(const scenario::Scenario& scenario);
 
-  /// Carries `scenario` out. `seed` is that of the Core's jitter.
+  /// Carries `scenario` out. `seed` is that of the Core's jitter; `codec` is what is spoken on the
+  /// pipes: a scenario comes to the same in each of them, but for the sizes of its frames.
   Carried carry_out(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule,
-                    Limits limits = {});
+                    Limits limits = {}, wire::Codec codec = wire::Codec::json);
 
   /// Of the last run: what clients, workers, system and pool saw. The census `calm` is there when,
   /// after the last client was done, everything had come to rest.

@@ -1,6 +1,7 @@
 #include "harness/sim/world.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
@@ -89,6 +90,52 @@ TEST_CASE("sim: world: a sound call takes no time, and all is tidy afterwards") 
   REQUIRE(run.census("after") != nullptr);
   CHECK(run.census("after")->children == 0);
   CHECK(run.census("after")->descriptors == 0);
+}
+
+TEST_CASE("sim: world: a start that fails leaves a receipt and nothing else, and is tried again") {
+  const Run run(R"("pool": {"size": 1, "backoff_initial_ms": 50, "backoff_jitter_percent": 0}, )" +
+                one_call(R"({"fault": "start_fails", "at": {"slot": 0, "generation": 0},
+                             "errno": "EACCES"})"));
+  CHECK(run.step("a", 1).outcome == Outcome::ok);
+  CHECK(run.step("a", 0).worker == WorkerId{0, 1});
+  CHECK(run.took_ms("a", 0) >= 50);
+  CHECK(run.count(Kind::receipt) == 1);
+  CHECK(run.count(Kind::started) == 1);
+  const auto& unborn = run.trace().workers.front();
+  CHECK(unborn.worker == WorkerId{0, 0});
+  CHECK(unborn.pid == 0);
+  REQUIRE(run.census("calm") != nullptr);
+  CHECK(run.census("calm")->children == 1);
+  const auto& records = run.trace().pool;
+  const auto failed = std::find_if(records.begin(), records.end(), [](const auto& record) {
+    return std::holds_alternative<pool::StartFailed>(record.event);
+  });
+  REQUIRE(failed != records.end());
+  CHECK(std::get<pool::StartFailed>(failed->event).errno_value == EACCES);
+  CHECK(failed->at == unborn.at);
+}
+
+TEST_CASE("sim: world: what exec said is in the error of those who waited for the start") {
+  const Run run(R"("pool": {"size": 1, "breaker_failures": 1}, )" +
+                one_call(R"({"fault": "start_fails", "at": {"slot": 0}, "errno": "ENOEXEC"})"));
+  CHECK(run.step("a", 0).outcome == Outcome::start_failed);
+  CHECK(run.step("a", 0).cause == StartCause::exec_failed);
+  CHECK(run.step("a", 0).message.find("worker 0.0 could not be started: Exec format error") !=
+        std::string::npos);
+  CHECK(run.count(Kind::started) == 0);
+}
+
+TEST_CASE("sim: world: a start that fails after it was given up is over as well") {
+  // The second start waits for the first; both budgets are spent by then.
+  const Run run(R"("pool": {"size": 2, "start": "eager", "startup_budget_ms": 1,
+                            "breaker_failures": 0}, "clients": [{"name": "a", "steps": [
+       {"checkout": {"timeout_ms": 100}}]}], "faults": [
+       {"fault": "start_fails", "at": {"slot": 1, "generation": 0}}])");
+  const auto& records = run.trace().pool;
+  CHECK(std::any_of(records.begin(), records.end(), [](const auto& record) {
+    const auto* failed = std::get_if<pool::StartFailed>(&record.event);
+    return failed != nullptr && failed->worker == WorkerId{1, 0} && record.effects.size() == 1;
+  }));
 }
 
 TEST_CASE("sim: world: what a worker wrote before its end is still read") {

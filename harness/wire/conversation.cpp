@@ -20,9 +20,10 @@ std::string first_of(std::string_view bytes) {
 }  // namespace
 
 Conversation::Conversation(Framing framing, Payload payload, std::int64_t request_id,
-                           std::string frame, Time deadline)
+                           std::string frame, Time deadline, Codec codec)
     : framing_(framing),
       payload_(payload),
+      codec_(codec),
       request_id_(request_id),
       frame_(std::move(frame)),
       deadline_(deadline),
@@ -49,12 +50,19 @@ void Conversation::read(std::string_view bytes) {
   if (bytes.empty()) return;
   read_ += bytes.size();
   if (decided()) return doubt();
+  // Mostly one read brings the whole reply: then it is not kept.
+  if (decoder_.buffered_bytes() == 0) {
+    const std::string_view whole = whole_frame(framing_, bytes);
+    if (!whole.empty()) {
+      return decide_by_frame(whole, bytes.size() > framing_.prefix_bytes + whole.size());
+    }
+  }
   decoder_.push(bytes);
   auto frame = decoder_.next();
   if (!frame) {
     decide_protocol_error(std::move(frame.error().message), frame.error().first_bytes);
   } else if (frame->has_value()) {
-    decide_by_frame(**std::move(frame));
+    decide_by_frame(**frame, decoder_.buffered_bytes() > 0);
   }
 }
 
@@ -121,17 +129,19 @@ void Conversation::decide(Outcome outcome, bool in_doubt, std::string detail) {
   result_ = std::move(result);
 }
 
-void Conversation::decide_by_frame(std::string payload) {
-  const bool in_doubt = written_ < frame_.size() || decoder_.buffered_bytes() > 0;
+void Conversation::decide_by_frame(std::string_view payload, bool surplus) {
+  const bool in_doubt = written_ < frame_.size() || surplus;
   if (payload_ == Payload::opaque) {
     decide(Outcome::ok, in_doubt, "");
-    result_->payload = std::move(payload);
+    result_->payload = payload;
     return;
   }
-  Expected<Reply, std::string> reply = decode_reply(payload, request_id_);
+  Expected<Reply, std::string> reply = codec_ == Codec::json
+                                           ? decode_reply(payload, request_id_)
+                                           : decode_terse_reply(payload, request_id_);
   if (!reply) return decide_protocol_error(std::move(reply.error()), payload);
-  if (payload_ == Payload::handshake && reply->success && !reply->result->is_object()) {
-    const std::string shape = reply->result->type_name();
+  if (payload_ == Payload::handshake && reply->success && !reply->result_is_object) {
+    const std::string shape = reply->result ? reply->result->type_name() : "unknown";
     return decide_protocol_error("the result of the ping must be an object, it is of type " + shape,
                                  payload);
   }

@@ -9,6 +9,7 @@
 #include "harness/base/outcome.hpp"
 #include "harness/wire/envelope.hpp"
 #include "harness/wire/framing.hpp"
+#include "harness/wire/terse.hpp"
 
 namespace poolproof::wire {
 
@@ -58,7 +59,7 @@ class Conversation {
  public:
   /// `frame` is the encoded request, header included; `request_id` is ignored for Payload::opaque.
   Conversation(Framing framing, Payload payload, std::int64_t request_id, std::string frame,
-               Time deadline);
+               Time deadline, Codec codec = Codec::json);
 
   /// Bytes that are still to be written; empty when all is written or the conversation is decided.
   [[nodiscard]] std::string_view pending_output() const;
@@ -84,7 +85,8 @@ class Conversation {
 
  private:
   void decide(Outcome outcome, bool in_doubt, std::string detail);
-  void decide_by_frame(std::string payload);
+  /// `surplus`: bytes followed the frame.
+  void decide_by_frame(std::string_view payload, bool surplus);
   void decide_protocol_error(std::string detail, std::string_view bytes);
   void decide_truncated(std::string_view how);
   void doubt();
@@ -97,6 +99,7 @@ class Conversation {
 
   Framing framing_;
   Payload payload_;
+  Codec codec_;
   std::int64_t request_id_;
   std::string frame_;
   Time deadline_;

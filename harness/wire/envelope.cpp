@@ -146,6 +146,20 @@ bool is_id(const json& value, std::int64_t expected) {
   return value.is_number_integer() && value.get<std::int64_t>() == expected;
 }
 
+/// The `nonce` of a result that is an object and has one that is a text.
+std::string nonce_of(const json& result) {
+  if (!result.is_object()) return "";
+  const auto nonce = result.find("nonce");
+  return nonce != result.end() && nonce->is_string() ? nonce->get<std::string>() : "";
+}
+
+/// Whether some brackets in it may be nested deeper than that: told without reading it as JSON.
+bool may_be_deep(std::string_view text, int max_depth) {
+  const auto opening =
+      std::count_if(text.begin(), text.end(), [](char c) { return c == '[' || c == '{'; });
+  return opening > max_depth;
+}
+
 /// The worker's own words, whatever their shape.
 std::string error_text(const json& reply) {
   const auto error = reply.find("error");
@@ -201,6 +215,8 @@ Expected<Reply, std::string> decode_reply(std::string_view payload, std::int64_t
   reply.success = document["success"].get<bool>();
   if (reply.success) {
     reply.result = std::make_shared<const json>(std::move(document["result"]));
+    reply.result_is_object = reply.result->is_object();
+    reply.nonce = nonce_of(*reply.result);
   } else {
     reply.error = error_text(document);
   }
@@ -208,6 +224,12 @@ Expected<Reply, std::string> decode_reply(std::string_view payload, std::int64_t
 }
 
 Expected<json, std::string> parse_json(std::string_view text, int max_depth) {
+  // A document is built at once where it can't be too deep; who can't be read is read again, for
+  // the words of the error.
+  if (!may_be_deep(text, max_depth) && text.find('\0') == std::string_view::npos) {
+    json document = json::parse(text, nullptr, false);
+    if (!document.is_discarded()) return document;
+  }
   Check check(text, max_depth);
   if (!json::sax_parse(text, &check)) return unexpected(check.error());
   // nlohmann takes a zero byte for the end of the text, and would never look at what follows it.

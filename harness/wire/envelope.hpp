@@ -21,8 +21,10 @@ namespace poolproof::wire {
 struct Reply {
   std::int64_t id = 0;
   bool success = false;
-  std::shared_ptr<const nlohmann::json> result;  ///< never null when success
-  std::string error;                             ///< when not success
+  std::shared_ptr<const nlohmann::json> result;  ///< never null when success (but see terse.hpp)
+  bool result_is_object = false;
+  std::string nonce;  ///< of a result that carries one
+  std::string error;  ///< when not success
 };
 
 /// JSON of one request. `args` must be an object; `timestamp` is copied as it is.

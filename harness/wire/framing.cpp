@@ -36,6 +36,12 @@ FrameError frame_error(const Framing& framing, std::uint64_t length, std::string
   return error;
 }
 
+std::uint64_t length_in(std::string_view header) {
+  std::uint64_t length = 0;
+  for (const char byte : header) length = (length << 8U) | static_cast<unsigned char>(byte);
+  return length;
+}
+
 }  // namespace
 
 std::size_t Framing::payload_limit() const {
@@ -72,11 +78,7 @@ Expected<std::optional<std::string>, FrameError> FrameDecoder::next() {
 
 std::optional<std::uint64_t> FrameDecoder::announced_bytes() const {
   if (buffered_bytes() < framing_.prefix_bytes) return std::nullopt;
-  std::uint64_t length = 0;
-  for (const char byte : buffered().substr(0, framing_.prefix_bytes)) {
-    length = (length << 8U) | static_cast<unsigned char>(byte);
-  }
-  return length;
+  return length_in(buffered().substr(0, framing_.prefix_bytes));
 }
 
 void FrameDecoder::clear() {
@@ -91,6 +93,14 @@ bool FrameDecoder::lost() const {
 
 std::size_t FrameDecoder::shown_bytes() const {
   return framing_.prefix_bytes + kBytesShownAfterHeader;
+}
+
+std::string_view whole_frame(const Framing& framing, std::string_view bytes) {
+  if (bytes.size() <= framing.prefix_bytes) return {};
+  const std::uint64_t length = length_in(bytes.substr(0, framing.prefix_bytes));
+  bytes.remove_prefix(framing.prefix_bytes);
+  if (length > bytes.size() || length > framing.payload_limit()) return {};
+  return bytes.substr(0, static_cast<std::size_t>(length));
 }
 
 Expected<std::string, std::string> encode_frame(const Framing& framing, std::string_view payload) {

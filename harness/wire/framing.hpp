@@ -63,6 +63,10 @@ class FrameDecoder {
   std::size_t start_ = 0;
 };
 
+/// The payload of the frame that `bytes` begin with, in them; empty: there is no whole and sound
+/// one.
+std::string_view whole_frame(const Framing& framing, std::string_view bytes);
+
 /// Header and payload as one string. Error: the payload is empty or over framing.payload_limit().
 Expected<std::string, std::string> encode_frame(const Framing& framing, std::string_view payload);
 

@@ -135,11 +135,19 @@ class CommandLine(unittest.TestCase):
     def test_the_list_has_every_row_of_the_table(self):
         done = run(FAULTY, "--list")
         rows = json.loads(done.stdout)
-        self.assertEqual((done.returncode, len(rows)), (0, 43))
+        self.assertEqual((done.returncode, len(rows)), (0, 44))
         self.assertEqual(rows[0], {"name": "reply_dropped", "family": "drop", "moment": "reply",
                                    "harmless": False, "params": []})
         self.assertEqual(rows[-1]["params"], [{"name": "lifetime_ms", "default": 60000, "min": 1,
                                                "max": 600000}])
+
+    def test_a_worker_that_runs_refuses_to_be_the_one_that_can_not_be_started(self):
+        done = run(FAULTY, "--fault", "start_fails")
+        self.assertEqual((done.returncode, done.stdout), (64, b""))
+        self.assertIn(b"--fault start_fails: strikes before there is a worker", done.stderr)
+        with File('{"plan_version":1,"faults":[{"fault":"start_fails","at":{}}]}') as name:
+            done = run(FAULTY, "--plan", name, "--timestamp", "7", data=request(1, "echo"))
+            self.assertEqual(payloads(done.stdout), [ok(1, "{}")])
 
     def test_every_fault_of_the_table_has_a_behaviour(self):
         from poolproof_worker.faults.behaviour import behaviour_of

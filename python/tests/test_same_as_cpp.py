@@ -69,6 +69,8 @@ class Same(unittest.TestCase):
         for row in rows:
             if row["name"] in ("reading_stopped", "stdin_closed", "stdin_end_ignored"):
                 continue  # only TERM ends those: test_faulty_lives
+            if row["moment"] == "launch":
+                continue  # a worker that runs can't show it
             options = ["--fault", row["name"]]
             for param in row["params"]:
                 option = "--" + param["name"].replace("_", "-")

@@ -17,12 +17,18 @@ class Sweep(ProgramTest):
     def state(self, out="sweep"):
         return json.loads((self.folder / out / "sweep.json").read_text())
 
+    @staticmethod
+    def spoken(state):
+        return [(state[codec]["runs"], state[codec]["core_events"]) for codec in ("terse", "json")]
+
     def test_a_sound_pool_holds(self):
         done = self.sweep("--count", "3000", "--seed", "a commit's hash", "--jobs", "2")
         text = done.stdout.decode()
         self.assertEqual(done.returncode, 0, text + done.stderr.decode())
         self.assertIn("no failure", text)
-        self.assertRegex(text, r"3000 scenarios in [\d.]+ s: \d+/s, \d+ Core events/s")
+        self.assertRegex(text, r"3000 scenarios in [\d.]+ s: \d+/s; \d+ runs repeated")
+        self.assertRegex(text, r"opaque payloads: 3000 runs, \d+ Core events/s")
+        self.assertRegex(text, r"JSON payloads: \d+ runs, \d+ Core events/s")
         state = self.state()
         self.assertEqual(state["done"], 3000)
         self.assertGreater(state["repeated"], 3)
@@ -33,8 +39,13 @@ class Sweep(ProgramTest):
             done = self.sweep("--count", "2000", "--seed", "7", "--jobs", jobs, out=out)
             self.assertEqual(done.returncode, 0, done.stdout)
         one, two = self.state("one"), self.state("two")
-        for key in ("traces", "coverage", "core_events", "done"):
+        for key in ("traces", "coverage", "done"):
             self.assertEqual(one[key], two[key], key)
+        self.assertEqual(self.spoken(one), self.spoken(two))
+        (opaque_runs, _), (json_runs, _) = self.spoken(one)
+        self.assertEqual(opaque_runs, 2000)
+        self.assertGreater(json_runs, 200)
+        self.assertLess(json_runs, 1500)
 
     def test_shards_together_are_the_whole(self):
         self.assertEqual(self.sweep("--count", "1000", "--seed", "7", out="whole").returncode, 0)
@@ -47,7 +58,9 @@ class Sweep(ProgramTest):
         shards = [self.state(shard) for shard in "123"]
         whole = self.state("whole")
         self.assertEqual(sum(s["done"] for s in shards), whole["done"])
-        self.assertEqual(sum(s["core_events"] for s in shards), whole["core_events"])
+        for codec in ("terse", "json"):
+            for key in ("runs", "core_events"):
+                self.assertEqual(sum(s[codec][key] for s in shards), whole[codec][key])
         twice = self.program("merge", self.folder / "1", self.folder / "1")
         self.assertEqual(twice.returncode, 64)
         self.assertIn(b"shard 1 is there twice", twice.stderr)

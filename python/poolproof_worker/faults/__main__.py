@@ -23,7 +23,7 @@ from .. import _options
 from .._pipes import claim_stdio
 from .catalogue import FAULTS, as_rows
 from .journal import Journal
-from .plan import read_fault, read_plan
+from .plan import PlanError, read_fault, read_plan
 from .server import FaultyPipes, FaultyServer
 
 _TEXTS = {param.name for fault in FAULTS for param in fault.params if param.is_text}
@@ -61,7 +61,11 @@ class Asked:
         """The plan file's faults, then those of the command line."""
         plan = read_plan(self.plan_file) if self.plan_file else []
         for fault in self.faults:
-            plan.append(read_fault(fault, f"--fault {fault['fault']}", f"f{len(plan)}"))
+            where = f"--fault {fault['fault']}"
+            plan.append(read_fault(fault, where, f"f{len(plan)}"))
+            if plan[-1].fault.moment == "launch":
+                raise PlanError(where, "strikes before there is a worker",
+                                'a scenario\'s "faults"')
         return plan
 
     def commands(self):

@@ -16,6 +16,7 @@ WRITING = "writing"          # how the reply is written
 IDLE = "idle"                # after the reply
 STAY = "stay"                # whether it obeys a reason to leave
 LEAVE = "leave"              # it obeys: how it leaves
+LAUNCH = "launch"            # there is no worker yet: no server comes to this
 
 ABOUT_NO_REQUEST = (START, FIRST_BYTES, STAY, LEAVE)
 

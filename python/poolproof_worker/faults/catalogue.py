@@ -70,6 +70,9 @@ FAULTS = [
     _row("killed_mid_call", "drop", "request", _SIGNAL),
     _row("stdout_closed", "drop", "request"),
     _row("stdin_closed", "drop", "idle"),
+    # A worker that is never started can't show it: whoever starts workers does.
+    _row("start_fails", "drop", "launch",
+         Param("errno", "ENOENT", 0, TEXT_MAX_BYTES, ("ENOENT", "EACCES", "ENOEXEC"))),
     _row("exit_at_start", "drop", "start", _code(3), _text("fault: exit at start", "stderr_text")),
     _row("killed_at_start", "drop", "start", _SIGNAL),
     _row("exit_while_idle", "drop", "idle", _code(0)),

@@ -6,7 +6,8 @@ import os
 import signal
 
 from .._pipes import say
-from .behaviour import BEFORE_READ, DISCARDING, IDLE, NOTHING, REQUEST, START, WRITING, family
+from .behaviour import (BEFORE_READ, DISCARDING, IDLE, LAUNCH, NOTHING, REQUEST, START, WRITING,
+                        family)
 
 BEHAVIOURS, strikes = family()
 
@@ -61,6 +62,11 @@ def stdin_closed(scene):
     scene.receipt()
     os.close(scene.server.pipes.stdin_fd)
     scene.server.reading = NOTHING
+
+
+@strikes("start_fails", LAUNCH)
+def start_fails(_scene):
+    """A worker that runs can't show it."""
 
 
 @strikes("exit_at_start", START)

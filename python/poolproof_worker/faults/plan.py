@@ -117,7 +117,7 @@ def _read_call(at, where):
 
 
 def _coordinates(fault):
-    if fault.moment in ("start", "shutdown"):
+    if fault.moment in ("start", "shutdown", "launch"):
         return ("slot", "generation")
     if fault.name == "reading_stopped":  # it acts before the request is read: no nonce was seen
         return ("slot", "generation", "request")
