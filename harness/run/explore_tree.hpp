@@ -62,8 +62,8 @@ struct OrderTree {
 ///     Nobody sleeps then, for who sleeps is ready.
 ///  4. A move that draws (how long a start takes, whether pipes close before an exit shows) is
 ///     tried with all that it can draw; its task sleeps only then, and with all that it touched.
-///  5. A client that was woken in vain looks at once, and this is no move: all that changes is that
-///     it sleeps again, and whatever it waits for wakes it when it comes true.
+///  5. A client that is ready though what it waits for has not come true looks at once, and this is
+///     no move: nothing changes but that it waits, and whatever it waits for will wake it.
 ///
 /// explore_tree_test.cpp holds it against the search that knows nothing of all this.
 class EveryOrder final : public sim::Moves {

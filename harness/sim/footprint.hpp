@@ -119,8 +119,8 @@ class Moves {
   virtual void kept(std::uint32_t choice) = 0;
 
   Footprint footprint;  ///< of the move under way
-  /// Clients among the ready who were woken, but not by what they wait for: their move changes
-  /// nothing but that they sleep again.
+  /// Clients that wait for what has not come true. Should one of them be ready, its move changes
+  /// nothing but that it no longer is.
   std::vector<std::uint32_t> in_vain;
 };
 
