@@ -31,6 +31,11 @@ scenario::Scenario one_client() {
   return race_of(R"({"name": "a", "steps": [{"checkout": {}}]})");
 }
 
+scenario::Scenario two_clients() {
+  return race_of(R"({"name": "a", "steps": [{"checkout": {}}]},
+                    {"name": "b", "steps": [{"checkout": {}}]})");
+}
+
 scenario::Scenario close_meets_eager_start() {
   return race_of(R"({"name": "a", "steps": [{"pause": {"span_ms": 1}}, {"close": {}}]})",
                  R"(, "start": "eager")");
@@ -134,7 +139,8 @@ class Crashing final : public sim::Moves {
 }  // namespace
 
 TEST_CASE("run: explore: the orders left out tell nothing new") {
-  for (const auto& race : {one_client(), close_meets_eager_start(), cancel_meets_close()}) {
+  for (const auto& race :
+       {one_client(), two_clients(), close_meets_eager_start(), cancel_meets_close()}) {
     std::uint64_t all = 0;
     std::uint64_t some = 0;
     const Stories stories = told_by_all(race, all);
