@@ -22,10 +22,9 @@ void print_progress(std::uint64_t runs, Duration elapsed) {
 
 std::string extent(const run::ExploredPart& part, Exploration what) {
   if (what != Exploration::orders) return part.cut_short ? ", cut short" : "";
-  if (!part.cut_short) return fmt::format(", every order ({})", part.different);
-  return fmt::format(
-      ", cut short after {} orders; all with at most {} choice(s) unlike the plainest",
-      part.different, part.changes);
+  return fmt::format(", {} ({} judged, {} broken off)",
+                     part.cut_short ? "cut short: NOT every order" : "every order", part.different,
+                     part.runs - part.different);
 }
 
 void print_failures(const run::Explored& explored) {

@@ -33,6 +33,8 @@ CaseResult CaseRunner::run(const scenario::Scenario& scenario, wire::Codec codec
   }
   const sim::Carried carried = world_.carry_out(scenario, scenario.seed, schedule_, kLimits, codec);
   CaseResult result;
+  result.broken_off = schedule_.moves() != nullptr && schedule_.moves()->broken_off();
+  if (result.broken_off) return result;
   result.core_events = carried.core_events;
   result.trouble = carried.trouble;
   if (carried.overran) {

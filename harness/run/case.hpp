@@ -19,6 +19,7 @@ struct CaseResult {
   std::vector<oracle::Finding> findings;  ///< also `hang`: no end within the limit of moves
   std::string trouble;                    ///< why it proves nothing; empty: it does
   std::uint64_t core_events = 0;
+  bool broken_off = false;  ///< by the one who led it: nothing was judged
 
   [[nodiscard]] bool failed() const { return !findings.empty(); }
 };
@@ -38,6 +39,8 @@ class CaseRunner {
   [[nodiscard]] const sim::Schedule& schedule() const { return schedule_; }
   /// Of the runs to come.
   void cut_reads(bool whether) { schedule_.cut_reads(whether); }
+  /// Who leads the runs to come, instead of their schedules; null: nobody.
+  void follow(sim::Moves* leader) { schedule_.follow(leader); }
 
  private:
   ChoiceBook choices_ = ChoiceBook::random(0);

@@ -76,6 +76,7 @@ class Walker {
   Walker(const ExploreOptions& options, Desk& desk, ExploredSpace& space, int said)
       : options_(options), desk_(desk), walk_(desk.walk), space_(space), said_(said) {
     runner_.cut_reads(space.cuts_reads());
+    runner_.follow(space.leader(walk_));
   }
 
   void run() {
@@ -96,7 +97,8 @@ class Walker {
  private:
   void carry_out(const scenario::Scenario& scenario) {
     CaseResult result = runner_.run(scenario);
-    if (!result.failed() && result.trouble.empty()) space_.judge(walk_, runner_, result.findings);
+    const bool judged = !result.broken_off && !result.failed() && result.trouble.empty();
+    if (judged) space_.judge(walk_, runner_, result.findings);
     for (const auto& finding : result.findings) failed(scenario, finding);
     if (!result.trouble.empty()) desk_.proved_nothing.fetch_add(1);
     desk_.core_events.fetch_add(result.core_events);
@@ -231,8 +233,9 @@ class Guide {
     Explored explored;
     for (std::size_t i = 0; i < space_.parts().size(); ++i) {
       const Walk::Tally& tally = desk_.walk.tallies[i];
+      const bool given_up = i >= desk_.walk.part;  // after too many crashes
       explored.parts.push_back(
-          {space_.parts()[i], tally.runs, tally.different, tally.cut_short, tally.changes});
+          {space_.parts()[i], tally.runs, tally.different, tally.cut_short || given_up});
     }
     explored.failures = failures_;
     explored.runs = desk_.runs.load();
@@ -256,7 +259,8 @@ void Walk::next_part() {
   ++part;
   place = 0;
   depth = 0;
-  more_beyond = false;
+  tree.fixed = 0;
+  tree.incomplete = false;
 }
 
 scenario::Scenario own_scenario(const char* json) {

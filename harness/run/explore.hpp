@@ -14,7 +14,7 @@ namespace poolproof::run {
 enum class Exploration : std::uint8_t {
   cuts,    ///< every cut of every frame of handshake, call and shutdown, with every ending
   faults,  ///< all combinations of up to three faults on two workers of a short scenario
-  orders,  ///< every order of a short race
+  orders,  ///< every order of a short race, but those that can't be told from one that was run
 };
 
 struct ExploreOptions {
@@ -27,10 +27,8 @@ struct ExploreOptions {
 struct ExploredPart {
   std::string name;
   std::uint64_t runs = 0;
-  std::uint64_t different = 0;  ///< of them, runs that were not made before (orders come again)
-  bool cut_short = false;       ///< the limit of runs was reached
-  /// Orders: every order that differs from the plainest in at most so many choices has been tried.
-  std::uint32_t changes = 0;
+  std::uint64_t different = 0;  ///< orders: of them, those not broken off as made before
+  bool cut_short = false;       ///< not all of it was run: a limit was reached
 };
 
 /// Failures of one kind: they have the same signature.

@@ -1,15 +1,11 @@
-#include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 
-#include "harness/base/assert.hpp"
 #include "harness/run/explore_space.hpp"
 
-/// Every order of a short race: depth-first over the choices of the schedule, first those that
-/// differ from the plainest in no choice, then in one, in two... (delay bounding: Emmi, Qadeer,
-/// Rakamaric, "Delay-bounded scheduling", 2011). Without that bound the limit of runs would be
-/// spent on the orders of a run's last moves alone. Reads are not cut: that is the business of the
-/// cuts.
+/// Every order of a short race, and every time its starts can take: explore_tree.hpp says how, and
+/// why those left out show nothing new. Reads are not cut: that is the business of the cuts.
 namespace poolproof::run {
 namespace {
 
@@ -31,8 +27,9 @@ constexpr std::array kRaces{
       {"name": "a", "steps": [{"checkout": {}},
         {"await": {"client": "b", "step": 0, "moment": "begun"}}, {"checkin": {}}]},
       {"name": "b", "steps": [{"checkout": {}}, {"checkin": {}}]},
-      {"name": "c", "steps": [{"await": {"client": "b", "step": 0, "moment": "begun"}},
-        {"cancel": {"client": "b"}}]})"},
+      {"name": "c", "steps": [{"await": {"client": "a", "step": 0, "moment": "ended"}},
+        {"cancel": {"client": "b"}}]},
+      {"name": "d", "after": "b", "steps": [{"checkout": {}}, {"checkin": {}}]})"},
     Race{"cancel meets reply", R"(
       {"name": "a", "steps": [{"checkout": {}}, {"call_bytes": {"text": "x"}}, {"checkin": {}}]},
       {"name": "c", "steps": [{"await": {"client": "a", "step": 1, "moment": "begun"}},
@@ -59,13 +56,31 @@ constexpr std::array kRaces{
       {"name": "k", "steps": [{"await": {"client": "a", "step": 1, "moment": "begun"}},
         {"signal_worker": {"slot": 0, "generation": 0, "signal": "KILL"}}]},
       {"name": "b", "after": "a", "steps": [{"checkout": {}}, {"checkin": {}}]})"},
+    Race{"late check-in meets next lease", R"(
+      {"name": "a", "steps": [{"checkout": {}},
+        {"await": {"client": "c", "step": 1, "moment": "begun"}}, {"checkin": {}}]},
+      {"name": "b", "steps": [{"await": {"client": "a", "step": 0, "moment": "ended"}},
+        {"signal_worker": {"slot": 0, "generation": 0, "signal": "KILL"}},
+        {"checkout": {}}, {"await": {"client": "a", "step": 2, "moment": "begun"}},
+        {"checkin": {}}]},
+      {"name": "c", "steps": [{"await": {"client": "b", "step": 2, "moment": "ended"}},
+        {"checkout": {}}, {"checkin": {}}]})"},
+    Race{"old worker's end meets next start", R"(
+      {"name": "a", "steps": [{"checkout": {}}, {"throw": {}}]},
+      {"name": "b", "after": "a", "steps": [{"checkout": {}}, {"throw": {}}]})",
+         R"("size": 1, "payload": "opaque", "on_exception": "discard", "term_grace_ms": 3)",
+         R"({"fault": "term_ignored", "at": {"slot": 0, "generation": 0}})"},
+    Race{"two clients, two workers", R"(
+      {"name": "a", "steps": [{"checkout": {}}, {"checkin": {}}]},
+      {"name": "b", "steps": [{"checkout": {}}, {"checkin": {}}]})",
+         R"("size": 2, "payload": "opaque")"},
     Race{"start meets deadline", R"(
       {"name": "a", "steps": [{"checkout": {"timeout_ms": 1}}, {"checkin": {}}]},
       {"name": "b", "steps": [{"checkout": {}}, {"checkin": {}}]})"},
     Race{"close meets start", R"(
       {"name": "a", "steps": [{"checkout": {}}, {"checkin": {}}]},
       {"name": "c", "steps": [{"await": {"client": "a", "step": 0, "moment": "begun"}},
-        {"close": {}}]})"},
+        {"pause": {"span_ms": 1}}, {"close": {}}]})"},
     Race{"close meets check-in", R"(
       {"name": "a", "steps": [{"checkout": {}}, {"checkin": {}}]},
       {"name": "c", "steps": [{"await": {"client": "a", "step": 0, "moment": "ended"}},
@@ -82,7 +97,8 @@ constexpr std::array kRaces{
          R"("size": 1)"},
 };
 
-constexpr std::uint64_t kOrdersMost = 20'000;
+/// Twice what the largest one has.
+constexpr std::uint64_t kRunsMost = 500'000;
 
 std::string json_of(const Race& race) {
   return std::string(
@@ -92,8 +108,6 @@ std::string json_of(const Race& race) {
          race.faults + R"(], "expect": {"any_success": true}})";
 }
 
-/// walk.choices are what the next run begins with; walk.place is in how many choices it may differ
-/// from the plainest.
 class Orders final : public ExploredSpace {
  public:
   Orders() {
@@ -105,61 +119,29 @@ class Orders final : public ExploredSpace {
 
   [[nodiscard]] const std::vector<std::string>& parts() const override { return parts_; }
   [[nodiscard]] bool cuts_reads() const override { return false; }
-  [[nodiscard]] std::uint64_t runs_most() const override { return kOrdersMost; }
+  [[nodiscard]] std::uint64_t runs_most() const override { return kRunsMost; }
 
+  /// With the schedule as far as it is known: that of a run that crashed is told by nobody else.
   const Scenario& at(const Walk& walk) override {
+    const OrderTree& tree = walk.tree;
     Scenario& race = races_[walk.part];
-    if (!race.schedule) race.schedule.emplace();
-    race.schedule->assign(walk.choices.begin(), walk.choices.begin() + walk.depth);
+    race.schedule.emplace(tree.choices.begin(), tree.choices.begin() + tree.taken);
     return race;
   }
 
+  sim::Moves* leader(Walk& walk) override { return &orders_.emplace(walk.tree); }
+
   void judge(const Walk&, const CaseRunner&, std::vector<oracle::Finding>&) override {}
 
-  void go_on(Walk& walk, const CaseRunner* runner) override {
-    if (runner != nullptr) take(walk, runner->schedule());
+  void go_on(Walk& walk, const CaseRunner*) override {
     Walk::Tally& tally = walk.tallies[walk.part];
-    if (changes_of(walk, walk.depth) == walk.place) ++tally.different;
-    if (turn(walk)) return;
-    tally.changes = static_cast<std::uint32_t>(walk.place);
-    if (!walk.more_beyond) return walk.next_part();
-    ++walk.place;
-    walk.depth = 0;
-    walk.more_beyond = false;
+    if (!walk.tree.again) ++tally.different;
+    if (walk.tree.incomplete) tally.cut_short = true;
+    if (!turn(walk.tree)) walk.next_part();
   }
 
  private:
-  static void take(Walk& walk, const sim::Schedule& schedule) {
-    const auto& taken = schedule.taken();
-    walk.depth = static_cast<std::uint32_t>(std::min(taken.size(), Walk::kChoicesMax));
-    std::copy_n(taken.begin(), walk.depth, walk.choices.begin());
-    std::copy_n(schedule.bounds().begin(), walk.depth, walk.bounds.begin());
-  }
-
-  static std::uint64_t changes_of(const Walk& walk, std::uint32_t depth) {
-    return static_cast<std::uint64_t>(
-        std::count_if(walk.choices.begin(), walk.choices.begin() + depth,
-                      [](std::uint32_t choice) { return choice != 0; }));
-  }
-
-  /// Turns the last choice that can be another one. False: there is none within the limit.
-  static bool turn(Walk& walk) {
-    std::uint64_t before = changes_of(walk, walk.depth);
-    for (std::uint32_t i = walk.depth; i > 0; --i) {
-      std::uint32_t& choice = walk.choices[i - 1];
-      if (choice != 0) --before;
-      if (choice + 1 >= walk.bounds[i - 1]) continue;
-      if (before >= walk.place) {
-        walk.more_beyond = true;
-        continue;
-      }
-      ++choice;
-      walk.depth = i;
-      return true;
-    }
-    return false;
-  }
-
+  std::optional<EveryOrder> orders_;
   std::vector<std::string> parts_;
   std::vector<Scenario> races_;
 };

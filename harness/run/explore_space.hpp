@@ -11,6 +11,7 @@
 #include "harness/oracle/oracle.hpp"
 #include "harness/run/case.hpp"
 #include "harness/run/explore.hpp"
+#include "harness/run/explore_tree.hpp"
 #include "harness/scenario/scenario.hpp"
 
 namespace poolproof::run {
@@ -19,12 +20,11 @@ namespace poolproof::run {
 /// after a crash.
 struct Walk {
   static constexpr std::size_t kPartsMax = 32;
-  static constexpr std::size_t kChoicesMax = 4096;
+  static constexpr std::size_t kChoicesMax = 32;
 
   struct Tally {
     std::uint64_t runs;
     std::uint64_t different;
-    std::uint32_t changes;
     bool cut_short;
   };
 
@@ -32,8 +32,7 @@ struct Walk {
   std::uint64_t place;  ///< in its part; what it means is the space's business
   std::uint32_t depth;  ///< how many choices there are
   std::array<std::uint32_t, kChoicesMax> choices;
-  std::array<std::uint32_t, kChoicesMax> bounds;
-  bool more_beyond;  ///< there is more than the present limit of changes allows
+  OrderTree tree;  ///< of a race
   std::array<Tally, kPartsMax> tallies;
 
   void next_part();
@@ -57,6 +56,8 @@ class ExploredSpace {
   /// Goes on behind the last run of `runner`; null: the run came to no end.
   virtual void go_on(Walk& walk, const CaseRunner* runner) = 0;
   [[nodiscard]] virtual bool cuts_reads() const { return true; }
+  /// Who leads all runs, move by move; null: their scenarios' schedules do.
+  virtual sim::Moves* leader(Walk&) { return nullptr; }
   /// Of one part, when nobody says how many runs it may have; 0: any number.
   [[nodiscard]] virtual std::uint64_t runs_most() const { return 0; }
 };

@@ -57,6 +57,7 @@ void Client::begin(const scenario::Client& client, std::string name) {
 }
 
 void Client::go() {
+  stage_.machine.writes(Shared::client, number_);
   switch (state_) {
     case State::before:
     case State::awaiting:
@@ -83,6 +84,7 @@ void Client::go() {
       drop_worker();
       state_ = State::done;
       ++stage_.done;
+      note_progress(Progress::done);
       return stage_.wake_awaiting();
     case State::done:
       return;
@@ -107,19 +109,36 @@ void Client::begin_step() {
   record_.begun = stage_.machine.now;
   stop_ = false;
   if (repetition_ == 0) first_begun_ = step_ + 1;
+  note_progress(Progress::begun);
   stage_.wake_awaiting();
   std::visit([this](const auto& what) { carry(what); }, client_->steps[step_]);
 }
 
 void Client::end_step() {
   record_.ended = stage_.machine.now;
+  stage_.machine.writes(Shared::records);
   stage_.machine.trace.clients.push_back(std::move(record_));
   if (repetition_ == 0) first_ended_ = step_ + 1;
+  note_progress(Progress::ended);
   ++step_;
   state_ = State::between;
   wait_until(kNever);
   stage_.wake_awaiting();
   go_again();
+}
+
+/// Requires: it has just come to be so.
+void Client::note_progress(Progress what) const {
+  stage_.machine.writes(Shared::progress, progress_number(what, step_));
+}
+
+void Client::read_progress(Progress what, std::uint32_t step) const {
+  stage_.machine.reads(Shared::progress, progress_number(what, step));
+}
+
+std::uint32_t Client::progress_number(Progress what, std::uint32_t step) const {
+  const std::uint32_t place = what == Progress::done ? 0 : 1 + 2 * step;
+  return number_ * 16 + place + (what == Progress::ended ? 1 : 0);
 }
 
 void Client::note_lease() {
@@ -136,6 +155,9 @@ void Client::note_error(const pool::Error& error) {
 }
 
 void Client::cancel() {
+  stage_.machine.writes(Shared::client, number_);
+  stage_.machine.reads(Shared::ticket, number_);
+  if (worker_ != nullptr) stage_.machine.writes(Shared::wake, worker_->number());
   stop_ = true;
   if (state_ == State::queued && !stage_.pool.ticket(number_).done) {
     stage_.pool.cancel(stage_.pool.ticket(number_).checkout);
@@ -176,6 +198,7 @@ void Client::ask() {
 }
 
 void Client::look_at_ticket() {
+  stage_.machine.reads(Shared::ticket, number_);
   Ticket& ticket = stage_.pool.ticket(number_);
   if (!ticket.done) {
     // At its deadline it ticks the Core itself; if it finds itself granted, it keeps the lease.
@@ -213,6 +236,7 @@ void Client::carry(const scenario::Call& step) {
   const std::int64_t request = worker_->next_request;
   auto frame = stage_.machine.messages.call(request, step, record_.nonce);
   if (!frame) return refuse_call(pool::explain_too_large(what_, frame.error()));
+  stage_.machine.writes(Shared::kept, worker_->number());
   ++worker_->next_request;
   begin_call(request, std::move(*frame));
 }
@@ -257,6 +281,7 @@ void Client::begin_call(std::int64_t request, std::string frame) {
 void Client::go_on_calling() {
   const Time now = stage_.machine.now;
   wire::Exchange& exchange = *exchange_;
+  stage_.machine.reads(Shared::state, worker_->number());
   if (state_ == State::calling) {
     const bool had_ended = worker_->reaped || worker_->process().state() == Process::State::ended;
     if (exchange.wants_to_read()) exchange.read_some(now);
@@ -287,6 +312,7 @@ void Client::go_on_calling() {
 }
 
 void Client::look_at_end() {
+  stage_.machine.reads(Shared::state, worker_->number());
   if (!worker_->reaped) return worker_->look();
   exchange_->ended(worker_->process().exit());
   worker_->end_awaited = false;
@@ -301,10 +327,12 @@ void Client::finish_call() {
   exchange_.reset();
   record_.written_bytes = result.written_bytes;
   record_.in_doubt = result.in_doubt;
+  stage_.machine.writes(Shared::kept, worker_->number());
   if (result.written_bytes == 0 && payload_ != wire::Payload::opaque) --worker_->next_request;
   if (result.outcome == Outcome::ok) {
     record_.reply_nonce = result.reply.nonce;
   } else {
+    stage_.machine.reads(Shared::err, worker_->number());
     pool::CallFacts facts;
     facts.worker = leased_;
     facts.pid = static_cast<int>(worker_->process().pid());
@@ -360,6 +388,7 @@ void Client::carry(const scenario::Close& step) {
 }
 
 void Client::look_at_close() {
+  read_awaited();
   if (!stage_.pool.closed()) {
     if (stage_.machine.now < until_) return wait_until(until_);
     record_.outcome = Outcome::call_timeout;
@@ -381,6 +410,7 @@ void Client::carry(const scenario::Cancel& step) {
 }
 
 void Client::carry(const scenario::SignalWorker& step) {
+  stage_.machine.writes(Shared::environment);
   record_.worker = step.worker;
   const bool delivered = stage_.pool.signal(step.worker, step.signal);
   stage_.machine.trace.environment.push_back(
@@ -400,6 +430,7 @@ void Client::await(const Client* other) {
 void Client::look_around() {
   const bool begins = state_ == State::before;
   if (begins) awaited_ = stage_.named(client_->after);
+  read_awaited();
   if (!has_come_true()) {
     if (begins || stage_.machine.now < until_) return wait_until(begins ? kNever : until_);
     stage_.trouble = fmt::format("client {} waited in vain in step {}", name_, step_);
@@ -408,6 +439,33 @@ void Client::look_around() {
   if (!begins) return end_step();
   state_ = State::between;
   go_again();
+}
+
+bool Client::waits_in_vain() const {
+  if (state_ == State::before) {
+    const Client* other = stage_.named(client_->after);
+    return other != nullptr && !other->done();
+  }
+  const bool waits = state_ == State::awaiting || state_ == State::closing;
+  return waits && !has_come_true() && stage_.machine.now < until_;
+}
+
+/// Notes that we look at what we wait for.
+void Client::read_awaited() const {
+  if (state_ == State::closing) return stage_.machine.reads(Shared::closed);
+  if (state_ == State::before) {
+    if (awaited_ != nullptr) awaited_->read_progress(Progress::done, 0);
+    return;
+  }
+  const scenario::Step& step = client_->steps[step_];
+  if (std::holds_alternative<scenario::AwaitFault>(step)) {
+    stage_.machine.reads(Shared::journal);
+  } else if (std::holds_alternative<scenario::AwaitWorker>(step)) {
+    stage_.machine.reads(Shared::moments);
+  } else if (const auto* client = std::get_if<scenario::AwaitClient>(&step)) {
+    const auto which = client->ended ? Progress::ended : Progress::begun;
+    if (awaited_ != nullptr) awaited_->read_progress(which, client->step);
+  }
 }
 
 bool Client::has_come_true() const {

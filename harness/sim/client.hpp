@@ -48,6 +48,8 @@ class Client {
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool done() const { return state_ == State::done; }
+  /// It waits for what has not come true: a move of it would change nothing.
+  [[nodiscard]] bool waits_in_vain() const;
   [[nodiscard]] bool has_begun(std::uint32_t step) const { return step < first_begun_; }
   [[nodiscard]] bool has_ended(std::uint32_t step) const { return step < first_ended_; }
 
@@ -67,6 +69,7 @@ class Client {
     leaving,  ///< its steps are done; gives back what it holds
     done
   };
+  enum class Progress : std::uint8_t { begun, ended, done };
 
   void begin_step();
   void end_step();
@@ -96,6 +99,10 @@ class Client {
 
   bool give_back(bool clean);
   void drop_worker();
+  void note_progress(Progress what) const;
+  void read_awaited() const;
+  void read_progress(Progress what, std::uint32_t step) const;
+  [[nodiscard]] std::uint32_t progress_number(Progress what, std::uint32_t step) const;
   void note_lease();
   void note_error(const pool::Error& error);
   void wait_until(Time at) { stage_.machine.agenda.set_time(task_of(Role::client, number_), at); }

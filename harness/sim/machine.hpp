@@ -4,6 +4,7 @@
 
 #include "harness/base/clock.hpp"
 #include "harness/sim/agenda.hpp"
+#include "harness/sim/footprint.hpp"
 #include "harness/sim/messages.hpp"
 #include "harness/sim/schedule.hpp"
 #include "harness/trace/record.hpp"
@@ -19,6 +20,14 @@ struct Machine {
   trace::Trace trace;
   std::int64_t next_pid = 0;
   std::uint64_t core_events = 0;
+  Moves* moves = nullptr;  ///< who wants to know what each move touches
+
+  void reads(Shared what, std::uint32_t number = 0) const {
+    if (moves != nullptr) moves->footprint.reads(what, number);
+  }
+  void writes(Shared what, std::uint32_t number = 0) const {
+    if (moves != nullptr) moves->footprint.writes(what, number);
+  }
 
   /// How much of `there` one read gives: the kernel may cut it anywhere. The place is drawn as a
   /// share of it, so that the same choices mean the same with shorter messages.

@@ -34,12 +34,16 @@ void Pool::begin(const scenario::Scenario& scenario, std::uint64_t seed, std::ui
   config.seed = seed;
   core_.emplace(config);
   orders_.clear();
+  obeyed_ = 0;
   to_start_.clear();
   tickets_.assign(clients, {});
   asked_by_ = {};
   checkouts_ = 0;
   for (auto& slot : in_slot_) slot.clear();
-  for (const auto& worker : workers_) worker->process().clear();
+  for (const auto& worker : workers_) {
+    worker->close_all();  // a run that was broken off has left them open
+    worker->process().clear();
+  }
   in_slot_.resize(config.size);
   free_workers_.clear();
   for (std::size_t i = workers_.size(); i > 0; --i) {
@@ -79,12 +83,14 @@ bool Pool::end_lease(LeaseId lease, Worker& worker, bool clean) {
 
 void Pool::let_go(Worker& worker) {
   POOLPROOF_ASSERT(worker.holders > 0);
+  machine_.writes(Shared::kept, worker.number());
   --worker.holders;
   if (worker.forgotten) release(worker);
 }
 
 bool Pool::signal(WorkerId id, int signal) {
   Worker* const found = find(id);
+  if (found != nullptr) machine_.reads(Shared::state, found->number());
   if (found == nullptr || found->reaped) return false;
   found->process().signal(signal);
   found->look();
@@ -98,6 +104,7 @@ void Pool::go(std::uint32_t which) {
     case kObey:
       return obey_next();
     case kTick:
+      machine_.reads(Shared::core);
       if (core_->next_deadline() <= machine_.now) tick();
       return;
     default:
@@ -107,6 +114,7 @@ void Pool::go(std::uint32_t which) {
 
 void Pool::obey_next() {
   if (orders_.empty()) return;
+  machine_.reads(Shared::order, obeyed_++);
   const pool::Effect order = orders_.front();
   orders_.pop_front();
   if (!orders_.empty()) machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
@@ -115,6 +123,7 @@ void Pool::obey_next() {
 
 void Pool::obey(const pool::Effect& order) {
   if (const auto* start = std::get_if<pool::Start>(&order)) {
+    machine_.writes(Shared::starts);
     to_start_.push_back(start->worker);
     if (to_start_.size() == 1) spawn_in_a_moment();
     return;
@@ -131,6 +140,7 @@ void Pool::obey(const pool::Effect& order) {
     }
   } else if (const auto* signal = std::get_if<pool::Signal>(&order)) {
     Worker* worker = find(signal->worker);
+    if (worker != nullptr) machine_.reads(Shared::state, worker->number());
     // Once it is reaped, its group's number may belong to strangers.
     if (worker == nullptr || worker->reaped) return;
     worker->process().signal_group(signal->signal == pool::Sig::kill ? SIGKILL : SIGTERM);
@@ -138,6 +148,8 @@ void Pool::obey(const pool::Effect& order) {
   } else if (const auto* forget = std::get_if<pool::Forget>(&order)) {
     Worker* worker = find(forget->worker);
     if (worker == nullptr) return;
+    machine_.writes(Shared::places);
+    machine_.writes(Shared::kept, worker->number());
     std::erase(in_slot_[forget->worker.slot], worker);
     worker->forgotten = true;
     release(*worker);
@@ -153,6 +165,7 @@ void Pool::spawn_in_a_moment() {
 
 void Pool::spawn_next() {
   if (to_start_.empty()) return;
+  for (const auto what : {Shared::starts, Shared::places, Shared::pids}) machine_.writes(what);
   const WorkerId id = to_start_.front();
   const faults::PlannedFault* const fault = faults::launch_fault(scenario_->faults, id);
   if (fault != nullptr) return fail_to_spawn(*fault);
@@ -169,6 +182,7 @@ void Pool::spawn_next() {
 void Pool::fail_to_spawn(const faults::PlannedFault& fault) {
   const WorkerId id = to_start_.front();
   to_start_.pop_front();
+  machine_.writes(Shared::journal);
   machine_.trace.workers.push_back({machine_.now, id, 0, faults::launch_receipt(fault)});
   step(pool::StartFailed{id, faults::errno_of(fault)});
   if (!to_start_.empty()) spawn_in_a_moment();
@@ -176,7 +190,9 @@ void Pool::fail_to_spawn(const faults::PlannedFault& fault) {
 
 void Pool::begin_greeting(const pool::Handshake& order) {
   Worker* const worker = find(order.worker);
+  if (worker != nullptr) machine_.reads(Shared::state, worker->number());
   if (worker == nullptr || worker->reaped) return;
+  machine_.writes(Shared::kept, worker->number());
   const auto& spec = scenario_->pool;
   // Bytes that are nobody's business have no ping: such a worker is good once it runs.
   if (spec.opaque) return handshake_ended(*worker, {});
@@ -193,6 +209,7 @@ void Pool::begin_greeting(const pool::Handshake& order) {
 }
 
 void Pool::greet(Worker& worker) {
+  machine_.writes(Shared::kept, worker.number());
   if (!worker.greeting) return;
   worker.greeting->exchange(machine_.now);
   worker.greeting->tick(machine_.now);
@@ -219,6 +236,7 @@ void Pool::handshake_ended(Worker& worker, const pool::StartEvidence& evidence) 
 
 /// A polite request, if its stdin takes the whole of it; the ladder's next rung comes by itself.
 void Pool::ask_shutdown(Worker& worker) {
+  machine_.reads(Shared::kept, worker.number());
   if (scenario_->pool.opaque) {
     worker.close_stdin();
   } else {
@@ -231,6 +249,8 @@ void Pool::ask_shutdown(Worker& worker) {
 /// Take what it left, kill its group while the leader's number is still its own, then reap. Whoever
 /// waits for that may go on before the Core is told.
 void Pool::ended(Worker& worker) {
+  machine_.writes(Shared::kept, worker.number());
+  machine_.reads(Shared::state, worker.number());
   if (worker.reaped && !std::exchange(worker.end_told, true)) {
     step(pool::Exited{worker.id(), worker.process().exit()});
     return worker.look();
@@ -250,6 +270,7 @@ void Pool::ended(Worker& worker) {
 }
 
 void Pool::watch_later(Worker& worker) {
+  machine_.writes(Shared::kept, worker.number());
   if (worker.watch_at == kNever) worker.watch_at = after(machine_.now, kIdleBeforeWatch);
   worker.look();
 }
@@ -257,6 +278,9 @@ void Pool::watch_later(Worker& worker) {
 /// An idle worker's stdout is readable, or at its end. The notice may be about a call that is long
 /// over.
 void Pool::watch(Worker& worker) {
+  machine_.writes(Shared::kept, worker.number());
+  machine_.reads(Shared::state, worker.number());
+  machine_.reads(Shared::out, worker.number());
   const std::size_t unread = worker.pipes().out.unread();
   if (worker.suspect_at <= machine_.now) {
     worker.suspect_at = kNever;
@@ -282,6 +306,7 @@ void Pool::drain(Worker& worker) {
 }
 
 void Pool::offspring(Worker& worker) {
+  machine_.writes(Shared::kept, worker.number());
   worker.process().end_offspring();
   worker.look();
   if (worker.forgotten) release(worker);
@@ -290,6 +315,7 @@ void Pool::offspring(Worker& worker) {
 // ---- the Core ----------------------------------------------------------------------------------
 
 void Pool::step(const pool::Event& event) {
+  machine_.writes(Shared::core);
   effects_.clear();
   core_->step(machine_.now, event, effects_);
   ++machine_.core_events;
@@ -308,6 +334,7 @@ void Pool::deliver(const pool::Effect& effect) {
     const std::uint32_t client = asked_by_.find(id);
     POOLPROOF_ASSERT(client != pool::IdIndex::kNone);
     asked_by_.erase(id);
+    machine_.writes(Shared::ticket, client);
     tickets_[client].done = true;
     machine_.agenda.set_ready(task_of(Role::client, client), true);
     return tickets_[client];
@@ -317,15 +344,21 @@ void Pool::deliver(const pool::Effect& effect) {
     ticket.lease = granted->lease;
     ticket.worker = find(granted->worker);
     POOLPROOF_ASSERT(ticket.worker != nullptr);
+    machine_.writes(Shared::kept, ticket.worker->number());
     ++ticket.worker->holders;
   } else if (const auto* refused = std::get_if<pool::Refuse>(&effect)) {
     answer(refused->checkout).error = explain(*refused);
   } else if (std::holds_alternative<pool::Closed>(effect)) {
+    machine_.writes(Shared::closed);
     closed_ = true;
   } else {
     if (const auto* signal = std::get_if<pool::Signal>(&effect)) {
-      if (Worker* worker = find(signal->worker)) worker->told_to_go = signal->why;
+      if (Worker* worker = find(signal->worker)) {
+        machine_.writes(Shared::kept, worker->number());
+        worker->told_to_go = signal->why;
+      }
     }
+    machine_.writes(Shared::order, obeyed_ + static_cast<std::uint32_t>(orders_.size()));
     orders_.push_back(effect);
     machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
   }
@@ -338,6 +371,7 @@ pool::Error Pool::explain(const pool::Refuse& refusal) {
   if (refusal.cause_worker == last_failed_) facts.cause_stderr = last_failed_tail_;
   const Worker* blocker = refusal.has_blocker ? find(refusal.blocker) : nullptr;
   if (blocker != nullptr && refusal.phase == Phase::handshake) {
+    machine_.reads(Shared::kept, blocker->number());
     facts.blocker_pid = static_cast<int>(blocker->process().pid());
     facts.ping_bytes = blocker->ping_bytes;
     const auto unread = blocker->unread();
@@ -347,6 +381,7 @@ pool::Error Pool::explain(const pool::Refuse& refusal) {
 }
 
 void Pool::note_moments(const pool::Event& event) {
+  machine_.writes(Shared::moments);
   if (const auto* started = std::get_if<pool::Started>(&event)) {
     moments_.emplace(started->worker, WorkerMoment::started);
   } else if (const auto* greeted = std::get_if<pool::HandshakeEnded>(&event)) {
@@ -399,7 +434,9 @@ Worker& Pool::fresh_worker() {
 
 /// Once nobody looks at it any more: our ends are closed, and its place serves another one.
 void Pool::release(Worker& worker) {
+  machine_.writes(Shared::kept, worker.number());
   if (worker.holders > 0) return;
+  machine_.writes(Shared::places);
   worker.close_all();
   worker.drop_tasks();
   if (!worker.process().offspring().empty()) return;
@@ -408,6 +445,7 @@ void Pool::release(Worker& worker) {
 }
 
 Worker* Pool::find(WorkerId id) {
+  machine_.reads(Shared::places);
   if (id.slot >= in_slot_.size()) return nullptr;
   for (Worker* worker : in_slot_[id.slot]) {
     if (worker->id() == id) return worker;
@@ -416,6 +454,7 @@ Worker* Pool::find(WorkerId id) {
 }
 
 bool Pool::idle_now(WorkerId id) const {
+  machine_.reads(Shared::core);
   return core_->current(id.slot) == id && core_->state(id.slot) == pool::SlotState::idle;
 }
 

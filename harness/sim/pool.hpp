@@ -96,6 +96,7 @@ class Pool {
   std::optional<pool::Core> core_;
   std::vector<pool::Effect> effects_;
   std::deque<pool::Effect> orders_;
+  std::uint32_t obeyed_ = 0;  ///< so many orders there were before those
   std::deque<WorkerId> to_start_;
   std::vector<Ticket> tickets_;  ///< by client
   pool::IdIndex asked_by_;       ///< the client of a checkout that is not answered yet

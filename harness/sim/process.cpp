@@ -76,11 +76,13 @@ bool Process::blocked() const {
 
 void Process::go() {
   constexpr std::uint32_t kOrders = 2;
+  touch(Shared::errands);
   if (!can_go()) return;
   if (state_ == State::exiting) {
     // Who waits for its pipes and who waits for its exit may learn of it in either order.
     const bool pipes_first = !in_open_ || machine_->schedule->below(kOrders) == 0;
     if (pipes_first && (in_open_ || out_open_ || err_open_)) return close_all();
+    touch(Shared::state);
     state_ = State::ended;
     return;
   }
@@ -95,6 +97,7 @@ void Process::go() {
 /// Reads what it is willing to read of what is there, until there is something to do or a read was
 /// cut short.
 void Process::think() {
+  touch(Shared::in);
   faults::Actions& actions = fresh_errand();
   std::size_t there = in_open_ ? pipes_->in.unread() : 0;
   if (there == 0) brain_->end_of_input(actions);
@@ -145,6 +148,7 @@ void Process::begin_errand() {
 }
 
 void Process::carry_out(const faults::Write& write) {
+  touch(Shared::out);
   Errand& errand = top();
   errand.until = kNever;
   const std::size_t size = write.bytes.size();
@@ -169,6 +173,7 @@ void Process::carry_out(const faults::Write& write) {
 }
 
 void Process::carry_out(const faults::WriteStderr& write) {
+  touch(Shared::err);
   Errand& errand = top();
   const auto took = pipes_->err.write(std::string_view(write.text).substr(errand.written));
   if (took) errand.written += *took;
@@ -200,16 +205,20 @@ void Process::carry_out(const faults::Raise& raised) {
 }
 
 void Process::carry_out(const faults::CloseStdout&) {
+  touch(Shared::out);
   if (std::exchange(out_open_, false)) pipes_->out.drop_writer();
   finish_action();
 }
 
 void Process::carry_out(const faults::CloseStdin&) {
+  touch(Shared::in);
   if (std::exchange(in_open_, false)) pipes_->in.drop_reader();
   finish_action();
 }
 
 void Process::carry_out(const faults::Fork& fork) {
+  for (const auto what : {Shared::in, Shared::out, Shared::err}) touch(what);
+  machine_->writes(Shared::pids);
   if (in_open_) pipes_->in.add_reader();
   if (out_open_) pipes_->out.add_writer();
   if (err_open_) pipes_->err.add_writer();
@@ -222,6 +231,7 @@ void Process::carry_out(const faults::Fork& fork) {
 }
 
 void Process::carry_out(faults::Journal& journal) {
+  machine_->writes(Shared::journal);
   machine_->trace.workers.push_back({machine_->now, self_, pid_, std::move(journal.record)});
   finish_action();
 }
@@ -234,6 +244,7 @@ void Process::leave() {
 }
 
 void Process::end(ExitStatus exit) {
+  touch(Shared::state);
   depth_ = 0;
   stopped_ = false;
   exit_ = exit;
@@ -241,6 +252,7 @@ void Process::end(ExitStatus exit) {
 }
 
 void Process::close_all() {
+  for (const auto what : {Shared::in, Shared::out, Shared::err}) touch(what);
   if (std::exchange(in_open_, false)) pipes_->in.drop_reader();
   if (std::exchange(out_open_, false)) pipes_->out.drop_writer();
   if (std::exchange(err_open_, false)) pipes_->err.drop_writer();
@@ -249,6 +261,7 @@ void Process::close_all() {
 // ---- signals -----------------------------------------------------------------------------------
 
 void Process::signal(int signal) {
+  touch(Shared::errands);
   if (state_ != State::running) return;
   if (signal == SIGKILL) return end({0, SIGKILL});
   if (stops(signal)) {
@@ -271,6 +284,8 @@ void Process::signal_group(int signal) {
 
 void Process::reap() {
   close_all();
+  touch(Shared::errands);
+  touch(Shared::state);
   state_ = State::none;
 }
 
@@ -281,6 +296,7 @@ void Process::clear() {
 }
 
 void Process::end_offspring() {
+  touch(Shared::errands);
   for (std::size_t i = offspring_.size(); i > 0; --i) {
     if (offspring_[i - 1].ends <= machine_->now) drop_offspring(i - 1);
   }
@@ -293,6 +309,7 @@ Time Process::offspring_ends_at() const {
 }
 
 void Process::drop_offspring(std::size_t which) {
+  for (const auto what : {Shared::in, Shared::out, Shared::err}) touch(what);
   const Offspring one = offspring_[which];
   if (one.holds_in) pipes_->in.drop_reader();
   if (one.holds_out) pipes_->out.drop_writer();

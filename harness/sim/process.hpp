@@ -17,6 +17,8 @@ struct Pipes {
   Pipe in;   ///< its stdin
   Pipe out;  ///< its stdout
   Pipe err;  ///< its stderr
+  /// The worker's number.
+  std::uint32_t worker = 0;
 };
 
 /// A worker process: carries a Brain's actions out, one at a time, on simulated pipes, and takes
@@ -92,6 +94,7 @@ class Process {
   void end(ExitStatus exit);
   void close_all();
   void drop_offspring(std::size_t which);
+  void touch(Shared what) const { machine_->writes(what, pipes_->worker); }
 
   Machine* machine_ = nullptr;
   Pipes* pipes_ = nullptr;

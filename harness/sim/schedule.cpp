@@ -51,6 +51,10 @@ void Schedule::restart(std::span<const std::uint32_t> choices) {
 
 std::uint32_t Schedule::pick(std::span<const std::uint32_t> tasks) {
   const auto bound = static_cast<std::uint32_t>(tasks.size());
+  if (moves_ != nullptr) {
+    const std::uint32_t picked = moves_->pick(tasks);
+    return bound == 1 ? 0 : keep(picked, bound);
+  }
   if (bound == 1) return 0;
   return source_ == Source::by_priority ? keep(most_urgent(tasks), bound) : below(bound);
 }
@@ -58,6 +62,7 @@ std::uint32_t Schedule::pick(std::span<const std::uint32_t> tasks) {
 std::uint32_t Schedule::below(std::uint32_t bound) {
   POOLPROOF_ASSERT(bound > 0);
   if (bound == 1) return 0;
+  if (moves_ != nullptr) return keep(moves_->below(bound), bound);
   if (source_ != Source::replay)
     return keep(static_cast<std::uint32_t>(random_.below(bound)), bound);
   const bool over = taken_.size() >= replay_.size();
@@ -81,6 +86,7 @@ std::uint32_t Schedule::most_urgent(std::span<const std::uint32_t> tasks) {
 std::uint32_t Schedule::keep(std::uint32_t choice, std::uint32_t bound) {
   taken_.push_back(choice);
   bounds_.push_back(bound);
+  if (moves_ != nullptr) moves_->kept(choice);
   return choice;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "harness/base/random.hpp"
+#include "harness/sim/footprint.hpp"
 
 namespace poolproof::sim {
 
@@ -29,6 +30,10 @@ class Schedule {
   /// Lets who looks for orders leave the cuts out; told again, such a run cuts no read either.
   void cut_reads(bool whether) { cuts_reads_ = whether; }
 
+  /// From now on `moves` chooses, whom it must not outlive; null: nobody else does.
+  void follow(Moves* moves) { moves_ = moves; }
+  [[nodiscard]] Moves* moves() const { return moves_; }
+
   [[nodiscard]] const std::vector<std::uint32_t>& taken() const { return taken_; }
   /// How many possibilities each choice of taken() had.
   [[nodiscard]] const std::vector<std::uint32_t>& bounds() const { return bounds_; }
@@ -45,6 +50,7 @@ class Schedule {
   std::uint32_t keep(std::uint32_t choice, std::uint32_t bound);
 
   Source source_ = Source::replay;
+  Moves* moves_ = nullptr;
   bool cuts_reads_ = true;
   Random random_;
   std::vector<std::uint32_t> replay_;

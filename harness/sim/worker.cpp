@@ -16,6 +16,11 @@ constexpr std::uint8_t kOwnRoles = Agenda::bit_of(Role::greet) | Agenda::bit_of(
 
 void Worker::start(faults::BrainConfig config) {
   id_ = config.self;
+  pipes_.worker = number_;
+  for (const auto what : {Shared::in, Shared::out, Shared::err, Shared::errands, Shared::state,
+                          Shared::kept, Shared::wake}) {
+    machine_.writes(what, number_);
+  }
   pipes_.in.open();
   pipes_.out.open();
   pipes_.err.open();
@@ -34,35 +39,43 @@ void Worker::start(faults::BrainConfig config) {
 }
 
 Expected<std::size_t, int> Worker::write(std::string_view bytes) {
+  machine_.writes(Shared::in, number_);
   if (!stdin_open_) return unexpected(EBADF);
   return pipes_.in.write(bytes);
 }
 
 Expected<std::size_t, int> Worker::read(std::span<char> into) {
+  machine_.writes(Shared::out, number_);
   const std::size_t there = std::min(pipes_.out.unread(), into.size());
   return pipes_.out.read(into.subspan(0, there == 0 ? into.size() : machine_.torn(there)));
 }
 
 Expected<std::size_t, int> Worker::unread() const {
+  machine_.reads(Shared::in, number_);
   if (!stdin_open_) return unexpected(EBADF);
   return pipes_.in.unread();
 }
 
 bool Worker::nobody_reads() const {
+  machine_.reads(Shared::in, number_);
   return !pipes_.in.has_reader();
 }
 
 void Worker::close_stdin() {
+  machine_.writes(Shared::in, number_);
   if (std::exchange(stdin_open_, false)) pipes_.in.drop_writer();
 }
 
 void Worker::close_all() {
   close_stdin();
+  machine_.writes(Shared::out, number_);
+  machine_.writes(Shared::err, number_);
   if (std::exchange(stdout_open_, false)) pipes_.out.drop_reader();
   if (std::exchange(stderr_open_, false)) pipes_.err.drop_reader();
 }
 
 void Worker::drain_stderr(std::size_t tail_bytes) {
+  machine_.writes(Shared::err, number_);
   std::array<char, 4096> chunk;  // NOLINT(*-member-init): only what was read is looked at
   while (stderr_open_ && pipes_.err.unread() > 0) {
     const auto got = pipes_.err.read(chunk);
@@ -73,6 +86,7 @@ void Worker::drain_stderr(std::size_t tail_bytes) {
 }
 
 void Worker::look() {
+  machine_.reads(Shared::wake, number_);
   Agenda& agenda = machine_.agenda;
   const bool readable = pipes_.out.readable();
   const bool ended = process_.state() == Process::State::ended && !reaped;

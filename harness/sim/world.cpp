@@ -55,6 +55,7 @@ Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed,
   Client& closer = client(number);
   closer.begin(closer_, "");
   ended = run_until(after(machine_.now, kLongest), [&closer] { return closer.done(); }) && ended;
+  if (machine_.moves != nullptr) machine_.moves->footprint.writes_all();
   pool_.end();
   ended = run_until(machine_.now, [] { return false; }) && ended;
   machine_.trace.os.push_back(pool_.census("after"));
@@ -70,6 +71,8 @@ void World::begin(const scenario::Scenario& scenario, std::uint64_t seed, Schedu
   machine_.schedule = &schedule;
   machine_.next_pid = kFirstPid;
   machine_.core_events = 0;
+  machine_.moves = schedule.moves();
+  if (machine_.moves != nullptr) machine_.moves->begin();
   trace::Trace& trace = machine_.trace;
   trace.header = {};
   trace.header.scenario = scenario.name;
@@ -111,6 +114,7 @@ Client& World::client(std::uint32_t number) {
 template <class Done>
 bool World::run_until(Time limit, Done done) {
   while (!done()) {
+    if (machine_.moves != nullptr) tell_moves();
     if (!machine_.agenda.anybody_ready()) {
       const Time next = machine_.agenda.earliest();
       if (next == kNever) return true;
@@ -149,6 +153,19 @@ void World::run(Task task) {
       return pool_.worker(number).look();
     case Role::offspring:
       return pool_.offspring(pool_.worker(number));
+  }
+}
+
+/// One move is over, or time has gone on.
+void World::tell_moves() {
+  Moves& moves = *machine_.moves;
+  moves.move_ended();
+  if (moves.broken_off()) moves_left_ = 0;
+  if (!machine_.agenda.anybody_ready()) moves.rest();
+  moves.in_vain.clear();
+  for (const Client* client : stage_.awaiting) {
+    const Task task = task_of(Role::client, client->number());
+    if (client->waits_in_vain()) moves.in_vain.push_back(task);
   }
 }
 

@@ -56,6 +56,7 @@ class World {
   bool run_until(Time limit, Done done);
   [[nodiscard]] std::uint64_t news() const;
   void tell_news();
+  void tell_moves();
   Client& client(std::uint32_t number);
 
   Machine machine_;
