@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/base/assert.hpp"
 #include "harness/host/system.hpp"
 #include "harness/oracle/oracle.hpp"
 #include "harness/run/apart.hpp"
@@ -17,7 +18,9 @@ using namespace std::chrono_literals;
 constexpr Duration kAttemptLimit = 5s;
 /// When its own schedule shows nothing any more, so many others are tried.
 constexpr std::uint64_t kOtherOrders = 6;
-/// The same for what was found without JSON.
+/// So many orders tell whether a failure hangs on one of them.
+constexpr std::uint32_t kOrdersAsked = 8;
+/// As many others are tried for what was found without JSON.
 constexpr std::uint64_t kOrdersWithJson = 200;
 
 struct Goal {
@@ -43,8 +46,49 @@ class Attempts {
   Attempts(Goal goal, Time deadline, std::uint64_t other_orders = kOtherOrders)
       : goal_(std::move(goal)), deadline_(deadline), other_orders_(other_orders) {}
 
+  /// In how many of kOrdersAsked orders it fails: the plainest, and some that are drawn.
+  std::uint32_t orders_failing(const Scenario& candidate) {
+    std::uint32_t failing = 0;
+    for (std::uint32_t order = 0; order < kOrdersAsked; ++order) {
+      if (fails_in(candidate, order)) ++failing;
+    }
+    return failing;
+  }
+  /// From now on only what fails in so many orders counts.
+  void ask_for(std::uint32_t orders) { orders_asked_for_ = orders; }
+
   bool fails(Scenario& candidate) {
     if (host::sys::now() >= deadline_) return false;
+    if (orders_asked_for_ > 1 && !fails_in_enough(candidate)) return false;
+    if (orders_asked_for_ > 1 && fails_in(candidate, 0)) {
+      candidate.schedule.emplace();
+      return true;
+    }
+    return fails_in_any(candidate);
+  }
+
+ private:
+  [[nodiscard]] bool fails_in_enough(const Scenario& candidate) {
+    std::uint32_t failing = 0;
+    for (std::uint32_t order = 0; order < kOrdersAsked; ++order) {
+      if (fails_in(candidate, order)) ++failing;
+      const std::uint32_t left = kOrdersAsked - 1 - order;
+      if (failing >= orders_asked_for_) return true;
+      if (failing + left < orders_asked_for_) return false;
+    }
+    return false;
+  }
+
+  /// Order 0 is the plainest.
+  bool fails_in(const Scenario& candidate, std::uint32_t order) {
+    Scenario other = candidate;
+    other.schedule.reset();
+    if (order == 0) other.schedule.emplace();
+    other.seed = other.pool.core.seed = candidate.seed + order;
+    return fails_as_it_is(other);
+  }
+
+  bool fails_in_any(Scenario& candidate) {
     if (fails_as_it_is(candidate)) {
       if (!candidate.schedule) keep_schedule(candidate, runner_);
       return true;
@@ -61,7 +105,6 @@ class Attempts {
     return false;
   }
 
- private:
   bool fails_as_it_is(const Scenario& candidate) {
     return fails_with(goal_.signature, runner_.run(candidate, goal_.codec));
   }
@@ -69,16 +112,32 @@ class Attempts {
   Goal goal_;
   Time deadline_;
   std::uint64_t other_orders_;
+  std::uint32_t orders_asked_for_ = 1;
   CaseRunner runner_;
 };
 
+/// Chooses the example that fails in most orders, and asks for as many from then on.
+const Scenario& choose(const std::vector<Scenario>& examples, Attempts& attempts) {
+  const Scenario* best = &examples.front();
+  std::uint32_t most = 0;
+  for (const Scenario& example : examples) {
+    const std::uint32_t orders = attempts.orders_failing(example);
+    if (orders > most) best = &example;
+    most = std::max(most, orders);
+  }
+  attempts.ask_for(most);
+  return *best;
+}
+
 /// All attempts in one copy of this process: quick, if none of them crashes.
-bool shrink_together(const Scenario& failing, const Goal& goal, Duration limit,
+bool shrink_together(const std::vector<Scenario>& examples, const Goal& goal, Duration limit,
                      ShrunkFailure& shrunk) {
   auto offshoot = host::fork_off([&](int said) {
     Attempts attempts(goal, after(host::sys::now(), limit));
+    Scenario failing = choose(examples, attempts);
+    (void)attempts.fails(failing);  // for its schedule
     auto result = scenario::shrink(
-        failing, [&attempts](Scenario& candidate) { return attempts.fails(candidate); });
+        std::move(failing), [&attempts](Scenario& candidate) { return attempts.fails(candidate); });
     if (goal.codec != wire::Codec::json) {
       Attempts with_json({goal.signature, wire::Codec::json},
                          after(host::sys::now(), kAttemptLimit), kOrdersWithJson);
@@ -125,8 +184,10 @@ void shrink_one_by_one(const Scenario& failing, const Goal& goal, Duration limit
 
 }  // namespace
 
-ShrunkFailure shrink_failure(const Scenario& failing, const std::string& signature,
+ShrunkFailure shrink_failure(const std::vector<Scenario>& examples, const std::string& signature,
                              Duration limit) {
+  POOLPROOF_ASSERT(!examples.empty());
+  const Scenario& failing = examples.front();
   Goal goal{signature, wire::Codec::json};
   if (!fails_apart(failing, goal, kAttemptLimit)) {
     goal.codec = wire::Codec::terse;
@@ -134,7 +195,7 @@ ShrunkFailure shrink_failure(const Scenario& failing, const std::string& signatu
   }
   ShrunkFailure shrunk;
   shrunk.scenario = failing;
-  if (!shrink_together(failing, goal, limit, shrunk)) {
+  if (!shrink_together(examples, goal, limit, shrunk)) {
     shrink_one_by_one(failing, goal, limit, shrunk);
   }
   shrunk.what = run_apart(shrunk.scenario, kAttemptLimit).what;

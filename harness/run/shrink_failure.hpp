@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "harness/base/clock.hpp"
 #include "harness/scenario/scenario.hpp"
@@ -17,7 +18,10 @@ struct ShrunkFailure {
 /// The smallest scenario found within `limit` that still fails with that signature, and its
 /// schedule. It fails with JSON, as the scenario file will be run, unless only the terse codec
 /// shows it at all. Every attempt is made in a copy of this process, so that a crash ends nothing.
-ShrunkFailure shrink_failure(const scenario::Scenario& failing, const std::string& signature,
-                             Duration limit);
+///
+/// `examples` all fail so. A real machine has an order of its own: so the one is made smaller that
+/// fails in most orders, and it goes on failing in as many.
+ShrunkFailure shrink_failure(const std::vector<scenario::Scenario>& examples,
+                             const std::string& signature, Duration limit);
 
 }  // namespace poolproof::run

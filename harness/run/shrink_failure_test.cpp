@@ -38,7 +38,7 @@ scenario::Scenario endless() {
 }  // namespace
 
 TEST_CASE("run: shrink failure: what a failure does not need is cut away") {
-  const auto shrunk = shrink_failure(endless(), kHang, 60s);
+  const auto shrunk = shrink_failure({endless()}, kHang, 60s);
   CHECK(shrunk.what == "the run came to no end within the limit of moves");
   REQUIRE(shrunk.scenario.clients.size() == 1);
   CHECK(shrunk.scenario.clients.front().name == "b");
@@ -48,7 +48,7 @@ TEST_CASE("run: shrink failure: what a failure does not need is cut away") {
 }
 
 TEST_CASE("run: shrink failure: what fails in another way is not taken for it") {
-  const auto shrunk = shrink_failure(endless(), "stuck", 60s);
+  const auto shrunk = shrink_failure({endless()}, "stuck", 60s);
   CHECK(shrunk.scenario.clients.size() == 2);
 }
 

@@ -39,6 +39,8 @@ constexpr Duration kStuck = 20s;
 /// A pool that crashes again and again has shown what it can.
 constexpr std::uint32_t kCrashesMost = 20;
 constexpr std::size_t kShrunkMost = 8;
+/// Of one kind of failure so many are looked at, besides the first, for the one to be shrunk.
+constexpr std::size_t kExamplesMost = 12;
 constexpr std::uint64_t kLastCases = 100'000;
 constexpr std::size_t kWordsKept = 8192;
 
@@ -215,6 +217,7 @@ class Sweep {
     const auto [known, fresh] = found_.try_emplace(failure.signature);
     Failure& kept = known->second;
     kept.times = std::max(kept.times + (failure.times == 1 ? 1 : 0), failure.times);
+    if (!fresh && kept.others.size() < kExamplesMost) kept.others.push_back(failure.number);
     if (!fresh && kept.number <= failure.number) return;
     kept.signature = failure.signature;
     kept.what = failure.what;
@@ -298,8 +301,11 @@ class Sweep {
 
   void shrink(Failure& failure) {
     CaseRunner runner;
-    auto shrunk =
-        shrink_failure(runner.make(failure.seed), failure.signature, options_.shrink_time);
+    std::vector<scenario::Scenario> examples{runner.make(failure.seed)};
+    for (const std::uint64_t number : failure.others) {
+      examples.push_back(runner.make(case_seed(options_.seed, number)));
+    }
+    auto shrunk = shrink_failure(examples, failure.signature, options_.shrink_time);
     const std::string name = fmt::format("{}-{:x}", slug(failure.signature), failure.seed);
     shrunk.scenario.name = name;
     shrunk.scenario.why = "found by a sweep: " + (shrunk.what.empty() ? failure.what : shrunk.what);
