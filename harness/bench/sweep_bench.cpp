@@ -30,7 +30,7 @@ void each_case(benchmark::State& state, Work work) {
       events += work(runner, scenario);
     }
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * kCases));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kCases));
   state.counters["events"] =
       benchmark::Counter(static_cast<double>(events), benchmark::Counter::kIsRate);
 }
