@@ -29,7 +29,7 @@ const std::string kHeader =
 
 TEST_CASE("trace: jsonl: the lines are those of the contract") {
   Trace trace;
-  trace.header = {"x", "host", "run", 0x5eed, "0.1.0", "{ \"name\" : \"x\" }"};
+  trace.header = {"x", "host", "run", 0x5eed, "0.1.0", "{ \"name\" : \"x\" }", "", false};
   trace.clients.push_back(a_call());
   trace.environment.push_back({ms(0.5), {0, 1}, 9, true});
   trace.pool.push_back({ms(1.234), pool::Exited{{0, 1}, {0, 9}}, {pool::Forget{{0, 1}}}});

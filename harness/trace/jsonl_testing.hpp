@@ -115,7 +115,8 @@ inline ClientStep a_call() {
 /// Everything at once, each witness in the order of time.
 inline Trace every_record() {
   Trace trace;
-  trace.header = {"late-reply", "host", "control", 0x5eed, "0.1.0", R"({"name":"late-reply"})"};
+  trace.header = {"late-reply", "host", "control", 0x5eed, "0.1.0", R"({"name":"late-reply"})",
+                  "",           false};
   trace.os.push_back({ms(0), "before", 1, 0, 12, 3, {}});
   trace.os.push_back({ms(200), "after", 2, 1, 13, 4, {"pid 4712 (sleep 60)"}});
   ClientStep checkout;
