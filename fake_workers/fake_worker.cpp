@@ -11,6 +11,7 @@
 #include <string_view>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <sys/time.h>
 
 #include "fake_workers/brain.hpp"
@@ -271,7 +272,7 @@ Plan whole_plan(const Options& options) {
   auto plan = read_plan(read_file(options.plan_file), options.plan_file);
   if (!plan) refuse(plan.error());
   for (PlannedFault fault : options.faults) {
-    fault.id = "f" + std::to_string(plan->size());
+    fault.id = fmt::format("f{}", plan->size());
     plan->push_back(std::move(fault));
   }
   return *std::move(plan);

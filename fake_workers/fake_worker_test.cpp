@@ -46,7 +46,8 @@ std::vector<StampedJournalRecord> records(const TemporaryFile& journal) {
 std::string kinds(const TemporaryFile& journal) {
   std::string all;
   for (const StampedJournalRecord& stamped : records(journal)) {
-    all += (all.empty() ? "" : " ") + std::string(name(stamped.record.kind));
+    if (!all.empty()) all += ' ';
+    all += name(stamped.record.kind);
   }
   return all;
 }

@@ -63,7 +63,7 @@ TEST_CASE("fake_workers: journal: what is unknown about a request is null") {
 
 TEST_CASE("fake_workers: journal: broken UTF-8 does not break the line") {
   JournalRecord read = record_of(Kind::read);
-  read.command = "\xff";
+  read.command = std::string(1, '\xff');
   CHECK(read_journal_line(journal_line(read, 0, {}, 1), "j:1"));
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "fake_workers/reply.hpp"
@@ -53,8 +54,8 @@ Problem read_number(std::string_view where, const std::string& text, Number& int
                     std::int64_t max) {
   const auto number = whole_number(text);
   if (!number || *number < min || *number > max) {
-    return error(where, "\"" + printable(text) + "\" will not do",
-                 "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
+    return error(where, fmt::format("\"{}\" will not do", printable(text)),
+                 fmt::format("a whole number from {} to {}", min, max));
   }
   into = static_cast<Number>(*number);
   return std::nullopt;
@@ -62,7 +63,7 @@ Problem read_number(std::string_view where, const std::string& text, Number& int
 
 Problem read_prefix(std::string_view where, const std::string& text, Options& options) {
   if (text != "1" && text != "2" && text != "4") {
-    return error(where, "\"" + printable(text) + "\" will not do", "1, 2 or 4");
+    return error(where, fmt::format("\"{}\" will not do", printable(text)), "1, 2 or 4");
   }
   options.framing.prefix_bytes = static_cast<std::uint8_t>(text[0] - '0');
   return std::nullopt;
@@ -108,7 +109,7 @@ class FaultsGiven {
       const std::string pair = value.substr(start, end - start);
       const std::size_t equals = pair.find('=');
       if (equals == std::string::npos) {
-        return error("--at", "\"" + printable(pair) + "\" is no coordinate",
+        return error("--at", fmt::format("\"{}\" is no coordinate", printable(pair)),
                      "request=1, or client=a,call=1");
       }
       const std::string key = pair.substr(0, equals);
@@ -131,7 +132,7 @@ class FaultsGiven {
       auto fault = read_fault(object, "--fault " + object.at("fault").get<std::string>());
       if (!fault) return unexpected(fault.error());
       if (fault->fault->moment == Moment::launch) return unexpected(before_us(*fault->fault));
-      fault->id = "f" + std::to_string(plan.size());
+      fault->id = fmt::format("f{}", plan.size());
       plan.push_back(*std::move(fault));
     }
     return plan;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "fake_workers/cut.hpp"
@@ -156,7 +157,7 @@ Json planned(const Fault& fault) {
 }
 
 std::string plan_text(Json faults) {
-  for (std::size_t i = 0; i < faults.size(); ++i) faults[i]["id"] = "f" + std::to_string(i);
+  for (std::size_t i = 0; i < faults.size(); ++i) faults[i]["id"] = fmt::format("f{}", i);
   return Json{{"plan_version", 1}, {"faults", faults}}.dump();
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/assert.hpp"
@@ -227,7 +228,7 @@ Parsed<Plan> read_faults(const Json& list, const std::string& where) {
     const std::string here = where + "/" + std::to_string(i);
     auto fault = read_fault(list[i], here);
     if (!fault) return unexpected(fault.error());
-    if (fault->id.empty()) fault->id = "f" + std::to_string(i);
+    if (fault->id.empty()) fault->id = fmt::format("f{}", i);
     if (!ids.insert(fault->id).second) {
       return unexpected(
           error(here + "/id", "a second " + in_quotes(fault->id), "an id of its own"));

@@ -1,6 +1,7 @@
 #include "fake_workers/plan.hpp"
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace poolproof::faults {
@@ -122,7 +123,7 @@ TEST_CASE("fake_workers: plan: every fault of the catalogue is written and read 
     const nlohmann::json object{{"fault", row.name}, {"at", {{"slot", 2}, {"generation", 3}}}};
     auto fault = read_fault(object, "x");
     REQUIRE(fault);
-    fault->id = "f" + std::to_string(plan.size());
+    fault->id = fmt::format("f{}", plan.size());
     plan.push_back(*fault);
   }
   const auto aimed = read(R"({"id":"c","fault":"id_wrong","at":{"client":"é","call":2}})");

@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include <fmt/format.h>
+
 #include "fake_workers/action.hpp"
 #include "harness/base/text.hpp"
 
@@ -13,11 +15,11 @@ namespace poolproof::faults {
 std::string script(const Actions& actions);
 
 inline std::string script(const JournalRecord& record) {
-  const auto request = record.request ? " " + std::to_string(*record.request) : "";
-  std::string text = std::string(name(record.kind)) + request;
-  if (record.kind == JournalRecord::Kind::receipt) text += " " + record.fault;
-  if (record.kind == JournalRecord::Kind::wrote) text += " " + std::to_string(record.bytes);
-  if (record.kind == JournalRecord::Kind::exiting) text += " " + std::to_string(record.code);
+  std::string text(name(record.kind));
+  if (record.request) text += fmt::format(" {}", *record.request);
+  if (record.kind == JournalRecord::Kind::receipt) text += fmt::format(" {}", record.fault);
+  if (record.kind == JournalRecord::Kind::wrote) text += fmt::format(" {}", record.bytes);
+  if (record.kind == JournalRecord::Kind::exiting) text += fmt::format(" {}", record.code);
   return text;
 }
 

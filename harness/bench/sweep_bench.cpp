@@ -69,7 +69,7 @@ scenario::Scenario crowd(std::uint32_t clients, std::uint32_t workers) {
   scenario.pool.core.starts_max = workers;
   scenario.pool.checkout_timeout = std::chrono::hours(1);
   scenario::Client& client = scenario.clients.emplace_back();
-  client.name = "a";
+  client.name.assign(1, 'a');
   client.count = clients;
   client.steps.emplace_back(scenario::Checkout{});
   client.steps.emplace_back(scenario::Pause{std::chrono::milliseconds(1)});

@@ -10,6 +10,7 @@
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/run/case.hpp"
+#include "harness/run/host_rate.hpp"
 #include "harness/run/sweep_state.hpp"
 #include "harness/trace/timeline.hpp"
 #include "reports/write_files.hpp"
@@ -138,8 +139,22 @@ void print_rates(const run::SweepState& state) {
   print("JSON payloads", state.json);
 }
 
-/// The code to exit with.
-int print_end(const run::SweepState& state, const std::string& out) {
+/// The host world's rate, measured now, beside them.
+std::string host_rate_line(const std::string& out) {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error).string();
+  const auto folder = std::filesystem::path(out) / ".host-rate";
+  const auto rate = run::measure_host_rate(self, folder.string());
+  if (!rate) {
+    return fmt::format("  on real processes: not measured: {}\n",
+                       printable_message(rate.error(), 500));
+  }
+  return fmt::format("  on real processes: {:.0f} Core events/s with C++ workers\n",
+                     per_second(rate->core_events, rate->span));
+}
+
+/// The code to exit with. `host_rate`: a line to print beside the sweep's own rates.
+int print_end(const run::SweepState& state, const std::string& out, const std::string& host_rate) {
   print_failures(state, out);
   const Reached reached = reached_by(state.coverage);
   say(
@@ -148,6 +163,7 @@ int print_end(const run::SweepState& state, const std::string& out) {
                   state.done, seconds(state.elapsed), per_second(state.done, state.elapsed),
                   state.repeated, state.traces));
   print_rates(state);
+  say(host_rate);
   say(fmt::format("cells struck: {} of {} that can be; new in the last 100000 scenarios: {}\n",
                   reached.cells, reached.possible,
                   state.coverage.count() - state.cells_before_last));
@@ -228,13 +244,13 @@ int sweep(const SweepArguments& arguments) {
   options.stop_at_failure = arguments.stop_at_failure;
   const auto state = run::sweep(options, print_progress);
   if (!state) return bad_input("sweep: " + state.error());
-  return print_end(*state, options.out);
+  return print_end(*state, options.out, options.stop_at_failure ? "" : host_rate_line(options.out));
 }
 
 int merge(const std::vector<std::string>& folders) {
   const auto merged = run::merge_sweeps(folders);
   if (!merged) return bad_input(merged.error().line());
-  return print_end(*merged, "");
+  return print_end(*merged, "", "");
 }
 
 }  // namespace poolproof::cli

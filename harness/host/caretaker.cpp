@@ -157,9 +157,15 @@ void Caretaker::obey(const pool::Effect& order) {
   } else if (const auto* signalled = std::get_if<pool::Signal>(&order)) {
     signal(*signalled);
   } else if (const auto* forgotten = std::get_if<pool::Forget>(&order)) {
-    watched_.erase(forgotten->worker);
-    state_->forget(forgotten->worker);
+    forget(forgotten->worker);
   }
+}
+
+/// Whoever keeps a worker keeps its descriptors open.
+void Caretaker::forget(WorkerId id) {
+  std::erase_if(to_watch_, [id](const auto& worker) { return worker->id() == id; });
+  watched_.erase(id);
+  state_->forget(id);
 }
 
 void Caretaker::begin_greeting(const pool::Handshake& order) {
@@ -331,6 +337,7 @@ void Caretaker::due(Time now) {
 }
 
 void Caretaker::watch_idle(std::vector<std::shared_ptr<Worker>>& idle) {
+  std::erase_if(idle, [](const auto& worker) { return worker->reaped; });
   if (idle.empty()) return;
   if (to_watch_.empty()) watch_at_ = after(sys::now(), kIdleBeforeWatch);
   to_watch_.insert(to_watch_.end(), idle.begin(), idle.end());

@@ -44,6 +44,7 @@ class Caretaker {
   void adopt(const std::shared_ptr<Worker>& worker);
   void watch(WorkerId id, Watched& watched);
   void obey(const pool::Effect& order);
+  void forget(WorkerId id);
   void begin_greeting(const pool::Handshake& order);
   void greet(WorkerId id, Watched& watched);
   void finish_greeting(WorkerId id, Watched& watched);

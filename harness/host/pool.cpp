@@ -62,6 +62,10 @@ Statistics Pool::statistics() const {
   return state_->statistics();
 }
 
+bool Pool::wait_for_rest(Duration limit) {
+  return state_->wait_for_rest(limit);
+}
+
 bool Pool::signal(WorkerId worker, int signal) {
   const auto found = state_->find(worker);
   return found && sys::signal_process(found->pidfd(), signal).has_value();

@@ -146,6 +146,11 @@ class Pool {
 
   [[nodiscard]] Statistics statistics() const;
 
+  /// Waits until nobody waits, no worker starts, is leased or leaves, an eager pool has all its
+  /// workers, and all that was ordered has been done: nothing is kept any more of a worker that is
+  /// over. False: not so within `limit`, or the pool is closing (then at once).
+  bool wait_for_rest(Duration limit);
+
   /// Sends a signal to a living worker's process, safely against reuse of its pid (for tests).
   /// False: it is gone.
   bool signal(WorkerId worker, int signal);

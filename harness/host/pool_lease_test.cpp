@@ -48,6 +48,42 @@ TEST_CASE_METHOD(PoolFixture, "host: lease: a worker that is gone costs no descr
   CHECK(take_census().zombies == 0);
 }
 
+TEST_CASE_METHOD(PoolFixture,
+                 "host: lease: once the pool rests, of a worker just used nothing is kept") {
+  const auto pool = open(fake());
+  REQUIRE(pool->wait_for_rest(kHang));
+  const auto before = take_census().descriptors;
+  for (std::size_t round = 1; round <= 5; ++round) {
+    // It has been idle for too short a time to be watched: it is still on the list for that.
+    const WorkerId worker = leased(*pool).worker();
+    REQUIRE(pool->signal(worker, SIGKILL));
+    REQUIRE(log.wait_for_events<pool::Exited>(round));
+    REQUIRE(pool->wait_for_rest(kHang));
+    CHECK(take_census().descriptors == before);
+  }
+}
+
+TEST_CASE_METHOD(PoolFixture,
+                 "host: lease: a pool with a lease does not rest, nor does a closed one") {
+  const auto pool = open(fake());
+  Lease lease = leased(*pool);
+  CHECK_FALSE(pool->wait_for_rest(0ms));
+  std::thread holder([&] { lease.checkin(); });
+  CHECK(pool->wait_for_rest(kHang));
+  holder.join();
+  CHECK(pool->close(kHang));
+  CHECK_FALSE(pool->wait_for_rest(kHang));
+}
+
+TEST_CASE_METHOD(PoolFixture, "host: lease: an eager pool rests when it has all its workers") {
+  Options options = fake();
+  options.core.size = 3;
+  options.core.start = pool::StartMode::eager;
+  const auto pool = open(std::move(options));
+  REQUIRE(pool->wait_for_rest(kHang));
+  CHECK(pool->statistics().gauges.idle == 3);
+}
+
 TEST_CASE_METHOD(PoolFixture, "host: lease: it ends with its worker") {
   const auto pool = open(fake());
   Lease lease = leased(*pool);

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "harness/base/property_testing.hpp"
 #include "harness/base/random.hpp"
 #include "harness/host/pool_testing.hpp"
@@ -116,7 +118,7 @@ class Draw {
   void clients() {
     const auto count = 2 + below(3);
     for (std::uint64_t i = 0; i < count; ++i) {
-      Client client{"c" + std::to_string(i), {}};
+      Client client{fmt::format("c{}", i), {}};
       const auto leases = 1 + below(4);
       for (std::uint64_t lease = 0; lease < leases; ++lease) {
         // Mostly plain calls, or there is little for the faults to strike.
@@ -129,7 +131,7 @@ class Draw {
 
   void faults() {
     const auto plan_one = [this](json fault, const json& aim) {
-      fault["id"] = "f" + std::to_string(drawn_.plan.size());
+      fault["id"] = fmt::format("f{}", drawn_.plan.size());
       if (!fault.contains("at")) fault["at"] = aim;
       drawn_.plan.push_back(std::move(fault));
     };

@@ -94,6 +94,13 @@ bool PoolState::close(Duration timeout) {
                                     [this] { return closed_; });
 }
 
+bool PoolState::wait_for_rest(Duration limit) {
+  std::unique_lock lock(mutex_);
+  const Time give_up = after(sys::now(), limit);
+  rests_.wait_until(lock, wall(give_up), [this] { return core_.gauges().closing || rests(); });
+  return !core_.gauges().closing && rests();
+}
+
 Statistics PoolState::statistics() const {
   const std::lock_guard lock(mutex_);
   return {core_.counters(), core_.gauges()};
@@ -178,6 +185,7 @@ void PoolState::naps_until(Time at) {
   const bool missed = errands_.stopping || !errands_.orders.empty() || !errands_.adopt.empty() ||
                       core_.next_deadline() < at || too_long;
   if (missed) wake_caretaker();
+  rests_.notify_all();
 }
 
 void PoolState::close_stdin(Worker& worker) {
@@ -207,10 +215,20 @@ void PoolState::step(const pool::Event& event) {
   if (options_.observer && !errands_.stopping) options_.observer(now, event, effects_);
   for (const auto& effect : effects_) deliver(effect);
   if (!errands_.orders.empty() || core_.next_deadline() < nap_until_) wake_caretaker();
+  rests_.notify_all();
 }
 
 bool PoolState::idle_now(WorkerId worker) const {
   return core_.current(worker.slot) == worker && core_.state(worker.slot) == pool::SlotState::idle;
+}
+
+/// The caretaker naps only when it has done all that it took over, and keeps nothing of it.
+bool PoolState::rests() const {
+  const pool::Gauges now = core_.gauges();
+  const auto busy = now.waiting + now.starting + now.greeting + now.leased + now.leaving;
+  const bool filled = options_.core.start == pool::StartMode::lazy || now.vacant == 0;
+  const bool awake = nap_until_ == Time::min();
+  return busy == 0 && filled && !awake && errands_.orders.empty() && errands_.adopt.empty();
 }
 
 void PoolState::deliver(const pool::Effect& effect) {

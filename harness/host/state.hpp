@@ -50,6 +50,7 @@ class PoolState {
   bool end_lease(LeaseId lease, const std::shared_ptr<Worker>& worker, bool clean);
   [[nodiscard]] pool::Why told_to_go(const Worker& worker) const;
   bool close(Duration timeout);
+  bool wait_for_rest(Duration limit);
   [[nodiscard]] Statistics statistics() const;
   [[nodiscard]] std::shared_ptr<Worker> find(WorkerId id) const;
 
@@ -75,6 +76,7 @@ class PoolState {
   void step(const pool::Event& event);  // mutex held, as in all below
   void deliver(const pool::Effect& effect);
   [[nodiscard]] bool idle_now(WorkerId worker) const;
+  [[nodiscard]] bool rests() const;
   Error explain(const pool::Refuse& refusal) const;
   void wake_caretaker();
 
@@ -92,6 +94,7 @@ class PoolState {
   std::map<WorkerId, std::shared_ptr<Worker>> workers_;
   std::condition_variable closed_changed_;
   bool closed_ = false;
+  std::condition_variable rests_;
   WorkerId last_failed_;
   std::string last_failed_tail_;
   WorkerId last_unlaunched_;

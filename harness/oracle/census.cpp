@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "harness/oracle/descriptors.hpp"
 #include "harness/oracle/rules.hpp"
 
 namespace poolproof::oracle {
@@ -24,6 +27,23 @@ void judge_count(const Evidence& evidence, std::string_view invariant, std::stri
                       after->at});
 }
 
+/// A leak while the pool lives is gone with the pool: it shows only when all is calm.
+void judge_descriptors_at_rest(const Evidence& evidence, Findings& findings) {
+  const trace::OsRecord* before = census(evidence.trace, "before");
+  const trace::OsRecord* calm = census(evidence.trace, "calm");
+  if (before == nullptr || calm == nullptr) return;
+  const DescriptorNeed need = descriptor_need(evidence.trace.header.world);
+  const std::uint32_t workers = calm->children - std::min(calm->children, before->children);
+  const std::uint32_t most = before->descriptors + need.pool + need.worker * workers;
+  if (calm->descriptors <= most) return;
+  findings.push_back(
+      {"descriptors",
+       fmt::format("open descriptors when all was calm: {}, though {} before the pool, {} for the "
+                   "pool itself and {} for each of {} living worker(s) make {}",
+                   calm->descriptors, before->descriptors, need.pool, need.worker, workers, most),
+       calm->at});
+}
+
 }  // namespace
 
 void judge_reaping(const Case& given, Findings& findings) {
@@ -33,6 +53,7 @@ void judge_reaping(const Case& given, Findings& findings) {
 void judge_descriptors(const Case& given, Findings& findings) {
   judge_count(given.evidence, "descriptors", "open descriptors", &trace::OsRecord::descriptors,
               findings);
+  judge_descriptors_at_rest(given.evidence, findings);
 }
 
 void judge_threads(const Case& given, Findings& findings) {

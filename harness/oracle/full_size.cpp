@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
 #include "harness/oracle/rules.hpp"
 
-/// Only the simulator can tell when nothing is left to happen: it writes a census "calm" then.
+/// A census "calm" is of a moment when nothing was left to happen: in the simulator none is, on the
+/// host nobody knew of anything.
 namespace poolproof::oracle {
 namespace {
 
@@ -21,6 +23,15 @@ bool closed_by_a_client(const Case& given) {
   return std::any_of(closes.begin(), closes.end(), [&given](std::uint32_t place) {
     return !given.evidence.trace.clients[place].client.empty();
   });
+}
+
+/// On the host a worker may still die, or its output be noticed, between the calm and the close.
+bool stood_still_until_close(const trace::Trace& trace, const trace::OsRecord& calm) {
+  const auto closed = std::find_if(trace.pool.rbegin(), trace.pool.rend(), [](const auto& record) {
+    return std::holds_alternative<pool::CloseRequested>(record.event);
+  });
+  const auto last = closed == trace.pool.rend() ? trace.pool.rbegin() : std::next(closed);
+  return last == trace.pool.rend() || last->at <= calm.at;
 }
 
 }  // namespace
@@ -49,7 +60,7 @@ void judge_full_size(const Case& given, Findings& findings) {
                                     : "an eager pool",
                        core.size));
   }
-  if (given.mirror == nullptr) return;
+  if (given.mirror == nullptr || !stood_still_until_close(given.evidence.trace, *calm)) return;
   const Standing left = given.mirror->before_last_close();
   if (left.waiting > 0) report(fmt::format("{} client(s) still waited", left.waiting));
   if (left.leased > 0) report(fmt::format("{} worker(s) were still leased", left.leased));

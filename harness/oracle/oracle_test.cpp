@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "harness/oracle/descriptors.hpp"
 #include "harness/oracle/oracle_testing.hpp"
 
 namespace poolproof::oracle {
@@ -456,8 +457,31 @@ Story calm(std::uint32_t workers, pool::StartMode start = pool::StartMode::lazy)
     if (census.when != "calm") continue;
     census.zombies = 0;
     census.children = 1 + workers;
+    census.descriptors = 12 + kHostNeed.pool + kHostNeed.worker * workers;
   }
   return story;
+}
+
+TEST_CASE("oracle: descriptors: in the calm the pool holds no more than its living workers need") {
+  for (const std::uint32_t workers : {0U, 1U}) {
+    Story story = calm(workers);
+    CHECK(broken(story).empty());
+    auto& census = story.trace.os.at(1);
+    REQUIRE(census.when == "calm");
+    ++census.descriptors;
+    CHECK(broken(story) == Names{"descriptors"});
+    census.descriptors -= 2;
+    CHECK(broken(story).empty());
+  }
+}
+
+TEST_CASE("oracle: descriptors: the simulated pool counts nothing but its ends of the pipes") {
+  Story story = calm(1);
+  story.trace.header.world = "sim";
+  story.trace.os.at(1).descriptors = 12 + 3;
+  CHECK_FALSE(broken(story).contains("descriptors"));
+  ++story.trace.os.at(1).descriptors;
+  CHECK(broken(story).contains("descriptors"));
 }
 
 TEST_CASE("oracle: full size: an eager pool is whole, a lazy one no larger, a closed one empty") {
@@ -479,6 +503,19 @@ TEST_CASE("oracle: full size: an eager pool is whole, a lazy one no larger, a cl
   };
   CHECK(closed(0).empty());
   CHECK(closed(1) == Names{"full_size"});
+}
+
+TEST_CASE("oracle: full size: what the pool notices after the calm is no finding") {
+  Story story = calm(1);
+  const auto noticed = [&](Time at) {
+    Story changed = story;
+    changed.trace.pool.insert(std::prev(changed.trace.pool.end(), 2),
+                              {at, pool::CheckoutRequested{CheckoutId{3}, ms(9)}, {}});
+    changed.trace.pool[changed.trace.pool.size() - 2].effects.push_back(refusal(3));
+    return broken(changed).contains("full_size");
+  };
+  CHECK(noticed(ms(8.8)));
+  CHECK_FALSE(noticed(ms(8.95)));
 }
 
 TEST_CASE("oracle: full size: nobody waits or holds a worker when nothing is left to happen") {

@@ -34,7 +34,7 @@ void judge_gate(const Case& given, Findings& findings);
 void judge_diagnosis(const Case& given, Findings& findings);
 void judge_facts(const Case& given, Findings& findings);  // facts.cpp: diagnosis, held to journals
 
-// census.cpp: what is left of a pool that was closed
+// census.cpp: what is left of a pool that was closed, and of its workers while it lives
 void judge_reaping(const Case& given, Findings& findings);
 void judge_no_survivors(const Case& given, Findings& findings);
 void judge_descriptors(const Case& given, Findings& findings);

@@ -24,12 +24,13 @@ void Board::client_done(const std::string& client) {
 
 void Board::observed(const pool::Event& event, std::span<const pool::Effect> effects) {
   const std::lock_guard lock(mutex_);
+  ++events_;
   if (const auto* started = std::get_if<pool::Started>(&event)) {
     moments_[started->worker].insert(WorkerMoment::started);
   } else if (const auto* greeted = std::get_if<pool::HandshakeEnded>(&event)) {
-    if (greeted->evidence.cause != StartCause::none) return;
-    moments_[greeted->worker].insert(WorkerMoment::ready);
-    moments_[greeted->worker].insert(WorkerMoment::idle);
+    if (greeted->evidence.cause == StartCause::none) {
+      moments_[greeted->worker].insert({WorkerMoment::ready, WorkerMoment::idle});
+    }
   } else if (const auto* exited = std::get_if<pool::Exited>(&event)) {
     moments_[exited->worker].insert(WorkerMoment::exited);
   } else if (const auto* returned = std::get_if<pool::CheckedIn>(&event)) {
@@ -58,6 +59,15 @@ bool Board::await_done(const std::string& client, Duration limit) {
 bool Board::await_worker(WorkerId worker, WorkerMoment moment, Duration limit) {
   return await([&] { return moments_.contains(worker) && moments_.at(worker).contains(moment); },
                limit);
+}
+
+std::uint64_t Board::events() const {
+  const std::lock_guard lock(mutex_);
+  return events_;
+}
+
+bool Board::await_events_after(std::uint64_t seen, Duration limit) {
+  return await([&] { return events_ > seen; }, limit);
 }
 
 }  // namespace poolproof::run

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <set>
@@ -31,6 +32,10 @@ class Board {
   bool await_done(const std::string& client, Duration limit);
   bool await_worker(WorkerId worker, scenario::WorkerMoment moment, Duration limit);
 
+  /// How many of the pool's events have been observed, and the wait for more than `seen`.
+  [[nodiscard]] std::uint64_t events() const;
+  bool await_events_after(std::uint64_t seen, Duration limit);
+
  private:
   template <class Predicate>
   bool await(Predicate predicate, Duration limit) {
@@ -38,13 +43,14 @@ class Board {
     return changed_.wait_for(lock, limit, predicate);
   }
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::set<std::pair<std::string, std::uint32_t>> begun_;
   std::set<std::pair<std::string, std::uint32_t>> ended_;
   std::set<std::string> done_;
   std::map<WorkerId, std::set<scenario::WorkerMoment>> moments_;
   std::map<LeaseId, WorkerId> holders_;
+  std::uint64_t events_ = 0;
 };
 
 }  // namespace poolproof::run

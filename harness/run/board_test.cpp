@@ -84,3 +84,14 @@ TEST_CASE("run: board: a bad greeting makes no ready worker, a dirty check-in no
   board.observed(pool::CheckedIn{LeaseId{8}, false}, {});
   CHECK_FALSE(board.await_worker(kWorker, WorkerMoment::idle, kNow));
 }
+
+TEST_CASE("run: board: every event of the pool wakes whoever waits for one more") {
+  Board board;
+  CHECK(board.events() == 0);
+  CHECK_FALSE(board.await_events_after(0, kNow));
+  std::thread other([&] { board.observed(greeted(StartCause::refused), {}); });
+  CHECK(board.await_events_after(0, kHang));
+  other.join();
+  CHECK(board.events() == 1);
+  CHECK_FALSE(board.await_events_after(1, kNow));
+}

@@ -19,6 +19,7 @@
 #include "harness/host/pool.hpp"
 #include "harness/host/system.hpp"
 #include "harness/run/board.hpp"
+#include "harness/run/calm.hpp"
 #include "harness/run/client.hpp"
 #include "harness/run/failing_start.hpp"
 
@@ -76,18 +77,6 @@ host::Command command_of(const Scenario& scenario, const HostWorld& world, Worke
   return command;
 }
 
-trace::OsRecord os_record(const char* when) {
-  const host::Census census = host::take_census();
-  trace::OsRecord record;
-  record.at = host::sys::now();
-  record.when = when;
-  record.children = census.children;
-  record.zombies = census.zombies;
-  record.descriptors = census.descriptors;
-  record.threads = census.threads;
-  return record;
-}
-
 /// What is still there once the dying have had their time.
 trace::OsRecord after_the_end(const std::string& token) {
   const Time give_up = after(host::sys::now(), kDyingLimit);
@@ -136,6 +125,7 @@ class Run {
     auto pool = host::Pool::open(options());
     if (!pool) return unexpected(pool.error().line());
     perform(**pool);
+    look_at_calm(**pool);
     close_at_last(**pool);
     pool->reset();
     trace_.os.push_back(after_the_end(world_.token));
@@ -194,6 +184,12 @@ class Run {
       trace_.clients.insert(trace_.clients.end(), client.history().begin(), client.history().end());
       if (trouble_.empty()) trouble_ = client.trouble();
     }
+  }
+
+  void look_at_calm(host::Pool& pool) {
+    if (!trouble_.empty()) return;
+    auto calm = census_of_calm(pool, board_, trace_.os.front());
+    if (calm) trace_.os.push_back(std::move(*calm));
   }
 
   /// Whoever closed it before, the harness closes it once more: the client without a name.

@@ -68,7 +68,7 @@ class DuplicateFinder final : public nlohmann::json_sax<nlohmann::json> {
   }
   [[nodiscard]] std::string place() const {
     std::string path;
-    for (const Level& level : levels_) path += "/" + printable(level.token);
+    for (const Level& level : levels_) path.append("/").append(printable(level.token));
     return path.empty() ? where_ : where_ + "#" + path;
   }
 

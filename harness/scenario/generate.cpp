@@ -67,7 +67,7 @@ Client calm_after(const Scenario& scenario) {
     if (client.repeat > 1) calm.after = client.name;
     for (std::uint32_t i = 1; i <= client.count; ++i) {
       std::string name = client.name;
-      if (client.count > 1) name += "." + std::to_string(i);
+      if (client.count > 1) name.append(".").append(std::to_string(i));
       if (client.repeat == 1) calm.steps.emplace_back(AwaitClient{std::move(name), last, true});
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/scenario/read_parts.hpp"
@@ -36,7 +37,7 @@ void for_each_name(Scenario& scenario, Visit visit) {
 
 void number_faults(Scenario& scenario) {
   for (std::size_t i = 0; i < scenario.faults.size(); ++i) {
-    scenario.faults[i].id = "f" + std::to_string(i);
+    scenario.faults[i].id = fmt::format("f{}", i);
   }
 }
 
@@ -154,7 +155,7 @@ bool set_count(Scenario& scenario, std::size_t client, std::uint32_t count) {
     const char* digits = name.data() + fewer.name.size() + 1;
     std::from_chars(digits, name.data() + name.size(), number);
     name = fewer.name;
-    if (count > 1) name += "." + std::to_string(std::min(number, count));
+    if (count > 1) name.append(".").append(std::to_string(std::min(number, count)));
   });
   return true;
 }

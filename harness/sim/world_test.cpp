@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include "harness/oracle/descriptors.hpp"
 #include "harness/oracle/oracle.hpp"
 
 using namespace poolproof;
@@ -87,6 +88,7 @@ TEST_CASE("sim: world: a sound call takes no time, and all is tidy afterwards") 
   CHECK(run.took_ms("a", 1) == 0);
   REQUIRE(run.census("calm") != nullptr);
   CHECK(run.census("calm")->children == 1);
+  CHECK(run.census("calm")->descriptors == oracle::kSimNeed.pool + oracle::kSimNeed.worker);
   REQUIRE(run.census("after") != nullptr);
   CHECK(run.census("after")->children == 0);
   CHECK(run.census("after")->descriptors == 0);

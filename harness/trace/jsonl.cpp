@@ -79,7 +79,8 @@ struct WriteRecord {
       LineWriter inner;
       inner.must("kind", std::string(name(effect)));
       std::visit(PoolFields<LineWriter>{inner}, effect);
-      effects += (effects.empty() ? "" : ",") + inner.object();
+      if (!effects.empty()) effects += ',';
+      effects += inner.object();
     }
     if (!effects.empty()) line.add("effects", "[" + effects + "]");
     return line.object() + "\n";

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/text.hpp"
@@ -45,7 +46,7 @@ const Json* LineReader::value(std::string_view key) {
 
 void LineReader::wrong(std::string_view key, const std::string& what, const std::string& want) {
   if (error_) return;
-  error_ = InputError{where_, "\"" + std::string(key) + "\" " + printable(what), want};
+  error_ = InputError{where_, fmt::format("\"{}\" {}", key, printable(what)), want};
 }
 
 std::optional<InputError> LineReader::finish() {

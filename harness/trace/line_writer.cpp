@@ -35,7 +35,10 @@ void LineWriter::add(std::string_view key, std::string_view json_text) {
 
 std::string LineWriter::json(const std::vector<std::string>& values) {
   std::string list;
-  for (const std::string& value : values) list += (list.empty() ? "" : ",") + json_string(value);
+  for (const std::string& value : values) {
+    if (!list.empty()) list += ',';
+    list += json_string(value);
+  }
   return "[" + list + "]";
 }
 

@@ -59,7 +59,9 @@ using WorkerRecord = faults::StampedJournalRecord;
 /// What the operating system showed: the third.
 struct OsRecord {
   Time at;
-  std::string when;  ///< "before" the pool was made, "after" it was closed and destroyed
+  /// "before" the pool was made, "calm": nothing was left to do, "after" it was closed and
+  /// destroyed
+  std::string when;
   std::uint32_t children = 0;
   std::uint32_t zombies = 0;
   std::uint32_t descriptors = 0;

@@ -118,7 +118,7 @@ std::string in_words(const Variant& variant) {
         if constexpr (requires { one.checkout; }) {
           words += fmt::format(" #{}", static_cast<std::uint64_t>(one.checkout));
         }
-        if constexpr (requires { one.worker; }) words += " " + dotted(one.worker);
+        if constexpr (requires { one.worker; }) words += fmt::format(" {}", dotted(one.worker));
         if constexpr (requires { one.lease; }) {
           words += fmt::format(" lease {}", static_cast<std::uint64_t>(one.lease));
         }

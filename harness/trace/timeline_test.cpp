@@ -10,7 +10,7 @@ namespace poolproof::trace {
 namespace {
 
 TEST_CASE("trace: timeline: a run reads as a story") {
-  CHECK("\n" + timeline(every_record()) == R"(
+  CHECK(std::string("\n").append(timeline(every_record())) == R"(
        0.000  os           census before: 1 children, 0 zombies, 12 descriptors, 3 threads
        2.000  worker 0.1   started, pid 4711
        3.500  worker 0.1   read request 1: echo a:1

@@ -29,10 +29,28 @@ class Sweep(ProgramTest):
         self.assertRegex(text, r"3000 scenarios in [\d.]+ s: \d+/s; \d+ runs repeated")
         self.assertRegex(text, r"opaque payloads: 3000 runs, \d+ Core events/s")
         self.assertRegex(text, r"JSON payloads: \d+ runs, \d+ Core events/s")
+        rate = re.search(r"\n  on real processes: (\d+) Core events/s with C\+\+ workers\n", text)
+        self.assertIsNotNone(rate, text)
+        self.assertGreater(int(rate.group(1)), 0)
+        self.assertFalse((self.folder / "sweep" / ".host-rate").exists())
         state = self.state()
         self.assertEqual(state["done"], 3000)
         self.assertGreater(state["repeated"], 3)
         self.assertEqual(state["failures"], [])
+
+    def test_without_the_worker_program_it_says_so_and_holds(self):
+        missing = {**os.environ, "POOLPROOF_FAKE_WORKER": "/no/such/worker"}
+        done = self.program("sweep", "--out", self.folder / "sweep", "--count", "10", env=missing)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout.decode(), r"on real processes: not measured: .*/no/such/worker")
+
+    def test_no_rate_is_measured_where_nobody_asks_for_one(self):
+        self.assertEqual(self.sweep("--count", "10").returncode, 0)
+        for words in (("sweep", "--out", self.folder / "other", "--count", "10",
+                       "--stop-at-failure"), ("merge", self.folder / "sweep")):
+            done = self.program(*words)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertNotIn(b"on real processes", done.stdout)
 
     def test_the_same_seed_gives_the_same_traces_in_other_processes(self):
         for out, jobs in (("one", "1"), ("two", "2")):
