@@ -4,8 +4,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include "harness/oracle/coverage.hpp"
-#include "harness/oracle/oracle.hpp"
+#include "harness/oracle/judge.hpp"
 #include "harness/run/case.hpp"
 #include "harness/scenario/generate.hpp"
 #include "harness/sim/world.hpp"
@@ -51,10 +50,9 @@ void carry_out(benchmark::State& state, wire::Codec codec) {
 }
 
 void judged_case(benchmark::State& state, wire::Codec codec) {
-  each_case(state, [codec](run::CaseRunner& runner, const scenario::Scenario& scenario) {
+  each_case(state, [codec](run::CaseRunner& runner, const scenario::Scenario&) {
     const auto result = runner.run_made(codec);
-    benchmark::DoNotOptimize(
-        oracle::coverage({scenario, runner.trace(), {Duration::zero()}}).count());
+    benchmark::DoNotOptimize(runner.coverage().count());
     return result.core_events;
   });
 }
@@ -84,11 +82,13 @@ void each_event(benchmark::State& state, const scenario::Scenario& scenario) {
   constexpr sim::Limits kNone{UINT64_MAX};
   sim::World world;
   auto schedule = sim::Schedule::random(0);
+  oracle::Judge judge;
   std::uint64_t events = 0;
   for ([[maybe_unused]] auto _ : state) {
     schedule.restart(kSeed);
     const auto carried = world.carry_out(scenario, kSeed, schedule, kNone, wire::Codec::terse);
-    const auto findings = oracle::judge({scenario, world.trace(), {Duration::zero()}});
+    judge.look_at({scenario, world.trace(), {Duration::zero()}});
+    const auto findings = judge.judge();
     if (!findings.empty()) state.SkipWithError(findings.front().what.c_str());
     events += carried.core_events;
   }

@@ -43,8 +43,9 @@ const ClientStep* under_way(const View& view, std::string_view client, Time at, 
 
 void judge_cancels(const Case& given, Findings& findings) {
   const Duration lateness = given.evidence.bounds.liveness;
-  for (const ClientStep& cancel : given.evidence.trace.clients) {
-    if (cancel.skipped || cancel.op != "cancel") continue;
+  for (const std::uint32_t place : given.view.cancels) {
+    const ClientStep& cancel = given.evidence.trace.clients[place];
+    if (cancel.skipped) continue;
     const std::string_view target = target_of(given.evidence.scenario, cancel);
     Op op = Op::other;
     const ClientStep* step = under_way(given.view, target, cancel.begun, op);

@@ -12,14 +12,15 @@ namespace poolproof::oracle {
 struct ClientSteps {
   const scenario::Client* client = nullptr;
   std::string name;                        ///< `a`, or `a.1`, `a.2`... when there are several
+  std::uint32_t number = kNone;            ///< in the view; kNone: it did nothing
   std::span<const std::uint32_t> history;  ///< places in trace.clients
 };
 
 /// All of them, in the order of the scenario. Points into the evidence and the view.
-std::vector<ClientSteps> clients_of(const Evidence& evidence, const View& view);
+Table<ClientSteps> clients_of(const Evidence& evidence, const View& view);
 
 /// The places in trace.clients of the steps of clients that the scenario does not have. (The client
 /// without a name is the harness.)
-std::vector<std::uint32_t> strangers(const std::vector<ClientSteps>& known, const View& view);
+std::vector<std::uint32_t> strangers(const Table<ClientSteps>& known, const View& view);
 
 }  // namespace poolproof::oracle

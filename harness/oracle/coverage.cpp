@@ -78,8 +78,24 @@ class Watch {
  public:
   enum class State : std::uint8_t { starting, greeting, idle, leased, leaving, over };
 
-  Watch(const Evidence& evidence, Coverage& found)
-      : config_(evidence.scenario.pool.core), pool_(evidence.trace.pool), found_(found) {}
+  Watch(const Evidence& evidence, Memory* memory, Coverage& found)
+      : config_(evidence.scenario.pool.core),
+        pool_(evidence.trace.pool),
+        found_(found),
+        ids_(memory),
+        workers_(memory),
+        lease_numbers_(memory),
+        leases_(memory),
+        checkouts_(memory),
+        asked_(memory) {
+    // As in the mirror.
+    const std::size_t some = pool_.size() / 4 + 1;
+    workers_.reserve(some);
+    lease_numbers_.reserve(some);
+    leases_.reserve(some);
+    checkouts_.reserve(some);
+    asked_.reserve(some);
+  }
 
   void take_before(Time at) {
     while (next_ < pool_.size() && pool_[next_].at < at) take();
@@ -165,7 +181,7 @@ class Watch {
   }
   void happened(const pool::CheckoutCancelled& /*event*/) {}
   void happened(const pool::CheckedIn& event) {
-    const std::uint32_t place = leases_numbers_.find(event.lease);
+    const std::uint32_t place = lease_numbers_.find(event.lease);
     Lease* lease = place == kNone ? nullptr : &leases_[place];
     if (lease == nullptr || !lease->open || workers_[lease->worker].state != State::leased) {
       if (lease != nullptr && workers_[lease->worker].back == now_) see(Mark::exit_met_checkin);
@@ -180,7 +196,7 @@ class Watch {
     enter(worker, event.clean && !closing_ ? State::idle : State::leaving);
   }
   void happened(const pool::LeaseRevoked& event) {
-    const std::uint32_t lease = leases_numbers_.find(event.lease);
+    const std::uint32_t lease = lease_numbers_.find(event.lease);
     if (lease == kNone || !std::exchange(leases_[lease].open, false)) return;
     enter(workers_[leases_[lease].worker], State::leaving);
   }
@@ -258,7 +274,7 @@ class Watch {
   // ---- effects
 
   void ordered(const pool::Grant& effect) {
-    const std::uint32_t place = leases_numbers_.number(effect.lease);
+    const std::uint32_t place = lease_numbers_.number(effect.lease);
     if (place == leases_.size()) leases_.emplace_back();
     Worker* worker = find(effect.worker);
     if (worker != nullptr) {
@@ -389,13 +405,13 @@ class Watch {
   std::size_t next_ = 0;
   Time now_ = Time::min();
   Numbering<WorkerId> ids_;
-  std::vector<Worker> workers_;  ///< in the order of their starts
+  Table<Worker> workers_;  ///< in the order of their starts
   std::array<std::uint32_t, 6> counts_{};
   std::size_t oldest_ = 0;  ///< those before are no longer starting
-  Numbering<LeaseId> leases_numbers_;
-  std::vector<Lease> leases_;
+  Numbering<LeaseId> lease_numbers_;
+  Table<Lease> leases_;
   Numbering<CheckoutId> checkouts_;
-  std::vector<Asked> asked_;
+  Table<Asked> asked_;
   std::uint32_t waiting_ = 0;
   std::uint32_t failures_ = 0;
   bool closing_ = false;
@@ -412,10 +428,15 @@ using State = Watch::State;
 /// was told to go the pool.
 class Strikes {
  public:
-  Strikes(const Evidence& evidence, Coverage& found)
-      : evidence_(evidence), watch_(evidence, found), found_(found) {
+  Strikes(const Evidence& evidence, const View& view, Coverage& found)
+      : evidence_(evidence),
+        view_(view),
+        watch_(evidence, view.memory(), found),
+        found_(found),
+        receipts_(view.memory()) {
+    if (view.receipts.empty()) return;
     read_journal();
-    const auto earlier = [](const Receipt& a, const Receipt& b) {
+    const auto earlier = [](const Struck& a, const Struck& b) {
       return a.record->at < b.record->at;
     };
     if (!std::is_sorted(receipts_.begin(), receipts_.end(), earlier)) {
@@ -424,9 +445,8 @@ class Strikes {
   }
 
   void look() {
-    if (evidence_.trace.pool.empty()) return;
-    for (const Receipt& receipt : receipts_) {
-      if (const faults::Fault* fault = fault_of(receipt.record->record)) look_at(receipt, *fault);
+    for (const Struck& struck : receipts_) {
+      if (struck.fault != nullptr) look_at(struck, *struck.fault);
     }
     watch_.take_all();
   }
@@ -443,22 +463,23 @@ class Strikes {
   /// What a worker had read last and not answered, or was told. A client's word that it may go
   /// stays in hand when it is answered: the worker goes by it.
   enum class InHand : std::uint8_t { nothing, call, clients_farewell, farewell, stdin_end };
-  struct Receipt {
+  struct Struck {
     const trace::WorkerRecord* record = nullptr;
+    const faults::Fault* fault = nullptr;
     InHand in_hand = InHand::nothing;
     bool has_read = false;  ///< its init ping, or whatever came first
     bool termed = false;    ///< it obeys TERM
   };
 
   void read_journal() {
-    Numbering<WorkerId> workers;
-    std::vector<Receipt> told;
-    for (const trace::WorkerRecord& record : evidence_.trace.workers) {
-      const std::uint32_t worker = workers.number(record.worker);
-      if (worker == told.size()) told.emplace_back();
-      Receipt& now = told[worker];
+    Table<Struck> told(view_.workers.size(), view_.memory());
+    receipts_.reserve(view_.receipts.size());
+    for (std::size_t i = 0; receipts_.size() < view_.receipts.size(); ++i) {
+      const trace::WorkerRecord& record = evidence_.trace.workers[i];
+      Struck& now = told[view_.worker_of_record[i]];
       if (record.record.kind == Kind::receipt) {
         now.record = &record;
+        now.fault = view_.receipts[receipts_.size()].fault;
         receipts_.push_back(now);
       } else {
         take_up(record.record, now);
@@ -466,7 +487,7 @@ class Strikes {
     }
   }
 
-  static void take_up(const JournalRecord& record, Receipt& now) {
+  static void take_up(const JournalRecord& record, Struck& now) {
     if (record.kind == Kind::term) now.termed = true;
     if (record.kind == Kind::read) now.has_read = true;
     if (record.kind == Kind::stdin_end) now.in_hand = InHand::stdin_end;
@@ -482,7 +503,7 @@ class Strikes {
     return read.nonce ? InHand::call : InHand::nothing;
   }
 
-  void look_at(const Receipt& given, const faults::Fault& fault) {
+  void look_at(const Struck& given, const faults::Fault& fault) {
     const trace::WorkerRecord& receipt = *given.record;
     watch_.take_before(receipt.at);
     const WorkerPhase phase = phase_of(given, fault);
@@ -490,7 +511,7 @@ class Strikes {
     found_.strike({row, phase, watch_.mood()});
   }
 
-  WorkerPhase phase_of(const Receipt& given, const faults::Fault& fault) {
+  WorkerPhase phase_of(const Struck& given, const faults::Fault& fault) {
     const trace::WorkerRecord& receipt = *given.record;
     const WorkerId worker = receipt.worker;
     watch_.take_at(receipt.at, [&] { return watch_.was_started(worker); });
@@ -526,7 +547,7 @@ class Strikes {
   }
 
   /// A client may tell it to go, the post-mortem of its start, or TERM, the pool's or another's.
-  WorkerPhase shutdown_phase(const Receipt& given) {
+  WorkerPhase shutdown_phase(const Struck& given) {
     const bool by_client = given.in_hand == InHand::clients_farewell;
     const bool by_word = by_client || given.in_hand == InHand::stdin_end;
     const bool by_term = given.termed || given.record->record.fault == "term_ignored" || !by_word;
@@ -553,7 +574,7 @@ class Strikes {
     return WorkerPhase::leaving;
   }
 
-  [[nodiscard]] WorkerPhase phase_by_state(const Receipt& given) const {
+  [[nodiscard]] WorkerPhase phase_by_state(const Struck& given) const {
     switch (watch_.state(given.record->worker)) {
       case State::starting:
       case State::greeting:
@@ -573,9 +594,10 @@ class Strikes {
   }
 
   const Evidence& evidence_;
+  const View& view_;
   Watch watch_;
   Coverage& found_;
-  std::vector<Receipt> receipts_;
+  Table<Struck> receipts_;
 };
 
 void look_at_call(const ClientStep& call, Duration otherwise, Coverage& found) {
@@ -610,13 +632,19 @@ void look_at_call(const ClientStep& call, Duration otherwise, Coverage& found) {
 /// Calls that went wrong, against the journal.
 class Callers {
  public:
-  Callers(const Evidence& evidence, Coverage& found) : evidence_(evidence), found_(found) {
-    for (const ClientStep& step : evidence.trace.clients) {
+  Callers(const Evidence& evidence, const View& view, Coverage& found)
+      : evidence_(evidence),
+        view_(view),
+        found_(found),
+        nonces_(view.memory()),
+        gone_(view.memory()) {
+    for (std::size_t i = 0; i < view.ops.size(); ++i) {
+      const ClientStep& step = evidence.trace.clients[i];
       if (step.skipped) continue;
-      if (step.op == "checkin" && step.outcome == Outcome::lease_over) {
+      if (view.ops[i] == Op::checkin && step.outcome == Outcome::lease_over) {
         found.see(Mark::returned_twice);
       }
-      if (!is_call(step)) continue;
+      if (view.ops[i] != Op::call) continue;
       look_at_call(step, evidence.scenario.pool.call_timeout, found);
       const bool gave_up =
           step.outcome == Outcome::call_timeout || step.outcome == Outcome::cancelled;
@@ -627,12 +655,10 @@ class Callers {
 
   void look_at_journal() {
     if (gone_.empty()) return;
-    Numbering<WorkerId> workers;
-    std::vector<const ClientStep*> in_hand;
-    for (const trace::WorkerRecord& record : evidence_.trace.workers) {
-      const std::uint32_t worker = workers.number(record.worker);
-      if (worker == in_hand.size()) in_hand.push_back(nullptr);
-      const ClientStep*& call = in_hand[worker];
+    Table<const ClientStep*> in_hand(view_.workers.size(), nullptr, view_.memory());
+    for (std::size_t i = 0; i < view_.worker_of_record.size(); ++i) {
+      const trace::WorkerRecord& record = evidence_.trace.workers[i];
+      const ClientStep*& call = in_hand[view_.worker_of_record[i]];
       if (record.record.kind == Kind::read) {
         const std::uint32_t nonce =
             record.record.nonce ? nonces_.find(*record.record.nonce) : kNone;
@@ -650,14 +676,14 @@ class Callers {
 
  private:
   const Evidence& evidence_;
+  const View& view_;
   Coverage& found_;
   Numbering<std::string_view> nonces_;
-  std::vector<const ClientStep*> gone_;
+  Table<const ClientStep*> gone_;
 };
 
-/// Whom that step cancels; null: it is no cancel.
+/// Whom that cancel is meant for; null: it is none of the scenario.
 const std::string* cancelled_by(const scenario::Scenario& scenario, const ClientStep& step) {
-  if (step.op != "cancel") return nullptr;
   const std::string_view name = std::string_view(step.client).substr(0, step.client.find('.'));
   for (const scenario::Client& client : scenario.clients) {
     if (client.name != name || step.step >= client.steps.size()) continue;
@@ -667,14 +693,18 @@ const std::string* cancelled_by(const scenario::Scenario& scenario, const Client
   return nullptr;
 }
 
-void look_at_cancels(const Evidence& evidence, Coverage& found) {
+void look_at_cancels(const Evidence& evidence, const View& view, Coverage& found) {
   const auto& steps = evidence.trace.clients;
-  for (const ClientStep& step : steps) {
+  for (const std::uint32_t place : view.cancels) {
+    const ClientStep& step = steps[place];
     const std::string* const whom = cancelled_by(evidence.scenario, step);
-    if (whom == nullptr) continue;
-    const bool met = std::any_of(steps.begin(), steps.end(), [&](const ClientStep& other) {
-      return other.op == "checkout" && other.outcome == Outcome::ok && other.client == *whom &&
-             other.ended == step.begun && other.begun < other.ended;
+    const std::uint32_t client = whom == nullptr ? kNone : view.clients.find(*whom);
+    if (client == kNone) continue;
+    const auto history = view.steps_of_client[client];
+    const bool met = std::any_of(history.begin(), history.end(), [&](std::uint32_t other) {
+      const ClientStep& checkout = steps[other];
+      return view.ops[other] == Op::checkout && checkout.outcome == Outcome::ok &&
+             checkout.ended == step.begun && checkout.begun < checkout.ended;
     });
     if (met) found.see(Mark::grant_met_cancel);
   }
@@ -682,9 +712,10 @@ void look_at_cancels(const Evidence& evidence, Coverage& found) {
 
 /// A process left behind that was to live longer than the run, and did not.
 void look_at_grandchildren(const Evidence& evidence, Coverage& found) {
-  const auto planned = std::find_if(
-      evidence.scenario.faults.begin(), evidence.scenario.faults.end(),
-      [](const faults::PlannedFault& fault) { return fault.fault->name == "grandchild_left"; });
+  static const faults::Fault* const left = row_of("grandchild_left");
+  const auto planned =
+      std::find_if(evidence.scenario.faults.begin(), evidence.scenario.faults.end(),
+                   [](const faults::PlannedFault& fault) { return fault.fault == left; });
   if (planned == evidence.scenario.faults.end()) return;
   const auto lifetime = std::chrono::milliseconds(planned->number("lifetime_ms"));
   for (const trace::OsRecord& census : evidence.trace.os) {
@@ -706,8 +737,10 @@ const MarkRow& row_of(Mark mark) {
 std::size_t Coverage::add(const Coverage& other) {
   std::size_t fresh = 0;
   for (std::size_t i = 0; i < words_.size(); ++i) {
-    fresh += static_cast<std::size_t>(std::popcount(other.words_[i] & ~words_[i]));
-    words_[i] |= other.words_[i];
+    const std::uint64_t unseen = other.words_[i] & ~words_[i];
+    if (unseen == 0) continue;
+    fresh += static_cast<std::size_t>(std::popcount(unseen));
+    words_[i] |= unseen;
   }
   return fresh;
 }
@@ -719,11 +752,15 @@ std::size_t Coverage::count() const {
 }
 
 Coverage coverage(const Evidence& evidence) {
+  return coverage(evidence, View(evidence));
+}
+
+Coverage coverage(const Evidence& evidence, const View& view) {
   POOLPROOF_ASSERT(faults::catalogue().size() <= Coverage::kFaultsMax);
   Coverage found;
-  Strikes(evidence, found).look();
-  Callers(evidence, found).look_at_journal();
-  look_at_cancels(evidence, found);
+  if (!evidence.trace.pool.empty()) Strikes(evidence, view, found).look();
+  Callers(evidence, view, found).look_at_journal();
+  look_at_cancels(evidence, view, found);
   look_at_grandchildren(evidence, found);
   for (const trace::EnvironmentRecord& strike : evidence.trace.environment) {
     if (!strike.delivered) found.see(Mark::signal_reached_nobody);

@@ -34,8 +34,9 @@ class Cancels {
     Numbering<std::string_view> known;
     const auto& clients = given.evidence.scenario.clients;
     for (const scenario::Client& client : clients) known.number(client.name);
-    for (const ClientStep& step : given.evidence.trace.clients) {
-      if (step.skipped || step.op != "cancel") continue;
+    for (const std::uint32_t place : given.view.cancels) {
+      const ClientStep& step = given.evidence.trace.clients[place];
+      if (step.skipped) continue;
       const std::string_view name = step.client;
       const std::uint32_t number = known.find(name.substr(0, name.find('.')));
       if (number == kNone || step.step >= clients[number].steps.size()) continue;
@@ -76,9 +77,8 @@ class Isolation {
   explicit Isolation(const Case& given)
       : given_(given), evidence_(given.evidence), view_(given.view) {
     const auto& pool = evidence_.scenario.pool;
-    for (std::size_t i = 0; i < view_.ops.size(); ++i) {
-      const ClientStep& step = evidence_.trace.clients[i];
-      if (view_.ops[i] != Op::close || step.skipped) continue;
+    for (const std::uint32_t place : view_.closes) {
+      const ClientStep& step = evidence_.trace.clients[place];
       const Duration limit = step.limit.value_or(pool.close_timeout);
       const Duration last = std::min(pool.core.term_grace, limit / 2);
       revoked_from_ = std::min(revoked_from_, after(step.begun, limit - last));
@@ -196,7 +196,7 @@ class Isolation {
       // A sound worker does not exit unasked.
       struck = struck || record.kind == Kind::receipt;
       const bool harm = (record.kind == Kind::exiting && !farewell && struck) ||
-                        (record.kind == Kind::receipt && excuses_loss(record));
+                        (record.kind == Kind::receipt && excuses_loss(record, fault_of(record)));
       if (harm) own.harmed = std::min(own.harmed, stamped.at);
       if (record.kind != Kind::receipt) continue;
       const faults::Fault* fault = fault_of(record);

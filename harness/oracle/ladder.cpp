@@ -24,7 +24,10 @@ std::string Ladder::pushed(std::uint32_t worker, Rung rung, Rung first) {
   Worker& one = at(worker);
   const Worker before = one;
   one = {rung, record_, after(now_, grace(rung))};
-  waiting_[static_cast<std::size_t>(rung)].workers.push_back(worker);
+  if (rung != Rung::killed) {
+    waiting(rung).workers.push_back(worker);
+    ++waiting_count_;
+  }
   if (before.rung == Rung::none) {
     if (rung == first) return "";
     return fmt::format("was pushed first by {}, not by {}", name(rung), name(first));

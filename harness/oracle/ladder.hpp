@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "harness/oracle/numbering.hpp"
 #include "harness/pool/config.hpp"
@@ -22,7 +21,11 @@ enum class Rung : std::uint8_t { none, asked, stdin_closed, termed, killed };
 /// the mirror. Cost: constant per push; one look at all workers when a close's time is up.
 class Ladder {
  public:
-  explicit Ladder(const pool::Config& config) : config_(config) {}
+  Ladder(const pool::Config& config, Memory* memory)
+      : config_(config),
+        workers_(memory),
+        waiting_{Waiting(memory), Waiting(memory), Waiting(memory)},
+        due_at_once_(memory) {}
 
   /// A record of the testimony begins.
   void begin(Time now) {
@@ -56,11 +59,16 @@ class Ladder {
   };
   /// All on one rung wait equally long, so that they fall due in the order in which they came.
   struct Waiting {
-    std::vector<std::uint32_t> workers;
+    explicit Waiting(Memory* memory) : workers(memory) {}
+
+    Table<std::uint32_t> workers;
     std::size_t first = 0;
   };
 
   Worker& at(std::uint32_t worker);
+  Waiting& waiting(Rung rung) {
+    return waiting_[static_cast<std::size_t>(rung) - static_cast<std::size_t>(Rung::asked)];
+  }
   [[nodiscard]] Duration grace(Rung rung) const;
   template <class Report>
   void end(Waiting& waiting, Rung rung, Report report);
@@ -68,9 +76,10 @@ class Ladder {
   const pool::Config& config_;
   Time now_ = Time::min();
   std::uint64_t record_ = 0;
-  std::vector<Worker> workers_;
-  std::array<Waiting, 5> waiting_;  ///< by rung
-  std::vector<std::uint32_t> due_at_once_;
+  Table<Worker> workers_;
+  std::array<Waiting, 3> waiting_;  ///< asked, stdin closed, TERM
+  std::size_t waiting_count_ = 0;   ///< on all of them
+  Table<std::uint32_t> due_at_once_;
   std::uint64_t closed_in_ = 0;  ///< the record of the last request to close
   Time drain_until_ = kNever;
   Time close_deadline_ = kNever;
@@ -84,8 +93,10 @@ void Ladder::end(Report report) {
     if (rung(worker) == Rung::none) report(worker, "must go, and nothing was done about it");
   }
   due_at_once_.clear();
-  for (const Rung rung : {Rung::asked, Rung::stdin_closed, Rung::termed}) {
-    end(waiting_[static_cast<std::size_t>(rung)], rung, report);
+  if (waiting_count_ > 0) {
+    for (const Rung rung : {Rung::asked, Rung::stdin_closed, Rung::termed}) {
+      end(waiting(rung), rung, report);
+    }
   }
   if (closed_in_ == record_ || close_deadline_ > now_) return;
   close_deadline_ = kNever;
@@ -98,7 +109,7 @@ void Ladder::end(Report report) {
 
 template <class Report>
 void Ladder::end(Waiting& waiting, Rung rung, Report report) {
-  for (; waiting.first < waiting.workers.size(); ++waiting.first) {
+  for (; waiting.first < waiting.workers.size(); ++waiting.first, --waiting_count_) {
     const std::uint32_t number = waiting.workers[waiting.first];
     const Worker& worker = at(number);
     if (worker.rung != rung) continue;

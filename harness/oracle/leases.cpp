@@ -32,8 +32,8 @@ bool comes_after(const Doubt& doubt, Time at, LeaseId lease) {
   return at > doubt.at || (at == doubt.at && lease > doubt.lease);
 }
 
-std::vector<Doubt> doubts(const Evidence& evidence, const View& view) {
-  std::vector<Doubt> found;
+Table<Doubt> doubts(const Evidence& evidence, const View& view) {
+  Table<Doubt> found(view.memory());
   for (std::size_t i = 0; i < view.calls.size(); ++i) {
     const ClientStep* call = view.calls[i];
     if (!call->worker || !leaves_doubt(*call, view.was_read(i))) continue;
@@ -51,15 +51,10 @@ std::vector<Doubt> doubts(const Evidence& evidence, const View& view) {
 class Overkill {
  public:
   explicit Overkill(const Case& given)
-      : evidence_(given.evidence), view_(given.view), excused_(given.view.workers.size()) {
-    for (const Doubt& doubt : doubts(evidence_, view_)) excuse(doubt.worker);
-    for (const auto& strike : evidence_.trace.environment) {
-      if (strike.delivered) excuse(strike.worker);
-    }
-  }
+      : evidence_(given.evidence), view_(given.view), excused_(view_.memory()) {}
 
   /// From the last incarnation of a slot to its first: the next ones show when one was lost.
-  void judge(Findings& findings) const {
+  void judge(Findings& findings) {
     Time successor = kNever;
     const auto& all = view_.incarnations;
     for (std::size_t i = all.size(); i > 0; --i) {
@@ -67,15 +62,15 @@ class Overkill {
       const bool last_of_slot = i == all.size() || all[i].worker.slot != incarnation.worker.slot;
       if (last_of_slot) successor = kNever;
       judge(incarnation, successor, findings);
-      const auto* started = incarnation.first(Kind::started);
+      const auto* started = incarnation.signs().started;
       if (started != nullptr) successor = std::min(successor, started->at);
     }
   }
 
  private:
-  void judge(const Incarnation& incarnation, Time successor, Findings& findings) const {
+  void judge(const Incarnation& incarnation, Time successor, Findings& findings) {
     // The first sign that the incarnation had been lost to the pool.
-    const trace::WorkerRecord* farewell = told_to_go(incarnation);
+    const trace::WorkerRecord* farewell = incarnation.signs().farewell;
     const Time lost = std::min(successor, farewell == nullptr ? kNever : farewell->at);
     if (lost == kNever || lost + view_.grain >= view_.close_begun) return;
     if (excused(incarnation, farewell, lost)) return;
@@ -86,43 +81,43 @@ class Overkill {
                         lost});
   }
 
+  /// By what a call or a signal did to them.
+  void gather_excused() {
+    excused_.resize(view_.workers.size());
+    for (const Doubt& doubt : doubts(evidence_, view_)) excuse(doubt.worker);
+    for (const auto& strike : evidence_.trace.environment) {
+      if (strike.delivered) excuse(strike.worker);
+    }
+  }
+
   void excuse(WorkerId worker) {
     const std::uint32_t number = view_.workers.find(worker);
     if (number != kNone) excused_[number] = true;
   }
 
-  /// The record that shows that the pool had told this incarnation to go; null: none.
-  [[nodiscard]] const trace::WorkerRecord* told_to_go(const Incarnation& incarnation) const {
-    for (const std::uint32_t place : incarnation.records()) {
-      const trace::WorkerRecord& record = evidence_.trace.workers[place];
-      if (shows_farewell(record.record)) return &record;
-    }
-    return nullptr;
-  }
-
   [[nodiscard]] bool excused(const Incarnation& incarnation, const trace::WorkerRecord* farewell,
-                             Time lost) const {
-    if (excused_[incarnation.number]) return true;
+                             Time lost) {
     // Its start may have taken longer than its budget: that can be ruled out only when the budget,
     // counted from before there was a pool, was not over.
     const Duration budget = evidence_.scenario.pool.core.startup_budget;
     const bool served = !view_.holds_of_worker[incarnation.number].empty();
     if (!served && lost + view_.grain >= after(view_.begun, budget)) return true;
-    for (const std::uint32_t place : incarnation.records()) {
-      const JournalRecord& record = evidence_.trace.workers[place].record;
-      if (record.kind == Kind::receipt && excuses_loss(record)) return true;
-    }
-    return incarnation.first(Kind::exiting) != nullptr && farewell == nullptr;
+    const Signs& signs = incarnation.signs();
+    if (signs.may_be_lost || (signs.exits && farewell == nullptr)) return true;
+    if (excused_.empty()) gather_excused();
+    return excused_[incarnation.number];
   }
 
   const Evidence& evidence_;
   const View& view_;
-  std::vector<bool> excused_;  ///< by the number of the worker
+  Table<bool> excused_;  ///< by the number of the worker; gathered when needed
 };
 
+using Holds = Table<const Hold*>;
+
 /// The holds of one worker in the order in which they begin.
-std::vector<const Hold*> holds_of(const View& view, std::uint32_t worker) {
-  std::vector<const Hold*> holds;
+void gather_holds(const View& view, std::uint32_t worker, Holds& holds) {
+  holds.clear();
   for (const std::uint32_t place : view.holds_of_worker[worker]) {
     holds.push_back(&view.holds[place]);
   }
@@ -130,10 +125,9 @@ std::vector<const Hold*> holds_of(const View& view, std::uint32_t worker) {
   if (!std::is_sorted(holds.begin(), holds.end(), earlier)) {
     std::stable_sort(holds.begin(), holds.end(), earlier);
   }
-  return holds;
 }
 
-void judge_holds(const std::vector<const Hold*>& holds, Findings& findings) {
+void judge_holds(const Holds& holds, Findings& findings) {
   const Hold* longest = nullptr;
   for (const Hold* hold : holds) {
     // Strict on both sides: in virtual time a whole hold may take no time at all.
@@ -152,9 +146,13 @@ void judge_holds(const std::vector<const Hold*>& holds, Findings& findings) {
 /// by judge_holds) the last one and the longest one are looked at.
 class Strangers {
  public:
-  Strangers(const View& view, const std::vector<const Hold*>& holds, Findings& findings)
-      : view_(view), holds_(holds), findings_(findings) {
-    for (const Hold* hold : holds) {
+  Strangers(const View& view, const Holds& holds, Findings& findings)
+      : view_(view), holds_(holds), longest_(view.memory()), findings_(findings) {}
+
+  /// Other holds are to be looked at now.
+  void restart() {
+    longest_.clear();
+    for (const Hold* hold : holds_) {
       const bool longer = longest_.empty() || hold->to > longest_.back()->to;
       longest_.push_back(longer ? hold : longest_.back());
     }
@@ -183,8 +181,8 @@ class Strangers {
   }
 
   const View& view_;
-  const std::vector<const Hold*>& holds_;
-  std::vector<const Hold*> longest_;  ///< of the holds up to that one, the one that ends last
+  const Holds& holds_;
+  Holds longest_;  ///< of the holds up to that one, the one that ends last
   Findings& findings_;
 };
 
@@ -192,11 +190,13 @@ class Strangers {
 
 void judge_exclusive_lease(const Case& given, Findings& findings) {
   const View& view = given.view;
+  Holds holds(view.memory());
+  Strangers strangers(view, holds, findings);
   for (std::uint32_t worker = 0; worker < view.workers.size(); ++worker) {
-    const auto holds = holds_of(view, worker);
-    if (holds.empty()) continue;
+    if (view.holds_of_worker[worker].empty()) continue;
+    gather_holds(view, worker, holds);
     judge_holds(holds, findings);
-    Strangers strangers(view, holds, findings);
+    strangers.restart();
     for (const std::uint32_t place : view.records_of_worker[worker]) {
       const trace::WorkerRecord& record = given.evidence.trace.workers[place];
       if (record.record.kind == Kind::read && record.record.nonce) strangers.judge(record);
@@ -250,13 +250,17 @@ class DirtyReuse {
 void judge_no_dirty_reuse(const Case& given, Findings& findings) {
   judge_residue(given, findings);
   judge_strays(given, findings);
+  auto found = doubts(given.evidence, given.view);
+  if (found.empty()) return;
   // A worker in doubt is not used again, so that its first doubt says all.
   DirtyReuse reuse(given, findings);
-  std::vector<bool> judged(given.view.workers.size());
-  auto found = doubts(given.evidence, given.view);
-  std::stable_sort(found.begin(), found.end(), [](const Doubt& a, const Doubt& b) {
+  Table<bool> judged(given.view.workers.size(), false, given.view.memory());
+  const auto earlier = [](const Doubt& a, const Doubt& b) {
     return std::pair(a.at, a.lease) < std::pair(b.at, b.lease);
-  });
+  };
+  if (!std::is_sorted(found.begin(), found.end(), earlier)) {
+    std::stable_sort(found.begin(), found.end(), earlier);
+  }
   for (const Doubt& doubt : found) {
     const std::uint32_t worker = given.view.workers.find(doubt.worker);
     if (judged[worker]) continue;

@@ -24,20 +24,29 @@ std::uint64_t number(CheckoutId checkout) {
 
 }  // namespace
 
-Mirror::Mirror(const Evidence& evidence) : config_(evidence.scenario.pool.core), ladder_(config_) {
+Mirror::Mirror(const Evidence& evidence, Memory* memory)
+    : config_(evidence.scenario.pool.core),
+      ids_(memory),
+      workers_(memory),
+      starting_(memory),
+      slots_(memory),
+      lease_numbers_(memory),
+      leases_(memory),
+      checkout_numbers_(memory),
+      asked_(memory),
+      refusals_(memory),
+      ladder_(config_, memory),
+      cooling_(std::greater<>(), Table<Cooling>(memory)) {
   // In a usual trace one record in four asks, grants, or starts.
   const std::size_t some = evidence.trace.pool.size() / 4 + 1;
   checkout_numbers_.reserve(some);
   asked_.reserve(some);
   lease_numbers_.reserve(some);
   leases_.reserve(some);
+  workers_.reserve(some);
+  starting_.reserve(some);
   for (const trace::PoolRecord& record : evidence.trace.pool) take(record);
   judge_end();
-}
-
-const LeaseStory* Mirror::lease(LeaseId lease) const {
-  const std::uint32_t found = lease_numbers_.find(lease);
-  return found == kNone ? nullptr : &leases_[found].story;
 }
 
 void Mirror::take(const trace::PoolRecord& record) {
@@ -46,16 +55,17 @@ void Mirror::take(const trace::PoolRecord& record) {
   ladder_.begin(now_);
   given_up_ = failed_now_ = false;
   spent_ = CheckoutId::none;
-  expire_starts();
+  if (oldest_start_ < starting_.size()) expire_starts();
   std::visit([this](const auto& event) { happened(event); }, record.event);
   for (const pool::Effect& effect : record.effects) {
     std::visit([this](const auto& order) { ordered(order); }, effect);
   }
-  judge_cooled();
+  if (!cooling_.empty()) judge_cooled();
   judge_waiting();
   judge_bounds();
   judge_refill();
   judge_ladder();
+  if (oldest_greeting_ < starting_.size()) judge_greetings();
 }
 
 /// A start whose order has not been answered within the budget is given up without a word.
@@ -200,6 +210,7 @@ void Mirror::ordered(const pool::Grant& effect) {
 }
 
 void Mirror::ordered(const pool::Refuse& effect) {
+  refusals_.push_back(&effect);
   const std::uint32_t asked = answer(effect.checkout);
   if (asked == kNone) return;
   judge_refusal(effect, asked_[asked]);
@@ -256,12 +267,14 @@ void Mirror::ordered(const pool::Signal& effect) {
 }
 
 void Mirror::ordered(const pool::AskShutdown& effect) {
-  judge_push(living(effect.worker), Rung::asked, pool::Why::closing);
-  put_away(living(effect.worker), false);
+  const std::uint32_t worker = living(effect.worker);
+  judge_push(worker, Rung::asked, pool::Why::closing);
+  put_away(worker, false);
 }
 void Mirror::ordered(const pool::CloseStdin& effect) {
-  judge_push(living(effect.worker), Rung::stdin_closed, pool::Why::closing);
-  put_away(living(effect.worker), false);
+  const std::uint32_t worker = living(effect.worker);
+  judge_push(worker, Rung::stdin_closed, pool::Why::closing);
+  put_away(worker, false);
 }
 
 void Mirror::ordered(const pool::Handshake& effect) {
@@ -325,6 +338,10 @@ void Mirror::judge_start(WorkerId worker) {
 
 /// The Core settles in every step: whoever still waits after one can't be served nor started for.
 void Mirror::judge_waiting() {
+  if (waiting_ == 0) {
+    told_.beside_idle = told_.beside_vacant = false;
+    return;
+  }
   if (spent_ != CheckoutId::none && !asked_.back().answered) {
     report(kDeadlines, fmt::format("checkout #{} waits though it gave no time", number(spent_)));
   }
@@ -450,10 +467,6 @@ Standing Mirror::standing() const {
 
 std::uint32_t Mirror::under_way_limit() const {
   return config_.init_mode == pool::InitMode::blocking ? 1 : config_.starts_max;
-}
-
-bool Mirror::breaker_open() const {
-  return config_.breaker_failures > 0 && failures_ >= config_.breaker_failures;
 }
 
 std::uint32_t Mirror::first_vacant() const {

@@ -37,11 +37,17 @@ struct LeaseStory {
 /// Cost: linear in the testimony. A rule that stays broken from record to record is told once.
 class Mirror {
  public:
-  explicit Mirror(const Evidence& evidence);
+  explicit Mirror(const Evidence& evidence, Memory* memory = std::pmr::get_default_resource());
 
   [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
-  /// Null: the pool speaks of no such lease.
-  [[nodiscard]] const LeaseStory* lease(LeaseId lease) const;
+  /// The leases of which the pool speaks, by their numbers. kNone: it does not speak of that one.
+  [[nodiscard]] std::uint32_t leases() const { return lease_numbers_.size(); }
+  [[nodiscard]] std::uint32_t number_of(LeaseId lease) const { return lease_numbers_.find(lease); }
+  [[nodiscard]] const LeaseStory& lease(std::uint32_t number) const {
+    return leases_[number].story;
+  }
+  /// Whomever it turned away.
+  [[nodiscard]] const Table<const pool::Refuse*>& refusals() const { return refusals_; }
   /// How the pool stood just before it was asked to close the last time; else at the end.
   [[nodiscard]] Standing before_last_close() const { return last_close_.value_or(standing()); }
   /// When the last start was answered that the pool had no use for any more; Time::min(): none was.
@@ -168,7 +174,9 @@ class Mirror {
   }
   [[nodiscard]] Standing standing() const;
   [[nodiscard]] std::uint32_t under_way_limit() const;
-  [[nodiscard]] bool breaker_open() const;
+  [[nodiscard]] bool breaker_open() const {
+    return config_.breaker_failures > 0 && failures_ >= config_.breaker_failures;
+  }
   [[nodiscard]] std::uint32_t first_vacant() const;
   [[nodiscard]] Duration least_pause(std::uint32_t failures) const;
   [[nodiscard]] Duration longest_pause(std::uint32_t failures) const;
@@ -180,17 +188,18 @@ class Mirror {
   const trace::PoolRecord* record_ = nullptr;  ///< the one being taken
   Time now_ = Time::min();
   Numbering<WorkerId> ids_;
-  std::vector<Worker> workers_;            ///< every one that was ever started
+  Table<Worker> workers_;                  ///< every one that was ever started
   std::array<std::uint32_t, 6> counts_{};  ///< by state
-  std::vector<std::uint32_t> starting_;    ///< in the order of their orders
+  Table<std::uint32_t> starting_;          ///< in the order of their orders
   std::size_t oldest_start_ = 0;           ///< those before are no longer starting
-  std::vector<Slot> slots_;                ///< as far as they have been used
+  Table<Slot> slots_;                      ///< as far as they have been used
   Slot stray_;                             ///< of workers outside of the pool
   std::uint32_t held_ = 0;                 ///< slots that are surely not vacant, or may cool
   Numbering<LeaseId> lease_numbers_;
-  std::vector<Lease> leases_;
+  Table<Lease> leases_;
   Numbering<CheckoutId> checkout_numbers_;
-  std::vector<Asked> asked_;
+  Table<Asked> asked_;
+  Table<const pool::Refuse*> refusals_;
   std::size_t first_ = 0;  ///< all before it are answered
   std::uint32_t waiting_ = 0;
   std::uint32_t failures_ = 0;  ///< failed starts in a row
@@ -204,7 +213,7 @@ class Mirror {
   std::size_t oldest_greeting_ = 0;  ///< in starting_; those before are past their greeting
   std::uint32_t newest_idle_ = kNone;
   std::uint32_t oldest_idle_ = kNone;
-  std::priority_queue<Cooling, std::vector<Cooling>, std::greater<>> cooling_;
+  std::priority_queue<Cooling, Table<Cooling>, std::greater<>> cooling_;
   CheckoutId spent_ = CheckoutId::none;  ///< asked by this record, with no time left
   bool given_up_ = false;                ///< by this record, without a word
   bool failed_now_ = false;              ///< a start, by this record

@@ -15,12 +15,13 @@ constexpr const char* kLadder = "ladder";
 
 void Mirror::judge_push(std::uint32_t worker, Rung rung, pool::Why why) {
   if (worker == kNone) return;
-  const std::string id = dotted(ids_.key(worker));
   if (ladder_.rung(worker) == Rung::none && !is_caused(worker, why)) {
-    report(kLadder, fmt::format("worker {} was made to go, but not for the reason given", id));
+    report(kLadder, fmt::format("worker {} was made to go, but not for the reason given",
+                                dotted(ids_.key(worker))));
   }
   const std::string wrong = ladder_.pushed(worker, rung, first_rung(worker, rung, why));
-  if (!wrong.empty()) report(kLadder, fmt::format("worker {} {}", id, wrong));
+  if (wrong.empty()) return;
+  report(kLadder, fmt::format("worker {} {}", dotted(ids_.key(worker)), wrong));
 }
 
 /// Where it begins. A process whose start has not led to anything deserves no asking and no TERM.
@@ -68,7 +69,6 @@ void Mirror::judge_ladder() {
   if (count(State::leased) > 0 && newly(ladder_.drained(), told_.drained)) {
     report(kLadder, "a closing pool did not take its leases back when it had drained long enough");
   }
-  judge_greetings();
 }
 
 /// Whose start has led to nothing by the end of every budget is given up.

@@ -29,7 +29,11 @@ void Mirror::judge_cooled() {
 
 /// An eager pool fills its slots; one whose breaker half-opens tries one start. Nobody need ask.
 void Mirror::judge_refill() {
-  const bool room = !closing_ && count(State::leaving) < config_.leaving_max;
+  if (closing_) {
+    told_.refill = false;
+    return;
+  }
+  const bool room = count(State::leaving) < config_.leaving_max;
   const std::uint32_t present = under_way() + count(State::idle) + count(State::leased);
   const bool probe = breaker_open() && !failed_now_ && under_way() == 0 && present < config_.size &&
                      after(last_failure_, config_.breaker_open) <= now_;

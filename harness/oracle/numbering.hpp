@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <memory_resource>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,12 @@
 namespace poolproof::oracle {
 
 inline constexpr std::uint32_t kNone = UINT32_MAX;
+
+/// Where the tables of one judgement are kept: for a sweep's small traces, always in the same place
+/// (see Judge).
+using Memory = std::pmr::memory_resource;
+template <class Thing>
+using Table = std::pmr::vector<Thing>;
 
 constexpr std::uint64_t mixed(std::uint64_t value) {
   value *= 0x9e3779b97f4a7c15U;
@@ -45,6 +52,9 @@ inline std::uint64_t hash_of(std::string_view text) {
 template <class Key>
 class Numbering {
  public:
+  explicit Numbering(Memory* memory = std::pmr::get_default_resource())
+      : keys_(memory), table_(memory) {}
+
   /// Room for `keys` of them, so that the table is made once.
   void reserve(std::size_t keys) {
     keys_.reserve(keys);
@@ -68,7 +78,7 @@ class Numbering {
   }
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(keys_.size()); }
   [[nodiscard]] const Key& key(std::uint32_t number) const { return keys_[number]; }
-  [[nodiscard]] const std::vector<Key>& keys() const { return keys_; }
+  [[nodiscard]] const Table<Key>& keys() const { return keys_; }
 
  private:
   [[nodiscard]] std::size_t place_of(const Key& key) const {
@@ -82,16 +92,18 @@ class Numbering {
     for (std::uint32_t i = 0; i < size(); ++i) table_[place_of(keys_[i])] = i;
   }
 
-  std::vector<Key> keys_;
-  std::vector<std::uint32_t> table_;  ///< a power of two, at most half full
+  Table<Key> keys_;
+  Table<std::uint32_t> table_;  ///< a power of two, at most half full
 };
 
 /// The places of things, group by group; within a group in their order. A thing of group kNone is
 /// left out.
 class Grouped {
  public:
-  Grouped() = default;
-  Grouped(std::span<const std::uint32_t> group_of, std::uint32_t groups) : begin_(groups + 1) {
+  explicit Grouped(Memory* memory) : begin_(memory), places_(memory) {}
+
+  void group(std::span<const std::uint32_t> group_of, std::uint32_t groups) {
+    begin_.assign(groups + 1, 0);
     for (const std::uint32_t group : group_of) {
       if (group != kNone) ++begin_[group];
     }
@@ -110,8 +122,8 @@ class Grouped {
   }
 
  private:
-  std::vector<std::uint32_t> begin_;
-  std::vector<std::uint32_t> places_;
+  Table<std::uint32_t> begin_;
+  Table<std::uint32_t> places_;
 };
 
 }  // namespace poolproof::oracle

@@ -3,7 +3,9 @@
 #include <array>
 #include <optional>
 
+#include "harness/base/assert.hpp"
 #include "harness/base/text.hpp"
+#include "harness/oracle/judge.hpp"
 #include "harness/oracle/rules.hpp"
 
 namespace poolproof::oracle {
@@ -69,16 +71,9 @@ constexpr std::array kInvariants{
 
 constexpr std::size_t kSentenceBytesMax = 1000;
 
-}  // namespace
-
-std::span<const Invariant> invariants() {
-  return kInvariants;
-}
-
-std::vector<Finding> judge(const Evidence& evidence) {
-  const View view(evidence);
+std::vector<Finding> judge_by(const Evidence& evidence, const View& view) {
   std::optional<Mirror> mirror;
-  if (!evidence.trace.pool.empty()) mirror.emplace(evidence);
+  if (!evidence.trace.pool.empty()) mirror.emplace(evidence, view.memory());
   const Case given{evidence, view, mirror ? &*mirror : nullptr};
   std::vector<Finding> findings;
   for (const Invariant& invariant : kInvariants) {
@@ -88,6 +83,39 @@ std::vector<Finding> judge(const Evidence& evidence) {
   for (Finding& finding : findings)
     finding.what = printable_message(finding.what, kSentenceBytesMax);
   return findings;
+}
+
+constexpr std::size_t kUsualBytes = std::size_t{64} * 1024;
+
+}  // namespace
+
+std::span<const Invariant> invariants() {
+  return kInvariants;
+}
+
+std::vector<Finding> judge(const Evidence& evidence) {
+  std::pmr::monotonic_buffer_resource memory(kUsualBytes);
+  return judge_by(evidence, View(evidence, &memory));
+}
+
+Judge::Judge()
+    : first_(std::make_unique_for_overwrite<std::byte[]>(kUsualBytes)),
+      memory_(first_.get(), kUsualBytes) {}
+
+void Judge::look_at(const Evidence& evidence) {
+  looked_.reset();
+  memory_.release();
+  looked_.emplace(evidence, &memory_);
+}
+
+std::vector<Finding> Judge::judge() const {
+  POOLPROOF_ASSERT(looked_);
+  return judge_by(looked_->evidence, looked_->view);
+}
+
+Coverage Judge::coverage() const {
+  POOLPROOF_ASSERT(looked_);
+  return oracle::coverage(looked_->evidence, looked_->view);
 }
 
 }  // namespace poolproof::oracle

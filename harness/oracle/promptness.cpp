@@ -47,7 +47,7 @@ void judge_deadlines(const Case& given, Findings& findings) {
   for (std::size_t i = 0; i < evidence.trace.clients.size(); ++i) {
     const ClientStep& step = evidence.trace.clients[i];
     const Op op = given.view.ops[i];
-    if (step.skipped || op == Op::close || op == Op::other) continue;
+    if (step.skipped || op == Op::close || op == Op::cancel || op == Op::other) continue;
     const Duration limit = limit_of(step, op, evidence.scenario.pool);
     const Time deadline = after(step.begun, limit);
     const bool granted = op == Op::checkout && step.outcome == Outcome::ok;
@@ -111,9 +111,8 @@ void judge_during_close(const Case& given, const ClientStep& close, Findings& fi
 }  // namespace
 
 void judge_bounded_close(const Case& given, Findings& findings) {
-  for (std::size_t i = 0; i < given.view.ops.size(); ++i) {
-    const ClientStep& step = given.evidence.trace.clients[i];
-    if (given.view.ops[i] == Op::close && !step.skipped) judge_during_close(given, step, findings);
+  for (const std::uint32_t place : given.view.closes) {
+    judge_during_close(given, given.evidence.trace.clients[place], findings);
   }
 }
 
@@ -122,9 +121,15 @@ void judge_bounded_close(const Case& given, Findings& findings) {
 namespace {
 
 struct Death {
+  const trace::WorkerRecord* record = nullptr;  ///< null: it was killed from outside
   WorkerId worker;
   Time at;
-  std::string how;
+
+  [[nodiscard]] std::string how() const {
+    if (record == nullptr) return "was killed from outside";
+    if (record->record.kind != Kind::exiting) return "was killed (killed_mid_call)";
+    return fmt::format("exited ({})", record->record.code);
+  }
 };
 
 /// A stopped process does not come to the end that it has announced.
@@ -138,27 +143,37 @@ bool was_stopped(const Evidence& evidence, WorkerId worker) {
                      });
 }
 
-std::vector<Death> deaths(const Evidence& evidence) {
-  std::vector<Death> found;
-  for (const trace::WorkerRecord& stamped : evidence.trace.workers) {
-    const JournalRecord& record = stamped.record;
-    if (record.kind == Kind::exiting) {
-      found.push_back({stamped.worker, stamped.at, fmt::format("exited ({})", record.code)});
-    }
-    if (record.kind != Kind::receipt || record.fault != "killed_mid_call") continue;
-    for (const faults::PlannedFault& planned : evidence.scenario.faults) {
-      if (planned.id != record.plan_id || !is_deadly(static_cast<int>(planned.number("signal")))) {
-        continue;
-      }
-      found.push_back({stamped.worker, stamped.at, "was killed (killed_mid_call)"});
-    }
+/// How many faults of the plan tell that this one struck by a signal which ends the worker.
+std::ptrdiff_t kills(const Evidence& evidence, const Receipt& receipt) {
+  static const faults::Fault* const killed_mid_call = row_of("killed_mid_call");
+  if (receipt.fault == nullptr || receipt.fault != killed_mid_call) return 0;
+  const auto& plan = evidence.scenario.faults;
+  return std::count_if(plan.begin(), plan.end(), [&receipt](const faults::PlannedFault& planned) {
+    return planned.id == receipt.record->record.plan_id &&
+           is_deadly(static_cast<int>(planned.number("signal")));
+  });
+}
+
+Table<Death> deaths(const Evidence& evidence, const View& view) {
+  Table<Death> found(view.memory());
+  found.reserve(view.exits.size() + view.receipts.size());
+  const auto add = [&](const trace::WorkerRecord& record) {
+    found.push_back({&record, record.worker, record.at});
+  };
+  for (const std::uint32_t place : view.exits) add(evidence.trace.workers[place]);
+  const auto exits = static_cast<std::ptrdiff_t>(found.size());
+  for (const Receipt& receipt : view.receipts) {
+    for (auto times = kills(evidence, receipt); times > 0; --times) add(*receipt.record);
   }
+  // In the order of the journal.
+  std::inplace_merge(found.begin(), found.begin() + exits, found.end(),
+                     [](const Death& a, const Death& b) { return a.record < b.record; });
+  if (evidence.trace.environment.empty()) return found;
   std::erase_if(found,
                 [&evidence](const Death& death) { return was_stopped(evidence, death.worker); });
   for (const trace::EnvironmentRecord& strike : evidence.trace.environment) {
-    if (strike.delivered && strike.signal == 9) {
-      found.push_back({strike.worker, strike.at, "was killed from outside"});
-    }
+    if (strike.delivered && strike.signal == 9)
+      found.push_back({nullptr, strike.worker, strike.at});
   }
   return found;
 }
@@ -168,7 +183,7 @@ std::vector<Death> deaths(const Evidence& evidence) {
 void judge_prompt_death(const Case& given, Findings& findings) {
   judge_pipes(given, findings);
   const View& view = given.view;
-  for (const Death& death : deaths(given.evidence)) {
+  for (const Death& death : deaths(given.evidence, view)) {
     const std::uint32_t worker = view.workers.find(death.worker);
     if (worker == kNone) continue;
     for (const std::uint32_t place : view.calls_of_worker[worker]) {
@@ -179,7 +194,7 @@ void judge_prompt_death(const Case& given, Findings& findings) {
       if (call.outcome == Outcome::lease_over) continue;
       findings.push_back({"prompt_death",
                           fmt::format("worker {} {} during {}, which ended only {} ms later ({})",
-                                      dotted(death.worker), death.how, who(call),
+                                      dotted(death.worker), death.how(), who(call),
                                       milliseconds(call.ended - death.at), name(call.outcome)),
                           call.ended});
     }
@@ -197,20 +212,18 @@ class Recovery {
  public:
   explicit Recovery(const Case& given)
       : evidence_(given.evidence), core_(evidence_.scenario.pool.core), view_(given.view) {
-    for (const trace::WorkerRecord& record : evidence_.trace.workers) {
-      if (record.record.kind == Kind::receipt) struck_by(record);
-    }
+    for (const Receipt& receipt : view_.receipts) struck_by(receipt);
     for (const trace::EnvironmentRecord& record : evidence_.trace.environment) {
-      struck(record.worker, record.at, record.at, false);
+      struck(view_.workers.find(record.worker), record.at, record.at, false);
     }
   }
 
   void judge(Findings& findings) {
     // Of other programs nobody knows whether they can start at all.
     if (!view_.all_have_journals()) return;
-    for (std::size_t i = 0; i < view_.ops.size(); ++i) {
-      const ClientStep& step = evidence_.trace.clients[i];
-      if (view_.ops[i] != Op::checkout || !refused(step) || !must_be_served(step)) continue;
+    for (const std::uint32_t place : view_.refused) {
+      const ClientStep& step = evidence_.trace.clients[place];
+      if (!in_vain(step) || !must_be_served(step)) continue;
       const std::string since = strikes_ == 0
                                     ? "nothing had struck"
                                     : fmt::format("the last fault was {} ms before",
@@ -230,13 +243,13 @@ class Recovery {
     Time latest;  ///< the latest end of all that began before, and its own
   };
 
-  void struck_by(const trace::WorkerRecord& receipt) {
-    const JournalRecord& record = receipt.record;
-    const faults::Fault* fault = fault_of(record);
+  void struck_by(const Receipt& receipt) {
+    const JournalRecord& record = receipt.record->record;
     const bool early = !record.request || record.request == 0U;
-    const bool harmful = fault == nullptr || !fault->harmless;
+    const bool harmful = receipt.fault == nullptr || !receipt.fault->harmless;
     const Duration delay = delay_of(record);
-    struck(receipt.worker, receipt.at, after(receipt.at, delay),
+    const Time at = receipt.record->at;
+    struck(receipt.worker, at, after(at, delay),
            early && (harmful || delay >= core_.startup_budget));
   }
 
@@ -250,20 +263,18 @@ class Recovery {
     return Duration::zero();
   }
 
-  void struck(WorkerId worker, Time at, Time over, bool spoils_start) {
+  void struck(std::uint32_t worker, Time at, Time over, bool spoils_start) {
     last_strike_ = std::max(last_strike_, at);
     strikes_over_ = std::max(strikes_over_, over);
     ++strikes_;
     // Without a lease behind it, the loss of a worker counts as a start that led to nothing.
-    const std::uint32_t number = view_.workers.find(worker);
-    const bool leased = number != kNone && !view_.holds_of_worker[number].empty();
+    const bool leased = worker != kNone && !view_.holds_of_worker[worker].empty();
     pauses_ = pauses_ || spoils_start || !leased;
   }
 
   /// That the queue is full may well be; `bounds` sees to it.
-  static bool refused(const ClientStep& step) {
-    return !step.skipped &&
-           (step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::start_failed);
+  static bool in_vain(const ClientStep& step) {
+    return step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::start_failed;
   }
 
   [[nodiscard]] bool must_be_served(const ClientStep& step) {
@@ -335,7 +346,7 @@ class Recovery {
 }  // namespace
 
 void judge_recovery(const Case& given, Findings& findings) {
-  Recovery(given).judge(findings);
+  if (!given.view.refused.empty()) Recovery(given).judge(findings);
 }
 
 }  // namespace poolproof::oracle

@@ -1,4 +1,4 @@
-#include <array>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -8,13 +8,20 @@
 namespace poolproof::oracle {
 namespace {
 
-constexpr std::size_t kWhys = kOutcomeNames.size();
-constexpr std::size_t kPhases = kPhaseNames.size();
-constexpr std::size_t kCauses = kStartCauseNames.size();
+/// What is told in one way, and how often.
+struct Told {
+  Outcome why;
+  Phase phase;
+  StartCause cause;
+  std::int64_t times = 0;
+};
 
-std::size_t kind_of(Outcome why, Phase phase, StartCause cause) {
-  const auto first = static_cast<std::size_t>(why) * kPhases + static_cast<std::size_t>(phase);
-  return first * kCauses + static_cast<std::size_t>(cause);
+/// There are but a few ways, however many are told.
+std::int64_t& times_of(const Told& way, Table<Told>& all) {
+  const auto found = std::find_if(all.begin(), all.end(), [&way](const Told& one) {
+    return one.why == way.why && one.phase == way.phase && one.cause == way.cause;
+  });
+  return found != all.end() ? found->times : all.emplace_back(way).times;
 }
 
 }  // namespace
@@ -24,17 +31,14 @@ void judge_refusals(const Case& given, Findings& findings) {
   const Evidence& evidence = given.evidence;
   // On a real machine a client may have been told, and not be done when the trace ends.
   if (given.mirror == nullptr || evidence.bounds.liveness != Duration::zero()) return;
-  std::array<std::int32_t, kWhys * kPhases * kCauses> counts{};
-  for (const trace::PoolRecord& record : evidence.trace.pool) {
-    for (const pool::Effect& effect : record.effects) {
-      const auto* told = std::get_if<pool::Refuse>(&effect);
-      if (told != nullptr) ++counts[kind_of(told->why, told->phase, told->cause.cause)];
-    }
+  if (given.view.refused.empty()) return;
+  Table<Told> all(given.view.memory());
+  for (const pool::Refuse* told : given.mirror->refusals()) {
+    ++times_of({told->why, told->phase, told->cause.cause}, all);
   }
-  for (std::size_t i = 0; i < given.view.ops.size(); ++i) {
-    const trace::ClientStep& step = evidence.trace.clients[i];
-    if (given.view.ops[i] != Op::checkout || step.skipped || step.outcome == Outcome::ok) continue;
-    if (--counts[kind_of(step.outcome, step.phase, step.cause)] >= 0) continue;
+  for (const std::uint32_t place : given.view.refused) {
+    const trace::ClientStep& step = evidence.trace.clients[place];
+    if (--times_of({step.outcome, step.phase, step.cause}, all) >= 0) continue;
     findings.push_back(
         {"witnesses",
          fmt::format("{} was told {} ({}, cause {}), but the pool says that it told "

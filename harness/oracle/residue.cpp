@@ -60,11 +60,13 @@ std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& in
 }  // namespace
 
 void judge_residue(const Case& given, Findings& findings) {
+  if (given.view.receipts.empty()) return;
   const auto& scenario = given.evidence.scenario;
   const bool any =
       any_planned(scenario, "reply_twice") || any_planned(scenario, "text_after_reply");
   if (!any || scenario.pool.opaque) return;
   for (const Incarnation& incarnation : given.view.incarnations) {
+    if (incarnation.signs().receipt == nullptr) continue;
     const auto left = first_left(given, incarnation);
     if (!left) continue;
     for (const std::uint32_t place : incarnation.records()) {
@@ -92,8 +94,9 @@ constexpr Duration kToNotice = 1s;
 class Strays {
  public:
   Strays(const Case& given, Findings& findings) : given_(given), findings_(findings) {
-    for (const trace::WorkerRecord& record : given.evidence.trace.workers) {
-      if (record.record.kind != Kind::receipt || record.record.fault != "text_while_idle") continue;
+    for (const Receipt& receipt : given.view.receipts) {
+      const trace::WorkerRecord& record = *receipt.record;
+      if (record.record.fault != "text_while_idle") continue;
       const faults::PlannedFault* planned = planned_for(given.evidence.scenario, record.record);
       if (planned == nullptr || planned->text("text").empty()) continue;
       const std::uint32_t number = numbers_.number(record.worker);
@@ -182,7 +185,7 @@ class Strays {
 }  // namespace
 
 void judge_strays(const Case& given, Findings& findings) {
-  if (given.mirror == nullptr) return;
+  if (given.mirror == nullptr || given.view.receipts.empty()) return;
   if (!any_planned(given.evidence.scenario, "text_while_idle")) return;
   Strays(given, findings).judge();
 }

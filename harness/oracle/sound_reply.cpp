@@ -108,8 +108,11 @@ class Replies {
 
 void judge_sound_reply(const Case& given, Findings& findings) {
   if (given.evidence.scenario.faults.empty() || given.evidence.scenario.pool.opaque) return;
+  if (given.view.receipts.empty()) return;
   Replies replies(given, findings);
-  for (const Incarnation& incarnation : given.view.incarnations) replies.judge(incarnation);
+  for (const Incarnation& incarnation : given.view.incarnations) {
+    if (incarnation.signs().receipt != nullptr) replies.judge(incarnation);
+  }
 }
 
 }  // namespace poolproof::oracle

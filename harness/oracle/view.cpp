@@ -14,12 +14,25 @@ using Kind = JournalRecord::Kind;
 
 constexpr Duration kHostGrain{2};
 
+/// Their lengths tell most names apart.
 Op op_of(std::string_view name) {
-  if (name == "call" || name == "call_bytes") return Op::call;
-  if (name == "checkout") return Op::checkout;
-  if (name == "checkin") return Op::checkin;
-  if (name == "throw") return Op::thrown;
-  return name == "close" ? Op::close : Op::other;
+  const auto if_it_is = [name](std::string_view wanted, Op op) {
+    return name == wanted ? op : Op::other;
+  };
+  switch (name.size()) {
+    case 4:
+      return if_it_is("call", Op::call);
+    case 5:
+      return name == "throw" ? Op::thrown : if_it_is("close", Op::close);
+    case 6:
+      return if_it_is("cancel", Op::cancel);
+    case 7:
+      return if_it_is("checkin", Op::checkin);
+    case 8:
+      return if_it_is("checkout", Op::checkout);
+    default:
+      return if_it_is("call_bytes", Op::call);
+  }
 }
 
 /// The catalogue's rows by name: looked up for each receipt.
@@ -34,10 +47,31 @@ const Numbering<std::string_view>& fault_names() {
 
 }  // namespace
 
-View::View(const Evidence& evidence)
+View::View(const Evidence& evidence, Memory* memory)
     : grain(evidence.bounds.liveness == Duration::zero() ? Duration::zero() : kHostGrain),
+      ops(memory),
+      closes(memory),
+      cancels(memory),
+      refused(memory),
+      holds(memory),
+      calls(memory),
+      call_nonces(memory),
+      reads(memory),
+      receipts(memory),
+      exits(memory),
+      nonces(memory),
+      nonce_numbers(memory),
+      clients(memory),
+      workers(memory),
+      worker_of_record(memory),
+      signs(memory),
+      incarnations(memory),
       begun(kNever),
       close_begun(kNever),
+      steps_of_client(memory),
+      records_of_worker(memory),
+      calls_of_worker(memory),
+      holds_of_worker(memory),
       scenario_(evidence.scenario),
       trace_(evidence.trace) {
   look_at_clients();
@@ -45,24 +79,26 @@ View::View(const Evidence& evidence)
     if (census.when == "before") begun = std::min(begun, census.at);
   }
   look_at_journal();
-  std::vector<std::uint32_t> worker_of;
+  Table<std::uint32_t> worker_of(memory);
   worker_of.reserve(std::max(calls.size(), holds.size()));
   for (const ClientStep* call : calls) {
     worker_of.push_back(call->worker ? workers.find(*call->worker) : kNone);
   }
-  calls_of_worker = Grouped(worker_of, workers.size());
+  calls_of_worker.group(worker_of, workers.size());
   worker_of.clear();
   for (const Hold& hold : holds) worker_of.push_back(workers.find(hold.worker));
-  holds_of_worker = Grouped(worker_of, workers.size());
+  holds_of_worker.group(worker_of, workers.size());
 }
 
 void View::look_at_clients() {
   const std::size_t steps = trace_.clients.size();
-  std::vector<std::uint32_t> client_of;
+  Table<std::uint32_t> client_of(memory());
   client_of.reserve(steps);
   ops.reserve(steps);
   calls.reserve(steps);
   call_nonces.reserve(steps);
+  nonces.reserve(steps / 3 + 1);
+  holds.reserve(steps / 3 + 1);
   nonce_numbers.reserve(steps / 3 + 1);  // a lease, a call, a check-in
   Time last_ended = Time::min();
   for (const ClientStep& step : trace_.clients) {
@@ -72,9 +108,16 @@ void View::look_at_clients() {
     ops.push_back(op_of(step.op));
     begun = std::min(begun, step.begun);
     last_ended = std::max(last_ended, step.ended);
+    if (ops.back() == Op::cancel) cancels.push_back(static_cast<std::uint32_t>(ops.size() - 1));
     if (step.skipped) continue;
-    if (ops.back() == Op::close) close_begun = std::min(close_begun, step.begun);
+    if (ops.back() == Op::close) {
+      closes.push_back(static_cast<std::uint32_t>(ops.size() - 1));
+      close_begun = std::min(close_begun, step.begun);
+    }
     if (step.worker) workers.number(*step.worker);
+    if (ops.back() == Op::checkout && step.outcome != Outcome::ok) {
+      refused.push_back(static_cast<std::uint32_t>(ops.size() - 1));
+    }
     if (ops.back() != Op::call) continue;
     calls.push_back(&step);
     call_nonces.push_back(step.nonce.empty() ? kNone : nonce_numbers.number(step.nonce));
@@ -83,7 +126,7 @@ void View::look_at_clients() {
   }
   // The harness closes the pool when its clients are done.
   if (close_begun == kNever && last_ended != Time::min()) close_begun = last_ended;
-  steps_of_client = Grouped(client_of, clients.size());
+  steps_of_client.group(client_of, clients.size());
   look_at_holds(client_of);
 }
 
@@ -92,7 +135,7 @@ void View::look_at_holds(std::span<const std::uint32_t> client_of_step) {
     std::optional<Hold> open;
     Time end;
   };
-  std::vector<Client> all(clients.size());
+  Table<Client> all(clients.size(), memory());
   const auto finish = [this](Client& client, Time at) {
     if (!client.open) return;
     client.open->to = at;
@@ -115,18 +158,19 @@ void View::look_at_holds(std::span<const std::uint32_t> client_of_step) {
 }
 
 void View::look_at_journal() {
-  std::vector<std::uint32_t> worker_of;
-  worker_of.reserve(trace_.workers.size());
+  worker_of_record.reserve(trace_.workers.size());
+  signs.reserve(workers.size() + 4);
+  reads.reserve(calls.size());
   for (const trace::WorkerRecord& record : trace_.workers) {
-    const bool same = !worker_of.empty() && workers.key(worker_of.back()) == record.worker;
-    worker_of.push_back(same ? worker_of.back() : workers.number(record.worker));
-    if (record.record.kind != Kind::read || !record.record.nonce) continue;
-    const std::uint32_t nonce = nonce_numbers.number(*record.record.nonce);
-    if (nonce == nonces.size()) nonces.emplace_back();
-    if (nonces[nonce].read == nullptr) nonces[nonce].read = &record;
-    reads.push_back({&record, nonce});
+    const std::uint32_t last = worker_of_record.empty() ? kNone : worker_of_record.back();
+    const bool same = last != kNone && workers.key(last) == record.worker;
+    worker_of_record.push_back(same ? last : workers.number(record.worker));
+    if (signs.size() < workers.size()) signs.resize(workers.size());
+    look_at_record(record, worker_of_record.back());
   }
-  records_of_worker = Grouped(worker_of, workers.size());
+  signs.resize(workers.size());
+  records_of_worker.group(worker_of_record, workers.size());
+  incarnations.reserve(workers.size());
   for (std::uint32_t i = 0; i < workers.size(); ++i) {
     if (!records_of_worker[i].empty()) incarnations.push_back({workers.key(i), this, i});
   }
@@ -136,6 +180,53 @@ void View::look_at_journal() {
   if (!std::is_sorted(incarnations.begin(), incarnations.end(), earlier)) {
     std::sort(incarnations.begin(), incarnations.end(), earlier);
   }
+}
+
+void View::look_at_record(const trace::WorkerRecord& record, std::uint32_t worker) {
+  Signs& shown = signs[worker];
+  switch (record.record.kind) {
+    case Kind::started:
+      if (shown.started == nullptr) shown.started = &record;
+      break;
+    case Kind::read:
+      look_at_read(record);
+      break;
+    case Kind::receipt:
+      look_at_receipt(record, worker);
+      break;
+    case Kind::grandchild:
+      shown.left_a_process = true;
+      break;
+    case Kind::exiting:
+      exits.push_back(static_cast<std::uint32_t>(&record - trace_.workers.data()));
+      shown.exits = true;
+      shown.exiting = std::min(shown.exiting, record.at);
+      break;
+    default:
+      break;
+  }
+  if (shown.farewell == nullptr && shows_farewell(record.record)) shown.farewell = &record;
+}
+
+void View::look_at_read(const trace::WorkerRecord& record) {
+  if (!record.record.nonce) return;
+  const std::uint32_t nonce = nonce_numbers.number(*record.record.nonce);
+  if (nonce == nonces.size()) nonces.emplace_back();
+  if (nonces[nonce].read == nullptr) nonces[nonce].read = &record;
+  reads.push_back({&record, nonce});
+}
+
+void View::look_at_receipt(const trace::WorkerRecord& record, std::uint32_t worker) {
+  static const faults::Fault* const stdin_closed = row_of("stdin_closed");
+  static const faults::Fault* const stdout_closed = row_of("stdout_closed");
+  const faults::Fault* const fault = fault_of(record.record);
+  receipts.push_back({&record, fault, worker});
+  Signs& shown = signs[worker];
+  if (shown.receipt == nullptr) shown.receipt = &record;
+  shown.may_be_lost = shown.may_be_lost || excuses_loss(record.record, fault);
+  if (fault == nullptr) return;
+  if (fault == stdin_closed) shown.stdin_closed = std::min(shown.stdin_closed, record.at);
+  if (fault == stdout_closed) shown.stdout_closed = std::min(shown.stdout_closed, record.at);
 }
 
 const ClientStep* View::call_of(std::string_view nonce) const {
@@ -164,12 +255,8 @@ std::span<const std::uint32_t> Incarnation::records() const {
   return view->records_of_worker[number];
 }
 
-const trace::WorkerRecord* Incarnation::first(Kind kind) const {
-  for (const std::uint32_t place : records()) {
-    const trace::WorkerRecord& record = view->trace().workers[place];
-    if (record.record.kind == kind) return &record;
-  }
-  return nullptr;
+const Signs& Incarnation::signs() const {
+  return view->signs[number];
 }
 
 bool is_call(const ClientStep& step) {
@@ -207,23 +294,27 @@ bool is_deadly(int signal) {
   return signal != 0 && std::find(kHarmless.begin(), kHarmless.end(), signal) == kHarmless.end();
 }
 
-const faults::Fault* fault_of(const JournalRecord& receipt) {
-  const std::uint32_t row = fault_names().find(receipt.fault);
+const faults::Fault* row_of(std::string_view fault) {
+  const std::uint32_t row = fault_names().find(fault);
   return row == kNone ? nullptr : &faults::catalogue()[row];
 }
 
+const faults::Fault* fault_of(const JournalRecord& receipt) {
+  return row_of(receipt.fault);
+}
+
 const trace::WorkerRecord* could_not_start(const Incarnation& incarnation) {
-  const trace::WorkerRecord* receipt = incarnation.first(Kind::receipt);
+  const trace::WorkerRecord* receipt = incarnation.signs().receipt;
   if (receipt == nullptr) return nullptr;
   const faults::Fault* fault = fault_of(receipt->record);
   return fault != nullptr && fault->moment == faults::Moment::launch ? receipt : nullptr;
 }
 
-bool excuses_loss(const JournalRecord& receipt) {
-  const faults::Fault* fault = fault_of(receipt);
+bool excuses_loss(const JournalRecord& receipt, const faults::Fault* fault) {
+  static const faults::Fault* const error_reply = row_of("error_reply");
   if (fault == nullptr) return true;
   // An error is an answer like any other, but to the init ping.
-  const bool answers = fault->name == "error_reply" && receipt.request != 0U;
+  const bool answers = fault == error_reply && receipt.request != 0U;
   return !fault->harmless && fault->family != faults::Family::shutdown && !answers;
 }
 

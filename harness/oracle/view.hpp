@@ -19,7 +19,7 @@ struct Hold {
 };
 
 /// What a step does, so that its name is compared once.
-enum class Op : std::uint8_t { checkout, call, checkin, thrown, close, other };
+enum class Op : std::uint8_t { checkout, call, checkin, thrown, close, cancel, other };
 
 /// A call's nonce, as clients and workers know it.
 struct Nonce {
@@ -33,6 +33,26 @@ struct Read {
   std::uint32_t nonce = 0;  ///< its number
 };
 
+/// A journal's record that a fault struck.
+struct Receipt {
+  const trace::WorkerRecord* record = nullptr;
+  const faults::Fault* fault = nullptr;  ///< its row; null: a name that nobody knows
+  std::uint32_t worker = 0;              ///< its number
+};
+
+/// What one incarnation's journal shows: the first record of each kind, and the earliest times.
+struct Signs {
+  const trace::WorkerRecord* started = nullptr;
+  const trace::WorkerRecord* farewell = nullptr;  ///< the pool had told it to go
+  const trace::WorkerRecord* receipt = nullptr;
+  bool exits = false;
+  Time exiting = kNever;
+  Time stdin_closed = kNever;  ///< by a fault
+  Time stdout_closed = kNever;
+  bool left_a_process = false;
+  bool may_be_lost = false;  ///< some receipt excuses that
+};
+
 class View;
 
 /// What the journal tells of one incarnation.
@@ -43,7 +63,7 @@ struct Incarnation {
 
   /// Places in `trace.workers`, in the order of its file; empty: it has no journal.
   [[nodiscard]] std::span<const std::uint32_t> records() const;
-  [[nodiscard]] const trace::WorkerRecord* first(faults::JournalRecord::Kind kind) const;
+  [[nodiscard]] const Signs& signs() const;
 };
 
 /// The witnesses' records, indexed for the invariants; made once for a judgement. Points into the
@@ -52,7 +72,7 @@ struct Incarnation {
 /// Cost: linear in the trace, but for one sort of the incarnations.
 class View {
  public:
-  explicit View(const Evidence& evidence);
+  explicit View(const Evidence& evidence, Memory* memory = std::pmr::get_default_resource());
   View(const View&) = delete;
   View& operator=(const View&) = delete;
 
@@ -60,16 +80,23 @@ class View {
   /// means by more than this. In virtual time there is one clock: nothing.
   Duration grain;
 
-  std::vector<Op> ops;  ///< of each of the clients' steps
-  std::vector<Hold> holds;
-  std::vector<const trace::ClientStep*> calls;  ///< not skipped; call and call_bytes
-  std::vector<std::uint32_t> call_nonces;       ///< of each of them its nonce's number; kNone
-  std::vector<Read> reads;                      ///< of calls, in the order of the journal
-  std::vector<Nonce> nonces;
+  Table<Op> ops;                 ///< of each of the clients' steps
+  Table<std::uint32_t> closes;   ///< places in trace.clients: not skipped
+  Table<std::uint32_t> cancels;  ///< the same, and also skipped ones
+  Table<std::uint32_t> refused;  ///< checkouts, neither skipped nor ok
+  Table<Hold> holds;
+  Table<const trace::ClientStep*> calls;  ///< not skipped; call and call_bytes
+  Table<std::uint32_t> call_nonces;       ///< of each of them its nonce's number; kNone
+  Table<Read> reads;                      ///< of calls, in the order of the journal
+  Table<Receipt> receipts;                ///< in the order of the journal
+  Table<std::uint32_t> exits;             ///< places in trace.workers
+  Table<Nonce> nonces;
   Numbering<std::string_view> nonce_numbers;
   Numbering<std::string_view> clients;    ///< by name
   Numbering<WorkerId> workers;            ///< every incarnation that client or journal knows
-  std::vector<Incarnation> incarnations;  ///< those with a journal, by slot and generation
+  Table<std::uint32_t> worker_of_record;  ///< of each of the journals' records: its number
+  Table<Signs> signs;                     ///< by the number of the worker
+  Table<Incarnation> incarnations;        ///< those with a journal, by slot and generation
   Time begun;                             ///< the pool did not exist before
   Time close_begun;                       ///< the pool was whole and open until then
 
@@ -80,6 +107,8 @@ class View {
   Grouped holds_of_worker;
 
   [[nodiscard]] const trace::Trace& trace() const { return trace_; }
+  /// Where it keeps its tables: whoever judges by it may keep some there, too.
+  [[nodiscard]] Memory* memory() const { return ops.get_allocator().resource(); }
   /// The call that sent that nonce; null: none did.
   [[nodiscard]] const trace::ClientStep* call_of(std::string_view nonce) const;
   /// Whether a journal shows that the call of that place in `calls` was read.
@@ -97,6 +126,9 @@ class View {
   void look_at_clients();
   void look_at_holds(std::span<const std::uint32_t> client_of_step);
   void look_at_journal();
+  void look_at_record(const trace::WorkerRecord& record, std::uint32_t worker);
+  void look_at_read(const trace::WorkerRecord& record);
+  void look_at_receipt(const trace::WorkerRecord& record, std::uint32_t worker);
 
   const scenario::Scenario& scenario_;
   const trace::Trace& trace_;
@@ -116,6 +148,9 @@ std::string who(const trace::ClientStep& step);
 /// Whether that signal, not caught, ends a process.
 bool is_deadly(int signal);
 
+/// The row of a fault that the catalogue has: to be looked up once.
+const faults::Fault* row_of(std::string_view fault);
+
 /// The fault's row, by the name in a receipt; null for a name nobody knows.
 const faults::Fault* fault_of(const faults::JournalRecord& receipt);
 
@@ -123,8 +158,8 @@ const faults::Fault* fault_of(const faults::JournalRecord& receipt);
 const trace::WorkerRecord* could_not_start(const Incarnation& incarnation);
 
 /// A fault after which a sound pool may put the worker away. Those of the shutdown family act only
-/// when it has been told to go.
-bool excuses_loss(const faults::JournalRecord& receipt);
+/// when it has been told to go. `fault` is the receipt's row.
+bool excuses_loss(const faults::JournalRecord& receipt, const faults::Fault* fault);
 
 /// The record shows that the pool had told its worker to go.
 bool shows_farewell(const faults::JournalRecord& record);

@@ -29,9 +29,10 @@ void judge_clients_and_journal(const View& view, Findings& findings) {
   for (std::size_t i = 0; i < view.calls.size(); ++i) {
     const ClientStep* call = view.calls[i];
     const bool answered = call->outcome == Outcome::ok || call->outcome == Outcome::worker_error;
+    if (!answered || call->nonce.empty() || view.was_read(i)) continue;
     const bool journalled =
         call->worker ? view.has_journal(*call->worker) : view.all_have_journals();
-    if (!answered || !journalled || call->nonce.empty() || view.was_read(i)) continue;
+    if (!journalled) continue;
     report(findings, who(*call) + " was answered, but no worker's journal shows that it was read",
            call->ended);
   }
@@ -52,7 +53,7 @@ void judge_unborn(const View& view, const Incarnation& incarnation,
                        receipt.record.fault, how),
            receipt.at);
   };
-  if (incarnation.first(Kind::started) != nullptr) contradict("its journal shows that it ran");
+  if (incarnation.signs().started != nullptr) contradict("its journal shows that it ran");
   const auto holds = view.holds_of_worker[incarnation.number];
   if (holds.empty()) return;
   contradict("client " + view.holds[holds.front()].checkout->client + " was given it");
@@ -91,7 +92,11 @@ void judge_census(const Evidence& evidence, Findings& findings) {
 /// What the pool says of itself is read here only to contradict it.
 class Testimony {
  public:
-  Testimony(const Case& given, Findings& findings) : given_(given), findings_(findings) {}
+  Testimony(const Case& given, Findings& findings)
+      : given_(given),
+        findings_(findings),
+        others_(given.view.memory()),
+        holders_(given.mirror->leases(), nullptr, given.view.memory()) {}
 
   void judge() {
     const auto& steps = given_.evidence.trace.clients;
@@ -104,8 +109,8 @@ class Testimony {
 
  private:
   void granted(const ClientStep& step) {
-    const LeaseStory* lease = given_.mirror->lease(step.lease);
-    const auto told = lease == nullptr ? std::nullopt : lease->granted;
+    std::uint32_t number = given_.mirror->number_of(step.lease);
+    const auto told = number == kNone ? std::nullopt : given_.mirror->lease(number).granted;
     if (!told || (step.worker && *told != *step.worker)) {
       report(findings_,
              fmt::format("{} was given worker {}, but the pool says it granted {}", who(step),
@@ -113,25 +118,35 @@ class Testimony {
                          told ? dotted(*told) : "no such lease"),
              step.ended);
     }
-    const std::uint32_t holder = numbers_.number(step.lease);
-    if (holder == holders_.size()) return holders_.push_back(&step);
-    report(findings_,
-           fmt::format("{} and {} were given the same lease", who(*holders_[holder]), who(step)),
+    if (number == kNone) number = number_of_other(step.lease);
+    const ClientStep*& holder = holders_[number];
+    if (holder == nullptr) {
+      holder = &step;
+      return;
+    }
+    report(findings_, fmt::format("{} and {} were given the same lease", who(*holder), who(step)),
            step.ended);
   }
 
   void left_in_doubt(const ClientStep& step) {
-    const LeaseStory* lease = given_.mirror->lease(step.lease);
-    if (lease == nullptr || !lease->returned_clean.value_or(false)) return;
+    const std::uint32_t number = given_.mirror->number_of(step.lease);
+    if (number == kNone || !given_.mirror->lease(number).returned_clean.value_or(false)) return;
     report(findings_,
            who(step) + " left its stream in doubt, but the pool took the worker as clean",
            step.ended);
   }
 
+  /// Of a lease of which the pool does not speak.
+  std::uint32_t number_of_other(LeaseId lease) {
+    const std::uint32_t number = given_.mirror->leases() + others_.number(lease);
+    if (number == holders_.size()) holders_.push_back(nullptr);
+    return number;
+  }
+
   const Case& given_;
   Findings& findings_;
-  Numbering<LeaseId> numbers_;
-  std::vector<const ClientStep*> holders_;
+  Numbering<LeaseId> others_;
+  Table<const ClientStep*> holders_;  ///< by the mirror's number of the lease, then the others
 };
 
 }  // namespace

@@ -37,10 +37,11 @@ CaseResult CaseRunner::run(const scenario::Scenario& scenario, wire::Codec codec
   if (result.broken_off) return result;
   result.core_events = carried.core_events;
   result.trouble = carried.trouble;
+  judge_.look_at({scenario, world_.trace(), {Duration::zero()}});
   if (carried.overran) {
     result.findings.push_back({"hang", "the run came to no end within the limit of moves", Time{}});
   } else {
-    result.findings = oracle::judge({scenario, world_.trace(), {Duration::zero()}});
+    result.findings = judge_.judge();
   }
   return result;
 }

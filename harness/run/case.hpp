@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "harness/base/choices.hpp"
-#include "harness/oracle/oracle.hpp"
+#include "harness/oracle/judge.hpp"
 #include "harness/scenario/scenario.hpp"
 #include "harness/sim/world.hpp"
 
@@ -36,6 +36,8 @@ class CaseRunner {
 
   /// Of the last run.
   [[nodiscard]] const trace::Trace& trace() const { return world_.trace(); }
+  /// What it reached, if it was not broken off. Its scenario must still be there.
+  [[nodiscard]] oracle::Coverage coverage() const { return judge_.coverage(); }
   [[nodiscard]] const sim::Schedule& schedule() const { return schedule_; }
   /// Of the runs to come.
   void cut_reads(bool whether) { schedule_.cut_reads(whether); }
@@ -47,6 +49,7 @@ class CaseRunner {
   scenario::Scenario made_;
   sim::World world_;
   sim::Schedule schedule_ = sim::Schedule::replayed({});
+  oracle::Judge judge_;
 };
 
 /// A number that is the same exactly when two traces are (but for chance): what determinism is

@@ -44,21 +44,20 @@ class Job {
     const Time begun = host::sys::now();
     const std::uint64_t seed = case_seed(options_.seed, number);
     const auto& scenario = runner_.make(seed);
-    run(scenario, number, wire::Codec::terse, begun);
+    run(number, wire::Codec::terse, begun);
     // Told by the seed: so every shard has its share of them.
     const bool with_json = seed % kJsonOneIn == 0 || touches_payload(scenario);
-    if (with_json) run(scenario, number, wire::Codec::json, host::sys::now());
+    if (with_json) run(number, wire::Codec::json, host::sys::now());
     desk_.done.fetch_add(1);
   }
 
-  void run(const scenario::Scenario& scenario, std::uint64_t number, wire::Codec codec,
-           Time begun) {
+  void run(std::uint64_t number, wire::Codec codec, Time begun) {
     const CaseResult result = runner_.run_made(codec);
     for (const auto& finding : result.findings) {
       failed(number, oracle::signature(finding), finding.what);
     }
     if (!result.trouble.empty()) desk_.proved_nothing.fetch_add(1);
-    note_coverage(scenario);
+    note_coverage();
     JobDesk::Spoken& spoken = codec == wire::Codec::terse ? desk_.terse : desk_.json;
     spoken.runs.fetch_add(1);
     spoken.core_events.fetch_add(result.core_events);
@@ -82,8 +81,8 @@ class Job {
     failed(number, "nondeterminism", "the same seed gave another trace the second time");
   }
 
-  void note_coverage(const scenario::Scenario& scenario) {
-    coverage_.add(oracle::coverage({scenario, runner_.trace(), {Duration::zero()}}));
+  void note_coverage() {
+    coverage_.add(runner_.coverage());
     const auto& words = coverage_.words();
     for (std::size_t i = 0; i < words.size(); ++i) {
       desk_.coverage[i].store(words[i], std::memory_order_relaxed);
