@@ -37,7 +37,11 @@ Story after_failed_start(int pause_us = 200) {
       now_second(greeted->worker);
     if (auto* exited = std::get_if<pool::Exited>(&record.event)) now_second(exited->worker);
     for (auto& effect : record.effects) {
-      if (auto* handshake = std::get_if<pool::Handshake>(&effect)) now_second(handshake->worker);
+      if (auto* handshake = std::get_if<pool::Handshake>(&effect)) {
+        now_second(handshake->worker);
+        const Duration budget = story.scenario.pool.core.startup_budget;
+        handshake->deadline = ms(1.2) + Duration(pause_us) + budget;
+      }
       if (auto* grant = std::get_if<pool::Grant>(&effect)) now_second(grant->worker);
       if (auto* ask = std::get_if<pool::AskShutdown>(&effect)) now_second(ask->worker);
       if (auto* forget = std::get_if<pool::Forget>(&effect)) now_second(forget->worker);

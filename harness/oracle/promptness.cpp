@@ -143,12 +143,12 @@ bool was_stopped(const Evidence& evidence, WorkerId worker) {
                      });
 }
 
-/// That fault strikes by a signal which ends the worker.
-bool kills(const Evidence& evidence, const Receipt& receipt) {
+/// How many faults of the plan tell that this one struck by a signal which ends the worker.
+std::ptrdiff_t kills(const Evidence& evidence, const Receipt& receipt) {
   static const faults::Fault* const killed_mid_call = row_of("killed_mid_call");
-  if (receipt.fault == nullptr || receipt.fault != killed_mid_call) return false;
+  if (receipt.fault == nullptr || receipt.fault != killed_mid_call) return 0;
   const auto& plan = evidence.scenario.faults;
-  return std::any_of(plan.begin(), plan.end(), [&receipt](const faults::PlannedFault& planned) {
+  return std::count_if(plan.begin(), plan.end(), [&receipt](const faults::PlannedFault& planned) {
     return planned.id == receipt.record->record.plan_id &&
            is_deadly(static_cast<int>(planned.number("signal")));
   });
@@ -163,7 +163,7 @@ Table<Death> deaths(const Evidence& evidence, const View& view) {
   for (const std::uint32_t place : view.exits) add(evidence.trace.workers[place]);
   const auto exits = static_cast<std::ptrdiff_t>(found.size());
   for (const Receipt& receipt : view.receipts) {
-    if (kills(evidence, receipt)) add(*receipt.record);
+    for (auto times = kills(evidence, receipt); times > 0; --times) add(*receipt.record);
   }
   // In the order of the journal.
   std::inplace_merge(found.begin(), found.begin() + exits, found.end(),
