@@ -82,8 +82,11 @@ class Attempts {
   /// Order 0 is the plainest.
   bool fails_in(const Scenario& candidate, std::uint32_t order) {
     Scenario other = candidate;
-    other.schedule.reset();
-    if (order == 0) other.schedule.emplace();
+    if (order == 0) {
+      other.schedule.emplace();
+    } else {
+      other.schedule.reset();
+    }
     other.seed = other.pool.core.seed = candidate.seed + order;
     return fails_as_it_is(other);
   }
