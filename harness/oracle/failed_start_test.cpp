@@ -31,6 +31,7 @@ Story after_failed_start(int pause_us = 200) {
   for (auto& record : story.trace.workers) record.worker = kSecond;
   auto& records = story.trace.pool;
   const auto now_second = [](WorkerId& worker) { worker = kSecond; };
+  const Time begun = ms(1.2) + Duration(pause_us);
   for (auto& record : records) {
     if (auto* started = std::get_if<pool::Started>(&record.event)) now_second(started->worker);
     if (auto* greeted = std::get_if<pool::HandshakeEnded>(&record.event))
@@ -38,9 +39,7 @@ Story after_failed_start(int pause_us = 200) {
     if (auto* exited = std::get_if<pool::Exited>(&record.event)) now_second(exited->worker);
     for (auto& effect : record.effects) {
       if (auto* handshake = std::get_if<pool::Handshake>(&effect)) {
-        now_second(handshake->worker);
-        const Duration budget = story.scenario.pool.core.startup_budget;
-        handshake->deadline = ms(1.2) + Duration(pause_us) + budget;
+        *handshake = {kSecond, after(begun, story.scenario.pool.core.startup_budget)};
       }
       if (auto* grant = std::get_if<pool::Grant>(&effect)) now_second(grant->worker);
       if (auto* ask = std::get_if<pool::AskShutdown>(&effect)) now_second(ask->worker);
@@ -49,7 +48,7 @@ Story after_failed_start(int pause_us = 200) {
   }
   records.insert(records.begin() + 1,
                  {{ms(1.2), pool::StartFailed{kUnborn, 2}, {pool::Forget{kUnborn}}},
-                  {ms(1.2) + Duration(pause_us), pool::Tick{}, {pool::Start{kSecond}}}});
+                  {begun, pool::Tick{}, {pool::Start{kSecond}}}});
   trace::WorkerRecord receipt;
   receipt.at = ms(1.15);
   receipt.worker = kUnborn;
