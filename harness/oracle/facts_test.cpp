@@ -117,6 +117,20 @@ TEST_CASE("oracle: sound reply: of two faults at one reply nobody knows what com
   CHECK_FALSE(broken(story).contains("sound_reply"));
 }
 
+TEST_CASE("oracle: prompt death: TERM may come before the end that a worker has announced") {
+  Story story = told("prompt_death");
+  REQUIRE(broken(story).contains("prompt_death"));
+  auto& records = story.trace.workers;
+  const auto exiting = std::find_if(records.begin(), records.end(), [](const auto& record) {
+    return record.record.kind == Kind::exiting;
+  });
+  REQUIRE(exiting != records.end());
+  trace::WorkerRecord term = *exiting;
+  term.record = faults::record_of(Kind::term);
+  records.insert(exiting + 1, term);
+  CHECK_FALSE(broken(story).contains("prompt_death"));
+}
+
 TEST_CASE("oracle: residue: who left bytes behind a reply answers nobody any more") {
   Story story = told("good");
   plan(story, "reply_twice");

@@ -143,6 +143,17 @@ bool was_stopped(const Evidence& evidence, WorkerId worker) {
                      });
 }
 
+/// Between what it announces and its end TERM may come, and be obeyed at leisure.
+bool was_interrupted(const View& view, const trace::WorkerRecord& announced) {
+  const auto records = view.records_of_worker[view.workers.find(announced.worker)];
+  for (std::size_t i = records.size(); i > 0; --i) {
+    const trace::WorkerRecord& record = view.trace().workers[records[i - 1]];
+    if (&record == &announced) return false;
+    if (record.record.kind == Kind::term) return true;
+  }
+  return false;
+}
+
 /// How many faults of the plan tell that this one struck by a signal which ends the worker.
 std::ptrdiff_t kills(const Evidence& evidence, const Receipt& receipt) {
   static const faults::Fault* const killed_mid_call = row_of("killed_mid_call");
@@ -158,7 +169,7 @@ Table<Death> deaths(const Evidence& evidence, const View& view) {
   Table<Death> found(view.memory());
   found.reserve(view.exits.size() + view.receipts.size());
   const auto add = [&](const trace::WorkerRecord& record) {
-    found.push_back({&record, record.worker, record.at});
+    if (!was_interrupted(view, record)) found.push_back({&record, record.worker, record.at});
   };
   for (const std::uint32_t place : view.exits) add(evidence.trace.workers[place]);
   const auto exits = static_cast<std::ptrdiff_t>(found.size());
