@@ -21,9 +21,11 @@ using Time = PoolClock::time_point;
 /// Later than anything that happens: "no deadline".
 inline constexpr Time kNever = Time::max();
 
-/// `at + span`, where an endless span gives kNever instead of overflowing.
+/// `at + span`, where an endless span gives kNever instead of overflowing. Of a time before all
+/// (Time::min(): it never happened) it stays long ago.
 constexpr Time after(Time at, Duration span) {
-  return span >= kNever - at ? kNever : at + span;
+  if (span == Duration::max()) return kNever;
+  return at > Time() && span >= kNever - at ? kNever : at + span;
 }
 
 constexpr std::int64_t to_ms(Duration d) {

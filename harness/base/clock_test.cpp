@@ -11,6 +11,8 @@ TEST_CASE("base: clock: a deadline is the time plus the span, an endless span is
   CHECK(after(Time(5ms), Duration::max()) == kNever);
   CHECK(after(kNever, 0us) == kNever);
   CHECK(after(kNever, 1us) == kNever);
+  CHECK(after(Time::min(), 1ms) < Time());
+  CHECK(after(Time::min(), Duration::max()) == kNever);
 }
 
 TEST_CASE("base: clock: milliseconds are rounded towards zero") {

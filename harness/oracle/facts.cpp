@@ -225,7 +225,7 @@ void judge_ends(const Case& given, Findings& findings) {
 
 // ---- starts ------------------------------------------------------------------------------------
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 constexpr std::array kBadFrames{"json_invalid"sv, "utf8_invalid"sv, "nan_result"sv, "id_text"sv,
                                 "success_missing"sv};
 constexpr std::array kSilent{"reply_dropped"sv, "input_read_as_lines"sv};

@@ -15,7 +15,7 @@ using faults::JournalRecord;
 using trace::ClientStep;
 using Kind = JournalRecord::Kind;
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 /// There is no frame, or none that is a reply, whatever the parameters.
 constexpr std::array kAlways{"json_invalid"sv,  "utf8_invalid"sv,  "nan_result"sv,
                              "json_deep"sv,     "id_text"sv,       "success_missing"sv,

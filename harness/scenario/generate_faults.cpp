@@ -99,7 +99,7 @@ constexpr Duration kRarelyProbed = 100ms;
 constexpr std::int64_t kChunkOfLargeMin = 1000;
 constexpr std::uint32_t kLargePad = 1000;
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 /// Text, text without an end, a whole frame of four, two or one bytes of length, white space.
 constexpr std::array kTexts{"tick\n"sv, "x"sv,      "\0\0\0\2{}"sv,   "\0\2{}"sv,
                             "\2{}"sv,   "\n\n\n"sv, "{\"id\": 1}\n"sv};

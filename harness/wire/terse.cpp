@@ -1,5 +1,6 @@
 #include "harness/wire/terse.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -28,8 +29,7 @@ class Writer {
     at_ += sizeof value;
   }
   void text(std::string_view bytes) {
-    std::memcpy(at_, bytes.data(), bytes.size());
-    at_ += bytes.size();
+    at_ = std::copy(bytes.begin(), bytes.end(), at_);  // memcpy() may not be given an empty view
   }
   void pad(std::uint32_t bytes) { std::memset(at_, 'x', bytes); }
 
