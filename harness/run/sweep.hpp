@@ -34,8 +34,8 @@ struct Failure {
   std::uint64_t seed = 0;    ///< of that case: it fails again alone
   std::uint64_t times = 0;
   std::vector<std::uint64_t> others;  ///< numbers of some more of them; not kept in files
-  std::string file;      ///< of the shrunk scenario, in the folder; empty: not shrunk
-  std::size_t size = 0;  ///< its steps and faults
+  std::string file;                   ///< of the shrunk scenario, in the folder; empty: not shrunk
+  std::size_t size = 0;               ///< its steps and faults
   std::size_t shrink_attempts = 0;
 };
 
