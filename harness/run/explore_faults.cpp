@@ -13,7 +13,6 @@ namespace {
 
 using faults::Fault;
 using faults::JournalRecord;
-using faults::Moment;
 using faults::PlannedFault;
 using scenario::Scenario;
 
@@ -69,8 +68,7 @@ PlannedFault placed(const Fault& fault, std::uint32_t slot) {
   planned.fault = &fault;
   planned.at.slot = slot;
   planned.at.generation = 0;
-  const bool by_incarnation = fault.moment == Moment::start || fault.moment == Moment::shutdown;
-  if (!by_incarnation) planned.at.request = 1;
+  if (!faults::aimed_by_incarnation(fault)) planned.at.request = 1;
   for (const faults::Param& param : fault.params) {
     if (param.is_text) planned.texts.emplace(param.name, param.default_text);
     if (!param.is_text) planned.numbers.emplace(param.name, number_of(fault, param));

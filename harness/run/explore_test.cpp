@@ -159,3 +159,16 @@ TEST_CASE("run: explore: a crash is a failure like any other, and the rest is ex
   CHECK(result->failures.front().signature == "broken promise: !crashes_");
   CHECK(std::filesystem::exists(result->failures.front().file));
 }
+
+TEST_CASE("run: explore: what it makes of every fault can be read back from a file") {
+  const auto space = explored_faults();
+  Walk walk{};
+  walk.part = 1;
+  for (std::uint32_t place = 0; place < 2 * faults::catalogue().size(); ++place) {
+    walk.choices[0] = place;
+    walk.depth = 1;
+    const auto read = scenario::read_scenario(scenario::write_scenario(space->at(walk)), "x.json");
+    INFO((read ? "" : read.error().line()));
+    CHECK(read.has_value());
+  }
+}
