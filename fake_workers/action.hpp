@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "harness/base/clock.hpp"
 
 namespace poolproof::faults {
+
+struct PlannedFault;
+struct Request;
 
 /// What a Brain wants done, in order. The world carries each action out before it looks at the
 /// next; only TERM comes in between (Brain::term).
@@ -73,9 +77,21 @@ struct Fork {
   bool operator==(const Fork&) const = default;
 };
 
+/// What is to be noted in the journal, without the texts: they stand where it points to.
 struct Journal {
-  JournalRecord record;
+  JournalRecord::Kind kind = JournalRecord::Kind::started;
+  std::optional<std::uint64_t> request = {};
+  /// read: stands until the Brain reads again.
+  const Request* read = nullptr;
+  const PlannedFault* fault = nullptr;  ///< receipt: of the plan
+  std::uint64_t bytes = 0;              ///< wrote
+  int code = 0;                         ///< exiting
+  std::int64_t child_pid = 0;           ///< grandchild
   bool operator==(const Journal&) const = default;
+
+  /// As a whole record; `into` is a fresh one.
+  void put_into(JournalRecord& into) const;
+  [[nodiscard]] JournalRecord record() const;
 };
 
 using Action = std::variant<Write, WriteStderr, Pause, Compute, Exit, Raise, CloseStdout,

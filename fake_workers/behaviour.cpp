@@ -1,5 +1,6 @@
 #include "fake_workers/behaviour.hpp"
 
+#include <limits>
 #include <vector>
 
 #include "harness/base/assert.hpp"
@@ -10,6 +11,14 @@ namespace {
 constexpr int kKill = 9;
 
 }  // namespace
+
+void Life::begin() {
+  reading = Reading::frames;
+  over = false;
+  read_bytes = 0;
+  read_at_most = std::numeric_limits<std::size_t>::max();
+  held_back.clear();
+}
 
 void Life::stop_reading(Actions& out) {
   reading = Reading::nothing;
@@ -23,9 +32,9 @@ void Life::flush(Actions& out) {
 
 void Life::exit(int code, Actions& out) {
   flush(out);
-  JournalRecord record = record_of(JournalRecord::Kind::exiting);
-  record.code = code;
-  out.emplace_back(Journal{record});
+  Journal exiting{JournalRecord::Kind::exiting};
+  exiting.code = code;
+  out.emplace_back(exiting);
   out.emplace_back(Exit{code});
   over = true;
 }
@@ -37,11 +46,9 @@ void Life::end(const Cut& cut, Actions& out) {
 }
 
 void Scene::receipt() const {
-  JournalRecord record = record_of(JournalRecord::Kind::receipt);
-  record.request = request;
-  record.fault = fault.fault->name;
-  record.plan_id = fault.id;
-  out.emplace_back(Journal{record});
+  Journal receipt{JournalRecord::Kind::receipt, request};
+  receipt.fault = &fault;
+  out.emplace_back(receipt);
 }
 
 void Scene::pause() const {

@@ -45,6 +45,7 @@ struct Life {
   std::size_t read_at_most = std::numeric_limits<std::size_t>::max();  ///< before it looks again
   Actions held_back;  ///< replies in the worker's own buffer, with their journal records
 
+  void begin();  ///< of a worker that has just been started
   void stop_reading(Actions& out);
   void flush(Actions& out);
   /// Exits by itself: the buffer comes out first.

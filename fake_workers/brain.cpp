@@ -14,23 +14,25 @@ using Kind = JournalRecord::Kind;
 constexpr std::size_t kReadMaxBytes = 65'536;
 
 void journal(Kind kind, Actions& out) {
-  out.emplace_back(Journal{record_of(kind)});
+  out.emplace_back(Journal{kind});
 }
 
 Journal read_record(const Request& request) {
-  JournalRecord record = record_of(Kind::read);
-  record.request = request.number;
-  record.id = request.id;
-  record.command = request.command;
-  record.nonce = request.nonce;
-  return {record};
+  Journal record{Kind::read, request.number};
+  record.read = &request;
+  return record;
 }
 
 Journal wrote_record(const Request& request, std::size_t bytes) {
-  JournalRecord record = record_of(Kind::wrote);
-  record.request = request.number;
+  Journal record{Kind::wrote, request.number};
   record.bytes = bytes;
-  return {record};
+  return record;
+}
+
+/// `client:call`
+bool is_nonce(std::string_view nonce, std::string_view client, std::uint32_t call) {
+  return nonce.size() > client.size() && nonce.starts_with(client) && nonce[client.size()] == ':' &&
+         nonce.substr(client.size() + 1) == std::to_string(call);
 }
 
 /// The request that a stage is about; shutdown and start are about none.
@@ -41,15 +43,22 @@ bool has_request(Stage stage) {
 
 }  // namespace
 
-Brain::Brain(BrainConfig config)
-    : config_(std::move(config)), worker_(config_.worker_id), decoder_(config_.framing) {
+void Brain::begin(BrainConfig config) {
+  config_ = std::move(config);
+  worker_.begin(config_.worker_id);
+  decoder_.begin(config_.framing);
+  life_.begin();
+  read_count_ = 0;
+  lines_.clear();
+  read_any_ = computing_ = terminated_ = false;
+  clear(request_);
+  faults_.clear();
   for (const PlannedFault& planned : config_.plan) {
     const Aim& at = planned.at;
     const bool mine = at.slot.value_or(config_.self.slot) == config_.self.slot &&
                       at.generation.value_or(config_.self.generation) == config_.self.generation;
     if (!mine) continue;
-    std::string nonce = at.client.empty() ? "" : at.client + ":" + std::to_string(at.call);
-    faults_.push_back({&planned, &behaviour_of(*planned.fault), std::move(nonce)});
+    faults_.push_back({&planned, &behaviour_of(*planned.fault)});
   }
 }
 
@@ -115,7 +124,7 @@ void Brain::computed(std::uint32_t primes, Actions& out) {
 }
 
 void Brain::on_payload(std::string_view payload, Actions& out) {
-  request_ = read_request(payload, read_count_++, config_.codec);
+  read_request(payload, read_count_++, config_.codec, request_);
   out.emplace_back(read_record(request_));
   strike(Stage::request, out);
   if (life_.over || life_.reading != Life::Reading::frames) return;
@@ -129,13 +138,13 @@ void Brain::on_frame_error(const wire::FrameError& error, Actions& out) {
     life_.exit(1, out);
     return;
   }
-  request_ = Request();
+  clear(request_);
   request_.number = read_count_++;
   out.emplace_back(read_record(request_));
   answer(worker_.refuse("empty frame"), out);
 }
 
-void Brain::answer(const Answer& answer, Actions& out) {
+void Brain::answer(Answer answer, Actions& out) {
   if (answer.compute_below) {
     computing_ = true;
     out.emplace_back(Compute{*answer.compute_below});
@@ -147,10 +156,10 @@ void Brain::answer(const Answer& answer, Actions& out) {
   // What is no request is answered without an id, even where it has one.
   if (request_.id && request_.command) reply.id = std::to_string(*request_.id);
   reply.success = answer.success;
-  reply.body = answer.body;
+  reply.body = std::move(answer.body);
   reply.timestamp = config_.timestamp;
   if (answer.echoes && config_.codec == wire::Codec::terse) {
-    reply.nonce = request_.nonce.value_or("");
+    if (request_.nonce) reply.nonce = *request_.nonce;
     reply.pad_bytes = request_.pad_bytes;
   }
   const std::size_t size = reply.payload_size();
@@ -240,8 +249,8 @@ bool Brain::aimed_here(const Aimed& aimed) const {
   if (!has_request(stage)) return true;
   const Aim& at = aimed.planned->at;
   if (stage == Stage::before_read) return at.request.value_or(read_count_) == read_count_;
-  if (aimed.nonce.empty()) return at.request.value_or(request_.number) == request_.number;
-  return request_.nonce == aimed.nonce;
+  if (at.client.empty()) return at.request.value_or(request_.number) == request_.number;
+  return request_.nonce && is_nonce(*request_.nonce, at.client, at.call);
 }
 
 }  // namespace poolproof::faults

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fake_workers/action.hpp"
@@ -38,7 +39,9 @@ struct BrainConfig {
 /// Exit.
 class Brain {
  public:
-  explicit Brain(BrainConfig config);
+  explicit Brain(BrainConfig config) { begin(std::move(config)); }
+  /// As if it were made anew, in the memory that it has.
+  void begin(BrainConfig config);
 
   void start(Actions& out);
   void read(std::string_view bytes, Actions& out);
@@ -58,12 +61,11 @@ class Brain {
   struct Aimed {
     const PlannedFault* planned;
     const Behaviour* behaviour;
-    std::string nonce;  ///< of the call it is aimed at; empty: it is aimed by request
   };
 
   void on_payload(std::string_view payload, Actions& out);
   void on_frame_error(const wire::FrameError& error, Actions& out);
-  void answer(const Answer& answer, Actions& out);
+  void answer(Answer answer, Actions& out);
   void write_reply(const ReplyInProgress& reply, Actions& out);
   void write_beginning(std::string bytes, const ReplyInProgress& reply, Actions& out);
   void after_reply(Actions& out);
@@ -77,8 +79,8 @@ class Brain {
 
   BrainConfig config_;
   std::vector<Aimed> faults_;
-  SoundWorker worker_;
-  wire::FrameDecoder decoder_;
+  SoundWorker worker_{""};
+  wire::FrameDecoder decoder_{{}};
   Request request_;  ///< the request in hand, or the last one
   std::uint64_t read_count_ = 0;
   Life life_;

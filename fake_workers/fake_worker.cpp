@@ -182,15 +182,15 @@ class Worker {
       ::_exit(0);
     }
     mask(SIG_UNBLOCK, SIGTERM);
-    JournalRecord record = record_of(JournalRecord::Kind::grandchild);
-    record.child_pid = pid;
-    carry_out(Journal{record});
+    Journal left{JournalRecord::Kind::grandchild};
+    left.child_pid = pid;
+    carry_out(left);
   }
 
   void carry_out(const Journal& journal) {
     if (journal_fd_ < 0) return;
-    const std::string line =
-        journal_line(journal.record, microseconds(clock_time(CLOCK_MONOTONIC)), self_, ::getpid());
+    const std::string line = journal_line(
+        journal.record(), microseconds(clock_time(CLOCK_MONOTONIC)), self_, ::getpid());
     // One write a line. A journal that can't be written must not change what the worker does.
     [[maybe_unused]] const ssize_t wrote = ::write(journal_fd_, line.data(), line.size());
   }
@@ -227,9 +227,9 @@ class Worker {
   }
 
   [[noreturn]] void leave(int code) {
-    JournalRecord record = record_of(JournalRecord::Kind::exiting);
-    record.code = code;
-    carry_out(Journal{record});
+    Journal exiting{JournalRecord::Kind::exiting};
+    exiting.code = code;
+    carry_out(exiting);
     ::_exit(code);
   }
 

@@ -36,7 +36,7 @@ std::string header_bytes(const ReplyInProgress& reply, std::size_t payload_size,
   return header;
 }
 
-std::string terse_bytes(const ReplyInProgress& reply) {
+void add_terse(const ReplyInProgress& reply, std::string& into) {
   wire::TerseReply terse;
   std::int64_t id = 0;
   const char* const end = reply.id.data() + reply.id.size();
@@ -45,16 +45,18 @@ std::string terse_bytes(const ReplyInProgress& reply) {
   terse.nonce = reply.nonce;
   terse.body = reply.body;
   terse.pad_bytes = reply.pad_bytes;
-  std::string bytes;
-  wire::encode_terse(terse, bytes);
-  return bytes;
+  wire::encode_terse(terse, into);
 }
 
 }  // namespace
 
 std::string ReplyInProgress::payload_bytes() const {
   if (payload) return *payload;
-  if (codec == wire::Codec::terse) return terse_bytes(*this);
+  if (codec == wire::Codec::terse) {
+    std::string bytes;
+    add_terse(*this, bytes);
+    return bytes;
+  }
   const std::string key = success ? "\"result\":" : "\"error\":";
   const std::string verdict =
       names_success ? std::string(",\"success\":") + (success ? "true" : "false") : "";
@@ -71,6 +73,15 @@ std::size_t ReplyInProgress::payload_size() const {
 }
 
 std::string ReplyInProgress::bytes(const wire::Framing& framing) const {
+  const bool sound = header == Header::sound && length_error == 0 && copies == 1 &&
+                     text_before.empty() && text_after.empty();
+  if (sound && !payload && codec == wire::Codec::terse &&
+      payload_size() <= framing.payload_limit()) {
+    std::string frame(framing.prefix_bytes, '\0');
+    add_terse(*this, frame);
+    wire::put_length(framing, frame.size() - framing.prefix_bytes, frame);
+    return frame;
+  }
   std::string inside = payload_bytes();
   std::string once;
   if (header == Header::none) {

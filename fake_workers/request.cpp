@@ -33,39 +33,31 @@ bool looks_at_args(std::string_view command) {
          command.starts_with("session_");
 }
 
-Request read_terse(std::string_view payload, std::uint64_t number) {
-  Request request;
-  request.number = number;
+void read_terse(std::string_view payload, Request& request) {
   const auto message = wire::read_terse_request(payload);
   if (!message) {
     request.problem = kNoObject;
-    return request;
+    return;
   }
   request.id = message->id;
   request.command = message->command;
   if (!message->nonce.empty()) request.nonce = message->nonce;
   request.terse_args = message->args;
   request.pad_bytes = message->pad_bytes;
-  if (!looks_at_args(message->command)) return request;
+  if (!looks_at_args(message->command)) return;
   auto args = wire::parse_json(message->args);
   if (args && args->is_object()) {
     request.args = std::make_shared<const Json>(*std::move(args));
   } else {
     request.problem = "bad args: not an object";
   }
-  return request;
 }
 
-}  // namespace
-
-Request read_request(std::string_view payload, std::uint64_t number, wire::Codec codec) {
-  if (codec == wire::Codec::terse) return read_terse(payload, number);
-  Request request;
-  request.number = number;
+void read_json(std::string_view payload, Request& request) {
   const auto message = wire::parse_json(payload);
   if (!message || !message->is_object()) {
     request.problem = kNoObject;
-    return request;
+    return;
   }
   request.id = whole_number(*message, "id");
   request.command = text(*message, "command");
@@ -82,6 +74,31 @@ Request read_request(std::string_view payload, std::uint64_t number, wire::Codec
   } else {
     request.args = std::make_shared<const Json>(has_args ? *args : Json::object());
   }
+}
+
+}  // namespace
+
+void clear(Request& request) {
+  request.number = 0;
+  request.id.reset();
+  request.command.reset();
+  request.nonce.reset();
+  request.args.reset();
+  request.terse_args.clear();
+  request.pad_bytes = 0;
+  request.problem.clear();
+}
+
+void read_request(std::string_view payload, std::uint64_t number, wire::Codec codec,
+                  Request& into) {
+  clear(into);
+  into.number = number;
+  codec == wire::Codec::terse ? read_terse(payload, into) : read_json(payload, into);
+}
+
+Request read_request(std::string_view payload, std::uint64_t number, wire::Codec codec) {
+  Request request;
+  read_request(payload, number, codec, request);
   return request;
 }
 

@@ -25,6 +25,10 @@ struct Request {
   std::string problem;          ///< empty, or why it can't be obeyed
 };
 
+/// A fresh one, in the memory that it has.
+void clear(Request& request);
+/// In the place of the request that `into` was.
+void read_request(std::string_view payload, std::uint64_t number, wire::Codec codec, Request& into);
 Request read_request(std::string_view payload, std::uint64_t number,
                      wire::Codec codec = wire::Codec::json);
 

@@ -91,6 +91,12 @@ bool is_prime(std::uint32_t number) {
 
 }  // namespace
 
+void SoundWorker::begin(std::string_view worker_id) {
+  worker_id_ = worker_id;
+  stored_.clear();
+  calls_ = errors_ = 0;
+}
+
 Answer SoundWorker::answer(const Request& request) {
   if (!request.problem.empty()) return refuse(request.problem);
   Answer answer = obey(request);

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "fake_workers/request.hpp"
@@ -25,6 +26,8 @@ struct Answer {
 class SoundWorker {
  public:
   explicit SoundWorker(std::string worker_id) : worker_id_(std::move(worker_id)) {}
+  /// As if it were made anew, in the memory that it has.
+  void begin(std::string_view worker_id);
 
   Answer answer(const Request& request);
   /// The answer to the `compute` in hand.

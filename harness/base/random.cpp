@@ -1,7 +1,5 @@
 #include "harness/base/random.hpp"
 
-#include <bit>
-
 #include "harness/base/assert.hpp"
 
 namespace poolproof {
@@ -29,18 +27,6 @@ std::uint64_t name_hash(std::string_view name) {
 Random::Random(std::uint64_t seed, std::string_view purpose) : state_{} {
   std::uint64_t mixed = seed ^ name_hash(purpose);
   for (auto& word : state_) word = splitmix64(mixed);
-}
-
-std::uint64_t Random::next() {
-  const std::uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
-  const std::uint64_t shifted = state_[1] << 17U;
-  state_[2] ^= state_[0];
-  state_[3] ^= state_[1];
-  state_[1] ^= state_[2];
-  state_[0] ^= state_[3];
-  state_[2] ^= shifted;
-  state_[3] = std::rotl(state_[3], 45);
-  return result;
 }
 
 std::uint64_t Random::below(std::uint64_t bound) {

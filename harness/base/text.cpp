@@ -1,6 +1,7 @@
 #include "harness/base/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -75,12 +76,7 @@ std::size_t visible_prefix(std::string_view bytes) {
   return character && is_visible(character->code) ? character->bytes : 0;
 }
 
-void append_hex(std::string& out, char byte) {
-  static constexpr std::string_view kDigits = "0123456789abcdef";
-  const auto value = static_cast<unsigned char>(byte);
-  out += kDigits[value >> 4U];
-  out += kDigits[value & 0xFU];
-}
+constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 void append_escaped(std::string& out, char byte) {
   switch (byte) {
@@ -96,16 +92,30 @@ void append_escaped(std::string& out, char byte) {
     case '\\':
       out += "\\\\";
       return;
-    default:
-      out += "\\x";
-      append_hex(out, byte);
+    default: {
+      const auto value = static_cast<unsigned char>(byte);
+      const std::array<char, 4> escape{'\\', 'x', kHexDigits[value >> 4U],
+                                       kHexDigits[value & 0xFU]};
+      out.append(escape.data(), escape.size());
+    }
   }
+}
+
+/// How many bytes at the start of `bytes` stand for themselves.
+std::size_t plain_prefix(std::string_view bytes) {
+  const auto plain = [](char c) { return c >= ' ' && c <= '~' && c != '\\'; };
+  return static_cast<std::size_t>(std::find_if_not(bytes.begin(), bytes.end(), plain) -
+                                  bytes.begin());
 }
 
 std::string shown(std::string_view bytes, std::size_t limit, std::string_view kept) {
   std::string out;
   out.reserve(std::min(bytes.size(), limit));
   for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t plain = plain_prefix(bytes.substr(at, limit - at));
+    out.append(bytes.substr(at, plain));
+    at += plain;
+    if (at == bytes.size()) break;
     const bool keep = kept.find(bytes[at]) != std::string_view::npos;
     const std::size_t visible = bytes[at] == '\\' ? 0 : visible_prefix(bytes.substr(at, 4));
     const std::size_t step = std::max<std::size_t>(visible, 1);
@@ -148,10 +158,12 @@ std::string printable_page(std::string_view text, std::size_t limit) {
 std::string hex_and_text(std::string_view bytes, std::size_t limit) {
   if (bytes.empty()) return "(no bytes)";
   const std::string_view head = bytes.substr(0, limit);
-  std::string out;
-  for (const char byte : head) {
-    append_hex(out, byte);
-    out += ' ';
+  constexpr std::size_t kHexed = 3;  // "0a "
+  std::string out(kHexed * head.size(), ' ');
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    const auto value = static_cast<unsigned char>(head[i]);
+    out[kHexed * i] = kHexDigits[value >> 4U];
+    out[kHexed * i + 1] = kHexDigits[value & 0xFU];
   }
   out.append("(\"").append(printable(head, limit)).append(1, '"');
   const bool cut = head.size() < bytes.size();

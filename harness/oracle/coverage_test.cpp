@@ -177,7 +177,7 @@ struct Rare {
   void (*apply)(Story&);
 };
 
-void at_once(Story& s, double at, pool::Event event, std::vector<pool::Effect> effects = {}) {
+void at_once(Story& s, double at, pool::Event event, trace::Effects effects = {}) {
   const auto behind = std::find_if(s.trace.pool.begin(), s.trace.pool.end(),
                                    [at](const auto& record) { return record.at > ms(at); });
   s.trace.pool.insert(behind, {ms(at), std::move(event), std::move(effects)});

@@ -9,7 +9,7 @@ using pool::Sig;
 using pool::Why;
 
 /// The good story, in which that happened to the idle or leased worker 0.0.
-Story with(double at, const pool::Event& event, std::vector<pool::Effect> effects) {
+Story with(double at, const pool::Event& event, trace::Effects effects) {
   Story story = told("good");
   auto& all = story.trace.pool;
   const auto later = [at](const trace::PoolRecord& record) { return record.at > ms(at); };

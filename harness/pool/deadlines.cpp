@@ -3,12 +3,16 @@
 namespace poolproof::pool {
 
 void Deadlines::set(std::uint32_t key, Time at, std::uint64_t order) {
-  clear(key);
-  if (at == kNever) return;
+  if (at == kNever) return clear(key);
   if (key >= position_.size()) position_.resize(key + 1, kNone);
-  heap_.push_back({at, order, key});
-  position_[key] = size() - 1;
-  sift_up(size() - 1);
+  if (position_[key] == kNone) {
+    position_[key] = size();
+    heap_.push_back({at, order, key});
+  } else {
+    heap_[position_[key]] = {at, order, key};
+    sift_down(position_[key]);
+  }
+  sift_up(position_[key]);
 }
 
 void Deadlines::clear(std::uint32_t key) {

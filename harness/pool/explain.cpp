@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstring>
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include "harness/base/text.hpp"
@@ -11,20 +12,21 @@ namespace poolproof::pool {
 namespace {
 
 std::string name(WorkerId worker) {
-  return fmt::format("{}.{}", worker.slot, worker.generation);
+  return fmt::format(FMT_COMPILE("{}.{}"), worker.slot, worker.generation);
 }
 
 /// Seconds for people: `1.6 s`, `250 ms`.
 std::string age(Duration span) {
   const auto ms = to_ms(span);
-  return ms < 1000 ? fmt::format("{} ms", ms) : fmt::format("{}.{} s", ms / 1000, ms % 1000 / 100);
+  return ms < 1000 ? fmt::format(FMT_COMPILE("{} ms"), ms)
+                   : fmt::format(FMT_COMPILE("{}.{} s"), ms / 1000, ms % 1000 / 100);
 }
 
 std::string tail_words(const std::string& stderr_tail) {
   if (stderr_tail.empty()) return "";
   constexpr std::size_t kShown = 300;
   const std::size_t from = stderr_tail.size() > kShown ? stderr_tail.size() - kShown : 0;
-  return fmt::format("; its stderr ends: {}",
+  return fmt::format(FMT_COMPILE("; its stderr ends: {}"),
                      printable(std::string_view(stderr_tail).substr(from), kShown));
 }
 
@@ -35,7 +37,8 @@ std::string first_words(const StartEvidence& evidence) {
 
 /// What it wrote is for people: as they would read it.
 std::string quoted_words(const StartEvidence& e) {
-  return fmt::format("\"{}\"", printable(std::string_view(e.first.data(), e.first_size)));
+  return fmt::format(FMT_COMPILE("\"{}\""),
+                     printable(std::string_view(e.first.data(), e.first_size)));
 }
 
 std::string text_or_bytes(const StartEvidence& e) {
@@ -43,33 +46,35 @@ std::string text_or_bytes(const StartEvidence& e) {
 }
 
 std::string unread_words(std::uint32_t unread, std::uint32_t whole) {
-  return fmt::format("its ping is unread ({} of {} bytes)", unread, whole);
+  return fmt::format(FMT_COMPILE("its ping is unread ({} of {} bytes)"), unread, whole);
 }
 
 std::string breaker_words(const Refuse& refusal) {
-  return refusal.failures > 1 ? fmt::format(" ({} starts in a row have failed)", refusal.failures)
-                              : "";
+  return refusal.failures > 1
+             ? fmt::format(FMT_COMPILE(" ({} starts in a row have failed)"), refusal.failures)
+             : "";
 }
 
 /// Where the start stands that the client waits for.
 std::string start_words(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
-  const std::string slot = fmt::format("slot {}", refusal.blocker.slot);
+  const std::string slot = fmt::format(FMT_COMPILE("slot {}"), refusal.blocker.slot);
   if (refusal.phase == Phase::starting) {
-    return fmt::format("{} is still starting (no process yet after {})", slot,
+    return fmt::format(FMT_COMPILE("{} is still starting (no process yet after {})"), slot,
                        age(facts.now - refusal.since));
   }
-  std::string text = fmt::format("{} is still starting (handshake {}, pid {})", slot,
+  std::string text = fmt::format(FMT_COMPILE("{} is still starting (handshake {}, pid {})"), slot,
                                  age(facts.now - refusal.since), facts.blocker_pid);
   if (facts.unread_bytes && *facts.unread_bytes > 0) {
-    text += fmt::format("; {}, so it is still importing, or never reads its input",
+    text += fmt::format(FMT_COMPILE("; {}, so it is still importing, or never reads its input"),
                         unread_words(*facts.unread_bytes, facts.ping_bytes));
   } else if (facts.unread_bytes) {
     text += "; it has read its ping and not answered yet";
   }
   const Duration waited = facts.now - refusal.waiting_since;
   if (config.startup_budget > waited) {
-    text += fmt::format(". The start-up budget ({} ms) is longer than the checkout timeout",
-                        to_ms(config.startup_budget));
+    text += fmt::format(
+        FMT_COMPILE(". The start-up budget ({} ms) is longer than the checkout timeout"),
+        to_ms(config.startup_budget));
   }
   return text;
 }
@@ -77,23 +82,25 @@ std::string start_words(const Refuse& refusal, const Config& config, const Refus
 std::string behind_words(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
   const bool blocking = config.init_mode == InitMode::blocking;
   return fmt::format(
-      "its own start was not even begun: it is behind the start of slot {} (for {}), and {}",
+      FMT_COMPILE(
+          "its own start was not even begun: it is behind the start of slot {} (for {}), and {}"),
       refusal.blocker.slot, age(facts.now - refusal.since),
-      blocking
-          ? "init_mode is blocking: one start at a time, and nobody is served meanwhile"
-          : fmt::format("at most {} start(s) go on at a time (starts_max)", config.starts_max));
+      blocking ? "init_mode is blocking: one start at a time, and nobody is served meanwhile"
+               : fmt::format(FMT_COMPILE("at most {} start(s) go on at a time (starts_max)"),
+                             config.starts_max));
 }
 
 std::string busy_words(const Refuse& refusal, const RefusalFacts& facts) {
   const auto& g = facts.gauges;
   if (refusal.phase == Phase::cooling) {
-    return fmt::format("no worker lives; starts are held back after {} failure(s)",
+    return fmt::format(FMT_COMPILE("no worker lives; starts are held back after {} failure(s)"),
                        refusal.failures);
   }
-  std::string text =
-      fmt::format("all workers are busy ({} leased, {} starting, {} other client(s) waiting)",
-                  g.leased, g.starting + g.greeting, g.waiting);
-  if (g.leaving > 0) text += fmt::format("; {} worker(s) told to go are not gone yet", g.leaving);
+  std::string text = fmt::format(
+      FMT_COMPILE("all workers are busy ({} leased, {} starting, {} other client(s) waiting)"),
+      g.leased, g.starting + g.greeting, g.waiting);
+  if (g.leaving > 0)
+    text += fmt::format(FMT_COMPILE("; {} worker(s) told to go are not gone yet"), g.leaving);
   return text;
 }
 
@@ -115,62 +122,70 @@ std::string cause_words(const StartEvidence& e, const Config& config,
   const auto budget = to_ms(config.startup_budget);
   switch (e.cause) {
     case StartCause::exec_failed:
-      return fmt::format("could not be started: {}",
+      return fmt::format(FMT_COMPILE("could not be started: {}"),
                          launch_error.empty() ? std::strerror(e.errno_value) : launch_error);
     case StartCause::exited: {
       const std::string wrote =
-          e.first_size > 0 ? fmt::format("; on its stdout it had written {}", text_or_bytes(e))
-                           : "";
-      return fmt::format("{} before it answered its ping: dead at start{}", words(e.exit), wrote);
+          e.first_size > 0
+              ? fmt::format(FMT_COMPILE("; on its stdout it had written {}"), text_or_bytes(e))
+              : "";
+      return fmt::format(FMT_COMPILE("{} before it answered its ping: dead at start{}"),
+                         words(e.exit), wrote);
     }
     case StartCause::ping_unread:
       if (e.unread_bytes < e.ping_bytes) {
         return fmt::format(
-            "stopped reading in the middle of its ping ({} of {} bytes unread after {} ms)",
+            FMT_COMPILE(
+                "stopped reading in the middle of its ping ({} of {} bytes unread after {} ms)"),
             e.unread_bytes, e.ping_bytes, budget);
       }
-      return fmt::format(
-          "had not answered when its start-up budget of {} ms was over: {}, so it is one of: still "
-          "importing "
-          "(a slow start), or a program that never reads its input",
-          budget, unread_words(e.unread_bytes, e.ping_bytes));
+      return fmt::format(FMT_COMPILE("had not answered when its start-up budget of {} ms was over: "
+                                     "{}, so it is one of: still "
+                                     "importing "
+                                     "(a slow start), or a program that never reads its input"),
+                         budget, unread_words(e.unread_bytes, e.ping_bytes));
     case StartCause::ping_unanswered:
       return fmt::format(
-          "read its ping ({} bytes) and answered nothing within {} ms, {}: it found no frame in "
-          "what it read. "
-          "One of: it reads another framing (lines, another length prefix), or it hangs in the "
-          "ping{}",
+          FMT_COMPILE(
+              "read its ping ({} bytes) and answered nothing within {} ms, {}: it found no frame "
+              "in "
+              "what it read. "
+              "One of: it reads another framing (lines, another length prefix), or it hangs in the "
+              "ping{}"),
           e.ping_bytes, budget,
           e.outlived_stdin   ? "nor at end of input, which it outlived"
           : e.late_bytes > 0 ? "and no whole frame at end of input"
                              : "and nothing at end of input either",
-          e.first_size > 0 ? fmt::format("; it wrote {}", first_words(e)) : "");
+          e.first_size > 0 ? fmt::format(FMT_COMPILE("; it wrote {}"), first_words(e)) : "");
     case StartCause::reply_unflushed:
-      return fmt::format(
-          "read its ping and its whole reply ({} bytes) came out only when its stdin was closed: "
-          "it answers, but never flushes its stdout",
-          e.late_bytes);
+      return fmt::format(FMT_COMPILE("read its ping and its whole reply ({} bytes) came out only "
+                                     "when its stdin was closed: "
+                                     "it answers, but never flushes its stdout"),
+                         e.late_bytes);
     case StartCause::text_on_stdout:
       return fmt::format(
-          "wrote text on stdout where a frame should be (a banner or a stray print): {}",
+          FMT_COMPILE(
+              "wrote text on stdout where a frame should be (a banner or a stray print): {}"),
           quoted_words(e));
     case StartCause::reply_unframed:
-      return fmt::format("answered in JSON without a length prefix{}: {}",
+      return fmt::format(FMT_COMPILE("answered in JSON without a length prefix{}: {}"),
                          e.answered_bytes == 0 ? ", and only at end of input" : "",
                          quoted_words(e));
     case StartCause::reply_incomplete:
-      return fmt::format("wrote {} bytes that make no whole frame within {} ms: {}",
+      return fmt::format(FMT_COMPILE("wrote {} bytes that make no whole frame within {} ms: {}"),
                          e.answered_bytes, budget, first_words(e));
     case StartCause::bad_frame:
-      return fmt::format("answered its ping with what is no reply to it: {}", first_words(e));
+      return fmt::format(FMT_COMPILE("answered its ping with what is no reply to it: {}"),
+                         first_words(e));
     case StartCause::refused:
-      return fmt::format("answered its ping with an error: {}", quoted_words(e));
+      return fmt::format(FMT_COMPILE("answered its ping with an error: {}"), quoted_words(e));
     case StartCause::stdout_closed:
       return "closed its stdout before it answered its ping, and lives on";
     case StartCause::stdin_closed:
       return "closed its stdin before it read its ping, and lives on";
     case StartCause::budget_spent:
-      return fmt::format("was not ready when its start-up budget of {} ms was over", budget);
+      return fmt::format(FMT_COMPILE("was not ready when its start-up budget of {} ms was over"),
+                         budget);
     case StartCause::none:
     case StartCause::behind_another_start:
       break;
@@ -179,22 +194,23 @@ std::string cause_words(const StartEvidence& e, const Config& config,
 }
 
 std::string call_words(const wire::CallResult& result, const CallFacts& facts) {
-  const std::string who = fmt::format("worker {} (pid {})", name(facts.worker), facts.pid);
+  const std::string who =
+      fmt::format(FMT_COMPILE("worker {} (pid {})"), name(facts.worker), facts.pid);
   if (facts.pool_closing) {
-    return fmt::format("the pool closed and put {} away while \"{}\" was under way", who,
-                       facts.command);
+    return fmt::format(FMT_COMPILE("the pool closed and put {} away while \"{}\" was under way"),
+                       who, facts.command);
   }
   switch (result.outcome) {
     case Outcome::worker_error:
       return result.reply.error;
     case Outcome::call_timeout:
-      return fmt::format("\"{}\" on {} after {} ms: {}", facts.command, who, to_ms(facts.limit),
-                         result.detail);
+      return fmt::format(FMT_COMPILE("\"{}\" on {} after {} ms: {}"), facts.command, who,
+                         to_ms(facts.limit), result.detail);
     case Outcome::worker_died:
-      return fmt::format("{} {} during \"{}\": {}{}", who, words(result.exit), facts.command,
-                         result.detail, tail_words(facts.stderr_tail));
+      return fmt::format(FMT_COMPILE("{} {} during \"{}\": {}{}"), who, words(result.exit),
+                         facts.command, result.detail, tail_words(facts.stderr_tail));
     default:
-      return fmt::format("\"{}\" on {}: {}{}", facts.command, who, result.detail,
+      return fmt::format(FMT_COMPILE("\"{}\" on {}: {}{}"), facts.command, who, result.detail,
                          tail_words(facts.stderr_tail));
   }
 }
@@ -204,16 +220,16 @@ std::string call_words(const wire::CallResult& result, const CallFacts& facts) {
 std::string words(ExitStatus status) {
   if (status.signal != 0) {
     const char* perhaps = status.signal == SIGKILL ? ", perhaps out of memory" : "";
-    return fmt::format("was ended by signal {} ({}{})", status.signal, signal_name(status.signal),
-                       perhaps);
+    return fmt::format(FMT_COMPILE("was ended by signal {} ({}{})"), status.signal,
+                       signal_name(status.signal), perhaps);
   }
-  return fmt::format("exited with code {}", status.code);
+  return fmt::format(FMT_COMPILE("exited with code {}"), status.code);
 }
 
 std::string explain_start(WorkerId worker, const StartEvidence& evidence, const Config& config,
                           const std::string& stderr_tail, const std::string& launch_error) {
-  return fmt::format("worker {} {}{}", name(worker), cause_words(evidence, config, launch_error),
-                     tail_words(stderr_tail));
+  return fmt::format(FMT_COMPILE("worker {} {}{}"), name(worker),
+                     cause_words(evidence, config, launch_error), tail_words(stderr_tail));
 }
 
 Error explain_refusal(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
@@ -223,7 +239,8 @@ Error explain_refusal(const Refuse& refusal, const Config& config, const Refusal
   error.cause = refusal.cause.cause;
   error.retryable = refusal.why != Outcome::pool_closed;
   const auto waited_ms = to_ms(facts.now - refusal.waiting_since);
-  const std::string head = fmt::format("{} after {} ms: ", poolproof::name(refusal.why), waited_ms);
+  const std::string head =
+      fmt::format(FMT_COMPILE("{} after {} ms: "), poolproof::name(refusal.why), waited_ms);
   switch (refusal.why) {
     case Outcome::start_failed:
       error.worker = refusal.cause_worker;
@@ -240,8 +257,9 @@ Error explain_refusal(const Refuse& refusal, const Config& config, const Refusal
       error.message = head + timeout_words(refusal, config, facts);
       break;
     case Outcome::queue_full:
-      error.message = fmt::format("queue_full: {} client(s) wait already (waiters_max {})",
-                                  facts.gauges.waiting, config.waiters_max);
+      error.message =
+          fmt::format(FMT_COMPILE("queue_full: {} client(s) wait already (waiters_max {})"),
+                      facts.gauges.waiting, config.waiters_max);
       break;
     case Outcome::pool_closed:
       error.message = head + "the pool is closing or closed";
@@ -265,7 +283,7 @@ Error explain_call(const wire::CallResult& result, const CallFacts& facts) {
   const std::string said = call_words(result, facts);
   error.message = error.kind == Outcome::worker_error
                       ? printable(said, 2000)
-                      : fmt::format("{} while {}: {}", poolproof::name(error.kind),
+                      : fmt::format(FMT_COMPILE("{} while {}: {}"), poolproof::name(error.kind),
                                     poolproof::name(result.phase), said);
   return error;
 }

@@ -41,13 +41,12 @@ Greeting::Greeting(wire::Stdio& pipes, wire::Framing framing, std::string ping, 
     : pipes_(pipes),
       framing_(framing),
       codec_(codec),
-      ping_frame_(std::move(ping)),
-      conversation_(framing, wire::Payload::handshake, kPingId, ping_frame_, deadline, codec),
+      conversation_(framing, wire::Payload::handshake, kPingId, std::move(ping), deadline, codec),
       postmortem_budget_(postmortem_budget),
       close_stdin_(std::move(close_stdin)),
       tap_(std::move(tap)),
       until_(deadline) {
-  gathered_.ping_bytes = count(ping_frame_.size());
+  gathered_.ping_bytes = count(conversation_.pending_output().size());
 }
 
 void Greeting::exchange(Time now) {

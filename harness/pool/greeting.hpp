@@ -53,7 +53,6 @@ class Greeting {
   wire::Stdio& pipes_;
   wire::Framing framing_;
   wire::Codec codec_;
-  std::string ping_frame_;
   wire::Conversation conversation_;
   Duration postmortem_budget_;
   CloseStdin close_stdin_;

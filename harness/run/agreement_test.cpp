@@ -41,7 +41,7 @@ class Told {
     trace.clients.push_back(step);
     return *this;
   }
-  Told& event(const pool::Event& event, std::vector<pool::Effect> effects = {}) {
+  Told& event(const pool::Event& event, trace::Effects effects = {}) {
     trace.pool.push_back({ms(++at_), event, std::move(effects)});
     return *this;
   }
@@ -53,11 +53,11 @@ class Told {
     event(pool::Tick{}, {pool::Start{worker}});
     return event(pool::Started{worker}).event(pool::HandshakeEnded{worker, {}});
   }
-  Told& back(std::uint64_t lease, bool clean = true, std::vector<pool::Effect> effects = {}) {
+  Told& back(std::uint64_t lease, bool clean = true, trace::Effects effects = {}) {
     return event(pool::CheckedIn{LeaseId{lease}, clean}, std::move(effects));
   }
   Told& close(const std::vector<WorkerId>& workers) {
-    std::vector<pool::Effect> effects;
+    trace::Effects effects;
     for (const WorkerId worker : workers) effects.emplace_back(pool::AskShutdown{worker});
     return event(pool::CloseRequested{ms(9000)}, effects);
   }

@@ -76,7 +76,7 @@ std::string in_words(const pool::Event& event) {
 }
 
 /// The effect of that place in lines, its fields indented; none: no lines.
-Lines lines_at(const std::vector<pool::Effect>& effects, std::size_t place) {
+Lines lines_at(std::span<const pool::Effect> effects, std::size_t place) {
   if (place >= effects.size()) return {};
   Lines lines = lines_of(effects[place]);
   for (std::size_t i = 1; i < lines.size(); ++i) {
@@ -85,8 +85,8 @@ Lines lines_at(const std::vector<pool::Effect>& effects, std::size_t place) {
   return lines;
 }
 
-std::vector<EffectRow> compared(const std::vector<pool::Effect>& recorded,
-                                const std::vector<pool::Effect>& today) {
+std::vector<EffectRow> compared(std::span<const pool::Effect> recorded,
+                                std::span<const pool::Effect> today) {
   std::vector<EffectRow> rows;
   for (std::size_t place = 0; place < std::max(recorded.size(), today.size()); ++place) {
     Lines left = lines_at(recorded, place);

@@ -39,15 +39,13 @@ class Recorded {
     trace.header.scenario_json = pool_text(pool);
   }
 
-  const std::vector<pool::Effect>& step(Time at, const pool::Event& event) {
+  const trace::Effects& step(Time at, const pool::Event& event) {
     std::vector<pool::Effect> effects;
     core.step(at, event, effects);
-    trace.pool.push_back({at, event, effects});
+    trace.pool.push_back({at, event, {effects.begin(), effects.end()}});
     return trace.pool.back().effects;
   }
-  const std::vector<pool::Effect>& step(int at_ms, const pool::Event& event) {
-    return step(ms(at_ms), event);
-  }
+  const trace::Effects& step(int at_ms, const pool::Event& event) { return step(ms(at_ms), event); }
 
   pool::Core core;
   trace::Trace trace;

@@ -446,7 +446,7 @@ std::vector<std::string> payloads_in(const std::string& stream) {
   decoder.push(stream);
   std::vector<std::string> payloads;
   for (auto next = decoder.next(); next && *next; next = decoder.next()) {
-    payloads.push_back(**next);
+    payloads.emplace_back(**next);
   }
   return payloads;
 }

@@ -6,39 +6,56 @@
 #include "harness/base/assert.hpp"
 
 namespace poolproof::sim {
+namespace {
+
+constexpr std::size_t kRoles = 8;
+/// So many entries that have gone are carried along before the queue is moved up.
+constexpr std::size_t kGoneMost = 64;
+
+}  // namespace
 
 void Agenda::clear() {
   queue_.clear();
   head_ = 0;
-  std::fill(ready_.begin(), ready_.end(), std::uint8_t{0});
-  std::fill(queued_.begin(), queued_.end(), std::uint8_t{0});
+  std::fill(who_.begin(), who_.end(), Who{});
   ready_count_ = 0;
-  while (!times_.empty()) set_time(times_.first(), kNever);
+  for (const Task task : untold_) alarms_[task] = {};
+  untold_.clear();
+  while (!times_.empty()) {
+    alarms_[times_.first()] = {};
+    times_.clear(times_.first());
+  }
 }
 
 void Agenda::grow(std::uint32_t number) {
-  ready_.resize(number + 1, 0);
-  queued_.resize(number + 1, 0);
+  who_.resize(number + 1);
+  alarms_.resize(std::size_t{task_of(Role::pool, number)} + kRoles);
 }
 
 /// Those roles are ready from now on, or no more.
-void Agenda::change(std::uint32_t number, std::uint8_t roles) {
-  ready_[number] ^= roles;
+void Agenda::change(Who& who, std::uint32_t number, std::uint8_t roles) {
+  const auto ready = static_cast<std::uint8_t>(who.ready ^ roles);
+  who.ready = ready;
   while (roles != 0) {
     const auto role = static_cast<std::uint8_t>(roles & -roles);
     roles ^= role;
-    const bool ready = (ready_[number] & role) != 0;
-    ready ? ++ready_count_ : --ready_count_;
-    if (!ready || (queued_[number] & role) != 0) continue;
-    queued_[number] |= role;
+    if ((ready & role) == 0) {
+      --ready_count_;
+      continue;
+    }
+    ++ready_count_;
+    if ((who.queued & role) != 0) continue;
+    who.queued |= role;
     queue_.push_back(task_of(static_cast<Role>(std::countr_zero(role)), number));
   }
 }
 
-void Agenda::change(Task task, Time at) {
-  if (task >= time_of_.size()) time_of_.resize(task + 1, kNever);
-  time_of_[task] = at;
-  times_.set(task, at);
+void Agenda::tell_times() {
+  for (const Task task : untold_) {
+    alarms_[task].untold = false;
+    times_.set(task, alarms_[task].at);
+  }
+  untold_.clear();
 }
 
 void Agenda::drop(Task task) {
@@ -47,28 +64,30 @@ void Agenda::drop(Task task) {
 }
 
 void Agenda::arrive(Time now) {
-  while (times_.earliest() <= now) {
+  while (earliest() <= now) {
     const Task due = times_.first();
-    set_time(due, kNever);
+    times_.clear(due);
+    alarms_[due].at = kNever;
     set_ready(due, true);
   }
 }
 
 Task Agenda::next(Schedule& schedule) {
   POOLPROOF_ASSERT(ready_count_ > 0);
-  const std::size_t many = std::min(ready_count_, kWindow);
   if (ready_count_ < queue_.size() - head_) bury_dead();
-  const std::size_t at = head_ + schedule.pick(std::span(queue_).subspan(head_, many));
+  const std::size_t many = std::min(ready_count_, kWindow);
+  const std::size_t at = head_ + schedule.pick(std::span(queue_.data() + head_, many));
   const Task task = queue_[at];
   take_out(at);
   const std::uint8_t role = bit_of(role_of(task));
-  ready_[number_of(task)] ^= role;
-  queued_[number_of(task)] ^= role;
+  Who& who = who_[number_of(task)];
+  who.ready ^= role;
+  who.queued ^= role;
   --ready_count_;
   if (head_ == queue_.size()) {
     queue_.clear();
     head_ = 0;
-  } else if (head_ > queue_.size() / 2) {
+  } else if (head_ > kGoneMost && head_ > queue_.size() / 2) {
     queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(head_));
     head_ = 0;
   }
@@ -79,12 +98,12 @@ Task Agenda::next(Schedule& schedule) {
 void Agenda::bury_dead() {
   std::size_t ready = 0;
   for (std::size_t at = head_; at < queue_.size() && ready < kWindow; ++at) {
-    const std::uint32_t number = number_of(queue_[at]);
+    Who& who = who_[number_of(queue_[at])];
     const std::uint8_t role = bit_of(role_of(queue_[at]));
-    if ((ready_[number] & role) != 0) {
+    if ((who.ready & role) != 0) {
       ++ready;
     } else {
-      queued_[number] ^= role;
+      who.queued ^= role;
       take_out(at);
     }
   }

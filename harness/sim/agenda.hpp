@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "harness/base/clock.hpp"
@@ -44,22 +45,33 @@ class Agenda {
   /// The same for several capacities of one at once, as bits: of those in `roles` exactly those in
   /// `ready` are ready.
   void set_ready(std::uint32_t number, std::uint8_t roles, std::uint8_t ready) {
-    if (number >= ready_.size()) grow(number);
-    const auto differing = static_cast<std::uint8_t>((ready_[number] ^ ready) & roles);
-    if (differing != 0) change(number, differing);
+    if (number >= who_.size()) grow(number);
+    const auto differing = static_cast<std::uint8_t>((who_[number].ready ^ ready) & roles);
+    if (differing != 0) change(who_[number], number, differing);
   }
   static constexpr std::uint8_t bit_of(Role role) {
     return static_cast<std::uint8_t>(1U << static_cast<std::uint32_t>(role));
   }
   /// Becomes ready at that time, instead of the one it may have had; kNever: never by itself.
   void set_time(Task task, Time at) {
-    const bool same = task < time_of_.size() ? time_of_[task] == at : at == kNever;
-    if (!same) change(task, at);
+    if (number_of(task) >= who_.size()) grow(number_of(task));
+    set_known(task, at);
+  }
+  /// The same for those of one whose time comes and goes.
+  void set_times(std::uint32_t number, Time greet, Time watch, Time process, Time offspring) {
+    if (number >= who_.size()) grow(number);
+    set_known(task_of(Role::greet, number), greet);
+    set_known(task_of(Role::watch, number), watch);
+    set_known(task_of(Role::process, number), process);
+    set_known(task_of(Role::offspring, number), offspring);
   }
   void drop(Task task);
 
   [[nodiscard]] bool anybody_ready() const { return ready_count_ > 0; }
-  [[nodiscard]] Time earliest() const { return times_.earliest(); }
+  [[nodiscard]] Time earliest() {
+    tell_times();
+    return times_.earliest();
+  }
   /// Everybody whose time has come by `now` is ready.
   void arrive(Time now);
   /// The one who goes on: it is not ready any more until somebody says so. Requires:
@@ -67,9 +79,25 @@ class Agenda {
   Task next(Schedule& schedule);
 
  private:
+  /// Bits, one for each role.
+  struct Who {
+    std::uint8_t ready = 0;
+    std::uint8_t queued = 0;  ///< has an entry in the queue, dead or not
+  };
+  struct Alarm {
+    Time at = kNever;
+    bool untold = false;  ///< has changed since times_ was told
+  };
+
   void grow(std::uint32_t number);
-  void change(std::uint32_t number, std::uint8_t roles);
-  void change(Task task, Time at);
+  void set_known(Task task, Time at) {
+    Alarm& alarm = alarms_[task];
+    if (alarm.at == at) return;
+    alarm.at = at;
+    if (!std::exchange(alarm.untold, true)) untold_.push_back(task);
+  }
+  void change(Who& who, std::uint32_t number, std::uint8_t roles);
+  void tell_times();
   void bury_dead();
   void take_out(std::size_t at);
 
@@ -78,11 +106,12 @@ class Agenda {
 
   std::vector<Task> queue_;  ///< ready, in the order in which they became so; with dead entries
   std::size_t head_ = 0;     ///< what lies before it has gone
-  std::vector<std::uint8_t> ready_;   ///< by number, a bit for each role
-  std::vector<std::uint8_t> queued_;  ///< the same: has an entry, dead or not
+  std::vector<Who> who_;     ///< by number
   std::size_t ready_count_ = 0;
+  std::vector<Alarm> alarms_;  ///< by task
+  /// Most times change again before time goes on: the heap is told only then.
+  std::vector<Task> untold_;
   pool::Deadlines times_;
-  std::vector<Time> time_of_;  ///< by task, as in times_: most calls change nothing
 };
 
 }  // namespace poolproof::sim

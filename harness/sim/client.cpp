@@ -37,7 +37,17 @@ void Stage::wake_awaiting() {
   }
 }
 
+void Stage::wake_awaiting(const Client& news_of) {
+  for (const Client* client : awaiting) {
+    const Client* const other = client->awaited();
+    if ((other == nullptr || other == &news_of) && client->has_come_true()) {
+      machine.agenda.set_ready(task_of(Role::client, client->number()), true);
+    }
+  }
+}
+
 void Client::begin(const scenario::Client& client, std::string name) {
+  record_ = {};
   client_ = &client;
   name_ = std::move(name);
   state_ = State::between;
@@ -85,7 +95,7 @@ void Client::go() {
       state_ = State::done;
       ++stage_.done;
       note_progress(Progress::done);
-      return stage_.wake_awaiting();
+      return stage_.wake_awaiting(*this);
     case State::done:
       return;
   }
@@ -101,29 +111,42 @@ void Client::begin_step() {
     return go_again();
   }
   if (step_ == 0) had_lease_ = false;
-  record_ = {};
-  record_.client = name_;
-  record_.repetition = repetition_;
-  record_.step = step_;
-  record_.op = std::string(scenario::name(client_->steps[step_]));
-  record_.begun = stage_.machine.now;
+  begin_record();
   stop_ = false;
   if (repetition_ == 0) first_begun_ = step_ + 1;
   note_progress(Progress::begun);
-  stage_.wake_awaiting();
+  stage_.wake_awaiting(*this);
   std::visit([this](const auto& what) { carry(what); }, client_->steps[step_]);
+}
+
+/// Its texts are empty: the last one handed them over.
+void Client::begin_record() {
+  record_.repetition = repetition_;
+  record_.step = step_;
+  record_.begun = stage_.machine.now;
+  record_.skipped = record_.in_doubt = false;
+  record_.outcome = Outcome::ok;
+  record_.phase = Phase::none;
+  record_.cause = StartCause::none;
+  record_.limit.reset();
+  record_.lease = LeaseId::none;
+  record_.worker.reset();
+  record_.written_bytes = 0;
 }
 
 void Client::end_step() {
   record_.ended = stage_.machine.now;
   stage_.machine.writes(Shared::records);
-  stage_.machine.trace.clients.push_back(std::move(record_));
+  trace::ClientStep& kept = stage_.machine.trace.clients.emplace_back();
+  kept.client = name_;
+  kept.op = scenario::name(client_->steps[step_]);
+  record_.hand_over(kept);
   if (repetition_ == 0) first_ended_ = step_ + 1;
   note_progress(Progress::ended);
   ++step_;
   state_ = State::between;
   wait_until(kNever);
-  stage_.wake_awaiting();
+  stage_.wake_awaiting(*this);
   go_again();
 }
 
@@ -147,11 +170,16 @@ void Client::note_lease() {
   record_.worker = leased_;
 }
 
-void Client::note_error(const pool::Error& error) {
+void Client::note_error(pool::Error error) {
   record_.outcome = error.kind;
   record_.phase = error.phase;
   record_.cause = error.cause;
-  record_.message = error.message;
+  record_.message = std::move(error.message);
+}
+
+/// What is called, for people.
+std::string Client::what() const {
+  return payload_ == wire::Payload::opaque ? record_.command : printable(record_.command, 60);
 }
 
 void Client::cancel() {
@@ -206,7 +234,7 @@ void Client::look_at_ticket() {
     return;
   }
   if (ticket.lease == LeaseId::none) {
-    note_error(ticket.error);
+    note_error(std::move(ticket.error));
     return end_step();
   }
   worker_ = ticket.worker;
@@ -231,11 +259,10 @@ void Client::carry(const scenario::Call& step) {
   record_.nonce = name_;
   record_.nonce.append(1, ':').append(std::to_string(++calls_));
   payload_ = wire::Payload::envelope;
-  what_ = printable(step.command, 60);
-  if (!open_) return refuse_call(pool::explain_lease_over(what_));
+  if (!open_) return refuse_call(pool::explain_lease_over(what()));
   const std::int64_t request = worker_->next_request;
   auto frame = stage_.machine.messages.call(request, step, record_.nonce);
-  if (!frame) return refuse_call(pool::explain_too_large(what_, frame.error()));
+  if (!frame) return refuse_call(pool::explain_too_large(what(), frame.error()));
   stage_.machine.writes(Shared::kept, worker_->number());
   ++worker_->next_request;
   begin_call(request, std::move(*frame));
@@ -251,16 +278,15 @@ void Client::carry(const scenario::CallBytes& step) {
   note_lease();
   ++calls_;
   payload_ = wire::Payload::opaque;
-  what_ = "bytes";
-  if (!open_) return refuse_call(pool::explain_lease_over(what_));
+  if (!open_) return refuse_call(pool::explain_lease_over(what()));
   auto frame = wire::encode_frame(stage_.scenario->pool.framing, step.text);
-  if (!frame) return refuse_call(pool::explain_too_large(what_, frame.error()));
+  if (!frame) return refuse_call(pool::explain_too_large(what(), frame.error()));
   begin_call(0, std::move(*frame));
 }
 
 /// It is over before anything could be looked at.
-void Client::refuse_call(const pool::Error& error) {
-  note_error(error);
+void Client::refuse_call(pool::Error error) {
+  note_error(std::move(error));
   end_step();
 }
 
@@ -336,7 +362,7 @@ void Client::finish_call() {
     pool::CallFacts facts;
     facts.worker = leased_;
     facts.pid = static_cast<int>(worker_->process().pid());
-    facts.command = what_;
+    facts.command = what();
     facts.limit = *record_.limit;
     facts.stderr_tail = worker_->stderr_tail();
     facts.pool_closing = result.in_doubt && worker_->told_to_go == pool::Why::closing;
@@ -381,6 +407,7 @@ void Client::carry(const scenario::Close& step) {
   const Time deadline = after(stage_.machine.now, *record_.limit);
   until_ = after(deadline, kReapingLimit);
   state_ = State::closing;
+  awaited_ = nullptr;
   stage_.awaiting.push_back(this);
   stage_.pool.close(deadline);
   wait_until(until_);

@@ -27,6 +27,8 @@ struct Stage {
   [[nodiscard]] Client* named(std::string_view name) const;
   /// Something has come true: whoever waited for it goes on.
   void wake_awaiting();
+  /// The same when it can only be news of that client.
+  void wake_awaiting(const Client& news_of);
 };
 
 /// One client of a scenario: does its steps in order, one move at a time, and writes down how each
@@ -44,6 +46,9 @@ class Client {
 
   /// Of one that waits for something: whether it may go on.
   [[nodiscard]] bool has_come_true() const;
+
+  /// The other client that it waits for, if it is one.
+  [[nodiscard]] const Client* awaited() const { return awaited_; }
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -72,6 +77,7 @@ class Client {
   enum class Progress : std::uint8_t { begun, ended, done };
 
   void begin_step();
+  void begin_record();
   void end_step();
   void carry(const scenario::Checkout& step);
   void carry(const scenario::Call& step);
@@ -89,7 +95,7 @@ class Client {
   void ask();
   void look_at_ticket();
   void begin_call(std::int64_t request, std::string frame);
-  void refuse_call(const pool::Error& error);
+  void refuse_call(pool::Error error);
   void go_on_calling();
   void look_at_end();
   void finish_call();
@@ -104,7 +110,8 @@ class Client {
   void read_progress(Progress what, std::uint32_t step) const;
   [[nodiscard]] std::uint32_t progress_number(Progress what, std::uint32_t step) const;
   void note_lease();
-  void note_error(const pool::Error& error);
+  void note_error(pool::Error error);
+  [[nodiscard]] std::string what() const;
   void wait_until(Time at) { stage_.machine.agenda.set_time(task_of(Role::client, number_), at); }
   void go_again() { stage_.machine.agenda.set_ready(task_of(Role::client, number_), true); }
 
@@ -131,7 +138,6 @@ class Client {
   std::optional<wire::Exchange> exchange_;
   std::optional<wire::CallResult> found_;  ///< before anything was written
   wire::Payload payload_ = wire::Payload::envelope;
-  std::string what_;
 };
 
 }  // namespace poolproof::sim

@@ -45,8 +45,9 @@ Messages::Frame Messages::call(std::int64_t request, const scenario::Call& step,
 }
 
 Messages::Frame Messages::terse(const wire::TerseRequest& request) {
-  wire::encode_terse(request, payload_);
-  return wire::encode_frame(framing_, payload_);
+  std::string frame(framing_.prefix_bytes, '\0');
+  wire::encode_terse(request, frame);
+  return wire::seal_frame(framing_, std::move(frame));
 }
 
 const std::string& Messages::text_of(const Args& args) {

@@ -38,7 +38,6 @@ class Messages {
 
   wire::Framing framing_;
   wire::Codec codec_ = wire::Codec::json;
-  std::string payload_;  ///< memory to be used again
   /// Generated scenarios share the few args there are: those met last, so that they are written
   /// once.
   std::vector<std::pair<Args, std::string>> texts_;

@@ -34,6 +34,7 @@ void Pool::begin(const scenario::Scenario& scenario, std::uint64_t seed, std::ui
   config.seed = seed;
   core_.emplace(config);
   orders_.clear();
+  next_order_ = 0;
   obeyed_ = 0;
   to_start_.clear();
   tickets_.assign(clients, {});
@@ -67,7 +68,8 @@ void Pool::begin(const scenario::Scenario& scenario, std::uint64_t seed, std::ui
 
 void Pool::ask(std::uint32_t client, Duration timeout) {
   Ticket& ticket = tickets_[client];
-  ticket = {};
+  ticket.done = false;
+  ticket.lease = LeaseId::none;
   ticket.checkout = CheckoutId{++checkouts_};
   asked_by_.put(checkouts_, client);
   step(pool::CheckoutRequested{ticket.checkout, after(machine_.now, timeout)});
@@ -113,11 +115,15 @@ void Pool::go(std::uint32_t which) {
 }
 
 void Pool::obey_next() {
-  if (orders_.empty()) return;
+  if (next_order_ == orders_.size()) return;
   machine_.reads(Shared::order, obeyed_++);
-  const pool::Effect order = orders_.front();
-  orders_.pop_front();
-  if (!orders_.empty()) machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
+  const pool::Effect order = orders_[next_order_++];
+  if (next_order_ < orders_.size()) {
+    machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
+  } else {
+    orders_.clear();
+    next_order_ = 0;
+  }
   obey(order);
 }
 
@@ -358,7 +364,8 @@ void Pool::deliver(const pool::Effect& effect) {
         worker->told_to_go = signal->why;
       }
     }
-    machine_.writes(Shared::order, obeyed_ + static_cast<std::uint32_t>(orders_.size()));
+    machine_.writes(Shared::order,
+                    obeyed_ + static_cast<std::uint32_t>(orders_.size() - next_order_));
     orders_.push_back(effect);
     machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
   }

@@ -95,8 +95,9 @@ class Pool {
   const scenario::Scenario* scenario_ = nullptr;
   std::optional<pool::Core> core_;
   std::vector<pool::Effect> effects_;
-  std::deque<pool::Effect> orders_;
-  std::uint32_t obeyed_ = 0;  ///< so many orders there were before those
+  std::vector<pool::Effect> orders_;
+  std::size_t next_order_ = 0;  ///< of orders_; those before it have been obeyed
+  std::uint32_t obeyed_ = 0;    ///< so many orders there were before that
   std::deque<WorkerId> to_start_;
   std::vector<Ticket> tickets_;  ///< by client
   pool::IdIndex asked_by_;       ///< the client of a checkout that is not answered yet

@@ -43,7 +43,7 @@ void Process::start(Machine& machine, Pipes& pipes, faults::BrainConfig config, 
   exit_ = {};
   offspring_.clear();
   offspring_pids_.clear();
-  brain_.emplace(std::move(config));
+  brain_ ? brain_->begin(std::move(config)) : void(brain_.emplace(std::move(config)));
   brain_->start(fresh_errand());
   begin_errand();
 }
@@ -224,22 +224,24 @@ void Process::carry_out(const faults::Fork& fork) {
   if (err_open_) pipes_->err.add_writer();
   offspring_.push_back({after(machine_->now, fork.lifetime), in_open_, out_open_, err_open_});
   offspring_pids_.push_back(machine_->next_pid++);
-  JournalRecord record = faults::record_of(JournalRecord::Kind::grandchild);
-  record.child_pid = offspring_pids_.back();
-  faults::Journal journal{std::move(record)};
-  carry_out(journal);
+  faults::Journal grandchild{JournalRecord::Kind::grandchild};
+  grandchild.child_pid = offspring_pids_.back();
+  carry_out(grandchild);
 }
 
-void Process::carry_out(faults::Journal& journal) {
+void Process::carry_out(const faults::Journal& journal) {
   machine_->writes(Shared::journal);
-  machine_->trace.workers.push_back({machine_->now, self_, pid_, std::move(journal.record)});
+  trace::WorkerRecord& record = machine_->trace.workers.emplace_back();
+  record.at = machine_->now;
+  record.worker = self_;
+  record.pid = pid_;
+  journal.put_into(record.record);
   finish_action();
 }
 
 /// Nobody reads its stdout any more: as a Python worker does, it leaves without a word.
 void Process::leave() {
-  faults::Journal journal{faults::record_of(JournalRecord::Kind::exiting)};
-  carry_out(journal);
+  carry_out(faults::Journal{JournalRecord::Kind::exiting});
   end({0, 0});
 }
 

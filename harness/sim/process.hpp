@@ -89,7 +89,7 @@ class Process {
   void carry_out(const faults::CloseStdin&);
   void carry_out(const faults::StopReading&) { finish_action(); }
   void carry_out(const faults::Fork& fork);
-  void carry_out(faults::Journal& journal);
+  void carry_out(const faults::Journal& journal);
   void leave();
   void end(ExitStatus exit);
   void close_all();

@@ -49,13 +49,12 @@ void Schedule::restart(std::span<const std::uint32_t> choices) {
   bounds_.clear();
 }
 
-std::uint32_t Schedule::pick(std::span<const std::uint32_t> tasks) {
+std::uint32_t Schedule::pick_one_of(std::span<const std::uint32_t> tasks) {
   const auto bound = static_cast<std::uint32_t>(tasks.size());
   if (moves_ != nullptr) {
     const std::uint32_t picked = moves_->pick(tasks);
     return bound == 1 ? 0 : keep(picked, bound);
   }
-  if (bound == 1) return 0;
   return source_ == Source::by_priority ? keep(most_urgent(tasks), bound) : below(bound);
 }
 
@@ -63,10 +62,14 @@ std::uint32_t Schedule::below(std::uint32_t bound) {
   POOLPROOF_ASSERT(bound > 0);
   if (bound == 1) return 0;
   if (moves_ != nullptr) return keep(moves_->below(bound), bound);
-  if (source_ != Source::replay)
-    return keep(static_cast<std::uint32_t>(random_.below(bound)), bound);
+  if (source_ != Source::replay) return keep(drawn(bound), bound);
   const bool over = taken_.size() >= replay_.size();
   return keep(over ? 0 : replay_[taken_.size()] % bound, bound);
+}
+
+/// Nearly even: what is lost is far below what a sweep could notice, and no division is needed.
+std::uint32_t Schedule::drawn(std::uint32_t bound) {
+  return static_cast<std::uint32_t>(((random_.next() >> 32U) * bound) >> 32U);
 }
 
 std::uint32_t Schedule::most_urgent(std::span<const std::uint32_t> tasks) {
@@ -74,7 +77,7 @@ std::uint32_t Schedule::most_urgent(std::span<const std::uint32_t> tasks) {
   for (std::uint32_t i = 0; i < tasks.size(); ++i) {
     const std::uint32_t task = tasks[i];
     if (task >= priority_.size()) priority_.resize(task + 1, 0);
-    if (priority_[task] == 0) priority_[task] = kOrdinary + random_.below(kOrdinary);
+    if (priority_[task] == 0) priority_[task] = kOrdinary + (random_.next() >> 32U);
     if (priority_[task] > priority_[tasks[best]]) best = i;
   }
   if (std::find(change_after_.begin(), change_after_.end(), picks_++) != change_after_.end()) {
@@ -85,7 +88,7 @@ std::uint32_t Schedule::most_urgent(std::span<const std::uint32_t> tasks) {
 
 std::uint32_t Schedule::keep(std::uint32_t choice, std::uint32_t bound) {
   taken_.push_back(choice);
-  bounds_.push_back(bound);
+  if (source_ == Source::replay) bounds_.push_back(bound);
   if (moves_ != nullptr) moves_->kept(choice);
   return choice;
 }

@@ -22,7 +22,9 @@ class Schedule {
   static Schedule replayed(std::vector<std::uint32_t> choices);
 
   /// An index of `tasks`, which are in the order in which they became ready.
-  std::uint32_t pick(std::span<const std::uint32_t> tasks);
+  std::uint32_t pick(std::span<const std::uint32_t> tasks) {
+    return tasks.size() == 1 && moves_ == nullptr ? 0 : pick_one_of(tasks);
+  }
   /// One of [0, bound); 0 is the plainest.
   std::uint32_t below(std::uint32_t bound);
   /// The same for how a read is cut: 0, in whole, as long as reads are not to be cut.
@@ -35,7 +37,7 @@ class Schedule {
   [[nodiscard]] Moves* moves() const { return moves_; }
 
   [[nodiscard]] const std::vector<std::uint32_t>& taken() const { return taken_; }
-  /// How many possibilities each choice of taken() had.
+  /// How many possibilities each choice of taken() had, of a run that was told again.
   [[nodiscard]] const std::vector<std::uint32_t>& bounds() const { return bounds_; }
 
   /// Begins anew, in the memory it has.
@@ -46,6 +48,8 @@ class Schedule {
   enum class Source : std::uint8_t { evenly, by_priority, replay };
 
   Schedule() : random_(0, "schedule") {}
+  std::uint32_t pick_one_of(std::span<const std::uint32_t> tasks);
+  std::uint32_t drawn(std::uint32_t bound);
   std::uint32_t most_urgent(std::span<const std::uint32_t> tasks);
   std::uint32_t keep(std::uint32_t choice, std::uint32_t bound);
 

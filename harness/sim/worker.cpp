@@ -107,10 +107,8 @@ void Worker::look() {
   is_ready(Role::process, process_.can_go());
   agenda.set_ready(number_, kOwnRoles, ready);
 
-  agenda.set_time(task_of(Role::greet, number_), greeting_due);
-  agenda.set_time(task_of(Role::watch, number_), watch_due);
-  agenda.set_time(task_of(Role::process, number_), process_.wakes_at());
-  agenda.set_time(task_of(Role::offspring, number_), process_.offspring_ends_at());
+  agenda.set_times(number_, greeting_due, watch_due, process_.wakes_at(),
+                   process_.offspring_ends_at());
 
   if (call == nullptr) return;
   const bool moves = (call->wants_to_read() && readable) ||

@@ -1,8 +1,7 @@
 #include "harness/sim/world.hpp"
 
 #include <algorithm>
-
-#include <fmt/format.h>
+#include <utility>
 
 #include "harness/base/assert.hpp"
 
@@ -96,7 +95,9 @@ void World::begin(const scenario::Scenario& scenario, std::uint64_t seed, Schedu
     for (std::uint32_t i = 1; i <= one.count; ++i) {
       Client& begun = client(static_cast<std::uint32_t>(stage_.clients.size()));
       stage_.clients.push_back(&begun);
-      begun.begin(one, one.count == 1 ? one.name : fmt::format("{}.{}", one.name, i));
+      std::string name = one.name;
+      if (one.count > 1) name.append(1, '.').append(std::to_string(i));
+      begun.begin(one, std::move(name));
     }
   }
 }

@@ -109,8 +109,7 @@ Error unknown_kind(const LineReader& reader, const std::string& kind) {
   return InputError{reader.where(), "unknown kind \"" + printable(kind) + "\"", ""};
 }
 
-Error read_effect(const Json& object, const std::string& where,
-                  std::vector<pool::Effect>& effects) {
+Error read_effect(const Json& object, const std::string& where, Effects& effects) {
   if (!object.is_object()) return InputError{where, "an effect is no object", ""};
   LineReader reader(object, where);
   std::string kind;

@@ -39,7 +39,7 @@ inline std::vector<pool::Event> every_event() {
           pool::CloseRequested{ms(99.5)}};
 }
 
-inline std::vector<pool::Effect> every_effect() {
+inline Effects every_effect() {
   const WorkerId worker{1, 2};
   pool::Refuse refuse;
   refuse.checkout = CheckoutId{5};

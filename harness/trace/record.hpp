@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
+
 #include "fake_workers/journal.hpp"
 #include "harness/base/clock.hpp"
 #include "harness/base/ids.hpp"
@@ -51,6 +53,11 @@ struct ClientStep {
   std::string reply_nonce;  ///< found in the reply; empty: none
   std::uint64_t written_bytes = 0;
   bool in_doubt = false;  ///< call: the stream was left in doubt, the lease is dirty
+
+  /// Moves itself into a fresh record and is as fresh itself afterwards, but for what is no text.
+  /// What is empty, as most texts are, costs nothing.
+  void hand_over(ClientStep& to);
+  bool operator==(const ClientStep&) const = default;
 };
 
 /// The second witness: what a worker wrote into its journal.
@@ -78,11 +85,14 @@ struct EnvironmentRecord {
   bool delivered = false;
 };
 
+/// Mostly none or one: those need no memory of their own.
+using Effects = boost::container::small_vector<pool::Effect, 1>;
+
 /// The pool's own testimony, the fourth: one event and what the Core ordered on it.
 struct PoolRecord {
   Time at;
   pool::Event event;
-  std::vector<pool::Effect> effects;
+  Effects effects;
   std::size_t line = 0;  ///< of the file it was read from, counted from 1; not written
 };
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -42,8 +43,8 @@ void Conversation::wrote(std::size_t bytes) {
 void Conversation::write_failed(int errno_value) {
   if (decided()) return doubt();
   decide(Outcome::stdin_closed, true,
-         fmt::format("the worker closed its stdin and lives on (errno {}); {}, {}", errno_value,
-                     request_progress(), reply_progress()));
+         fmt::format(FMT_COMPILE("the worker closed its stdin and lives on (errno {}); {}, {}"),
+                     errno_value, request_progress(), reply_progress()));
 }
 
 void Conversation::read(std::string_view bytes) {
@@ -70,20 +71,22 @@ void Conversation::output_closed() {
   if (decided()) return doubt();
   if (read_ > 0) return decide_truncated("the worker closed its stdout and lives on");
   decide(Outcome::stdout_closed, true,
-         fmt::format("the worker closed its stdout and lives on; {}, {}", request_progress(),
-                     reply_progress()));
+         fmt::format(FMT_COMPILE("the worker closed its stdout and lives on; {}, {}"),
+                     request_progress(), reply_progress()));
 }
 
 void Conversation::ended(ExitStatus status) {
   if (decided()) return doubt();
-  const std::string how = status.signal != 0
-                              ? fmt::format("the worker was ended by signal {}", status.signal)
-                              : fmt::format("the worker exited with code {}", status.code);
+  const std::string how =
+      status.signal != 0
+          ? fmt::format(FMT_COMPILE("the worker was ended by signal {}"), status.signal)
+          : fmt::format(FMT_COMPILE("the worker exited with code {}"), status.code);
   if (read_ > 0 && status.signal == 0) {
     decide_truncated(how);
   } else {
     decide(Outcome::worker_died, true,
-           fmt::format("{} before it replied; {}, {}", how, request_progress(), reply_progress()));
+           fmt::format(FMT_COMPILE("{} before it replied; {}, {}"), how, request_progress(),
+                       reply_progress()));
   }
   result_->exit = status;
 }
@@ -91,14 +94,15 @@ void Conversation::ended(ExitStatus status) {
 void Conversation::tick(Time now) {
   if (decided() || now < deadline_) return;
   decide(Outcome::call_timeout, touched(),
-         fmt::format("no reply within the call timeout; {}, {}", request_progress(),
+         fmt::format(FMT_COMPILE("no reply within the call timeout; {}, {}"), request_progress(),
                      reply_progress()));
 }
 
 void Conversation::cancel() {
   if (decided()) return;
   decide(Outcome::cancelled, touched(),
-         fmt::format("the call was cancelled; {}, {}", request_progress(), reply_progress()));
+         fmt::format(FMT_COMPILE("the call was cancelled; {}, {}"), request_progress(),
+                     reply_progress()));
 }
 
 Phase Conversation::phase() const {
@@ -161,7 +165,8 @@ void Conversation::decide_protocol_error(std::string detail, std::string_view by
 
 void Conversation::decide_truncated(std::string_view how) {
   decide_protocol_error(
-      fmt::format("reply truncated: {}, then {}{}", received(), how, text_so_far()), undecoded());
+      fmt::format(FMT_COMPILE("reply truncated: {}, then {}{}"), received(), how, text_so_far()),
+      undecoded());
 }
 
 void Conversation::doubt() {
@@ -171,21 +176,22 @@ void Conversation::doubt() {
 }
 
 std::string Conversation::request_progress() const {
-  if (written_ == frame_.size()) return fmt::format("request written ({} bytes)", written_);
-  return fmt::format("{} of {} bytes of the request written", written_, frame_.size());
+  if (written_ == frame_.size())
+    return fmt::format(FMT_COMPILE("request written ({} bytes)"), written_);
+  return fmt::format(FMT_COMPILE("{} of {} bytes of the request written"), written_, frame_.size());
 }
 
 std::string Conversation::reply_progress() const {
   if (read_ == 0) return "0 bytes came back";
-  return fmt::format("reply incomplete: {}{}", received(), text_so_far());
+  return fmt::format(FMT_COMPILE("reply incomplete: {}{}"), received(), text_so_far());
 }
 
 std::string Conversation::received() const {
   const std::size_t bytes = decoder_.buffered_bytes();
   if (const auto announced = decoder_.announced_bytes()) {
-    return fmt::format("{} of {} bytes", bytes - framing_.prefix_bytes, *announced);
+    return fmt::format(FMT_COMPILE("{} of {} bytes"), bytes - framing_.prefix_bytes, *announced);
   }
-  return fmt::format("{} of {} header bytes", bytes, framing_.prefix_bytes);
+  return fmt::format(FMT_COMPILE("{} of {} header bytes"), bytes, framing_.prefix_bytes);
 }
 
 std::string Conversation::text_so_far() const {

@@ -59,36 +59,39 @@ void FrameDecoder::push(std::string_view bytes) {
   }
   if (lost()) bytes = bytes.substr(0, shown_bytes() - std::min(shown_bytes(), buffered_bytes()));
   buffer_.append(bytes);
+  if (!announced_) look_at_header();
 }
 
-Expected<std::optional<std::string>, FrameError> FrameDecoder::next() {
-  const std::optional<std::uint64_t> length = announced_bytes();
-  if (!length) return std::nullopt;
+Expected<std::optional<std::string_view>, FrameError> FrameDecoder::next() {
+  if (!announced_) return std::nullopt;
   if (lost()) {
     buffer_.resize(start_ + std::min(buffered_bytes(), shown_bytes()));
-    return unexpected(frame_error(framing_, *length, buffered()));
+    return unexpected(frame_error(framing_, *announced_, buffered()));
   }
-  if (buffered_bytes() - framing_.prefix_bytes < *length) return std::nullopt;
-  const auto payload_bytes = static_cast<std::size_t>(*length);
-  std::optional<std::string> payload(std::in_place,
-                                     buffered().substr(framing_.prefix_bytes, payload_bytes));
-  start_ += framing_.prefix_bytes + payload_bytes;
+  if (buffered_bytes() - framing_.prefix_bytes < *announced_) return std::nullopt;
+  const std::string_view payload =
+      buffered().substr(framing_.prefix_bytes, static_cast<std::size_t>(*announced_));
+  start_ += framing_.prefix_bytes + payload.size();
+  look_at_header();
   return payload;
 }
 
-std::optional<std::uint64_t> FrameDecoder::announced_bytes() const {
-  if (buffered_bytes() < framing_.prefix_bytes) return std::nullopt;
-  return length_in(buffered().substr(0, framing_.prefix_bytes));
+/// Of the frame that comes next.
+void FrameDecoder::look_at_header() {
+  announced_.reset();
+  if (buffered_bytes() >= framing_.prefix_bytes) {
+    announced_ = length_in(buffered().substr(0, framing_.prefix_bytes));
+  }
 }
 
 void FrameDecoder::clear() {
   buffer_.clear();
   start_ = 0;
+  announced_.reset();
 }
 
 bool FrameDecoder::lost() const {
-  const std::optional<std::uint64_t> length = announced_bytes();
-  return length && (*length == 0 || *length > framing_.payload_limit());
+  return announced_ && (*announced_ == 0 || *announced_ > framing_.payload_limit());
 }
 
 std::size_t FrameDecoder::shown_bytes() const {
@@ -104,18 +107,29 @@ std::string_view whole_frame(const Framing& framing, std::string_view bytes) {
 }
 
 Expected<std::string, std::string> encode_frame(const Framing& framing, std::string_view payload) {
-  if (payload.empty())
-    return unexpected(std::string("the payload is empty; a frame holds at least 1 byte"));
-  if (payload.size() > framing.payload_limit()) {
-    return unexpected(fmt::format("the payload of {} bytes is above the limit of {} bytes",
-                                  payload.size(), framing.payload_limit()));
-  }
   std::string frame;
   frame.reserve(framing.prefix_bytes + payload.size());
-  for (unsigned left = framing.prefix_bytes; left > 0; --left) {
-    frame += static_cast<char>((payload.size() >> (8U * (left - 1))) & 0xFFU);
+  frame.append(framing.prefix_bytes, '\0').append(payload);
+  return seal_frame(framing, std::move(frame));
+}
+
+Expected<std::string, std::string> seal_frame(const Framing& framing, std::string frame) {
+  POOLPROOF_ASSERT(frame.size() >= framing.prefix_bytes);
+  const std::size_t payload_bytes = frame.size() - framing.prefix_bytes;
+  if (payload_bytes == 0)
+    return unexpected(std::string("the payload is empty; a frame holds at least 1 byte"));
+  if (payload_bytes > framing.payload_limit()) {
+    return unexpected(fmt::format("the payload of {} bytes is above the limit of {} bytes",
+                                  payload_bytes, framing.payload_limit()));
   }
-  return frame.append(payload);
+  put_length(framing, payload_bytes, frame);
+  return frame;
+}
+
+void put_length(const Framing& framing, std::uint64_t length, std::string& frame) {
+  for (unsigned left = framing.prefix_bytes; left > 0; --left, length >>= 8U) {
+    frame[left - 1] = static_cast<char>(length & 0xFFU);
+  }
 }
 
 }  // namespace poolproof::wire

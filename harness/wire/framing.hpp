@@ -37,11 +37,17 @@ struct FrameError {
 class FrameDecoder {
  public:
   explicit FrameDecoder(Framing framing) : framing_(framing) {}
+  /// As if it were made anew, in the memory that it has.
+  void begin(const Framing& framing) {
+    framing_ = framing;
+    clear();
+  }
 
   void push(std::string_view bytes);
 
-  /// The next whole payload; nothing if more input is needed; or the error.
-  Expected<std::optional<std::string>, FrameError> next();
+  /// The next whole payload, which stands until the next push() or clear(); nothing if more input
+  /// is needed; or the error.
+  Expected<std::optional<std::string_view>, FrameError> next();
 
   /// Bytes that arrived and belong to no frame given out yet.
   [[nodiscard]] std::size_t buffered_bytes() const { return buffer_.size() - start_; }
@@ -50,17 +56,19 @@ class FrameDecoder {
   }
 
   /// The payload length the current incomplete frame announces, if its header is whole.
-  [[nodiscard]] std::optional<std::uint64_t> announced_bytes() const;
+  [[nodiscard]] std::optional<std::uint64_t> announced_bytes() const { return announced_; }
 
   void clear();
 
  private:
+  void look_at_header();
   [[nodiscard]] bool lost() const;  ///< the next header is an error
   [[nodiscard]] std::size_t shown_bytes() const;
 
   Framing framing_;
   std::string buffer_;
   std::size_t start_ = 0;
+  std::optional<std::uint64_t> announced_;
 };
 
 /// The payload of the frame that `bytes` begin with, in them; empty: there is no whole and sound
@@ -69,5 +77,9 @@ std::string_view whole_frame(const Framing& framing, std::string_view bytes);
 
 /// Header and payload as one string. Error: the payload is empty or over framing.payload_limit().
 Expected<std::string, std::string> encode_frame(const Framing& framing, std::string_view payload);
+/// The same of a payload that stands behind the room for its header already.
+Expected<std::string, std::string> seal_frame(const Framing& framing, std::string frame);
+/// Writes a length into the first prefix_bytes of `frame`. Requires: it fits in them.
+void put_length(const Framing& framing, std::uint64_t length, std::string& frame);
 
 }  // namespace poolproof::wire

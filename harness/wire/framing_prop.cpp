@@ -34,7 +34,7 @@ void take_all(FrameDecoder& decoder, Decoded& decoded) {
       decoded.first_bytes = frame.error().first_bytes;
     }
     if (!frame || !*frame) return;
-    decoded.payloads.push_back(**std::move(frame));
+    decoded.payloads.emplace_back(**frame);
   }
 }
 

@@ -20,7 +20,9 @@ Expected<std::optional<std::string>, FrameError> decode(const Framing& framing,
                                                         std::string_view bytes) {
   FrameDecoder decoder(framing);
   decoder.push(bytes);
-  return decoder.next();
+  return decoder.next().map([](const auto& payload) {
+    return payload ? std::optional(std::string(*payload)) : std::nullopt;
+  });
 }
 
 }  // namespace

@@ -21,7 +21,12 @@ constexpr std::size_t kReplyHead = 1 + 8 + 1 + 1 + 1 + 4 + 4;
 /// Puts numbers and texts one behind the other.
 class Writer {
  public:
-  Writer(std::string& into, std::size_t bytes) : at_((into.resize(bytes), into.data())) {}
+  /// So many bytes come behind what `into` holds.
+  Writer(std::string& into, std::size_t bytes) {
+    const std::size_t before = into.size();
+    into.resize(before + bytes);
+    at_ = into.data() + before;
+  }
 
   template <class Number>
   void number(Number value) {
@@ -34,7 +39,7 @@ class Writer {
   void pad(std::uint32_t bytes) { std::memset(at_, 'x', bytes); }
 
  private:
-  char* at_;
+  char* at_ = nullptr;
 };
 
 /// Takes them off again. Requires: what is taken is there.

@@ -41,7 +41,7 @@ struct TerseReply {
   std::uint32_t pad_bytes = 0;
 };
 
-/// Payloads; `into` is overwritten. Requires: command and nonce are not too long.
+/// Payloads, put behind what `into` holds. Requires: command and nonce are not too long.
 void encode_terse(const TerseRequest& request, std::string& into);
 void encode_terse(const TerseReply& reply, std::string& into);
 
