@@ -1,6 +1,7 @@
 #include "fake_workers/request.hpp"
 
 #include <limits>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -33,6 +34,25 @@ bool looks_at_args(std::string_view command) {
          command.starts_with("session_");
 }
 
+/// Who speaks terse says the same few things by the million: those met last are parsed once.
+/// Nothing: no object.
+std::shared_ptr<const Json> parsed_args(std::string_view text) {
+  struct Known {
+    std::string text;
+    std::shared_ptr<const Json> args;
+  };
+  constexpr std::size_t kMost = 32;
+  thread_local std::vector<Known> known;
+  for (const Known& one : known) {
+    if (one.text == text) return one.args;
+  }
+  auto args = wire::parse_json(text);
+  if (!args || !args->is_object()) return nullptr;
+  if (known.size() >= kMost) known.clear();
+  known.push_back({std::string(text), std::make_shared<const Json>(*std::move(args))});
+  return known.back().args;
+}
+
 void read_terse(std::string_view payload, Request& request) {
   const auto message = wire::read_terse_request(payload);
   if (!message) {
@@ -45,12 +65,8 @@ void read_terse(std::string_view payload, Request& request) {
   request.terse_args = message->args;
   request.pad_bytes = message->pad_bytes;
   if (!looks_at_args(message->command)) return;
-  auto args = wire::parse_json(message->args);
-  if (args && args->is_object()) {
-    request.args = std::make_shared<const Json>(*std::move(args));
-  } else {
-    request.problem = "bad args: not an object";
-  }
+  request.args = parsed_args(message->args);
+  if (!request.args) request.problem = "bad args: not an object";
 }
 
 void read_json(std::string_view payload, Request& request) {

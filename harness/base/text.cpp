@@ -116,7 +116,7 @@ std::string shown(std::string_view bytes, std::size_t limit, std::string_view ke
     out.append(bytes.substr(at, plain));
     at += plain;
     if (at == bytes.size()) break;
-    const bool keep = kept.find(bytes[at]) != std::string_view::npos;
+    const bool keep = !kept.empty() && kept.find(bytes[at]) != std::string_view::npos;
     const std::size_t visible = bytes[at] == '\\' ? 0 : visible_prefix(bytes.substr(at, 4));
     const std::size_t step = std::max<std::size_t>(visible, 1);
     if (step > limit - at) return out + fmt::format("... ({} bytes)", bytes.size());

@@ -291,10 +291,8 @@ void Client::refuse_call(pool::Error error) {
 }
 
 void Client::begin_call(std::int64_t request, std::string frame) {
-  exchange_.emplace(*worker_,
-                    wire::Conversation(stage_.scenario->pool.framing, payload_, request,
-                                       std::move(frame), after(stage_.machine.now, *record_.limit),
-                                       stage_.machine.messages.codec()));
+  exchange_.emplace(*worker_, stage_.scenario->pool.framing, payload_, request, std::move(frame),
+                    after(stage_.machine.now, *record_.limit), stage_.machine.messages.codec());
   found_ = exchange_->look_before();
   if (!found_) {
     if (stop_) exchange_->cancel();

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -102,7 +101,7 @@ class Process {
   std::int64_t pid_ = 0;
   State state_ = State::none;
   std::optional<faults::Brain> brain_;
-  std::deque<Errand> errands_;
+  std::vector<Errand> errands_;
   std::size_t depth_ = 0;  ///< so many of them are under way, the last one on top
   bool stopped_ = false;
   bool term_came_ = false;

@@ -123,14 +123,14 @@ CallResult Conversation::take_result() {
 
 void Conversation::decide(Outcome outcome, bool in_doubt, std::string detail) {
   POOLPROOF_ASSERT(!decided());
-  CallResult result;
+  const Phase reached = phase();
+  CallResult& result = result_.emplace();
   result.outcome = outcome;
-  result.phase = phase();
+  result.phase = reached;
   result.in_doubt = in_doubt;
   result.detail = std::move(detail);
   result.written_bytes = written_;
   result.read_bytes = read_;
-  result_ = std::move(result);
 }
 
 void Conversation::decide_by_frame(std::string_view payload, bool surplus) {

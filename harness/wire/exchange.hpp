@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include "harness/wire/conversation.hpp"
 #include "harness/wire/stdio.hpp"
@@ -19,8 +20,10 @@ namespace poolproof::wire {
 ///  * process_ended(): what the worker wrote before its end still counts.
 class Exchange {
  public:
-  Exchange(Stdio& pipes, Conversation conversation)
-      : pipes_(pipes), conversation_(std::move(conversation)) {}
+  /// The rest is what a Conversation is made of.
+  template <class... Parts>
+  explicit Exchange(Stdio& pipes, Parts&&... conversation)
+      : pipes_(pipes), conversation_(std::forward<Parts>(conversation)...) {}
 
   /// Before anything else. Nothing: the worker is as quiet as it should be.
   std::optional<CallResult> look_before();
