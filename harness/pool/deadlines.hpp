@@ -7,7 +7,7 @@
 
 namespace poolproof::pool {
 
-/// Deadlines of small whole-number keys, the earliest at hand: a binary heap that knows where each
+/// Deadlines of small whole-number keys, the earliest at hand: a heap that knows where each
 /// key is. Of equal deadlines the one with the smaller `order` comes first. O(log n); allocates
 /// only when it grows.
 class Deadlines {

@@ -1,31 +1,39 @@
 #include "harness/pool/id_index.hpp"
 
-#include <bit>
+#include <utility>
 
 #include "harness/base/assert.hpp"
 
 namespace poolproof::pool {
 
 std::uint32_t IdIndex::find(std::uint64_t id) const {
-  return entries_.empty() ? kNone : entries_[entry_of(id)].place;
+  if (entries_.empty()) return kNone;
+  const std::size_t at = place_of(id);
+  return at == kNowhere ? kNone : entries_[at].place;
 }
 
+/// Who is further from home than the one that stands there takes its place.
 void IdIndex::put(std::uint64_t id, std::uint32_t place) {
   if (2 * (std::size_t{size_} + 1) > entries_.size()) grow();
-  Entry& entry = entries_[entry_of(id)];
-  POOLPROOF_ASSERT(entry.place == kNone && place != kNone);
-  entry = {id, place};
+  POOLPROOF_ASSERT(place != kNone && find(id) == kNone);
+  Entry entry{id, place};
+  std::size_t at = home(id);
+  for (std::size_t way = 0; entries_[at].place != kNone; ++way, at = next(at)) {
+    const std::size_t its_way = way_of(at);
+    if (its_way >= way) continue;
+    std::swap(entry, entries_[at]);
+    way = its_way;
+  }
+  entries_[at] = entry;
   ++size_;
 }
 
-/// Closes the gap: entries that were pushed past it move back, so that no mark is left behind.
+/// Those behind it that are not at home move up by one, so that no mark is left behind.
 void IdIndex::erase(std::uint64_t id) {
-  if (find(id) == kNone) return;
-  std::size_t gap = entry_of(id);
-  for (std::size_t at = next(gap); entries_[at].place != kNone; at = next(at)) {
-    const std::size_t mask = entries_.size() - 1;
-    const bool wants_gap = ((at - home(entries_[at].id)) & mask) >= ((at - gap) & mask);
-    if (!wants_gap) continue;
+  if (entries_.empty()) return;
+  std::size_t gap = place_of(id);
+  if (gap == kNowhere) return;
+  for (std::size_t at = next(gap); entries_[at].place != kNone && way_of(at) > 0; at = next(at)) {
     entries_[gap] = entries_[at];
     gap = at;
   }
@@ -33,24 +41,32 @@ void IdIndex::erase(std::uint64_t id) {
   --size_;
 }
 
-/// The upper bits of a product: numbers in sequence spread evenly (Fibonacci hashing).
+/// Numbers in sequence stand side by side, which is kind to the caches; pairs in one number (a slot
+/// and its generation) are spread by their upper half.
 std::size_t IdIndex::home(std::uint64_t id) const {
-  const auto bits = std::countr_zero(entries_.size());
-  return static_cast<std::size_t>((id * 0x9e3779b97f4a7c15U) >> (64 - bits));
+  return static_cast<std::size_t>(id + (id >> 32U) * 0x9e3779b1U) & (entries_.size() - 1);
 }
 
-/// Its entry, or the free one where it would be.
-std::size_t IdIndex::entry_of(std::uint64_t id) const {
+std::size_t IdIndex::way_of(std::size_t at) const {
+  return (at - home(entries_[at].id)) & (entries_.size() - 1);
+}
+
+/// kNowhere if it is not there: then somebody nearer to home stands where it would.
+std::size_t IdIndex::place_of(std::uint64_t id) const {
   std::size_t at = home(id);
-  while (entries_[at].place != kNone && entries_[at].id != id) at = next(at);
-  return at;
+  for (std::size_t way = 0; entries_[at].place != kNone && way_of(at) >= way; ++way) {
+    if (entries_[at].id == id) return at;
+    at = next(at);
+  }
+  return kNowhere;
 }
 
 void IdIndex::grow() {
   std::vector<Entry> old(entries_.empty() ? 16 : 2 * entries_.size());
   old.swap(entries_);
+  size_ = 0;
   for (const Entry& entry : old) {
-    if (entry.place != kNone) entries_[entry_of(entry.id)] = entry;
+    if (entry.place != kNone) put(entry.id, entry.place);
   }
 }
 

@@ -5,7 +5,8 @@
 
 namespace poolproof::pool {
 
-/// Where the thing of that number is kept: a hash table from 64-bit to 32-bit numbers.
+/// Where the thing of that number is kept: a hash table from 64-bit to 32-bit numbers (open
+/// addressing; who is far from home goes first: Celis, "Robin Hood Hashing", 1986).
 ///
 /// Memory: grows when it holds more than ever before, and at no other time. (Boost's flat map makes
 /// itself anew at a steady size too, with numbers in sequence as often as every second time.)
@@ -23,6 +24,7 @@ class IdIndex {
   void erase(std::uint64_t id);
 
  private:
+  static constexpr std::size_t kNowhere = SIZE_MAX;
   struct Entry {
     std::uint64_t id = 0;
     std::uint32_t place = kNone;  ///< kNone: free
@@ -30,7 +32,9 @@ class IdIndex {
 
   [[nodiscard]] std::size_t home(std::uint64_t id) const;
   [[nodiscard]] std::size_t next(std::size_t at) const { return (at + 1) & (entries_.size() - 1); }
-  [[nodiscard]] std::size_t entry_of(std::uint64_t id) const;
+  /// How far an entry is from its home.
+  [[nodiscard]] std::size_t way_of(std::size_t at) const;
+  [[nodiscard]] std::size_t place_of(std::uint64_t id) const;
   void grow();
 
   std::vector<Entry> entries_;  ///< a power of two, at most half full

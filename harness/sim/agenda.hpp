@@ -102,7 +102,7 @@ class Agenda {
   void take_out(std::size_t at);
 
   /// Of many who are ready only the first so many are chosen from: bounds the cost of a choice.
-  static constexpr std::size_t kWindow = 32;
+  static constexpr std::size_t kWindow = 16;
 
   std::vector<Task> queue_;  ///< ready, in the order in which they became so; with dead entries
   std::size_t head_ = 0;     ///< what lies before it has gone

@@ -22,6 +22,8 @@ constexpr Duration kIdleBeforeWatch = 20ms;
 constexpr Duration kSuspicion = 250ms;
 constexpr std::size_t kStderrTailBytes = 4096;
 
+constexpr std::uint32_t kAnswered = UINT32_MAX;  ///< instead of the client who asked
+
 constexpr std::uint32_t kObey = 0;
 constexpr std::uint32_t kTick = 1;
 constexpr std::uint32_t kSpawn = 2;
@@ -38,8 +40,7 @@ void Pool::begin(const scenario::Scenario& scenario, std::uint64_t seed, std::ui
   obeyed_ = 0;
   to_start_.clear();
   tickets_.assign(clients, {});
-  asked_by_ = {};
-  checkouts_ = 0;
+  asked_by_.clear();
   for (auto& slot : in_slot_) slot.clear();
   for (const auto& worker : workers_) {
     worker->close_all();  // a run that was broken off has left them open
@@ -70,8 +71,8 @@ void Pool::ask(std::uint32_t client, Duration timeout) {
   Ticket& ticket = tickets_[client];
   ticket.done = false;
   ticket.lease = LeaseId::none;
-  ticket.checkout = CheckoutId{++checkouts_};
-  asked_by_.put(checkouts_, client);
+  asked_by_.push_back(client);
+  ticket.checkout = CheckoutId{asked_by_.size()};
   step(pool::CheckoutRequested{ticket.checkout, after(machine_.now, timeout)});
 }
 
@@ -336,10 +337,9 @@ void Pool::step(const pool::Event& event) {
 
 void Pool::deliver(const pool::Effect& effect) {
   const auto answer = [this](CheckoutId checkout) -> Ticket& {
-    const auto id = static_cast<std::uint64_t>(checkout);
-    const std::uint32_t client = asked_by_.find(id);
-    POOLPROOF_ASSERT(client != pool::IdIndex::kNone);
-    asked_by_.erase(id);
+    const auto place = static_cast<std::size_t>(checkout) - 1;
+    POOLPROOF_ASSERT(place < asked_by_.size() && asked_by_[place] != kAnswered);
+    const std::uint32_t client = std::exchange(asked_by_[place], kAnswered);
     machine_.writes(Shared::ticket, client);
     tickets_[client].done = true;
     machine_.agenda.set_ready(task_of(Role::client, client), true);

@@ -99,9 +99,8 @@ class Pool {
   std::size_t next_order_ = 0;  ///< of orders_; those before it have been obeyed
   std::uint32_t obeyed_ = 0;    ///< so many orders there were before that
   std::deque<WorkerId> to_start_;
-  std::vector<Ticket> tickets_;  ///< by client
-  pool::IdIndex asked_by_;       ///< the client of a checkout that is not answered yet
-  std::uint64_t checkouts_ = 0;
+  std::vector<Ticket> tickets_;          ///< by client
+  std::vector<std::uint32_t> asked_by_;  ///< clients, in the order of their checkouts
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::uint32_t> free_workers_;
   std::vector<std::vector<Worker*>> in_slot_;  ///< not forgotten, by slot
