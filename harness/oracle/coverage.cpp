@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "harness/base/assert.hpp"
+#include "harness/oracle/dispatch.hpp"
 #include "harness/oracle/view.hpp"
 
 namespace poolproof::oracle {
@@ -91,9 +92,8 @@ class Watch {
     // As in the mirror.
     const std::size_t some = pool_.size() / 4 + 1;
     workers_.reserve(some);
-    lease_numbers_.reserve(some);
+    ids_.reserve(some);
     leases_.reserve(some);
-    checkouts_.reserve(some);
     asked_.reserve(some);
   }
 
@@ -153,9 +153,9 @@ class Watch {
     now_ = std::max(now_, record.at);
     step_ = {};
     expire_starts();
-    std::visit([this](const auto& event) { happened(event); }, record.event);
+    dispatch(record.event, [this](const auto& event) { happened(event); });
     for (const pool::Effect& effect : record.effects) {
-      std::visit([this](const auto& order) { ordered(order); }, effect);
+      dispatch(effect, [this](const auto& order) { ordered(order); });
     }
     look_at_step();
     look_at_held_back();
@@ -408,9 +408,9 @@ class Watch {
   Table<Worker> workers_;  ///< in the order of their starts
   std::array<std::uint32_t, 6> counts_{};
   std::size_t oldest_ = 0;  ///< those before are no longer starting
-  Numbering<LeaseId> lease_numbers_;
+  DirectNumbering<LeaseId> lease_numbers_;
   Table<Lease> leases_;
-  Numbering<CheckoutId> checkouts_;
+  SerialNumbering<CheckoutId> checkouts_;
   Table<Asked> asked_;
   std::uint32_t waiting_ = 0;
   std::uint32_t failures_ = 0;
@@ -638,18 +638,18 @@ class Callers {
         found_(found),
         nonces_(view.memory()),
         gone_(view.memory()) {
-    for (std::size_t i = 0; i < view.ops.size(); ++i) {
-      const ClientStep& step = evidence.trace.clients[i];
-      if (step.skipped) continue;
-      if (view.ops[i] == Op::checkin && step.outcome == Outcome::lease_over) {
+    for (const ClientStep* call : view.calls) {
+      look_at_call(*call, evidence.scenario.pool.call_timeout, found);
+    }
+    for (const std::uint32_t place : view.failed) {
+      const ClientStep& step = evidence.trace.clients[place];
+      if (view.ops[place] == Op::checkin && step.outcome == Outcome::lease_over) {
         found.see(Mark::returned_twice);
       }
-      if (view.ops[i] != Op::call) continue;
-      look_at_call(step, evidence.scenario.pool.call_timeout, found);
+      if (view.ops[place] != Op::call || step.nonce.empty()) continue;
       const bool gave_up =
           step.outcome == Outcome::call_timeout || step.outcome == Outcome::cancelled;
-      if (!gave_up || step.nonce.empty()) continue;
-      if (nonces_.number(step.nonce) == gone_.size()) gone_.push_back(&step);
+      if (gave_up && nonces_.number(step.nonce) == gone_.size()) gone_.push_back(&step);
     }
   }
 
@@ -700,7 +700,7 @@ void look_at_cancels(const Evidence& evidence, const View& view, Coverage& found
     const std::string* const whom = cancelled_by(evidence.scenario, step);
     const std::uint32_t client = whom == nullptr ? kNone : view.clients.find(*whom);
     if (client == kNone) continue;
-    const auto history = view.steps_of_client[client];
+    const auto history = view.steps_of(client);
     const bool met = std::any_of(history.begin(), history.end(), [&](std::uint32_t other) {
       const ClientStep& checkout = steps[other];
       return view.ops[other] == Op::checkout && checkout.outcome == Outcome::ok &&
@@ -747,7 +747,9 @@ std::size_t Coverage::add(const Coverage& other) {
 
 std::size_t Coverage::count() const {
   std::size_t bits = 0;
-  for (const std::uint64_t word : words_) bits += static_cast<std::size_t>(std::popcount(word));
+  for (const std::uint64_t word : words_) {
+    if (word != 0) bits += static_cast<std::size_t>(std::popcount(word));
+  }
   return bits;
 }
 

@@ -34,15 +34,17 @@ bool comes_after(const Doubt& doubt, Time at, LeaseId lease) {
 
 Table<Doubt> doubts(const Evidence& evidence, const View& view) {
   Table<Doubt> found(view.memory());
-  for (std::size_t i = 0; i < view.calls.size(); ++i) {
+  for (const std::uint32_t i : view.troubled) {
     const ClientStep* call = view.calls[i];
     if (!call->worker || !leaves_doubt(*call, view.was_read(i))) continue;
     found.push_back({*call->worker, call->lease, call->ended, call});
   }
   if (evidence.scenario.pool.on_exception != pool::OnException::discard) return found;
+  if (!view.any_thrown) return found;
   for (std::size_t i = 0; i < view.ops.size(); ++i) {
+    if (view.ops[i] != Op::thrown) continue;
     const ClientStep& step = evidence.trace.clients[i];
-    if (view.ops[i] != Op::thrown || step.skipped || !step.worker) continue;
+    if (step.skipped || !step.worker) continue;
     found.push_back({*step.worker, step.lease, step.begun, &step});
   }
   return found;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <iterator>
 #include <set>
 
 #include <fmt/format.h>
@@ -17,14 +18,6 @@ using trace::ClientStep;
 using trace::dotted;
 using trace::milliseconds;
 using Kind = JournalRecord::Kind;
-
-/// How long the step may take: its own limit or the pool's; a check-in may take no time.
-Duration limit_of(const ClientStep& step, Op op, const scenario::PoolSpec& pool) {
-  if (step.limit) return *step.limit;
-  if (op == Op::checkout) return pool.checkout_timeout;
-  if (op == Op::call) return pool.call_timeout;
-  return op == Op::close ? pool.close_timeout : Duration::zero();
-}
 
 /// In virtual time lateness is 0, but a start still takes its time.
 constexpr Duration kSoundStart = 1s;
@@ -44,10 +37,10 @@ void judge_deadlines(const Case& given, Findings& findings) {
                      milliseconds(limit)),
          step.ended});
   };
-  for (std::size_t i = 0; i < evidence.trace.clients.size(); ++i) {
-    const ClientStep& step = evidence.trace.clients[i];
+  for (const std::uint32_t i : given.view.slow) {
     const Op op = given.view.ops[i];
-    if (step.skipped || op == Op::close || op == Op::cancel || op == Op::other) continue;
+    if (op == Op::close || op == Op::cancel || op == Op::other) continue;
+    const ClientStep& step = evidence.trace.clients[i];
     const Duration limit = limit_of(step, op, evidence.scenario.pool);
     const Time deadline = after(step.begun, limit);
     const bool granted = op == Op::checkout && step.outcome == Outcome::ok;
@@ -89,6 +82,7 @@ void judge_during_close(const Case& given, const ClientStep& close, Findings& fi
                        milliseconds(close.ended - close.begun), milliseconds(limit)),
            close.ended);
   }
+  if (given.view.others_ended <= close.begun) return;
   for (std::size_t i = 0; i < evidence.trace.clients.size(); ++i) {
     const ClientStep& step = evidence.trace.clients[i];
     const Op op = given.view.ops[i];
@@ -154,31 +148,31 @@ bool was_interrupted(const View& view, const trace::WorkerRecord& announced) {
   return false;
 }
 
-/// How many faults of the plan tell that this one struck by a signal which ends the worker.
-std::ptrdiff_t kills(const Evidence& evidence, const Receipt& receipt) {
+/// Whether the plan tells that the fault struck by a signal which ends the worker.
+bool kills(const Receipt& receipt) {
   static const faults::Fault* const killed_mid_call = row_of("killed_mid_call");
-  if (receipt.fault == nullptr || receipt.fault != killed_mid_call) return 0;
-  const auto& plan = evidence.scenario.faults;
-  return std::count_if(plan.begin(), plan.end(), [&receipt](const faults::PlannedFault& planned) {
-    return planned.id == receipt.record->record.plan_id &&
-           is_deadly(static_cast<int>(planned.number("signal")));
-  });
+  if (receipt.fault == nullptr || receipt.fault != killed_mid_call) return false;
+  return receipt.planned != nullptr &&
+         is_deadly(static_cast<int>(receipt.planned->number("signal")));
 }
 
+/// All that was announced, also where it was interrupted: see there.
 Table<Death> deaths(const Evidence& evidence, const View& view) {
   Table<Death> found(view.memory());
   found.reserve(view.exits.size() + view.receipts.size());
   const auto add = [&](const trace::WorkerRecord& record) {
-    if (!was_interrupted(view, record)) found.push_back({&record, record.worker, record.at});
+    found.push_back({&record, record.worker, record.at});
   };
   for (const std::uint32_t place : view.exits) add(evidence.trace.workers[place]);
-  const auto exits = static_cast<std::ptrdiff_t>(found.size());
+  const auto exits = std::ssize(found);
   for (const Receipt& receipt : view.receipts) {
-    for (auto times = kills(evidence, receipt); times > 0; --times) add(*receipt.record);
+    if (kills(receipt)) add(*receipt.record);
   }
-  // In the order of the journal.
-  std::inplace_merge(found.begin(), found.begin() + exits, found.end(),
-                     [](const Death& a, const Death& b) { return a.record < b.record; });
+  if (exits != std::ssize(found)) {
+    // In the order of the journal.
+    std::inplace_merge(found.begin(), found.begin() + exits, found.end(),
+                       [](const Death& a, const Death& b) { return a.record < b.record; });
+  }
   if (evidence.trace.environment.empty()) return found;
   std::erase_if(found,
                 [&evidence](const Death& death) { return was_stopped(evidence, death.worker); });
@@ -203,6 +197,7 @@ void judge_prompt_death(const Case& given, Findings& findings) {
       const Time noticed = std::max(death.at, call.begun);
       if (call.ended <= after(noticed, given.evidence.bounds.liveness)) continue;
       if (call.outcome == Outcome::lease_over) continue;
+      if (death.record != nullptr && was_interrupted(view, *death.record)) break;
       findings.push_back({"prompt_death",
                           fmt::format("worker {} {} during {}, which ended only {} ms later ({})",
                                       dotted(death.worker), death.how(), who(call),
@@ -258,20 +253,18 @@ class Recovery {
     const JournalRecord& record = receipt.record->record;
     const bool early = !record.request || record.request == 0U;
     const bool harmful = receipt.fault == nullptr || !receipt.fault->harmless;
-    const Duration delay = delay_of(record);
+    const Duration delay = delay_of(receipt);
     const Time at = receipt.record->at;
     struck(receipt.worker, at, after(at, delay),
            early && (harmful || delay >= core_.startup_budget));
   }
 
   /// How long the fault holds its worker up.
-  [[nodiscard]] Duration delay_of(const JournalRecord& receipt) const {
-    for (const faults::PlannedFault& planned : evidence_.scenario.faults) {
-      if (planned.id != receipt.plan_id) continue;
-      const auto delay = planned.numbers.find("delay_ms");
-      return std::chrono::milliseconds(delay == planned.numbers.end() ? 0 : delay->second);
-    }
-    return Duration::zero();
+  static Duration delay_of(const Receipt& receipt) {
+    if (receipt.planned == nullptr) return Duration::zero();
+    const auto& numbers = receipt.planned->numbers;
+    const auto delay = numbers.find("delay_ms");
+    return std::chrono::milliseconds(delay == numbers.end() ? 0 : delay->second);
   }
 
   void struck(std::uint32_t worker, Time at, Time over, bool spoils_start) {
