@@ -183,8 +183,10 @@ class Watch {
   void happened(const pool::CheckedIn& event) {
     const std::uint32_t place = lease_numbers_.find(event.lease);
     Lease* lease = place == kNone ? nullptr : &leases_[place];
-    if (lease == nullptr || !lease->open || workers_[lease->worker].state != State::leased) {
-      if (lease != nullptr && workers_[lease->worker].back == now_) see(Mark::exit_met_checkin);
+    // A pool that is not sound may have leased a worker that it never started.
+    const bool known = lease != nullptr && lease->worker != kNone;
+    if (!known || !lease->open || workers_[lease->worker].state != State::leased) {
+      if (known && workers_[lease->worker].back == now_) see(Mark::exit_met_checkin);
       return see(Mark::late_checkin);
     }
     lease->open = false;
@@ -198,7 +200,7 @@ class Watch {
   void happened(const pool::LeaseRevoked& event) {
     const std::uint32_t lease = lease_numbers_.find(event.lease);
     if (lease == kNone || !std::exchange(leases_[lease].open, false)) return;
-    enter(workers_[leases_[lease].worker], State::leaving);
+    if (leases_[lease].worker != kNone) enter(workers_[leases_[lease].worker], State::leaving);
   }
   void happened(const pool::Started& event) {
     Worker* worker = find(event.worker);
