@@ -81,7 +81,8 @@ class Watch {
 
   Watch(const Evidence& evidence, Memory* memory, Coverage& found)
       : config_(evidence.scenario.pool.core),
-        pool_(evidence.trace.pool),
+        next_(evidence.trace.pool.data()),
+        end_(next_ + evidence.trace.pool.size()),
         found_(found),
         ids_(memory),
         workers_(memory),
@@ -90,7 +91,7 @@ class Watch {
         checkouts_(memory),
         asked_(memory) {
     // As in the mirror.
-    const std::size_t some = pool_.size() / 4 + 1;
+    const std::size_t some = evidence.trace.pool.size() / 4 + 1;
     workers_.reserve(some);
     ids_.reserve(some);
     leases_.reserve(some);
@@ -98,15 +99,15 @@ class Watch {
   }
 
   void take_before(Time at) {
-    while (next_ < pool_.size() && pool_[next_].at < at) take();
+    while (next_ != end_ && next_->at < at) take();
   }
   /// Takes what came at `at`, as far as it is needed to make `enough` true.
   template <class Enough>
   void take_at(Time at, Enough enough) {
-    while (next_ < pool_.size() && pool_[next_].at <= at && !enough()) take();
+    while (next_ != end_ && next_->at <= at && !enough()) take();
   }
   void take_all() {
-    while (next_ < pool_.size()) take();
+    while (next_ != end_) take();
   }
 
   /// `over` also for one that was never started.
@@ -149,23 +150,30 @@ class Watch {
   };
 
   void take() {
-    const trace::PoolRecord& record = pool_[next_++];
+    const trace::PoolRecord& record = *next_++;
     now_ = std::max(now_, record.at);
-    step_ = {};
-    expire_starts();
+    if (expiry_due_ <= now_) expire_starts();
     dispatch(record.event, [this](const auto& event) { happened(event); });
-    for (const pool::Effect& effect : record.effects) {
-      dispatch(effect, [this](const auto& order) { ordered(order); });
+    if (!record.effects.empty()) {
+      step_ = {};
+      for (const pool::Effect& effect : record.effects) {
+        dispatch(effect, [this](const auto& order) { ordered(order); });
+      }
+      look_at_step();
     }
-    look_at_step();
-    look_at_held_back();
+    if (waiting_ > 0) look_at_held_back();
   }
 
   void expire_starts() {
+    expiry_due_ = kNever;
     for (; oldest_ < workers_.size(); ++oldest_) {
       Worker& oldest = workers_[oldest_];
       if (oldest.state != State::starting) continue;
-      if (after(oldest.since, config_.startup_budget) > now_) return;
+      const Time due = after(oldest.since, config_.startup_budget);
+      if (due > now_) {
+        expiry_due_ = due;
+        return;
+      }
       see(Mark::start_budget_spent);
       failed();
       enter(oldest, State::leaving);
@@ -315,6 +323,7 @@ class Watch {
     workers_.emplace_back();
     ++counts_[static_cast<std::size_t>(State::over)];
     workers_.back().since = now_;
+    expiry_due_ = std::min(expiry_due_, after(now_, config_.startup_budget));
     enter(workers_.back(), State::starting);
   }
   void ordered(const pool::Handshake& /*effect*/) {}
@@ -348,7 +357,7 @@ class Watch {
   }
 
   void look_at_held_back() {
-    if (waiting_ == 0 || closing_ || breaker_open()) return;
+    if (closing_ || breaker_open()) return;
     const std::uint32_t under_way = count(State::starting) + count(State::greeting);
     const bool blocking = config_.init_mode == pool::InitMode::blocking;
     if (blocking && under_way > 0 && count(State::idle) > 0) {
@@ -402,14 +411,15 @@ class Watch {
   void see(Mark mark) { found_.see(mark); }
 
   const pool::Config& config_;
-  const std::vector<trace::PoolRecord>& pool_;
+  const trace::PoolRecord* next_;
+  const trace::PoolRecord* end_;
   Coverage& found_;
-  std::size_t next_ = 0;
   Time now_ = Time::min();
   Numbering<WorkerId> ids_;
   Table<Worker> workers_;  ///< in the order of their starts
   std::array<std::uint32_t, 6> counts_{};
-  std::size_t oldest_ = 0;  ///< those before are no longer starting
+  std::size_t oldest_ = 0;    ///< those before are no longer starting
+  Time expiry_due_ = kNever;  ///< no start is given up before
   DirectNumbering<LeaseId> lease_numbers_;
   Table<Lease> leases_;
   SerialNumbering<CheckoutId> checkouts_;

@@ -75,7 +75,7 @@ class Cancels {
 class Isolation {
  public:
   explicit Isolation(const Case& given)
-      : given_(given), evidence_(given.evidence), view_(given.view) {
+      : given_(given), evidence_(given.evidence), view_(given.view), own_(view_.memory()) {
     const auto& pool = evidence_.scenario.pool;
     for (const std::uint32_t place : view_.closes) {
       const ClientStep& step = evidence_.trace.clients[place];
@@ -267,7 +267,7 @@ class Isolation {
   const Case& given_;
   const Evidence& evidence_;
   const View& view_;
-  std::vector<WorkersOwn> own_;  ///< by the number of the worker
+  Table<WorkersOwn> own_;  ///< by the number of the worker
   std::optional<Cancels> cancels_;
   Time revoked_from_ = kNever;  ///< from then on the closing pool may take leased workers back
 };

@@ -41,7 +41,7 @@ WrongPush Ladder::pushed(std::uint32_t worker, Rung rung, Rung first) {
   const Worker before = one;
   one = {rung, record_, after(now_, grace(rung))};
   if (rung != Rung::killed) {
-    waiting(rung).workers.push_back(worker);
+    add(waiting(rung).workers, worker);
     next_due_ = std::min(next_due_, one.due);
   }
   if (before.rung == Rung::none) {

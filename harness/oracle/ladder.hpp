@@ -47,7 +47,7 @@ class Ladder {
   }
   void close_requested(Time deadline);
   /// It must go, and in this very record it must be told so.
-  void must_go(std::uint32_t worker) { due_at_once_.push_back(worker); }
+  void must_go(std::uint32_t worker) { add(due_at_once_, worker); }
   /// It is pushed. What is wrong with that.
   WrongPush pushed(std::uint32_t worker, Rung rung, Rung first);
   void over(std::uint32_t worker) {

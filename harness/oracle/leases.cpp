@@ -154,6 +154,7 @@ class Strangers {
   /// Other holds are to be looked at now.
   void restart() {
     longest_.clear();
+    longest_.reserve(view_.holds.size());
     for (const Hold* hold : holds_) {
       const bool longer = longest_.empty() || hold->to > longest_.back()->to;
       longest_.push_back(longer ? hold : longest_.back());
@@ -193,6 +194,7 @@ class Strangers {
 void judge_exclusive_lease(const Case& given, Findings& findings) {
   const View& view = given.view;
   Holds holds(view.memory());
+  holds.reserve(view.holds.size());
   Strangers strangers(view, holds, findings);
   for (std::uint32_t worker = 0; worker < view.workers.size(); ++worker) {
     if (view.holds_of_worker[worker].empty()) continue;

@@ -94,7 +94,7 @@ inline void Mirror::happened(const pool::StartFailed& event) {
 }
 
 inline void Mirror::happened(const pool::HandshakeEnded& event) {
-  if (event.evidence.cause != StartCause::none) bad_greetings_.push_back(record_);
+  if (event.evidence.cause != StartCause::none) add(bad_greetings_, record_);
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::greeting) return;
   // What is due comes first: the answer may have come after the Core had given the start up. It
@@ -173,7 +173,7 @@ inline void Mirror::ordered(const pool::Grant& effect) {
 }
 
 inline void Mirror::ordered(const pool::Refuse& effect) {
-  refusals_.push_back(&effect);
+  add(refusals_, &effect);
   const std::uint32_t asked = answer(effect.checkout);
   if (asked == kNone) return;
   judge_refusal(effect, asked_[asked]);
@@ -457,7 +457,13 @@ void Mirror::of_no_use(std::uint32_t worker) {
 
 /// It has come into its slot, or has been told to go.
 void Mirror::occupy(std::uint32_t worker, bool present) {
-  change(slot_of(worker), [present](Slot& slot) { slot.occupants += present ? 1U : -1U; });
+  change(slot_of(worker), [present](Slot& slot) {
+    if (present) {
+      ++slot.occupants;
+    } else {
+      --slot.occupants;
+    }
+  });
 }
 
 CheckoutId Mirror::first_waiting() {

@@ -22,12 +22,25 @@ using Memory = std::pmr::memory_resource;
 template <class Thing>
 using Table = std::pmr::vector<Thing>;
 
+/// Apart, so that adding stays short.
+template <class Thing>
+[[gnu::noinline]] void add_first(Table<Thing>& table, const Thing& thing) {
+  table.reserve(8);
+  table.push_back(thing);
+}
+/// Adds to a table that mostly stays small: it begins with room for eight.
+template <class Thing>
+void add(Table<Thing>& table, const Thing& thing) {
+  if (table.capacity() == 0) return add_first(table, thing);
+  table.push_back(thing);
+}
+
 constexpr std::uint64_t mixed(std::uint64_t value) {
   value *= 0x9e3779b97f4a7c15U;
   return value ^ (value >> 32U);
 }
 constexpr std::uint64_t hash_of(WorkerId worker) {
-  return mixed(std::uint64_t{worker.slot} << 32U | worker.generation);
+  return mixed(std::bit_cast<std::uint64_t>(worker));
 }
 constexpr std::uint64_t hash_of(LeaseId lease) {
   return mixed(static_cast<std::uint64_t>(lease));
@@ -47,7 +60,9 @@ inline std::uint64_t hash_of(std::string_view text) {
   const char* const begin = text.data();
   if (size < 4) {
     if (size == 0) return 0;
-    const auto letter = [begin](std::size_t at) { return static_cast<unsigned char>(begin[at]); };
+    const auto letter = [begin](std::size_t at) -> std::uint64_t {
+      return static_cast<unsigned char>(begin[at]);
+    };
     return mixed(size << 24U | letter(0) | letter(size / 2) << 8U | letter(size - 1) << 16U);
   }
   if (size < 8) {
@@ -64,6 +79,9 @@ inline std::uint64_t hash_of(std::string_view text) {
 template <class Key>
 bool same(const Key& a, const Key& b) {
   return a == b;
+}
+inline bool same(WorkerId a, WorkerId b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
 inline bool same(std::string_view a, std::string_view b) {
   const std::size_t size = a.size();

@@ -39,7 +39,6 @@ void judge_deadlines(const Case& given, Findings& findings) {
   };
   for (const std::uint32_t i : given.view.slow) {
     const Op op = given.view.ops[i];
-    if (op == Op::close || op == Op::cancel || op == Op::other) continue;
     const ClientStep& step = evidence.trace.clients[i];
     const Duration limit = limit_of(step, op, evidence.scenario.pool);
     const Time deadline = after(step.begun, limit);
@@ -117,6 +116,7 @@ namespace {
 struct Death {
   const trace::WorkerRecord* record = nullptr;  ///< null: it was killed from outside
   WorkerId worker;
+  std::uint32_t number = kNone;  ///< the worker's
   Time at;
 
   [[nodiscard]] std::string how() const {
@@ -160,13 +160,16 @@ bool kills(const Receipt& receipt) {
 Table<Death> deaths(const Evidence& evidence, const View& view) {
   Table<Death> found(view.memory());
   found.reserve(view.exits.size() + view.receipts.size());
-  const auto add = [&](const trace::WorkerRecord& record) {
-    found.push_back({&record, record.worker, record.at});
+  const auto announced = [&](const trace::WorkerRecord& record, std::uint32_t worker) {
+    if (view.calls_of_worker[worker].empty()) return;
+    found.push_back({&record, record.worker, worker, record.at});
   };
-  for (const std::uint32_t place : view.exits) add(evidence.trace.workers[place]);
+  for (const std::uint32_t place : view.exits) {
+    announced(evidence.trace.workers[place], view.worker_of_record[place]);
+  }
   const auto exits = std::ssize(found);
   for (const Receipt& receipt : view.receipts) {
-    if (kills(receipt)) add(*receipt.record);
+    if (kills(receipt)) announced(*receipt.record, receipt.worker);
   }
   if (exits != std::ssize(found)) {
     // In the order of the journal.
@@ -178,7 +181,7 @@ Table<Death> deaths(const Evidence& evidence, const View& view) {
                 [&evidence](const Death& death) { return was_stopped(evidence, death.worker); });
   for (const trace::EnvironmentRecord& strike : evidence.trace.environment) {
     if (strike.delivered && strike.signal == 9)
-      found.push_back({nullptr, strike.worker, strike.at});
+      found.push_back({nullptr, strike.worker, view.workers.find(strike.worker), strike.at});
   }
   return found;
 }
@@ -189,9 +192,8 @@ void judge_prompt_death(const Case& given, Findings& findings) {
   judge_pipes(given, findings);
   const View& view = given.view;
   for (const Death& death : deaths(given.evidence, view)) {
-    const std::uint32_t worker = view.workers.find(death.worker);
-    if (worker == kNone) continue;
-    for (const std::uint32_t place : view.calls_of_worker[worker]) {
+    if (death.number == kNone) continue;
+    for (const std::uint32_t place : view.calls_of_worker[death.number]) {
       const ClientStep& call = *view.calls[place];
       // Also a call that found the worker dead is over at once.
       const Time noticed = std::max(death.at, call.begun);
@@ -222,6 +224,11 @@ class Recovery {
     for (const trace::EnvironmentRecord& record : evidence_.trace.environment) {
       struck(view_.workers.find(record.worker), record.at, record.at, false);
     }
+  }
+
+  /// That the queue is full may well be; `bounds` sees to it.
+  static bool in_vain(const ClientStep& step) {
+    return step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::start_failed;
   }
 
   void judge(Findings& findings) {
@@ -274,11 +281,6 @@ class Recovery {
     // Without a lease behind it, the loss of a worker counts as a start that led to nothing.
     const bool leased = worker != kNone && !view_.holds_of_worker[worker].empty();
     pauses_ = pauses_ || spoils_start || !leased;
-  }
-
-  /// That the queue is full may well be; `bounds` sees to it.
-  static bool in_vain(const ClientStep& step) {
-    return step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::start_failed;
   }
 
   [[nodiscard]] bool must_be_served(const ClientStep& step) {
@@ -350,7 +352,11 @@ class Recovery {
 }  // namespace
 
 void judge_recovery(const Case& given, Findings& findings) {
-  if (!given.view.refused.empty()) Recovery(given).judge(findings);
+  const auto& refused = given.view.refused;
+  const bool any = std::any_of(refused.begin(), refused.end(), [&given](std::uint32_t place) {
+    return Recovery::in_vain(given.evidence.trace.clients[place]);
+  });
+  if (any) Recovery(given).judge(findings);
 }
 
 }  // namespace poolproof::oracle

@@ -128,7 +128,7 @@ void View::group_by_worker() {
 
 /// Mostly it is the one of its step before.
 inline std::uint32_t View::number_of_worker(const ClientStep& step, Client& client) {
-  const bool known = client.worker != kNone && workers.key(client.worker) == *step.worker;
+  const bool known = client.worker != kNone && same(workers.key(client.worker), *step.worker);
   if (!known) client.worker = workers.number(*step.worker);
   return client.worker;
 }
@@ -142,7 +142,7 @@ inline void View::finish(Client& client, Time at) {
 
 inline void View::look_at_call(const ClientStep& call, std::uint32_t worker) {
   const auto place = static_cast<std::uint32_t>(calls.size());
-  if (call.outcome != Outcome::ok || call.in_doubt) troubled.push_back(place);
+  if (call.outcome != Outcome::ok || call.in_doubt) add(troubled, place);
   const std::uint32_t nonce = call.nonce.empty() ? kNone : nonce_numbers.number(call.nonce);
   if (nonce == nonces.size()) nonces.push_back({&call, nullptr});
   calls.push_back(&call);
@@ -150,28 +150,32 @@ inline void View::look_at_call(const ClientStep& call, std::uint32_t worker) {
   call_workers.push_back(worker);
 }
 
+inline bool View::is_in_time(const ClientStep& step, Op op) const {
+  const Time deadline = after(step.begun, limit_of(step, op, scenario_.pool));
+  return step.ended < deadline || (op != Op::checkout && step.ended == deadline);
+}
+
 [[gnu::always_inline]] inline void View::look_at_step(std::uint32_t place, Op op, Client& client) {
   const ClientStep& step = trace_.clients[place];
   is_in_order = client.progress.takes(step, op) && is_in_order;
   client.progress.end = step.ended;
-  if (op == Op::cancel) cancels.push_back(place);
+  if (op == Op::cancel) add(cancels, place);
   if (step.skipped) return;
   if (op == Op::checkin || op == Op::thrown || op == Op::checkout) finish(client, step.begun);
   const std::uint32_t worker = step.worker ? number_of_worker(step, client) : kNone;
   const bool ok = step.outcome == Outcome::ok;
-  if (!ok) failed.push_back(place);
-  const Time deadline = after(step.begun, limit_of(step, op, scenario_.pool));
-  const bool in_time = step.ended < deadline || (op != Op::checkout && step.ended == deadline);
-  if (!ok || !in_time) slow.push_back(place);
+  if (!ok) add(failed, place);
+  if (has_limit(op) && !(ok && is_in_time(step, op))) add(slow, place);
   if (op == Op::call) {
     look_at_call(step, worker);
   } else if (op == Op::checkout) {
-    (ok ? grants : refused).push_back(place);
-    if (!ok || !step.worker) return;
+    if (!ok) return add(refused, place);
+    grants.push_back(place);
+    if (!step.worker) return;
     client.holds = &step;
     client.held = worker;
   } else if (op == Op::close) {
-    closes.push_back(place);
+    add(closes, place);
     close_begun = std::min(close_begun, step.begun);
   } else if (op == Op::thrown) {
     any_thrown = true;
@@ -217,7 +221,6 @@ void View::look_at_clients() {
   grants.reserve(some);
   holds.reserve(some);
   nonces.reserve(some);
-  for (Table<std::uint32_t>* const few : {&failed, &slow, &troubled, &refused}) few->reserve(8);
   nonce_numbers.reserve(some);
   workers.reserve(scenario_.pool.core.size < some ? scenario_.pool.core.size : some);
   ops.resize(steps);
@@ -277,8 +280,9 @@ inline void View::look_at_read(const trace::WorkerRecord& record, Signs& shown) 
 void View::look_at_receipt(const trace::WorkerRecord& record, std::uint32_t worker) {
   static const faults::Fault* const stdin_closed = row_of("stdin_closed");
   static const faults::Fault* const stdout_closed = row_of("stdout_closed");
-  const faults::Fault* const fault = fault_of(record.record);
-  receipts.push_back({&record, fault, planned_for(record.record), worker});
+  const faults::PlannedFault* const planned = planned_for(record.record);
+  const faults::Fault* const fault = planned != nullptr ? planned->fault : fault_of(record.record);
+  add(receipts, {&record, fault, planned, worker});
   Signs& shown = signs[worker];
   if (shown.receipt == nullptr) shown.receipt = &record;
   if (record.record.request == 0U) shown.ping_struck = true;
@@ -309,7 +313,7 @@ void View::look_at_receipt(const trace::WorkerRecord& record, std::uint32_t work
       if (shown.farewell == nullptr) shown.farewell = &record;
       break;
     case Kind::exiting:
-      exits.push_back(static_cast<std::uint32_t>(&record - trace_.workers.data()));
+      add(exits, static_cast<std::uint32_t>(&record - trace_.workers.data()));
       shown.exits = true;
       shown.exiting = std::min(shown.exiting, record.at);
       break;
@@ -328,7 +332,7 @@ void View::look_at_journal() {
   std::uint32_t worker = kNone;
   for (std::size_t i = 0; i < records; ++i) {
     const trace::WorkerRecord& record = trace_.workers[i];
-    if (worker == kNone || !(workers.key(worker) == record.worker)) {
+    if (worker == kNone || !same(workers.key(worker), record.worker)) {
       worker = workers.number(record.worker);
       if (worker == signs.size()) signs.emplace_back();
     }

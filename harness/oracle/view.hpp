@@ -114,7 +114,7 @@ class View {
   Table<std::uint32_t> grants;   ///< checkouts, not skipped and ok
   Table<std::uint32_t> refused;  ///< checkouts, neither skipped nor ok
   Table<std::uint32_t> failed;   ///< steps, neither skipped nor ok
-  Table<std::uint32_t> slow;     ///< steps, not skipped: failed, or took all the time that they may
+  Table<std::uint32_t> slow;     ///< with a limit, not skipped: failed, or took all their time
   Table<Hold> holds;
   Table<const trace::ClientStep*> calls;  ///< not skipped; call and call_bytes
   Table<std::uint32_t> call_nonces;       ///< of each of them its nonce's number; kNone
@@ -177,6 +177,7 @@ class View {
   void look_at_step(std::uint32_t place, Op op, Client& client);
   void look_at_call(const trace::ClientStep& call, std::uint32_t worker);
   void finish(Client& client, Time at);
+  [[nodiscard]] bool is_in_time(const trace::ClientStep& step, Op op) const;
   [[nodiscard]] std::uint32_t number_of_worker(const trace::ClientStep& step, Client& client);
   void group_by_worker();
   void look_at_journal();
@@ -189,6 +190,11 @@ class View {
   std::uint64_t awaited_ = 0;        ///< clients of the scenario that may still show up
   mutable Grouped steps_of_client_;  ///< made when they are asked for
 };
+
+/// Whether such a step has to end by a time of its own. (How a close does is another matter.)
+constexpr bool has_limit(Op op) {
+  return op == Op::checkout || op == Op::call || op == Op::checkin || op == Op::thrown;
+}
 
 /// How long the step may take: its own limit or the pool's; a check-in may take no time.
 inline Duration limit_of(const trace::ClientStep& step, Op op, const scenario::PoolSpec& pool) {
