@@ -54,6 +54,11 @@ Word word_at(const char* text) {
   std::memcpy(&word, text, sizeof word);
   return word;
 }
+/// Every bit of a word counts in the low ones, too. Once would not do: names often differ in their
+/// last letter only, which is the highest.
+constexpr std::uint64_t well_mixed(std::uint64_t value) {
+  return mixed(mixed(value));
+}
 /// Texts here mostly are a few letters long: they are looked at in whole words, which overlap.
 inline std::uint64_t hash_of(std::string_view text) {
   const std::size_t size = text.size();
@@ -67,13 +72,13 @@ inline std::uint64_t hash_of(std::string_view text) {
   }
   if (size < 8) {
     const std::uint64_t last = word_at<std::uint32_t>(begin + size - 4);
-    return mixed((word_at<std::uint32_t>(begin) | last << 32U) ^ size);
+    return well_mixed((word_at<std::uint32_t>(begin) | last << 32U) ^ size);
   }
   std::uint64_t hash = size;
   for (std::size_t at = 0; at + 8 < size; at += 8) {
-    hash = mixed(hash ^ word_at<std::uint64_t>(begin + at));
+    hash = well_mixed(hash ^ word_at<std::uint64_t>(begin + at));
   }
-  return mixed(hash ^ word_at<std::uint64_t>(begin + size - 8));
+  return well_mixed(hash ^ word_at<std::uint64_t>(begin + size - 8));
 }
 
 template <class Key>

@@ -1,5 +1,6 @@
 #include "harness/oracle/numbering.hpp"
 
+#include <set>
 #include <string>
 
 #include <catch2/catch.hpp>
@@ -28,6 +29,18 @@ TEST_CASE("oracle: numbering: texts that differ in one letter only are told apar
     CHECK(same(std::string_view(copy), std::string_view(texts[i])));
   }
   CHECK(numbers.find("abba") == kNone);
+}
+
+TEST_CASE("oracle: numbering: the names of a counted client are spread over a table") {
+  constexpr std::uint64_t kPlaces = 2048;
+  for (const std::string head : {"a.", "ab.", "a.1", "client.", "a-longer-client."}) {
+    std::set<std::uint64_t> places;
+    for (int i = 1000; i < 1000 + 1024; ++i) {
+      places.insert(hash_of(std::string_view(head + std::to_string(i))) % kPlaces);
+    }
+    INFO(head);
+    CHECK(places.size() > 700);  // by chance: 806
+  }
 }
 
 /// Numbers come in the order of first appearance, whatever the ids, and stay.

@@ -184,10 +184,12 @@ inline bool View::is_in_time(const ClientStep& step, Op op) const {
 
 /// They come first, in the order of the scenario.
 void View::expect_clients(Table<Client>& all) {
-  all.reserve(scenario_.clients.size() + 1);
-  clients.reserve(scenario_.clients.size() + 1);
+  for (const scenario::Client& client : scenario_.clients) awaited_ += client.count;
+  // And the harness.
+  const std::size_t most = std::min<std::size_t>(awaited_, trace_.clients.size()) + 1;
+  all.reserve(std::max(most, scenario_.clients.size()));
+  clients.reserve(std::max(most, scenario_.clients.size()));
   for (const scenario::Client& client : scenario_.clients) {
-    awaited_ += client.count;
     if (client.count > 1) continue;  // their names stand nowhere: see counted
     const std::uint32_t number = clients.number(client.name);
     if (number == all.size()) all.emplace_back();
