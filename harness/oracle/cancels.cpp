@@ -28,7 +28,7 @@ std::string_view target_of(const scenario::Scenario& scenario, const ClientStep&
 const ClientStep* under_way(const View& view, std::string_view client, Time at, Op& op) {
   const std::uint32_t number = view.clients.find(client);
   if (number == kNone) return nullptr;
-  const auto steps = view.steps_of_client[number];
+  const auto steps = view.steps_of(number);
   // A client's steps come one after the other.
   const auto behind = std::partition_point(steps.begin(), steps.end(), [&](std::uint32_t place) {
     return view.trace().clients[place].begun < at;

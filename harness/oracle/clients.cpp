@@ -2,16 +2,23 @@
 
 namespace poolproof::oracle {
 
+std::string ClientSteps::name() const {
+  return client->count > 1 ? client->name + '.' + std::to_string(which) : client->name;
+}
+
+std::uint32_t number_of(const ClientSteps& client, const View& view) {
+  if (client.client->count > 1) return view.clients.find(client.name());
+  return view.clients.find(client.client->name);
+}
+
 Table<ClientSteps> clients_of(const Evidence& evidence, const View& view) {
   Table<ClientSteps> clients(view.memory());
   clients.reserve(evidence.scenario.clients.size());
   for (const scenario::Client& client : evidence.scenario.clients) {
     for (std::uint32_t i = 1; i <= client.count; ++i) {
-      std::string name = client.name;
-      if (client.count > 1) name.append(1, '.').append(std::to_string(i));
-      const std::uint32_t number = view.clients.find(name);
-      clients.push_back({&client, std::move(name), number, {}});
-      if (number != kNone) clients.back().history = view.steps_of_client[number];
+      ClientSteps& one = clients.emplace_back(ClientSteps{&client, i, kNone, {}});
+      one.number = number_of(one, view);
+      if (one.number != kNone) one.history = view.steps_of(one.number);
     }
   }
   return clients;
@@ -25,7 +32,7 @@ std::vector<std::uint32_t> strangers(const Table<ClientSteps>& known, const View
   std::vector<std::uint32_t> strange;
   for (std::uint32_t client = 0; client < view.clients.size(); ++client) {
     if (expected[client] || view.clients.key(client).empty()) continue;
-    const auto steps = view.steps_of_client[client];
+    const auto steps = view.steps_of(client);
     strange.insert(strange.end(), steps.begin(), steps.end());
   }
   return strange;

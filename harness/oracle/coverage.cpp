@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "harness/base/assert.hpp"
+#include "harness/oracle/dispatch.hpp"
 #include "harness/oracle/view.hpp"
 
 namespace poolproof::oracle {
@@ -80,7 +81,8 @@ class Watch {
 
   Watch(const Evidence& evidence, Memory* memory, Coverage& found)
       : config_(evidence.scenario.pool.core),
-        pool_(evidence.trace.pool),
+        next_(evidence.trace.pool.data()),
+        end_(next_ + evidence.trace.pool.size()),
         found_(found),
         ids_(memory),
         workers_(memory),
@@ -89,24 +91,23 @@ class Watch {
         checkouts_(memory),
         asked_(memory) {
     // As in the mirror.
-    const std::size_t some = pool_.size() / 4 + 1;
+    const std::size_t some = evidence.trace.pool.size() / 4 + 1;
     workers_.reserve(some);
-    lease_numbers_.reserve(some);
+    ids_.reserve(some);
     leases_.reserve(some);
-    checkouts_.reserve(some);
     asked_.reserve(some);
   }
 
   void take_before(Time at) {
-    while (next_ < pool_.size() && pool_[next_].at < at) take();
+    while (next_ != end_ && next_->at < at) take();
   }
   /// Takes what came at `at`, as far as it is needed to make `enough` true.
   template <class Enough>
   void take_at(Time at, Enough enough) {
-    while (next_ < pool_.size() && pool_[next_].at <= at && !enough()) take();
+    while (next_ != end_ && next_->at <= at && !enough()) take();
   }
   void take_all() {
-    while (next_ < pool_.size()) take();
+    while (next_ != end_) take();
   }
 
   /// `over` also for one that was never started.
@@ -149,23 +150,30 @@ class Watch {
   };
 
   void take() {
-    const trace::PoolRecord& record = pool_[next_++];
+    const trace::PoolRecord& record = *next_++;
     now_ = std::max(now_, record.at);
-    step_ = {};
-    expire_starts();
-    std::visit([this](const auto& event) { happened(event); }, record.event);
-    for (const pool::Effect& effect : record.effects) {
-      std::visit([this](const auto& order) { ordered(order); }, effect);
+    if (expiry_due_ <= now_) expire_starts();
+    dispatch(record.event, [this](const auto& event) { happened(event); });
+    if (!record.effects.empty()) {
+      step_ = {};
+      for (const pool::Effect& effect : record.effects) {
+        dispatch(effect, [this](const auto& order) { ordered(order); });
+      }
+      look_at_step();
     }
-    look_at_step();
-    look_at_held_back();
+    if (waiting_ > 0) look_at_held_back();
   }
 
   void expire_starts() {
+    expiry_due_ = kNever;
     for (; oldest_ < workers_.size(); ++oldest_) {
       Worker& oldest = workers_[oldest_];
       if (oldest.state != State::starting) continue;
-      if (after(oldest.since, config_.startup_budget) > now_) return;
+      const Time due = after(oldest.since, config_.startup_budget);
+      if (due > now_) {
+        expiry_due_ = due;
+        return;
+      }
       see(Mark::start_budget_spent);
       failed();
       enter(oldest, State::leaving);
@@ -183,8 +191,10 @@ class Watch {
   void happened(const pool::CheckedIn& event) {
     const std::uint32_t place = lease_numbers_.find(event.lease);
     Lease* lease = place == kNone ? nullptr : &leases_[place];
-    if (lease == nullptr || !lease->open || workers_[lease->worker].state != State::leased) {
-      if (lease != nullptr && workers_[lease->worker].back == now_) see(Mark::exit_met_checkin);
+    // A pool that is not sound may have leased a worker that it never started.
+    const bool known = lease != nullptr && lease->worker != kNone;
+    if (!known || !lease->open || workers_[lease->worker].state != State::leased) {
+      if (known && workers_[lease->worker].back == now_) see(Mark::exit_met_checkin);
       return see(Mark::late_checkin);
     }
     lease->open = false;
@@ -198,7 +208,7 @@ class Watch {
   void happened(const pool::LeaseRevoked& event) {
     const std::uint32_t lease = lease_numbers_.find(event.lease);
     if (lease == kNone || !std::exchange(leases_[lease].open, false)) return;
-    enter(workers_[leases_[lease].worker], State::leaving);
+    if (leases_[lease].worker != kNone) enter(workers_[leases_[lease].worker], State::leaving);
   }
   void happened(const pool::Started& event) {
     Worker* worker = find(event.worker);
@@ -313,6 +323,7 @@ class Watch {
     workers_.emplace_back();
     ++counts_[static_cast<std::size_t>(State::over)];
     workers_.back().since = now_;
+    expiry_due_ = std::min(expiry_due_, after(now_, config_.startup_budget));
     enter(workers_.back(), State::starting);
   }
   void ordered(const pool::Handshake& /*effect*/) {}
@@ -346,7 +357,7 @@ class Watch {
   }
 
   void look_at_held_back() {
-    if (waiting_ == 0 || closing_ || breaker_open()) return;
+    if (closing_ || breaker_open()) return;
     const std::uint32_t under_way = count(State::starting) + count(State::greeting);
     const bool blocking = config_.init_mode == pool::InitMode::blocking;
     if (blocking && under_way > 0 && count(State::idle) > 0) {
@@ -400,17 +411,18 @@ class Watch {
   void see(Mark mark) { found_.see(mark); }
 
   const pool::Config& config_;
-  const std::vector<trace::PoolRecord>& pool_;
+  const trace::PoolRecord* next_;
+  const trace::PoolRecord* end_;
   Coverage& found_;
-  std::size_t next_ = 0;
   Time now_ = Time::min();
   Numbering<WorkerId> ids_;
   Table<Worker> workers_;  ///< in the order of their starts
   std::array<std::uint32_t, 6> counts_{};
-  std::size_t oldest_ = 0;  ///< those before are no longer starting
-  Numbering<LeaseId> lease_numbers_;
+  std::size_t oldest_ = 0;    ///< those before are no longer starting
+  Time expiry_due_ = kNever;  ///< no start is given up before
+  DirectNumbering<LeaseId> lease_numbers_;
   Table<Lease> leases_;
-  Numbering<CheckoutId> checkouts_;
+  SerialNumbering<CheckoutId> checkouts_;
   Table<Asked> asked_;
   std::uint32_t waiting_ = 0;
   std::uint32_t failures_ = 0;
@@ -638,18 +650,18 @@ class Callers {
         found_(found),
         nonces_(view.memory()),
         gone_(view.memory()) {
-    for (std::size_t i = 0; i < view.ops.size(); ++i) {
-      const ClientStep& step = evidence.trace.clients[i];
-      if (step.skipped) continue;
-      if (view.ops[i] == Op::checkin && step.outcome == Outcome::lease_over) {
+    for (const ClientStep* call : view.calls) {
+      look_at_call(*call, evidence.scenario.pool.call_timeout, found);
+    }
+    for (const std::uint32_t place : view.failed) {
+      const ClientStep& step = evidence.trace.clients[place];
+      if (view.ops[place] == Op::checkin && step.outcome == Outcome::lease_over) {
         found.see(Mark::returned_twice);
       }
-      if (view.ops[i] != Op::call) continue;
-      look_at_call(step, evidence.scenario.pool.call_timeout, found);
+      if (view.ops[place] != Op::call || step.nonce.empty()) continue;
       const bool gave_up =
           step.outcome == Outcome::call_timeout || step.outcome == Outcome::cancelled;
-      if (!gave_up || step.nonce.empty()) continue;
-      if (nonces_.number(step.nonce) == gone_.size()) gone_.push_back(&step);
+      if (gave_up && nonces_.number(step.nonce) == gone_.size()) gone_.push_back(&step);
     }
   }
 
@@ -700,7 +712,7 @@ void look_at_cancels(const Evidence& evidence, const View& view, Coverage& found
     const std::string* const whom = cancelled_by(evidence.scenario, step);
     const std::uint32_t client = whom == nullptr ? kNone : view.clients.find(*whom);
     if (client == kNone) continue;
-    const auto history = view.steps_of_client[client];
+    const auto history = view.steps_of(client);
     const bool met = std::any_of(history.begin(), history.end(), [&](std::uint32_t other) {
       const ClientStep& checkout = steps[other];
       return view.ops[other] == Op::checkout && checkout.outcome == Outcome::ok &&
@@ -747,7 +759,9 @@ std::size_t Coverage::add(const Coverage& other) {
 
 std::size_t Coverage::count() const {
   std::size_t bits = 0;
-  for (const std::uint64_t word : words_) bits += static_cast<std::size_t>(std::popcount(word));
+  for (const std::uint64_t word : words_) {
+    if (word != 0) bits += static_cast<std::size_t>(std::popcount(word));
+  }
   return bits;
 }
 

@@ -384,5 +384,16 @@ TEST_CASE("oracle: coverage: a cell is struck, or missing, or cannot be, and has
   CHECK(open < faults::catalogue().size() * 25);
 }
 
+TEST_CASE("oracle: coverage: of a leased worker that was never started nothing is told") {
+  Story story = told("good");
+  at_once(story, 8.5, pool::Tick{}, {pool::Grant{CheckoutId{9}, LeaseId{9}, WorkerId{7, 3}}});
+  Story revoked = story;
+  at_once(revoked, 8.6, pool::LeaseRevoked{LeaseId{9}});
+  CHECK(coverage(revoked.evidence()) == coverage(told("good").evidence()));
+  at_once(story, 8.6, pool::CheckedIn{LeaseId{9}, true});
+  CHECK(coverage(story.evidence()).seen(Mark::late_checkin));
+  CHECK_FALSE(coverage(story.evidence()).seen(Mark::exit_met_checkin));
+}
+
 }  // namespace
 }  // namespace poolproof::oracle

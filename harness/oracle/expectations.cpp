@@ -80,7 +80,7 @@ void judge_repetition(const ClientSteps& client, std::uint32_t repetition,
     if (step == nullptr) {
       findings.push_back({"expectation",
                           fmt::format("client {}, step {} ({}) never ended; expected {}",
-                                      client.name, i, scenario::name(steps[i]), words(wanted)),
+                                      client.name(), i, scenario::name(steps[i]), words(wanted)),
                           Time{}});
       continue;
     }

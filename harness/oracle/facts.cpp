@@ -69,7 +69,7 @@ bool is_made_up(const View& view, std::size_t place, Duration lateness) {
 }
 
 void judge_phases(const View& view, Duration lateness, Findings& findings) {
-  for (std::size_t i = 0; i < view.calls.size(); ++i) {
+  for (const std::uint32_t i : view.troubled) {
     const ClientStep& call = *view.calls[i];
     std::string_view wrong = wrong_phase(view, i, lateness == Duration::zero());
     if (wrong.empty() && is_made_up(view, i, lateness)) wrong = "though nothing had come back";
@@ -159,7 +159,7 @@ class Kinds {
 
 void judge_kinds(const Case& given, Findings& findings) {
   const Kinds kinds(given);
-  for (std::size_t i = 0; i < given.view.calls.size(); ++i) {
+  for (const std::uint32_t i : given.view.troubled) {
     const ClientStep& call = *given.view.calls[i];
     if (call.outcome == Outcome::ok) continue;
     const std::string_view wrong = kinds.wrong(i);
@@ -193,22 +193,22 @@ struct Known {
 
 void judge_ends(const Case& given, Findings& findings) {
   const View& view = given.view;
-  std::vector<Known> known;
+  Table<Known> known(view.memory());
   const auto look = [&] {
     known.resize(view.workers.size());
-    for (const trace::WorkerRecord& record : given.evidence.trace.workers) {
-      if (record.record.kind != Kind::exiting) continue;
-      known[view.workers.find(record.worker)].code = record.record.code;
+    for (const std::uint32_t place : view.exits) {
+      known[view.worker_of_record[place]].code = given.evidence.trace.workers[place].record.code;
     }
     for (const trace::EnvironmentRecord& strike : given.evidence.trace.environment) {
       const std::uint32_t worker = view.workers.find(strike.worker);
       if (worker != kNone) ++known[worker].strikes;
     }
   };
-  for (const ClientStep* call : view.calls) {
+  for (const std::uint32_t i : view.troubled) {
+    const ClientStep* call = view.calls[i];
     if (call->outcome != Outcome::worker_died || !call->worker) continue;
     if (known.empty()) look();
-    const Known& end = known[view.workers.find(*call->worker)];
+    const Known& end = known[view.call_workers[i]];
     if (!end.code || end.strikes > 0) continue;
     const auto wrong = [&](std::string_view what, int number) {
       findings.push_back({kDiagnosis,
@@ -312,14 +312,12 @@ class Start {
     const auto& scenario = given_.evidence.scenario;
     const wire::Framing& framing = scenario.pool.framing;
     if (framing.prefix_bytes != 4 || framing.max_frame_bytes >= kWordsAsLength) return false;
-    for (const faults::PlannedFault& planned : scenario.faults) {
-      if (planned.id != receipt_->record.plan_id) continue;
-      const std::string_view text = planned.text("text");
-      return text.size() > 4 && std::all_of(text.begin(), text.end() - 1, [](char letter) {
-               return (letter >= 'a' && letter <= 'z') || letter == ' ';
-             });
-    }
-    return false;
+    const faults::PlannedFault* const planned = given_.view.planned_for(receipt_->record);
+    if (planned == nullptr) return false;
+    const std::string_view text = planned->text("text");
+    return text.size() > 4 && std::all_of(text.begin(), text.end() - 1, [](char letter) {
+             return (letter >= 'a' && letter <= 'z') || letter == ' ';
+           });
   }
 
   /// What only a fault can bring about, and none did.
@@ -366,9 +364,10 @@ constexpr Duration kPatience{50'000};
 void judge_starts(const Case& given, Findings& findings) {
   const auto& pool = given.evidence.scenario.pool;
   if (pool.opaque || pool.core.postmortem_budget < kPatience) return;
-  for (const trace::PoolRecord& record : given.evidence.trace.pool) {
+  if (given.mirror == nullptr) return;
+  for (const trace::PoolRecord* bad : given.mirror->bad_greetings()) {
+    const trace::PoolRecord& record = *bad;
     const auto* ended = std::get_if<pool::HandshakeEnded>(&record.event);
-    if (ended == nullptr || ended->evidence.cause == StartCause::none) continue;
     if (!given.view.has_journal(ended->worker) || !is_believed(record, ended->worker)) continue;
     const std::string wrong = Start(given, record, *ended).wrong(ended->evidence.cause);
     if (wrong.empty()) continue;

@@ -63,19 +63,17 @@ Time close_begun(const Evidence& evidence, const View& view) {
 }
 
 /// Faults that end the worker by its own doing.
-bool ends_it(const Evidence& evidence, const JournalRecord& receipt) {
+bool ends_it(const View& view, const JournalRecord& receipt) {
   constexpr std::array<std::string_view, 3> kExits{"exit_mid_call", "exit_at_start",
                                                    "exit_while_idle"};
   if (std::find(kExits.begin(), kExits.end(), receipt.fault) != kExits.end()) return true;
   const bool raises = receipt.fault == "killed_mid_call" || receipt.fault == "killed_at_start";
   const bool cuts = receipt.fault == "reply_truncated" || receipt.fault == "reading_stopped";
   if (!raises && !cuts) return false;
-  for (const faults::PlannedFault& planned : evidence.scenario.faults) {
-    if (planned.id != receipt.plan_id) continue;
-    if (raises) return is_deadly(static_cast<int>(planned.number("signal")));
-    return planned.text("then") == "exit" || planned.text("then") == "kill";
-  }
-  return true;
+  const faults::PlannedFault* const planned = view.planned_for(receipt);
+  if (planned == nullptr) return true;
+  if (raises) return is_deadly(static_cast<int>(planned->number("signal")));
+  return planned->text("then") == "exit" || planned->text("then") == "kill";
 }
 
 bool died_by_itself(const Evidence& evidence, const Incarnation& incarnation, Time until) {
@@ -87,7 +85,7 @@ bool died_by_itself(const Evidence& evidence, const Incarnation& incarnation, Ti
                        (kind == Kind::read && record.record.command == "shutdown");
     if (asked) return false;
     if (kind == Kind::exiting) return true;
-    if (kind == Kind::receipt && ends_it(evidence, record.record)) return true;
+    if (kind == Kind::receipt && ends_it(*incarnation.view, record.record)) return true;
   }
   return false;
 }

@@ -75,7 +75,7 @@ class Cancels {
 class Isolation {
  public:
   explicit Isolation(const Case& given)
-      : given_(given), evidence_(given.evidence), view_(given.view) {
+      : given_(given), evidence_(given.evidence), view_(given.view), own_(view_.memory()) {
     const auto& pool = evidence_.scenario.pool;
     for (const std::uint32_t place : view_.closes) {
       const ClientStep& step = evidence_.trace.clients[place];
@@ -86,7 +86,8 @@ class Isolation {
   }
 
   void judge(Findings& findings) {
-    for (const ClientStep* call : view_.calls) {
+    for (const std::uint32_t place : view_.troubled) {
+      const ClientStep* call = view_.calls[place];
       if (call->outcome == Outcome::ok || !call->worker) continue;
       const std::string_view how = without_reason(*call);
       if (how.empty()) continue;
@@ -144,7 +145,7 @@ class Isolation {
 
   /// The client had returned its lease before, or a call of its own had ended it.
   [[nodiscard]] bool gave_up_lease(const ClientStep& call) const {
-    const auto steps = view_.steps_of_client[view_.clients.find(call.client)];
+    const auto steps = view_.steps_of(view_.clients.find(call.client));
     const auto& all = evidence_.trace.clients;
     const auto place = static_cast<std::uint32_t>(&call - all.data());
     for (auto at = std::lower_bound(steps.begin(), steps.end(), place); at != steps.begin();) {
@@ -186,14 +187,15 @@ class Isolation {
 
   void look_into_journal(std::uint32_t worker) {
     WorkersOwn& own = own_[worker];
-    bool farewell = false;
+    const Signs& signs = view_.signs[worker];
     bool struck = false;
     if (may_dawdle(view_.workers.key(worker))) own.delayed = Time::min();
+    // A sound worker does not exit unasked.
+    if (signs.receipt == nullptr) return;
     for (const std::uint32_t place : view_.records_of_worker[worker]) {
       const trace::WorkerRecord& stamped = evidence_.trace.workers[place];
       const JournalRecord& record = stamped.record;
-      farewell = farewell || shows_farewell(record);
-      // A sound worker does not exit unasked.
+      const bool farewell = signs.farewell != nullptr && signs.farewell <= &stamped;
       struck = struck || record.kind == Kind::receipt;
       const bool harm = (record.kind == Kind::exiting && !farewell && struck) ||
                         (record.kind == Kind::receipt && excuses_loss(record, fault_of(record)));
@@ -265,7 +267,7 @@ class Isolation {
   const Case& given_;
   const Evidence& evidence_;
   const View& view_;
-  std::vector<WorkersOwn> own_;  ///< by the number of the worker
+  Table<WorkersOwn> own_;  ///< by the number of the worker
   std::optional<Cancels> cancels_;
   Time revoked_from_ = kNever;  ///< from then on the closing pool may take leased workers back
 };

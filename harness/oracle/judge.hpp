@@ -1,11 +1,9 @@
 #pragma once
 
-#include <cstddef>
-#include <memory>
-#include <memory_resource>
 #include <optional>
 #include <vector>
 
+#include "harness/oracle/arena.hpp"
 #include "harness/oracle/coverage.hpp"
 #include "harness/oracle/oracle.hpp"
 #include "harness/oracle/view.hpp"
@@ -33,8 +31,7 @@ class Judge {
     View view;
   };
 
-  std::unique_ptr<std::byte[]> first_;  ///< enough for a usual run
-  std::pmr::monotonic_buffer_resource memory_;
+  Arena memory_;
   std::optional<Looked> looked_;
 };
 

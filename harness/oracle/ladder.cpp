@@ -20,26 +20,41 @@ void Ladder::close_requested(Time deadline) {
   closed_in_ = record_;
 }
 
-std::string Ladder::pushed(std::uint32_t worker, Rung rung, Rung first) {
+std::string words(const WrongPush& wrong) {
+  switch (wrong.how) {
+    case WrongPush::How::not_at_all:
+      break;
+    case WrongPush::How::first:
+      return fmt::format("was pushed first by {}, not by {}", name(wrong.rung),
+                         name(wrong.instead));
+    case WrongPush::How::order:
+      return fmt::format("was pushed by {} after {}", name(wrong.rung), name(wrong.instead));
+    case WrongPush::How::early:
+      return fmt::format("was pushed by {} before the grace after {} was over", name(wrong.rung),
+                         name(wrong.instead));
+  }
+  return "";
+}
+
+WrongPush Ladder::pushed(std::uint32_t worker, Rung rung, Rung first) {
   Worker& one = at(worker);
   const Worker before = one;
   one = {rung, record_, after(now_, grace(rung))};
   if (rung != Rung::killed) {
-    waiting(rung).workers.push_back(worker);
-    ++waiting_count_;
+    add(waiting(rung).workers, worker);
+    next_due_ = std::min(next_due_, one.due);
   }
   if (before.rung == Rung::none) {
-    if (rung == first) return "";
-    return fmt::format("was pushed first by {}, not by {}", name(rung), name(first));
+    if (rung == first) return {};
+    return {WrongPush::How::first, rung, first};
   }
   // Its time is up, whatever rung it is on.
-  if (rung == Rung::killed && close_deadline_ <= now_) return "";
+  if (rung == Rung::killed && close_deadline_ <= now_) return {};
   if (static_cast<int>(rung) != static_cast<int>(before.rung) + 1) {
-    return fmt::format("was pushed by {} after {}", name(rung), name(before.rung));
+    return {WrongPush::How::order, rung, before.rung};
   }
-  return before.due <= now_ ? ""
-                            : fmt::format("was pushed by {} before the grace after {} was over",
-                                          name(rung), name(before.rung));
+  if (before.due <= now_) return {};
+  return {WrongPush::How::early, rung, before.rung};
 }
 
 Ladder::Worker& Ladder::at(std::uint32_t worker) {

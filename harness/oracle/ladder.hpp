@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -12,6 +13,16 @@ namespace poolproof::oracle {
 
 /// How hard a worker that must go has been pushed so far.
 enum class Rung : std::uint8_t { none, asked, stdin_closed, termed, killed };
+
+/// What is wrong with a push.
+struct WrongPush {
+  enum class How : std::uint8_t { not_at_all, first, order, early };
+
+  How how = How::not_at_all;
+  Rung rung = Rung::none;     ///< by this it was pushed
+  Rung instead = Rung::none;  ///< the right one to begin with; else the one before
+};
+std::string words(const WrongPush& wrong);
 
 /// The ladder by which workers are made to go: shutdown request, end of stdin, TERM, KILL, each
 /// after the grace of the one before, none skipped, none early and none late. Where on it a worker
@@ -27,6 +38,8 @@ class Ladder {
         waiting_{Waiting(memory), Waiting(memory), Waiting(memory)},
         due_at_once_(memory) {}
 
+  /// Room for so many workers.
+  void reserve(std::size_t workers) { workers_.reserve(workers); }
   /// A record of the testimony begins.
   void begin(Time now) {
     now_ = now;
@@ -34,10 +47,17 @@ class Ladder {
   }
   void close_requested(Time deadline);
   /// It must go, and in this very record it must be told so.
-  void must_go(std::uint32_t worker) { due_at_once_.push_back(worker); }
-  /// It is pushed. What is wrong with that; empty: nothing.
-  std::string pushed(std::uint32_t worker, Rung rung, Rung first);
-  void over(std::uint32_t worker) { at(worker) = {}; }
+  void must_go(std::uint32_t worker) { add(due_at_once_, worker); }
+  /// It is pushed. What is wrong with that.
+  WrongPush pushed(std::uint32_t worker, Rung rung, Rung first);
+  void over(std::uint32_t worker) {
+    if (worker < workers_.size()) workers_[worker] = {};
+  }
+
+  /// There is nothing to tell when this record ends, nor are there leases to take back.
+  [[nodiscard]] bool is_quiet() const {
+    return due_at_once_.empty() && now_ < next_due_ && now_ < close_deadline_ && !drained();
+  }
 
   /// The record ends. Calls `report(worker, what)` for each that was not pushed when it had to be.
   template <class Report>
@@ -78,7 +98,7 @@ class Ladder {
   std::uint64_t record_ = 0;
   Table<Worker> workers_;
   std::array<Waiting, 3> waiting_;  ///< asked, stdin closed, TERM
-  std::size_t waiting_count_ = 0;   ///< on all of them
+  Time next_due_ = kNever;          ///< nobody on them falls due before
   Table<std::uint32_t> due_at_once_;
   std::uint64_t closed_in_ = 0;  ///< the record of the last request to close
   Time drain_until_ = kNever;
@@ -93,7 +113,8 @@ void Ladder::end(Report report) {
     if (rung(worker) == Rung::none) report(worker, "must go, and nothing was done about it");
   }
   due_at_once_.clear();
-  if (waiting_count_ > 0) {
+  if (next_due_ <= now_) {
+    next_due_ = kNever;
     for (const Rung rung : {Rung::asked, Rung::stdin_closed, Rung::termed}) {
       end(waiting(rung), rung, report);
     }
@@ -109,11 +130,14 @@ void Ladder::end(Report report) {
 
 template <class Report>
 void Ladder::end(Waiting& waiting, Rung rung, Report report) {
-  for (; waiting.first < waiting.workers.size(); ++waiting.first, --waiting_count_) {
+  for (; waiting.first < waiting.workers.size(); ++waiting.first) {
     const std::uint32_t number = waiting.workers[waiting.first];
-    const Worker& worker = at(number);
+    const Worker& worker = workers_[number];
     if (worker.rung != rung) continue;
-    if (worker.due > now_ || worker.pushed_in == record_) return;
+    if (worker.due > now_ || worker.pushed_in == record_) {
+      next_due_ = std::min(next_due_, worker.due);
+      return;
+    }
     report(number,
            std::string("was not pushed on when its time was up (") + std::string(name(rung)) + ")");
   }

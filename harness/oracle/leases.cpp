@@ -34,15 +34,17 @@ bool comes_after(const Doubt& doubt, Time at, LeaseId lease) {
 
 Table<Doubt> doubts(const Evidence& evidence, const View& view) {
   Table<Doubt> found(view.memory());
-  for (std::size_t i = 0; i < view.calls.size(); ++i) {
+  for (const std::uint32_t i : view.troubled) {
     const ClientStep* call = view.calls[i];
     if (!call->worker || !leaves_doubt(*call, view.was_read(i))) continue;
     found.push_back({*call->worker, call->lease, call->ended, call});
   }
   if (evidence.scenario.pool.on_exception != pool::OnException::discard) return found;
+  if (!view.any_thrown) return found;
   for (std::size_t i = 0; i < view.ops.size(); ++i) {
+    if (view.ops[i] != Op::thrown) continue;
     const ClientStep& step = evidence.trace.clients[i];
-    if (view.ops[i] != Op::thrown || step.skipped || !step.worker) continue;
+    if (step.skipped || !step.worker) continue;
     found.push_back({*step.worker, step.lease, step.begun, &step});
   }
   return found;
@@ -152,6 +154,7 @@ class Strangers {
   /// Other holds are to be looked at now.
   void restart() {
     longest_.clear();
+    longest_.reserve(view_.holds.size());
     for (const Hold* hold : holds_) {
       const bool longer = longest_.empty() || hold->to > longest_.back()->to;
       longest_.push_back(longer ? hold : longest_.back());
@@ -191,6 +194,7 @@ class Strangers {
 void judge_exclusive_lease(const Case& given, Findings& findings) {
   const View& view = given.view;
   Holds holds(view.memory());
+  holds.reserve(view.holds.size());
   Strangers strangers(view, holds, findings);
   for (std::uint32_t worker = 0; worker < view.workers.size(); ++worker) {
     if (view.holds_of_worker[worker].empty()) continue;

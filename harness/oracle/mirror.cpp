@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/oracle/dispatch.hpp"
 #include "harness/trace/fields.hpp"
 
 namespace poolproof::oracle {
@@ -24,56 +25,17 @@ std::uint64_t number(CheckoutId checkout) {
 
 }  // namespace
 
-Mirror::Mirror(const Evidence& evidence, Memory* memory)
-    : config_(evidence.scenario.pool.core),
-      ids_(memory),
-      workers_(memory),
-      starting_(memory),
-      slots_(memory),
-      lease_numbers_(memory),
-      leases_(memory),
-      checkout_numbers_(memory),
-      asked_(memory),
-      refusals_(memory),
-      ladder_(config_, memory),
-      cooling_(std::greater<>(), Table<Cooling>(memory)) {
-  // In a usual trace one record in four asks, grants, or starts.
-  const std::size_t some = evidence.trace.pool.size() / 4 + 1;
-  checkout_numbers_.reserve(some);
-  asked_.reserve(some);
-  lease_numbers_.reserve(some);
-  leases_.reserve(some);
-  workers_.reserve(some);
-  starting_.reserve(some);
-  for (const trace::PoolRecord& record : evidence.trace.pool) take(record);
-  judge_end();
-}
-
-void Mirror::take(const trace::PoolRecord& record) {
-  record_ = &record;
-  now_ = std::max(now_, record.at);
-  ladder_.begin(now_);
-  given_up_ = failed_now_ = false;
-  spent_ = CheckoutId::none;
-  if (oldest_start_ < starting_.size()) expire_starts();
-  std::visit([this](const auto& event) { happened(event); }, record.event);
-  for (const pool::Effect& effect : record.effects) {
-    std::visit([this](const auto& order) { ordered(order); }, effect);
-  }
-  if (!cooling_.empty()) judge_cooled();
-  judge_waiting();
-  judge_bounds();
-  judge_refill();
-  judge_ladder();
-  if (oldest_greeting_ < starting_.size()) judge_greetings();
-}
-
 /// A start whose order has not been answered within the budget is given up without a word.
 void Mirror::expire_starts() {
+  expiry_due_ = kNever;
   for (; oldest_start_ < starting_.size(); ++oldest_start_) {
     const std::uint32_t oldest = starting_[oldest_start_];
     if (workers_[oldest].state != State::starting) continue;
-    if (after(workers_[oldest].since, config_.startup_budget) > now_) return;
+    const Time due = after(workers_[oldest].since, config_.startup_budget);
+    if (due > now_) {
+      expiry_due_ = due;
+      return;
+    }
     put_away(oldest, true);
     given_up_ = true;
   }
@@ -81,14 +43,14 @@ void Mirror::expire_starts() {
 
 // ---- events ------------------------------------------------------------------------------------
 
-void Mirror::happened(const pool::CheckoutRequested& event) {
+inline void Mirror::happened(const pool::CheckoutRequested& event) {
   if (checkout_numbers_.number(event.checkout) < asked_.size()) return;
   asked_.push_back({event.checkout, event.deadline, record_, false});
   spent_ = event.deadline <= now_ ? event.checkout : CheckoutId::none;
   ++waiting_;
 }
 
-void Mirror::happened(const pool::CheckedIn& event) {
+inline void Mirror::happened(const pool::CheckedIn& event) {
   const std::uint32_t place = lease_numbers_.number(event.lease);
   if (place == leases_.size()) leases_.emplace_back();
   Lease& lease = leases_[place];
@@ -104,7 +66,7 @@ void Mirror::happened(const pool::CheckedIn& event) {
   lease.holds = kNone;
 }
 
-void Mirror::happened(const pool::LeaseRevoked& event) {
+inline void Mirror::happened(const pool::LeaseRevoked& event) {
   const std::uint32_t lease = lease_numbers_.find(event.lease);
   if (lease == kNone) return;
   const std::uint32_t worker = leases_[lease].holds;
@@ -113,7 +75,7 @@ void Mirror::happened(const pool::LeaseRevoked& event) {
   put_away(worker, false);
 }
 
-void Mirror::happened(const pool::Started& event) {
+inline void Mirror::happened(const pool::Started& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone) return;
   if (closing_ || workers_[worker].state == State::leaving) late_start_ = now_;
@@ -122,7 +84,7 @@ void Mirror::happened(const pool::Started& event) {
   if (workers_[worker].state == State::starting) enter(worker, State::greeting);
 }
 
-void Mirror::happened(const pool::StartFailed& event) {
+inline void Mirror::happened(const pool::StartFailed& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone) return;
   if (closing_ || workers_[worker].state == State::leaving) late_start_ = now_;
@@ -131,7 +93,8 @@ void Mirror::happened(const pool::StartFailed& event) {
   }
 }
 
-void Mirror::happened(const pool::HandshakeEnded& event) {
+inline void Mirror::happened(const pool::HandshakeEnded& event) {
+  if (event.evidence.cause != StartCause::none) add(bad_greetings_, record_);
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::greeting) return;
   // What is due comes first: the answer may have come after the Core had given the start up. It
@@ -153,14 +116,14 @@ void Mirror::happened(const pool::HandshakeEnded& event) {
 }
 
 /// Away it goes at once; before it was of any use, that is as if it had died.
-void Mirror::happened(const pool::OutputStrayed& event) {
+inline void Mirror::happened(const pool::OutputStrayed& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::idle) return;
   if (!workers_[worker].served) of_no_use(worker);
   ladder_.must_go(worker);
 }
 
-void Mirror::happened(const pool::Exited& event) {
+inline void Mirror::happened(const pool::Exited& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone) return;
   const State state = workers_[worker].state;
@@ -169,7 +132,7 @@ void Mirror::happened(const pool::Exited& event) {
   if (state != State::starting) enter(worker, State::leaving);
 }
 
-void Mirror::happened(const pool::CloseRequested& event) {
+inline void Mirror::happened(const pool::CloseRequested& event) {
   last_close_ = standing();
   closing_ = true;
   ladder_.close_requested(event.deadline);
@@ -177,7 +140,7 @@ void Mirror::happened(const pool::CloseRequested& event) {
 
 // ---- effects -----------------------------------------------------------------------------------
 
-void Mirror::ordered(const pool::Grant& effect) {
+inline void Mirror::ordered(const pool::Grant& effect) {
   const CheckoutId first = first_waiting();
   const std::uint32_t asked = answer(effect.checkout);
   if (asked != kNone && first != effect.checkout) {
@@ -209,8 +172,8 @@ void Mirror::ordered(const pool::Grant& effect) {
   leases_[place].holds = worker;
 }
 
-void Mirror::ordered(const pool::Refuse& effect) {
-  refusals_.push_back(&effect);
+inline void Mirror::ordered(const pool::Refuse& effect) {
+  add(refusals_, &effect);
   const std::uint32_t asked = answer(effect.checkout);
   if (asked == kNone) return;
   judge_refusal(effect, asked_[asked]);
@@ -237,7 +200,7 @@ std::uint32_t Mirror::answer(CheckoutId checkout) {
   return place;
 }
 
-void Mirror::ordered(const pool::Start& effect) {
+inline void Mirror::ordered(const pool::Start& effect) {
   const std::uint32_t worker = ids_.number(effect.worker);
   if (worker < workers_.size()) {
     return report(kAccounting, fmt::format("worker {} was started twice", dotted(effect.worker)));
@@ -252,11 +215,13 @@ void Mirror::ordered(const pool::Start& effect) {
   workers_.push_back({State::over, false, now_, now_, record_, kNone, kNone});
   ++counts_[static_cast<std::size_t>(State::over)];
   starting_.push_back(worker);
+  expiry_due_ = std::min(expiry_due_, after(now_, config_.startup_budget));
+  greeting_due_ = std::min(greeting_due_, after(now_, longest_greeting()));
   change(slot_of(worker), [](Slot& slot) { slot.may_cool = false; });
   enter(worker, State::starting);
 }
 
-void Mirror::ordered(const pool::Signal& effect) {
+inline void Mirror::ordered(const pool::Signal& effect) {
   const std::uint32_t worker = living(effect.worker);
   if (worker == kNone) {
     report(kAccounting,
@@ -266,24 +231,24 @@ void Mirror::ordered(const pool::Signal& effect) {
   put_away(worker, effect.why == pool::Why::budget_spent);
 }
 
-void Mirror::ordered(const pool::AskShutdown& effect) {
+inline void Mirror::ordered(const pool::AskShutdown& effect) {
   const std::uint32_t worker = living(effect.worker);
   judge_push(worker, Rung::asked, pool::Why::closing);
   put_away(worker, false);
 }
-void Mirror::ordered(const pool::CloseStdin& effect) {
+inline void Mirror::ordered(const pool::CloseStdin& effect) {
   const std::uint32_t worker = living(effect.worker);
   judge_push(worker, Rung::stdin_closed, pool::Why::closing);
   put_away(worker, false);
 }
 
-void Mirror::ordered(const pool::Handshake& effect) {
+inline void Mirror::ordered(const pool::Handshake& effect) {
   const std::uint32_t worker = living(effect.worker);
   if (worker != kNone) return judge_handshake(worker, effect);
   report(kAccounting, fmt::format("worker {} was greeted when it was over", dotted(effect.worker)));
 }
 
-void Mirror::ordered(const pool::Forget& effect) {
+inline void Mirror::ordered(const pool::Forget& effect) {
   const auto* exited = std::get_if<pool::Exited>(&record_->event);
   const auto* failed = std::get_if<pool::StartFailed>(&record_->event);
   const bool ended = (exited != nullptr && exited->worker == effect.worker) ||
@@ -299,7 +264,7 @@ void Mirror::ordered(const pool::Forget& effect) {
   ladder_.over(worker);
 }
 
-void Mirror::ordered(const pool::Closed&) {
+inline void Mirror::ordered(const pool::Closed&) {
   if (closed_ || !closing_)
     report(kAccounting, "the pool was closed twice, or without being asked");
   closed_ = true;
@@ -338,14 +303,10 @@ void Mirror::judge_start(WorkerId worker) {
 
 /// The Core settles in every step: whoever still waits after one can't be served nor started for.
 void Mirror::judge_waiting() {
-  if (waiting_ == 0) {
-    told_.beside_idle = told_.beside_vacant = false;
-    return;
-  }
   if (spent_ != CheckoutId::none && !asked_.back().answered) {
     report(kDeadlines, fmt::format("checkout #{} waits though it gave no time", number(spent_)));
   }
-  const bool waits = waiting_ > 0 && !closing_;
+  const bool waits = !closing_;
   const bool may_grant = config_.init_mode == pool::InitMode::async || under_way() == 0;
   const bool beside_idle = waits && may_grant && count(State::idle) > 0;
   if (newly(beside_idle, told_.beside_idle)) {
@@ -370,11 +331,16 @@ void Mirror::judge_waiting() {
 }
 
 /// Whether there are more of anything than there may be. (Starts: see judge_start.)
-void Mirror::judge_bounds() {
-  const std::uint32_t present = under_way() + count(State::idle) + count(State::leased);
-  if (newly(present > config_.size, told_.crowded)) {
+inline void Mirror::judge_bounds() {
+  const bool within = present() <= config_.size && waiting_ <= config_.waiters_max &&
+                      count(State::leaving) <= config_.leaving_max;
+  if (!within || told_.bounds()) report_bounds();
+}
+
+void Mirror::report_bounds() {
+  if (newly(present() > config_.size, told_.crowded)) {
     report(kBounds,
-           fmt::format("{} workers are in the slots of a pool of {}", present, config_.size));
+           fmt::format("{} workers are in the slots of a pool of {}", present(), config_.size));
   }
   if (newly(waiting_ > config_.waiters_max, told_.queue)) {
     report(kBounds, fmt::format("{} clients wait, {} may", waiting_, config_.waiters_max));
@@ -398,6 +364,64 @@ void Mirror::judge_end() {
     report(kAccounting,
            fmt::format("worker {} was started and never forgotten", dotted(ids_.key(worker))));
   }
+}
+
+// ---- record by record --------------------------------------------------------------------------
+
+/// What stands when all that the record tells is done.
+inline void Mirror::judge_record() {
+  if (!cooling_.empty() && cooling_.top().until <= now_) judge_cooled();
+  if (waiting_ > 0) {
+    judge_waiting();
+  } else {
+    told_.beside_idle = told_.beside_vacant = false;
+  }
+  judge_bounds();
+  const bool lacks = lacks_a_start();
+  if (lacks || told_.refill) judge_refill(lacks);
+  if (!ladder_.is_quiet() || told_.drained) judge_ladder();
+  if (greeting_due_ <= now_) judge_greetings();
+}
+
+inline void Mirror::take(const trace::PoolRecord& record) {
+  record_ = &record;
+  now_ = std::max(now_, record.at);
+  ladder_.begin(now_);
+  given_up_ = failed_now_ = false;
+  spent_ = CheckoutId::none;
+  if (expiry_due_ <= now_) expire_starts();
+  dispatch(record.event, [this](const auto& event) { happened(event); });
+  for (const pool::Effect& effect : record.effects) {
+    dispatch(effect, [this](const auto& order) { ordered(order); });
+  }
+  judge_record();
+}
+
+Mirror::Mirror(const Evidence& evidence, Memory* memory)
+    : config_(evidence.scenario.pool.core),
+      ids_(memory),
+      workers_(memory),
+      starting_(memory),
+      slots_(memory),
+      lease_numbers_(memory),
+      leases_(memory),
+      checkout_numbers_(memory),
+      asked_(memory),
+      refusals_(memory),
+      bad_greetings_(memory),
+      ladder_(config_, memory),
+      cooling_(std::greater<>(), Table<Cooling>(memory)) {
+  // In a usual trace one record in four asks, grants, or starts.
+  const std::size_t some = evidence.trace.pool.size() / 4 + 1;
+  asked_.reserve(some);
+  leases_.reserve(some);
+  ids_.reserve(some);
+  workers_.reserve(some);
+  starting_.reserve(some);
+  ladder_.reserve(some);
+  slots_.reserve(std::min<std::size_t>(config_.size, some));
+  for (const trace::PoolRecord& record : evidence.trace.pool) take(record);
+  judge_end();
 }
 
 // ---- small steps -------------------------------------------------------------------------------
@@ -431,28 +455,15 @@ void Mirror::of_no_use(std::uint32_t worker) {
   cools(ids_.key(worker).slot);
 }
 
-std::uint32_t Mirror::living(WorkerId worker) const {
-  const std::uint32_t found = ids_.find(worker);
-  return found == kNone || workers_[found].state == State::over ? kNone : found;
-}
-
-void Mirror::enter(std::uint32_t worker, State state) {
-  const auto present = [](State one) { return one != State::leaving && one != State::over; };
-  const State before = std::exchange(workers_[worker].state, state);
-  --counts_[static_cast<std::size_t>(before)];
-  ++counts_[static_cast<std::size_t>(state)];
-  if (before == State::idle) unlink_idle(worker);
-  if (state == State::idle) link_idle(worker);
-  if (present(before) == present(state)) return;
-  change(slot_of(worker), [&](Slot& slot) {
-    slot.occupants += present(state) ? 1U : 0U;
-    slot.occupants -= present(before) ? 1U : 0U;
+/// It has come into its slot, or has been told to go.
+void Mirror::occupy(std::uint32_t worker, bool present) {
+  change(slot_of(worker), [present](Slot& slot) {
+    if (present) {
+      ++slot.occupants;
+    } else {
+      --slot.occupants;
+    }
   });
-}
-
-Mirror::Slot& Mirror::slot_of(std::uint32_t worker) {
-  const std::uint32_t slot = ids_.key(worker).slot;
-  return slot < slots_.size() ? slots_[slot] : stray_;
 }
 
 CheckoutId Mirror::first_waiting() {
@@ -463,10 +474,6 @@ CheckoutId Mirror::first_waiting() {
 Standing Mirror::standing() const {
   return {waiting_,           count(State::starting), count(State::greeting),
           count(State::idle), count(State::leased),   count(State::leaving)};
-}
-
-std::uint32_t Mirror::under_way_limit() const {
-  return config_.init_mode == pool::InitMode::blocking ? 1 : config_.starts_max;
 }
 
 std::uint32_t Mirror::first_vacant() const {

@@ -48,6 +48,10 @@ class Mirror {
   }
   /// Whomever it turned away.
   [[nodiscard]] const Table<const pool::Refuse*>& refusals() const { return refusals_; }
+  /// Of greetings that ended badly.
+  [[nodiscard]] const Table<const trace::PoolRecord*>& bad_greetings() const {
+    return bad_greetings_;
+  }
   /// How the pool stood just before it was asked to close the last time; else at the end.
   [[nodiscard]] Standing before_last_close() const { return last_close_.value_or(standing()); }
   /// When the last start was answered that the pool had no use for any more; Time::min(): none was.
@@ -88,6 +92,7 @@ class Mirror {
     bool crowded = false;
     bool queue = false;
     bool leaving = false;
+    [[nodiscard]] bool bounds() const { return crowded || queue || leaving; }
     bool refill = false;
     bool drained = false;
   };
@@ -99,6 +104,7 @@ class Mirror {
   };
 
   void take(const trace::PoolRecord& record);
+  void judge_record();
   void expire_starts();
 
   void happened(const pool::CheckoutRequested& event);
@@ -131,6 +137,7 @@ class Mirror {
   void judge_start(WorkerId worker);
   void judge_waiting();
   void judge_bounds();
+  void report_bounds();
   void judge_end();
 
   // mirror_ladder.cpp
@@ -147,7 +154,15 @@ class Mirror {
   // mirror_starts.cpp
   void cools(std::uint32_t slot);
   void judge_cooled();
-  void judge_refill();
+  /// An eager pool fills its slots; one whose breaker half-opens tries one start.
+  [[nodiscard]] bool lacks_a_start() const {
+    if (closing_ || count(State::leaving) >= config_.leaving_max) return false;
+    return breaker_open() ? lacks_a_probe()
+                          : config_.start == pool::StartMode::eager && held_ < config_.size &&
+                                under_way() < under_way_limit();
+  }
+  [[nodiscard]] bool lacks_a_probe() const;
+  void judge_refill(bool lacks);
   void judge_handshake(std::uint32_t worker, const pool::Handshake& order);
 
   // mirror_choices.cpp
@@ -160,9 +175,16 @@ class Mirror {
   void unlink_idle(std::uint32_t worker);
 
   /// The number of an incarnation that was started and is not over; else kNone.
-  [[nodiscard]] std::uint32_t living(WorkerId worker) const;
+  [[nodiscard]] std::uint32_t living(WorkerId worker) const {
+    const std::uint32_t found = ids_.find(worker);
+    return found == kNone || workers_[found].state == State::over ? kNone : found;
+  }
   void enter(std::uint32_t worker, State state);
-  Slot& slot_of(std::uint32_t worker);
+  void occupy(std::uint32_t worker, bool present);
+  Slot& slot_of(std::uint32_t worker) {
+    const std::uint32_t slot = ids_.key(worker).slot;
+    return slot < slots_.size() ? slots_[slot] : stray_;
+  }
   template <class Change>
   void change(Slot& slot, Change what);
   [[nodiscard]] CheckoutId first_waiting();
@@ -172,8 +194,14 @@ class Mirror {
   [[nodiscard]] std::uint32_t under_way() const {
     return count(State::starting) + count(State::greeting);
   }
+  /// In slots, and not told to go.
+  [[nodiscard]] std::uint32_t present() const {
+    return under_way() + count(State::idle) + count(State::leased);
+  }
   [[nodiscard]] Standing standing() const;
-  [[nodiscard]] std::uint32_t under_way_limit() const;
+  [[nodiscard]] std::uint32_t under_way_limit() const {
+    return config_.init_mode == pool::InitMode::blocking ? 1 : config_.starts_max;
+  }
   [[nodiscard]] bool breaker_open() const {
     return config_.breaker_failures > 0 && failures_ >= config_.breaker_failures;
   }
@@ -195,16 +223,19 @@ class Mirror {
   Table<Slot> slots_;                      ///< as far as they have been used
   Slot stray_;                             ///< of workers outside of the pool
   std::uint32_t held_ = 0;                 ///< slots that are surely not vacant, or may cool
-  Numbering<LeaseId> lease_numbers_;
+  DirectNumbering<LeaseId> lease_numbers_;
   Table<Lease> leases_;
-  Numbering<CheckoutId> checkout_numbers_;
+  SerialNumbering<CheckoutId> checkout_numbers_;
   Table<Asked> asked_;
   Table<const pool::Refuse*> refusals_;
+  Table<const trace::PoolRecord*> bad_greetings_;
   std::size_t first_ = 0;  ///< all before it are answered
   std::uint32_t waiting_ = 0;
   std::uint32_t failures_ = 0;  ///< failed starts in a row
   Time last_failure_ = Time::min();
   Time late_start_ = Time::min();
+  Time expiry_due_ = kNever;    ///< no start is given up before
+  Time greeting_due_ = kNever;  ///< no greeting has to be over before
   bool closing_ = false;
   bool closed_ = false;
   std::optional<Standing> last_close_;
@@ -221,6 +252,16 @@ class Mirror {
   StartCause last_cause_ = StartCause::none;
   std::vector<Finding> findings_;
 };
+
+inline void Mirror::enter(std::uint32_t worker, State state) {
+  const auto present = [](State one) { return one < State::leaving; };
+  const State before = std::exchange(workers_[worker].state, state);
+  --counts_[static_cast<std::size_t>(before)];
+  ++counts_[static_cast<std::size_t>(state)];
+  if (before == State::idle) unlink_idle(worker);
+  if (state == State::idle) link_idle(worker);
+  if (present(before) != present(state)) occupy(worker, present(state));
+}
 
 template <class Change>
 void Mirror::change(Slot& slot, Change what) {

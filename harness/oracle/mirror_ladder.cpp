@@ -19,9 +19,9 @@ void Mirror::judge_push(std::uint32_t worker, Rung rung, pool::Why why) {
     report(kLadder, fmt::format("worker {} was made to go, but not for the reason given",
                                 dotted(ids_.key(worker))));
   }
-  const std::string wrong = ladder_.pushed(worker, rung, first_rung(worker, rung, why));
-  if (wrong.empty()) return;
-  report(kLadder, fmt::format("worker {} {}", dotted(ids_.key(worker)), wrong));
+  const WrongPush wrong = ladder_.pushed(worker, rung, first_rung(worker, rung, why));
+  if (wrong.how == WrongPush::How::not_at_all) return;
+  report(kLadder, fmt::format("worker {} {}", dotted(ids_.key(worker)), words(wrong)));
 }
 
 /// Where it begins. A process whose start has not led to anything deserves no asking and no TERM.
@@ -73,12 +73,16 @@ void Mirror::judge_ladder() {
 
 /// Whose start has led to nothing by the end of every budget is given up.
 void Mirror::judge_greetings() {
+  greeting_due_ = kNever;
   for (; oldest_greeting_ < starting_.size(); ++oldest_greeting_) {
     const std::uint32_t worker = starting_[oldest_greeting_];
     const State state = workers_[worker].state;
-    if (state == State::starting) return;
-    if (state != State::greeting) continue;
-    if (after(workers_[worker].since, longest_greeting()) > now_) return;
+    if (state != State::starting && state != State::greeting) continue;
+    const Time due = after(workers_[worker].since, longest_greeting());
+    if (state == State::starting || due > now_) {
+      greeting_due_ = due;
+      return;
+    }
     report("deadlines", fmt::format("worker {} was still greeted when its start was to be given up",
                                     dotted(ids_.key(worker))));
   }

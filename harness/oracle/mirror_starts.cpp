@@ -27,23 +27,18 @@ void Mirror::judge_cooled() {
   }
 }
 
-/// An eager pool fills its slots; one whose breaker half-opens tries one start. Nobody need ask.
-void Mirror::judge_refill() {
-  if (closing_) {
-    told_.refill = false;
-    return;
-  }
-  const bool room = count(State::leaving) < config_.leaving_max;
-  const std::uint32_t present = under_way() + count(State::idle) + count(State::leased);
-  const bool probe = breaker_open() && !failed_now_ && under_way() == 0 && present < config_.size &&
-                     after(last_failure_, config_.breaker_open) <= now_;
-  const bool refill = !breaker_open() && config_.start == pool::StartMode::eager &&
-                      under_way() < under_way_limit() && held_ < config_.size;
-  if (!newly(room && (probe || refill), told_.refill)) return;
+bool Mirror::lacks_a_probe() const {
+  return !failed_now_ && under_way() == 0 && present() < config_.size &&
+         after(last_failure_, config_.breaker_open) <= now_;
+}
+
+/// Nobody need ask for a start that is lacking.
+void Mirror::judge_refill(bool lacks) {
+  if (!newly(lacks, told_.refill)) return;
   report("full_size",
-         probe ? std::string("the breaker is half open, and no start is tried")
-               : fmt::format("slot {} of an eager pool is vacant, and nothing is started",
-                             first_vacant()));
+         breaker_open() ? std::string("the breaker is half open, and no start is tried")
+                        : fmt::format("slot {} of an eager pool is vacant, and nothing is started",
+                                      first_vacant()));
 }
 
 /// What may be the first sign of its death is no verdict before the post-mortem's time is over, nor

@@ -99,9 +99,7 @@ std::vector<Finding> judge(const Evidence& evidence) {
   return judge_by(evidence, View(evidence, &memory));
 }
 
-Judge::Judge()
-    : first_(std::make_unique_for_overwrite<std::byte[]>(kUsualBytes)),
-      memory_(first_.get(), kUsualBytes) {}
+Judge::Judge() : memory_(kUsualBytes) {}
 
 void Judge::look_at(const Evidence& evidence) {
   looked_.reset();

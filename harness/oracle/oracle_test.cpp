@@ -673,5 +673,26 @@ TEST_CASE("oracle: bounded starts: the breaker stays open for its time") {
   CHECK_FALSE(starts_bounded(failing_starts({1, 200, 500, 5501.9})));
 }
 
+TEST_CASE("oracle: one_outcome: each of a counted client is looked at by its own name") {
+  const auto with_names = [](const std::string& first, const std::string& second) {
+    Story story = told("good");
+    story.scenario.clients.front().count = 2;
+    story.scenario.clients.pop_back();
+    for (trace::ClientStep& one : story.trace.clients) {
+      if (one.client == "a") one.client = first;
+      if (one.client == "b") one.client = second;
+    }
+    return story;
+  };
+  CHECK_FALSE(broken(with_names("a.1", "a.2")).contains("one_outcome"));
+  CHECK_FALSE(broken(with_names("a.2", "a.1")).contains("one_outcome"));
+  for (const std::string stranger : {"a", "a.0", "a.02", "a.3", "a.2x", "a.", "b.2", "a.1"}) {
+    CHECK(broken(with_names("a.1", stranger)).contains("one_outcome"));
+  }
+  Story story = with_names("a.1", "a.2");
+  std::erase_if(story.trace.clients, [](const auto& one) { return one.client == "a.2"; });
+  CHECK(broken(story).contains("one_outcome"));
+}
+
 }  // namespace
 }  // namespace poolproof::oracle

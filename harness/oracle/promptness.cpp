@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <iterator>
 #include <set>
 
 #include <fmt/format.h>
@@ -17,14 +18,6 @@ using trace::ClientStep;
 using trace::dotted;
 using trace::milliseconds;
 using Kind = JournalRecord::Kind;
-
-/// How long the step may take: its own limit or the pool's; a check-in may take no time.
-Duration limit_of(const ClientStep& step, Op op, const scenario::PoolSpec& pool) {
-  if (step.limit) return *step.limit;
-  if (op == Op::checkout) return pool.checkout_timeout;
-  if (op == Op::call) return pool.call_timeout;
-  return op == Op::close ? pool.close_timeout : Duration::zero();
-}
 
 /// In virtual time lateness is 0, but a start still takes its time.
 constexpr Duration kSoundStart = 1s;
@@ -44,10 +37,9 @@ void judge_deadlines(const Case& given, Findings& findings) {
                      milliseconds(limit)),
          step.ended});
   };
-  for (std::size_t i = 0; i < evidence.trace.clients.size(); ++i) {
-    const ClientStep& step = evidence.trace.clients[i];
+  for (const std::uint32_t i : given.view.slow) {
     const Op op = given.view.ops[i];
-    if (step.skipped || op == Op::close || op == Op::cancel || op == Op::other) continue;
+    const ClientStep& step = evidence.trace.clients[i];
     const Duration limit = limit_of(step, op, evidence.scenario.pool);
     const Time deadline = after(step.begun, limit);
     const bool granted = op == Op::checkout && step.outcome == Outcome::ok;
@@ -89,6 +81,7 @@ void judge_during_close(const Case& given, const ClientStep& close, Findings& fi
                        milliseconds(close.ended - close.begun), milliseconds(limit)),
            close.ended);
   }
+  if (given.view.others_ended <= close.begun) return;
   for (std::size_t i = 0; i < evidence.trace.clients.size(); ++i) {
     const ClientStep& step = evidence.trace.clients[i];
     const Op op = given.view.ops[i];
@@ -123,6 +116,7 @@ namespace {
 struct Death {
   const trace::WorkerRecord* record = nullptr;  ///< null: it was killed from outside
   WorkerId worker;
+  std::uint32_t number = kNone;  ///< the worker's
   Time at;
 
   [[nodiscard]] std::string how() const {
@@ -154,37 +148,40 @@ bool was_interrupted(const View& view, const trace::WorkerRecord& announced) {
   return false;
 }
 
-/// How many faults of the plan tell that this one struck by a signal which ends the worker.
-std::ptrdiff_t kills(const Evidence& evidence, const Receipt& receipt) {
+/// Whether the plan tells that the fault struck by a signal which ends the worker.
+bool kills(const Receipt& receipt) {
   static const faults::Fault* const killed_mid_call = row_of("killed_mid_call");
-  if (receipt.fault == nullptr || receipt.fault != killed_mid_call) return 0;
-  const auto& plan = evidence.scenario.faults;
-  return std::count_if(plan.begin(), plan.end(), [&receipt](const faults::PlannedFault& planned) {
-    return planned.id == receipt.record->record.plan_id &&
-           is_deadly(static_cast<int>(planned.number("signal")));
-  });
+  if (receipt.fault == nullptr || receipt.fault != killed_mid_call) return false;
+  return receipt.planned != nullptr &&
+         is_deadly(static_cast<int>(receipt.planned->number("signal")));
 }
 
+/// All that was announced, also where it was interrupted: see there.
 Table<Death> deaths(const Evidence& evidence, const View& view) {
   Table<Death> found(view.memory());
   found.reserve(view.exits.size() + view.receipts.size());
-  const auto add = [&](const trace::WorkerRecord& record) {
-    if (!was_interrupted(view, record)) found.push_back({&record, record.worker, record.at});
+  const auto announced = [&](const trace::WorkerRecord& record, std::uint32_t worker) {
+    if (view.calls_of_worker[worker].empty()) return;
+    found.push_back({&record, record.worker, worker, record.at});
   };
-  for (const std::uint32_t place : view.exits) add(evidence.trace.workers[place]);
-  const auto exits = static_cast<std::ptrdiff_t>(found.size());
-  for (const Receipt& receipt : view.receipts) {
-    for (auto times = kills(evidence, receipt); times > 0; --times) add(*receipt.record);
+  for (const std::uint32_t place : view.exits) {
+    announced(evidence.trace.workers[place], view.worker_of_record[place]);
   }
-  // In the order of the journal.
-  std::inplace_merge(found.begin(), found.begin() + exits, found.end(),
-                     [](const Death& a, const Death& b) { return a.record < b.record; });
+  const auto exits = std::ssize(found);
+  for (const Receipt& receipt : view.receipts) {
+    if (kills(receipt)) announced(*receipt.record, receipt.worker);
+  }
+  if (exits != std::ssize(found)) {
+    // In the order of the journal.
+    std::inplace_merge(found.begin(), found.begin() + exits, found.end(),
+                       [](const Death& a, const Death& b) { return a.record < b.record; });
+  }
   if (evidence.trace.environment.empty()) return found;
   std::erase_if(found,
                 [&evidence](const Death& death) { return was_stopped(evidence, death.worker); });
   for (const trace::EnvironmentRecord& strike : evidence.trace.environment) {
     if (strike.delivered && strike.signal == 9)
-      found.push_back({nullptr, strike.worker, strike.at});
+      found.push_back({nullptr, strike.worker, view.workers.find(strike.worker), strike.at});
   }
   return found;
 }
@@ -195,14 +192,14 @@ void judge_prompt_death(const Case& given, Findings& findings) {
   judge_pipes(given, findings);
   const View& view = given.view;
   for (const Death& death : deaths(given.evidence, view)) {
-    const std::uint32_t worker = view.workers.find(death.worker);
-    if (worker == kNone) continue;
-    for (const std::uint32_t place : view.calls_of_worker[worker]) {
+    if (death.number == kNone) continue;
+    for (const std::uint32_t place : view.calls_of_worker[death.number]) {
       const ClientStep& call = *view.calls[place];
       // Also a call that found the worker dead is over at once.
       const Time noticed = std::max(death.at, call.begun);
       if (call.ended <= after(noticed, given.evidence.bounds.liveness)) continue;
       if (call.outcome == Outcome::lease_over) continue;
+      if (death.record != nullptr && was_interrupted(view, *death.record)) break;
       findings.push_back({"prompt_death",
                           fmt::format("worker {} {} during {}, which ended only {} ms later ({})",
                                       dotted(death.worker), death.how(), who(call),
@@ -227,6 +224,11 @@ class Recovery {
     for (const trace::EnvironmentRecord& record : evidence_.trace.environment) {
       struck(view_.workers.find(record.worker), record.at, record.at, false);
     }
+  }
+
+  /// That the queue is full may well be; `bounds` sees to it.
+  static bool in_vain(const ClientStep& step) {
+    return step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::start_failed;
   }
 
   void judge(Findings& findings) {
@@ -258,20 +260,18 @@ class Recovery {
     const JournalRecord& record = receipt.record->record;
     const bool early = !record.request || record.request == 0U;
     const bool harmful = receipt.fault == nullptr || !receipt.fault->harmless;
-    const Duration delay = delay_of(record);
+    const Duration delay = delay_of(receipt);
     const Time at = receipt.record->at;
     struck(receipt.worker, at, after(at, delay),
            early && (harmful || delay >= core_.startup_budget));
   }
 
   /// How long the fault holds its worker up.
-  [[nodiscard]] Duration delay_of(const JournalRecord& receipt) const {
-    for (const faults::PlannedFault& planned : evidence_.scenario.faults) {
-      if (planned.id != receipt.plan_id) continue;
-      const auto delay = planned.numbers.find("delay_ms");
-      return std::chrono::milliseconds(delay == planned.numbers.end() ? 0 : delay->second);
-    }
-    return Duration::zero();
+  static Duration delay_of(const Receipt& receipt) {
+    if (receipt.planned == nullptr) return Duration::zero();
+    const auto& numbers = receipt.planned->numbers;
+    const auto delay = numbers.find("delay_ms");
+    return std::chrono::milliseconds(delay == numbers.end() ? 0 : delay->second);
   }
 
   void struck(std::uint32_t worker, Time at, Time over, bool spoils_start) {
@@ -281,11 +281,6 @@ class Recovery {
     // Without a lease behind it, the loss of a worker counts as a start that led to nothing.
     const bool leased = worker != kNone && !view_.holds_of_worker[worker].empty();
     pauses_ = pauses_ || spoils_start || !leased;
-  }
-
-  /// That the queue is full may well be; `bounds` sees to it.
-  static bool in_vain(const ClientStep& step) {
-    return step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::start_failed;
   }
 
   [[nodiscard]] bool must_be_served(const ClientStep& step) {
@@ -357,7 +352,11 @@ class Recovery {
 }  // namespace
 
 void judge_recovery(const Case& given, Findings& findings) {
-  if (!given.view.refused.empty()) Recovery(given).judge(findings);
+  const auto& refused = given.view.refused;
+  const bool any = std::any_of(refused.begin(), refused.end(), [&given](std::uint32_t place) {
+    return Recovery::in_vain(given.evidence.trace.clients[place]);
+  });
+  if (any) Recovery(given).judge(findings);
 }
 
 }  // namespace poolproof::oracle

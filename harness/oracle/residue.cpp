@@ -22,19 +22,11 @@ bool any_planned(const scenario::Scenario& scenario, std::string_view name) {
                      [name](const auto& planned) { return planned.fault->name == name; });
 }
 
-const faults::PlannedFault* planned_for(const scenario::Scenario& scenario,
-                                        const JournalRecord& receipt) {
-  for (const faults::PlannedFault& planned : scenario.faults) {
-    if (planned.id == receipt.plan_id) return &planned;
-  }
-  return nullptr;
-}
-
 /// The receipt leaves bytes behind a whole, sound reply.
-bool leaves_bytes(const scenario::Scenario& scenario, const JournalRecord& receipt) {
+bool leaves_bytes(const View& view, const JournalRecord& receipt) {
   if (receipt.fault == "reply_twice") return true;
   if (receipt.fault != "text_after_reply") return false;
-  const faults::PlannedFault* planned = planned_for(scenario, receipt);
+  const faults::PlannedFault* planned = view.planned_for(receipt);
   return planned != nullptr && !planned->text("text").empty();
 }
 
@@ -52,7 +44,7 @@ std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& in
     if (record.kind != Kind::receipt || !record.request) continue;
     if (struck == record.request) return std::nullopt;
     struck = record.request;
-    if (!left && leaves_bytes(given.evidence.scenario, record)) left = record.request;
+    if (!left && leaves_bytes(given.view, record)) left = record.request;
   }
   return left;
 }
@@ -97,8 +89,7 @@ class Strays {
     for (const Receipt& receipt : given.view.receipts) {
       const trace::WorkerRecord& record = *receipt.record;
       if (record.record.fault != "text_while_idle") continue;
-      const faults::PlannedFault* planned = planned_for(given.evidence.scenario, record.record);
-      if (planned == nullptr || planned->text("text").empty()) continue;
+      if (receipt.planned == nullptr || receipt.planned->text("text").empty()) continue;
       const std::uint32_t number = numbers_.number(record.worker);
       if (number == workers_.size()) workers_.push_back({record.at, {}, false});
     }

@@ -81,10 +81,8 @@ class Replies {
     const std::string_view fault = receipt.fault;
     if (among(kAlways, fault)) return true;
     if (among(kLengths, fault)) return scenario_.pool.framing.prefix_bytes == 4;
-    const auto& plan = scenario_.faults;
-    const auto planned = std::find_if(plan.begin(), plan.end(),
-                                      [&](const auto& one) { return one.id == receipt.plan_id; });
-    if (planned == plan.end()) return false;
+    const faults::PlannedFault* const planned = view_.planned_for(receipt);
+    if (planned == nullptr) return false;
     // It may be whole, and its worker gone before it noted that.
     if (fault == "reply_truncated") return !wrote_ && planned->number("keep_bytes") <= kNeverWhole;
     if (fault == "id_wrong") return planned->number("offset") != 0;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,6 +13,7 @@ namespace {
 using faults::JournalRecord;
 using trace::ClientStep;
 using Kind = JournalRecord::Kind;
+using namespace std::string_view_literals;
 
 constexpr Duration kHostGrain{2};
 
@@ -35,6 +38,19 @@ Op op_of(std::string_view name) {
   }
 }
 
+/// By the scenario's kinds of steps.
+constexpr std::array<Op, std::variant_size_v<scenario::Step>> kOps{
+    Op::checkout, Op::call,  Op::call,  Op::checkin, Op::thrown, Op::other,
+    Op::other,    Op::other, Op::other, Op::cancel,  Op::other,  Op::close};
+
+/// Whether a client may call that step so: told apart by its Op, but for two.
+bool is_named(const scenario::Step& step, const ClientStep& done, Op op) {
+  using enum Op;
+  if (kOps[step.index()] != op) return false;
+  if (op != call && op != other) return true;
+  return same(scenario::name(step), std::string_view(done.op));
+}
+
 /// The catalogue's rows by name: looked up for each receipt.
 const Numbering<std::string_view>& fault_names() {
   static const Numbering<std::string_view> names = [] {
@@ -47,15 +63,33 @@ const Numbering<std::string_view>& fault_names() {
 
 }  // namespace
 
+inline bool Progress::takes(const ClientStep& step, Op op) {
+  // The harness closes the pool.
+  if (client == nullptr) return step.client.empty();
+  if (next == steps.size()) {
+    ++repetition;
+    next = 0;
+  }
+  const bool is_next = step.step == next && next < steps.size() && step.repetition == repetition;
+  if (!is_next || !is_named(steps[next], step, op)) return false;
+  ++next;
+  return end <= step.begun && step.begun <= step.ended;
+}
+
 View::View(const Evidence& evidence, Memory* memory)
     : grain(evidence.bounds.liveness == Duration::zero() ? Duration::zero() : kHostGrain),
       ops(memory),
       closes(memory),
       cancels(memory),
+      grants(memory),
       refused(memory),
+      failed(memory),
+      slow(memory),
       holds(memory),
       calls(memory),
       call_nonces(memory),
+      call_workers(memory),
+      troubled(memory),
       reads(memory),
       receipts(memory),
       exits(memory),
@@ -63,112 +97,250 @@ View::View(const Evidence& evidence, Memory* memory)
       nonce_numbers(memory),
       clients(memory),
       workers(memory),
+      client_of_step(memory),
       worker_of_record(memory),
       signs(memory),
       incarnations(memory),
       begun(kNever),
       close_begun(kNever),
-      steps_of_client(memory),
+      others_ended(Time::min()),
       records_of_worker(memory),
       calls_of_worker(memory),
       holds_of_worker(memory),
       scenario_(evidence.scenario),
-      trace_(evidence.trace) {
+      trace_(evidence.trace),
+      steps_of_client_(memory) {
   look_at_clients();
   for (const trace::OsRecord& census : trace_.os) {
     if (census.when == "before") begun = std::min(begun, census.at);
   }
   look_at_journal();
-  Table<std::uint32_t> worker_of(memory);
-  worker_of.reserve(std::max(calls.size(), holds.size()));
-  for (const ClientStep* call : calls) {
-    worker_of.push_back(call->worker ? workers.find(*call->worker) : kNone);
-  }
-  calls_of_worker.group(worker_of, workers.size());
-  worker_of.clear();
-  for (const Hold& hold : holds) worker_of.push_back(workers.find(hold.worker));
+  group_by_worker();
+}
+
+void View::group_by_worker() {
+  calls_of_worker.group(call_workers, workers.size());
+  Table<std::uint32_t> worker_of(memory());
+  worker_of.reserve(holds.size());
+  for (const Hold& hold : holds) worker_of.push_back(hold.number);
   holds_of_worker.group(worker_of, workers.size());
+}
+
+/// Mostly it is the one of its step before.
+inline std::uint32_t View::number_of_worker(const ClientStep& step, Client& client) {
+  const bool known = client.worker != kNone && same(workers.key(client.worker), *step.worker);
+  if (!known) client.worker = workers.number(*step.worker);
+  return client.worker;
+}
+
+/// Whatever it holds, it holds till then.
+inline void View::finish(Client& client, Time at) {
+  if (client.holds == nullptr) return;
+  const ClientStep& checkout = *std::exchange(client.holds, nullptr);
+  holds.push_back({&checkout, *checkout.worker, client.held, checkout.ended, at});
+}
+
+inline void View::look_at_call(const ClientStep& call, std::uint32_t worker) {
+  const auto place = static_cast<std::uint32_t>(calls.size());
+  if (call.outcome != Outcome::ok || call.in_doubt) add(troubled, place);
+  const std::uint32_t nonce = call.nonce.empty() ? kNone : nonce_numbers.number(call.nonce);
+  if (nonce == nonces.size()) nonces.push_back({&call, nullptr});
+  calls.push_back(&call);
+  call_nonces.push_back(nonce);
+  call_workers.push_back(worker);
+}
+
+inline bool View::is_in_time(const ClientStep& step, Op op) const {
+  const Time deadline = after(step.begun, limit_of(step, op, scenario_.pool));
+  return step.ended < deadline || (op != Op::checkout && step.ended == deadline);
+}
+
+[[gnu::always_inline]] inline void View::look_at_step(std::uint32_t place, Op op, Client& client) {
+  const ClientStep& step = trace_.clients[place];
+  is_in_order = client.progress.takes(step, op) && is_in_order;
+  client.progress.end = step.ended;
+  if (op == Op::cancel) add(cancels, place);
+  if (step.skipped) return;
+  if (op == Op::checkin || op == Op::thrown || op == Op::checkout) finish(client, step.begun);
+  const std::uint32_t worker = step.worker ? number_of_worker(step, client) : kNone;
+  const bool ok = step.outcome == Outcome::ok;
+  if (!ok) add(failed, place);
+  if (has_limit(op) && !(ok && is_in_time(step, op))) add(slow, place);
+  if (op == Op::call) {
+    look_at_call(step, worker);
+  } else if (op == Op::checkout) {
+    if (!ok) return add(refused, place);
+    grants.push_back(place);
+    if (!step.worker) return;
+    client.holds = &step;
+    client.held = worker;
+  } else if (op == Op::close) {
+    add(closes, place);
+    close_begun = std::min(close_begun, step.begun);
+  } else if (op == Op::thrown) {
+    any_thrown = true;
+  }
+}
+
+/// They come first, in the order of the scenario.
+void View::expect_clients(Table<Client>& all) {
+  for (const scenario::Client& client : scenario_.clients) awaited_ += client.count;
+  // And the harness.
+  const std::size_t most = std::min<std::size_t>(awaited_, trace_.clients.size()) + 1;
+  all.reserve(std::max(most, scenario_.clients.size()));
+  clients.reserve(std::max(most, scenario_.clients.size()));
+  for (const scenario::Client& client : scenario_.clients) {
+    if (client.count > 1) continue;  // their names stand nowhere: see counted
+    const std::uint32_t number = clients.number(client.name);
+    if (number == all.size()) all.emplace_back();
+    all[number].progress.follow(client);
+  }
+}
+
+/// Whose name is that of a counted client with a number behind it; null: nobody's.
+const scenario::Client* View::counted(std::string_view name) const {
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return nullptr;
+  const std::string_view digits = name.substr(dot + 1);
+  std::uint32_t which = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), which);
+  const bool number = read.ec == std::errc() && read.ptr == name.data() + name.size() &&
+                      which > 0 && digits.front() != '0';
+  if (!number) return nullptr;
+  for (const scenario::Client& client : scenario_.clients) {
+    const bool of_it = client.count > 1 && which <= client.count;
+    if (of_it && same(name.substr(0, dot), std::string_view(client.name))) return &client;
+  }
+  return nullptr;
 }
 
 void View::look_at_clients() {
   const std::size_t steps = trace_.clients.size();
-  Table<std::uint32_t> client_of(memory());
-  client_of.reserve(steps);
-  ops.reserve(steps);
-  calls.reserve(steps);
-  call_nonces.reserve(steps);
-  nonces.reserve(steps / 3 + 1);
-  holds.reserve(steps / 3 + 1);
-  nonce_numbers.reserve(steps / 3 + 1);  // a lease, a call, a check-in
-  Time last_ended = Time::min();
-  for (const ClientStep& step : trace_.clients) {
+  const std::size_t some = steps / 3 + 1;  // a lease, a call, a check-in
+  calls.reserve(some);
+  call_nonces.reserve(some);
+  call_workers.reserve(some);
+  grants.reserve(some);
+  holds.reserve(some);
+  nonces.reserve(some);
+  nonce_numbers.reserve(some);
+  workers.reserve(scenario_.pool.core.size < some ? scenario_.pool.core.size : some);
+  ops.resize(steps);
+  client_of_step.resize(steps);
+  Table<Client> open(memory());
+  expect_clients(open);
+  std::uint32_t client = kNone;
+  Time closes_ended = Time::min();
+  for (std::uint32_t i = 0; i < steps; ++i) {
+    const ClientStep& step = trace_.clients[i];
     // A client's steps mostly stand together.
-    const bool same = !client_of.empty() && clients.key(client_of.back()) == step.client;
-    client_of.push_back(same ? client_of.back() : clients.number(step.client));
-    ops.push_back(op_of(step.op));
+    if (client == kNone || !same(clients.key(client), std::string_view(step.client))) {
+      client = clients.number(step.client);
+      if (client == open.size()) {
+        open.emplace_back();
+        const scenario::Client* const one = counted(step.client);
+        if (one != nullptr) open.back().progress.follow(*one);
+      }
+    }
+    client_of_step[i] = client;
+    const Op op = ops[i] = op_of(step.op);
     begun = std::min(begun, step.begun);
-    last_ended = std::max(last_ended, step.ended);
-    if (ops.back() == Op::cancel) cancels.push_back(static_cast<std::uint32_t>(ops.size() - 1));
-    if (step.skipped) continue;
-    if (ops.back() == Op::close) {
-      closes.push_back(static_cast<std::uint32_t>(ops.size() - 1));
-      close_begun = std::min(close_begun, step.begun);
-    }
-    if (step.worker) workers.number(*step.worker);
-    if (ops.back() == Op::checkout && step.outcome != Outcome::ok) {
-      refused.push_back(static_cast<std::uint32_t>(ops.size() - 1));
-    }
-    if (ops.back() != Op::call) continue;
-    calls.push_back(&step);
-    call_nonces.push_back(step.nonce.empty() ? kNone : nonce_numbers.number(step.nonce));
-    const std::uint32_t nonce = call_nonces.back();
-    if (nonce == nonces.size()) nonces.push_back({&step, nullptr});
+    Time& ended = op == Op::close ? closes_ended : others_ended;
+    ended = std::max(ended, step.ended);
+    look_at_step(i, op, open[client]);
   }
+  for (Client& one : open) {
+    finish(one, one.progress.end);
+    if (one.progress.client == nullptr) continue;
+    --awaited_;
+    is_in_order = is_in_order && one.progress.is_done();
+  }
+  is_in_order = is_in_order && awaited_ == 0;
   // The harness closes the pool when its clients are done.
-  if (close_begun == kNever && last_ended != Time::min()) close_begun = last_ended;
-  steps_of_client.group(client_of, clients.size());
-  look_at_holds(client_of);
+  if (close_begun == kNever && steps > 0) close_begun = std::max(others_ended, closes_ended);
 }
 
-void View::look_at_holds(std::span<const std::uint32_t> client_of_step) {
-  struct Client {
-    std::optional<Hold> open;
-    Time end;
-  };
-  Table<Client> all(clients.size(), memory());
-  const auto finish = [this](Client& client, Time at) {
-    if (!client.open) return;
-    client.open->to = at;
-    holds.push_back(*client.open);
-    client.open.reset();
-  };
-  for (std::size_t i = 0; i < trace_.clients.size(); ++i) {
-    const ClientStep& step = trace_.clients[i];
-    Client& client = all[client_of_step[i]];
-    client.end = step.ended;
-    if (step.skipped) continue;
-    if (ops[i] == Op::checkin || ops[i] == Op::thrown || ops[i] == Op::checkout) {
-      finish(client, step.begun);
-    }
-    if (ops[i] == Op::checkout && step.outcome == Outcome::ok && step.worker) {
-      client.open = Hold{&step, *step.worker, step.ended, {}};
-    }
+inline void View::look_at_read(const trace::WorkerRecord& record, Signs& shown) {
+  const JournalRecord& read = record.record;
+  if (read.id) {
+    shown.ids_fall = shown.ids_fall || (shown.last_id && *read.id <= *shown.last_id);
+    shown.last_id = read.id;
   }
-  for (Client& client : all) finish(client, client.end);
+  if (!read.nonce) {
+    if (read.request == 0U) shown.pinged = is_ping(read);
+    if (shown.farewell == nullptr && shows_farewell(record.record)) shown.farewell = &record;
+    return;
+  }
+  const bool admitted = shown.pinged && shown.ponged && !shown.ping_struck;
+  shown.gate_in_doubt = shown.gate_in_doubt || !admitted;
+  const std::uint32_t nonce = nonce_numbers.number(*read.nonce);
+  if (nonce == nonces.size()) nonces.emplace_back();
+  if (nonces[nonce].read == nullptr) nonces[nonce].read = &record;
+  reads.push_back({&record, nonce});
+}
+
+void View::look_at_receipt(const trace::WorkerRecord& record, std::uint32_t worker) {
+  static const faults::Fault* const stdin_closed = row_of("stdin_closed");
+  static const faults::Fault* const stdout_closed = row_of("stdout_closed");
+  const faults::PlannedFault* const planned = planned_for(record.record);
+  const faults::Fault* const fault = planned != nullptr ? planned->fault : fault_of(record.record);
+  add(receipts, {&record, fault, planned, worker});
+  Signs& shown = signs[worker];
+  if (shown.receipt == nullptr) shown.receipt = &record;
+  if (record.record.request == 0U) shown.ping_struck = true;
+  shown.may_be_lost = shown.may_be_lost || excuses_loss(record.record, fault);
+  if (fault == nullptr) return;
+  if (fault == stdin_closed) shown.stdin_closed = std::min(shown.stdin_closed, record.at);
+  if (fault == stdout_closed) shown.stdout_closed = std::min(shown.stdout_closed, record.at);
+}
+
+[[gnu::always_inline]] inline void View::look_at_record(const trace::WorkerRecord& record,
+                                                        std::uint32_t worker) {
+  Signs& shown = signs[worker];
+  switch (record.record.kind) {
+    case Kind::started:
+      if (shown.started == nullptr) shown.started = &record;
+      break;
+    case Kind::read:
+      look_at_read(record, shown);
+      break;
+    case Kind::receipt:
+      look_at_receipt(record, worker);
+      break;
+    case Kind::grandchild:
+      shown.left_a_process = true;
+      break;
+    case Kind::stdin_end:
+    case Kind::term:
+      if (shown.farewell == nullptr) shown.farewell = &record;
+      break;
+    case Kind::exiting:
+      add(exits, static_cast<std::uint32_t>(&record - trace_.workers.data()));
+      shown.exits = true;
+      shown.exiting = std::min(shown.exiting, record.at);
+      break;
+    case Kind::wrote:
+      if (record.record.request == 0U) shown.ponged = true;
+      break;
+  }
 }
 
 void View::look_at_journal() {
-  worker_of_record.reserve(trace_.workers.size());
+  const std::size_t records = trace_.workers.size();
+  worker_of_record.resize(records);
   signs.reserve(workers.size() + 4);
-  reads.reserve(calls.size());
-  for (const trace::WorkerRecord& record : trace_.workers) {
-    const std::uint32_t last = worker_of_record.empty() ? kNone : worker_of_record.back();
-    const bool same = last != kNone && workers.key(last) == record.worker;
-    worker_of_record.push_back(same ? last : workers.number(record.worker));
-    if (signs.size() < workers.size()) signs.resize(workers.size());
-    look_at_record(record, worker_of_record.back());
-  }
   signs.resize(workers.size());
+  reads.reserve(calls.size());
+  std::uint32_t worker = kNone;
+  for (std::size_t i = 0; i < records; ++i) {
+    const trace::WorkerRecord& record = trace_.workers[i];
+    if (worker == kNone || !same(workers.key(worker), record.worker)) {
+      worker = workers.number(record.worker);
+      if (worker == signs.size()) signs.emplace_back();
+    }
+    worker_of_record[i] = worker;
+    look_at_record(record, worker);
+  }
   records_of_worker.group(worker_of_record, workers.size());
   incarnations.reserve(workers.size());
   for (std::uint32_t i = 0; i < workers.size(); ++i) {
@@ -182,51 +354,18 @@ void View::look_at_journal() {
   }
 }
 
-void View::look_at_record(const trace::WorkerRecord& record, std::uint32_t worker) {
-  Signs& shown = signs[worker];
-  switch (record.record.kind) {
-    case Kind::started:
-      if (shown.started == nullptr) shown.started = &record;
-      break;
-    case Kind::read:
-      look_at_read(record);
-      break;
-    case Kind::receipt:
-      look_at_receipt(record, worker);
-      break;
-    case Kind::grandchild:
-      shown.left_a_process = true;
-      break;
-    case Kind::exiting:
-      exits.push_back(static_cast<std::uint32_t>(&record - trace_.workers.data()));
-      shown.exits = true;
-      shown.exiting = std::min(shown.exiting, record.at);
-      break;
-    default:
-      break;
-  }
-  if (shown.farewell == nullptr && shows_farewell(record.record)) shown.farewell = &record;
+const faults::PlannedFault* View::planned_for(const JournalRecord& receipt) const {
+  const auto& plan = scenario_.faults;
+  const auto found = std::find_if(plan.begin(), plan.end(), [&receipt](const auto& planned) {
+    return same(std::string_view(planned.id), std::string_view(receipt.plan_id)) &&
+           planned.fault->name == receipt.fault;
+  });
+  return found == plan.end() ? nullptr : &*found;
 }
 
-void View::look_at_read(const trace::WorkerRecord& record) {
-  if (!record.record.nonce) return;
-  const std::uint32_t nonce = nonce_numbers.number(*record.record.nonce);
-  if (nonce == nonces.size()) nonces.emplace_back();
-  if (nonces[nonce].read == nullptr) nonces[nonce].read = &record;
-  reads.push_back({&record, nonce});
-}
-
-void View::look_at_receipt(const trace::WorkerRecord& record, std::uint32_t worker) {
-  static const faults::Fault* const stdin_closed = row_of("stdin_closed");
-  static const faults::Fault* const stdout_closed = row_of("stdout_closed");
-  const faults::Fault* const fault = fault_of(record.record);
-  receipts.push_back({&record, fault, worker});
-  Signs& shown = signs[worker];
-  if (shown.receipt == nullptr) shown.receipt = &record;
-  shown.may_be_lost = shown.may_be_lost || excuses_loss(record.record, fault);
-  if (fault == nullptr) return;
-  if (fault == stdin_closed) shown.stdin_closed = std::min(shown.stdin_closed, record.at);
-  if (fault == stdout_closed) shown.stdout_closed = std::min(shown.stdout_closed, record.at);
+std::span<const std::uint32_t> View::steps_of(std::uint32_t client) const {
+  if (steps_of_client_.empty()) steps_of_client_.group(client_of_step, clients.size());
+  return steps_of_client_[client];
 }
 
 const ClientStep* View::call_of(std::string_view nonce) const {
@@ -319,8 +458,13 @@ bool excuses_loss(const JournalRecord& receipt, const faults::Fault* fault) {
 }
 
 bool shows_farewell(const JournalRecord& record) {
-  return record.kind == Kind::term || record.kind == Kind::stdin_end ||
-         (record.kind == Kind::read && record.command == "shutdown" && !record.nonce);
+  if (record.kind == Kind::term || record.kind == Kind::stdin_end) return true;
+  return record.kind == Kind::read && !record.nonce && record.command &&
+         same(std::string_view(*record.command), "shutdown"sv);
+}
+
+bool is_ping(const JournalRecord& read) {
+  return read.id == 0 && read.command && same(std::string_view(*read.command), "ping"sv);
 }
 
 }  // namespace poolproof::oracle

@@ -14,7 +14,8 @@ namespace poolproof::oracle {
 struct Hold {
   const trace::ClientStep* checkout = nullptr;
   WorkerId worker;
-  Time from;  ///< the checkout had returned
+  std::uint32_t number = 0;  ///< the worker's
+  Time from;                 ///< the checkout had returned
   Time to;  ///< the check-in (or throw, or next checkout) begins; else the client's last step ended
 };
 
@@ -36,8 +37,9 @@ struct Read {
 /// A journal's record that a fault struck.
 struct Receipt {
   const trace::WorkerRecord* record = nullptr;
-  const faults::Fault* fault = nullptr;  ///< its row; null: a name that nobody knows
-  std::uint32_t worker = 0;              ///< its number
+  const faults::Fault* fault = nullptr;           ///< its row; null: a name that nobody knows
+  const faults::PlannedFault* planned = nullptr;  ///< null: the plan has none
+  std::uint32_t worker = 0;                       ///< its number
 };
 
 /// What one incarnation's journal shows: the first record of each kind, and the earliest times.
@@ -50,7 +52,33 @@ struct Signs {
   Time stdin_closed = kNever;  ///< by a fault
   Time stdout_closed = kNever;
   bool left_a_process = false;
-  bool may_be_lost = false;  ///< some receipt excuses that
+  bool ids_fall = false;       ///< it read a request with an id no higher than the one before
+  bool pinged = false;         ///< it read its init ping
+  bool ponged = false;         ///< it answered it
+  bool ping_struck = false;    ///< a fault struck at it
+  bool gate_in_doubt = false;  ///< it read a client's request without a ping, an answer, or in
+                               ///< spite of a fault
+  std::optional<std::int64_t> last_id;  ///< that it read
+  bool may_be_lost = false;             ///< some receipt excuses that
+};
+
+/// Of one client: how far it has come with the scenario's steps.
+struct Progress {
+  const scenario::Client* client = nullptr;  ///< null: the scenario does not have it
+  std::span<const scenario::Step> steps;
+  std::uint32_t repetition = 0;
+  std::uint32_t next = 0;  ///< step
+  Time end = Time::min();
+
+  void follow(const scenario::Client& one) {
+    client = &one;
+    steps = one.steps;
+  }
+  /// Goes on by a step that it did; false: that was not the next one, or it is out of time.
+  bool takes(const trace::ClientStep& step, Op op);
+  [[nodiscard]] bool is_done() const {
+    return next == steps.size() && repetition + 1 == client->repeat;
+  }
 };
 
 class View;
@@ -83,25 +111,33 @@ class View {
   Table<Op> ops;                 ///< of each of the clients' steps
   Table<std::uint32_t> closes;   ///< places in trace.clients: not skipped
   Table<std::uint32_t> cancels;  ///< the same, and also skipped ones
+  Table<std::uint32_t> grants;   ///< checkouts, not skipped and ok
   Table<std::uint32_t> refused;  ///< checkouts, neither skipped nor ok
+  Table<std::uint32_t> failed;   ///< steps, neither skipped nor ok
+  Table<std::uint32_t> slow;     ///< with a limit, not skipped: failed, or took all their time
   Table<Hold> holds;
   Table<const trace::ClientStep*> calls;  ///< not skipped; call and call_bytes
   Table<std::uint32_t> call_nonces;       ///< of each of them its nonce's number; kNone
-  Table<Read> reads;                      ///< of calls, in the order of the journal
-  Table<Receipt> receipts;                ///< in the order of the journal
-  Table<std::uint32_t> exits;             ///< places in trace.workers
+  Table<std::uint32_t> call_workers;      ///< of each of them its worker's number; kNone
+  Table<std::uint32_t> troubled;  ///< places in `calls`: failed, or left their stream in doubt
+  Table<Read> reads;              ///< of calls, in the order of the journal
+  Table<Receipt> receipts;        ///< in the order of the journal
+  Table<std::uint32_t> exits;     ///< places in trace.workers
   Table<Nonce> nonces;
   Numbering<std::string_view> nonce_numbers;
   Numbering<std::string_view> clients;    ///< by name
   Numbering<WorkerId> workers;            ///< every incarnation that client or journal knows
+  Table<std::uint32_t> client_of_step;    ///< of each of the clients' steps: its number
   Table<std::uint32_t> worker_of_record;  ///< of each of the journals' records: its number
   Table<Signs> signs;                     ///< by the number of the worker
   Table<Incarnation> incarnations;        ///< those with a journal, by slot and generation
   Time begun;                             ///< the pool did not exist before
   Time close_begun;                       ///< the pool was whole and open until then
+  Time others_ended;                      ///< the last step that was no close had
+  bool is_in_order = true;                ///< every client did all its steps, one after the other
+  bool any_thrown = false;                ///< some client threw with a lease in hand
 
-  /// Of numbers in `clients` and `workers`: places in trace.clients, trace.workers, calls, holds.
-  Grouped steps_of_client;
+  /// Of numbers in `workers`: places in trace.workers, calls, holds.
   Grouped records_of_worker;
   Grouped calls_of_worker;
   Grouped holds_of_worker;
@@ -109,6 +145,10 @@ class View {
   [[nodiscard]] const trace::Trace& trace() const { return trace_; }
   /// Where it keeps its tables: whoever judges by it may keep some there, too.
   [[nodiscard]] Memory* memory() const { return ops.get_allocator().resource(); }
+  /// The places in trace.clients of a client's steps, by its number in `clients`.
+  [[nodiscard]] std::span<const std::uint32_t> steps_of(std::uint32_t client) const;
+  /// The plan's fault of the receipt's name and id; null: it has none.
+  [[nodiscard]] const faults::PlannedFault* planned_for(const faults::JournalRecord& receipt) const;
   /// The call that sent that nonce; null: none did.
   [[nodiscard]] const trace::ClientStep* call_of(std::string_view nonce) const;
   /// Whether a journal shows that the call of that place in `calls` was read.
@@ -123,16 +163,46 @@ class View {
   [[nodiscard]] bool all_have_journals() const;
 
  private:
+  /// A client as far as its steps have been looked at.
+  struct Client {
+    const trace::ClientStep* holds = nullptr;  ///< by this checkout
+    std::uint32_t worker = kNone;              ///< the number of the one that it named last
+    std::uint32_t held = kNone;                ///< of the one that it holds
+    Progress progress;
+  };
+
+  void expect_clients(Table<Client>& all);
+  [[nodiscard]] const scenario::Client* counted(std::string_view name) const;
   void look_at_clients();
-  void look_at_holds(std::span<const std::uint32_t> client_of_step);
+  void look_at_step(std::uint32_t place, Op op, Client& client);
+  void look_at_call(const trace::ClientStep& call, std::uint32_t worker);
+  void finish(Client& client, Time at);
+  [[nodiscard]] bool is_in_time(const trace::ClientStep& step, Op op) const;
+  [[nodiscard]] std::uint32_t number_of_worker(const trace::ClientStep& step, Client& client);
+  void group_by_worker();
   void look_at_journal();
   void look_at_record(const trace::WorkerRecord& record, std::uint32_t worker);
-  void look_at_read(const trace::WorkerRecord& record);
+  void look_at_read(const trace::WorkerRecord& record, Signs& shown);
   void look_at_receipt(const trace::WorkerRecord& record, std::uint32_t worker);
 
   const scenario::Scenario& scenario_;
   const trace::Trace& trace_;
+  std::uint64_t awaited_ = 0;        ///< clients of the scenario that may still show up
+  mutable Grouped steps_of_client_;  ///< made when they are asked for
 };
+
+/// Whether such a step has to end by a time of its own. (How a close does is another matter.)
+constexpr bool has_limit(Op op) {
+  return op == Op::checkout || op == Op::call || op == Op::checkin || op == Op::thrown;
+}
+
+/// How long the step may take: its own limit or the pool's; a check-in may take no time.
+inline Duration limit_of(const trace::ClientStep& step, Op op, const scenario::PoolSpec& pool) {
+  if (step.limit) return *step.limit;
+  if (op == Op::checkout) return pool.checkout_timeout;
+  if (op == Op::call) return pool.call_timeout;
+  return op == Op::close ? pool.close_timeout : Duration::zero();
+}
 
 bool is_call(const trace::ClientStep& step);
 /// A checkout that got a worker.
@@ -160,6 +230,9 @@ const trace::WorkerRecord* could_not_start(const Incarnation& incarnation);
 /// A fault after which a sound pool may put the worker away. Those of the shutdown family act only
 /// when it has been told to go. `fault` is the receipt's row.
 bool excuses_loss(const faults::JournalRecord& receipt, const faults::Fault* fault);
+
+/// What was read is the ping by which a pool begins.
+bool is_ping(const faults::JournalRecord& read);
 
 /// The record shows that the pool had told its worker to go.
 bool shows_farewell(const faults::JournalRecord& record);

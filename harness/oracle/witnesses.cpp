@@ -99,11 +99,10 @@ class Testimony {
         holders_(given.mirror->leases(), nullptr, given.view.memory()) {}
 
   void judge() {
-    const auto& steps = given_.evidence.trace.clients;
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      if (steps[i].skipped) continue;
-      if (given_.view.ops[i] == Op::checkout && steps[i].outcome == Outcome::ok) granted(steps[i]);
-      if (given_.view.ops[i] == Op::call && steps[i].in_doubt) left_in_doubt(steps[i]);
+    const View& view = given_.view;
+    for (const std::uint32_t place : view.grants) granted(view.trace().clients[place]);
+    for (const std::uint32_t place : view.troubled) {
+      if (view.calls[place]->in_doubt) left_in_doubt(*view.calls[place]);
     }
   }
 
