@@ -285,7 +285,7 @@ void Core::start(std::uint32_t slot) {
   slots_[slot].served = false;
   slots_[slot].begun_after = last_checkout_;
   enter(slot, SlotState::starting);
-  under_way_.push_back(slot);
+  link_under_way(slot);
   slot_deadlines_.set(slot, after(now_, config_.startup_budget));
   ++counters_.starts;
   emit(Start{id(slot)});
@@ -336,14 +336,14 @@ void Core::refuse_late(const Waiter& waiter) {
 
 void Core::name_blocker(Refuse& refusal) const {
   if (!under_way_.empty()) {
-    const std::uint32_t slot = under_way_.front();
+    const std::uint32_t slot = under_way_.first;
     const Slot& ahead = slots_[slot];
     refusal.has_blocker = true;
     refusal.blocker = id(slot);
     refusal.since = ahead.since;
     refusal.phase = ahead.state == SlotState::starting ? Phase::starting : Phase::handshake;
     const bool could_be_served = idle_head_ != kNone || !vacant_.empty();
-    const bool all_begun_for_others = slots_[under_way_.back()].begun_after < refusal.checkout;
+    const bool all_begun_for_others = slots_[under_way_.last].begun_after < refusal.checkout;
     const bool one_at_a_time = under_way_.size() >= under_way_limit();
     if (refusal.why == Outcome::checkout_timeout && could_be_served && all_begun_for_others &&
         one_at_a_time) {
@@ -366,7 +366,7 @@ void Core::enter(std::uint32_t slot, SlotState state) {
   const bool was_under_way =
       entered.state == SlotState::starting || entered.state == SlotState::greeting;
   const bool is_under_way = state == SlotState::starting || state == SlotState::greeting;
-  if (was_under_way && !is_under_way) std::erase(under_way_, slot);
+  if (was_under_way && !is_under_way) unlink_under_way(slot);
   --in_state_[static_cast<std::size_t>(entered.state)];
   ++in_state_[static_cast<std::size_t>(state)];
   entered.state = state;
@@ -387,6 +387,21 @@ void Core::unlink_idle(std::uint32_t slot) {
   const Slot& taken = slots_[slot];
   (taken.previous == kNone ? idle_head_ : slots_[taken.previous].next) = taken.next;
   (taken.next == kNone ? idle_tail_ : slots_[taken.next].previous) = taken.previous;
+}
+
+void Core::link_under_way(std::uint32_t slot) {
+  slots_[slot].previous = under_way_.last;
+  slots_[slot].next = kNone;
+  (under_way_.empty() ? under_way_.first : slots_[under_way_.last].next) = slot;
+  under_way_.last = slot;
+  ++under_way_.count;
+}
+
+void Core::unlink_under_way(std::uint32_t slot) {
+  const Slot& gone = slots_[slot];
+  (gone.previous == kNone ? under_way_.first : slots_[gone.previous].next) = gone.next;
+  (gone.next == kNone ? under_way_.last : slots_[gone.next].previous) = gone.previous;
+  --under_way_.count;
 }
 
 /// Counts a failed start; the breaker opens at the last one allowed in a row, and again after a

@@ -94,8 +94,19 @@ class Core {
     LeaseId lease = LeaseId::none;
     CheckoutId begun_after = CheckoutId::none;  ///< the last checkout asked for before its start
     Time since;  ///< when the current state began (starting: the order to start)
-    std::uint32_t previous = kNone;  ///< neighbours in the idle list
+    std::uint32_t previous = kNone;  ///< neighbours in the idle list, or among those under way
     std::uint32_t next = kNone;
+  };
+
+  /// The slots that start or greet, in the order of their starts: a list through the slots, as it
+  /// may hold all of them and any may leave it.
+  struct UnderWay {
+    std::uint32_t first = kNone;
+    std::uint32_t last = kNone;
+    std::uint32_t count = 0;
+
+    [[nodiscard]] bool empty() const { return count == 0; }
+    [[nodiscard]] std::uint32_t size() const { return count; }
   };
 
   /// A worker told to go: it is out of its slot, and pushed harder and harder until it has exited.
@@ -146,6 +157,8 @@ class Core {
   void start_did_not_work(std::uint32_t slot, const StartEvidence& evidence);
   void rest(std::uint32_t slot, bool cool);
   void unlink_idle(std::uint32_t slot);
+  void link_under_way(std::uint32_t slot);
+  void unlink_under_way(std::uint32_t slot);
   [[nodiscard]] Duration backoff(std::uint32_t failures);
 
   // Leaving.
@@ -171,10 +184,10 @@ class Core {
   Waiters waiters_;
   std::vector<Slot> slots_;
   Deadlines slot_deadlines_;
-  std::vector<std::uint32_t> vacant_;     ///< slots, the next to start last
-  std::vector<std::uint32_t> under_way_;  ///< starting and greeting, in the order of their starts
-  std::uint32_t idle_head_ = kNone;       ///< returned last
-  std::uint32_t idle_tail_ = kNone;       ///< returned first
+  std::vector<std::uint32_t> vacant_;  ///< slots, the next to start last
+  UnderWay under_way_;
+  std::uint32_t idle_head_ = kNone;  ///< returned last
+  std::uint32_t idle_tail_ = kNone;  ///< returned first
   std::array<std::uint32_t, kSlotStateNames.size()> in_state_{};
 
   std::vector<Leaver> leavers_;

@@ -333,6 +333,25 @@ TEST_CASE("pool: core: a client whose own start has begun is behind nobody's") {
         "Refuse c3 checkout_timeout: queued of 0.0 since 100, behind_another_start");
 }
 
+TEST_CASE("pool: core: of the starts under way the oldest is named, whichever have ended") {
+  Config config = lazy(5);
+  config.starts_max = 4;
+  Script s{config};
+  s.at(100).checkout(1);
+  s.at(200).checkout(2);
+  s.at(300).checkout(3, 700);
+  s.at(400).checkout(4);
+  CHECK(s.at(500).up({1, 0}) == "Grant c1 1.0");
+  CHECK(s.up({0, 0}) == "Grant c2 0.0");
+  CHECK(s.at(700).tick() == "Refuse c3 checkout_timeout: starting of 2.0 since 300");
+  CHECK(s.up({3, 0}) == "Grant c4 3.0");
+  s.at(800).checkout(5, 1000);
+  CHECK(s.checkout(6) == "Start 4.0");
+  CHECK(s.at(900).up({2, 0}) == "Grant c5 2.0");
+  s.checkout(7, 1000);
+  CHECK(s.at(1000).tick() == "Refuse c7 checkout_timeout: starting of 4.0 since 800");
+}
+
 TEST_CASE("pool: core: nobody is behind another's start where one more may start") {
   Script s{lazy(2)};
   s.at(100).checkout(1, 150);

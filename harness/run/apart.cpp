@@ -5,10 +5,9 @@
 #include <cerrno>
 #include <csignal>
 
-#include <fmt/format.h>
-
 #include "harness/oracle/oracle.hpp"
 #include "harness/run/case.hpp"
+#include "harness/run/last_words.hpp"
 
 namespace poolproof::run {
 namespace {
@@ -49,17 +48,6 @@ LastWords hear(host::Offshoot& offshoot, Duration limit) {
     if (fds[1].fd >= 0) drain(fds[1].fd, heard.errors);
     return heard;
   }
-}
-
-std::string signature_of_end(ExitStatus exit, std::string_view last_words) {
-  constexpr std::string_view kPromise = "broken promise: ";
-  const std::size_t promise = last_words.find(kPromise);
-  if (promise != std::string_view::npos) {
-    const std::string_view sentence = last_words.substr(promise);
-    return std::string(sentence.substr(0, sentence.find('\n')));
-  }
-  return exit.signal != 0 ? fmt::format("crash: signal {}", exit.signal)
-                          : fmt::format("crash: exit code {}", exit.code);
 }
 
 Apart run_apart(const scenario::Scenario& scenario, Duration limit, wire::Codec codec) {

@@ -21,9 +21,6 @@ struct Apart {
 Apart run_apart(const scenario::Scenario& scenario, Duration limit,
                 wire::Codec codec = wire::Codec::json);
 
-/// Under which signature a process that ended in this way has failed, by its last words.
-std::string signature_of_end(ExitStatus exit, std::string_view last_words);
-
 /// Reads all of `offshoot`'s words until it has ended or `limit` is over (then it is killed).
 struct LastWords {
   std::string said;

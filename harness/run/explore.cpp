@@ -13,8 +13,8 @@
 #include "harness/base/assert.hpp"
 #include "harness/host/offshoot.hpp"
 #include "harness/host/system.hpp"
-#include "harness/run/apart.hpp"
 #include "harness/run/explore_space.hpp"
+#include "harness/run/last_words.hpp"
 #include "harness/run/sweep_job.hpp"
 
 namespace poolproof::run {

@@ -7,6 +7,7 @@
 #include "harness/base/assert.hpp"
 #include "harness/run/apart.hpp"
 #include "harness/run/case.hpp"
+#include "harness/run/last_words.hpp"
 #include "harness/scenario/shrink.hpp"
 
 using namespace poolproof;
@@ -50,13 +51,6 @@ TEST_CASE("run: shrink failure: what a failure does not need is cut away") {
 TEST_CASE("run: shrink failure: what fails in another way is not taken for it") {
   const auto shrunk = shrink_failure({endless()}, "stuck", 60s);
   CHECK(shrunk.scenario.clients.size() == 2);
-}
-
-TEST_CASE("run: apart: the last words of a process are its signature") {
-  CHECK(signature_of_end({0, 6}, "core.cpp:12: broken promise: slot < size\n") ==
-        "broken promise: slot < size");
-  CHECK(signature_of_end({0, 11}, "") == "crash: signal 11");
-  CHECK(signature_of_end({3, 0}, "whatever\n") == "crash: exit code 3");
 }
 
 TEST_CASE("run: apart: a copy that breaks a promise, ends badly or never ends is told apart") {

@@ -19,6 +19,7 @@
 #include "harness/host/system.hpp"
 #include "harness/run/apart.hpp"
 #include "harness/run/case.hpp"
+#include "harness/run/last_words.hpp"
 #include "harness/run/read_file.hpp"
 #include "harness/run/shrink_failure.hpp"
 #include "harness/run/sweep_job.hpp"
@@ -42,7 +43,8 @@ constexpr std::size_t kShrunkMost = 8;
 /// Of one kind of failure so many are looked at, besides the first, for the one to be shrunk.
 constexpr std::size_t kExamplesMost = 12;
 constexpr std::uint64_t kLastCases = 100'000;
-constexpr std::size_t kWordsKept = 8192;
+/// Of a process's stderr: a sanitizer's report whole.
+constexpr std::size_t kWordsKept = 65'536;
 
 /// One process of the sweep.
 struct Worker {
