@@ -115,29 +115,30 @@ class Client {
   void wait_until(Time at) { stage_.machine.agenda.set_time(task_of(Role::client, number_), at); }
   void go_again() { stage_.machine.agenda.set_ready(task_of(Role::client, number_), true); }
 
+  // What every move looks at stands together: there may be many clients.
   Stage& stage_;
   std::uint32_t number_;
-  const scenario::Client* client_ = nullptr;
-  std::string name_;
   State state_ = State::done;
-  const Client* awaited_ = nullptr;  ///< the other client it waits for; null: there is none
-  trace::ClientStep record_;         ///< of the step under way
-  std::uint32_t repetition_ = 0;
-  std::uint32_t step_ = 0;
-  std::uint32_t first_begun_ = 0;  ///< in the first repetition so many steps have begun
-  std::uint32_t first_ended_ = 0;
-  std::uint32_t calls_ = 0;
-  Worker* worker_ = nullptr;  ///< of the last lease, as long as we look at it
-  LeaseId lease_ = LeaseId::none;
-  WorkerId leased_;
+  wire::Payload payload_ = wire::Payload::envelope;
   bool open_ = false;        ///< the lease has not been ended by us
   bool had_lease_ = false;   ///< in this repetition: what follows a check-in is a step, not a skip
   bool checked_in_ = false;  ///< the present lease has been given back
   bool stop_ = false;        ///< the step under way is to be cancelled
-  Time until_ = kNever;      ///< of a pause, a close, an await
+  const scenario::Client* client_ = nullptr;
+  std::uint32_t repetition_ = 0;
+  std::uint32_t step_ = 0;
+  std::uint32_t first_begun_ = 0;  ///< in the first repetition so many steps have begun
+  std::uint32_t first_ended_ = 0;
+  const Client* awaited_ = nullptr;  ///< the other client it waits for; null: there is none
+  Worker* worker_ = nullptr;         ///< of the last lease, as long as we look at it
+  LeaseId lease_ = LeaseId::none;
+  WorkerId leased_;
+  Time until_ = kNever;  ///< of a pause, a close, an await
+  std::uint32_t calls_ = 0;
+  std::string name_;
+  trace::ClientStep record_;  ///< of the step under way
   std::optional<wire::Exchange> exchange_;
   std::optional<wire::CallResult> found_;  ///< before anything was written
-  wire::Payload payload_ = wire::Payload::envelope;
 };
 
 }  // namespace poolproof::sim

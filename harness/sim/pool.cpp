@@ -42,9 +42,11 @@ void Pool::begin(const scenario::Scenario& scenario, std::uint64_t seed, std::ui
   tickets_.assign(clients, {});
   asked_by_.clear();
   for (auto& slot : in_slot_) slot.clear();
-  for (const auto& worker : workers_) {
-    worker->close_all();  // a run that was broken off has left them open
-    worker->process().clear();
+  if (!all_free()) {
+    for (const auto& worker : workers_) {
+      worker->close_all();  // a run that was broken off has left them open
+      worker->process().clear();
+    }
   }
   in_slot_.resize(config.size);
   free_workers_.clear();
@@ -485,6 +487,7 @@ trace::OsRecord Pool::census(const char* when) const {
   trace::OsRecord record;
   record.at = machine_.now;
   record.when = when;
+  if (all_free()) return record;
   for (const auto& worker : workers_) {
     record.descriptors += worker->descriptors();
     const auto state = worker->process().state();

@@ -85,6 +85,8 @@ class Pool {
   void handshake_ended(Worker& worker, const pool::StartEvidence& evidence);
   void ask_shutdown(Worker& worker);
   void watch_later(Worker& worker);
+  /// No worker is there, nor what it left behind.
+  [[nodiscard]] bool all_free() const { return free_workers_.size() == workers_.size(); }
   Worker& fresh_worker();
   void release(Worker& worker);
   [[nodiscard]] Worker* find(WorkerId id);
