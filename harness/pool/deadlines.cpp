@@ -36,9 +36,7 @@ void Deadlines::clear(std::uint32_t key) {
 }
 
 bool Deadlines::earlier(const Entry& a, const Entry& b) {
-  if (a.at != b.at) return a.at < b.at;
-  if (a.order != b.order) return a.order < b.order;
-  return a.key < b.key;
+  return a.at != b.at ? a.at < b.at : a.order < b.order;
 }
 
 void Deadlines::place(std::uint32_t at, const Entry& entry) {

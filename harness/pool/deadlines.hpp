@@ -7,15 +7,17 @@
 
 namespace poolproof::pool {
 
-/// Deadlines of small whole-number keys, the earliest at hand: a heap that knows where each
-/// key is. Of equal deadlines the one with the smaller `order` comes first. O(log n); allocates
-/// only when it grows.
+/// Deadlines of small whole-number keys, the earliest at hand: a heap that knows where each key is.
+/// O(log n); allocates only when it grows.
 class Deadlines {
  public:
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
-  /// Gives `key` this deadline, instead of the one it may have had. kNever takes it out.
-  void set(std::uint32_t key, Time at, std::uint64_t order = 0);
+  /// Gives `key` this deadline, instead of the one it may have had. kNever takes it out. Of equal
+  /// deadlines the one with the smaller `order` comes first, or the smaller key. Requires: equal
+  /// deadlines differ in their order.
+  void set(std::uint32_t key, Time at, std::uint64_t order);
+  void set(std::uint32_t key, Time at) { set(key, at, key); }
   void clear(std::uint32_t key);
 
   [[nodiscard]] bool empty() const { return heap_.empty(); }

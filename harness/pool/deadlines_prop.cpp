@@ -55,8 +55,9 @@ TEST_CASE("pool: deadlines: the earliest is that of a sorted set, whatever was s
         reference.clear(key);
       } else {
         const Time time = at == 96 ? kNever : Time(Duration(at));
-        deadlines.set(key, time, number / 32768 % 3);
-        reference.set(key, time, number / 32768 % 3);
+        const std::uint64_t order = number / 32768 % 3 * 64 + key;
+        deadlines.set(key, time, order);
+        reference.set(key, time, order);
       }
       agree(deadlines, reference);
       most_at_once = std::max<std::uint64_t>(most_at_once, deadlines.size());

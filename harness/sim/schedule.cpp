@@ -74,11 +74,16 @@ std::uint32_t Schedule::drawn(std::uint32_t bound) {
 
 std::uint32_t Schedule::most_urgent(std::span<const std::uint32_t> tasks) {
   std::uint32_t best = 0;
+  std::uint64_t highest = 0;
   for (std::uint32_t i = 0; i < tasks.size(); ++i) {
     const std::uint32_t task = tasks[i];
     if (task >= priority_.size()) priority_.resize(task + 1, 0);
-    if (priority_[task] == 0) priority_[task] = kOrdinary + (random_.next() >> 32U);
-    if (priority_[task] > priority_[tasks[best]]) best = i;
+    std::uint64_t& priority = priority_[task];
+    if (priority == 0) priority = kOrdinary + (random_.next() >> 32U);
+    if (priority > highest) {
+      highest = priority;
+      best = i;
+    }
   }
   if (std::find(change_after_.begin(), change_after_.end(), picks_++) != change_after_.end()) {
     priority_[tasks[best]] = lowest_--;
