@@ -234,7 +234,8 @@ void Brain::stop_if_planned(Actions& out) {
   strike(Stage::before_read, out);
 }
 
-void Brain::strike(Stage stage, Actions& out, ReplyInProgress* reply, Departure* departure) {
+void Brain::strike_those_of(Stage stage, Actions& out, ReplyInProgress* reply,
+                            Departure* departure) {
   for (const Aimed& aimed : faults_) {
     if (aimed.behaviour->stage != stage || !aimed_here(aimed)) continue;
     std::optional<std::uint64_t> request;

@@ -74,7 +74,10 @@ class Brain {
   /// Lets every fault of that stage strike that is aimed at this incarnation and the request in
   /// hand.
   void strike(Stage stage, Actions& out, ReplyInProgress* reply = nullptr,
-              Departure* departure = nullptr);
+              Departure* departure = nullptr) {
+    if (!faults_.empty()) strike_those_of(stage, out, reply, departure);
+  }
+  void strike_those_of(Stage stage, Actions& out, ReplyInProgress* reply, Departure* departure);
   [[nodiscard]] bool aimed_here(const Aimed& aimed) const;
 
   BrainConfig config_;

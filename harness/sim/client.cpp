@@ -37,7 +37,7 @@ void Stage::wake_awaiting() {
   }
 }
 
-void Stage::wake_awaiting(const Client& news_of) {
+void Stage::wake_those_awaiting(const Client& news_of) {
   for (const Client* client : awaiting) {
     const Client* const other = client->awaited();
     if ((other == nullptr || other == &news_of) && client->has_come_true()) {

@@ -28,7 +28,12 @@ struct Stage {
   /// Something has come true: whoever waited for it goes on.
   void wake_awaiting();
   /// The same when it can only be news of that client.
-  void wake_awaiting(const Client& news_of);
+  void wake_awaiting(const Client& news_of) {
+    if (!awaiting.empty()) wake_those_awaiting(news_of);
+  }
+
+ private:
+  void wake_those_awaiting(const Client& news_of);
 };
 
 /// One client of a scenario: does its steps in order, one move at a time, and writes down how each
