@@ -18,15 +18,19 @@ struct ReplyInProgress {
   enum class Header : std::uint8_t { sound, none, zero, huge, little_endian };
 
   // The envelope. `id`, `body` and `timestamp` are JSON.
-  wire::Codec codec = wire::Codec::json;
   std::string id = "null";
-  bool success = true;
   std::string body;  ///< the result, or the error
   std::string timestamp;
-  bool names_success = true;
   std::string nonce;                   ///< terse: of the request that is given back
-  std::uint32_t pad_bytes = 0;         ///< terse: the same
   std::optional<std::string> payload;  ///< stands in for the envelope
+  std::uint32_t pad_bytes = 0;         ///< terse: as the nonce
+  wire::Codec codec = wire::Codec::json;
+  bool success = true;
+  bool names_success = true;
+
+  // Whether it is written at all.
+  bool dropped = false;
+  bool held_back = false;  ///< stays in the worker's own buffer
 
   // The frame.
   Header header = Header::sound;
@@ -36,8 +40,6 @@ struct ReplyInProgress {
   std::size_t copies = 1;
 
   // How it is written.
-  bool dropped = false;
-  bool held_back = false;  ///< stays in the worker's own buffer
   std::optional<Cut> cut;  ///< only the beginning is written
   std::size_t chunk_bytes = 0;
   Duration gap{0};
