@@ -185,13 +185,15 @@ std::string Client::what() const {
 void Client::cancel() {
   stage_.machine.writes(Shared::client, number_);
   stage_.machine.reads(Shared::ticket, number_);
-  if (worker_ != nullptr) stage_.machine.writes(Shared::wake, worker_->number());
   stop_ = true;
   if (state_ == State::queued && !stage_.pool.ticket(number_).done) {
     stage_.pool.cancel(stage_.pool.ticket(number_).checkout);
   }
-  // Who looks at the worker meanwhile must not put the caller to sleep again.
-  if (state_ == State::calling) worker_->stop_asked = true;
+  if (worker_ != nullptr) {
+    stage_.machine.writes(Shared::wake, worker_->number());
+    // Who looks at the worker meanwhile must not put the caller to sleep again.
+    if (state_ == State::calling) worker_->stop_asked = true;
+  }
   go_again();
 }
 
