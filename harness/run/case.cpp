@@ -1,5 +1,6 @@
 #include "harness/run/case.hpp"
 
+#include "harness/run/result.hpp"
 #include "harness/scenario/generate.hpp"
 #include "harness/trace/jsonl.hpp"
 
@@ -39,7 +40,7 @@ CaseResult CaseRunner::run(const scenario::Scenario& scenario, wire::Codec codec
   result.trouble = carried.trouble;
   judge_.look_at({scenario, world_.trace(), {Duration::zero()}});
   if (carried.overran) {
-    result.findings.push_back({"hang", "the run came to no end within the limit of moves", Time{}});
+    result.findings.push_back({"hang", std::string(kEndless), Time{}});
   } else {
     result.findings = judge_.judge();
   }

@@ -37,12 +37,10 @@ void judge_without_trace(const Attempt& attempt, const std::string& which, Scena
   }
 }
 
-constexpr const char* kEndless = "the run came to no end within the limit of moves";
-
 /// What came before the trouble is judged all the same.
 void judge_trouble(const trace::Header& header, const std::string& which, ScenarioResult& result) {
   if (header.endless) {
-    result.findings.push_back({"hang", which + kEndless, Time{}});
+    result.findings.push_back({"hang", which + std::string(kEndless), Time{}});
   } else if (!header.trouble.empty()) {
     worsen(result, Verdict::unknown);
     result.reasons.push_back(which + header.trouble);

@@ -21,6 +21,9 @@ constexpr std::string_view name(Verdict v) {
   return kVerdictNames[static_cast<std::size_t>(v)];
 }
 
+/// What is found of a simulated run that reached the limit of moves.
+inline constexpr std::string_view kEndless = "the run came to no end within the limit of moves";
+
 /// One fault of the plan and how often it struck.
 struct Strikes {
   std::string id;     ///< `f0`
