@@ -68,6 +68,8 @@ class Agenda {
   void drop(Task task);
 
   [[nodiscard]] bool anybody_ready() const { return ready_count_ > 0; }
+  /// More are ready than are chosen from.
+  [[nodiscard]] bool crowded() const { return ready_count_ > kWindow; }
   [[nodiscard]] Time earliest() {
     tell_times();
     return times_.earliest();

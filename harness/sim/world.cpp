@@ -160,6 +160,8 @@ void World::run(Task task) {
 /// One move is over, or time has gone on.
 void World::tell_moves() {
   Moves& moves = *machine_.moves;
+  // Who tries every order must be shown everybody.
+  POOLPROOF_ASSERT(!machine_.agenda.crowded());
   moves.move_ended();
   if (moves.broken_off()) moves_left_ = 0;
   if (!machine_.agenda.anybody_ready()) moves.rest();
