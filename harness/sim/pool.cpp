@@ -48,6 +48,7 @@ void Pool::begin(const scenario::Scenario& scenario, std::uint64_t seed, std::ui
       worker->process().clear();
     }
   }
+  forgot_a_process_ = false;
   in_slot_.resize(config.size);
   free_workers_.clear();
   for (std::size_t i = workers_.size(); i > 0; --i) {
@@ -450,6 +451,7 @@ void Pool::release(Worker& worker) {
   worker.drop_tasks();
   if (!worker.process().offspring().empty()) return;
   machine_.agenda.drop(task_of(Role::offspring, worker.number()));
+  if (worker.process().state() != Process::State::none) forgot_a_process_ = true;
   free_workers_.push_back(worker.number());
 }
 

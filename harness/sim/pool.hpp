@@ -86,7 +86,9 @@ class Pool {
   void ask_shutdown(Worker& worker);
   void watch_later(Worker& worker);
   /// No worker is there, nor what it left behind.
-  [[nodiscard]] bool all_free() const { return free_workers_.size() == workers_.size(); }
+  [[nodiscard]] bool all_free() const {
+    return free_workers_.size() == workers_.size() && !forgot_a_process_;
+  }
   Worker& fresh_worker();
   void release(Worker& worker);
   [[nodiscard]] Worker* find(WorkerId id);
@@ -105,6 +107,7 @@ class Pool {
   std::vector<std::uint32_t> asked_by_;  ///< clients, in the order of their checkouts
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::uint32_t> free_workers_;
+  bool forgot_a_process_ = false;  ///< a pool that is not sound may: it is there all the same
   std::vector<std::vector<Worker*>> in_slot_;  ///< not forgotten, by slot
   bool closed_ = false;
   WorkerId last_failed_;
