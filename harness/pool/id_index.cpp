@@ -1,5 +1,6 @@
 #include "harness/pool/id_index.hpp"
 
+#include <bit>
 #include <utility>
 
 #include "harness/base/assert.hpp"
@@ -41,10 +42,12 @@ void IdIndex::erase(std::uint64_t id) {
   --size_;
 }
 
-/// Numbers in sequence stand side by side, which is kind to the caches; pairs in one number (a slot
-/// and its generation) are spread by their upper half.
+/// Four neighbours stand side by side, which is kind to the caches; group after group is spread
+/// (Fibonacci hashing): else one long run of ids would have to move for each that comes into it.
 std::size_t IdIndex::home(std::uint64_t id) const {
-  return static_cast<std::size_t>(id + (id >> 32U) * 0x9e3779b1U) & (entries_.size() - 1);
+  const int groups = std::countr_zero(entries_.size()) - 2;
+  return static_cast<std::size_t>((((id >> 2U) * 0x9e3779b97f4a7c15U) >> (64 - groups)) << 2U |
+                                  (id & 3U));
 }
 
 std::size_t IdIndex::way_of(std::size_t at) const {
