@@ -87,7 +87,6 @@ struct Journal {
   std::uint64_t bytes = 0;              ///< wrote
   int code = 0;                         ///< exiting
   std::int64_t child_pid = 0;           ///< grandchild
-  bool operator==(const Journal&) const = default;
 
   /// As a whole record; `into` is a fresh one.
   void put_into(JournalRecord& into) const;

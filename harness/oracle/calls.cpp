@@ -124,15 +124,15 @@ class History {
   Time end_ = Time::min();
 };
 
-}  // namespace
-
 /// The outcomes of all steps are among those that such a step can have.
-static bool all_may_be(const Case& given) {
+bool all_may_be(const Case& given) {
   const auto& failed = given.view.failed;
   return std::all_of(failed.begin(), failed.end(), [&given](std::uint32_t place) {
     return is_legal(given.view.ops[place], given.evidence.trace.clients[place].outcome);
   });
 }
+
+}  // namespace
 
 void judge_one_outcome(const Case& given, Findings& findings) {
   // So it nearly always is: what else there is to tell, tells History.

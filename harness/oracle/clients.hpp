@@ -11,15 +11,16 @@ namespace poolproof::oracle {
 /// One client of the scenario (of a counted one: one of them) and what it did.
 struct ClientSteps {
   const scenario::Client* client = nullptr;
-  std::uint32_t which = 1;                 ///< of a counted one, from 1
-  std::uint32_t number = kNone;            ///< in the view; kNone: it did nothing
+  std::uint32_t which = 1;  ///< of a counted one, from 1
+  /// In the view; kNone: one of a counted client that did nothing.
+  std::uint32_t number = kNone;
   std::span<const std::uint32_t> history;  ///< places in trace.clients
 
   /// `a`, or `a.1`, `a.2`... when there are several.
   [[nodiscard]] std::string name() const;
 };
 
-/// The client's number in the view; kNone: it did nothing.
+/// The client's number in the view; kNone: one of a counted client that did nothing.
 std::uint32_t number_of(const ClientSteps& client, const View& view);
 
 /// All of them, in the order of the scenario. Points into the evidence and the view.

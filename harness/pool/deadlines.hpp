@@ -14,9 +14,9 @@ class Deadlines {
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
   /// Gives `key` this deadline, instead of the one it may have had. kNever takes it out. Of equal
-  /// deadlines the one with the smaller `order` comes first, or the smaller key. Requires: equal
-  /// deadlines differ in their order.
+  /// deadlines the one with the smaller `order` comes first. Requires: equal ones differ in it.
   void set(std::uint32_t key, Time at, std::uint64_t order);
+  /// The same with the key as the order. Who calls one of the two does not call the other.
   void set(std::uint32_t key, Time at) { set(key, at, key); }
   void clear(std::uint32_t key);
 

@@ -111,6 +111,13 @@ class Report {
   void hear_frame(std::string_view line) {
     line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
     if (!line.starts_with('#') || !frame_.empty()) return;
+    // Some name the program last: `(program+0x12a0)`, and some its build.
+    for (const std::string_view program : {" (BuildId: ", " ("}) {
+      const std::size_t at = line.rfind(program);
+      const bool last = at != kNowhere && line.ends_with(')') &&
+                        (program.size() > 2 || line.find("+0x", at) != kNowhere);
+      if (last) line = line.substr(0, at);
+    }
     const std::size_t word = line.rfind(' ');
     if (word != kNowhere && is_ours(line.substr(word))) frame_ = place_of(line.substr(word));
   }

@@ -59,6 +59,24 @@ TEST_CASE("run: last words: an error inside a library is told by our own line th
   CHECK(copied("7") != copied("9"));
 }
 
+TEST_CASE("run: last words: the program named at the end of a frame does not hide our own line") {
+  const auto raced = [](const std::string& frame_ends) {
+    return of_sanitizer(
+        "WARNING: ThreadSanitizer: data race (pid=7)\n"
+        "  Write of size 8 at 0x7ff by thread T1:\n"
+        "    #0 int& std::vector<int>::emplace_back<int>(int&&) /usr/include/vector.tcc:114 "
+        "(x+0x9)\n"
+        "    #1 poolproof::host::Pool::close() /here/harness/host/pool.cpp:4 (x+0x12a0)" +
+        frame_ends +
+        "\n"
+        "SUMMARY: ThreadSanitizer: data race /usr/include/vector.tcc:114 in emplace_back\n");
+  };
+  constexpr auto kTold =
+      "crash: ThreadSanitizer: data race vector.tcc:114 in emplace_back, from pool.cpp:4";
+  CHECK(raced("") == kTold);
+  CHECK(raced(" (BuildId: d68f)") == kTold);
+}
+
 TEST_CASE("run: last words: undefined behaviour is told by its place and kind, not its values") {
   const std::string summary =
       "SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior /here/harness/x.cpp:12:5 in \n";

@@ -122,10 +122,10 @@ void Pool::obey_next() {
   if (next_order_ == orders_.size()) return;
   machine_.reads(Shared::order, obeyed_++);
   const pool::Effect order = orders_[next_order_++];
-  if (next_order_ < orders_.size()) {
-    machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
-  } else {
-    orders_.clear();
+  if (next_order_ < orders_.size()) machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
+  // Mostly all have been obeyed; where there is always one more they must not pile up.
+  if (next_order_ > orders_.size() / 2) {
+    orders_.erase(orders_.begin(), orders_.begin() + static_cast<std::ptrdiff_t>(next_order_));
     next_order_ = 0;
   }
   obey(order);
