@@ -22,6 +22,7 @@
 #include "harness/bench/sweep_bench.hpp"
 #include "harness/host/pool.hpp"
 #include "harness/host/system.hpp"
+#include "harness/pool/core.hpp"
 #include "harness/run/host_world.hpp"
 #include "harness/wire/envelope.hpp"
 #include "harness/wire/framing.hpp"
@@ -30,6 +31,7 @@ namespace poolproof::bench {
 namespace {
 
 using nlohmann::json;
+using namespace std::chrono_literals;
 
 enum Worker : std::int64_t { fake, python };
 constexpr std::uint32_t kWorkers = 4;
@@ -169,6 +171,29 @@ void echo_pool(benchmark::State& state) {
   }
 }
 
+/// A client who comes and gives up at once, beside so many who wait on: the Core alone.
+void come_and_go(benchmark::State& state) {
+  const auto waiting = static_cast<std::uint64_t>(state.range(0));
+  pool::Config config;
+  config.size = 1;
+  config.waiters_max = static_cast<std::uint32_t>(waiting) + 1;
+  pool::Core core(config);
+  std::vector<pool::Effect> effects;
+  constexpr Time kNow{1s};  // it stands: no start comes to its end
+  std::uint64_t last = 0;
+  const auto come = [&] {
+    core.step(kNow, pool::CheckoutRequested{CheckoutId{++last}, after(kNow, 1h)}, effects);
+  };
+  while (last < waiting) come();
+  for ([[maybe_unused]] auto _ : state) {
+    effects.clear();
+    come();
+    core.step(kNow, pool::CheckoutCancelled{CheckoutId{last}}, effects);
+  }
+  if (core.gauges().waiting != waiting) state.SkipWithError("they did not wait on");
+  state.SetItemsProcessed(state.iterations());
+}
+
 void open_one_pinned(const benchmark::State& state) {
   open_pool(state.range(0), 1, true);
 }
@@ -192,6 +217,7 @@ void register_all() {
       ->Threads(4)
       ->Threads(16)
       ->UseRealTime();
+  benchmark::RegisterBenchmark("core/come_and_go", come_and_go)->Arg(1)->Arg(1000)->Arg(100'000);
   for (const auto& [worker, name] : {std::pair{fake, "fake"}, std::pair{python, "python"}}) {
     benchmark::RegisterBenchmark(fmt::format("echo/raw/{}", name).c_str(), echo_raw)
         ->Arg(worker)
