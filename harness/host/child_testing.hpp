@@ -6,6 +6,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -67,6 +68,12 @@ inline std::string read_text(const Descriptor& fd, std::size_t enough = std::str
 inline ExitStatus finish(const Child& child) {
   if (!wait_readable(child.pidfd)) return {-1, 0};
   return sys::reap(child.pidfd.get()).value_or(ExitStatus{-1, 0});
+}
+
+/// Before a test starts threads: a sanitizer starts one of its own with the first of ours.
+inline Census census_before_threads() {
+  std::thread([] {}).join();
+  return take_census();
 }
 
 /// No planned failure outlives its test.

@@ -329,7 +329,7 @@ TEST_CASE("host: launch: a name is looked up in the absolute folders of the pool
 }
 
 TEST_CASE("host: launch: threads that start processes at the same time do not disturb each other") {
-  const Census before = take_census();
+  const Census before = testing::census_before_threads();
   std::atomic<int> good{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {

@@ -85,7 +85,7 @@ TEST_CASE("host: spawner: its end is the end of the processes it started") {
 }
 
 TEST_CASE("host: spawner: orders not begun are dropped, the one in hand is reported") {
-  const Census before = take_census();
+  const Census before = testing::census_before_threads();
   std::mutex mutex;
   std::condition_variable changed;
   bool begun = false;
@@ -119,7 +119,7 @@ TEST_CASE("host: spawner: orders not begun are dropped, the one in hand is repor
 }
 
 TEST_CASE("host: spawner: one without work ends at once") {
-  const Census before = take_census();
+  const Census before = testing::census_before_threads();
   {
     const Spawner spawner([](WorkerId, const Expected<Child, LaunchError>&) {});
   }
