@@ -281,8 +281,8 @@ class Start {
     if (expected == StartCause::none || expected == cause) return "";
     if (is("stdout_closed") && cause == StartCause::reply_incomplete)
       return "though it said nothing";
-    // Torn to pieces, it may not have been read whole.
-    if (is("reply_unflushed") && late_bytes_ != wrote_bytes_) return "";
+    // Torn to pieces, it may not have been read whole; busy, it may not have looked at its stdin.
+    if (is("reply_unflushed") && (!wrote_ || late_bytes_ != wrote_bytes_)) return "";
     const Duration postmortem = given_.evidence.scenario.pool.core.postmortem_budget;
     if (is_of_budget(cause) && !is_before(after(receipt_->at, postmortem))) return "";
     return fmt::format("though what it did was {}", receipt_->record.fault);

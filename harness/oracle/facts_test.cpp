@@ -89,6 +89,47 @@ TEST_CASE("oracle: facts: a worker that had answered did not die before its repl
             .contains("diagnosis"));
 }
 
+/// What is said against this evidence of a start that ended badly at that time; empty: nothing.
+std::string said_of_start(Story story, double at, const pool::StartEvidence& evidence) {
+  for (auto& record : story.trace.pool) {
+    auto* ended = std::get_if<pool::HandshakeEnded>(&record.event);
+    if (ended == nullptr) continue;
+    record.at = ms(at);
+    ended->evidence = evidence;
+    record.effects = {pool::Signal{ended->worker, pool::Sig::term, pool::Why::start_failed}};
+  }
+  constexpr std::string_view kTold = "is told to have failed by ";
+  for (const Finding& finding : judge(story.evidence())) {
+    const std::size_t told = finding.what.find(kTold);
+    if (told != std::string::npos) return finding.what.substr(told + kTold.size());
+  }
+  return "";
+}
+
+/// The good story, in whose start such a fault strikes.
+Story spoilt_start(const char* fault) {
+  Story story = told("good");
+  plan(story, fault);
+  strike(story, fault, 3.1, 0);
+  return story;
+}
+
+pool::StartEvidence evidence_of(StartCause cause, std::string_view first = "") {
+  pool::StartEvidence evidence;
+  evidence.cause = cause;
+  evidence.first_size = static_cast<std::uint8_t>(first.size());
+  std::copy(first.begin(), first.end(), evidence.first.begin());
+  return evidence;
+}
+
+TEST_CASE("oracle: facts: who was busy till TERM came wrote nothing at the end of its stdin") {
+  Story busy = spoilt_start("reply_unflushed");
+  std::erase_if(busy.trace.workers, [](const auto& record) {
+    return record.record.kind == Kind::wrote && record.record.request == 0U;
+  });
+  CHECK(said_of_start(busy, 5303.0, evidence_of(StartCause::ping_unanswered)).empty());
+}
+
 TEST_CASE("oracle: sound reply: which faults spoil one depends on their parameters") {
   const auto answered = [](const char* fault, const char* name, std::int64_t number) {
     Story story = told("good");
