@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "harness/oracle/rules.hpp"
 #include "harness/trace/fields.hpp"
@@ -223,13 +224,65 @@ void judge_ends(const Case& given, Findings& findings) {
   }
 }
 
+// ---- waits and closes --------------------------------------------------------------------------
+
+/// How long a refused client waited, as its error says.
+void judge_waits(const Case& given, Findings& findings) {
+  const Duration lateness = given.evidence.bounds.liveness;
+  for (const std::uint32_t place : given.view.refused) {
+    const ClientStep& step = given.evidence.trace.clients[place];
+    constexpr std::string_view kAfter = " after ";
+    const std::string_view message = step.message;
+    const std::string_view outcome = name(step.outcome);
+    if (!message.starts_with(outcome) || !message.substr(outcome.size()).starts_with(kAfter))
+      continue;
+    std::int64_t said = 0;
+    const char* const from = message.data() + outcome.size() + kAfter.size();
+    if (std::from_chars(from, message.data() + message.size(), said).ec != std::errc()) continue;
+    const Duration waited = step.ended - step.begun + given.view.grain;
+    if (said <= to_ms(waited) && said + to_ms(lateness) >= to_ms(waited)) continue;
+    findings.push_back({kDiagnosis,
+                        fmt::format("{} was told that it had waited {} ms, it was {} ms", who(step),
+                                    said, trace::milliseconds(step.ended - step.begun)),
+                        step.ended});
+  }
+}
+
+/// A call that a closing pool has ended by taking its worker back is told so.
+void judge_taken_back(const Case& given, Findings& findings) {
+  if (given.mirror == nullptr) return;
+  const View& view = given.view;
+  for (const TakenBack& taken : given.mirror->taken_back()) {
+    const std::uint32_t worker = view.workers.find(taken.worker);
+    if (worker == kNone) continue;
+    for (const std::uint32_t place : view.calls_of_worker[worker]) {
+      const ClientStep& call = *view.calls[place];
+      if (call.outcome == Outcome::ok || call.outcome == Outcome::pool_closed) continue;
+      if (!call.in_doubt) continue;
+      if (call.ended <= after(taken.at, given.evidence.bounds.liveness)) continue;
+      findings.push_back({kDiagnosis,
+                          fmt::format("{} ended with {}, though the closing pool had taken worker "
+                                      "{} back before",
+                                      who(call), name(call.outcome), dotted(taken.worker)),
+                          call.ended});
+    }
+  }
+}
+
 // ---- starts ------------------------------------------------------------------------------------
 
 using namespace std::string_view_literals;
 constexpr std::array kBadFrames{"json_invalid"sv, "utf8_invalid"sv, "nan_result"sv, "id_text"sv,
                                 "success_missing"sv};
 constexpr std::array kSilent{"reply_dropped"sv, "input_read_as_lines"sv};
+constexpr std::array kKeepReply{"error_reply"sv, "reply_unflushed"sv, "reply_slow"sv,
+                                "import_slow"sv, "stderr_flood"sv};
 constexpr std::array kExits{"exit_at_start"sv, "exit_mid_call"sv};
+
+/// The reply is late, or an error, but a whole one that is sound.
+bool keeps_reply(std::string_view fault) {
+  return std::find(kKeepReply.begin(), kKeepReply.end(), fault) != kKeepReply.end();
+}
 
 /// What a start comes to by this fault, if nothing else befalls it; none: that depends.
 StartCause cause_by(std::string_view fault) {
@@ -256,7 +309,7 @@ bool is_of_budget(StartCause cause) {
 class Start {
  public:
   Start(const Case& given, const trace::PoolRecord& judged, const pool::HandshakeEnded& ended)
-      : given_(given), judged_(judged), late_bytes_(ended.evidence.late_bytes) {
+      : given_(given), judged_(judged), evidence_(ended.evidence) {
     const WorkerId worker = ended.worker;
     const auto known = given.view.find(worker);
     if (known) look_at(*known);
@@ -266,23 +319,35 @@ class Start {
   }
 
   /// Why that can't be the cause; empty: it can.
-  [[nodiscard]] std::string wrong(StartCause cause) const {
+  [[nodiscard]] std::string wrong() const {
+    const StartCause cause = evidence_.cause;
     if (struck_) return "";
     if (cause == StartCause::ping_unread && read_ != nullptr && is_before(read_->at)) {
       return "though it had read its ping";
     }
     const bool left = receipts_ == 0 || (receipts_ == 1 && is("exit_while_idle"));
     if (cause == StartCause::exited && wrote_ && left) return "though it had answered before";
+    if (cause == StartCause::exited && exits_ && evidence_.exit != ExitStatus{code_, 0}) {
+      return fmt::format("though not with the code {} with which it exited", code_);
+    }
+    if (cause == StartCause::ping_unanswered && only_keep_ && wrote_ &&
+        evidence_.late_bytes == wrote_bytes_) {
+      return "though its whole reply came at the end of its stdin";
+    }
     if (receipts_ == 0) return unfounded(cause);
+    if (cause == StartCause::ping_unanswered && receipts_ == 1 && is_still_importing()) {
+      return "though it had not begun to read";
+    }
     if (receipts_ > 1 || receipt_->record.request.value_or(0) != 0) return "";
     const bool spoke = is("banner") && is_plain_banner();
     const StartCause expected =
         spoke ? StartCause::text_on_stdout : cause_by(receipt_->record.fault);
-    if (expected == StartCause::none || expected == cause) return "";
+    if (expected == cause) return wrong_in_detail();
+    if (expected == StartCause::none) return "";
     if (is("stdout_closed") && cause == StartCause::reply_incomplete)
       return "though it said nothing";
-    // Torn to pieces, it may not have been read whole.
-    if (is("reply_unflushed") && late_bytes_ != wrote_bytes_) return "";
+    // Torn to pieces, it may not have been read whole; busy, it may not have looked at its stdin.
+    if (is("reply_unflushed") && (!wrote_ || evidence_.late_bytes != wrote_bytes_)) return "";
     const Duration postmortem = given_.evidence.scenario.pool.core.postmortem_budget;
     if (is_of_budget(cause) && !is_before(after(receipt_->at, postmortem))) return "";
     return fmt::format("though what it did was {}", receipt_->record.fault);
@@ -293,7 +358,10 @@ class Start {
     for (const std::uint32_t place : incarnation.records()) {
       const trace::WorkerRecord& record = given_.evidence.trace.workers[place];
       if (record.record.kind == Kind::read && record.record.request == 0U) read_ = &record;
-      if (record.record.kind == Kind::exiting) exits_ = true;
+      if (record.record.kind == Kind::exiting) {
+        exits_ = true;
+        code_ = record.record.code;
+      }
       if (record.record.kind == Kind::wrote && record.record.request == 0U) {
         wrote_ = true;
         wrote_bytes_ = record.record.bytes;
@@ -301,10 +369,43 @@ class Start {
       if (record.record.kind != Kind::receipt) continue;
       receipt_ = &record;
       ++receipts_;
+      only_keep_ = only_keep_ && keeps_reply(record.record.fault);
     }
   }
 
   [[nodiscard]] bool is(std::string_view fault) const { return receipt_->record.fault == fault; }
+
+  /// It pauses before it reads anything.
+  [[nodiscard]] bool is_still_importing() const {
+    if (!is("import_slow")) return false;
+    const faults::PlannedFault* const planned = given_.view.planned_for(receipt_->record);
+    if (planned == nullptr) return false;
+    const std::chrono::milliseconds pause(planned->number("delay_ms"));
+    return judged_.at + given_.view.grain < after(receipt_->at, pause);
+  }
+
+  /// The cause is the right one; what is told of it may not be.
+  [[nodiscard]] std::string wrong_in_detail() const {
+    const StartCause cause = evidence_.cause;
+    // Both are seen at once, and then its exit is waited for.
+    const bool suspected = cause == StartCause::bad_frame || cause == StartCause::stdout_closed;
+    const Duration postmortem = given_.evidence.scenario.pool.core.postmortem_budget;
+    if (suspected && judged_.at + given_.view.grain < after(receipt_->at, postmortem)) {
+      return "before its post-mortem was over";
+    }
+    if (cause == StartCause::refused && !is_quoted()) return "but with other words";
+    return "";
+  }
+
+  /// The error reply's words, as they were or, from terse messages, as JSON.
+  [[nodiscard]] bool is_quoted() const {
+    const faults::PlannedFault* const planned = given_.view.planned_for(receipt_->record);
+    if (planned == nullptr) return true;
+    const std::string words(planned->text("message"));
+    const std::string_view told(evidence_.first.data(), evidence_.first_size);
+    return told == words.substr(0, evidence_.first.size()) ||
+           told == nlohmann::json(words).dump().substr(0, evidence_.first.size());
+  }
 
   /// Words, which nobody can take for a length.
   [[nodiscard]] bool is_plain_banner() const {
@@ -346,7 +447,9 @@ class Start {
   bool exits_ = false;
   bool wrote_ = false;  ///< its reply to the ping
   std::uint64_t wrote_bytes_ = 0;
-  std::uint64_t late_bytes_;  ///< read after its stdin was closed
+  int code_ = 0;  ///< with which it exits
+  const pool::StartEvidence& evidence_;
+  bool only_keep_ = true;  ///< no receipt is of a fault that spoils a reply
   bool struck_ = false;
 };
 
@@ -369,7 +472,7 @@ void judge_starts(const Case& given, Findings& findings) {
     const trace::PoolRecord& record = *bad;
     const auto* ended = std::get_if<pool::HandshakeEnded>(&record.event);
     if (!given.view.has_journal(ended->worker) || !is_believed(record, ended->worker)) continue;
-    const std::string wrong = Start(given, record, *ended).wrong(ended->evidence.cause);
+    const std::string wrong = Start(given, record, *ended).wrong();
     if (wrong.empty()) continue;
     findings.push_back({kDiagnosis,
                         fmt::format("the start of worker {} is told to have failed by {}, {}",
@@ -384,6 +487,8 @@ void judge_facts(const Case& given, Findings& findings) {
   judge_phases(given.view, given.evidence.bounds.liveness, findings);
   judge_kinds(given, findings);
   judge_ends(given, findings);
+  judge_waits(given, findings);
+  judge_taken_back(given, findings);
   judge_starts(given, findings);
 }
 

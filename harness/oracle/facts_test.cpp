@@ -89,6 +89,150 @@ TEST_CASE("oracle: facts: a worker that had answered did not die before its repl
             .contains("diagnosis"));
 }
 
+/// What is said against this evidence of a start that ended badly at that time; empty: nothing.
+std::string said_of_start(Story story, double at, const pool::StartEvidence& evidence) {
+  for (auto& record : story.trace.pool) {
+    auto* ended = std::get_if<pool::HandshakeEnded>(&record.event);
+    if (ended == nullptr) continue;
+    record.at = ms(at);
+    ended->evidence = evidence;
+    record.effects = {pool::Signal{ended->worker, pool::Sig::term, pool::Why::start_failed}};
+  }
+  constexpr std::string_view kTold = "is told to have failed by ";
+  for (const Finding& finding : judge(story.evidence())) {
+    const std::size_t told = finding.what.find(kTold);
+    if (told != std::string::npos) return finding.what.substr(told + kTold.size());
+  }
+  return "";
+}
+
+/// The good story, in whose start such a fault strikes.
+Story spoilt_start(const char* fault) {
+  Story story = told("good");
+  plan(story, fault);
+  strike(story, fault, 3.1, 0);
+  return story;
+}
+
+pool::StartEvidence evidence_of(StartCause cause, std::string_view first = "") {
+  pool::StartEvidence evidence;
+  evidence.cause = cause;
+  evidence.first_size = static_cast<std::uint8_t>(first.size());
+  std::copy(first.begin(), first.end(), evidence.first.begin());
+  return evidence;
+}
+
+TEST_CASE("oracle: facts: a start's exit code is the one that the journal knows") {
+  Story story = spoilt_start("exit_mid_call");
+  std::erase_if(story.trace.workers,
+                [](const auto& record) { return record.record.kind == Kind::wrote; });
+  for (auto& record : story.trace.workers) {
+    if (record.record.kind == Kind::exiting) record.record.code = 3;
+  }
+  pool::StartEvidence evidence = evidence_of(StartCause::exited);
+  CHECK_FALSE(said_of_start(story, 3.5, evidence).empty());
+  evidence.exit.code = 3;
+  CHECK(said_of_start(story, 3.5, evidence).empty());
+  evidence.exit.signal = 9;
+  CHECK_FALSE(said_of_start(story, 3.5, evidence).empty());
+}
+
+TEST_CASE("oracle: facts: a start is not given up on a suspicion before its post-mortem is over") {
+  const Story bad = spoilt_start("json_invalid");
+  CHECK_FALSE(said_of_start(bad, 303.0, evidence_of(StartCause::bad_frame)).empty());
+  CHECK(said_of_start(bad, 303.2, evidence_of(StartCause::bad_frame)).empty());
+  const Story closed = spoilt_start("stdout_closed");
+  CHECK_FALSE(said_of_start(closed, 303.0, evidence_of(StartCause::stdout_closed)).empty());
+  CHECK(said_of_start(closed, 303.2, evidence_of(StartCause::stdout_closed)).empty());
+}
+
+TEST_CASE("oracle: facts: a refused ping is told in the worker's own words") {
+  Story story = spoilt_start("error_reply");
+  story.scenario.faults[0].texts["message"] = "not\ntoday";
+  const auto said = [&story](std::string_view words) {
+    return said_of_start(story, 3.5, evidence_of(StartCause::refused, words));
+  };
+  CHECK(said("not\ntoday").empty());
+  CHECK(said("\"not\\ntoday\"").empty());
+  CHECK_FALSE(said("not").empty());
+  CHECK_FALSE(said("{\"error\":\"not\\ntoday\"").empty());
+}
+
+TEST_CASE("oracle: facts: who is still importing has not read its ping") {
+  Story story = told("good");
+  plan(story, "import_slow");
+  story.scenario.faults[0].numbers["delay_ms"] = 100;
+  strike(story, "import_slow", 2.6, 0);
+  CHECK_FALSE(said_of_start(story, 102.5, evidence_of(StartCause::ping_unanswered)).empty());
+  CHECK(said_of_start(story, 102.7, evidence_of(StartCause::ping_unanswered)).empty());
+}
+
+TEST_CASE("oracle: facts: a whole reply at the end of stdin is one that was never flushed") {
+  Story story = spoilt_start("reply_unflushed");
+  pool::StartEvidence evidence = evidence_of(StartCause::ping_unanswered);
+  evidence.late_bytes = 90;  // as many as it wrote
+  CHECK_FALSE(said_of_start(story, 5303.0, evidence).empty());
+  strike(story, "error_reply", 3.1, 0);
+  CHECK_FALSE(said_of_start(story, 5303.0, evidence).empty());
+  evidence.late_bytes = 3;
+  CHECK(said_of_start(story, 5303.0, evidence).empty());
+}
+
+TEST_CASE("oracle: facts: a refusal says how long its client waited") {
+  const auto told_of = [](const char* message, double waited, Duration lateness) {
+    Story story = told("good");
+    story.trace.pool.clear();
+    auto& checkout = step(story, "b", 0);
+    checkout.outcome = Outcome::checkout_timeout;
+    checkout.phase = Phase::queued;
+    checkout.message = message;
+    checkout.worker.reset();
+    checkout.ended = checkout.begun + (ms(waited) - ms(0));
+    for (const Finding& finding : judge({story.scenario, story.trace, {lateness}})) {
+      if (finding.what.find("was told that it had waited") != std::string::npos) return true;
+    }
+    return false;
+  };
+  using namespace std::chrono_literals;
+  CHECK_FALSE(told_of("checkout_timeout after 20 ms: all workers are busy", 20.9, 0s));
+  CHECK(told_of("checkout_timeout after 19 ms: all workers are busy", 20.9, 0s));
+  CHECK(told_of("checkout_timeout after 21 ms: all workers are busy", 20.9, 0s));
+  CHECK_FALSE(told_of("checkout_timeout after 19 ms: all workers are busy", 20.9, 5s));
+  CHECK(told_of("checkout_timeout after 21 ms: all workers are busy", 20.9, 5s));
+  CHECK_FALSE(told_of("checkout_timeout: all workers are busy", 20.9, 0s));
+}
+
+TEST_CASE("oracle: facts: a call whose worker was taken back by a closing pool is told so") {
+  const auto told_otherwise = [](double taken_at, Outcome outcome) {
+    Story story = told("good");
+    auto& call = step(story, "b", 1);
+    call.outcome = outcome;
+    call.in_doubt = true;
+    call.message = "call_timeout while awaiting_reply";
+    auto& pool = story.trace.pool;
+    const auto returned = std::find_if(pool.begin(), pool.end(),
+                                       [](const auto& record) { return record.at == ms(8.1); });
+    pool.insert(
+        returned,
+        {ms(taken_at), pool::Tick{}, {pool::Signal{{0, 0}, pool::Sig::term, pool::Why::closing}}});
+    for (const Finding& finding : judge({story.scenario, story.trace, {Duration::zero()}})) {
+      if (finding.what.find("had taken worker 0.0 back") != std::string::npos) return true;
+    }
+    return false;
+  };
+  CHECK(told_otherwise(7.5, Outcome::call_timeout));
+  CHECK_FALSE(told_otherwise(7.6, Outcome::call_timeout));  // it ended then
+  CHECK_FALSE(told_otherwise(7.5, Outcome::pool_closed));
+}
+
+TEST_CASE("oracle: facts: who was busy till TERM came wrote nothing at the end of its stdin") {
+  Story busy = spoilt_start("reply_unflushed");
+  std::erase_if(busy.trace.workers, [](const auto& record) {
+    return record.record.kind == Kind::wrote && record.record.request == 0U;
+  });
+  CHECK(said_of_start(busy, 5303.0, evidence_of(StartCause::ping_unanswered)).empty());
+}
+
 TEST_CASE("oracle: sound reply: which faults spoil one depends on their parameters") {
   const auto answered = [](const char* fault, const char* name, std::int64_t number) {
     Story story = told("good");
@@ -140,6 +284,19 @@ TEST_CASE("oracle: residue: who left bytes behind a reply answers nobody any mor
   plan(last, "reply_twice");
   strike(last, "reply_twice", 7.3, 2);
   CHECK_FALSE(broken(last).contains("no_dirty_reuse"));
+}
+
+TEST_CASE("oracle: residue: without nonces, who left bytes behind answers no call begun later") {
+  const auto answered = [](double struck_at, const char* fault) {
+    Story story = told("good");
+    story.scenario.pool.opaque = true;
+    plan(story, fault);
+    strike(story, fault, struck_at, 1);
+    return broken(story).contains("no_dirty_reuse");
+  };
+  CHECK(answered(4.3, "reply_twice"));
+  CHECK_FALSE(answered(7.3, "reply_twice"));  // the last call had begun
+  CHECK_FALSE(answered(4.3, "reply_slow"));
 }
 
 TEST_CASE("oracle: strays: an idle worker that writes unasked is put away") {

@@ -36,8 +36,11 @@ void Mirror::expire_starts() {
       expiry_due_ = due;
       return;
     }
+    if (!std::exchange(given_up_, true)) {
+      gave_up_at_ = due;
+      failure_before_ = last_failure_;
+    }
     put_away(oldest, true);
-    given_up_ = true;
   }
 }
 
@@ -228,6 +231,12 @@ inline void Mirror::ordered(const pool::Signal& effect) {
            fmt::format("worker {} was signalled when it was over", dotted(effect.worker)));
   }
   judge_push(worker, effect.signal == pool::Sig::kill ? Rung::killed : Rung::termed, effect.why);
+  if (effect.why == pool::Why::closing && worker != kNone &&
+      workers_[worker].state == State::leased) {
+    add(taken_back_, {effect.worker, now_});
+  }
+  // What fell due when is no longer known.
+  if (effect.why == pool::Why::budget_spent) gave_up_at_ = Time::min();
   put_away(worker, effect.why == pool::Why::budget_spent);
 }
 
@@ -307,16 +316,12 @@ void Mirror::judge_waiting() {
     report(kDeadlines, fmt::format("checkout #{} waits though it gave no time", number(spent_)));
   }
   const bool waits = !closing_;
-  const bool may_grant = config_.init_mode == pool::InitMode::async || under_way() == 0;
-  const bool beside_idle = waits && may_grant && count(State::idle) > 0;
+  const bool beside_idle = waits && may_grant() && count(State::idle) > 0;
   if (newly(beside_idle, told_.beside_idle)) {
     report(kNoWaiter,
            fmt::format("checkout #{} waits beside an idle worker", number(first_waiting())));
   }
-  const bool hopeless = waits && breaker_open() &&
-                        now_ < after(last_failure_, config_.breaker_open) &&
-                        under_way() + count(State::idle) + count(State::leased) == 0;
-  if (hopeless && record_->effects.size() < 1000) {
+  if (waits && is_hopeless() && record_->effects.size() < 1000) {
     report(kNoWaiter,
            fmt::format("checkout #{} waits though no worker lives and none will be tried",
                        number(first_waiting())));
@@ -409,6 +414,7 @@ Mirror::Mirror(const Evidence& evidence, Memory* memory)
       asked_(memory),
       refusals_(memory),
       bad_greetings_(memory),
+      taken_back_(memory),
       ladder_(config_, memory),
       cooling_(std::greater<>(), Table<Cooling>(memory)) {
   // In a usual trace one record in four asks, grants, or starts.

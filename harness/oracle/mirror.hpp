@@ -29,6 +29,12 @@ struct LeaseStory {
   std::optional<bool> returned_clean;  ///< the first time
 };
 
+/// A leased worker that a closing pool made go.
+struct TakenBack {
+  WorkerId worker;
+  Time at;
+};
+
 /// The pool as its own testimony tells it: events and effects applied record by record to a book
 /// kept apart from the Core, in which every broken rule of the pool's house becomes a finding.
 ///
@@ -52,6 +58,8 @@ class Mirror {
   [[nodiscard]] const Table<const trace::PoolRecord*>& bad_greetings() const {
     return bad_greetings_;
   }
+  /// When it had drained long enough.
+  [[nodiscard]] const Table<TakenBack>& taken_back() const { return taken_back_; }
   /// How the pool stood just before it was asked to close the last time; else at the end.
   [[nodiscard]] Standing before_last_close() const { return last_close_.value_or(standing()); }
   /// When the last start was answered that the pool had no use for any more; Time::min(): none was.
@@ -168,7 +176,11 @@ class Mirror {
   // mirror_choices.cpp
   void judge_reuse(std::uint32_t worker);
   void judge_refusal(const pool::Refuse& refusal, const Asked& asked);
+  void judge_due(const pool::Refuse& refusal, const Asked& asked);
+  void judge_turned_away(const pool::Refuse& refusal);
   void judge_blocker(const pool::Refuse& refusal, const Asked& asked);
+  /// Whose start was ordered first of those that go on. Requires: some do.
+  [[nodiscard]] std::uint32_t first_under_way();
   [[nodiscard]] bool is_begun_since(const Asked& asked) const;
   [[nodiscard]] bool is_settled() const;
   void link_idle(std::uint32_t worker);
@@ -205,6 +217,14 @@ class Mirror {
   [[nodiscard]] bool breaker_open() const {
     return config_.breaker_failures > 0 && failures_ >= config_.breaker_failures;
   }
+  /// Whoever is idle may be leased.
+  [[nodiscard]] bool may_grant() const {
+    return config_.init_mode == pool::InitMode::async || under_way() == 0;
+  }
+  /// No worker lives and none will be tried before the breaker half-opens.
+  [[nodiscard]] bool is_hopeless() const {
+    return breaker_open() && now_ < after(last_failure_, config_.breaker_open) && present() == 0;
+  }
   [[nodiscard]] std::uint32_t first_vacant() const;
   [[nodiscard]] Duration least_pause(std::uint32_t failures) const;
   [[nodiscard]] Duration longest_pause(std::uint32_t failures) const;
@@ -220,6 +240,7 @@ class Mirror {
   std::array<std::uint32_t, 6> counts_{};  ///< by state
   Table<std::uint32_t> starting_;          ///< in the order of their orders
   std::size_t oldest_start_ = 0;           ///< those before are no longer starting
+  std::size_t oldest_under_way_ = 0;       ///< those before neither start nor greet any more
   Table<Slot> slots_;                      ///< as far as they have been used
   Slot stray_;                             ///< of workers outside of the pool
   std::uint32_t held_ = 0;                 ///< slots that are surely not vacant, or may cool
@@ -229,6 +250,7 @@ class Mirror {
   Table<Asked> asked_;
   Table<const pool::Refuse*> refusals_;
   Table<const trace::PoolRecord*> bad_greetings_;
+  Table<TakenBack> taken_back_;
   std::size_t first_ = 0;  ///< all before it are answered
   std::uint32_t waiting_ = 0;
   std::uint32_t failures_ = 0;  ///< failed starts in a row
@@ -247,6 +269,8 @@ class Mirror {
   std::priority_queue<Cooling, Table<Cooling>, std::greater<>> cooling_;
   CheckoutId spent_ = CheckoutId::none;  ///< asked by this record, with no time left
   bool given_up_ = false;                ///< by this record, without a word
+  Time gave_up_at_ = kNever;             ///< when the first of those starts was
+  Time failure_before_ = Time::min();    ///< the last failure before them
   bool failed_now_ = false;              ///< a start, by this record
   std::optional<WorkerId> last_failed_;
   StartCause last_cause_ = StartCause::none;

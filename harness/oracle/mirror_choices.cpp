@@ -59,7 +59,9 @@ void Mirror::judge_refusal(const pool::Refuse& refusal, const Asked& asked) {
     report(kDiagnosis, fmt::format("checkout #{} was cancelled, and told {}",
                                    number(refusal.checkout), poolproof::name(refusal.why)));
   }
+  if (given_up_) judge_due(refusal, asked);
   if (!is_settled()) return;
+  judge_turned_away(refusal);
   if (!closing_ && refusal.phase != Phase::none) judge_blocker(refusal, asked);
   const bool failed = failures_ > 0 && last_failure_ >= asked.in->at;
   const bool late = refusal.why == Outcome::checkout_timeout ||
@@ -87,6 +89,39 @@ void Mirror::judge_refusal(const pool::Refuse& refusal, const Asked& asked) {
     report(kDiagnosis, fmt::format("checkout #{} was told of the cause {}, the last was {}",
                                    number(refusal.checkout), poolproof::name(refusal.cause.cause),
                                    poolproof::name(last_cause_)));
+  }
+}
+
+/// What is due at the same time comes to clients before it comes to workers: whose deadline was no
+/// later than the end of the first start that is given up now has not seen that one fail.
+void Mirror::judge_due(const pool::Refuse& refusal, const Asked& asked) {
+  if (refusal.why != Outcome::start_failed || asked.in == record_) return;
+  if (gave_up_at_ < asked.deadline || failure_before_ >= asked.in->at) return;
+  report(kDiagnosis, fmt::format("checkout #{} was told start_failed though no start had failed by "
+                                 "its deadline",
+                                 number(refusal.checkout)));
+}
+
+/// Who gives no time is answered at once: with a worker that is idle, or with the open breaker.
+void Mirror::judge_turned_away(const pool::Refuse& refusal) {
+  if (closing_ || refusal.checkout != spent_) return;
+  if (waiting_ == 0 && may_grant() && count(State::idle) > 0) {
+    report("no_waiter_beside_idle",
+           fmt::format("checkout #{} was turned away beside an idle worker",
+                       number(refusal.checkout)));
+  }
+  if (is_hopeless() && refusal.why != Outcome::start_failed) {
+    report(kDiagnosis,
+           fmt::format("checkout #{} was told {} though no worker lives and the breaker "
+                       "is open",
+                       number(refusal.checkout), poolproof::name(refusal.why)));
+  }
+}
+
+std::uint32_t Mirror::first_under_way() {
+  for (;; ++oldest_under_way_) {
+    const State state = workers_[starting_[oldest_under_way_]].state;
+    if (state == State::starting || state == State::greeting) return starting_[oldest_under_way_];
   }
 }
 
@@ -124,6 +159,7 @@ void Mirror::judge_blocker(const pool::Refuse& refusal, const Asked& asked) {
   if (state != State::starting && state != State::greeting) {
     return wrong("its worker is not being started");
   }
+  if (worker != first_under_way()) wrong("another start had been ordered before");
   if (refusal.since != workers_[worker].since) wrong("its worker was started at another time");
   if (!under_way_phase && is_begun_since(asked)) wrong("a start was begun after it had asked");
   if (!under_way_phase) return;

@@ -449,6 +449,81 @@ TEST_CASE("oracle: testimony: deadlines and bounds are held to the microsecond i
   CHECK(broken(elsewhere) == Names{"bounded_starts", "bounds"});  // and started for nobody
 }
 
+/// Whether something is found that says so.
+bool says(const Story& story, std::string_view what) {
+  const auto findings = judge(story.evidence());
+  return std::any_of(findings.begin(), findings.end(), [what](const Finding& finding) {
+    return finding.what.find(what) != std::string::npos;
+  });
+}
+
+TEST_CASE("oracle: testimony: who gives no time has an idle worker, or hears of the open breaker") {
+  const auto turned_away = [](double at, std::string_view what) {
+    Story story = told("good");
+    pool::Refuse refuse = refusal(3);
+    refuse.phase = Phase::queued;
+    auto& pool = story.trace.pool;
+    const auto later = std::find_if(pool.begin(), pool.end(),
+                                    [at](const auto& record) { return record.at > ms(at); });
+    pool.insert(later, {ms(at), pool::CheckoutRequested{CheckoutId{3}, ms(at)}, {refuse}});
+    return says(story, what);
+  };
+  CHECK(turned_away(5.5, "turned away beside an idle worker"));
+  CHECK_FALSE(turned_away(4.5, "turned away beside an idle worker"));  // it was leased
+
+  const auto told_at = [](double at, Outcome why) {
+    Story story = told("good");
+    story.scenario.pool.core.breaker_failures = 1;
+    story.scenario.pool.core.breaker_open = std::chrono::milliseconds(10);
+    pool::Refuse refuse = refusal(3);
+    refuse.why = why;
+    story.trace.pool.resize(1);
+    story.trace.pool.push_back(
+        {ms(2), pool::StartFailed{WorkerId{0, 0}, 2}, {pool::Forget{WorkerId{0, 0}}}});
+    story.trace.pool.push_back({ms(at), pool::CheckoutRequested{CheckoutId{3}, ms(at)}, {refuse}});
+    return says(story, "no worker lives and the breaker is open");
+  };
+  CHECK(told_at(11.9, Outcome::checkout_timeout));
+  CHECK_FALSE(told_at(12, Outcome::checkout_timeout));  // half open
+  CHECK_FALSE(told_at(11.9, Outcome::start_failed));
+}
+
+TEST_CASE("oracle: testimony: the start that is in the way is the one that was ordered first") {
+  const auto blames = [](WorkerId worker, double since) {
+    Story story = told("good");
+    story.scenario.pool.core.size = 2;
+    pool::Refuse refuse = refusal(3);
+    refuse.phase = Phase::starting;
+    refuse.has_blocker = true;
+    refuse.blocker = worker;
+    refuse.since = ms(since);
+    auto& pool = story.trace.pool;
+    pool.insert(
+        pool.begin() + 1,
+        {ms(1.2), pool::CheckoutRequested{CheckoutId{3}, ms(2)}, {pool::Start{WorkerId{1, 0}}}});
+    pool.insert(pool.begin() + 2, {ms(2), pool::Tick{}, {refuse}});
+    return says(story, "another start had been ordered before");
+  };
+  CHECK_FALSE(blames({0, 0}, 1.1));
+  CHECK(blames({1, 0}, 1.2));
+}
+
+TEST_CASE("oracle: testimony: a deadline comes before the end of a start at the same time") {
+  const auto told_too_much = [](double deadline) {
+    Story story = told("good");
+    story.scenario.pool.core.startup_budget = std::chrono::milliseconds(5);
+    pool::Refuse refuse = refusal(1);
+    refuse.why = Outcome::start_failed;
+    story.trace.pool.resize(1);
+    std::get<pool::CheckoutRequested>(story.trace.pool[0].event).deadline = ms(deadline);
+    story.trace.pool.push_back({ms(6.5), pool::Tick{}, {refuse}});
+    return says(story, "no start had failed by its deadline");
+  };
+  CHECK(told_too_much(6));
+  CHECK(told_too_much(6.1));  // when its start is given up
+  CHECK_FALSE(told_too_much(6.101));
+}
+
 /// The good story, and then the calm with that many workers.
 Story calm(std::uint32_t workers, pool::StartMode start = pool::StartMode::lazy) {
   Story story = told("full_size");

@@ -49,6 +49,30 @@ std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& in
   return left;
 }
 
+/// Where calls have no nonces, it is the one whose only fault left bytes behind that answers no
+/// call begun later.
+void judge_opaque_residue(const Case& given, Findings& findings) {
+  const View& view = given.view;
+  if (!given.evidence.trace.environment.empty()) return;
+  Table<std::uint32_t> struck(view.workers.size(), 0, view.memory());
+  for (const Receipt& receipt : view.receipts) ++struck[receipt.worker];
+  for (const Receipt& receipt : view.receipts) {
+    const trace::WorkerRecord& left = *receipt.record;
+    if (struck[receipt.worker] != 1 || !leaves_bytes(view, left.record)) continue;
+    for (const std::uint32_t place : view.calls_of_worker[receipt.worker]) {
+      const ClientStep& call = *view.calls[place];
+      if (call.begun <= left.at + view.grain || !was_answered(call)) continue;
+      findings.push_back(
+          {"no_dirty_reuse",
+           fmt::format("{} was answered by worker {}, which had written more than "
+                       "its reply to request {}",
+                       who(call), dotted(left.worker), left.record.request.value_or(0)),
+           call.ended});
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 void judge_residue(const Case& given, Findings& findings) {
@@ -56,7 +80,8 @@ void judge_residue(const Case& given, Findings& findings) {
   const auto& scenario = given.evidence.scenario;
   const bool any =
       any_planned(scenario, "reply_twice") || any_planned(scenario, "text_after_reply");
-  if (!any || scenario.pool.opaque) return;
+  if (!any) return;
+  if (scenario.pool.opaque) return judge_opaque_residue(given, findings);
   for (const Incarnation& incarnation : given.view.incarnations) {
     if (incarnation.signs().receipt == nullptr) continue;
     const auto left = first_left(given, incarnation);

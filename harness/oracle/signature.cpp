@@ -35,6 +35,11 @@ bool varies(std::string_view word) {
   return digit || hex;
 }
 
+/// "be" is a byte only among others.
+bool varies_behind(std::string_view previous, std::string_view word) {
+  return varies(word) && (word != "be" || varies(previous));
+}
+
 /// Words behind which a name stands.
 bool names(std::string_view word) {
   return word == "client" || word == "to" || word == "read" || word == "call";
@@ -85,8 +90,9 @@ class Reduction {
       word.remove_suffix(1);
     }
     const bool name = previous_ == "client" || (names(previous_) && word.find(':') != word.npos);
+    const bool gone = name || varies_behind(previous_, word);
     previous_ = word;
-    if (name || varies(word)) {
+    if (gone) {
       gap(text);
     } else {
       text += word;

@@ -19,6 +19,8 @@ TEST_CASE("oracle: signature: what differs from run to run is left out") {
   CHECK(reduced("the error says \"oh 7 \" and \"no\"") == "x: the error says # and #");
   CHECK(reduced("bytes 57 61 72 6e (\"Warn\") came") == "x: bytes # (#) came");
   CHECK(reduced("its ping was no good (utf8_invalid)") == "x: its ping was no good (utf8_invalid)");
+  CHECK(reduced("bytes 57 be ef came, none will be taken") ==
+        "x: bytes # came, none will be taken");
   CHECK(reduced("an end without quote \"abc") == "x: an end without quote #");
 }
 
