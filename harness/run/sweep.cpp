@@ -19,6 +19,7 @@
 #include "harness/host/system.hpp"
 #include "harness/run/apart.hpp"
 #include "harness/run/case.hpp"
+#include "harness/run/crash_allowance.hpp"
 #include "harness/run/last_words.hpp"
 #include "harness/run/read_file.hpp"
 #include "harness/run/shrink_failure.hpp"
@@ -36,8 +37,6 @@ constexpr Duration kLookEvery = 250ms;
 constexpr Duration kTellEvery = 1s;
 /// A case that takes so long never ends.
 constexpr Duration kStuck = 20s;
-/// A pool that crashes again and again has shown what it can.
-constexpr std::uint32_t kCrashesMost = 20;
 constexpr std::size_t kShrunkMost = 8;
 /// Of one kind of failure so many are looked at, besides the first, for the one to be shrunk.
 constexpr std::size_t kExamplesMost = 12;
@@ -185,7 +184,7 @@ class Sweep {
     (void)host::sys::signal_process(worker.process.pidfd.get(), SIGKILL);
     (void)host::sys::reap(worker.process.pidfd.get());
     worker.running = false;
-    crashed(job, "stuck");
+    crashed(job, kStuckSignature);
   }
 
   void crashed(std::uint32_t job, const std::string& signature) {
@@ -194,7 +193,11 @@ class Sweep {
     JobDesk& desk = desk_.jobs[job];
     desk.at.fetch_add(1);
     ++desk.tally.done;
-    const bool goes_on = ++crashes_ < kCrashesMost && !options_.stop_at_failure && start(job);
+    if (!crashes_.grant(signature, state_.done - base_.done)) {
+      state_.gave_up = true;
+      desk_.stop.store(true);
+    }
+    const bool goes_on = !desk_.stop.load() && !options_.stop_at_failure && start(job);
     if (!goes_on) add({{desk.begin.load(), desk.at.load()}, desk.tally});
   }
 
@@ -335,7 +338,7 @@ class Sweep {
   std::vector<Worker> workers_;
   std::map<std::string, Failure> found_;
   std::vector<std::pair<std::uint64_t, std::size_t>> history_;  ///< scenarios, cells
-  std::uint32_t crashes_ = 0;
+  CrashAllowance crashes_;
 };
 
 }  // namespace

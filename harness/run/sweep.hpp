@@ -25,7 +25,9 @@ struct SweepOptions {
   bool shrink = true;                               ///< make the first failure of each kind small
   bool stop_at_failure = false;                     ///< one failure is enough
   Duration shrink_time = std::chrono::seconds(20);  ///< for each kind of failure
-  Duration save_every = std::chrono::seconds(5);    ///< how far it has got: what a kill may cost
+  /// For tests: called before each case, in the process that carries it out.
+  std::function<void(std::uint64_t number)> before_each;
+  Duration save_every = std::chrono::seconds(5);  ///< how far it has got: what a kill may cost
 };
 
 /// Failures of one kind: they have the same signature.
@@ -70,6 +72,7 @@ struct SweepState : Tally {
   Duration elapsed{};                   ///< all runs of it together
   std::uint64_t cells_before_last = 0;  ///< cells that were reached before the last 100,000
   std::vector<Failure> failures;        ///< by their first number
+  bool gave_up = false;                 ///< it crashed so often that the rest was left
 };
 
 /// Called now and then, and at the end.
@@ -77,7 +80,8 @@ using SweepProgress = std::function<void(const SweepState& state, Duration left)
 
 /// Generates, carries out and judges scenarios in processes of their own, goes on where an earlier
 /// sweep with the same seed and shard into the same folder stopped, and shrinks what fails. A
-/// crash, a broken promise of the code or a run without end is a failure like any other. Error: one
+/// crash, a broken promise of the code or a run without end is a failure like any other; only when
+/// little else comes of the cases the rest of them is left (crash_allowance.hpp). Error: one
 /// sentence, when the harness can't do it.
 Expected<SweepState, std::string> sweep(const SweepOptions& options, const SweepProgress& progress);
 

@@ -55,6 +55,7 @@ class Job {
   }
 
   void carry_out(std::uint64_t number) {
+    if (options_.before_each) options_.before_each(number);
     const Time begun = host::sys::now();
     const std::uint64_t seed = case_seed(options_.seed, number);
     const auto& scenario = runner_.make(seed);

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "harness/base/assert.hpp"
 #include "harness/host/offshoot.hpp"
 #include "harness/run/run_testing.hpp"
 #include "harness/run/sweep_job.hpp"
@@ -106,6 +107,51 @@ TEST_CASE("run: sweep: a stretch that is done already is not done again", "[swee
   CHECK(rest.done == 256 - 70 - 40);
   CHECK(rest.terse.runs == rest.done);
   CHECK(rest.numbers.next() == 256);
+}
+
+TEST_CASE("run: sweep: a frequent crash does not hide a rare one", "[sweep]") {
+  const testing::Folder folder;
+  auto options = options_for(folder / "sweep", 3000);
+  options.before_each = [](std::uint64_t number) {
+    std::signal(SIGABRT, SIG_DFL);  // else the test's own handler would report it
+    const bool rare = number == 2991;
+    const bool frequent = number % 8 == 1;
+    POOLPROOF_ASSERT(!rare);
+    POOLPROOF_ASSERT(!frequent);
+  };
+  const SweepState state = swept(options);
+  CHECK_FALSE(state.gave_up);
+  CHECK(state.done == 3000);
+  CHECK(state.numbers.next() == 3000);
+  REQUIRE(state.failures.size() == 2);
+  CHECK(state.failures[0].signature == "broken promise: !frequent");
+  CHECK(state.failures[0].number == 1);
+  CHECK(state.failures[0].times == 375);
+  CHECK(state.failures[1].signature == "broken promise: !rare");
+  CHECK(state.failures[1].number == 2991);
+  CHECK(state.failures[1].times == 1);
+  // Nothing is lost of what came before a crash: every other case is there.
+  CHECK(state.terse.runs == 3000 - 376);
+  CHECK(state.repeated >= 6);
+}
+
+TEST_CASE("run: sweep: what does nothing but crash is given up", "[sweep]") {
+  const testing::Folder folder;
+  auto options = options_for(folder / "sweep", 1'000'000);
+  options.before_each = [](std::uint64_t) {
+    std::signal(SIGABRT, SIG_DFL);
+    const bool sound = false;
+    POOLPROOF_ASSERT(sound);
+  };
+  const SweepState state = swept(options);
+  CHECK(state.gave_up);
+  CHECK(state.done >= 100);
+  CHECK(state.done < 1000);
+  REQUIRE(state.failures.size() == 1);
+  CHECK(state.failures[0].times == state.done);
+  std::uint64_t numbers = state.numbers.next();
+  for (const auto& stretch : state.numbers.apart()) numbers += stretch.to - stretch.from;
+  CHECK(numbers == state.done);
 }
 
 TEST_CASE("run: sweep: a chunk is told as it is", "[sweep]") {
