@@ -162,8 +162,9 @@ void Brain::answer(Answer answer, Actions& out) {
     if (request_.nonce) reply.nonce = *request_.nonce;
     reply.pad_bytes = request_.pad_bytes;
   }
+  reply.payload_limit = config_.framing.payload_limit();
   const std::size_t size = reply.payload_size();
-  if (size > config_.framing.payload_limit()) {
+  if (size > reply.payload_limit) {
     reply.success = false;
     reply.body = worker_.refuse_length(size).body;
     reply.nonce.clear();

@@ -160,6 +160,8 @@ const std::vector<Row> kRows{
     {"length_zero", "{}", {"start", "echo"}, "read 0; receipt 0 length_zero; write \\x00; wrote 0 1"},
     {"length_huge", "{}", {"start", "echo"},
      "read 0; receipt 0 length_huge; write \\x7f" + kReply + "; wrote 0 50"},
+    {"length_over_limit", "{}", {"start", "echo"},
+     "read 0; receipt 0 length_over_limit; write \\xff" + kReply + std::string(207, ' ') + "; wrote 0 257"},
     {"json_invalid", "{}", {"start", "echo"},
      "read 0; receipt 0 json_invalid; write 0" + kReply.substr(0, 48) + "; wrote 0 49"},
     {"utf8_invalid", "{}", {"start", "echo"},
@@ -178,6 +180,9 @@ const std::vector<Row> kRows{
      "read 0; receipt 0 reply_twice; write 1" + kReply + "1" + kReply + "; wrote 0 100"},
     {"error_reply", R"({"message":"no"})", {"start", "echo"},
      "read 0; receipt 0 error_reply; write 3{\"error\":\"no\",\"id\":7,\"success\":false,\"timestamp\":1}; wrote 0 52"},
+    {"reply_padded", R"({"payload_bytes":52})", {"start", "echo"},
+     "read 0; receipt 0 reply_padded; write 4" + kReply + "   ; wrote 0 53"},
+    {"reply_padded", R"({"payload_bytes":49})", {"start", "echo"}, kSound},
 
     {"import_slow", "{}", {"start"}, "started; receipt import_slow; pause 1000"},
     {"reply_slow", "{}", {"start", "echo"},

@@ -59,6 +59,10 @@ constexpr std::array kTooLong{
     number("extra_bytes", 5, 1, 1'000'000, "how many more bytes the header announces")};
 constexpr std::array kTooShort{
     number("missing_bytes", 5, 1, 1'000'000, "how many fewer bytes the header announces")};
+constexpr std::array kOverLimit{
+    number("over_bytes", 1, 1, 1'000'000, "how many bytes the header is above the limit")};
+constexpr std::array kPadded{
+    number("payload_bytes", 1000, 1, 1'000'000, "how long the payload becomes, up to the limit")};
 constexpr std::array kJsonDeep{number("depth", 100'000, 1, 5'000'000, "levels of nesting")};
 constexpr std::array kIdWrong{
     number("offset", 1, -1'000'000, 1'000'000, "what is added to the id")};
@@ -132,6 +136,9 @@ constexpr std::array kFaults{
           "writes a header of zero and nothing else", "K57, B26"},
     Fault{"length_huge", Family::misframe, Moment::reply, kNone, kHarmful,
           "the header announces the largest signed length", "K57"},
+    Fault{"length_over_limit", Family::misframe, Moment::reply, kOverLimit, kHarmful,
+          "the header announces a little more than a frame may hold; up to 10 kB there is as much",
+          "K57, B08"},
     Fault{"json_invalid", Family::misframe, Moment::reply, kNone, kHarmful,
           "a sound frame whose JSON lacks its last brace", "K62"},
     Fault{"utf8_invalid", Family::misframe, Moment::reply, kNone, kHarmful,
@@ -150,6 +157,8 @@ constexpr std::array kFaults{
           "the same frame twice in one write", "K70"},
     Fault{"error_reply", Family::misframe, Moment::reply, kErrorReply, kHarmful,
           "a sound error reply instead of the result", "K39"},
+    Fault{"reply_padded", Family::misframe, Moment::reply, kPadded, kHarmless,
+          "pads a shorter reply with white space, up to what a frame may hold", "K57, B08"},
 
     Fault{"import_slow", Family::delay, Moment::start, kImportSlow, kHarmless,
           "pauses before reading anything", "K11"},

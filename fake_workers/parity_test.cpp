@@ -195,6 +195,28 @@ TEST_CASE("fake_workers: parity: every fault gives the same bytes and the same j
   }
 }
 
+TEST_CASE("fake_workers: parity: frames about the limit are the same") {
+  for (const wire::Framing framing :
+       {wire::Framing{4, 1000}, wire::Framing{2, 1000}, wire::Framing{1, 1000}}) {
+    for (const std::string fault : {"length_over_limit", "reply_padded"}) {
+      INFO(fault << " with " << int{framing.prefix_bytes} << " bytes of length");
+      Json everywhere = planned(*find(fault));
+      everywhere["at"] = {{"slot", 0}};
+      const TemporaryFile plan(plan_text(Json::array({everywhere})));
+      Script script = script_for(fault, framing);
+      script.options = {"--plan",
+                        plan.path(),
+                        "--prefix-bytes",
+                        std::to_string(framing.prefix_bytes),
+                        "--max-frame-bytes",
+                        "1000"};
+      const Seen seen = check_same(script);
+      const std::size_t over = fault == "reply_padded" ? 0 : 1;
+      CHECK(seen.out.size() == 3 * (framing.prefix_bytes + framing.payload_limit() + over));
+    }
+  }
+}
+
 TEST_CASE("fake_workers: parity: every ending within a frame is the same") {
   for (const std::string fault : {"reply_truncated", "reading_stopped"}) {
     for (const std::string_view then : kEndingNames) {
@@ -221,6 +243,7 @@ TEST_CASE("fake_workers: parity: faults aimed at the same request compose in the
   const std::vector<std::vector<std::string>> groups{
       {"reply_truncated", "text_while_idle", "reply_slow", "id_wrong", "stderr_flood"},
       {"json_invalid", "id_text", "reply_twice", "length_too_long"},
+      {"length_over_limit", "reply_padded", "length_too_short", "json_invalid"},
       {"id_wrong", "json_invalid", "text_after_reply", "text_before_reply"},
       {"error_reply", "success_missing", "length_too_short", "reply_fragmented"},
       {"reply_dropped", "error_reply", "text_while_idle"},

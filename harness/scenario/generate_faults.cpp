@@ -36,6 +36,9 @@ constexpr std::array kNumbers{
     NumberPalette{"keep_bytes", {3, 0, 5, 50}},
     NumberPalette{"extra_bytes", {5, 1, 100, 1'000'000}},
     NumberPalette{"missing_bytes", {5, 1, 50, 1'000'000}},
+    NumberPalette{"over_bytes", {1, 1, 2, 1000}},
+    // At most a frame's limit: with the smaller ones it is that exactly.
+    NumberPalette{"payload_bytes", {1000, 1000, 256, 300}},
     NumberPalette{"depth", {100, 1, 500, 2000}},
     NumberPalette{"offset", {1, -1, 1000, -1000}},
     NumberPalette{"gap_ms", {1, 0, 10, 50}},
@@ -320,7 +323,7 @@ std::int64_t Planner::number(const Param& param) {
 constexpr std::array kTouching{
     "reply_unframed"sv, "length_too_long"sv, "length_too_short"sv, "json_invalid"sv,
     "utf8_invalid"sv,   "nan_result"sv,      "json_deep"sv,        "id_wrong"sv,
-    "id_text"sv,        "success_missing"sv, "error_reply"sv,
+    "id_text"sv,        "success_missing"sv, "error_reply"sv,      "reply_padded"sv,
 };
 
 }  // namespace

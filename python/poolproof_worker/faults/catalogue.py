@@ -90,6 +90,7 @@ FAULTS = [
     _row("length_little_endian", "misframe", "reply"),
     _row("length_zero", "misframe", "reply"),
     _row("length_huge", "misframe", "reply"),
+    _row("length_over_limit", "misframe", "reply", Param("over_bytes", 1, 1, 1_000_000)),
     _row("json_invalid", "misframe", "reply"),
     _row("utf8_invalid", "misframe", "reply"),
     _row("nan_result", "misframe", "reply"),
@@ -99,6 +100,8 @@ FAULTS = [
     _row("success_missing", "misframe", "reply"),
     _row("reply_twice", "misframe", "reply"),
     _row("error_reply", "misframe", "reply", _text("injected error", "message")),
+    _row("reply_padded", "misframe", "reply", Param("payload_bytes", 1000, 1, 1_000_000),
+         harmless=True),
 
     _row("import_slow", "delay", "start", _delay(1000), harmless=True),
     _row("reply_slow", "delay", "reply", _delay(50), harmless=True),

@@ -134,7 +134,7 @@ class FaultyServer(Server):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def send(self, request, reply):
-        draft = Draft(reply)
+        draft = Draft(reply, self.pipes.payload_limit)
         self.strike(CONTENT, draft)
         self.strike(PAUSE, draft)
         self.strike(WRITING, draft)
