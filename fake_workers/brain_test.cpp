@@ -104,6 +104,8 @@ const std::vector<Row> kRows{
      "receipt 0 reading_stopped; raise 9"},
     {"reading_stopped", R"({"keep_bytes":9,"then":"close"})", {"start", "echo"},
      "receipt 0 reading_stopped; close stdin; stop reading"},
+    {"reading_stopped", R"({"keep_bytes":9,"then":"answer"})", {"start", "echo"},
+     "receipt 0 reading_stopped; write 1{\"id\":0,\"result\":{},\"success\":true,\"timestamp\":1}; wrote 0 50; stop reading"},
     {"reading_stopped", R"({"keep_bytes":1000})", {"start", "echo"}, kSound},
     {"reading_stopped", R"({"keep_bytes":9,"at":{"request":1}})", {"start", "echo", "echo"},
      "receipt 1 reading_stopped; stop reading"},

@@ -30,8 +30,8 @@ constexpr Param code(std::int64_t default_code, std::int64_t min = 0) {
   return number("code", default_code, min, 255, "the exit code");
 }
 
-constexpr Param then(std::string_view default_word) {
-  return {"then", true, 0, 0, kTextMaxBytes, default_word, "how it goes on", kEndingNames};
+constexpr Param then(std::string_view default_word, std::span<const std::string_view> words) {
+  return {"then", true, 0, 0, kTextMaxBytes, default_word, "how it goes on", words};
 }
 
 constexpr Param kSignal = number("signal", 9, 1, 31, "the signal's number");
@@ -39,7 +39,7 @@ constexpr Param kChunk = number("chunk_bytes", 1, 1, 65'536, "the size of one wr
 
 constexpr std::array kReadingStopped{
     number("keep_bytes", 0, 0, 1'000'000, "how much of the frame is read, header included"),
-    then("hang"), code(1)};
+    then("hang", kReadEndingNames), code(1)};
 constexpr std::array kExitMidCall{code(1)};
 constexpr std::array kKilled{kSignal};
 constexpr std::array kStartFails{Param{"errno", true, 0, 0, kTextMaxBytes, kLaunchErrors.front(),
@@ -54,7 +54,7 @@ constexpr std::array kTextWhileIdle{text("tick\n", "what is written while no req
                                     delay_ms(0, "how long after the reply", 0)};
 constexpr std::array kTruncated{
     number("keep_bytes", 3, 0, 1'000'000, "how much of the frame is written, header included"),
-    code(0), then("exit")};
+    code(0), then("exit", kEndingNames)};
 constexpr std::array kTooLong{
     number("extra_bytes", 5, 1, 1'000'000, "how many more bytes the header announces")};
 constexpr std::array kTooShort{
@@ -90,9 +90,9 @@ constexpr std::array kFaults{
     Fault{"reply_dropped", Family::drop, Moment::reply, kNone, kHarmful,
           "executes the request, writes no reply and goes on with the next", "K29"},
     Fault{"reading_stopped", Family::drop, Moment::request, kReadingStopped, kHarmful,
-          "reads only the first bytes of this request, then hangs, exits, kills itself or closes "
-          "stdin",
-          "K25"},
+          "reads only the first bytes of this request, then hangs, exits, kills itself, closes "
+          "stdin or answers all the same",
+          "K25, B29"},
     Fault{"exit_mid_call", Family::drop, Moment::request, kExitMidCall, kHarmful,
           "exits after reading the request, before answering", "K41, K43"},
     Fault{"killed_mid_call", Family::drop, Moment::request, kKilled, kHarmful,

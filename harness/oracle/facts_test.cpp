@@ -164,6 +164,45 @@ TEST_CASE("oracle: residue: who left bytes behind a reply answers nobody any mor
   CHECK_FALSE(broken(last).contains("no_dirty_reuse"));
 }
 
+TEST_CASE("oracle: residue: who was answered before it had asked does not take its worker on") {
+  const auto kept = [](std::uint64_t written, bool in_doubt, const char* then) {
+    Story story = told("good");
+    for (auto& client : story.scenario.clients) {
+      for (auto& one : client.steps) {
+        if (auto* call = std::get_if<scenario::Call>(&one)) call->pad_bytes = 70'000;
+      }
+    }
+    for (auto& one : story.trace.clients) one.written_bytes = 70'100;
+    trace::ClientStep& call = step(story, "b", 1);
+    call.written_bytes = written;
+    call.in_doubt = in_doubt;
+    plan(story, "reading_stopped");
+    story.scenario.faults[0].texts["then"] = then;
+    strike(story, "reading_stopped", 7.3, 2);
+    const auto findings = judge(story.evidence());
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.what.find("of its request were written") != std::string::npos;
+    });
+  };
+  CHECK(kept(65'536, false, "answer"));
+  CHECK_FALSE(kept(65'536, true, "answer"));
+  CHECK_FALSE(kept(70'100, false, "answer"));
+  CHECK_FALSE(kept(65'536, false, "hang"));
+}
+
+TEST_CASE("oracle: witnesses: who answers unread shows no read, and only by that fault") {
+  Story story = told("good");
+  std::erase_if(story.trace.workers, [](const auto& record) {
+    return record.record.kind == Kind::read && record.record.request == 2U;
+  });
+  CHECK(broken(story).contains("witnesses"));
+  plan(story, "reading_stopped");
+  strike(story, "reading_stopped", 7.3, 2);
+  CHECK(broken(story).contains("witnesses"));
+  story.scenario.faults[0].texts["then"] = "answer";
+  CHECK_FALSE(broken(story).contains("witnesses"));
+}
+
 TEST_CASE("oracle: strays: an idle worker that writes unasked is put away") {
   const auto strayed = [](double leased_again) {
     Story story = told("good");

@@ -63,7 +63,7 @@ bool is_one_of(const PlannedFault& fault, const Names& names) {
 /// It stops within a frame and lives, and nobody is told.
 bool goes_silent(const PlannedFault& fault) {
   if (fault.fault->name == "reading_stopped")
-    return fault.text("then") == "hang" || fault.text("then") == "close";
+    return fault.text("then") != "exit" && fault.text("then") != "kill";
   return fault.fault->name == "reply_truncated" && fault.text("then") == "hang";
 }
 

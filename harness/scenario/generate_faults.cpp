@@ -55,6 +55,7 @@ struct Companion {
   std::optional<std::uint64_t> request = {};  ///< none: as drawn
   std::int64_t delay_min_ms = 0;              ///< shorter delays are made that long
   enum class Where : std::uint8_t { there, second_slot, everywhere } where = Where::there;
+  std::string_view then = {};  ///< none: as drawn
 };
 using Where = Companion::Where;
 constexpr std::array kCompanions{
@@ -83,6 +84,7 @@ constexpr std::array kCompanions{
     Companion{Theme::bare_bytes, 2, "input_read_as_lines"},
     Companion{Theme::bare_bytes, 2, "import_slow", {}, 100},
     Companion{Theme::large_frames, 2, "text_while_idle", 0, 100},
+    Companion{Theme::large_frames, 6, "reading_stopped", 1, 0, Where::there, "answer"},
 };
 
 /// The moment whose faults a theme is likely to meet.
@@ -208,6 +210,7 @@ void Planner::add_companions() {
     if (one.request) planned.at.request = one.request;
     set_params(planned);
     const auto delay = planned.numbers.find("delay_ms");
+    if (!one.then.empty()) planned.texts["then"] = one.then;
     if (delay != planned.numbers.end()) delay->second = std::max(delay->second, one.delay_min_ms);
     add(std::move(planned));
   }

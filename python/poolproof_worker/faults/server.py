@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+from .._envelope import Reply
 from .._pipes import Pipes, flush_stderr, say, shown
 from .._server import STDIN_END, TERM, Server
 from .behaviour import (ABOUT_NO_REQUEST, BEFORE_READ, CONTENT, DISCARDING, FIRST_BYTES, FRAMES,
@@ -125,6 +126,12 @@ class FaultyServer(Server):
         self.strike(REQUEST)
         if self.reading == FRAMES:
             super().respond(request)
+
+    def answer_unread(self):
+        """It says nothing, and guesses the id: a pool counts what it asks one worker."""
+        reply = Reply(str(self.read_count), True, "{}", self.now())
+        draft = Draft(reply, self.pipes.payload_limit)
+        self.write_out(draft, draft.bytes(self.pipes.prefix_bytes), self.read_count)
 
     def end_as_planned(self, scene):
         """Exits or kills itself; returns when it is to live."""
