@@ -14,7 +14,7 @@ constexpr int kKill = 9;
 
 void Life::begin() {
   reading = Reading::frames;
-  over = false;
+  over = answers_unread = false;
   read_bytes = 0;
   read_at_most = std::numeric_limits<std::size_t>::max();
   held_back.clear();

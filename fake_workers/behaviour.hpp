@@ -41,7 +41,8 @@ struct Life {
   };
   Reading reading = Reading::frames;
   bool over = false;
-  std::size_t read_bytes = 0;  ///< of the request that is being read
+  bool answers_unread = false;  ///< the request that is being read; then it reads no more
+  std::size_t read_bytes = 0;   ///< of the request that is being read
   std::size_t read_at_most = std::numeric_limits<std::size_t>::max();  ///< before it looks again
   Actions held_back;  ///< replies in the worker's own buffer, with their journal records
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "harness/base/assert.hpp"
 #include "harness/base/text.hpp"
@@ -93,7 +94,7 @@ void Brain::read(std::string_view bytes, Actions& out) {
     on_payload(**payload, out);
   } else if (decoder_.buffered_bytes() == life_.read_at_most) {
     life_.read_bytes = decoder_.buffered_bytes();
-    strike(Stage::before_read, out);
+    stop_here(out);
   }
 }
 
@@ -162,8 +163,9 @@ void Brain::answer(Answer answer, Actions& out) {
     if (request_.nonce) reply.nonce = *request_.nonce;
     reply.pad_bytes = request_.pad_bytes;
   }
+  reply.payload_limit = config_.framing.payload_limit();
   const std::size_t size = reply.payload_size();
-  if (size > config_.framing.payload_limit()) {
+  if (size > reply.payload_limit) {
     reply.success = false;
     reply.body = worker_.refuse_length(size).body;
     reply.nonce.clear();
@@ -197,6 +199,7 @@ void Brain::write_beginning(std::string bytes, const ReplyInProgress& reply, Act
     case Ending::kill:
       return life_.end(*reply.cut, out);
     case Ending::hang:
+    case Ending::answer:  // no word of a reply's
       return life_.stop_reading(out);
     case Ending::close:
       out.emplace_back(CloseStdout{});
@@ -231,7 +234,25 @@ void Brain::stop_if_planned(Actions& out) {
   if (life_.over || life_.reading != Life::Reading::frames) return;
   life_.read_bytes = 0;
   life_.read_at_most = std::numeric_limits<std::size_t>::max();
+  stop_here(out);
+}
+
+/// Whoever answers what it has not read says nothing in it, and guesses the id: a pool that counts
+/// what it asks one worker will believe it.
+void Brain::stop_here(Actions& out) {
   strike(Stage::before_read, out);
+  if (!std::exchange(life_.answers_unread, false) || life_.over) return;
+  ReplyInProgress reply;
+  reply.codec = config_.codec;
+  reply.id = std::to_string(read_count_);
+  reply.body = "{}";
+  reply.timestamp = config_.timestamp;
+  std::string bytes = reply.bytes(config_.framing);
+  Journal wrote{Kind::wrote, read_count_};
+  wrote.bytes = bytes.size();
+  out.emplace_back(Write{std::move(bytes)});
+  out.emplace_back(wrote);
+  life_.stop_reading(out);
 }
 
 void Brain::strike_those_of(Stage stage, Actions& out, ReplyInProgress* reply,

@@ -71,6 +71,7 @@ class Brain {
   void after_reply(Actions& out);
   void leave(Departure departure, Actions& out);
   void stop_if_planned(Actions& out);
+  void stop_here(Actions& out);
   /// Lets every fault of that stage strike that is aimed at this incarnation and the request in
   /// hand.
   void strike(Stage stage, Actions& out, ReplyInProgress* reply = nullptr,

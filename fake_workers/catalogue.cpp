@@ -30,8 +30,8 @@ constexpr Param code(std::int64_t default_code, std::int64_t min = 0) {
   return number("code", default_code, min, 255, "the exit code");
 }
 
-constexpr Param then(std::string_view default_word) {
-  return {"then", true, 0, 0, kTextMaxBytes, default_word, "how it goes on", kEndingNames};
+constexpr Param then(std::string_view default_word, std::span<const std::string_view> words) {
+  return {"then", true, 0, 0, kTextMaxBytes, default_word, "how it goes on", words};
 }
 
 constexpr Param kSignal = number("signal", 9, 1, 31, "the signal's number");
@@ -39,7 +39,7 @@ constexpr Param kChunk = number("chunk_bytes", 1, 1, 65'536, "the size of one wr
 
 constexpr std::array kReadingStopped{
     number("keep_bytes", 0, 0, 1'000'000, "how much of the frame is read, header included"),
-    then("hang"), code(1)};
+    then("hang", kReadEndingNames), code(1)};
 constexpr std::array kExitMidCall{code(1)};
 constexpr std::array kKilled{kSignal};
 constexpr std::array kStartFails{Param{"errno", true, 0, 0, kTextMaxBytes, kLaunchErrors.front(),
@@ -54,11 +54,15 @@ constexpr std::array kTextWhileIdle{text("tick\n", "what is written while no req
                                     delay_ms(0, "how long after the reply", 0)};
 constexpr std::array kTruncated{
     number("keep_bytes", 3, 0, 1'000'000, "how much of the frame is written, header included"),
-    code(0), then("exit")};
+    code(0), then("exit", kEndingNames)};
 constexpr std::array kTooLong{
     number("extra_bytes", 5, 1, 1'000'000, "how many more bytes the header announces")};
 constexpr std::array kTooShort{
     number("missing_bytes", 5, 1, 1'000'000, "how many fewer bytes the header announces")};
+constexpr std::array kOverLimit{
+    number("over_bytes", 1, 1, 1'000'000, "how many bytes the header is above the limit")};
+constexpr std::array kPadded{
+    number("payload_bytes", 1000, 1, 1'000'000, "how long the payload becomes, up to the limit")};
 constexpr std::array kJsonDeep{number("depth", 100'000, 1, 5'000'000, "levels of nesting")};
 constexpr std::array kIdWrong{
     number("offset", 1, -1'000'000, 1'000'000, "what is added to the id")};
@@ -86,9 +90,9 @@ constexpr std::array kFaults{
     Fault{"reply_dropped", Family::drop, Moment::reply, kNone, kHarmful,
           "executes the request, writes no reply and goes on with the next", "K29"},
     Fault{"reading_stopped", Family::drop, Moment::request, kReadingStopped, kHarmful,
-          "reads only the first bytes of this request, then hangs, exits, kills itself or closes "
-          "stdin",
-          "K25"},
+          "reads only the first bytes of this request, then hangs, exits, kills itself, closes "
+          "stdin or answers all the same",
+          "K25, B29"},
     Fault{"exit_mid_call", Family::drop, Moment::request, kExitMidCall, kHarmful,
           "exits after reading the request, before answering", "K41, K43"},
     Fault{"killed_mid_call", Family::drop, Moment::request, kKilled, kHarmful,
@@ -132,6 +136,9 @@ constexpr std::array kFaults{
           "writes a header of zero and nothing else", "K57, B26"},
     Fault{"length_huge", Family::misframe, Moment::reply, kNone, kHarmful,
           "the header announces the largest signed length", "K57"},
+    Fault{"length_over_limit", Family::misframe, Moment::reply, kOverLimit, kHarmful,
+          "the header announces a little more than a frame may hold; up to 10 kB there is as much",
+          "K57, B08"},
     Fault{"json_invalid", Family::misframe, Moment::reply, kNone, kHarmful,
           "a sound frame whose JSON lacks its last brace", "K62"},
     Fault{"utf8_invalid", Family::misframe, Moment::reply, kNone, kHarmful,
@@ -150,6 +157,8 @@ constexpr std::array kFaults{
           "the same frame twice in one write", "K70"},
     Fault{"error_reply", Family::misframe, Moment::reply, kErrorReply, kHarmful,
           "a sound error reply instead of the result", "K39"},
+    Fault{"reply_padded", Family::misframe, Moment::reply, kPadded, kHarmless,
+          "pads a shorter reply with white space, up to what a frame may hold", "K57, B08"},
 
     Fault{"import_slow", Family::delay, Moment::start, kImportSlow, kHarmless,
           "pauses before reading anything", "K11"},

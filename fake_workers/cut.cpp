@@ -7,10 +7,12 @@
 namespace poolproof::faults {
 
 Cut cut_of(const PlannedFault& fault) {
-  const auto* const word = std::find(kEndingNames.begin(), kEndingNames.end(), fault.text("then"));
-  POOLPROOF_ASSERT(word != kEndingNames.end());
+  const auto* const word =
+      std::find(kReadEndingNames.begin(), kReadEndingNames.end(), fault.text("then"));
+  POOLPROOF_ASSERT(word != kReadEndingNames.end());
   return {static_cast<std::size_t>(fault.number("keep_bytes")),
-          static_cast<Ending>(word - kEndingNames.begin()), static_cast<int>(fault.number("code"))};
+          static_cast<Ending>(word - kReadEndingNames.begin()),
+          static_cast<int>(fault.number("code"))};
 }
 
 }  // namespace poolproof::faults

@@ -22,7 +22,9 @@ void reading_stopped(const Scene& scene) {
   }
   scene.receipt();
   if (cut.then == Ending::close) scene.out.emplace_back(CloseStdin{});
-  if (cut.then == Ending::exit || cut.then == Ending::kill) {
+  if (cut.then == Ending::answer) {
+    life.answers_unread = true;
+  } else if (cut.then == Ending::exit || cut.then == Ending::kill) {
     life.end(cut, scene.out);
   } else {
     life.stop_reading(scene.out);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -8,6 +9,9 @@ namespace poolproof::faults {
 namespace {
 
 using Header = ReplyInProgress::Header;
+
+/// A frame over the limit is written whole up to this length; of a longer one the header says all.
+constexpr std::size_t kWholeMostBytes = 10'000;
 
 void banner(const Scene& scene) {
   scene.receipt();
@@ -48,6 +52,23 @@ void length_too_long(const Scene& scene) {
 void length_too_short(const Scene& scene) {
   scene.receipt();
   scene.reply->length_error -= scene.number("missing_bytes");
+}
+
+void length_over_limit(const Scene& scene) {
+  scene.receipt();
+  scene.reply->header = Header::over_limit;
+  scene.reply->over_bytes = scene.number("over_bytes");
+  const std::size_t size =
+      scene.reply->payload_limit + static_cast<std::size_t>(scene.reply->over_bytes);
+  if (size <= kWholeMostBytes) scene.reply->pad_to = size;
+}
+
+void reply_padded(const Scene& scene) {
+  const auto asked = static_cast<std::size_t>(scene.number("payload_bytes"));
+  const std::size_t size = std::min(asked, scene.reply->payload_limit);
+  if (scene.reply->payload_size() >= size) return;
+  scene.receipt();
+  scene.reply->pad_to = size;
 }
 
 template <Header header>
@@ -127,6 +148,7 @@ constexpr std::array kBehaviours{
     Behaviour{"length_little_endian", Stage::content, wrong_header<Header::little_endian>},
     Behaviour{"length_zero", Stage::content, wrong_header<Header::zero>},
     Behaviour{"length_huge", Stage::content, wrong_header<Header::huge>},
+    Behaviour{"length_over_limit", Stage::content, length_over_limit},
     Behaviour{"json_invalid", Stage::content, json_invalid},
     Behaviour{"utf8_invalid", Stage::content, utf8_invalid},
     Behaviour{"nan_result", Stage::content, nan_result},
@@ -136,6 +158,7 @@ constexpr std::array kBehaviours{
     Behaviour{"success_missing", Stage::content, success_missing},
     Behaviour{"reply_twice", Stage::content, reply_twice},
     Behaviour{"error_reply", Stage::content, error_reply},
+    Behaviour{"reply_padded", Stage::content, reply_padded},
 };
 
 }  // namespace

@@ -195,9 +195,32 @@ TEST_CASE("fake_workers: parity: every fault gives the same bytes and the same j
   }
 }
 
+TEST_CASE("fake_workers: parity: frames about the limit are the same") {
+  for (const wire::Framing framing :
+       {wire::Framing{4, 1000}, wire::Framing{2, 1000}, wire::Framing{1, 1000}}) {
+    for (const std::string fault : {"length_over_limit", "reply_padded"}) {
+      INFO(fault << " with " << int{framing.prefix_bytes} << " bytes of length");
+      Json everywhere = planned(*find(fault));
+      everywhere["at"] = {{"slot", 0}};
+      const TemporaryFile plan(plan_text(Json::array({everywhere})));
+      Script script = script_for(fault, framing);
+      script.options = {"--plan",
+                        plan.path(),
+                        "--prefix-bytes",
+                        std::to_string(framing.prefix_bytes),
+                        "--max-frame-bytes",
+                        "1000"};
+      const Seen seen = check_same(script);
+      const std::size_t over = fault == "reply_padded" ? 0 : 1;
+      CHECK(seen.out.size() == 3 * (framing.prefix_bytes + framing.payload_limit() + over));
+    }
+  }
+}
+
 TEST_CASE("fake_workers: parity: every ending within a frame is the same") {
   for (const std::string fault : {"reply_truncated", "reading_stopped"}) {
-    for (const std::string_view then : kEndingNames) {
+    for (const std::string_view then : kReadEndingNames) {
+      if (then == "answer" && fault == "reply_truncated") continue;
       for (const int keep_bytes : {0, 3, 4, 20, 100'000}) {
         INFO(fault << " keeps " << keep_bytes << ", then " << then);
         const Json cut{{"fault", fault},
@@ -209,8 +232,9 @@ TEST_CASE("fake_workers: parity: every ending within a frame is the same") {
         Script script{{"--plan", plan.path()}, frames(conversation(), kFour), {}, {}};
         const bool reads = fault == "reading_stopped";
         const bool strikes = !reads || keep_bytes < 100'000;
-        const bool stays = then == "hang" || (then == "close" && reads);
+        const bool stays = then == "hang" || then == "answer" || (then == "close" && reads);
         if (strikes && stays) script.term = Term{"receipt"};
+        if (strikes && then == "answer") script.term = Term{"wrote", 2};
         CHECK(has_receipt(check_same(script), fault) == strikes);
       }
     }
@@ -221,6 +245,7 @@ TEST_CASE("fake_workers: parity: faults aimed at the same request compose in the
   const std::vector<std::vector<std::string>> groups{
       {"reply_truncated", "text_while_idle", "reply_slow", "id_wrong", "stderr_flood"},
       {"json_invalid", "id_text", "reply_twice", "length_too_long"},
+      {"length_over_limit", "reply_padded", "length_too_short", "json_invalid"},
       {"id_wrong", "json_invalid", "text_after_reply", "text_before_reply"},
       {"error_reply", "success_missing", "length_too_short", "reply_fragmented"},
       {"reply_dropped", "error_reply", "text_while_idle"},

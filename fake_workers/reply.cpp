@@ -25,8 +25,11 @@ std::string big_endian(std::int64_t length, std::uint8_t prefix_bytes) {
 std::string header_bytes(const ReplyInProgress& reply, std::size_t payload_size,
                          std::uint8_t prefix_bytes) {
   // A fault may make a payload that its prefix can't announce; then it announces all it can.
-  const auto length = std::clamp<std::int64_t>(
-      static_cast<std::int64_t>(payload_size) + reply.length_error, 1, length_max(prefix_bytes));
+  const std::int64_t said = reply.header == ReplyInProgress::Header::over_limit
+                                ? static_cast<std::int64_t>(reply.payload_limit) + reply.over_bytes
+                                : static_cast<std::int64_t>(payload_size);
+  const auto length =
+      std::clamp<std::int64_t>(said + reply.length_error, 1, length_max(prefix_bytes));
   std::string header = big_endian(length, prefix_bytes);
   if (reply.header == ReplyInProgress::Header::little_endian) std::ranges::reverse(header);
   if (reply.header == ReplyInProgress::Header::huge) {
@@ -72,7 +75,22 @@ std::size_t ReplyInProgress::payload_size() const {
                  : payload_bytes().size();
 }
 
+/// White space behind JSON; a terse message counts its pad.
+ReplyInProgress ReplyInProgress::padded() const {
+  ReplyInProgress reply = *this;
+  reply.pad_to = 0;
+  const std::size_t size = payload_size();
+  if (size >= pad_to) return reply;
+  if (codec == wire::Codec::terse && !payload) {
+    reply.pad_bytes += static_cast<std::uint32_t>(pad_to - size);
+  } else {
+    reply.payload = payload_bytes().append(pad_to - size, ' ');
+  }
+  return reply;
+}
+
 std::string ReplyInProgress::bytes(const wire::Framing& framing) const {
+  if (pad_to > 0) return padded().bytes(framing);
   const bool sound = header == Header::sound && length_error == 0 && copies == 1 &&
                      text_before.empty() && text_after.empty();
   if (sound && !payload && codec == wire::Codec::terse &&

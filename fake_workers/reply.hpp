@@ -15,7 +15,7 @@ namespace poolproof::faults {
 
 /// A reply on its way out, in pieces that faults may change before it becomes bytes.
 struct ReplyInProgress {
-  enum class Header : std::uint8_t { sound, none, zero, huge, little_endian };
+  enum class Header : std::uint8_t { sound, none, zero, huge, little_endian, over_limit };
 
   // The envelope. `id`, `body` and `timestamp` are JSON.
   std::string id = "null";
@@ -24,6 +24,7 @@ struct ReplyInProgress {
   std::string nonce;                   ///< terse: of the request that is given back
   std::optional<std::string> payload;  ///< stands in for the envelope
   std::uint32_t pad_bytes = 0;         ///< terse: as the nonce
+  std::size_t pad_to = 0;              ///< a shorter payload is padded until it is that long
   wire::Codec codec = wire::Codec::json;
   bool success = true;
   bool names_success = true;
@@ -34,6 +35,8 @@ struct ReplyInProgress {
 
   // The frame.
   Header header = Header::sound;
+  std::size_t payload_limit = 0;  ///< what a frame may hold
+  std::int64_t over_bytes = 0;    ///< over_limit: what the header adds to that
   std::int64_t length_error = 0;  ///< what the header adds to the payload's length
   std::string text_before;
   std::string text_after;
@@ -45,11 +48,14 @@ struct ReplyInProgress {
   Duration gap{0};
 
   /// The envelope as compact JSON with sorted keys (terse: as a terse message), or what stands in
-  /// for it.
+  /// for it; not padded.
   [[nodiscard]] std::string payload_bytes() const;
   [[nodiscard]] std::size_t payload_size() const;
   /// All that goes to stdout.
   [[nodiscard]] std::string bytes(const wire::Framing& framing) const;
+
+ private:
+  [[nodiscard]] ReplyInProgress padded() const;
 };
 
 /// Text as JSON; broken UTF-8 becomes U+FFFD.

@@ -156,6 +156,7 @@ std::string host_rate_line(const std::string& out) {
 /// The code to exit with. `host_rate`: a line to print beside the sweep's own rates.
 int print_end(const run::SweepState& state, const std::string& out, const std::string& host_rate) {
   print_failures(state, out);
+  if (state.gave_up) say("\ngiven up: it crashed too often, and the rest was left\n");
   const Reached reached = reached_by(state.coverage);
   say(
       fmt::format("\n{} scenarios in {:.1f} s: {:.0f}/s; {} runs repeated and compared, "

@@ -109,6 +109,10 @@ class Kinds {
       case Outcome::protocol_error:
         if (says("ended by signal ")) return "though a signal had ended its worker";
         return says("truncated") && was_answered(place) ? "though nothing was cut off" : "";
+      case Outcome::call_timeout:
+        return cut && was_over_limit(call, place)
+                   ? "though more had been announced to it than a frame may hold"
+                   : "";
       case Outcome::stdout_closed:
         return cut ? "though its reply was cut" : "";
       case Outcome::worker_died:
@@ -135,6 +139,27 @@ class Kinds {
       wrote = wrote || (record.kind == Kind::wrote && record.request == read.record.request);
     }
     return wrote;
+  }
+
+  /// Its reply began with a header that no sound reader waits behind: nothing else had befallen its
+  /// worker, and all was written in time.
+  [[nodiscard]] bool was_over_limit(const ClientStep& call, std::size_t place) const {
+    if (!view_.was_read(place) || !given_.evidence.scenario.pool.framing.can_be_exceeded())
+      return false;
+    const trace::WorkerRecord& read = *view_.nonces[view_.call_nonces[place]].read;
+    bool announced = false;
+    bool wrote = false;
+    for (const std::uint32_t at : view_.records_of_worker[view_.workers.find(read.worker)]) {
+      const trace::WorkerRecord& one = view_.trace().workers[at];
+      const bool of_call = one.record.request == read.record.request;
+      if (one.record.kind == Kind::receipt) {
+        if (!of_call || one.record.fault != "length_over_limit" || announced) return false;
+        announced = true;
+      }
+      wrote = wrote || (of_call && one.record.kind == Kind::wrote &&
+                        after(one.at, given_.evidence.bounds.liveness) < call.ended);
+    }
+    return announced && wrote;
   }
 
   /// Far smaller than a frame may be, with all that goes around what the scenario says.
@@ -340,10 +365,15 @@ class Start {
     }
     if (receipts_ > 1 || receipt_->record.request.value_or(0) != 0) return "";
     const bool spoke = is("banner") && is_plain_banner();
-    const StartCause expected =
-        spoke ? StartCause::text_on_stdout : cause_by(receipt_->record.fault);
+    const bool too_long =
+        is("length_over_limit") && given_.evidence.scenario.pool.framing.can_be_exceeded();
+    const StartCause expected = spoke      ? StartCause::text_on_stdout
+                                : too_long ? StartCause::bad_frame
+                                           : cause_by(receipt_->record.fault);
     if (expected == cause) return wrong_in_detail();
     if (expected == StartCause::none) return "";
+    // Its first bytes may happen to be letters.
+    if (too_long && cause == StartCause::text_on_stdout) return "";
     if (is("stdout_closed") && cause == StartCause::reply_incomplete)
       return "though it said nothing";
     // Torn to pieces, it may not have been read whole; busy, it may not have looked at its stdin.

@@ -84,6 +84,26 @@ TEST_CASE("oracle: facts: an end is told as the journal knows it") {
   CHECK_FALSE(died("exited with code 3; stderr: \"exited with code 5\"", 3));
 }
 
+TEST_CASE("oracle: facts: nobody waits behind a header that announces too much") {
+  const auto waited = [](double receipt_at, std::uint64_t request, std::uint64_t limit) {
+    Story story = call_of_b(Outcome::call_timeout, Phase::reading_reply, "told");
+    story.scenario.pool.framing.max_frame_bytes = limit;
+    plan(story, "length_over_limit");
+    strike(story, "length_over_limit", receipt_at, request);
+    return broken_at_once(story).contains("diagnosis");
+  };
+  CHECK(waited(7.3, 2, 1000));
+  CHECK_FALSE(waited(4.3, 1, 1000));        // it was another reply
+  CHECK_FALSE(waited(7.3, 2, 0xffffffff));  // no header can say so
+  Story twice = call_of_b(Outcome::call_timeout, Phase::reading_reply, "told");
+  strike(twice, "length_over_limit", 7.3, 2);
+  strike(twice, "length_too_short", 7.3, 2);
+  CHECK_FALSE(broken_at_once(twice).contains("diagnosis"));
+  Story late = call_of_b(Outcome::call_timeout, Phase::awaiting_reply, "told");
+  strike(late, "length_over_limit", 7.3, 2);
+  CHECK_FALSE(broken_at_once(late).contains("diagnosis"));
+}
+
 TEST_CASE("oracle: facts: a worker that had answered did not die before its reply") {
   CHECK(broken(call_of_b(Outcome::worker_died, Phase::awaiting_reply, "with code 0"))
             .contains("diagnosis"));
@@ -244,6 +264,8 @@ TEST_CASE("oracle: sound reply: which faults spoil one depends on their paramete
   CHECK(answered("json_invalid", "", 0));
   CHECK(answered("reply_dropped", "", 0));
   CHECK(answered("length_too_short", "missing_bytes", 1));
+  CHECK(answered("length_over_limit", "over_bytes", 1));
+  CHECK_FALSE(answered("reply_padded", "payload_bytes", 1000));
   CHECK(answered("id_wrong", "offset", 1));
   CHECK_FALSE(answered("id_wrong", "offset", 0));
   CHECK(answered("killed_mid_call", "signal", 9));
@@ -297,6 +319,45 @@ TEST_CASE("oracle: residue: without nonces, who left bytes behind answers no cal
   CHECK(answered(4.3, "reply_twice"));
   CHECK_FALSE(answered(7.3, "reply_twice"));  // the last call had begun
   CHECK_FALSE(answered(4.3, "reply_slow"));
+}
+
+TEST_CASE("oracle: residue: who was answered before it had asked does not take its worker on") {
+  const auto kept = [](std::uint64_t written, bool in_doubt, const char* then) {
+    Story story = told("good");
+    for (auto& client : story.scenario.clients) {
+      for (auto& one : client.steps) {
+        if (auto* call = std::get_if<scenario::Call>(&one)) call->pad_bytes = 70'000;
+      }
+    }
+    for (auto& one : story.trace.clients) one.written_bytes = 70'100;
+    trace::ClientStep& call = step(story, "b", 1);
+    call.written_bytes = written;
+    call.in_doubt = in_doubt;
+    plan(story, "reading_stopped");
+    story.scenario.faults[0].texts["then"] = then;
+    strike(story, "reading_stopped", 7.3, 2);
+    const auto findings = judge(story.evidence());
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.what.find("of its request were written") != std::string::npos;
+    });
+  };
+  CHECK(kept(65'536, false, "answer"));
+  CHECK_FALSE(kept(65'536, true, "answer"));
+  CHECK_FALSE(kept(70'100, false, "answer"));
+  CHECK_FALSE(kept(65'536, false, "hang"));
+}
+
+TEST_CASE("oracle: witnesses: who answers unread shows no read, and only by that fault") {
+  Story story = told("good");
+  std::erase_if(story.trace.workers, [](const auto& record) {
+    return record.record.kind == Kind::read && record.record.request == 2U;
+  });
+  CHECK(broken(story).contains("witnesses"));
+  plan(story, "reading_stopped");
+  strike(story, "reading_stopped", 7.3, 2);
+  CHECK(broken(story).contains("witnesses"));
+  story.scenario.faults[0].texts["then"] = "answer";
+  CHECK_FALSE(broken(story).contains("witnesses"));
 }
 
 TEST_CASE("oracle: strays: an idle worker that writes unasked is put away") {

@@ -253,6 +253,7 @@ class DirtyReuse {
 
 void judge_no_dirty_reuse(const Case& given, Findings& findings) {
   judge_residue(given, findings);
+  judge_unread_answers(given, findings);
   judge_strays(given, findings);
   auto found = doubts(given.evidence, given.view);
   if (found.empty()) return;

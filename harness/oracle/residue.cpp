@@ -34,6 +34,17 @@ bool was_answered(const ClientStep& call) {
   return call.outcome == Outcome::ok || call.outcome == Outcome::worker_error;
 }
 
+/// What the scenario has the client say there; null: no such step, or another kind.
+const scenario::Call* asked_by(const scenario::Scenario& scenario, const ClientStep& call) {
+  const std::string_view name = call.client;
+  for (const scenario::Client& client : scenario.clients) {
+    if (client.name != name && client.name != name.substr(0, name.find('.'))) continue;
+    return call.step < client.steps.size() ? std::get_if<scenario::Call>(&client.steps[call.step])
+                                           : nullptr;
+  }
+  return nullptr;
+}
+
 /// The first request of that worker behind whose reply there were bytes, and nothing else was
 /// wrong; nothing: there is none.
 std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& incarnation) {
@@ -99,6 +110,27 @@ void judge_residue(const Case& given, Findings& findings) {
                           call->ended});
       break;
     }
+  }
+}
+
+/// A reply that came before its request was whole leaves the rest of the request behind: in the
+/// pipe, or unwritten. What it says of itself: the client's own record, and the scenario.
+void judge_unread_answers(const Case& given, Findings& findings) {
+  const auto& scenario = given.evidence.scenario;
+  const bool any = std::any_of(
+      scenario.faults.begin(), scenario.faults.end(), [](const faults::PlannedFault& planned) {
+        return planned.fault->name == "reading_stopped" && planned.text("then") == "answer";
+      });
+  if (!any || given.view.receipts.empty()) return;
+  for (const ClientStep* call : given.view.calls) {
+    if (!was_answered(*call) || call->in_doubt) continue;
+    const scenario::Call* asked = asked_by(scenario, *call);
+    if (asked == nullptr || call->written_bytes >= asked->pad_bytes) continue;
+    findings.push_back({"no_dirty_reuse",
+                        fmt::format("{} was answered when {} bytes of its request were written, "
+                                    "and its worker was taken for sound",
+                                    who(*call), call->written_bytes),
+                        call->ended});
   }
 }
 

@@ -81,6 +81,7 @@ class Replies {
     const std::string_view fault = receipt.fault;
     if (among(kAlways, fault)) return true;
     if (among(kLengths, fault)) return scenario_.pool.framing.prefix_bytes == 4;
+    if (fault == "length_over_limit") return scenario_.pool.framing.can_be_exceeded();
     const faults::PlannedFault* const planned = view_.planned_for(receipt);
     if (planned == nullptr) return false;
     // It may be whole, and its worker gone before it noted that.

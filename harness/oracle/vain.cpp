@@ -121,7 +121,7 @@ enum class Measure : std::uint8_t { none, felt, not_felt };
 ///   reply_slow, reply_late       so long from the receipt to the reply's last byte
 ///   reply_trickled               so long as all its pauses together
 ///   reply_fragmented             more bytes than go into one write
-///   stderr_flood                 the receipt is the proof: stderr is no witness
+///   stderr_flood, reply_padded   the receipt is the proof: neither is seen by a witness
 ///   grandchild_left              a process was left behind
 ///   exit_slow                    so long from the receipt to the exit
 Measure measure(const PlannedFault& fault, const WorkerRecord& receipt, const trace::Trace& run) {
@@ -144,7 +144,7 @@ Measure measure(const PlannedFault& fault, const WorkerRecord& receipt, const tr
   if (name == "reply_slow" || name == "reply_late") {
     return lasted(wrote(), fault.number("delay_ms"));
   }
-  if (name == "stderr_flood") return Measure::felt;
+  if (name == "stderr_flood" || name == "reply_padded") return Measure::felt;
   if (name == "grandchild_left") {
     return felt(next_of(Kind::grandchild) != nullptr);
   }

@@ -127,6 +127,7 @@ TEST_CASE("oracle: vain: a harmless fault shows in its own journal lines") {
   fragmented.scenario.faults[0].numbers["chunk_bytes"] = 90;  // the whole reply at once
   CHECK(reasons(fragmented) == 1);
   CHECK(reasons(struck("stderr_flood")) == 0);
+  CHECK(reasons(struck("reply_padded")) == 0);
   Story left = struck("grandchild_left");
   CHECK(reasons(left) == 1);
   auto grandchild = left.trace.workers.back();

@@ -18,6 +18,15 @@ void report(Findings& findings, std::string what, Time at) {
   findings.push_back({"witnesses", std::move(what), at});
 }
 
+/// Its worker answered a request that it had not read: the client can't know.
+bool was_answered_unread(const View& view, const ClientStep& call) {
+  return std::any_of(view.receipts.begin(), view.receipts.end(), [&](const Receipt& receipt) {
+    return receipt.planned != nullptr && receipt.record->record.fault == "reading_stopped" &&
+           receipt.planned->text("then") == "answer" &&
+           (!call.worker || *call.worker == receipt.record->worker);
+  });
+}
+
 void judge_clients_and_journal(const View& view, Findings& findings) {
   for (const Read& read : view.reads) {
     if (view.nonces[read.nonce].call != nullptr) continue;
@@ -32,7 +41,7 @@ void judge_clients_and_journal(const View& view, Findings& findings) {
     if (!answered || call->nonce.empty() || view.was_read(i)) continue;
     const bool journalled =
         call->worker ? view.has_journal(*call->worker) : view.all_have_journals();
-    if (!journalled) continue;
+    if (!journalled || was_answered_unread(view, *call)) continue;
     report(findings, who(*call) + " was answered, but no worker's journal shows that it was read",
            call->ended);
   }

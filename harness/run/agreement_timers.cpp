@@ -63,7 +63,7 @@ bool is_one_of(const PlannedFault& fault, const Names& names) {
 /// It stops within a frame and lives, and nobody is told.
 bool goes_silent(const PlannedFault& fault) {
   if (fault.fault->name == "reading_stopped")
-    return fault.text("then") == "hang" || fault.text("then") == "close";
+    return fault.text("then") != "exit" && fault.text("then") != "kill";
   return fault.fault->name == "reply_truncated" && fault.text("then") == "hang";
 }
 
@@ -80,6 +80,8 @@ Duration span_of(const PlannedFault& fault, const Scenario& scenario) {
   if (is_one_of(fault, kSilent) || goes_silent(fault)) return kEndless;
   if (is_one_of(fault, kSilentIfShort) && scenario.pool.framing.prefix_bytes < kWholePrefix)
     return kEndless;
+  if (fault.fault->name == "length_over_limit")
+    return scenario.pool.framing.can_be_exceeded() ? kNone : kEndless;
   if (is_one_of(fault, kDelays)) return std::chrono::milliseconds(fault.number("delay_ms"));
   if (is_one_of(fault, kSignals)) return stops(fault.number("signal")) ? kEndless : kNone;
   if (fault.fault->name != "reply_trickled") return kNone;

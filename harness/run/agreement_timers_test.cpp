@@ -213,7 +213,8 @@ TEST_CASE("run: timers: a call's timeout that is meant to run out stays") {
     INFO(silent);
     CHECK(call_timeout(one(300, fault(silent, R"("slot":0,"request":1)"))) == 300ms);
   }
-  for (const char* prompt : {"exit_mid_call", "json_invalid", "stdout_closed", "error_reply"}) {
+  for (const char* prompt :
+       {"exit_mid_call", "json_invalid", "stdout_closed", "error_reply", "length_over_limit"}) {
     INFO(prompt);
     CHECK(call_timeout(one(300, fault(prompt, R"("client":"a","call":1)"))) == 30s);
   }

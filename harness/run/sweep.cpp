@@ -19,6 +19,7 @@
 #include "harness/host/system.hpp"
 #include "harness/run/apart.hpp"
 #include "harness/run/case.hpp"
+#include "harness/run/crash_allowance.hpp"
 #include "harness/run/last_words.hpp"
 #include "harness/run/read_file.hpp"
 #include "harness/run/shrink_failure.hpp"
@@ -34,11 +35,8 @@ using namespace std::chrono_literals;
 
 constexpr Duration kLookEvery = 250ms;
 constexpr Duration kTellEvery = 1s;
-constexpr Duration kSaveEvery = 5s;
 /// A case that takes so long never ends.
 constexpr Duration kStuck = 20s;
-/// A pool that crashes again and again has shown what it can.
-constexpr std::uint32_t kCrashesMost = 20;
 constexpr std::size_t kShrunkMost = 8;
 /// Of one kind of failure so many are looked at, besides the first, for the one to be shrunk.
 constexpr std::size_t kExamplesMost = 12;
@@ -87,12 +85,12 @@ class Sweep {
     while (look()) {
       const Time now = host::sys::now();
       gather();
-      if (options_.stop_at_failure && !found_.empty()) stop();
+      if (options_.stop_at_failure && !found_.empty()) desk_.stop.store(true);
       if (progress && now - told >= kTellEvery) {
         told = now;
         progress(state_, left(now));
       }
-      if (now - saved >= kSaveEvery) {
+      if (now - saved >= options_.save_every) {
         saved = now;
         save();
       }
@@ -127,13 +125,16 @@ class Sweep {
     state_ = *before;
     base_ = state_;
     for (const Failure& failure : state_.failures) found_.emplace(failure.signature, failure);
-    desk_.next.store(state_.next);
+    desk_.next.store(state_.numbers.next());
     return {};
   }
 
   bool start(std::uint32_t job) {
-    auto offshoot = host::fork_off(
-        [this, job](int said) { return do_job(options_, desk_, job, deadline_, said); });
+    auto offshoot = host::fork_off([this, job](int said) {
+      folder_.reset();  // ours alone: whoever follows us need not wait for the end of the copies
+      do_job(options_, base_.numbers, desk_, job, deadline_, said);
+      return 0;
+    });
     if (!offshoot) return false;
     Worker& worker = workers_[job];
     worker.process = std::move(*offshoot);
@@ -168,8 +169,7 @@ class Sweep {
     (void)host::sys::reap(worker.process.pidfd.get());
     listen(worker);
     worker.running = false;
-    if (**ended != ExitStatus{} && !stopped_)
-      crashed(job, signature_of_end(**ended, worker.errors));
+    if (**ended != ExitStatus{}) crashed(job, signature_of_end(**ended, worker.errors));
   }
 
   void watch_for_standstill(std::uint32_t job) {
@@ -184,15 +184,21 @@ class Sweep {
     (void)host::sys::signal_process(worker.process.pidfd.get(), SIGKILL);
     (void)host::sys::reap(worker.process.pidfd.get());
     worker.running = false;
-    crashed(job, "stuck");
+    crashed(job, kStuckSignature);
   }
 
   void crashed(std::uint32_t job, const std::string& signature) {
     const std::uint64_t number = desk_.jobs[job].at.load();
     note({number, 1, signature, signature});
-    desk_.jobs[job].at.fetch_add(1);
-    desk_.jobs[job].done.fetch_add(1);
-    if (++crashes_ < kCrashesMost && !options_.stop_at_failure) (void)start(job);
+    JobDesk& desk = desk_.jobs[job];
+    desk.at.fetch_add(1);
+    ++desk.tally.done;
+    if (!crashes_.grant(signature, state_.done - base_.done)) {
+      state_.gave_up = true;
+      desk_.stop.store(true);
+    }
+    const bool goes_on = !desk_.stop.load() && !options_.stop_at_failure && start(job);
+    if (!goes_on) add({{desk.begin.load(), desk.at.load()}, desk.tally});
   }
 
   void listen(Worker& worker) {
@@ -210,7 +216,12 @@ class Sweep {
       worker.errors.erase(0, worker.errors.size() - kWordsKept);
     std::size_t end = 0;
     while ((end = worker.said.find('\n')) != std::string::npos) {
-      note(failure_of(std::string_view(worker.said).substr(0, end)));
+      const auto line = std::string_view(worker.said).substr(0, end);
+      if (const auto whole = chunk_of(line)) {
+        add(*whole);
+      } else {
+        note(failure_of(line));
+      }
       worker.said.erase(0, end + 1);
     }
   }
@@ -218,6 +229,8 @@ class Sweep {
   void note(const JobFailure& failure) {
     const auto [known, fresh] = found_.try_emplace(failure.signature);
     Failure& kept = known->second;
+    // What was under way when a sweep was killed is told a second time.
+    if (!fresh && failure.times == 1 && failure.number == kept.number) return;
     kept.times = std::max(kept.times + (failure.times == 1 ? 1 : 0), failure.times);
     if (!fresh && kept.others.size() < kExamplesMost) kept.others.push_back(failure.number);
     if (!fresh && kept.number <= failure.number) return;
@@ -227,54 +240,30 @@ class Sweep {
     kept.seed = case_seed(options_.seed, failure.number);
   }
 
-  void stop() {
-    stopped_ = true;
-    for (Worker& worker : workers_) {
-      if (worker.running) (void)host::sys::signal_process(worker.process.pidfd.get(), SIGKILL);
-    }
+  /// A whole chunk counts, and only once: so the state is always that of whole numbers.
+  void add(const JobChunk& chunk) {
+    if (state_.numbers.has_all(chunk.numbers)) return;
+    state_.numbers.add(chunk.numbers);
+    state_.Tally::add(chunk.tally);
   }
 
-  /// What the processes have done until now, on top of what an earlier run of this sweep had.
+  /// What beside the chunks is to be told of the sweep so far.
   void gather() {
-    SweepState sum = base_;
-    sum.next = desk_.next.load();
-    for (std::uint32_t job = 0; job < options_.jobs; ++job) {
-      const JobDesk& desk = desk_.jobs[job];
-      sum.done += desk.done.load();
-      add(sum.terse, desk.terse);
-      add(sum.json, desk.json);
-      sum.repeated += desk.repeated.load();
-      sum.proved_nothing += desk.proved_nothing.load();
-      sum.traces += desk.traces.load();
-      auto& words = sum.coverage.words();
-      for (std::size_t i = 0; i < words.size(); ++i) words[i] |= desk.coverage[i].load();
-      // What of its chunk is not done, or may not be, an interrupted sweep does again.
-      const std::uint64_t at = desk.at.load();
-      const std::uint64_t end = desk.end.load();
-      if (at < end) sum.next = std::min(sum.next, workers_[job].running ? end - kChunk : at);
-    }
-    sum.elapsed = base_.elapsed + (host::sys::now() - begun_);
-    sum.failures.clear();
-    for (const auto& [signature, failure] : found_) sum.failures.push_back(failure);
-    std::sort(sum.failures.begin(), sum.failures.end(),
+    state_.elapsed = base_.elapsed + (host::sys::now() - begun_);
+    state_.failures.clear();
+    for (const auto& [signature, failure] : found_) state_.failures.push_back(failure);
+    std::sort(state_.failures.begin(), state_.failures.end(),
               [](const Failure& a, const Failure& b) { return a.number < b.number; });
-    note_growth(sum);
-    state_ = std::move(sum);
+    note_growth();
   }
 
-  static void add(Spoken& sum, const JobDesk::Spoken& spoken) {
-    sum.runs += spoken.runs.load();
-    sum.core_events += spoken.core_events.load();
-    sum.busy += Duration(static_cast<Duration::rep>(spoken.busy_us.load()));
-  }
-
-  void note_growth(SweepState& sum) {
+  void note_growth() {
     if (history_.empty()) history_.emplace_back(base_.done, base_.coverage.count());
-    history_.emplace_back(sum.done, sum.coverage.count());
-    while (history_.size() > 1 && history_[1].first + kLastCases <= sum.done) {
+    history_.emplace_back(state_.done, state_.coverage.count());
+    while (history_.size() > 1 && history_[1].first + kLastCases <= state_.done) {
       history_.erase(history_.begin());
     }
-    sum.cells_before_last = history_.front().second;
+    state_.cells_before_last = history_.front().second;
   }
 
   [[nodiscard]] Duration left(Time now) const {
@@ -342,15 +331,14 @@ class Sweep {
   const SweepOptions& options_;
   SweepDesk& desk_;
   host::Descriptor folder_;
-  SweepState base_;  ///< of an earlier run of this sweep
-  SweepState state_;
+  SweepState base_;   ///< of an earlier run of this sweep
+  SweepState state_;  ///< with what this one has done
   Time begun_;
   Time deadline_ = kNever;
   std::vector<Worker> workers_;
   std::map<std::string, Failure> found_;
   std::vector<std::pair<std::uint64_t, std::size_t>> history_;  ///< scenarios, cells
-  std::uint32_t crashes_ = 0;
-  bool stopped_ = false;
+  CrashAllowance crashes_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "harness/base/clock.hpp"
 #include "harness/base/result.hpp"
 #include "harness/oracle/coverage.hpp"
+#include "harness/run/done_numbers.hpp"
 
 namespace poolproof::run {
 
@@ -24,6 +25,9 @@ struct SweepOptions {
   bool shrink = true;                               ///< make the first failure of each kind small
   bool stop_at_failure = false;                     ///< one failure is enough
   Duration shrink_time = std::chrono::seconds(20);  ///< for each kind of failure
+  /// For tests: called before each case, in the process that carries it out.
+  std::function<void(std::uint64_t number)> before_each;
+  Duration save_every = std::chrono::seconds(5);  ///< how far it has got: what a kill may cost
 };
 
 /// Failures of one kind: they have the same signature.
@@ -46,22 +50,29 @@ struct Spoken {
   Duration busy{};
 };
 
+/// What some scenarios came to, beside their failures.
+struct Tally {
+  std::uint64_t done = 0;            ///< scenarios carried out and judged
+  Spoken terse;                      ///< every scenario; its time is with the generator's
+  Spoken json;                       ///< one in twenty, and each whose faults touch payloads
+  std::uint64_t repeated = 0;        ///< runs made a second time to compare the traces
+  std::uint64_t traces = 0;          ///< sum of their hashes: the same for every build
+  std::uint64_t proved_nothing = 0;  ///< an await never came true
+  oracle::Coverage coverage;
+
+  void add(const Tally& other);
+};
+
 /// How far a sweep has got.
-struct SweepState {
+struct SweepState : Tally {
   std::uint64_t seed = 0;
   std::uint32_t shard = 0;
   std::uint32_t shards = 1;
-  std::uint64_t next = 0;               ///< where it goes on: all before has been carried out
-  std::uint64_t done = 0;               ///< scenarios carried out and judged, of this shard
-  Spoken terse;                         ///< every scenario
-  Spoken json;                          ///< one in twenty, and each whose faults touch payloads
-  std::uint64_t repeated = 0;           ///< runs made a second time to compare the traces
-  std::uint64_t traces = 0;             ///< sum of their hashes: the same for every build
-  std::uint64_t proved_nothing = 0;     ///< an await never came true
+  DoneNumbers numbers;                  ///< the tally is of these, and of no other
   Duration elapsed{};                   ///< all runs of it together
   std::uint64_t cells_before_last = 0;  ///< cells that were reached before the last 100,000
-  oracle::Coverage coverage;
-  std::vector<Failure> failures;  ///< by their first number
+  std::vector<Failure> failures;        ///< by their first number
+  bool gave_up = false;                 ///< it crashed so often that the rest was left
 };
 
 /// Called now and then, and at the end.
@@ -69,7 +80,8 @@ using SweepProgress = std::function<void(const SweepState& state, Duration left)
 
 /// Generates, carries out and judges scenarios in processes of their own, goes on where an earlier
 /// sweep with the same seed and shard into the same folder stopped, and shrinks what fails. A
-/// crash, a broken promise of the code or a run without end is a failure like any other. Error: one
+/// crash, a broken promise of the code or a run without end is a failure like any other; only when
+/// little else comes of the cases the rest of them is left (crash_allowance.hpp). Error: one
 /// sentence, when the harness can't do it.
 Expected<SweepState, std::string> sweep(const SweepOptions& options, const SweepProgress& progress);
 

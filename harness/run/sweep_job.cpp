@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <map>
 
 #include <fmt/format.h>
@@ -21,26 +22,40 @@ constexpr std::uint64_t kJsonOneIn = 20;
 
 class Job {
  public:
-  Job(const SweepOptions& options, SweepDesk& desk, std::uint32_t job, int said)
-      : options_(options), shared_(desk), desk_(desk.jobs[job]), said_(said) {}
+  Job(const SweepOptions& options, const DoneNumbers& done, SweepDesk& desk, std::uint32_t job,
+      int said)
+      : options_(options), done_(done), shared_(desk), desk_(desk.jobs[job]), said_(said) {}
 
   void run(Time deadline) {
     for (std::uint64_t number = desk_.at.load();; ++number) {
       if (number >= desk_.end.load()) {
-        // Only between chunks: what has been begun is done, so that nothing is done twice.
-        desk_.at.store(number);
+        end_chunk(number);
+        // Only between chunks, so that few are left half done.
         if (host::sys::now() >= deadline) return;
         number = shared_.next.fetch_add(kChunk);
+        desk_.begin.store(number);
         desk_.end.store(number + kChunk);
       }
       desk_.at.store(number);
-      if (options_.count > 0 && number >= options_.count) return;
-      if (number % options_.shards == options_.shard) carry_out(number);
+      const bool counted = options_.count > 0 && number >= options_.count;
+      if (counted || shared_.stop.load(std::memory_order_relaxed)) return end_chunk(number);
+      if (number % options_.shards == options_.shard && !done_.has(number)) carry_out(number);
     }
   }
 
  private:
+  void end_chunk(std::uint64_t number) {
+    const std::uint64_t begin = desk_.begin.load();
+    if (begin == number) return;
+    (void)host::sys::write(said_, line_of(JobChunk{{begin, number}, desk_.tally}));
+    const oracle::Coverage coverage = desk_.tally.coverage;
+    desk_.tally = {};
+    desk_.tally.coverage = coverage;
+    desk_.begin.store(number);
+  }
+
   void carry_out(std::uint64_t number) {
+    if (options_.before_each) options_.before_each(number);
     const Time begun = host::sys::now();
     const std::uint64_t seed = case_seed(options_.seed, number);
     const auto& scenario = runner_.make(seed);
@@ -48,7 +63,7 @@ class Job {
     // Told by the seed: so every shard has its share of them.
     const bool with_json = seed % kJsonOneIn == 0 || touches_payload(scenario);
     if (with_json) run(number, wire::Codec::json, host::sys::now());
-    desk_.done.fetch_add(1);
+    ++desk_.tally.done;
   }
 
   void run(std::uint64_t number, wire::Codec codec, Time begun) {
@@ -56,12 +71,12 @@ class Job {
     for (const auto& finding : result.findings) {
       failed(number, oracle::signature(finding), finding.what);
     }
-    if (!result.trouble.empty()) desk_.proved_nothing.fetch_add(1);
-    note_coverage();
-    JobDesk::Spoken& spoken = codec == wire::Codec::terse ? desk_.terse : desk_.json;
-    spoken.runs.fetch_add(1);
-    spoken.core_events.fetch_add(result.core_events);
-    spoken.busy_us.fetch_add(static_cast<std::uint64_t>((host::sys::now() - begun).count()));
+    if (!result.trouble.empty()) ++desk_.tally.proved_nothing;
+    desk_.tally.coverage.add(runner_.coverage());
+    Spoken& spoken = codec == wire::Codec::terse ? desk_.tally.terse : desk_.tally.json;
+    ++spoken.runs;
+    spoken.core_events += result.core_events;
+    spoken.busy += host::sys::now() - begun;
     if (number % kRepeatOneIn == 0) repeat(number, codec);
   }
 
@@ -75,18 +90,10 @@ class Job {
     again_.make(case_seed(options_.seed, number));
     (void)again_.run_made(codec);
     const std::uint64_t hash = hash_of(runner_.trace());
-    desk_.repeated.fetch_add(1);
-    desk_.traces.fetch_add(hash);
+    ++desk_.tally.repeated;
+    desk_.tally.traces += hash;
     if (hash_of(again_.trace()) == hash) return;
     failed(number, "nondeterminism", "the same seed gave another trace the second time");
-  }
-
-  void note_coverage() {
-    coverage_.add(runner_.coverage());
-    const auto& words = coverage_.words();
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      desk_.coverage[i].store(words[i], std::memory_order_relaxed);
-    }
   }
 
   /// Of each kind the first is told, and then at every power of two how many there are.
@@ -97,12 +104,12 @@ class Job {
   }
 
   const SweepOptions& options_;
+  const DoneNumbers& done_;
   SweepDesk& shared_;
   JobDesk& desk_;
   int said_;
   CaseRunner runner_;
   CaseRunner again_;
-  oracle::Coverage coverage_;
   std::map<std::string, std::uint64_t> seen_;
 };
 
@@ -119,7 +126,56 @@ std::uint64_t number_of(std::string_view text) {
   return number;
 }
 
+/// What the line of a chunk begins with; that of a failure begins with a number.
+constexpr std::string_view kChunkWord = "chunk";
+
+/// All that is in a chunk's line, in its order.
+template <class Chunk, class Visit>
+void each_number(Chunk& chunk, Visit visit) {
+  visit(chunk.numbers.from);
+  visit(chunk.numbers.to);
+  visit(chunk.tally.done);
+  for (auto* spoken : {&chunk.tally.terse, &chunk.tally.json}) {
+    visit(spoken->runs);
+    visit(spoken->core_events);
+    visit(spoken->busy);
+  }
+  visit(chunk.tally.repeated);
+  visit(chunk.tally.proved_nothing);
+  visit(chunk.tally.traces);
+  for (auto& word : chunk.tally.coverage.words()) visit(word);
+}
+
+struct WriteNumber {
+  std::string& line;
+  void operator()(std::uint64_t number) const {
+    fmt::format_to(std::back_inserter(line), "\t{}", number);
+  }
+  void operator()(Duration span) const { (*this)(static_cast<std::uint64_t>(span.count())); }
+};
+
+struct TakeNumber {
+  std::string_view line;
+  void operator()(std::uint64_t& number) { number = number_of(take_field(line)); }
+  void operator()(Duration& span) {
+    span = Duration(static_cast<Duration::rep>(number_of(take_field(line))));
+  }
+};
+
 }  // namespace
+
+std::string line_of(const JobChunk& chunk) {
+  std::string line(kChunkWord);
+  each_number(chunk, WriteNumber{line});
+  return line + "\n";
+}
+
+std::optional<JobChunk> chunk_of(std::string_view line) {
+  if (take_field(line) != kChunkWord) return std::nullopt;
+  JobChunk chunk;
+  each_number(chunk, TakeNumber{line});
+  return chunk;
+}
 
 std::string line_of(const JobFailure& failure) {
   return fmt::format("{}\t{}\t{}\t{}\n", failure.number, failure.times, failure.signature,
@@ -135,10 +191,9 @@ JobFailure failure_of(std::string_view line) {
   return failure;
 }
 
-int do_job(const SweepOptions& options, SweepDesk& desk, std::uint32_t job, Time deadline,
-           int said) {
-  Job(options, desk, job, said).run(deadline);
-  return 0;
+void do_job(const SweepOptions& options, const DoneNumbers& done, SweepDesk& desk,
+            std::uint32_t job, Time deadline, int said) {
+  Job(options, done, desk, job, said).run(deadline);
 }
 
 }  // namespace poolproof::run

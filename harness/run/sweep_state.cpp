@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kStateVersion = 2;
+constexpr int kStateVersion = 3;
 constexpr std::uintmax_t kStateBytesMax = std::uintmax_t{64} << 20U;
 
 std::string hex(std::uint64_t number) {
@@ -64,7 +64,10 @@ SweepState state_of(const json& object) {
   state.seed = from_hex(object.at("seed"));
   state.shard = object.at("shard");
   state.shards = object.at("shards");
-  state.next = object.at("next");
+  state.numbers.add({0, object.at("next")});
+  for (const json& stretch : object.at("apart")) {
+    state.numbers.add({stretch.at(0), stretch.at(1)});
+  }
   state.done = object.at("done");
   state.terse = spoken_of(object.at("terse"));
   state.json = spoken_of(object.at("json"));
@@ -88,15 +91,8 @@ void add(Spoken& sum, const Spoken& spoken) {
 }
 
 void add(SweepState& sum, const SweepState& shard) {
-  sum.next = std::max(sum.next, shard.next);
-  sum.done += shard.done;
-  add(sum.terse, shard.terse);
-  add(sum.json, shard.json);
-  sum.repeated += shard.repeated;
-  sum.proved_nothing += shard.proved_nothing;
-  sum.traces += shard.traces;
+  sum.Tally::add(shard);
   sum.elapsed += shard.elapsed;
-  sum.coverage.add(shard.coverage);
   for (const Failure& failure : shard.failures) {
     const auto known =
         std::find_if(sum.failures.begin(), sum.failures.end(),
@@ -113,17 +109,30 @@ void add(SweepState& sum, const SweepState& shard) {
 
 }  // namespace
 
+void Tally::add(const Tally& other) {
+  done += other.done;
+  run::add(terse, other.terse);
+  run::add(json, other.json);
+  repeated += other.repeated;
+  traces += other.traces;
+  proved_nothing += other.proved_nothing;
+  coverage.add(other.coverage);
+}
+
 std::string write_sweep_state(const SweepState& state) {
   json coverage = json::array();
   for (const std::uint64_t word : state.coverage.words()) coverage.push_back(hex(word));
   json failures = json::array();
   for (const Failure& failure : state.failures) failures.push_back(json_of(failure));
+  json apart = json::array();
+  for (const auto& stretch : state.numbers.apart()) apart.push_back({stretch.from, stretch.to});
   const json object{{"sweep_version", kStateVersion},
                     {"version", kVersion},
                     {"seed", hex(state.seed)},
                     {"shard", state.shard},
                     {"shards", state.shards},
-                    {"next", state.next},
+                    {"next", state.numbers.next()},
+                    {"apart", apart},
                     {"done", state.done},
                     {"terse", json_of(state.terse)},
                     {"json", json_of(state.json)},

@@ -36,6 +36,9 @@ constexpr std::array kNumbers{
     NumberPalette{"keep_bytes", {3, 0, 5, 50}},
     NumberPalette{"extra_bytes", {5, 1, 100, 1'000'000}},
     NumberPalette{"missing_bytes", {5, 1, 50, 1'000'000}},
+    NumberPalette{"over_bytes", {1, 1, 2, 1000}},
+    // At most a frame's limit: with the smaller ones it is that exactly.
+    NumberPalette{"payload_bytes", {1000, 1000, 256, 300}},
     NumberPalette{"depth", {100, 1, 500, 2000}},
     NumberPalette{"offset", {1, -1, 1000, -1000}},
     NumberPalette{"gap_ms", {1, 0, 10, 50}},
@@ -52,6 +55,7 @@ struct Companion {
   std::optional<std::uint64_t> request = {};  ///< none: as drawn
   std::int64_t delay_min_ms = 0;              ///< shorter delays are made that long
   enum class Where : std::uint8_t { there, second_slot, everywhere } where = Where::there;
+  std::string_view then = {};  ///< none: as drawn
 };
 using Where = Companion::Where;
 constexpr std::array kCompanions{
@@ -80,6 +84,7 @@ constexpr std::array kCompanions{
     Companion{Theme::bare_bytes, 2, "input_read_as_lines"},
     Companion{Theme::bare_bytes, 2, "import_slow", {}, 100},
     Companion{Theme::large_frames, 2, "text_while_idle", 0, 100},
+    Companion{Theme::large_frames, 6, "reading_stopped", 1, 0, Where::there, "answer"},
 };
 
 /// The moment whose faults a theme is likely to meet.
@@ -205,6 +210,7 @@ void Planner::add_companions() {
     if (one.request) planned.at.request = one.request;
     set_params(planned);
     const auto delay = planned.numbers.find("delay_ms");
+    if (!one.then.empty()) planned.texts["then"] = one.then;
     if (delay != planned.numbers.end()) delay->second = std::max(delay->second, one.delay_min_ms);
     add(std::move(planned));
   }
@@ -320,7 +326,7 @@ std::int64_t Planner::number(const Param& param) {
 constexpr std::array kTouching{
     "reply_unframed"sv, "length_too_long"sv, "length_too_short"sv, "json_invalid"sv,
     "utf8_invalid"sv,   "nan_result"sv,      "json_deep"sv,        "id_wrong"sv,
-    "id_text"sv,        "success_missing"sv, "error_reply"sv,
+    "id_text"sv,        "success_missing"sv, "error_reply"sv,      "reply_padded"sv,
 };
 
 }  // namespace

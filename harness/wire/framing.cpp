@@ -42,12 +42,21 @@ std::uint64_t length_in(std::string_view header) {
   return length;
 }
 
+/// What a header of so many bytes can say at most.
+std::uint64_t largest_length(std::uint8_t prefix_bytes) {
+  POOLPROOF_ASSERT(prefix_bytes == 1 || prefix_bytes == 2 || prefix_bytes == 4);
+  return (std::uint64_t{1} << (8U * prefix_bytes)) - 1;
+}
+
 }  // namespace
 
 std::size_t Framing::payload_limit() const {
-  POOLPROOF_ASSERT(prefix_bytes == 1 || prefix_bytes == 2 || prefix_bytes == 4);
-  const std::uint64_t by_prefix = (std::uint64_t{1} << (8U * prefix_bytes)) - 1;
-  return static_cast<std::size_t>(std::min<std::uint64_t>(by_prefix, max_frame_bytes));
+  return static_cast<std::size_t>(
+      std::min<std::uint64_t>(largest_length(prefix_bytes), max_frame_bytes));
+}
+
+bool Framing::can_be_exceeded() const {
+  return max_frame_bytes < largest_length(prefix_bytes);
 }
 
 void FrameDecoder::push(std::string_view bytes) {

@@ -19,6 +19,8 @@ struct Framing {
 
   /// The largest payload that both the prefix and max_frame_bytes allow.
   [[nodiscard]] std::size_t payload_limit() const;
+  /// A header can announce more than that.
+  [[nodiscard]] bool can_be_exceeded() const;
 };
 
 /// Why a stream can't be cut any further. The stream is lost from here on.

@@ -45,6 +45,10 @@ TEST_CASE("wire: framing: the largest payload is what both the prefix and the li
   CHECK(Framing{2, SIZE_MAX}.payload_limit() == 0xffff);
   CHECK(Framing{2, 1000}.payload_limit() == 1000);
   CHECK(Framing{1, 1000}.payload_limit() == 255);
+  CHECK(Framing{4, 0xfffffffe}.can_be_exceeded());
+  CHECK_FALSE(Framing{4, 0xffffffff}.can_be_exceeded());
+  CHECK(Framing{1, 254}.can_be_exceeded());
+  CHECK_FALSE(Framing{1, 255}.can_be_exceeded());
 }
 
 TEST_CASE("wire: framing: what fits in no frame is not encoded") {

@@ -87,6 +87,8 @@ class Same(unittest.TestCase):
     def test_other_parameters_are_the_same(self):
         for options in (["length_too_short", "--missing-bytes", "1000000"],
                         ["length_too_long", "--extra-bytes", "1000000"],
+                        ["length_over_limit", "--over-bytes", "1000000"],
+                        ["reply_padded", "--payload-bytes", "1000000"],
                         ["reply_truncated", "--keep-bytes", "50", "--code", "255"],
                         ["id_wrong", "--offset", "-1000000"], ["json_deep", "--depth", "3"],
                         ["text_while_idle", "--text", "\u00fc"],
@@ -101,6 +103,7 @@ class Same(unittest.TestCase):
         names = ["reply_dropped", "reply_twice", "reply_unframed", "text_after_reply", "id_text",
                  "length_zero", "length_too_long", "json_invalid", "utf8_invalid", "nan_result",
                  "success_missing", "error_reply", "reply_truncated", "reply_fragmented",
+                 "length_over_limit", "reply_padded",
                  "reply_unflushed", "text_while_idle", "exit_while_idle", "stdout_closed",
                  "shutdown_not_obeyed", "exit_code_at_shutdown"]
         for i, first in enumerate(names):

@@ -55,8 +55,8 @@ def _code(default, smallest=0):
     return Param("code", default, smallest, 255)
 
 
-def _then(default):
-    return Param("then", default, 0, TEXT_MAX_BYTES, ("exit", "kill", "hang", "close"))
+def _then(default, *more):
+    return Param("then", default, 0, TEXT_MAX_BYTES, ("exit", "kill", "hang", "close", *more))
 
 
 _SIGNAL = Param("signal", 9, 1, 31)
@@ -64,8 +64,8 @@ _CHUNK = Param("chunk_bytes", 1, 1, 65_536)
 
 FAULTS = [
     _row("reply_dropped", "drop", "reply"),
-    _row("reading_stopped", "drop", "request", Param("keep_bytes", 0, 0, 1_000_000), _then("hang"),
-         _code(1)),
+    _row("reading_stopped", "drop", "request", Param("keep_bytes", 0, 0, 1_000_000),
+         _then("hang", "answer"), _code(1)),
     _row("exit_mid_call", "drop", "request", _code(1)),
     _row("killed_mid_call", "drop", "request", _SIGNAL),
     _row("stdout_closed", "drop", "request"),
@@ -90,6 +90,7 @@ FAULTS = [
     _row("length_little_endian", "misframe", "reply"),
     _row("length_zero", "misframe", "reply"),
     _row("length_huge", "misframe", "reply"),
+    _row("length_over_limit", "misframe", "reply", Param("over_bytes", 1, 1, 1_000_000)),
     _row("json_invalid", "misframe", "reply"),
     _row("utf8_invalid", "misframe", "reply"),
     _row("nan_result", "misframe", "reply"),
@@ -99,6 +100,8 @@ FAULTS = [
     _row("success_missing", "misframe", "reply"),
     _row("reply_twice", "misframe", "reply"),
     _row("error_reply", "misframe", "reply", _text("injected error", "message")),
+    _row("reply_padded", "misframe", "reply", Param("payload_bytes", 1000, 1, 1_000_000),
+         harmless=True),
 
     _row("import_slow", "delay", "start", _delay(1000), harmless=True),
     _row("reply_slow", "delay", "reply", _delay(50), harmless=True),

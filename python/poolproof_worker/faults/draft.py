@@ -6,15 +6,19 @@ from .._envelope import Reply, to_utf8
 
 
 class Draft(Reply):
-    __slots__ = ("names_success", "whole_payload", "header", "length_error", "text_before",
-                 "text_after", "copies", "dropped", "held_back", "cut", "chunk_bytes", "gap_ms")
+    __slots__ = ("names_success", "whole_payload", "pad_to", "payload_limit", "header",
+                 "over_bytes", "length_error", "text_before", "text_after", "copies", "dropped",
+                 "held_back", "cut", "chunk_bytes", "gap_ms")
 
-    def __init__(self, reply):
+    def __init__(self, reply, payload_limit):
         super().__init__(reply.id, reply.success, reply.body, reply.timestamp)
         # The message and the frame.
         self.names_success = True
         self.whole_payload = None  # stands in for the envelope
-        self.header = "sound"      # or: none, zero, huge, little_endian
+        self.pad_to = 0            # a shorter payload is padded until it is that long
+        self.payload_limit = payload_limit  # what a frame may hold
+        self.header = "sound"      # or: none, zero, huge, little_endian, over_limit
+        self.over_bytes = 0        # over_limit: what the header adds to that
         self.length_error = 0      # what the header adds to the payload's length
         self.text_before = b""
         self.text_after = b""
@@ -37,7 +41,7 @@ class Draft(Reply):
 
     def bytes(self, prefix_bytes):
         """All that goes to stdout."""
-        payload = self.payload()
+        payload = self.payload().ljust(self.pad_to)
         if self.header == "none":
             once = payload + b"\n"
         elif self.header == "zero":
@@ -49,6 +53,8 @@ class Draft(Reply):
     def _header(self, size, prefix_bytes):
         if self.header == "huge":
             return b"\x7f" + b"\xff" * (prefix_bytes - 1)
+        if self.header == "over_limit":
+            size = self.payload_limit + self.over_bytes
         # A fault may make a payload that the prefix can't announce; then it announces all it can.
         length = max(1, min(size + self.length_error, (1 << (8 * prefix_bytes)) - 1))
         order = "little" if self.header == "little_endian" else "big"

@@ -28,6 +28,8 @@ def reading_stopped(scene):
     scene.receipt()
     if scene["then"] == "close":
         os.close(pipes.stdin_fd)
+    if scene["then"] == "answer":
+        scene.server.answer_unread()
     scene.server.end_as_planned(scene)
     scene.server.reading = NOTHING
 

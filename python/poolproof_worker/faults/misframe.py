@@ -7,6 +7,9 @@ from .behaviour import CONTENT, FIRST_BYTES, IDLE, START, WRITING, family
 
 BEHAVIOURS, strikes = family()
 
+# A frame over the limit is written whole up to this length; of a longer one the header says all.
+WHOLE_MOST_BYTES = 10_000
+
 
 @strikes("banner", START)
 def banner(scene):
@@ -80,6 +83,16 @@ def length_huge(scene):
     scene.draft.header = "huge"
 
 
+@strikes("length_over_limit", CONTENT)
+def length_over_limit(scene):
+    scene.receipt()
+    scene.draft.header = "over_limit"
+    scene.draft.over_bytes = scene["over_bytes"]
+    size = scene.draft.payload_limit + scene["over_bytes"]
+    if size <= WHOLE_MOST_BYTES:
+        scene.draft.pad_to = size
+
+
 @strikes("json_invalid", CONTENT)
 def json_invalid(scene):
     scene.receipt()
@@ -138,3 +151,12 @@ def error_reply(scene):
     scene.receipt()
     scene.draft.success = False
     scene.draft.body = to_json(scene["message"])
+
+
+@strikes("reply_padded", CONTENT)
+def reply_padded(scene):
+    size = min(scene["payload_bytes"], scene.draft.payload_limit)
+    if len(scene.draft.payload()) >= size:
+        return
+    scene.receipt()
+    scene.draft.pad_to = size

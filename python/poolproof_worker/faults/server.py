@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+from .._envelope import Reply
 from .._pipes import Pipes, flush_stderr, say, shown
 from .._server import STDIN_END, TERM, Server
 from .behaviour import (ABOUT_NO_REQUEST, BEFORE_READ, CONTENT, DISCARDING, FIRST_BYTES, FRAMES,
@@ -126,6 +127,12 @@ class FaultyServer(Server):
         if self.reading == FRAMES:
             super().respond(request)
 
+    def answer_unread(self):
+        """It says nothing, and guesses the id: a pool counts what it asks one worker."""
+        reply = Reply(str(self.read_count), True, "{}", self.now())
+        draft = Draft(reply, self.pipes.payload_limit)
+        self.write_out(draft, draft.bytes(self.pipes.prefix_bytes), self.read_count)
+
     def end_as_planned(self, scene):
         """Exits or kills itself; returns when it is to live."""
         if scene["then"] == "exit":
@@ -134,7 +141,7 @@ class FaultyServer(Server):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def send(self, request, reply):
-        draft = Draft(reply)
+        draft = Draft(reply, self.pipes.payload_limit)
         self.strike(CONTENT, draft)
         self.strike(PAUSE, draft)
         self.strike(WRITING, draft)
