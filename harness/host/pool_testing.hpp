@@ -165,14 +165,7 @@ inline std::vector<faults::StampedJournalRecord> read_journal(const std::string&
 }
 
 inline bool adds_up(const Statistics& statistics) {
-  const auto& counted = statistics.counters;
-  const auto& now = statistics.gauges;
-  const auto ended =
-      counted.returned_clean + counted.returned_dirty + counted.revoked + counted.lost;
-  const auto live = now.starting + now.greeting + now.idle + now.leased;
-  return counted.requested == counted.granted + counted.refused_total() + now.waiting &&
-         counted.granted == ended + now.leased &&
-         counted.starts == counted.forgotten + live + now.leaving;
+  return pool::adds_up(statistics.counters, statistics.gauges);
 }
 
 /// Makes pools of fake workers and other programs, and holds when the test is over: everything of

@@ -210,6 +210,18 @@ void judge_at_most_once(const Case& given, Findings& findings) {
                                     *read.record.nonce, dotted(first.worker), dotted(read.worker)),
                         read.at});
   }
+  for (const std::uint32_t place : given.view.troubled) {
+    const ClientStep& call = *given.view.calls[place];
+    if (!call.retryable || (call.written_bytes == 0 && !given.view.was_read(place))) continue;
+    findings.push_back(
+        {"at_most_once",
+         fmt::format("{} got {} and was told that it is safe to ask again, though {}", who(call),
+                     name(call.outcome),
+                     call.written_bytes == 0
+                         ? std::string("a worker had read it")
+                         : fmt::format("{} bytes of it were written", call.written_bytes)),
+         call.ended});
+  }
 }
 
 // ---- gate --------------------------------------------------------------------------------------

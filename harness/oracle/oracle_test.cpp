@@ -234,6 +234,13 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
       {"the census after the pool is missing",
        [](Story& s) { s.trace.os.pop_back(); },
        {"witnesses"}},
+      {"a call that was read is told to be safe to ask again",
+       [](Story& s) {
+         step(s, "b", 1).outcome = Outcome::worker_error;
+         step(s, "b", 1).message = "no";
+         step(s, "b", 1).retryable = true;
+       },
+       {"at_most_once", "isolation"}},
       {"the pool granted no such lease",
        [](Story& s) { step(s, "b", 0).lease = LeaseId{9}; },
        {"witnesses"}},

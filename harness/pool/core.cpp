@@ -545,4 +545,13 @@ std::uint64_t Counters::refused_total() const {
   return total;
 }
 
+bool adds_up(const Counters& counted, const Gauges& now) {
+  const auto ended =
+      counted.returned_clean + counted.returned_dirty + counted.revoked + counted.lost;
+  const auto live = now.starting + now.greeting + now.idle + now.leased;
+  return counted.requested == counted.granted + counted.refused_total() + now.waiting &&
+         counted.granted == ended + now.leased &&
+         counted.starts == counted.forgotten + live + now.leaving;
+}
+
 }  // namespace poolproof::pool

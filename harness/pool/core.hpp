@@ -24,8 +24,7 @@ inline constexpr std::array<std::string_view, 6> kSlotStateNames{"vacant",   "co
 /// How far a worker that was told to go has been pushed.
 enum class Push : std::uint8_t { asked, stdin_closed, termed, killed };
 
-/// Counts since the pool began. `requested = granted + refused + waiting`, and
-/// `granted = returned_clean + returned_dirty + revoked + lost + leased`, at any moment.
+/// Counts since the pool began. See adds_up().
 struct Counters {
   std::uint64_t requested = 0;
   std::uint64_t granted = 0;
@@ -36,7 +35,7 @@ struct Counters {
   std::uint64_t lost = 0;     ///< leases ended by the end of the worker
   std::uint64_t starts = 0;
   std::uint64_t starts_failed = 0;
-  std::uint64_t forgotten = 0;  ///< incarnations that are over; starts = forgotten + live + leaving
+  std::uint64_t forgotten = 0;  ///< incarnations that are over
   std::uint64_t breaker_opened = 0;
   std::uint64_t ignored = 0;  ///< events of a past generation, an ended lease, or out of place
 
@@ -55,6 +54,10 @@ struct Gauges {
   bool breaker_open = false;
   bool closing = false;
 };
+
+/// True at any moment: `requested = granted + refused + waiting`, `granted = returned_clean +
+/// returned_dirty + revoked + lost + leased`, and `starts = forgotten + live + leaving`.
+[[nodiscard]] bool adds_up(const Counters& counted, const Gauges& now);
 
 /// Every decision of the pool: who gets which worker, when to start, to ask, to signal. It knows no
 /// clock, no thread and no process: it is told what happened and answers with orders.

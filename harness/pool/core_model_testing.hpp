@@ -395,13 +395,7 @@ class Onlooker {
     expected.ignored = core.counters().ignored;
     const Counters& counters = core.counters();
     demand(same(counters, expected), "counters say what was seen");
-    demand(counters.requested == counters.granted + counters.refused_total() + gauges.waiting,
-           "requested = granted + refused + waiting");
-    demand(counters.granted == counters.returned_clean + counters.returned_dirty +
-                                   counters.revoked + counters.lost + gauges.leased,
-           "granted = returned + revoked + lost + leased");
-    demand(counters.starts == counters.forgotten + in_slots() + gauges.leaving,
-           "starts = forgotten + live + leaving");
+    demand(adds_up(counters, gauges), "counters add up");
   }
   static bool same(const Counters& a, const Counters& b) {
     return a.requested == b.requested && a.granted == b.granted && a.refused == b.refused &&

@@ -76,6 +76,7 @@ void ClientRun::note_error(trace::ClientStep& record, const host::Error& error) 
   record.outcome = error.kind;
   record.phase = error.phase;
   record.cause = error.cause;
+  record.retryable = error.retryable;
   record.message = error.message;
 }
 

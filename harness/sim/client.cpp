@@ -124,7 +124,7 @@ void Client::begin_record() {
   record_.repetition = repetition_;
   record_.step = step_;
   record_.begun = stage_.machine.now;
-  record_.skipped = record_.in_doubt = false;
+  record_.skipped = record_.in_doubt = record_.retryable = false;
   record_.outcome = Outcome::ok;
   record_.phase = Phase::none;
   record_.cause = StartCause::none;
@@ -174,6 +174,7 @@ void Client::note_error(pool::Error error) {
   record_.outcome = error.kind;
   record_.phase = error.phase;
   record_.cause = error.cause;
+  record_.retryable = error.retryable;
   record_.message = std::move(error.message);
 }
 

@@ -55,6 +55,7 @@ Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed,
   closer.begin(closer_, "");
   ended = run_until(after(machine_.now, kLongest), [&closer] { return closer.done(); }) && ended;
   if (machine_.moves != nullptr) machine_.moves->footprint.writes_all();
+  POOLPROOF_ASSERT(pool::adds_up(pool_.core().counters(), pool_.core().gauges()));
   pool_.end();
   ended = run_until(machine_.now, [] { return false; }) && ended;
   machine_.trace.os.push_back(pool_.census("after"));

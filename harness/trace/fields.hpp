@@ -27,6 +27,7 @@ void client_step_fields(Archive& archive, Step& step) {
   archive.may("reply_nonce", step.reply_nonce);
   archive.may("written_bytes", step.written_bytes);
   archive.may("in_doubt", step.in_doubt);
+  archive.may("retryable", step.retryable);
 }
 
 template <class Archive, class Record>

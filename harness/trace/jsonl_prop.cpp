@@ -61,6 +61,7 @@ ClientStep any_step() {
   step.nonce = any_text();
   step.outcome = static_cast<Outcome>(any<int>(kOutcomeNames.size()));
   step.in_doubt = *rc::gen::arbitrary<bool>();
+  step.retryable = *rc::gen::arbitrary<bool>();
   if (*rc::gen::arbitrary<bool>()) step.worker = any_worker();
   if (*rc::gen::arbitrary<bool>()) step.limit.reset();
   return step;

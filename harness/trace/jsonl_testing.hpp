@@ -109,6 +109,7 @@ inline ClientStep a_call() {
   call.reply_nonce = "b:1";
   call.written_bytes = 80;
   call.in_doubt = true;
+  call.retryable = true;
   return call;
 }
 

@@ -16,6 +16,7 @@ void ClientStep::hand_over(ClientStep& to) {
   to.worker = worker;
   to.written_bytes = written_bytes;
   to.in_doubt = in_doubt;
+  to.retryable = retryable;
   const auto hand_over_text = [](std::string& from, std::string& into) {
     if (!from.empty()) into.swap(from);
   };

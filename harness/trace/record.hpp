@@ -52,7 +52,8 @@ struct ClientStep {
   std::string nonce;        ///< sent with a call, `client:call`
   std::string reply_nonce;  ///< found in the reply; empty: none
   std::uint64_t written_bytes = 0;
-  bool in_doubt = false;  ///< call: the stream was left in doubt, the lease is dirty
+  bool in_doubt = false;   ///< call: the stream was left in doubt, the lease is dirty
+  bool retryable = false;  ///< the error says that it is safe to ask again
 
   /// Moves itself into a fresh record and is as fresh itself afterwards, but for what is no text.
   /// What is empty, as most texts are, costs nothing.
