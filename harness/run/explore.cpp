@@ -13,6 +13,7 @@
 #include "harness/base/assert.hpp"
 #include "harness/host/offshoot.hpp"
 #include "harness/host/system.hpp"
+#include "harness/run/crash_allowance.hpp"
 #include "harness/run/explore_space.hpp"
 #include "harness/run/last_words.hpp"
 #include "harness/run/sweep_job.hpp"
@@ -27,7 +28,6 @@ constexpr Duration kLookEvery = 250ms;
 constexpr Duration kTellEvery = 5s;
 /// A run that takes so long never ends.
 constexpr Duration kStuck = 20s;
-constexpr std::uint32_t kCrashesMost = 20;
 constexpr std::size_t kSavedMost = 32;
 
 /// What both processes see.
@@ -143,7 +143,8 @@ class Guide {
     fs::create_directories(options_.out, error);
     if (error) return unexpected(fmt::format("can't make {}: {}", options_.out, error.message()));
     begun_ = told_ = host::sys::now();
-    for (std::uint32_t crashes = 0; crashes < kCrashesMost; ++crashes) {
+    CrashAllowance allowance;
+    while (true) {
       auto offshoot = host::fork_off([this](int said) {
         Walker(options_, desk_, space_, said).run();
         return 0;
@@ -152,8 +153,8 @@ class Guide {
       const std::string crash = watch(*offshoot, progress);
       if (crash.empty()) return result();
       crashed(crash);
+      if (!allowance.grant(crash, desk_.runs.load())) return result();
     }
-    return result();
   }
 
  private:
@@ -181,7 +182,7 @@ class Guide {
       if (now - moved >= kStuck) {
         (void)host::sys::signal_process(offshoot.pidfd.get(), SIGKILL);
         (void)host::sys::reap(offshoot.pidfd.get());
-        return "stuck";
+        return kStuckSignature;
       }
       if (progress && now - told_ >= kTellEvery) {
         told_ = now;

@@ -34,10 +34,10 @@ bool has_run(const Explored& explored) {
                      [](const ExploredPart& part) { return part.runs > 0; });
 }
 
-/// Three runs of one part, of which the second is no good.
+/// Runs of one part, of which all but the first and the last are no good.
 class Marred final : public ExploredSpace {
  public:
-  explicit Marred(bool crashes) : crashes_(crashes) {}
+  explicit Marred(bool crashes, std::uint64_t runs = 3) : crashes_(crashes), runs_(runs) {}
 
   [[nodiscard]] const std::vector<std::string>& parts() const override { return parts_; }
   const scenario::Scenario& at(const Walk& walk) override {
@@ -45,18 +45,19 @@ class Marred final : public ExploredSpace {
     return scenario_;
   }
   void judge(const Walk& walk, const CaseRunner&, std::vector<oracle::Finding>& findings) override {
-    if (walk.place != 1) return;
+    if (walk.place == 0 || walk.place == runs_ - 1) return;
     std::signal(SIGABRT, SIG_DFL);  // else the test's own handler would report it
     POOLPROOF_ASSERT(!crashes_);
     findings.push_back({"marred", "the second run is no good", Time{}});
   }
   void go_on(Walk& walk, const CaseRunner*) override {
-    if (++walk.place == 3) walk.next_part();
+    if (++walk.place == runs_) walk.next_part();
   }
 
  private:
   bool crashes_;
-  std::vector<std::string> parts_{"three"};
+  std::uint64_t runs_;
+  std::vector<std::string> parts_{"one"};
   scenario::Scenario scenario_ = own_scenario(R"({
     "schema_version": 1, "name": "x", "why": "what an explorer finds is kept",
     "pool": {"size": 1}, "workers": [{"kind": "fake"}],
@@ -158,6 +159,16 @@ TEST_CASE("run: explore: a crash is a failure like any other, and the rest is ex
   REQUIRE(result->failures.size() == 1);
   CHECK(result->failures.front().signature == "broken promise: !crashes_");
   CHECK(std::filesystem::exists(result->failures.front().file));
+}
+
+TEST_CASE("run: explore: many crashes of one kind do not end it") {
+  const testing::Folder folder;
+  Marred space(true, 60);
+  const auto result = explore(space, {Exploration::cuts, folder / "found", 0}, {});
+  REQUIRE(result);
+  CHECK(result->runs == 60);
+  CHECK_FALSE(result->parts.front().cut_short);
+  CHECK(result->failures.size() == 1);
 }
 
 TEST_CASE("run: explore: what it makes of every fault can be read back from a file") {
