@@ -178,6 +178,18 @@ const std::vector<Row> kRows{
      "read 0; receipt 0 id_text; write 3{\"id\":\"7\",\"result\":{},\"success\":true,\"timestamp\":1}; wrote 0 52"},
     {"success_missing", "{}", {"start", "echo"},
      "read 0; receipt 0 success_missing; write \"{\"id\":7,\"result\":{},\"timestamp\":1}; wrote 0 35"},
+    {"reply_reshaped", "{}", {"start", "echo"},
+     "read 0; receipt 0 reply_reshaped; write 3{\"id\":7.5,\"result\":{},\"success\":true,\"timestamp\":1}; wrote 0 52"},
+    {"reply_reshaped", R"({"shape":"no_result"})", {"start", "echo"},
+     "read 0; receipt 0 reply_reshaped; write %{\"id\":7,\"success\":true,\"timestamp\":1}; wrote 0 38"},
+    {"reply_reshaped", R"({"shape":"no_result"})", {"start", "fail"},
+     "read 0; receipt 0 reply_reshaped; write %{\"id\":7,\"success\":true,\"timestamp\":1}; wrote 0 38"},
+    {"reply_reshaped", R"({"shape":"result_list"})", {"start", "echo"},
+     "read 0; receipt 0 reply_reshaped; write 1{\"id\":7,\"result\":[],\"success\":true,\"timestamp\":1}; wrote 0 50"},
+    {"reply_reshaped", R"({"shape":"result_list"})", {"start", "fail"},
+     "read 0; receipt 0 reply_reshaped; write 1{\"id\":7,\"result\":[],\"success\":true,\"timestamp\":1}; wrote 0 50"},
+    {"reply_reshaped", R"({"shape":"null_id_error"})", {"start", "echo"},
+     "read 0; receipt 0 reply_reshaped; write Q{\"error\":\"the request has no integer id\",\"id\":null,\"success\":false,\"timestamp\":1}; wrote 0 82"},
     {"reply_twice", "{}", {"start", "echo"},
      "read 0; receipt 0 reply_twice; write 1" + kReply + "1" + kReply + "; wrote 0 100"},
     {"error_reply", R"({"message":"no"})", {"start", "echo"},
@@ -240,6 +252,37 @@ TEST_CASE("fake_workers: brain: the table of actions has every fault of the cata
   std::set<std::string_view> tested;
   for (const Row& row : kRows) tested.insert(row.fault);
   for (const Fault& fault : catalogue()) CHECK(tested.contains(fault.name));
+}
+
+TEST_CASE(
+    "fake_workers: brain: in terse messages a reshaped reply is none either, but for a list") {
+  const auto told = [](const std::string& shape) {
+    const Plan plan{planned("reply_reshaped", R"({"shape":")" + shape + R"("})")};
+    Brain brain({{}, {}, plan, "0.0", "1", wire::Codec::terse});
+    Actions out;
+    brain.start(out);
+    std::string request;
+    wire::encode_terse(wire::TerseRequest{7, "echo", "a:1", "{}", 9}, request);
+    std::string unread = *wire::encode_frame({}, request);
+    while (brain.wants() > 0 && !unread.empty()) {
+      const std::string bytes = unread.substr(0, brain.wants());
+      unread.erase(0, bytes.size());
+      brain.read(bytes, out);
+    }
+    for (const Action& action : out) {
+      const auto* write = std::get_if<Write>(&action);
+      if (write == nullptr) continue;
+      const auto reply = wire::decode_terse_reply(write->bytes.substr(4), 7);
+      if (!reply) return reply.error();
+      return std::string(reply->success ? "ok" : "error") +
+             (reply->result_is_object ? ", an object" : "") + reply->nonce;
+    }
+    return std::string("(nothing)");
+  };
+  CHECK(told("id_fraction") == "reply has no id, expected id 7");
+  CHECK(told("no_result") == "reply has no JSON in it");
+  CHECK(told("result_list") == "ok");
+  CHECK(told("null_id_error") == "reply has no id, expected id 7");
 }
 
 TEST_CASE("fake_workers: brain: an empty plan makes a sound worker") {

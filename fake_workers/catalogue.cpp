@@ -4,6 +4,7 @@
 
 #include "fake_workers/cut.hpp"
 #include "fake_workers/launch.hpp"
+#include "fake_workers/reply.hpp"
 
 namespace poolproof::faults {
 namespace {
@@ -66,6 +67,8 @@ constexpr std::array kPadded{
 constexpr std::array kJsonDeep{number("depth", 100'000, 1, 5'000'000, "levels of nesting")};
 constexpr std::array kIdWrong{
     number("offset", 1, -1'000'000, 1'000'000, "what is added to the id")};
+constexpr std::array kReshaped{Param{"shape", true, 0, 0, kTextMaxBytes, kShapeNames.front(),
+                                     "what is wrong with it", kShapeNames}};
 constexpr std::array kErrorReply{text("injected error", "the error's text", "message")};
 constexpr std::array kImportSlow{delay_ms(1000, "how long the import takes")};
 constexpr std::array kReplySlow{
@@ -153,6 +156,11 @@ constexpr std::array kFaults{
           "the reply carries the id as a string", "K67"},
     Fault{"success_missing", Family::misframe, Moment::reply, kNone, kHarmful,
           "the reply has no `success`", "K68"},
+    Fault{
+        "reply_reshaped", Family::misframe, Moment::reply, kReshaped, kHarmful,
+        "the reply's id has a fraction, or it has no result, or a list as its result, or it is an "
+        "error without an id",
+        "K15, K67, K68, K69"},
     Fault{"reply_twice", Family::misframe, Moment::reply, kNone, kHarmful,
           "the same frame twice in one write", "K70"},
     Fault{"error_reply", Family::misframe, Moment::reply, kErrorReply, kHarmful,

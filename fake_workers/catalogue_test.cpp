@@ -56,7 +56,7 @@ TEST_CASE("fake_workers: catalogue: names are unique and found again") {
     CHECK_FALSE(fault.summary.empty());
     CHECK_FALSE(fault.source.empty());
   }
-  CHECK(names.size() == 46);
+  CHECK(names.size() == 47);
   CHECK(find("no_such_fault") == nullptr);
 }
 

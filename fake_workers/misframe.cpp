@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "fake_workers/behaviour.hpp"
+#include "harness/base/assert.hpp"
 
 /// Faults by which bytes come that are not the frame they should be.
 namespace poolproof::faults {
@@ -124,6 +125,40 @@ void success_missing(const Scene& scene) {
   scene.reply->names_success = false;
 }
 
+void id_fraction(ReplyInProgress& reply) {
+  reply.id += ".5";  // whoever cuts the fraction off finds the id that it expects
+}
+
+void no_result(ReplyInProgress& reply) {
+  reply.success = true;
+  reply.body.clear();
+}
+
+void result_list(ReplyInProgress& reply) {
+  reply.success = true;
+  reply.body = "[]";
+  // Nothing of the request is given back.
+  reply.nonce.clear();
+  reply.pad_bytes = 0;
+}
+
+void null_id_error(ReplyInProgress& reply) {
+  reply.id = "null";
+  reply.success = false;
+  reply.body = json_text("the request has no integer id");
+}
+
+/// In the order of kShapeNames.
+constexpr std::array kShapes{id_fraction, no_result, result_list, null_id_error};
+static_assert(kShapes.size() == kShapeNames.size());
+
+void reply_reshaped(const Scene& scene) {
+  scene.receipt();
+  const auto* const shape = std::find(kShapeNames.begin(), kShapeNames.end(), scene.text("shape"));
+  POOLPROOF_ASSERT(shape != kShapeNames.end());
+  kShapes[static_cast<std::size_t>(shape - kShapeNames.begin())](*scene.reply);
+}
+
 void reply_twice(const Scene& scene) {
   scene.receipt();
   scene.reply->copies = 2;
@@ -156,6 +191,7 @@ constexpr std::array kBehaviours{
     Behaviour{"id_wrong", Stage::content, id_wrong},
     Behaviour{"id_text", Stage::content, id_text},
     Behaviour{"success_missing", Stage::content, success_missing},
+    Behaviour{"reply_reshaped", Stage::content, reply_reshaped},
     Behaviour{"reply_twice", Stage::content, reply_twice},
     Behaviour{"error_reply", Stage::content, error_reply},
     Behaviour{"reply_padded", Stage::content, reply_padded},

@@ -10,6 +10,7 @@
 #include "fake_workers/cut.hpp"
 #include "fake_workers/journal.hpp"
 #include "fake_workers/plan.hpp"
+#include "fake_workers/reply.hpp"
 #include "fake_workers/running_program.hpp"
 #include "harness/base/text.hpp"
 #include "harness/wire/framing.hpp"
@@ -241,6 +242,27 @@ TEST_CASE("fake_workers: parity: every ending within a frame is the same") {
   }
 }
 
+TEST_CASE(
+    "fake_workers: parity: every shape of a reply is the same, alone and beside other faults") {
+  for (const std::string_view shape : kShapeNames) {
+    for (const std::string beside : {"", "id_wrong", "error_reply", "success_missing", "id_text"}) {
+      for (const bool first : {true, false}) {
+        INFO(shape << (first ? " before " : " after ") << beside);
+        const Json reshaped{{"fault", "reply_reshaped"}, {"at", Json::object()}, {"shape", shape}};
+        Json faults = Json::array({reshaped});
+        if (!beside.empty()) {
+          const Json other{{"fault", beside}, {"at", Json::object()}};
+          faults.insert(first ? faults.end() : faults.begin(), other);
+        }
+        const TemporaryFile plan(plan_text(faults));
+        CHECK(has_receipt(
+            check_same({{"--plan", plan.path()}, frames(conversation(), kFour), {}, {}}),
+            "reply_reshaped"));
+      }
+    }
+  }
+}
+
 TEST_CASE("fake_workers: parity: faults aimed at the same request compose in the same way") {
   const std::vector<std::vector<std::string>> groups{
       {"reply_truncated", "text_while_idle", "reply_slow", "id_wrong", "stderr_flood"},
@@ -362,6 +384,7 @@ TEST_CASE("fake_workers: parity: both refuse the same plans") {
         R"({"fault":"reading_stopped","at":{"client":"a","call":1}})",
         R"({"fault":"banner","at":{},"text":1})",
         R"({"fault":"reply_truncated","at":{},"then":"stop"})",
+        R"({"fault":"reply_reshaped","at":{},"shape":"list"})",
         R"({"fault":"start_fails","at":{},"errno":"ENOMEM"})",
         R"({"fault":"start_fails","at":{"request":0}})"}) {
     INFO(fault);

@@ -65,7 +65,8 @@ std::string ReplyInProgress::payload_bytes() const {
       names_success ? std::string(",\"success\":") + (success ? "true" : "false") : "";
   const std::string named_id = "\"id\":" + id;
   // Sorted keys: error, id, result, success, timestamp.
-  const std::string first = success ? named_id + "," + key + body : key + body + "," + named_id;
+  std::string first = success ? named_id + "," + key + body : key + body + "," + named_id;
+  if (body.empty()) first = named_id;
   return "{" + first + verdict + ",\"timestamp\":" + timestamp + "}";
 }
 

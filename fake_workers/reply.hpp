@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -19,7 +20,7 @@ struct ReplyInProgress {
 
   // The envelope. `id`, `body` and `timestamp` are JSON.
   std::string id = "null";
-  std::string body;  ///< the result, or the error
+  std::string body;  ///< the result, or the error; empty: there is none
   std::string timestamp;
   std::string nonce;                   ///< terse: of the request that is given back
   std::optional<std::string> payload;  ///< stands in for the envelope
@@ -57,6 +58,10 @@ struct ReplyInProgress {
  private:
   [[nodiscard]] ReplyInProgress padded() const;
 };
+
+/// What becomes of the envelope by `reply_reshaped`.
+inline constexpr std::array<std::string_view, 4> kShapeNames{"id_fraction", "no_result",
+                                                             "result_list", "null_id_error"};
 
 /// Text as JSON; broken UTF-8 becomes U+FFFD.
 std::string json_text(std::string_view text);

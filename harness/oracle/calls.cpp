@@ -230,8 +230,9 @@ namespace {
 
 /// Faults that make a reply to the init ping no good reply, whatever their parameters.
 bool spoils_ping(const JournalRecord& record) {
-  constexpr std::array<std::string_view, 6> kSpoilers{
-      "error_reply", "id_text", "success_missing", "json_invalid", "nan_result", "utf8_invalid"};
+  constexpr std::array<std::string_view, 7> kSpoilers{
+      "error_reply",  "id_text",    "success_missing", "reply_reshaped",
+      "json_invalid", "nan_result", "utf8_invalid"};
   if (record.kind != Kind::receipt || record.request != 0U) return false;
   return std::find(kSpoilers.begin(), kSpoilers.end(), record.fault) != kSpoilers.end();
 }

@@ -297,8 +297,8 @@ void judge_taken_back(const Case& given, Findings& findings) {
 // ---- starts ------------------------------------------------------------------------------------
 
 using namespace std::string_view_literals;
-constexpr std::array kBadFrames{"json_invalid"sv, "utf8_invalid"sv, "nan_result"sv, "id_text"sv,
-                                "success_missing"sv};
+constexpr std::array kBadFrames{"json_invalid"sv, "utf8_invalid"sv,    "nan_result"sv,
+                                "id_text"sv,      "success_missing"sv, "reply_reshaped"sv};
 constexpr std::array kSilent{"reply_dropped"sv, "input_read_as_lines"sv};
 constexpr std::array kKeepReply{"error_reply"sv, "reply_unflushed"sv, "reply_slow"sv,
                                 "import_slow"sv, "stderr_flood"sv};

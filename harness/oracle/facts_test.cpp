@@ -275,6 +275,44 @@ TEST_CASE("oracle: sound reply: which faults spoil one depends on their paramete
   CHECK_FALSE(answered("reply_truncated", "", 0));  // it was written whole
 }
 
+TEST_CASE("oracle: sound reply: of the shapes of a reply only a list is an answer") {
+  const auto answered = [](const char* shape, Outcome outcome) {
+    Story story = told("good");
+    plan(story, "reply_reshaped");
+    story.scenario.faults[0].texts["shape"] = shape;
+    strike(story, "reply_reshaped", 7.3, 2);
+    step(story, "b", 1).outcome = outcome;
+    return broken(story).contains("sound_reply");
+  };
+  for (const char* shape : {"id_fraction", "no_result", "null_id_error"}) {
+    CAPTURE(shape);
+    CHECK(answered(shape, Outcome::ok));
+    CHECK(answered(shape, Outcome::worker_error));
+    CHECK_FALSE(answered(shape, Outcome::protocol_error));
+  }
+  CHECK_FALSE(answered("result_list", Outcome::ok));
+}
+
+TEST_CASE("oracle: isolation: who is answered with a list has no reason to call it an error") {
+  const auto blamed = [](const char* shape, std::uint64_t request) {
+    Story story = call_of_b(Outcome::protocol_error, Phase::reading_reply, "told");
+    step(story, "b", 1).in_doubt = true;
+    plan(story, "reply_reshaped");
+    story.scenario.faults[0].texts["shape"] = shape;
+    strike(story, "reply_reshaped", request == 0 ? 3.1 : 7.3, request);
+    return broken(story).contains("isolation");
+  };
+  CHECK(blamed("result_list", 2));
+  CHECK_FALSE(blamed("result_list", 0));
+  CHECK_FALSE(blamed("no_result", 2));
+}
+
+TEST_CASE("oracle: facts: a ping answered in another shape is a bad frame, not a refusal") {
+  const Story story = spoilt_start("reply_reshaped");
+  CHECK(said_of_start(story, 303.2, evidence_of(StartCause::bad_frame)).empty());
+  CHECK_FALSE(said_of_start(story, 303.2, evidence_of(StartCause::refused)).empty());
+}
+
 TEST_CASE("oracle: sound reply: of two faults at one reply nobody knows what comes") {
   Story story = told("good");
   plan(story, "json_invalid");

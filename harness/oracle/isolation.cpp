@@ -198,7 +198,8 @@ class Isolation {
       const bool farewell = signs.farewell != nullptr && signs.farewell <= &stamped;
       struck = struck || record.kind == Kind::receipt;
       const bool harm = (record.kind == Kind::exiting && !farewell && struck) ||
-                        (record.kind == Kind::receipt && excuses_loss(record, fault_of(record)));
+                        (record.kind == Kind::receipt &&
+                         excuses_loss(record, fault_of(record), view_.planned_for(record)));
       if (harm) own.harmed = std::min(own.harmed, stamped.at);
       if (record.kind != Kind::receipt) continue;
       const faults::Fault* fault = fault_of(record);

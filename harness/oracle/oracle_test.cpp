@@ -189,6 +189,17 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
          s.trace.workers.insert(s.trace.workers.begin() + 2, receipt);
        },
        {"gate"}},
+      {"a call is sent though the answer to the ping had another shape",
+       [](Story& s) {
+         auto receipt = s.trace.workers[2];
+         receipt.record = {};
+         receipt.record.kind = faults::JournalRecord::Kind::receipt;
+         receipt.record.fault = "reply_reshaped";
+         receipt.record.plan_id = "f0";
+         receipt.record.request = 0;
+         s.trace.workers.insert(s.trace.workers.begin() + 2, receipt);
+       },
+       {"gate"}},
       {"a dead worker's error tells no exit",
        [](Story& s) {
          without_testimony(s);

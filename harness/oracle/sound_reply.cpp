@@ -86,6 +86,8 @@ class Replies {
     if (planned == nullptr) return false;
     // It may be whole, and its worker gone before it noted that.
     if (fault == "reply_truncated") return !wrote_ && planned->number("keep_bytes") <= kNeverWhole;
+    // A list is a result like any other.
+    if (fault == "reply_reshaped") return planned->text("shape") != "result_list";
     if (fault == "id_wrong") return planned->number("offset") != 0;
     if (fault == "killed_mid_call") return is_deadly(static_cast<int>(planned->number("signal")));
     // Text that says so may be meant to pass for a reply.

@@ -288,7 +288,7 @@ void View::look_at_receipt(const trace::WorkerRecord& record, std::uint32_t work
   Signs& shown = signs[worker];
   if (shown.receipt == nullptr) shown.receipt = &record;
   if (record.record.request == 0U) shown.ping_struck = true;
-  shown.may_be_lost = shown.may_be_lost || excuses_loss(record.record, fault);
+  shown.may_be_lost = shown.may_be_lost || excuses_loss(record.record, fault, planned);
   if (fault == nullptr) return;
   if (fault == stdin_closed) shown.stdin_closed = std::min(shown.stdin_closed, record.at);
   if (fault == stdout_closed) shown.stdout_closed = std::min(shown.stdout_closed, record.at);
@@ -449,11 +449,15 @@ const trace::WorkerRecord* could_not_start(const Incarnation& incarnation) {
   return fault != nullptr && fault->moment == faults::Moment::launch ? receipt : nullptr;
 }
 
-bool excuses_loss(const JournalRecord& receipt, const faults::Fault* fault) {
+bool excuses_loss(const JournalRecord& receipt, const faults::Fault* fault,
+                  const faults::PlannedFault* planned) {
   static const faults::Fault* const error_reply = row_of("error_reply");
+  static const faults::Fault* const reshaped = row_of("reply_reshaped");
   if (fault == nullptr) return true;
-  // An error is an answer like any other, but to the init ping.
-  const bool answers = fault == error_reply && receipt.request != 0U;
+  // An error, or a list, is an answer like any other, but to the init ping.
+  const bool is_list =
+      fault == reshaped && planned != nullptr && planned->text("shape") == "result_list";
+  const bool answers = (fault == error_reply || is_list) && receipt.request != 0U;
   return !fault->harmless && fault->family != faults::Family::shutdown && !answers;
 }
 

@@ -228,8 +228,9 @@ const faults::Fault* fault_of(const faults::JournalRecord& receipt);
 const trace::WorkerRecord* could_not_start(const Incarnation& incarnation);
 
 /// A fault after which a sound pool may put the worker away. Those of the shutdown family act only
-/// when it has been told to go. `fault` is the receipt's row.
-bool excuses_loss(const faults::JournalRecord& receipt, const faults::Fault* fault);
+/// when it has been told to go. `fault` is the receipt's row, `planned` what was planned, if known.
+bool excuses_loss(const faults::JournalRecord& receipt, const faults::Fault* fault,
+                  const faults::PlannedFault* planned);
 
 /// What was read is the ping by which a pool begins.
 bool is_ping(const faults::JournalRecord& read);

@@ -326,7 +326,8 @@ std::int64_t Planner::number(const Param& param) {
 constexpr std::array kTouching{
     "reply_unframed"sv, "length_too_long"sv, "length_too_short"sv, "json_invalid"sv,
     "utf8_invalid"sv,   "nan_result"sv,      "json_deep"sv,        "id_wrong"sv,
-    "id_text"sv,        "success_missing"sv, "error_reply"sv,      "reply_padded"sv,
+    "id_text"sv,        "success_missing"sv, "reply_reshaped"sv,   "error_reply"sv,
+    "reply_padded"sv,
 };
 
 }  // namespace

@@ -135,7 +135,7 @@ class CommandLine(unittest.TestCase):
     def test_the_list_has_every_row_of_the_table(self):
         done = run(FAULTY, "--list")
         rows = json.loads(done.stdout)
-        self.assertEqual((done.returncode, len(rows)), (0, 46))
+        self.assertEqual((done.returncode, len(rows)), (0, 47))
         self.assertEqual(rows[0], {"name": "reply_dropped", "family": "drop", "moment": "reply",
                                    "harmless": False, "params": []})
         self.assertEqual(rows[-1]["params"], [{"name": "lifetime_ms", "default": 60000, "min": 1,

@@ -91,6 +91,9 @@ class Same(unittest.TestCase):
                         ["reply_padded", "--payload-bytes", "1000000"],
                         ["reply_truncated", "--keep-bytes", "50", "--code", "255"],
                         ["id_wrong", "--offset", "-1000000"], ["json_deep", "--depth", "3"],
+                        ["reply_reshaped", "--shape", "no_result"],
+                        ["reply_reshaped", "--shape", "result_list"],
+                        ["reply_reshaped", "--shape", "null_id_error"],
                         ["text_while_idle", "--text", "\u00fc"],
                         ["killed_mid_call", "--signal", "17"],
                         ["killed_at_start", "--signal", "15"],
@@ -102,7 +105,8 @@ class Same(unittest.TestCase):
     def test_pairs_of_faults_compose_the_same(self):
         names = ["reply_dropped", "reply_twice", "reply_unframed", "text_after_reply", "id_text",
                  "length_zero", "length_too_long", "json_invalid", "utf8_invalid", "nan_result",
-                 "success_missing", "error_reply", "reply_truncated", "reply_fragmented",
+                 "success_missing", "reply_reshaped", "id_wrong", "error_reply",
+                 "reply_truncated", "reply_fragmented",
                  "length_over_limit", "reply_padded",
                  "reply_unflushed", "text_while_idle", "exit_while_idle", "stdout_closed",
                  "shutdown_not_obeyed", "exit_code_at_shutdown"]

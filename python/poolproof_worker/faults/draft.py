@@ -33,11 +33,14 @@ class Draft(Reply):
     def payload(self):
         if self.whole_payload is not None:
             return self.whole_payload
+        named_id = f'"id":{self.id}'
+        pieces = [named_id, f'"result":{self.body}'] if self.success \
+            else [f'"error":{self.body}', named_id]
+        if not self.body:
+            pieces = [named_id]  # neither a result nor an error
         if self.names_success:
-            return super().payload()
-        key, first = ("result", f'"id":{self.id},') if self.success else ("error", "")
-        last = "" if self.success else f',"id":{self.id}'
-        return to_utf8(f'{{{first}"{key}":{self.body}{last},"timestamp":{self.timestamp}}}')
+            pieces.append('"success":true' if self.success else '"success":false')
+        return to_utf8(f'{{{",".join(pieces)},"timestamp":{self.timestamp}}}')
 
     def bytes(self, prefix_bytes):
         """All that goes to stdout."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .._envelope import to_json, to_utf8
 from .behaviour import CONTENT, FIRST_BYTES, IDLE, START, WRITING, family
 
@@ -123,7 +125,8 @@ def json_deep(scene):
 @strikes("id_wrong", CONTENT)
 def id_wrong(scene):
     scene.receipt()
-    number = 0 if scene.draft.id == "null" else int(scene.draft.id.strip('"'))
+    digits = re.match("-?[0-9]+", scene.draft.id)  # other faults may have left anything there
+    number = int(digits[0]) if digits else 0
     # Ids are 64 bits wide, and the C++ worker's wrap around.
     scene.draft.id = str((number + scene["offset"] + 2**63) % 2**64 - 2**63)
 
@@ -138,6 +141,35 @@ def id_text(scene):
 def success_missing(scene):
     scene.receipt()
     scene.draft.names_success = False
+
+
+@strikes("reply_reshaped", CONTENT)
+def reply_reshaped(scene):
+    scene.receipt()
+    SHAPES[scene["shape"]](scene.draft)
+
+
+def id_fraction(draft):
+    draft.id += ".5"  # whoever cuts the fraction off finds the id that it expects
+
+
+def no_result(draft):
+    draft.success = True
+    draft.body = ""
+
+
+def result_list(draft):
+    draft.success = True
+    draft.body = "[]"
+
+
+def null_id_error(draft):
+    draft.id = "null"
+    draft.success = False
+    draft.body = to_json("the request has no integer id")
+
+
+SHAPES = {shape.__name__: shape for shape in (id_fraction, no_result, result_list, null_id_error)}
 
 
 @strikes("reply_twice", CONTENT)
