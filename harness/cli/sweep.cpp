@@ -128,15 +128,15 @@ void print_failures(const run::SweepState& state, const std::string& out) {
   }
 }
 
-/// How fast one process is, alone with its codec.
+/// How fast one process is, alone with its codec. Each run in JSON is a second one of a scenario.
 void print_rates(const run::SweepState& state) {
   const auto print = [](std::string_view what, const run::Spoken& spoken) {
     say(fmt::format("  {}: {} runs, {:.0f} Core events/s and {:.0f} runs/s a process\n", what,
                     spoken.runs, per_second(spoken.core_events, spoken.busy),
                     per_second(spoken.runs, spoken.busy)));
   };
-  print("opaque payloads", state.terse);
-  print("JSON payloads", state.json);
+  print("opaque payloads (terse codec)", state.terse);
+  print("JSON codec, some of them once more", state.json);
 }
 
 /// The host world's rate, measured now, beside them.
@@ -206,7 +206,8 @@ int once_more(std::uint64_t seed) {
   for (const auto codec : {wire::Codec::terse, wire::Codec::json}) {
     const auto result = runner.run(scenario, codec);
     failed = failed || result.failed();
-    say(codec == wire::Codec::terse ? "\nwith opaque payloads:\n" : "\nwith JSON payloads:\n");
+    say(codec == wire::Codec::terse ? "\nwith opaque payloads (terse codec):\n"
+                                    : "\nthe same scenario once more, with the JSON codec:\n");
     say(trace::timeline(runner.trace(), kTimelineLines));
     for (const auto& finding : result.findings) {
       say(fmt::format("{}: {}\n", finding.invariant, finding.what));

@@ -27,8 +27,8 @@ class Sweep(ProgramTest):
         self.assertEqual(done.returncode, 0, text + done.stderr.decode())
         self.assertIn("no failure", text)
         self.assertRegex(text, r"3000 scenarios in [\d.]+ s: \d+/s; \d+ runs repeated")
-        self.assertRegex(text, r"opaque payloads: 3000 runs, \d+ Core events/s")
-        self.assertRegex(text, r"JSON payloads: \d+ runs, \d+ Core events/s")
+        self.assertRegex(text, r"opaque payloads \(terse codec\): 3000 runs, \d+ Core events/s")
+        self.assertRegex(text, r"JSON codec, some of them once more: \d+ runs, \d+ Core events/s")
         rate = re.search(r"\n  on real processes: (\d+) Core events/s with C\+\+ workers\n", text)
         self.assertIsNotNone(rate, text)
         self.assertGreater(int(rate.group(1)), 0)
@@ -60,8 +60,8 @@ class Sweep(ProgramTest):
         for key in ("traces", "coverage", "done"):
             self.assertEqual(one[key], two[key], key)
         self.assertEqual(self.spoken(one), self.spoken(two))
-        (opaque_runs, _), (json_runs, _) = self.spoken(one)
-        self.assertEqual(opaque_runs, 2000)
+        (terse_runs, _), (json_runs, _) = self.spoken(one)
+        self.assertEqual(terse_runs, 2000)
         self.assertGreater(json_runs, 200)
         self.assertLess(json_runs, 1500)
 
@@ -100,6 +100,11 @@ class Sweep(ProgramTest):
         self.assertRegex(first.stdout.decode(), r"trace hash [0-9a-f]{16}\n\Z")
         other = self.program("sweep", "--case", "0x1235")
         self.assertNotEqual(first.stdout, other.stdout)
+
+    def test_one_case_says_in_which_codec_it_is_told(self):
+        text = self.program("sweep", "--case", "0x1234").stdout.decode()
+        terse = text.index("\nwith opaque payloads (terse codec):\n")
+        self.assertLess(terse, text.index("\nthe same scenario once more, with the JSON codec:\n"))
 
     def test_bad_words(self):
         for words, says in (
