@@ -121,10 +121,9 @@ void print_failures(const run::SweepState& state, const std::string& out) {
                     failure.seed));
     if (failure.file.empty()) continue;
     const std::string file = out.empty() ? failure.file : out + "/" + failure.file;
-    say(fmt::format(
-        "  shrunk to {} step(s) and fault(s) in {} attempts: {}\n"
-        "  in either world: poolproof run {} --world sim\n",
-        failure.size, failure.shrink_attempts, printable_message(file), printable_message(file)));
+    say(fmt::format("  shrunk to {} step(s) and fault(s) in {} attempts: {}\n", failure.size,
+                    failure.shrink_attempts, printable_message(file)));
+    say(again_lines(file));
   }
 }
 
@@ -219,6 +218,13 @@ int once_more(std::uint64_t seed) {
 }
 
 }  // namespace
+
+std::string again_lines(const std::string& file) {
+  return fmt::format(
+      "  in the simulator: poolproof run {0} --world sim\n"
+      "  on real processes as well: poolproof run {0} --world both\n",
+      printable_message(file));
+}
 
 int sweep(const SweepArguments& arguments) {
   if (arguments.once) return once_more(run::seed_of_text(*arguments.once));

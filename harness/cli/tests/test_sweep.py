@@ -83,6 +83,30 @@ class Sweep(ProgramTest):
         self.assertEqual(twice.returncode, 64)
         self.assertIn(b"shard 1 is there twice", twice.stderr)
 
+    def merged_with_failure(self, **changes):
+        """What is told of a sweep that found a failure: our pool has none, so it is written in."""
+        self.assertEqual(self.sweep("--count", "10", "--no-shrink").returncode, 0)
+        failure = {
+            "signature": "isolation: client # got another's answer",
+            "what": "client a got another's answer",
+            "number": 7, "seed": "0xab", "times": 2, "file": "failures/isolation-ab.json",
+            "size": 3, "shrink_attempts": 40, **changes,
+        }
+        state = {**self.state(), "failures": [failure]}
+        (self.folder / "sweep" / "sweep.json").write_text(json.dumps(state))
+        done = self.program("merge", "sweep")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        return done.stdout.decode()
+
+    def test_each_world_has_a_command_of_its_own(self):
+        self.assertIn(
+            "\n  again: poolproof sweep --case 0xab\n"
+            "  shrunk to 3 step(s) and fault(s) in 40 attempts: sweep/failures/isolation-ab.json\n"
+            "  in the simulator: poolproof run sweep/failures/isolation-ab.json --world sim\n"
+            "  on real processes as well: "
+            "poolproof run sweep/failures/isolation-ab.json --world both\n",
+            self.merged_with_failure())
+
     def test_a_sweep_that_stopped_goes_on(self):
         self.assertEqual(self.sweep("--count", "500", "--seed", "7").returncode, 0)
         self.assertEqual(self.state()["done"], 500)
