@@ -96,6 +96,8 @@ class Sweep {
       }
     }
     gather();
+    state_.stopped_early =
+        options_.count > 0 ? state_.numbers.next() < options_.count : desk_.stop.load();
     if (options_.shrink) shrink_all();
     gather();
     save();

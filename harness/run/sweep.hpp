@@ -73,6 +73,7 @@ struct SweepState : Tally {
   std::uint64_t cells_before_last = 0;  ///< cells that were reached before the last 100,000
   std::vector<Failure> failures;        ///< by their first number
   bool gave_up = false;                 ///< it crashed so often that the rest was left
+  bool stopped_early = false;           ///< before its count: what it did not reach says nothing
 };
 
 /// Called now and then, and at the end.

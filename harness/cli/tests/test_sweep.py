@@ -83,6 +83,29 @@ class Sweep(ProgramTest):
         self.assertEqual(twice.returncode, 64)
         self.assertIn(b"shard 1 is there twice", twice.stderr)
 
+    def test_what_was_never_reached_is_told_only_of_a_whole_sweep(self):
+        whole = self.sweep("--count", "64", "--seed", "7").stdout.decode()
+        self.assertRegex(whole, r"cells struck: \d+ of \d+")
+        self.assertRegex(whole, r"never struck \(\d+\): ")
+        done = self.sweep("--count", "100000000", "--time", "1", "--jobs", "1", out="short")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        text = done.stdout.decode()
+        self.assertIn("stopped before its end: what it did not reach says nothing\n", text)
+        self.assertRegex(text, r"\n[1-9]\d* scenarios in ")
+        for words in ("cells struck", "never struck", "rare situations", "never seen"):
+            self.assertNotIn(words, text)
+
+    def test_what_did_not_happen_has_no_rate_and_no_hash(self):
+        self.assertEqual(self.sweep("--count", "10", "--no-shrink").returncode, 0)
+        none = {"runs": 0, "core_events": 0, "busy_ms": 0}
+        state = {**self.state(), "repeated": 0, "traces": "0x0", "json": none}
+        (self.folder / "sweep" / "sweep.json").write_text(json.dumps(state))
+        text = self.program("merge", "sweep").stdout.decode()
+        self.assertRegex(text, r"\n10 scenarios in [\d.]+ s: \d+/s\n")
+        self.assertIn("terse codec", text)
+        self.assertNotIn("hash", text)
+        self.assertNotIn("JSON codec", text)
+
     def merged_with_failure(self, **changes):
         """What is told of a sweep that found a failure: our pool has none, so it is written in."""
         self.assertEqual(self.sweep("--count", "10", "--no-shrink").returncode, 0)
