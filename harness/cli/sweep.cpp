@@ -123,7 +123,9 @@ void print_failures(const run::SweepState& state, const std::string& out) {
     const std::string file = out.empty() ? failure.file : out + "/" + failure.file;
     say(fmt::format("  shrunk to {} step(s) and fault(s) in {} attempts: {}\n", failure.size,
                     failure.shrink_attempts, printable_message(file)));
-    say(again_lines(file));
+    say(failure.shown_by == run::ShownBy::file
+            ? again_lines(file)
+            : fmt::format("  {}\n", run::why_no_file_shows_it(failure.shown_by, failure.seed)));
   }
 }
 

@@ -35,6 +35,21 @@ inline scenario::Scenario parsed(const std::string& text) {
   return std::move(*scenario);
 }
 
+/// Its requests are too large for a frame when they are said in JSON: only with terse messages it
+/// has more moves than a sweep's case may have.
+inline scenario::Scenario endless_with_terse_messages() {
+  return parsed(R"({
+    "schema_version": 1, "name": "x", "why": "JSON is longer than terse messages are",
+    "pool": {"size": 1, "max_frame_bytes": 190},
+    "workers": [{"kind": "fake"}],
+    "clients": [
+      {"name": "a", "steps": [{"checkout": {}}, {"checkin": {}}]},
+      {"name": "b", "repeat": 20000, "steps": [{"checkout": {}},
+        {"call": {"command": "echo", "pad_bytes": 130}}, {"checkin": {}}]}
+    ],
+    "expect": {"any_success": true}})");
+}
+
 inline trace::ClientStep step(const char* client, std::uint32_t place, const char* op, int begun) {
   trace::ClientStep step;
   step.client = client;

@@ -204,8 +204,24 @@ TEST_CASE("run: sweep: a chunk is told as it is", "[sweep]") {
 
 TEST_CASE("run: sweep: a file of an older version is refused in one line", "[sweep]") {
   const auto read =
-      read_sweep_state(R"({"sweep_version": 2, "next": 64, "done": 70})", "sweep.json");
+      read_sweep_state(R"({"sweep_version": 3, "next": 64, "done": 70})", "sweep.json");
   REQUIRE_FALSE(read);
   CHECK(read.error().line() ==
-        "sweep.json: is no sweep.json of this version; \"sweep_version\": 3");
+        "sweep.json: is no sweep.json of this version; \"sweep_version\": 4");
+}
+
+TEST_CASE("run: sweep: what shows a failure again is kept in the file") {
+  SweepState state;
+  for (std::size_t i = 0; i < kShownByNames.size(); ++i) {
+    state.failures.emplace_back().shown_by = static_cast<ShownBy>(i);
+  }
+  std::string text = write_sweep_state(state);
+  const auto read = read_sweep_state(text, "sweep.json");
+  REQUIRE(read);
+  REQUIRE(read->failures.size() == kShownByNames.size());
+  for (std::size_t i = 0; i < kShownByNames.size(); ++i) {
+    CHECK(read->failures[i].shown_by == static_cast<ShownBy>(i));
+  }
+  text.replace(text.find("terse_case"), 5, "plain");
+  CHECK_FALSE(read_sweep_state(text, "sweep.json"));
 }

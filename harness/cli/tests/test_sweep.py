@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -108,12 +109,13 @@ class Sweep(ProgramTest):
 
     def merged_with_failure(self, **changes):
         """What is told of a sweep that found a failure: our pool has none, so it is written in."""
+        shutil.rmtree(self.folder / "sweep", ignore_errors=True)
         self.assertEqual(self.sweep("--count", "10", "--no-shrink").returncode, 0)
         failure = {
             "signature": "isolation: client # got another's answer",
             "what": "client a got another's answer",
             "number": 7, "seed": "0xab", "times": 2, "file": "failures/isolation-ab.json",
-            "size": 3, "shrink_attempts": 40, **changes,
+            "size": 3, "shrink_attempts": 40, "shown_by": "file", **changes,
         }
         state = {**self.state(), "failures": [failure]}
         (self.folder / "sweep" / "sweep.json").write_text(json.dumps(state))
@@ -129,6 +131,18 @@ class Sweep(ProgramTest):
             "  on real processes as well: "
             "poolproof run sweep/failures/isolation-ab.json --world both\n",
             self.merged_with_failure())
+
+    def test_a_file_that_does_not_fail_is_not_said_to(self):
+        text = self.merged_with_failure(shown_by="terse_case")
+        self.assertIn(
+            "  `poolproof run` does not show it, `poolproof sweep --case 0xab` does: "
+            "it fails with terse messages only, and files are run with JSON\n", text)
+        self.assertNotIn("--world", text)
+        for shown_by, words in (("case_alone", "only as it was generated"),
+                                ("nothing", "it hangs on what ran before it")):
+            text = self.merged_with_failure(shown_by=shown_by)
+            self.assertIn(words, text)
+            self.assertNotIn("--world", text)
 
     def test_a_sweep_that_stopped_goes_on(self):
         self.assertEqual(self.sweep("--count", "500", "--seed", "7").returncode, 0)
