@@ -90,18 +90,13 @@ TEST_CASE("run: shrink failure: of several examples the one that fails in most o
   CHECK(shrunk.scenario.clients.front().name == "sure");
 }
 
-TEST_CASE("run: shrink failure: what only terse messages show is shrunk with them") {
-  const scenario::Scenario failing = testing::endless_with_terse_messages();
-  REQUIRE_FALSE(run_apart(failing, 60s, wire::Codec::json).failed_with(kHang));
-  const auto shrunk = shrink_failure({failing}, kHang, 1s);
-  CHECK(shrunk.what == "the run came to no end within the limit of moves");
-  CHECK(shrunk.scenario.clients.size() == 1);
-  CHECK(run_apart(shrunk.scenario, 60s, wire::Codec::terse).failed_with(kHang));
-}
-
 TEST_CASE("run: shrink failure: what fails with JSON comes before what fails with terse messages") {
+  scenario::Scenario with_json = endless();
+  with_json.clients.back().name = "json";
   const auto terse = testing::endless_with_terse_messages();
-  const auto shrunk = shrink_failure({terse, endless()}, kHang, 2s);
+  const auto shrunk = shrink_failure({terse, with_json}, kHang, 60s);
+  REQUIRE(shrunk.scenario.clients.size() == 1);
+  CHECK(shrunk.scenario.clients.front().name == "json");
   CHECK(run_apart(shrunk.scenario, 60s, wire::Codec::json).failed_with(kHang));
 }
 
