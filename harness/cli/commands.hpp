@@ -54,6 +54,9 @@ int sweep(const SweepArguments& arguments);
 /// What the shards of one sweep found together.
 int merge(const std::vector<std::string>& folders);
 
+/// Two lines: how the scenario in `file`, which failed in the simulator, is run again.
+std::string again_lines(const std::string& file);
+
 struct ExploreArguments {
   std::string what;  ///< cuts, faults or orders
   std::string out = "poolproof-explore";

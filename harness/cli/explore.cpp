@@ -32,8 +32,7 @@ void print_failures(const run::Explored& explored) {
     say(fmt::format("\nfailed at least {} time(s): {}\n  {}\n", failure.times, failure.signature,
                     printable_message(failure.what, 1000)));
     if (failure.file.empty()) continue;
-    say(fmt::format("  in either world: poolproof run {} --world sim\n",
-                    printable_message(failure.file)));
+    say(again_lines(failure.file));
   }
 }
 

@@ -121,22 +121,48 @@ void print_failures(const run::SweepState& state, const std::string& out) {
                     failure.seed));
     if (failure.file.empty()) continue;
     const std::string file = out.empty() ? failure.file : out + "/" + failure.file;
-    say(fmt::format(
-        "  shrunk to {} step(s) and fault(s) in {} attempts: {}\n"
-        "  in either world: poolproof run {} --world sim\n",
-        failure.size, failure.shrink_attempts, printable_message(file), printable_message(file)));
+    say(fmt::format("  shrunk to {} step(s) and fault(s) in {} attempts: {}\n", failure.size,
+                    failure.shrink_attempts, printable_message(file)));
+    say(failure.shown_by == run::ShownBy::file
+            ? again_lines(file)
+            : fmt::format("  {}\n", run::why_no_file_shows_it(failure.shown_by, failure.seed)));
   }
 }
 
-/// How fast one process is, alone with its codec.
+/// How fast one process is, alone with its codec. Each run in JSON is a second one of a scenario.
 void print_rates(const run::SweepState& state) {
   const auto print = [](std::string_view what, const run::Spoken& spoken) {
+    if (spoken.runs == 0) return;
     say(fmt::format("  {}: {} runs, {:.0f} Core events/s and {:.0f} runs/s a process\n", what,
                     spoken.runs, per_second(spoken.core_events, spoken.busy),
                     per_second(spoken.runs, spoken.busy)));
   };
-  print("opaque payloads", state.terse);
-  print("JSON payloads", state.json);
+  print("opaque payloads (terse codec)", state.terse);
+  print("JSON codec, some of them once more", state.json);
+}
+
+void print_work(const run::SweepState& state) {
+  say(fmt::format("\n{} scenarios in {:.1f} s: {:.0f}/s", state.done, seconds(state.elapsed),
+                  per_second(state.done, state.elapsed)));
+  if (state.repeated > 0) {
+    say(fmt::format("; {} runs repeated and compared, their hash {:016x}", state.repeated,
+                    state.traces));
+  }
+  say("\n");
+  print_rates(state);
+}
+
+void print_reached(const run::SweepState& state, const Reached& reached) {
+  say(fmt::format("cells struck: {} of {} that can be; new in the last 100000 scenarios: {}\n",
+                  reached.cells, reached.possible,
+                  state.coverage.count() - state.cells_before_last));
+  if (!reached.never.empty()) {
+    say(fmt::format("  never struck ({}): {}\n", reached.never.size(), names(reached.never)));
+  }
+  say(fmt::format("rare situations seen: {} of {}\n", reached.marks, oracle::kMarks));
+  if (!reached.marks_never.empty()) {
+    say(fmt::format("  never seen: {}\n", names(reached.marks_never)));
+  }
 }
 
 /// The host world's rate, measured now, beside them.
@@ -157,23 +183,13 @@ std::string host_rate_line(const std::string& out) {
 int print_end(const run::SweepState& state, const std::string& out, const std::string& host_rate) {
   print_failures(state, out);
   if (state.gave_up) say("\ngiven up: it crashed too often, and the rest was left\n");
-  const Reached reached = reached_by(state.coverage);
-  say(
-      fmt::format("\n{} scenarios in {:.1f} s: {:.0f}/s; {} runs repeated and compared, "
-                  "their hash {:016x}\n",
-                  state.done, seconds(state.elapsed), per_second(state.done, state.elapsed),
-                  state.repeated, state.traces));
-  print_rates(state);
+  print_work(state);
   say(host_rate);
-  say(fmt::format("cells struck: {} of {} that can be; new in the last 100000 scenarios: {}\n",
-                  reached.cells, reached.possible,
-                  state.coverage.count() - state.cells_before_last));
-  if (!reached.never.empty()) {
-    say(fmt::format("  never struck ({}): {}\n", reached.never.size(), names(reached.never)));
-  }
-  say(fmt::format("rare situations seen: {} of {}\n", reached.marks, oracle::kMarks));
-  if (!reached.marks_never.empty()) {
-    say(fmt::format("  never seen: {}\n", names(reached.marks_never)));
+  const Reached reached = reached_by(state.coverage);
+  if (state.stopped_early) {
+    say("stopped before its end: what it did not reach says nothing\n");
+  } else {
+    print_reached(state, reached);
   }
   bool failed = !state.failures.empty();
   if (!reached.contradicted.empty()) {
@@ -206,7 +222,8 @@ int once_more(std::uint64_t seed) {
   for (const auto codec : {wire::Codec::terse, wire::Codec::json}) {
     const auto result = runner.run(scenario, codec);
     failed = failed || result.failed();
-    say(codec == wire::Codec::terse ? "\nwith opaque payloads:\n" : "\nwith JSON payloads:\n");
+    say(codec == wire::Codec::terse ? "\nwith opaque payloads (terse codec):\n"
+                                    : "\nthe same scenario once more, with the JSON codec:\n");
     say(trace::timeline(runner.trace(), kTimelineLines));
     for (const auto& finding : result.findings) {
       say(fmt::format("{}: {}\n", finding.invariant, finding.what));
@@ -218,6 +235,13 @@ int once_more(std::uint64_t seed) {
 }
 
 }  // namespace
+
+std::string again_lines(const std::string& file) {
+  return fmt::format(
+      "  in the simulator: poolproof run {0} --world sim\n"
+      "  on real processes as well: poolproof run {0} --world both\n",
+      printable_message(file));
+}
 
 int sweep(const SweepArguments& arguments) {
   if (arguments.once) return once_more(run::seed_of_text(*arguments.once));

@@ -7,6 +7,7 @@
 
 #include "harness/oracle/oracle.hpp"
 #include "harness/run/case.hpp"
+#include "harness/run/crash_allowance.hpp"
 #include "harness/run/last_words.hpp"
 
 namespace poolproof::run {
@@ -50,11 +51,29 @@ LastWords hear(host::Offshoot& offshoot, Duration limit) {
   }
 }
 
+bool Apart::failed_with(const std::string& signature) const {
+  return std::find(signatures.begin(), signatures.end(), signature) != signatures.end();
+}
+
+std::string Apart::sentence_of(const std::string& signature) const {
+  const auto found = std::find(signatures.begin(), signatures.end(), signature);
+  return found == signatures.end()
+             ? ""
+             : sentences[static_cast<std::size_t>(found - signatures.begin())];
+}
+
 Apart run_apart(const scenario::Scenario& scenario, Duration limit, wire::Codec codec) {
+  return find_apart([&] { return CaseRunner().run(scenario, codec).findings; }, limit);
+}
+
+Apart find_apart(const std::function<std::vector<oracle::Finding>()>& run, Duration limit) {
   Apart apart;
-  auto offshoot = host::fork_off([&scenario, codec](int said) {
-    CaseRunner runner;
-    for (const auto& finding : runner.run(scenario, codec).findings) {
+  const auto add = [&apart](std::string_view signature, std::string_view sentence) {
+    apart.signatures.emplace_back(signature);
+    apart.sentences.emplace_back(sentence);
+  };
+  auto offshoot = host::fork_off([&run](int said) {
+    for (const auto& finding : run()) {
       (void)host::sys::write(said, oracle::signature(finding) + "\t" + finding.what + "\n");
     }
     return 0;
@@ -62,17 +81,16 @@ Apart run_apart(const scenario::Scenario& scenario, Duration limit, wire::Codec 
   if (!offshoot) return apart;
   const LastWords heard = hear(*offshoot, limit);
   if (heard.overran) {
-    apart.signatures = {"stuck"};
-    apart.what = "the simulated run did not end";
+    add(kStuckSignature, "the simulated run did not end");
   } else if (heard.exit != ExitStatus{}) {
-    apart.signatures = {signature_of_end(heard.exit, heard.errors)};
-    apart.what = apart.signatures.front();
+    const std::string signature = signature_of_end(heard.exit, heard.errors);
+    add(signature, signature);
   }
   for (std::string_view rest = heard.said; !rest.empty();) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    apart.signatures.emplace_back(line.substr(0, line.find('\t')));
-    if (apart.what.empty()) apart.what = line.substr(std::min(line.size(), line.find('\t') + 1));
+    const std::size_t tab = std::min(line.size(), line.find('\t'));
+    add(line.substr(0, tab), line.substr(std::min(line.size(), tab + 1)));
   }
   return apart;
 }

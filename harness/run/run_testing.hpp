@@ -35,6 +35,23 @@ inline scenario::Scenario parsed(const std::string& text) {
   return std::move(*scenario);
 }
 
+/// With JSON its request is too large for a frame, and nobody goes on; with terse messages it has
+/// more moves than a sweep's case may have.
+inline scenario::Scenario endless_with_terse_messages() {
+  return parsed(R"({
+    "schema_version": 1, "name": "x", "why": "JSON is longer than terse messages are",
+    "pool": {"size": 1, "max_frame_bytes": 190},
+    "workers": [{"kind": "fake"}],
+    "clients": [
+      {"name": "a", "steps": [{"checkout": {}}, {"call": {"command": "echo", "pad_bytes": 130}},
+        {"checkin": {}}]},
+      {"name": "b", "repeat": 100000, "steps": [{"await": {"fault": "reply_slow"}},
+        {"pause": {"span_ms": 0}}]}
+    ],
+    "faults": [{"fault": "reply_slow", "at": {"client": "a", "call": 1}, "delay_ms": 50}],
+    "expect": {"any_success": true}})");
+}
+
 inline trace::ClientStep step(const char* client, std::uint32_t place, const char* op, int begun) {
   trace::ClientStep step;
   step.client = client;

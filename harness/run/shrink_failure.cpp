@@ -16,12 +16,16 @@ using scenario::Scenario;
 using namespace std::chrono_literals;
 
 constexpr Duration kAttemptLimit = 5s;
+/// For what fails with terse messages: to find what fails with JSON, and to shrink that.
+constexpr Duration kFindJsonLimit = 3s;
+constexpr Duration kShrinkJsonLimit = 10s;
 /// When its own schedule shows nothing any more, so many others are tried.
 constexpr std::uint64_t kOtherOrders = 6;
 /// So many orders tell whether a failure hangs on one of them.
 constexpr std::uint32_t kOrdersAsked = 8;
-/// As many others are tried for what was found without JSON.
-constexpr std::uint64_t kOrdersWithJson = 200;
+/// As many others are tried for what was found without JSON: where it hangs on a read that was cut
+/// in a header, few orders show it.
+constexpr std::uint64_t kOrdersWithJson = 5000;
 
 struct Goal {
   std::string signature;
@@ -98,7 +102,7 @@ class Attempts {
     }
     Scenario other = candidate;
     other.schedule.reset();
-    for (std::uint64_t i = 0; i < other_orders_; ++i) {
+    for (std::uint64_t i = 0; i < other_orders_ && host::sys::now() < deadline_; ++i) {
       other.seed = other.pool.core.seed = candidate.seed + i;
       if (!fails_as_it_is(other)) continue;
       candidate.seed = candidate.pool.core.seed = other.seed;
@@ -132,20 +136,49 @@ const Scenario& choose(const std::vector<Scenario>& examples, Attempts& attempts
   return *best;
 }
 
+scenario::Shrunk shrink_with(Attempts& attempts, Scenario failing) {
+  return scenario::shrink(std::move(failing),
+                          [&attempts](Scenario& candidate) { return attempts.fails(candidate); });
+}
+
+/// Of the one that fails in most orders.
+scenario::Shrunk shrink_best(const std::vector<Scenario>& examples, const Goal& goal,
+                             Time deadline) {
+  Attempts attempts(goal, deadline);
+  Scenario failing = choose(examples, attempts);
+  if (!attempts.fails(failing)) {  // for its schedule
+    failing = examples.front();
+    attempts.ask_for(1);
+    (void)attempts.fails(failing);
+  }
+  return shrink_with(attempts, std::move(failing));
+}
+
+/// `shrunk` fails with terse messages. Where it or one of `examples` fails with JSON in some order,
+/// that is shrunk instead: a file that shows it is better than a smaller one that does not.
+void shrink_with_json(const std::vector<Scenario>& examples, const std::string& signature,
+                      scenario::Shrunk& shrunk) {
+  const Goal goal{signature, wire::Codec::json};
+  Attempts search(goal, after(host::sys::now(), kFindJsonLimit), kOrdersWithJson);
+  std::vector<Scenario> candidates{shrunk.scenario};
+  candidates.insert(candidates.end(), examples.begin(), examples.end());
+  for (Scenario& candidate : candidates) {
+    if (!search.fails(candidate)) continue;
+    Attempts attempts(goal, after(host::sys::now(), kShrinkJsonLimit));
+    const std::size_t before = shrunk.attempts;
+    shrunk = shrink_with(attempts, std::move(candidate));
+    shrunk.attempts += before;
+    return;
+  }
+}
+
 /// All attempts in one copy of this process: quick, if none of them crashes.
 bool shrink_together(const std::vector<Scenario>& examples, const Goal& goal, Duration limit,
                      ShrunkFailure& shrunk) {
   auto offshoot = host::fork_off([&](int said) {
-    Attempts attempts(goal, after(host::sys::now(), limit));
-    Scenario failing = choose(examples, attempts);
-    (void)attempts.fails(failing);  // for its schedule
-    auto result = scenario::shrink(
-        std::move(failing), [&attempts](Scenario& candidate) { return attempts.fails(candidate); });
+    auto result = shrink_best(examples, goal, after(host::sys::now(), limit));
     if (goal.codec != wire::Codec::json) {
-      Attempts with_json({goal.signature, wire::Codec::json},
-                         after(host::sys::now(), kAttemptLimit), kOrdersWithJson);
-      Scenario candidate = result.scenario;
-      if (with_json.fails(candidate)) result.scenario = std::move(candidate);
+      shrink_with_json(examples, goal.signature, result);
     }
     std::string text = std::to_string(result.attempts) + "\n";
     text += scenario::write_scenario(result.scenario);
@@ -157,7 +190,8 @@ bool shrink_together(const std::vector<Scenario>& examples, const Goal& goal, Du
     return 0;
   });
   if (!offshoot) return false;
-  const LastWords heard = hear(*offshoot, limit + kAttemptLimit);
+  const LastWords heard =
+      hear(*offshoot, limit + kFindJsonLimit + kShrinkJsonLimit + kAttemptLimit);
   const std::size_t line = heard.said.find('\n');
   if (heard.overran || heard.exit != ExitStatus{} || line == std::string::npos) return false;
   auto read = scenario::read_scenario(std::string_view(heard.said).substr(line + 1), "shrunk");
@@ -168,9 +202,7 @@ bool shrink_together(const std::vector<Scenario>& examples, const Goal& goal, Du
 }
 
 bool fails_apart(const Scenario& candidate, const Goal& goal, Duration limit) {
-  const Apart apart = run_apart(candidate, limit, goal.codec);
-  return std::find(apart.signatures.begin(), apart.signatures.end(), goal.signature) !=
-         apart.signatures.end();
+  return run_apart(candidate, limit, goal.codec).failed_with(goal.signature);
 }
 
 void shrink_one_by_one(const Scenario& failing, const Goal& goal, Duration limit,
@@ -190,18 +222,25 @@ void shrink_one_by_one(const Scenario& failing, const Goal& goal, Duration limit
 ShrunkFailure shrink_failure(const std::vector<Scenario>& examples, const std::string& signature,
                              Duration limit) {
   POOLPROOF_ASSERT(!examples.empty());
-  const Scenario& failing = examples.front();
+  std::vector<Scenario> in_turn = examples;
   Goal goal{signature, wire::Codec::json};
-  if (!fails_apart(failing, goal, kAttemptLimit)) {
+  const auto fails = [&goal](const Scenario& one) { return fails_apart(one, goal, kAttemptLimit); };
+  if (const auto first = std::find_if(in_turn.begin(), in_turn.end(), fails);
+      first != in_turn.end()) {
+    std::iter_swap(in_turn.begin(), first);
+  } else {
     goal.codec = wire::Codec::terse;
-    if (!fails_apart(failing, goal, kAttemptLimit)) goal.codec = wire::Codec::json;
+    if (!fails(in_turn.front())) goal.codec = wire::Codec::json;
   }
   ShrunkFailure shrunk;
-  shrunk.scenario = failing;
-  if (!shrink_together(examples, goal, limit, shrunk)) {
-    shrink_one_by_one(failing, goal, limit, shrunk);
+  shrunk.scenario = in_turn.front();
+  if (!shrink_together(in_turn, goal, limit, shrunk)) {
+    shrink_one_by_one(in_turn.front(), goal, limit, shrunk);
   }
-  shrunk.what = run_apart(shrunk.scenario, kAttemptLimit).what;
+  for (const auto codec : {wire::Codec::json, wire::Codec::terse}) {
+    if (!shrunk.what.empty()) break;
+    shrunk.what = run_apart(shrunk.scenario, kAttemptLimit, codec).sentence_of(signature);
+  }
   return shrunk;
 }
 

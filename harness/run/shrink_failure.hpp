@@ -17,10 +17,11 @@ struct ShrunkFailure {
 
 /// The smallest scenario found within `limit` that still fails with that signature, and its
 /// schedule. It fails with JSON, as the scenario file will be run, unless only the terse codec
-/// shows it at all. Every attempt is made in a copy of this process, so that a crash ends nothing.
+/// shows it at all: then a while longer an order is looked for in which JSON shows it, too. Every
+/// attempt is made in a copy of this process, so that a crash ends nothing.
 ///
-/// `examples` all fail so. A real machine has an order of its own: so the one is made smaller that
-/// fails in most orders, and it goes on failing in as many.
+/// `examples` all fail so, in one codec or the other. A real machine has an order of its own: so
+/// the one is made smaller that fails in most orders, and it goes on failing in as many.
 ShrunkFailure shrink_failure(const std::vector<scenario::Scenario>& examples,
                              const std::string& signature, Duration limit);
 

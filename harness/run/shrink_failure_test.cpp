@@ -8,6 +8,7 @@
 #include "harness/run/apart.hpp"
 #include "harness/run/case.hpp"
 #include "harness/run/last_words.hpp"
+#include "harness/run/run_testing.hpp"
 #include "harness/scenario/shrink.hpp"
 
 using namespace poolproof;
@@ -87,6 +88,16 @@ TEST_CASE("run: shrink failure: of several examples the one that fails in most o
   const auto shrunk = shrink_failure({rare, sure, rare}, kHang, 60s);
   REQUIRE(shrunk.scenario.clients.size() == 1);
   CHECK(shrunk.scenario.clients.front().name == "sure");
+}
+
+TEST_CASE("run: shrink failure: what fails with JSON comes before what fails with terse messages") {
+  scenario::Scenario with_json = endless();
+  with_json.clients.back().name = "json";
+  const auto terse = testing::endless_with_terse_messages();
+  const auto shrunk = shrink_failure({terse, with_json}, kHang, 60s);
+  REQUIRE(shrunk.scenario.clients.size() == 1);
+  CHECK(shrunk.scenario.clients.front().name == "json");
+  CHECK(run_apart(shrunk.scenario, 60s, wire::Codec::json).failed_with(kHang));
 }
 
 TEST_CASE("run: apart: a copy that breaks a promise, ends badly or never ends is told apart") {

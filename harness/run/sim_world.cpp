@@ -1,17 +1,16 @@
 #include "harness/run/sim_world.hpp"
 
-#include "harness/sim/world.hpp"
-
 namespace poolproof::run {
 
-Expected<trace::Trace, std::string> simulate(const scenario::Scenario& scenario) {
+Expected<trace::Trace, std::string> simulate(const scenario::Scenario& scenario,
+                                             sim::Limits limits) {
   if (!sim::World::can(scenario)) {
     return unexpected(std::string("a worker of kind \"command\" can't be simulated"));
   }
   sim::World world;
   auto schedule = scenario.schedule ? sim::Schedule::replayed(*scenario.schedule)
                                     : sim::Schedule::random(scenario.seed);
-  const sim::Carried carried = world.carry_out(scenario, scenario.seed, schedule);
+  const sim::Carried carried = world.carry_out(scenario, scenario.seed, schedule, limits);
   trace::Trace trace = world.trace();
   trace.header.trouble = carried.trouble;
   trace.header.endless = carried.overran;

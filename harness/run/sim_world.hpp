@@ -4,6 +4,7 @@
 
 #include "harness/base/result.hpp"
 #include "harness/scenario/scenario.hpp"
+#include "harness/sim/world.hpp"
 #include "harness/trace/record.hpp"
 
 namespace poolproof::run {
@@ -11,6 +12,7 @@ namespace poolproof::run {
 /// Carries a scenario out in the simulator, in the order of its schedule, else in one drawn from
 /// its seed. An await that never came true and a run without end are told by the trace's header.
 /// Error: one sentence why it could not be done (a worker that can't be simulated).
-Expected<trace::Trace, std::string> simulate(const scenario::Scenario& scenario);
+Expected<trace::Trace, std::string> simulate(const scenario::Scenario& scenario,
+                                             sim::Limits limits = {});
 
 }  // namespace poolproof::run

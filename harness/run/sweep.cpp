@@ -96,6 +96,8 @@ class Sweep {
       }
     }
     gather();
+    state_.stopped_early =
+        options_.count > 0 ? state_.numbers.next() < options_.count : desk_.stop.load();
     if (options_.shrink) shrink_all();
     gather();
     save();
@@ -301,6 +303,10 @@ class Sweep {
     shrunk.scenario.name = name;
     shrunk.scenario.why = "found by a sweep: " + (shrunk.what.empty() ? failure.what : shrunk.what);
     shrunk.scenario.tags = {"regression"};
+    failure.shown_by = shown_by(shrunk.scenario, examples.front(), failure.signature);
+    if (failure.shown_by != ShownBy::file) {
+      shrunk.scenario.why += "; " + why_no_file_shows_it(failure.shown_by, failure.seed);
+    }
     const std::string file = fmt::format("failures/{}.json", name);
     std::ofstream(fs::path(options_.out) / file) << scenario::write_scenario(shrunk.scenario);
     failure.file = file;

@@ -10,6 +10,7 @@
 #include "harness/base/result.hpp"
 #include "harness/oracle/coverage.hpp"
 #include "harness/run/done_numbers.hpp"
+#include "harness/run/shown_by.hpp"
 
 namespace poolproof::run {
 
@@ -39,6 +40,7 @@ struct Failure {
   std::uint64_t times = 0;
   std::vector<std::uint64_t> others;  ///< numbers of some more of them; not kept in files
   std::string file;                   ///< of the shrunk scenario, in the folder; empty: not shrunk
+  ShownBy shown_by = ShownBy::file;   ///< tried, if there is a file
   std::size_t size = 0;               ///< its steps and faults
   std::size_t shrink_attempts = 0;
 };
@@ -73,6 +75,7 @@ struct SweepState : Tally {
   std::uint64_t cells_before_last = 0;  ///< cells that were reached before the last 100,000
   std::vector<Failure> failures;        ///< by their first number
   bool gave_up = false;                 ///< it crashed so often that the rest was left
+  bool stopped_early = false;           ///< before its count: what it did not reach says nothing
 };
 
 /// Called now and then, and at the end.

@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kStateVersion = 3;
+constexpr int kStateVersion = 4;
 constexpr std::uintmax_t kStateBytesMax = std::uintmax_t{64} << 20U;
 
 std::string hex(std::uint64_t number) {
@@ -23,10 +23,15 @@ std::string hex(std::uint64_t number) {
 }
 
 json json_of(const Failure& failure) {
-  return {{"signature", failure.signature}, {"what", failure.what},
-          {"number", failure.number},       {"seed", hex(failure.seed)},
-          {"times", failure.times},         {"file", failure.file},
-          {"size", failure.size},           {"shrink_attempts", failure.shrink_attempts}};
+  return {{"signature", failure.signature},
+          {"what", failure.what},
+          {"number", failure.number},
+          {"seed", hex(failure.seed)},
+          {"times", failure.times},
+          {"file", failure.file},
+          {"size", failure.size},
+          {"shrink_attempts", failure.shrink_attempts},
+          {"shown_by", kShownByNames[static_cast<std::size_t>(failure.shown_by)]}};
 }
 
 json json_of(const Spoken& spoken) {
@@ -46,6 +51,12 @@ std::uint64_t from_hex(const json& text) {
   return std::strtoull(text.get<std::string>().c_str(), nullptr, 16);
 }
 
+ShownBy shown_by_of(const json& name) {
+  json numbers;
+  for (std::size_t i = 0; i < kShownByNames.size(); ++i) numbers[std::string(kShownByNames[i])] = i;
+  return static_cast<ShownBy>(numbers.at(name.get<std::string>()).get<std::uint8_t>());
+}
+
 Failure failure_of(const json& object) {
   Failure failure;
   failure.signature = object.at("signature");
@@ -56,6 +67,7 @@ Failure failure_of(const json& object) {
   failure.file = object.at("file");
   failure.size = object.at("size");
   failure.shrink_attempts = object.at("shrink_attempts");
+  failure.shown_by = shown_by_of(object.at("shown_by"));
   return failure;
 }
 

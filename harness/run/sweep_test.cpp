@@ -154,6 +154,38 @@ TEST_CASE("run: sweep: what does nothing but crash is given up", "[sweep]") {
   CHECK(numbers == state.done);
 }
 
+TEST_CASE("run: sweep: one that stops at a failure counts what it carried out, and says so",
+          "[sweep]") {
+  const testing::Folder folder;
+  auto options = options_for(folder / "stopped", 3000);
+  options.jobs = 1;
+  options.stop_at_failure = true;
+  options.before_each = [](std::uint64_t number) {
+    std::signal(SIGABRT, SIG_DFL);
+    const bool sound = number != 5;
+    POOLPROOF_ASSERT(sound);
+  };
+  const SweepState stopped = swept(options);
+  CHECK(stopped.stopped_early);
+  CHECK(stopped.failures.size() == 1);
+  CHECK(stopped.done == 6);
+  CHECK(stopped.terse.runs == 5);
+  // One that went to its end has not stopped, whatever it found.
+  options.out = folder / "whole";
+  options.stop_at_failure = false;
+  options.count = 200;
+  const SweepState whole = swept(options);
+  CHECK_FALSE(whole.stopped_early);
+  CHECK(whole.failures.size() == 1);
+  CHECK(whole.done == 200);
+  // Its time was over first.
+  options.out = folder / "short";
+  options.before_each = {};
+  options.count = 100'000'000;
+  options.time = std::chrono::milliseconds(1);
+  CHECK(swept(options).stopped_early);
+}
+
 TEST_CASE("run: sweep: a chunk is told as it is", "[sweep]") {
   JobChunk chunk;
   chunk.numbers = {64, 128};
@@ -172,8 +204,24 @@ TEST_CASE("run: sweep: a chunk is told as it is", "[sweep]") {
 
 TEST_CASE("run: sweep: a file of an older version is refused in one line", "[sweep]") {
   const auto read =
-      read_sweep_state(R"({"sweep_version": 2, "next": 64, "done": 70})", "sweep.json");
+      read_sweep_state(R"({"sweep_version": 3, "next": 64, "done": 70})", "sweep.json");
   REQUIRE_FALSE(read);
   CHECK(read.error().line() ==
-        "sweep.json: is no sweep.json of this version; \"sweep_version\": 3");
+        "sweep.json: is no sweep.json of this version; \"sweep_version\": 4");
+}
+
+TEST_CASE("run: sweep: what shows a failure again is kept in the file") {
+  SweepState state;
+  for (std::size_t i = 0; i < kShownByNames.size(); ++i) {
+    state.failures.emplace_back().shown_by = static_cast<ShownBy>(i);
+  }
+  std::string text = write_sweep_state(state);
+  const auto read = read_sweep_state(text, "sweep.json");
+  REQUIRE(read);
+  REQUIRE(read->failures.size() == kShownByNames.size());
+  for (std::size_t i = 0; i < kShownByNames.size(); ++i) {
+    CHECK(read->failures[i].shown_by == static_cast<ShownBy>(i));
+  }
+  text.replace(text.find("terse_case"), 5, "plain");
+  CHECK_FALSE(read_sweep_state(text, "sweep.json"));
 }

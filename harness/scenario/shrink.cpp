@@ -155,11 +155,26 @@ void size(Search& search) {
 // ---- values
 // --------------------------------------------------------------------------------------
 
+/// What a real clock keeps apart from what takes no time, and these two from each other: three
+/// times as long and 200 ms longer (run/agreement.hpp).
+constexpr Duration kVisibleLimit = std::chrono::milliseconds(300);
+constexpr Duration kVisiblePause = std::chrono::milliseconds(1000);
+
 bool set_default(Scenario& candidate, const PoolOption& option) {
   const std::int64_t value = option.get(PoolSpec{});
   if (option.name == "size" || option.name == "payload") return false;
   if (option.get(candidate.pool) == value) return false;
   option.set(candidate.pool, value);
+  return true;
+}
+
+/// A time too short for a real clock is made longer.
+bool set_visible(Scenario& candidate, const PoolOption& option) {
+  const std::int64_t ms = to_ms(kVisibleLimit);
+  const std::int64_t now = option.get(candidate.pool);
+  if (!option.name.ends_with("_ms") || now <= 0 || now >= ms) return false;
+  if (option.get(PoolSpec{}) < ms) return false;  // a grace, not a limit
+  option.set(candidate.pool, ms);
   return true;
 }
 
@@ -173,6 +188,7 @@ void options(Search& search) {
   });
   for (const PoolOption& option : pool_options()) {
     search.attempt([&](Scenario& candidate) { return set_default(candidate, option); });
+    search.attempt([&](Scenario& candidate) { return set_visible(candidate, option); });
   }
 }
 
@@ -200,14 +216,39 @@ bool use_pool_limit(Step& step) {
   return true;
 }
 
+/// The time that a step names; none: it takes none, or the pool's limit.
+Duration* span_of(Step& step) {
+  if (auto* pause = std::get_if<Pause>(&step)) return &pause->span;
+  auto* limit = limit_of(step);
+  return limit != nullptr && *limit ? &**limit : nullptr;
+}
+
+Duration visible_span(const Step& step) {
+  return std::holds_alternative<Pause>(step) ? kVisiblePause : kVisibleLimit;
+}
+
+bool no_pause(Step& step) {
+  auto* pause = std::get_if<Pause>(&step);
+  if (pause == nullptr || pause->span == Duration::zero()) return false;
+  pause->span = Duration::zero();
+  return true;
+}
+
+/// Longer, if need be: what fails so does so on real processes, too.
+bool be_visible(Step& step) {
+  Duration* span = span_of(step);
+  const bool none = std::holds_alternative<Pause>(step) && span != nullptr && *span <= Duration{};
+  if (span == nullptr || none || *span == visible_span(step)) return false;
+  *span = visible_span(step);
+  return true;
+}
+
+/// What is visible stays so.
 template <std::int64_t ms>
 bool shorten(Step& step) {
   constexpr Duration kTo = std::chrono::milliseconds(ms);
-  auto* limit = limit_of(step);
-  auto* pause = std::get_if<Pause>(&step);
-  Duration* span = pause != nullptr ? &pause->span : nullptr;
-  if (limit != nullptr && *limit) span = &**limit;
-  if (span == nullptr || *span <= kTo) return false;
+  Duration* span = span_of(step);
+  if (span == nullptr || *span <= kTo || *span == visible_span(step)) return false;
   *span = kTo;
   return true;
 }
@@ -264,9 +305,9 @@ bool no_exception(Step& step) {
 }
 
 using StepEdit = bool (*)(Step&);
-constexpr std::array<StepEdit, 15> kStepEdits{
-    plain_command, less_pad<0>,      less_pad<100>, no_exception, use_pool_limit,
-    shorten<0>,    shorten<1>,       shorten<10>,   shorten<100>, shorten<1000>,
+constexpr std::array<StepEdit, 17> kStepEdits{
+    plain_command, less_pad<0>,      less_pad<100>, no_exception, use_pool_limit,  no_pause,
+    be_visible,    shorten<0>,       shorten<1>,    shorten<10>,  shorten<100>,    shorten<1000>,
     plain_signal,  first_generation, first_slot,    await_end,    less_pad<65'536>};
 
 /// Each edit on all steps at once, and if that is too much, on each of them.

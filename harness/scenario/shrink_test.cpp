@@ -141,13 +141,45 @@ TEST_CASE("scenario: shrink: keeps the values that matter and no others") {
     INFO(write_scenario(shrunk.scenario));
     REQUIRE(size_of(shrunk.scenario) == 1);
     const Call& call = std::get<Call>(shrunk.scenario.clients[0].steps[0]);
-    CHECK(call.timeout <= 100ms);
+    CHECK(call.timeout == 300ms);
     CHECK(call.pad_bytes == 100);
     CHECK(call.command == "echo");
     CHECK(shrunk.scenario.pool.core.size == 2);
     CHECK(shrunk.scenario.pool.core.waiters_max == failing.pool.core.waiters_max);
     CHECK(shrunk.scenario.pool.call_timeout == PoolSpec{}.call_timeout);
   }
+}
+
+TEST_CASE("scenario: shrink: times stay such as a real clock can tell apart, where they may") {
+  const Scenario failing = sound(R"json({
+    "schema_version": 1, "name": "short", "why": "as short as generated scenarios are",
+    "pool": {"call_timeout_ms": 40},
+    "clients": [{"name": "a", "steps": [
+      {"pause": {"span_ms": 10}}, {"close": {"timeout_ms": 1}}]}],
+    "expect": {"any_success": true}
+  })json");
+  const auto pause_of = [](const Scenario& it) {
+    return std::get<Pause>(it.clients.at(0).steps.at(0)).span;
+  };
+  const auto limit_of = [](const Scenario& it) {
+    return std::get<Close>(it.clients.at(0).steps.at(1)).timeout;
+  };
+  const auto whole = [](const Scenario& it) { return size_of(it) == 2; };
+  const Shrunk any = shrink(failing, [&](const Scenario& it) {
+    return whole(it) && pause_of(it) > 0ms && limit_of(it) && it.pool.call_timeout < 5s;
+  });
+  CHECK(pause_of(any.scenario) == 1000ms);
+  CHECK(limit_of(any.scenario) == 300ms);
+  CHECK(any.scenario.pool.call_timeout == 300ms);
+  // No pause is the shortest that can be told from others.
+  const Shrunk none =
+      shrink(failing, [&](const Scenario& it) { return whole(it) && limit_of(it) < 300ms; });
+  CHECK(pause_of(none.scenario) == 0ms);
+  CHECK(limit_of(none.scenario).value_or(0ms) < 10ms);
+  const Shrunk brief = shrink(failing, [&](const Scenario& it) {
+    return whole(it) && pause_of(it) > 0ms && pause_of(it) < 50ms;
+  });
+  CHECK(pause_of(brief.scenario) == 1ms);
 }
 
 TEST_CASE("scenario: shrink: the schedule keeps only what matters, in its place") {

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -27,8 +28,8 @@ class Sweep(ProgramTest):
         self.assertEqual(done.returncode, 0, text + done.stderr.decode())
         self.assertIn("no failure", text)
         self.assertRegex(text, r"3000 scenarios in [\d.]+ s: \d+/s; \d+ runs repeated")
-        self.assertRegex(text, r"opaque payloads: 3000 runs, \d+ Core events/s")
-        self.assertRegex(text, r"JSON payloads: \d+ runs, \d+ Core events/s")
+        self.assertRegex(text, r"opaque payloads \(terse codec\): 3000 runs, \d+ Core events/s")
+        self.assertRegex(text, r"JSON codec, some of them once more: \d+ runs, \d+ Core events/s")
         rate = re.search(r"\n  on real processes: (\d+) Core events/s with C\+\+ workers\n", text)
         self.assertIsNotNone(rate, text)
         self.assertGreater(int(rate.group(1)), 0)
@@ -60,8 +61,8 @@ class Sweep(ProgramTest):
         for key in ("traces", "coverage", "done"):
             self.assertEqual(one[key], two[key], key)
         self.assertEqual(self.spoken(one), self.spoken(two))
-        (opaque_runs, _), (json_runs, _) = self.spoken(one)
-        self.assertEqual(opaque_runs, 2000)
+        (terse_runs, _), (json_runs, _) = self.spoken(one)
+        self.assertEqual(terse_runs, 2000)
         self.assertGreater(json_runs, 200)
         self.assertLess(json_runs, 1500)
 
@@ -83,6 +84,66 @@ class Sweep(ProgramTest):
         self.assertEqual(twice.returncode, 64)
         self.assertIn(b"shard 1 is there twice", twice.stderr)
 
+    def test_what_was_never_reached_is_told_only_of_a_whole_sweep(self):
+        whole = self.sweep("--count", "64", "--seed", "7").stdout.decode()
+        self.assertRegex(whole, r"cells struck: \d+ of \d+")
+        self.assertRegex(whole, r"never struck \(\d+\): ")
+        done = self.sweep("--count", "100000000", "--time", "1", "--jobs", "1", out="short")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        text = done.stdout.decode()
+        self.assertIn("stopped before its end: what it did not reach says nothing\n", text)
+        self.assertRegex(text, r"\n[1-9]\d* scenarios in ")
+        for words in ("cells struck", "never struck", "rare situations", "never seen"):
+            self.assertNotIn(words, text)
+
+    def test_what_did_not_happen_has_no_rate_and_no_hash(self):
+        self.assertEqual(self.sweep("--count", "10", "--no-shrink").returncode, 0)
+        none = {"runs": 0, "core_events": 0, "busy_ms": 0}
+        state = {**self.state(), "repeated": 0, "traces": "0x0", "json": none}
+        (self.folder / "sweep" / "sweep.json").write_text(json.dumps(state))
+        text = self.program("merge", "sweep").stdout.decode()
+        self.assertRegex(text, r"\n10 scenarios in [\d.]+ s: \d+/s\n")
+        self.assertIn("terse codec", text)
+        self.assertNotIn("hash", text)
+        self.assertNotIn("JSON codec", text)
+
+    def merged_with_failure(self, **changes):
+        """What is told of a sweep that found a failure: our pool has none, so it is written in."""
+        shutil.rmtree(self.folder / "sweep", ignore_errors=True)
+        self.assertEqual(self.sweep("--count", "10", "--no-shrink").returncode, 0)
+        failure = {
+            "signature": "isolation: client # got another's answer",
+            "what": "client a got another's answer",
+            "number": 7, "seed": "0xab", "times": 2, "file": "failures/isolation-ab.json",
+            "size": 3, "shrink_attempts": 40, "shown_by": "file", **changes,
+        }
+        state = {**self.state(), "failures": [failure]}
+        (self.folder / "sweep" / "sweep.json").write_text(json.dumps(state))
+        done = self.program("merge", "sweep")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        return done.stdout.decode()
+
+    def test_each_world_has_a_command_of_its_own(self):
+        self.assertIn(
+            "\n  again: poolproof sweep --case 0xab\n"
+            "  shrunk to 3 step(s) and fault(s) in 40 attempts: sweep/failures/isolation-ab.json\n"
+            "  in the simulator: poolproof run sweep/failures/isolation-ab.json --world sim\n"
+            "  on real processes as well: "
+            "poolproof run sweep/failures/isolation-ab.json --world both\n",
+            self.merged_with_failure())
+
+    def test_a_file_that_does_not_fail_is_not_said_to(self):
+        text = self.merged_with_failure(shown_by="terse_case")
+        self.assertIn(
+            "  `poolproof run` does not show it, `poolproof sweep --case 0xab` does: "
+            "it fails with terse messages only, and files are run with JSON\n", text)
+        self.assertNotIn("--world", text)
+        for shown_by, words in (("case_alone", "only as it was generated"),
+                                ("nothing", "it hangs on what ran before it")):
+            text = self.merged_with_failure(shown_by=shown_by)
+            self.assertIn(words, text)
+            self.assertNotIn("--world", text)
+
     def test_a_sweep_that_stopped_goes_on(self):
         self.assertEqual(self.sweep("--count", "500", "--seed", "7").returncode, 0)
         self.assertEqual(self.state()["done"], 500)
@@ -100,6 +161,11 @@ class Sweep(ProgramTest):
         self.assertRegex(first.stdout.decode(), r"trace hash [0-9a-f]{16}\n\Z")
         other = self.program("sweep", "--case", "0x1235")
         self.assertNotEqual(first.stdout, other.stdout)
+
+    def test_one_case_says_in_which_codec_it_is_told(self):
+        text = self.program("sweep", "--case", "0x1234").stdout.decode()
+        terse = text.index("\nwith opaque payloads (terse codec):\n")
+        self.assertLess(terse, text.index("\nthe same scenario once more, with the JSON codec:\n"))
 
     def test_bad_words(self):
         for words, says in (
