@@ -20,7 +20,7 @@ Census take_census() {
     ++(stat->dead() ? census.zombies : census.children);
   }
   census.descriptors = proc_fs::count_entries("/proc/self/fd") - 1;  // one is the look itself
-  census.threads = proc_fs::count_entries("/proc/self/task");
+  census.threads = proc_fs::own_threads();
   return census;
 }
 

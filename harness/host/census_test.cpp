@@ -13,6 +13,7 @@
 
 #include "harness/host/child_testing.hpp"
 #include "harness/host/guardian.hpp"
+#include "harness/host/proc_fs.hpp"
 
 using namespace poolproof;
 using namespace poolproof::host;
@@ -64,6 +65,17 @@ TEST_CASE("host: census: descriptors and threads are counted, the look itself is
   CHECK(take_census().threads == before.threads + 1);
   REQUIRE(sys::write(gate.write_end.get(), "x"));
   thread.join();
+}
+
+TEST_CASE("host: census: a thread that was joined does not count any more") {
+  std::thread([] {}).join();  // with a sanitizer's own
+  const std::uint32_t before = proc_fs::own_threads();
+  std::uint32_t most = before;
+  for (int i = 0; i < 10'000; ++i) {
+    std::thread([] {}).join();
+    most = std::max(most, proc_fs::own_threads());
+  }
+  CHECK(most == before);
 }
 
 TEST_CASE("host: census: a grandchild is not counted") {

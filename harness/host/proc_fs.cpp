@@ -65,13 +65,12 @@ bool carries(std::string_view environment, std::string_view token) {
   return false;
 }
 
-}  // namespace
-
 /// `PID (name) STATE PPID PGRP ...`: the name may hold anything, so it ends at the last
 /// parenthesis.
-std::optional<Stat> read_stat(pid_t pid) {
-  constexpr int kFieldsBetweenGroupAndStart = 16;
-  const std::string text = read_whole(path_of(pid, "stat")).value_or("");
+std::optional<Stat> stat_of(const std::string& path) {
+  constexpr int kFieldsBetweenGroupAndFlags = 3;
+  constexpr int kFieldsBetweenFlagsAndStart = 12;
+  const std::string text = read_whole(path).value_or("");
   const std::size_t open = text.find('(');
   const std::size_t close = text.rfind(')');
   if (open == std::string::npos || close == std::string::npos) return std::nullopt;
@@ -80,9 +79,17 @@ std::optional<Stat> read_stat(pid_t pid) {
   std::istringstream rest(text.substr(close + 1));
   std::string skipped;
   rest >> stat.state >> stat.parent >> stat.group;
-  for (int i = 0; i < kFieldsBetweenGroupAndStart; ++i) rest >> skipped;
+  for (int i = 0; i < kFieldsBetweenGroupAndFlags; ++i) rest >> skipped;
+  rest >> stat.flags;
+  for (int i = 0; i < kFieldsBetweenFlagsAndStart; ++i) rest >> skipped;
   rest >> stat.started;
   return rest ? std::optional(stat) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Stat> read_stat(pid_t pid) {
+  return stat_of(path_of(pid, "stat"));
 }
 
 std::vector<pid_t> all_pids() {
@@ -104,6 +111,16 @@ std::set<pid_t> own_line() {
     pid = stat ? stat->parent : 0;
   }
   return line;
+}
+
+std::uint32_t own_threads() {
+  const std::string folder = "/proc/self/task";
+  std::uint32_t count = 0;
+  for (const std::string& name : names_in(folder.c_str())) {
+    const std::optional<Stat> stat = stat_of(folder + '/' + name + "/stat");
+    if (stat && !stat->exiting()) ++count;
+  }
+  return count;
 }
 
 std::uint32_t count_entries(const char* folder) {

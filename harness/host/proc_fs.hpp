@@ -18,9 +18,12 @@ struct Stat {
   char state = '?';
   pid_t parent = 0;
   pid_t group = 0;
+  std::uint32_t flags = 0;    ///< the kernel's PF_* bits
   std::uint64_t started = 0;  ///< clock ticks after boot
 
   [[nodiscard]] bool dead() const { return state == 'Z' || state == 'X'; }
+  /// Its end has begun. Source: PF_EXITING in Linux's include/linux/sched.h.
+  [[nodiscard]] bool exiting() const { return (flags & 0x4U) != 0; }
 };
 
 /// Nothing if there is no such process.
@@ -32,6 +35,10 @@ std::vector<pid_t> all_pids();
 
 /// This process, its parent, and so on.
 std::set<pid_t> own_line();
+
+/// The threads of this process. Who joins a thread goes on before the kernel has taken it off the
+/// list: such a one does not count.
+std::uint32_t own_threads();
 
 /// The number of entries of a folder.
 std::uint32_t count_entries(const char* folder);
