@@ -45,6 +45,19 @@ TEST_CASE("oracle: ladder: whoever is due must be pushed") {
   CHECK(broken(strayed).contains("ladder"));
 }
 
+TEST_CASE("oracle: ladder: a closing pool does not ask whom it got back dirty") {
+  const auto pushed = [](bool clean, const pool::Effect& effect) {
+    Story story = told("good");
+    auto& all = story.trace.pool;  // the second lease ends when the close has begun
+    all[5] = {ms(8.0), pool::CloseRequested{ms(5009.1)}, {}};
+    all[6] = {ms(8.1), pool::CheckedIn{LeaseId{2}, clean}, {effect}};
+    return broken(story).contains("ladder");
+  };
+  CHECK_FALSE(pushed(true, pool::AskShutdown{WorkerId{0, 0}}));
+  CHECK_FALSE(pushed(false, signal(Sig::term, Why::dirty)));
+  CHECK(pushed(false, pool::AskShutdown{WorkerId{0, 0}}));
+}
+
 TEST_CASE("oracle: starts: the budget runs from the order to start") {
   Story story = told("good");
   std::get<pool::Handshake>(story.trace.pool[1].effects[0]).deadline = ms(5002.4);

@@ -32,6 +32,11 @@ Rung Mirror::first_rung(std::uint32_t worker, Rung rung, pool::Why why) const {
   const auto* started = std::get_if<pool::Started>(&record_->event);
   const bool late = started != nullptr && started->worker == ids_.key(worker);
   if (late || state == State::starting || state == State::greeting) return Rung::killed;
+  // In doubt is in doubt, also while the pool closes: nobody asks such a worker.
+  const auto* returned = std::get_if<pool::CheckedIn>(&record_->event);
+  const bool in_doubt = (returned != nullptr && !returned->clean) ||
+                        std::holds_alternative<pool::LeaseRevoked>(record_->event);
+  if (rung == Rung::asked && state == State::leaving && in_doubt) return Rung::termed;
   const bool drained = state == State::leased || ladder_.drain_until() <= now_;
   return rung == Rung::termed && drained ? Rung::termed : Rung::asked;
 }
