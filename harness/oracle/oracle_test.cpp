@@ -334,6 +334,24 @@ Story good_at_once() {
   return story;
 }
 
+TEST_CASE("oracle: gate: a reply that was cut off may be made whole by what comes unasked") {
+  const auto struck = [](std::vector<std::string> faults) {
+    Story story = told("good");
+    for (const std::string& fault : faults) {
+      auto receipt = story.trace.workers[2];
+      receipt.record = {};
+      receipt.record.kind = faults::JournalRecord::Kind::receipt;
+      receipt.record.fault = fault;
+      receipt.record.request = 0;
+      story.trace.workers.insert(story.trace.workers.begin() + 2, receipt);
+    }
+    return broken(story).contains("gate");
+  };
+  CHECK(struck({"json_invalid"}));
+  CHECK(struck({"id_text", "length_too_long"}));
+  CHECK_FALSE(struck({"json_invalid", "length_too_long"}));
+}
+
 TEST_CASE("oracle: virtual time: cause and effect may share a moment") {
   CHECK(broken_in_virtual_time(good_at_once()).empty());
 }
