@@ -251,6 +251,19 @@ void judge_ends(const Case& given, Findings& findings) {
 
 // ---- waits and closes --------------------------------------------------------------------------
 
+/// What never ran has no last words: they are another one's.
+void judge_last_words(const Case& given, Findings& findings) {
+  for (const std::uint32_t place : given.view.refused) {
+    const ClientStep& step = given.evidence.trace.clients[place];
+    if (step.cause != StartCause::exec_failed) continue;
+    if (step.message.find("; its stderr ends: ") == std::string::npos) continue;
+    findings.push_back(
+        {kDiagnosis,
+         fmt::format("{} was told what a worker wrote that could not be started", who(step)),
+         step.ended});
+  }
+}
+
 /// How long a refused client waited, as its error says.
 void judge_waits(const Case& given, Findings& findings) {
   const Duration lateness = given.evidence.bounds.liveness;
@@ -518,6 +531,7 @@ void judge_facts(const Case& given, Findings& findings) {
   judge_kinds(given, findings);
   judge_ends(given, findings);
   judge_waits(given, findings);
+  judge_last_words(given, findings);
   judge_taken_back(given, findings);
   judge_starts(given, findings);
 }

@@ -52,6 +52,22 @@ void plan(Story& story, const char* fault) {
   story.scenario.faults.push_back(planned);
 }
 
+TEST_CASE("oracle: facts: what could not be started has written nothing") {
+  const auto told_of = [](StartCause cause, const char* words) {
+    Story story = told("good");
+    story.trace.pool.clear();
+    trace::ClientStep& checkout = step(story, "b", 0);
+    checkout.outcome = Outcome::start_failed;
+    checkout.cause = cause;
+    checkout.message = std::string("start_failed after 0 ms: worker 0.1 ") + words;
+    return broken(story).contains("diagnosis");
+  };
+  CHECK_FALSE(told_of(StartCause::exec_failed, "could not be started: Permission denied"));
+  CHECK(told_of(StartCause::exec_failed,
+                "could not be started: Permission denied; its stderr ends: Traceback"));
+  CHECK_FALSE(told_of(StartCause::exited, "exited with code 3; its stderr ends: Traceback"));
+}
+
 TEST_CASE("oracle: facts: an error's phase is one that the call can have been in") {
   const auto named = [](Outcome outcome, Phase phase) {
     return broken(call_of_b(outcome, phase, "told")).contains("diagnosis");
