@@ -286,6 +286,38 @@ void judge_waits(const Case& given, Findings& findings) {
   }
 }
 
+/// A sound worker that has nothing to do goes when it is asked, and in virtual time at once: of one
+/// that does not go the asking never came.
+void judge_deaf(const Case& given, Findings& findings) {
+  if (given.mirror == nullptr || given.mirror->deaf().empty()) return;
+  const Evidence& evidence = given.evidence;
+  const auto& pool = evidence.scenario.pool;
+  if (evidence.bounds.liveness != Duration::zero()) return;
+  // A small frame may not hold the request.
+  constexpr std::size_t kSmallFrame = 512;
+  if (!pool.opaque && pool.framing.payload_limit() < kSmallFrame) return;
+  if (pool.core.shutdown_grace == Duration::zero()) return;
+  // Such a worker waits for the moment when it will strike, and leaves no receipt before.
+  const auto waits = [](const faults::PlannedFault& planned) {
+    return planned.fault->moment == faults::Moment::idle;
+  };
+  const auto& faults = evidence.scenario.faults;
+  if (std::any_of(faults.begin(), faults.end(), waits)) return;
+  for (const WorkerId worker : given.mirror->deaf()) {
+    const auto known = given.view.find(worker);
+    if (!known || known->signs().receipt != nullptr) continue;
+    const bool struck = std::any_of(
+        evidence.trace.environment.begin(), evidence.trace.environment.end(),
+        [worker](const trace::EnvironmentRecord& strike) { return strike.worker == worker; });
+    if (struck) continue;
+    findings.push_back(
+        {"ladder",
+         fmt::format("worker {} is sound and was asked to go, but its stdin had to be closed",
+                     dotted(worker)),
+         evidence.trace.workers[known->records().back()].at});
+  }
+}
+
 /// A call that a closing pool has ended by taking its worker back is told so.
 void judge_taken_back(const Case& given, Findings& findings) {
   if (given.mirror == nullptr) return;
@@ -532,6 +564,7 @@ void judge_facts(const Case& given, Findings& findings) {
   judge_ends(given, findings);
   judge_waits(given, findings);
   judge_last_words(given, findings);
+  judge_deaf(given, findings);
   judge_taken_back(given, findings);
   judge_starts(given, findings);
 }

@@ -447,6 +447,26 @@ TEST_CASE("oracle: strays: a late check-in does not make a worker idle that has 
   }));
 }
 
+TEST_CASE("oracle: ladder: a sound worker that is asked goes") {
+  const auto deaf = [](Duration lateness, bool struck, const char* planned = nullptr) {
+    Story story = told("good");
+    if (planned != nullptr) plan(story, planned);
+    auto& pool = story.trace.pool;  // it is over only after the grace of 500 ms
+    pool.insert(pool.end() - 1, {ms(509.1), pool::Tick{}, {pool::CloseStdin{{0, 0}}}});
+    pool.back().at = ms(510);
+    if (struck) strike(story, "stdin_end_ignored", 9.3, 3);
+    const auto findings = judge({story.scenario, story.trace, {lateness}});
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.what.find("is sound and was asked") != std::string::npos;
+    });
+  };
+  CHECK(deaf(Duration::zero(), false));
+  CHECK_FALSE(deaf(Duration::zero(), true));
+  CHECK_FALSE(deaf(Duration::zero(), false, "text_while_idle"));  // it waits for its moment
+  CHECK(deaf(Duration::zero(), false, "reply_slow"));
+  CHECK_FALSE(deaf(Duration{1000}, false));  // a real machine may be slow
+}
+
 TEST_CASE("oracle: cancels: who is cancelled goes at once") {
   const auto cancelled_at = [](double at) {
     Story story = told("good");

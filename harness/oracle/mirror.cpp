@@ -248,6 +248,7 @@ inline void Mirror::ordered(const pool::AskShutdown& effect) {
 inline void Mirror::ordered(const pool::CloseStdin& effect) {
   const std::uint32_t worker = living(effect.worker);
   judge_push(worker, Rung::stdin_closed, pool::Why::closing);
+  if (worker != kNone) add(deaf_, effect.worker);
   put_away(worker, false);
 }
 
@@ -415,6 +416,7 @@ Mirror::Mirror(const Evidence& evidence, Memory* memory)
       refusals_(memory),
       bad_greetings_(memory),
       taken_back_(memory),
+      deaf_(memory),
       ladder_(config_, memory),
       cooling_(std::greater<>(), Table<Cooling>(memory)) {
   // In a usual trace one record in four asks, grants, or starts.

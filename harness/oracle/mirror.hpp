@@ -60,6 +60,8 @@ class Mirror {
   }
   /// When it had drained long enough.
   [[nodiscard]] const Table<TakenBack>& taken_back() const { return taken_back_; }
+  /// Whoever was asked to go and had not gone when the grace was over.
+  [[nodiscard]] const Table<WorkerId>& deaf() const { return deaf_; }
   /// How the pool stood just before it was asked to close the last time; else at the end.
   [[nodiscard]] Standing before_last_close() const { return last_close_.value_or(standing()); }
   /// When the last start was answered that the pool had no use for any more; Time::min(): none was.
@@ -251,6 +253,7 @@ class Mirror {
   Table<const pool::Refuse*> refusals_;
   Table<const trace::PoolRecord*> bad_greetings_;
   Table<TakenBack> taken_back_;
+  Table<WorkerId> deaf_;
   std::size_t first_ = 0;  ///< all before it are answered
   std::uint32_t waiting_ = 0;
   std::uint32_t failures_ = 0;  ///< failed starts in a row
