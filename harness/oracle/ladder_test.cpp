@@ -64,6 +64,28 @@ TEST_CASE("oracle: starts: the budget runs from the order to start") {
   CHECK(broken(story) == Names{"deadlines"});
 }
 
+TEST_CASE("oracle: starts: a greeting ends when its budgets do") {
+  // Ordered at 1.1, with 5000 ms for its start and 300 ms more for its post-mortem.
+  const auto late = [](double at, StartCause cause, Duration lateness) {
+    Story story = told("good");
+    auto& all = story.trace.pool;
+    pool::StartEvidence evidence;
+    evidence.cause = cause;
+    all[2] = {ms(at), pool::HandshakeEnded{WorkerId{0, 0}, evidence}, {}};
+    all.resize(3);
+    const auto findings = judge({story.scenario, story.trace, {lateness}});
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.what.find("the greeting of worker") != std::string::npos;
+    });
+  };
+  using enum StartCause;
+  CHECK_FALSE(late(5001.1, none, Duration::zero()));
+  CHECK(late(5001.101, none, Duration::zero()));
+  CHECK_FALSE(late(5001.101, none, Duration{1}));
+  CHECK_FALSE(late(5301.1, ping_unanswered, Duration::zero()));
+  CHECK(late(5301.101, ping_unanswered, Duration::zero()));
+}
+
 TEST_CASE("oracle: starts: an eager pool fills its slots at once") {
   Story story = told("good");
   story.scenario.pool.core.start = pool::StartMode::eager;

@@ -405,6 +405,7 @@ inline void Mirror::take(const trace::PoolRecord& record) {
 
 Mirror::Mirror(const Evidence& evidence, Memory* memory)
     : config_(evidence.scenario.pool.core),
+      lateness_(evidence.bounds.liveness),
       ids_(memory),
       workers_(memory),
       starting_(memory),

@@ -235,6 +235,7 @@ class Mirror {
   static bool newly(bool wrong, bool& told) { return !std::exchange(told, wrong) && wrong; }
 
   const pool::Config& config_;
+  const Duration lateness_;                    ///< of what the world tells; the Core has none
   const trace::PoolRecord* record_ = nullptr;  ///< the one being taken
   Time now_ = Time::min();
   Numbering<WorkerId> ids_;

@@ -42,7 +42,7 @@ void Mirror::judge_refill(bool lacks) {
 }
 
 /// What may be the first sign of its death is no verdict before the post-mortem's time is over, nor
-/// is silence after the end of its stdin.
+/// is silence after the end of its stdin. But no greeting takes longer than its budgets.
 void Mirror::judge_patience(std::uint32_t worker, const pool::StartEvidence& evidence) {
   using enum StartCause;
   constexpr std::array kSuspected{text_on_stdout, reply_unframed, bad_frame,
@@ -55,6 +55,13 @@ void Mirror::judge_patience(std::uint32_t worker, const pool::StartEvidence& evi
       suspected && now_ < budget_over && now_ < after(one.greeted, config_.postmortem_budget);
   const bool impatient =
       evidence.outlived_stdin && now_ < after(budget_over, config_.postmortem_budget);
+  const bool good = evidence.cause == none;
+  const Time end = good ? budget_over : after(budget_over, config_.postmortem_budget);
+  if (now_ > after(end, lateness_)) {
+    report("deadlines", fmt::format("the greeting of worker {} ended {} ms after its {} was over",
+                                    dotted(ids_.key(worker)), trace::milliseconds(now_ - end),
+                                    good ? "start-up budget" : "post-mortem"));
+  }
   if (!early && !impatient) return;
   report("diagnosis", fmt::format("the start of worker {} was told to have failed by {} before the "
                                   "post-mortem was over",
