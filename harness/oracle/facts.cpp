@@ -286,6 +286,26 @@ void judge_waits(const Case& given, Findings& findings) {
   }
 }
 
+/// A worker that has exited and had written nothing unasked is dead, not astray: in virtual time
+/// its exit is seen at once, and the end of its stdout is no news of its own.
+void judge_strayed_dead(const Case& given, Findings& findings) {
+  if (given.mirror == nullptr || given.evidence.bounds.liveness != Duration::zero()) return;
+  for (const TakenBack& strayed : given.mirror->strayed()) {
+    const auto known = given.view.find(strayed.worker);
+    if (!known || !known->signs().exits || known->signs().exiting > strayed.at) continue;
+    bool left_only = true;
+    for (const std::uint32_t place : known->records()) {
+      const auto& record = given.evidence.trace.workers[place].record;
+      left_only = left_only && (record.kind != Kind::receipt || record.fault == "exit_while_idle");
+    }
+    if (!left_only) continue;
+    findings.push_back({kDiagnosis,
+                        fmt::format("worker {} had exited, and was put away for its output",
+                                    dotted(strayed.worker)),
+                        strayed.at});
+  }
+}
+
 /// A sound worker that has nothing to do goes when it is asked, and in virtual time at once: of one
 /// that does not go the asking never came.
 void judge_deaf(const Case& given, Findings& findings) {
@@ -565,6 +585,7 @@ void judge_facts(const Case& given, Findings& findings) {
   judge_waits(given, findings);
   judge_last_words(given, findings);
   judge_deaf(given, findings);
+  judge_strayed_dead(given, findings);
   judge_taken_back(given, findings);
   judge_starts(given, findings);
 }

@@ -447,6 +447,24 @@ TEST_CASE("oracle: strays: a late check-in does not make a worker idle that has 
   }));
 }
 
+TEST_CASE("oracle: facts: a worker that has exited is dead, not astray") {
+  const auto wrong = [](double at, const char* fault) {
+    Story story = told("good");
+    strike(story, fault, 9.4, 2);
+    auto& pool = story.trace.pool;
+    pool[pool.size() - 2] = {ms(at),
+                             pool::OutputStrayed{{0, 0}},
+                             {pool::Signal{{0, 0}, pool::Sig::term, pool::Why::strayed}}};
+    const auto findings = judge({story.scenario, story.trace, {Duration::zero()}});
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.what.find("put away for its output") != std::string::npos;
+    });
+  };
+  CHECK(wrong(9.5, "exit_while_idle"));
+  CHECK_FALSE(wrong(9.499, "exit_while_idle"));  // it exits at 9.5
+  CHECK_FALSE(wrong(9.5, "text_while_idle"));
+}
+
 TEST_CASE("oracle: ladder: a sound worker that is asked goes") {
   const auto deaf = [](Duration lateness, bool struck, const char* planned = nullptr) {
     Story story = told("good");

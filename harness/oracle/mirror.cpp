@@ -123,6 +123,7 @@ inline void Mirror::happened(const pool::OutputStrayed& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::idle) return;
   if (!workers_[worker].served) of_no_use(worker);
+  add(strayed_, {event.worker, now_});
   ladder_.must_go(worker);
 }
 
@@ -417,6 +418,7 @@ Mirror::Mirror(const Evidence& evidence, Memory* memory)
       refusals_(memory),
       bad_greetings_(memory),
       taken_back_(memory),
+      strayed_(memory),
       deaf_(memory),
       ladder_(config_, memory),
       cooling_(std::greater<>(), Table<Cooling>(memory)) {

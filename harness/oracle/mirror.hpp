@@ -60,6 +60,8 @@ class Mirror {
   }
   /// When it had drained long enough.
   [[nodiscard]] const Table<TakenBack>& taken_back() const { return taken_back_; }
+  /// Who was put away because of its output, and when.
+  [[nodiscard]] const Table<TakenBack>& strayed() const { return strayed_; }
   /// Whoever was asked to go and had not gone when the grace was over.
   [[nodiscard]] const Table<WorkerId>& deaf() const { return deaf_; }
   /// How the pool stood just before it was asked to close the last time; else at the end.
@@ -254,6 +256,7 @@ class Mirror {
   Table<const pool::Refuse*> refusals_;
   Table<const trace::PoolRecord*> bad_greetings_;
   Table<TakenBack> taken_back_;
+  Table<TakenBack> strayed_;
   Table<WorkerId> deaf_;
   std::size_t first_ = 0;  ///< all before it are answered
   std::uint32_t waiting_ = 0;
