@@ -349,7 +349,9 @@ TEST_CASE("oracle: gate: a reply that was cut off may be made whole by what come
   };
   CHECK(struck({"json_invalid"}));
   CHECK(struck({"id_text", "length_too_long"}));
-  CHECK_FALSE(struck({"json_invalid", "length_too_long"}));
+  CHECK(struck({"json_invalid", "length_too_long"}));
+  CHECK(struck({"json_invalid", "text_while_idle", "banner"}));
+  CHECK_FALSE(struck({"json_invalid", "length_too_long", "text_while_idle"}));
 }
 
 TEST_CASE("oracle: virtual time: cause and effect may share a moment") {
