@@ -8,11 +8,6 @@
 namespace poolproof::faults {
 namespace {
 
-/// The largest length that `prefix_bytes` can say.
-std::int64_t length_max(std::uint8_t prefix_bytes) {
-  return (std::int64_t{1} << (8U * prefix_bytes)) - 1;
-}
-
 std::string big_endian(std::int64_t length, std::uint8_t prefix_bytes) {
   std::string bytes(prefix_bytes, '\0');
   for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) {
@@ -28,8 +23,8 @@ std::string header_bytes(const ReplyInProgress& reply, std::size_t payload_size,
   const std::int64_t said = reply.header == ReplyInProgress::Header::over_limit
                                 ? static_cast<std::int64_t>(reply.payload_limit) + reply.over_bytes
                                 : static_cast<std::int64_t>(payload_size);
-  const auto length =
-      std::clamp<std::int64_t>(said + reply.length_error, 1, length_max(prefix_bytes));
+  const auto most = static_cast<std::int64_t>(wire::largest_length(prefix_bytes));
+  const auto length = std::clamp<std::int64_t>(said + reply.length_error, 1, most);
   std::string header = big_endian(length, prefix_bytes);
   if (reply.header == ReplyInProgress::Header::little_endian) std::ranges::reverse(header);
   if (reply.header == ReplyInProgress::Header::huge) {

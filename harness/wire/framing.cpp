@@ -42,13 +42,12 @@ std::uint64_t length_in(std::string_view header) {
   return length;
 }
 
-/// What a header of so many bytes can say at most.
+}  // namespace
+
 std::uint64_t largest_length(std::uint8_t prefix_bytes) {
   POOLPROOF_ASSERT(prefix_bytes == 1 || prefix_bytes == 2 || prefix_bytes == 4);
   return (std::uint64_t{1} << (8U * prefix_bytes)) - 1;
 }
-
-}  // namespace
 
 std::size_t Framing::payload_limit() const {
   return static_cast<std::size_t>(

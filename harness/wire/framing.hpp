@@ -23,6 +23,9 @@ struct Framing {
   [[nodiscard]] bool can_be_exceeded() const;
 };
 
+/// What a header of so many bytes can say at most. Requires: 1, 2 or 4.
+[[nodiscard]] std::uint64_t largest_length(std::uint8_t prefix_bytes);
+
 /// Why a stream can't be cut any further. The stream is lost from here on.
 struct FrameError {
   enum class Kind : std::uint8_t { zero_length, too_large };
