@@ -249,116 +249,6 @@ void judge_ends(const Case& given, Findings& findings) {
   }
 }
 
-// ---- waits and closes --------------------------------------------------------------------------
-
-/// What never ran has no last words: they are another one's.
-void judge_last_words(const Case& given, Findings& findings) {
-  for (const std::uint32_t place : given.view.refused) {
-    const ClientStep& step = given.evidence.trace.clients[place];
-    if (step.cause != StartCause::exec_failed) continue;
-    if (step.message.find("; its stderr ends: ") == std::string::npos) continue;
-    findings.push_back(
-        {kDiagnosis,
-         fmt::format("{} was told what a worker wrote that could not be started", who(step)),
-         step.ended});
-  }
-}
-
-/// How long a refused client waited, as its error says.
-void judge_waits(const Case& given, Findings& findings) {
-  const Duration lateness = given.evidence.bounds.liveness;
-  for (const std::uint32_t place : given.view.refused) {
-    const ClientStep& step = given.evidence.trace.clients[place];
-    constexpr std::string_view kAfter = " after ";
-    const std::string_view message = step.message;
-    const std::string_view outcome = name(step.outcome);
-    if (!message.starts_with(outcome) || !message.substr(outcome.size()).starts_with(kAfter))
-      continue;
-    std::int64_t said = 0;
-    const char* const from = message.data() + outcome.size() + kAfter.size();
-    if (std::from_chars(from, message.data() + message.size(), said).ec != std::errc()) continue;
-    const Duration waited = step.ended - step.begun + given.view.grain;
-    if (said <= to_ms(waited) && said + to_ms(lateness) >= to_ms(waited)) continue;
-    findings.push_back({kDiagnosis,
-                        fmt::format("{} was told that it had waited {} ms, it was {} ms", who(step),
-                                    said, trace::milliseconds(step.ended - step.begun)),
-                        step.ended});
-  }
-}
-
-/// A worker that has exited and had written nothing unasked is dead, not astray: in virtual time
-/// its exit is seen at once, and the end of its stdout is no news of its own.
-void judge_strayed_dead(const Case& given, Findings& findings) {
-  if (given.mirror == nullptr || given.evidence.bounds.liveness != Duration::zero()) return;
-  for (const TakenBack& strayed : given.mirror->strayed()) {
-    const auto known = given.view.find(strayed.worker);
-    if (!known || !known->signs().exits || known->signs().exiting > strayed.at) continue;
-    bool left_only = true;
-    for (const std::uint32_t place : known->records()) {
-      const auto& record = given.evidence.trace.workers[place].record;
-      left_only = left_only && (record.kind != Kind::receipt || record.fault == "exit_while_idle");
-    }
-    if (!left_only) continue;
-    findings.push_back({kDiagnosis,
-                        fmt::format("worker {} had exited, and was put away for its output",
-                                    dotted(strayed.worker)),
-                        strayed.at});
-  }
-}
-
-/// A sound worker that has nothing to do goes when it is asked, and in virtual time at once: of one
-/// that does not go the asking never came.
-void judge_deaf(const Case& given, Findings& findings) {
-  if (given.mirror == nullptr || given.mirror->deaf().empty()) return;
-  const Evidence& evidence = given.evidence;
-  const auto& pool = evidence.scenario.pool;
-  if (evidence.bounds.liveness != Duration::zero()) return;
-  // A small frame may not hold the request.
-  constexpr std::size_t kSmallFrame = 512;
-  if (!pool.opaque && pool.framing.payload_limit() < kSmallFrame) return;
-  if (pool.core.shutdown_grace == Duration::zero()) return;
-  // Such a worker waits for the moment when it will strike, and leaves no receipt before.
-  const auto waits = [](const faults::PlannedFault& planned) {
-    return planned.fault->moment == faults::Moment::idle;
-  };
-  const auto& faults = evidence.scenario.faults;
-  if (std::any_of(faults.begin(), faults.end(), waits)) return;
-  for (const WorkerId worker : given.mirror->deaf()) {
-    const auto known = given.view.find(worker);
-    if (!known || known->signs().receipt != nullptr) continue;
-    const bool struck = std::any_of(
-        evidence.trace.environment.begin(), evidence.trace.environment.end(),
-        [worker](const trace::EnvironmentRecord& strike) { return strike.worker == worker; });
-    if (struck) continue;
-    findings.push_back(
-        {"ladder",
-         fmt::format("worker {} is sound and was asked to go, but its stdin had to be closed",
-                     dotted(worker)),
-         evidence.trace.workers[known->records().back()].at});
-  }
-}
-
-/// A call that a closing pool has ended by taking its worker back is told so.
-void judge_taken_back(const Case& given, Findings& findings) {
-  if (given.mirror == nullptr) return;
-  const View& view = given.view;
-  for (const TakenBack& taken : given.mirror->taken_back()) {
-    const std::uint32_t worker = view.workers.find(taken.worker);
-    if (worker == kNone) continue;
-    for (const std::uint32_t place : view.calls_of_worker[worker]) {
-      const ClientStep& call = *view.calls[place];
-      if (call.outcome == Outcome::ok || call.outcome == Outcome::pool_closed) continue;
-      if (!call.in_doubt) continue;
-      if (call.ended <= after(taken.at, given.evidence.bounds.liveness)) continue;
-      findings.push_back({kDiagnosis,
-                          fmt::format("{} ended with {}, though the closing pool had taken worker "
-                                      "{} back before",
-                                      who(call), name(call.outcome), dotted(taken.worker)),
-                          call.ended});
-    }
-  }
-}
-
 // ---- starts ------------------------------------------------------------------------------------
 
 using namespace std::string_view_literals;
@@ -582,12 +472,9 @@ void judge_facts(const Case& given, Findings& findings) {
   judge_phases(given.view, given.evidence.bounds.liveness, findings);
   judge_kinds(given, findings);
   judge_ends(given, findings);
-  judge_waits(given, findings);
-  judge_last_words(given, findings);
-  judge_deaf(given, findings);
-  judge_strayed_dead(given, findings);
-  judge_taken_back(given, findings);
   judge_starts(given, findings);
+  judge_refusal_words(given, findings);
+  judge_departures(given, findings);
 }
 
 }  // namespace poolproof::oracle

@@ -485,6 +485,18 @@ TEST_CASE("oracle: ladder: a sound worker that is asked goes") {
   CHECK_FALSE(deaf(Duration{1000}, false));  // a real machine may be slow
 }
 
+TEST_CASE("oracle: ladder: of a worker that wrote nothing nobody says that it is sound") {
+  Story story = told("good");
+  auto& pool = story.trace.pool;
+  pool.insert(pool.end() - 1, {ms(509.1), pool::Tick{}, {pool::CloseStdin{{0, 0}}}});
+  pool.back().at = ms(510);
+  story.trace.workers.clear();
+  const auto findings = judge({story.scenario, story.trace, {Duration::zero()}});
+  CHECK(std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.what.find("is sound and was asked") != std::string::npos;
+  }));
+}
+
 TEST_CASE("oracle: cancels: who is cancelled goes at once") {
   const auto cancelled_at = [](double at) {
     Story story = told("good");

@@ -29,8 +29,8 @@ struct LeaseStory {
   std::optional<bool> returned_clean;  ///< the first time
 };
 
-/// A leased worker that a closing pool made go.
-struct TakenBack {
+/// A worker that the pool made go.
+struct PutAway {
   WorkerId worker;
   Time at;
 };
@@ -58,10 +58,10 @@ class Mirror {
   [[nodiscard]] const Table<const trace::PoolRecord*>& bad_greetings() const {
     return bad_greetings_;
   }
-  /// When it had drained long enough.
-  [[nodiscard]] const Table<TakenBack>& taken_back() const { return taken_back_; }
+  /// Whom a closing pool took back from its client when it had drained long enough.
+  [[nodiscard]] const Table<PutAway>& taken_back() const { return taken_back_; }
   /// Who was put away because of its output, and when.
-  [[nodiscard]] const Table<TakenBack>& strayed() const { return strayed_; }
+  [[nodiscard]] const Table<PutAway>& strayed() const { return strayed_; }
   /// Whoever was asked to go and had not gone when the grace was over.
   [[nodiscard]] const Table<WorkerId>& deaf() const { return deaf_; }
   /// How the pool stood just before it was asked to close the last time; else at the end.
@@ -255,8 +255,8 @@ class Mirror {
   Table<Asked> asked_;
   Table<const pool::Refuse*> refusals_;
   Table<const trace::PoolRecord*> bad_greetings_;
-  Table<TakenBack> taken_back_;
-  Table<TakenBack> strayed_;
+  Table<PutAway> taken_back_;
+  Table<PutAway> strayed_;
   Table<WorkerId> deaf_;
   std::size_t first_ = 0;  ///< all before it are answered
   std::uint32_t waiting_ = 0;

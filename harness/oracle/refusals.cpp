@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
 #include "harness/oracle/rules.hpp"
+#include "harness/trace/fields.hpp"
 
-/// What clients say that they were told, against what the pool says that it told them.
+/// What refused clients say that they were told, against what the pool says that it told them, and
+/// against what they have seen themselves.
 namespace poolproof::oracle {
 namespace {
 
@@ -24,7 +27,47 @@ std::int64_t& times_of(const Told& way, Table<Told>& all) {
   return found != all.end() ? found->times : all.emplace_back(way).times;
 }
 
+/// What never ran has no last words: they are another one's.
+void judge_last_words(const Case& given, Findings& findings) {
+  for (const std::uint32_t place : given.view.refused) {
+    const trace::ClientStep& step = given.evidence.trace.clients[place];
+    if (step.cause != StartCause::exec_failed) continue;
+    if (step.message.find("; its stderr ends: ") == std::string::npos) continue;
+    findings.push_back(
+        {"diagnosis",
+         fmt::format("{} was told what a worker wrote that could not be started", who(step)),
+         step.ended});
+  }
+}
+
+/// How long a refused client waited, as its error says.
+void judge_waits(const Case& given, Findings& findings) {
+  const Duration lateness = given.evidence.bounds.liveness;
+  for (const std::uint32_t place : given.view.refused) {
+    const trace::ClientStep& step = given.evidence.trace.clients[place];
+    constexpr std::string_view kAfter = " after ";
+    const std::string_view message = step.message;
+    const std::string_view outcome = name(step.outcome);
+    if (!message.starts_with(outcome) || !message.substr(outcome.size()).starts_with(kAfter))
+      continue;
+    std::int64_t said = 0;
+    const char* const from = message.data() + outcome.size() + kAfter.size();
+    if (std::from_chars(from, message.data() + message.size(), said).ec != std::errc()) continue;
+    const Duration waited = step.ended - step.begun + given.view.grain;
+    if (said <= to_ms(waited) && said + to_ms(lateness) >= to_ms(waited)) continue;
+    findings.push_back({"diagnosis",
+                        fmt::format("{} was told that it had waited {} ms, it was {} ms", who(step),
+                                    said, trace::milliseconds(step.ended - step.begun)),
+                        step.ended});
+  }
+}
+
 }  // namespace
+
+void judge_refusal_words(const Case& given, Findings& findings) {
+  judge_waits(given, findings);
+  judge_last_words(given, findings);
+}
 
 /// Nobody knows which refusal was whose; but of each kind there are as many.
 void judge_refusals(const Case& given, Findings& findings) {

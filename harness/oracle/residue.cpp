@@ -113,14 +113,15 @@ void judge_residue(const Case& given, Findings& findings) {
   }
 }
 
+bool answers_unread(const faults::PlannedFault& planned) {
+  return planned.fault->name == "reading_stopped" && planned.text("then") == "answer";
+}
+
 /// A reply that came before its request was whole leaves the rest of the request behind: in the
 /// pipe, or unwritten. What it says of itself: the client's own record, and the scenario.
 void judge_unread_answers(const Case& given, Findings& findings) {
   const auto& scenario = given.evidence.scenario;
-  const bool any = std::any_of(
-      scenario.faults.begin(), scenario.faults.end(), [](const faults::PlannedFault& planned) {
-        return planned.fault->name == "reading_stopped" && planned.text("then") == "answer";
-      });
+  const bool any = std::any_of(scenario.faults.begin(), scenario.faults.end(), answers_unread);
   if (!any || given.view.receipts.empty()) return;
   for (const ClientStep* call : given.view.calls) {
     if (!was_answered(*call) || call->in_doubt) continue;

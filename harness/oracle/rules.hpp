@@ -33,6 +33,8 @@ void judge_at_most_once(const Case& given, Findings& findings);
 void judge_gate(const Case& given, Findings& findings);
 void judge_diagnosis(const Case& given, Findings& findings);
 void judge_facts(const Case& given, Findings& findings);  // facts.cpp: diagnosis, held to journals
+void judge_refusal_words(const Case& given, Findings& findings);  // refusals.cpp: diagnosis
+void judge_departures(const Case& given, Findings& findings);     // departures.cpp: and ladder
 
 // census.cpp: what is left of a pool that was closed, and of its workers while it lives
 void judge_reaping(const Case& given, Findings& findings);
@@ -49,8 +51,10 @@ void judge_cancels(const Case& given, Findings& findings);  // cancels.cpp
 void judge_bounded_close(const Case& given, Findings& findings);
 void judge_residue(const Case& given, Findings& findings);         // residue.cpp
 void judge_unread_answers(const Case& given, Findings& findings);  // residue.cpp
-void judge_strays(const Case& given, Findings& findings);          // residue.cpp
-void judge_pipes(const Case& given, Findings& findings);  // pipes.cpp: findings of three names
+/// By that fault a worker answers what it has not read.
+bool answers_unread(const faults::PlannedFault& planned);
+void judge_strays(const Case& given, Findings& findings);  // residue.cpp
+void judge_pipes(const Case& given, Findings& findings);   // pipes.cpp: findings of three names
 void judge_prompt_death(const Case& given, Findings& findings);
 void judge_recovery(const Case& given, Findings& findings);
 

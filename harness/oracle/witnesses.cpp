@@ -21,8 +21,7 @@ void report(Findings& findings, std::string what, Time at) {
 /// Its worker answered a request that it had not read: the client can't know.
 bool was_answered_unread(const View& view, const ClientStep& call) {
   return std::any_of(view.receipts.begin(), view.receipts.end(), [&](const Receipt& receipt) {
-    return receipt.planned != nullptr && receipt.record->record.fault == "reading_stopped" &&
-           receipt.planned->text("then") == "answer" &&
+    return receipt.planned != nullptr && answers_unread(*receipt.planned) &&
            (!call.worker || *call.worker == receipt.record->worker);
   });
 }
