@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/run/host_trial.hpp"
+
 /// The subcommands of `poolproof`. Each prints what it has to say and returns the exit code
 /// (design, section 7).
 namespace poolproof::cli {
@@ -46,6 +48,7 @@ struct SweepArguments {
   std::string shard = "1/1";  ///< K/N
   std::string out = "poolproof-sweep";
   bool shrink = true;
+  bool host = true;  ///< try on real processes what failed
   bool stop_at_failure = false;
   std::optional<std::string> once;  ///< the seed of one case: carry it out and tell all about it
 };
@@ -54,8 +57,9 @@ int sweep(const SweepArguments& arguments);
 /// What the shards of one sweep found together.
 int merge(const std::vector<std::string>& folders);
 
-/// Two lines: how the scenario in `file`, which failed in the simulator, is run again.
-std::string again_lines(const std::string& file);
+/// Two lines: how the scenario in `file`, which failed in the simulator, is run again, and how
+/// often it failed on real processes if that was tried.
+std::string again_lines(const std::string& file, run::OnHost on_host = {});
 
 struct ExploreArguments {
   std::string what;  ///< cuts, faults or orders

@@ -58,6 +58,8 @@ void add_sweep(CLI::App& app, SweepArguments& arguments, int& code) {
   sweep_command->add_option("--out", arguments.out, "folder; a sweep that stopped goes on there")
       ->capture_default_str();
   sweep_command->add_flag("--no-shrink{false}", arguments.shrink, "leave failures as they are");
+  sweep_command->add_flag("--no-host{false}", arguments.host,
+                          "do not try on real processes what failed");
   sweep_command->add_flag("--stop-at-failure", arguments.stop_at_failure, "one is enough");
   sweep_command->add_option("--case", arguments.once, "carry out the one case of that seed");
   sweep_command->callback([&] { code = sweep(arguments); });

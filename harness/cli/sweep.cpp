@@ -124,7 +124,7 @@ void print_failures(const run::SweepState& state, const std::string& out) {
     say(fmt::format("  shrunk to {} step(s) and fault(s) in {} attempts: {}\n", failure.size,
                     failure.shrink_attempts, printable_message(file)));
     say(failure.shown_by == run::ShownBy::file
-            ? again_lines(file)
+            ? again_lines(file, failure.on_host)
             : fmt::format("  {}\n", run::why_no_file_shows_it(failure.shown_by, failure.seed)));
   }
 }
@@ -165,12 +165,15 @@ void print_reached(const run::SweepState& state, const Reached& reached) {
   }
 }
 
+std::string own_program() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).string();
+}
+
 /// The host world's rate, measured now, beside them.
 std::string host_rate_line(const std::string& out) {
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error).string();
   const auto folder = std::filesystem::path(out) / ".host-rate";
-  const auto rate = run::measure_host_rate(self, folder.string());
+  const auto rate = run::measure_host_rate(own_program(), folder.string());
   if (!rate) {
     return fmt::format("  on real processes: not measured: {}\n",
                        printable_message(rate.error(), 500));
@@ -236,11 +239,15 @@ int once_more(std::uint64_t seed) {
 
 }  // namespace
 
-std::string again_lines(const std::string& file) {
+std::string again_lines(const std::string& file, run::OnHost on_host) {
+  const std::string printable = printable_message(file);
+  const std::string tried =
+      on_host.runs == 0 ? ""
+                        : fmt::format(" ({} of {} runs failed)", on_host.failed, on_host.runs);
   return fmt::format(
       "  in the simulator: poolproof run {0} --world sim\n"
-      "  on real processes as well: poolproof run {0} --world both\n",
-      printable_message(file));
+      "  on real processes{1}: poolproof run {0} --world host\n",
+      printable, tried);
 }
 
 int sweep(const SweepArguments& arguments) {
@@ -267,6 +274,7 @@ int sweep(const SweepArguments& arguments) {
   options.out = arguments.out;
   options.shrink = arguments.shrink;
   options.stop_at_failure = arguments.stop_at_failure;
+  if (arguments.host) options.self = own_program();
   const auto state = run::sweep(options, print_progress);
   if (!state) return bad_input("sweep: " + state.error());
   return print_end(*state, options.out, options.stop_at_failure ? "" : host_rate_line(options.out));

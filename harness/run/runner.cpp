@@ -132,7 +132,9 @@ class Runner {
   ScenarioResult run_in(const Job& job, const Version& version) {
     const Attempt done = attempt(job, version, false);
     std::optional<Attempt> control;
-    if (!version.scenario.faults.empty()) control = attempt(job, version, true);
+    if (options_.control && !version.scenario.faults.empty()) {
+      control = attempt(job, version, true);
+    }
     ScenarioResult result = judge(version.scenario, done, control);
     if (done.kept) result.trace_file = trace_file(job, version, false);
     return result;

@@ -38,6 +38,7 @@ struct RunOptions {
   Worlds worlds = Worlds::host;
   std::uint32_t jobs = 0;  ///< scenarios side by side; 0: twice the processors
   std::uint32_t repeat = 1;
+  bool control = true;  ///< a scenario with faults is run without them as well
   Duration scenario_limit =
       std::chrono::seconds(120);  ///< then one that hangs is killed and has failed
 };

@@ -17,18 +17,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A stand-in for our own program: its guardian waits as it should, its errands are the script's.
-std::string program(const Folder& folder, const std::string& errand) {
-  const std::string path =
-      folder.write("program",
-                   "#!/bin/sh\nif [ \"$1\" = guardian ]; then cat >/dev/null; exit; fi\n"
-                   "for word; do [ \"$last\" = --folder ] && folder=$word; last=$word; "
-                   "done\n" +
-                       errand + "\n");
-  fs::permissions(path, fs::perms::owner_all);
-  return path;
-}
-
 Loaded loaded(const Folder& folder, const std::string& more = "") {
   const std::string file = folder.write("echo.json", echo_text("ok", more));
   auto scenario = load_scenario(file);
@@ -39,7 +27,7 @@ Loaded loaded(const Folder& folder, const std::string& more = "") {
 ScenarioResult outcome(const std::string& errand, Duration limit = std::chrono::seconds(60)) {
   const Folder folder;
   RunOptions options;
-  options.self = program(folder, errand);
+  options.self = folder.program(errand);
   options.out = folder / "out";
   options.scenario_limit = limit;
   const auto result = run_all({loaded(folder)}, options, {});
@@ -85,7 +73,7 @@ TEST_CASE("run: runner: no trace, half of one and garbage are unknown, and no tr
 TEST_CASE("run: runner: every repetition runs once and is told of once, in the files' order") {
   const Folder folder;
   RunOptions options;
-  options.self = program(folder, "exit 70");
+  options.self = folder.program("exit 70");
   options.out = folder / "out";
   options.jobs = 3;
   options.repeat = 5;
@@ -106,7 +94,7 @@ TEST_CASE("run: runner: every repetition runs once and is told of once, in the f
 TEST_CASE("run: runner: a folder in use or in the way is an error, and what lies there stays") {
   const Folder folder;
   RunOptions options;
-  options.self = program(folder, "exit 70");
+  options.self = folder.program("exit 70");
   options.out = folder.write("file", "mine");
   CHECK_FALSE(run_all({loaded(folder)}, options, {}));
   CHECK(fs::file_size(options.out) == 4);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/base/assert.hpp"
 #include "harness/host/system.hpp"
 #include "harness/oracle/oracle.hpp"
@@ -172,6 +174,38 @@ void shrink_with_json(const std::vector<Scenario>& examples, const std::string& 
   }
 }
 
+bool say_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto wrote = host::sys::write(fd, text);
+    if (!wrote) return false;
+    text.remove_prefix(*wrote);
+  }
+  return true;
+}
+
+/// For another process.
+std::string text_of(const scenario::Shrunk& shrunk) {
+  nlohmann::json way = nlohmann::json::array();
+  for (const Scenario& one : shrunk.way) way.push_back(scenario::write_scenario(one));
+  return nlohmann::json{{"attempts", shrunk.attempts}, {"way", std::move(way)}}.dump();
+}
+
+bool read_shrunk(const std::string& text, ShrunkFailure& shrunk) {
+  const auto said = nlohmann::json::parse(text, nullptr, false);
+  if (said.is_discarded()) return false;  // it ended before all was said
+  std::vector<Scenario> way;
+  for (const auto& one : said.at("way")) {
+    auto read = scenario::read_scenario(one.get_ref<const std::string&>(), "shrunk");
+    if (!read) return false;
+    way.push_back(std::move(*read));
+  }
+  if (way.empty()) return false;
+  shrunk.attempts = said.at("attempts");
+  shrunk.scenario = way.back();
+  shrunk.way = std::move(way);
+  return true;
+}
+
 /// All attempts in one copy of this process: quick, if none of them crashes.
 bool shrink_together(const std::vector<Scenario>& examples, const Goal& goal, Duration limit,
                      ShrunkFailure& shrunk) {
@@ -180,25 +214,13 @@ bool shrink_together(const std::vector<Scenario>& examples, const Goal& goal, Du
     if (goal.codec != wire::Codec::json) {
       shrink_with_json(examples, goal.signature, result);
     }
-    std::string text = std::to_string(result.attempts) + "\n";
-    text += scenario::write_scenario(result.scenario);
-    for (std::string_view left = text; !left.empty();) {
-      const auto wrote = host::sys::write(said, left);
-      if (!wrote) return 1;
-      left.remove_prefix(*wrote);
-    }
-    return 0;
+    return say_all(said, text_of(result)) ? 0 : 1;
   });
   if (!offshoot) return false;
   const LastWords heard =
       hear(*offshoot, limit + kFindJsonLimit + kShrinkJsonLimit + kAttemptLimit);
-  const std::size_t line = heard.said.find('\n');
-  if (heard.overran || heard.exit != ExitStatus{} || line == std::string::npos) return false;
-  auto read = scenario::read_scenario(std::string_view(heard.said).substr(line + 1), "shrunk");
-  if (!read) return false;
-  shrunk.scenario = std::move(*read);
-  shrunk.attempts = std::strtoull(heard.said.c_str(), nullptr, 10);
-  return true;
+  if (heard.overran || heard.exit != ExitStatus{}) return false;
+  return read_shrunk(heard.said, shrunk);
 }
 
 bool fails_apart(const Scenario& candidate, const Goal& goal, Duration limit) {
@@ -208,13 +230,14 @@ bool fails_apart(const Scenario& candidate, const Goal& goal, Duration limit) {
 void shrink_one_by_one(const Scenario& failing, const Goal& goal, Duration limit,
                        ShrunkFailure& shrunk) {
   const Time deadline = after(host::sys::now(), limit);
-  const auto result = scenario::shrink(failing, [&](Scenario& candidate) {
+  auto result = scenario::shrink(failing, [&](Scenario& candidate) {
     const Duration left = deadline - host::sys::now();
     if (left <= Duration::zero()) return false;
     return fails_apart(candidate, goal, std::min(kAttemptLimit, left));
   });
-  shrunk.scenario = result.scenario;
+  shrunk.scenario = std::move(result.scenario);
   shrunk.attempts = result.attempts;
+  shrunk.way = std::move(result.way);
 }
 
 }  // namespace

@@ -13,6 +13,8 @@ struct ShrunkFailure {
   scenario::Scenario scenario;  ///< with its schedule; `why` says what it shows
   std::string what;             ///< its finding: one sentence
   std::size_t attempts = 0;
+  /// From an example to `scenario`, each smaller than the one before: all of them fail so.
+  std::vector<scenario::Scenario> way;
 };
 
 /// The smallest scenario found within `limit` that still fails with that signature, and its

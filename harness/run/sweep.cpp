@@ -38,6 +38,8 @@ constexpr Duration kTellEvery = 1s;
 /// A case that takes so long never ends.
 constexpr Duration kStuck = 20s;
 constexpr std::size_t kShrunkMost = 8;
+/// All kinds of failure together have as much time on real processes as so many of them.
+constexpr int kKindsOnHost = 3;
 /// Of one kind of failure so many are looked at, besides the first, for the one to be shrunk.
 constexpr std::size_t kExamplesMost = 12;
 constexpr std::uint64_t kLastCases = 100'000;
@@ -56,7 +58,8 @@ struct Worker {
 
 class Sweep {
  public:
-  Sweep(const SweepOptions& options, SweepDesk& desk) : options_(options), desk_(desk) {}
+  Sweep(const SweepOptions& options, SweepDesk& desk)
+      : options_(options), desk_(desk), host_left_(options.host_time * kKindsOnHost) {}
 
   Expected<void, std::string> prepare() {
     std::error_code error;
@@ -299,11 +302,24 @@ class Sweep {
       examples.push_back(runner.make(case_seed(options_.seed, number)));
     }
     auto shrunk = shrink_failure(examples, failure.signature, options_.shrink_time);
+    const auto shown = [&] {
+      return shown_by(shrunk.scenario, examples.front(), failure.signature);
+    };
+    failure.shown_by = shown();
+    if (failure.shown_by == ShownBy::file && !options_.self.empty()) {
+      HostTrials trials(options_.self, (fs::path(options_.out) / ".trial").string(),
+                        std::min(options_.host_time, host_left_));
+      failure.on_host = suit_host(shrunk, failure.signature,
+                                  [&](const scenario::Scenario& one, std::uint32_t runs) {
+                                    return trials.run(one, failure.signature, runs);
+                                  });
+      host_left_ -= trials.spent();
+      failure.shown_by = shown();
+    }
     const std::string name = fmt::format("{}-{:x}", slug(failure.signature), failure.seed);
     shrunk.scenario.name = name;
     shrunk.scenario.why = "found by a sweep: " + (shrunk.what.empty() ? failure.what : shrunk.what);
     shrunk.scenario.tags = {"regression"};
-    failure.shown_by = shown_by(shrunk.scenario, examples.front(), failure.signature);
     if (failure.shown_by != ShownBy::file) {
       shrunk.scenario.why += "; " + why_no_file_shows_it(failure.shown_by, failure.seed);
     }
@@ -345,6 +361,7 @@ class Sweep {
   std::map<std::string, Failure> found_;
   std::vector<std::pair<std::uint64_t, std::size_t>> history_;  ///< scenarios, cells
   CrashAllowance crashes_;
+  Duration host_left_;  ///< of the time on real processes, for all kinds of failure together
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "harness/base/result.hpp"
 #include "harness/oracle/coverage.hpp"
 #include "harness/run/done_numbers.hpp"
+#include "harness/run/host_trial.hpp"
 #include "harness/run/shown_by.hpp"
 
 namespace poolproof::run {
@@ -26,6 +27,8 @@ struct SweepOptions {
   bool shrink = true;                               ///< make the first failure of each kind small
   bool stop_at_failure = false;                     ///< one failure is enough
   Duration shrink_time = std::chrono::seconds(20);  ///< for each kind of failure
+  std::string self;  ///< our own program, for real processes; empty: they are not tried
+  Duration host_time = std::chrono::seconds(20);  ///< on real processes, for each kind of failure
   /// For tests: called before each case, in the process that carries it out.
   std::function<void(std::uint64_t number)> before_each;
   Duration save_every = std::chrono::seconds(5);  ///< how far it has got: what a kill may cost
@@ -41,6 +44,7 @@ struct Failure {
   std::vector<std::uint64_t> others;  ///< numbers of some more of them; not kept in files
   std::string file;                   ///< of the shrunk scenario, in the folder; empty: not shrunk
   ShownBy shown_by = ShownBy::file;   ///< tried, if there is a file
+  OnHost on_host;                     ///< how often the file failed on real processes
   std::size_t size = 0;               ///< its steps and faults
   std::size_t shrink_attempts = 0;
 };

@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kStateVersion = 4;
+constexpr int kStateVersion = 5;
 constexpr std::uintmax_t kStateBytesMax = std::uintmax_t{64} << 20U;
 
 std::string hex(std::uint64_t number) {
@@ -31,7 +31,9 @@ json json_of(const Failure& failure) {
           {"file", failure.file},
           {"size", failure.size},
           {"shrink_attempts", failure.shrink_attempts},
-          {"shown_by", kShownByNames[static_cast<std::size_t>(failure.shown_by)]}};
+          {"shown_by", kShownByNames[static_cast<std::size_t>(failure.shown_by)]},
+          {"host_failed", failure.on_host.failed},
+          {"host_runs", failure.on_host.runs}};
 }
 
 json json_of(const Spoken& spoken) {
@@ -68,6 +70,7 @@ Failure failure_of(const json& object) {
   failure.size = object.at("size");
   failure.shrink_attempts = object.at("shrink_attempts");
   failure.shown_by = shown_by_of(object.at("shown_by"));
+  failure.on_host = {object.at("host_failed"), object.at("host_runs")};
   return failure;
 }
 

@@ -207,13 +207,15 @@ TEST_CASE("run: sweep: a file of an older version is refused in one line", "[swe
       read_sweep_state(R"({"sweep_version": 3, "next": 64, "done": 70})", "sweep.json");
   REQUIRE_FALSE(read);
   CHECK(read.error().line() ==
-        "sweep.json: is no sweep.json of this version; \"sweep_version\": 4");
+        "sweep.json: is no sweep.json of this version; \"sweep_version\": 5");
 }
 
 TEST_CASE("run: sweep: what shows a failure again is kept in the file") {
   SweepState state;
   for (std::size_t i = 0; i < kShownByNames.size(); ++i) {
-    state.failures.emplace_back().shown_by = static_cast<ShownBy>(i);
+    Failure& failure = state.failures.emplace_back();
+    failure.shown_by = static_cast<ShownBy>(i);
+    failure.on_host = {static_cast<std::uint32_t>(i), 7};
   }
   std::string text = write_sweep_state(state);
   const auto read = read_sweep_state(text, "sweep.json");
@@ -221,6 +223,8 @@ TEST_CASE("run: sweep: what shows a failure again is kept in the file") {
   REQUIRE(read->failures.size() == kShownByNames.size());
   for (std::size_t i = 0; i < kShownByNames.size(); ++i) {
     CHECK(read->failures[i].shown_by == static_cast<ShownBy>(i));
+    CHECK(read->failures[i].on_host.failed == i);
+    CHECK(read->failures[i].on_host.runs == 7);
   }
   text.replace(text.find("terse_case"), 5, "plain");
   CHECK_FALSE(read_sweep_state(text, "sweep.json"));

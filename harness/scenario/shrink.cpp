@@ -18,6 +18,7 @@ class Search {
   Search(Scenario failing, const std::function<bool(Scenario&)>& fails, ShrinkBudget budget)
       : fails_(fails), budget_(budget) {
     found_.scenario = std::move(failing);
+    found_.way.push_back(found_.scenario);
   }
 
   [[nodiscard]] const Scenario& best() const { return found_.scenario; }
@@ -57,6 +58,7 @@ class Search {
     ++found_.attempts;
     if (!fails_(candidate) || !is_wanted(candidate)) return false;
     found_.scenario = std::move(candidate);
+    found_.way.push_back(found_.scenario);
     ++found_.steps_taken;
     return true;
   }

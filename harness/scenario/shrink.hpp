@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <vector>
 
 #include "harness/scenario/scenario.hpp"
 
@@ -15,6 +16,7 @@ struct Shrunk {
   Scenario scenario;
   std::size_t attempts = 0;     ///< candidates that were tried
   std::size_t steps_taken = 0;  ///< those that still failed and were kept
+  std::vector<Scenario> way;    ///< from the one that was given to `scenario`: all of them fail
 };
 
 /// The smallest scenario found that still fails. `fails` says whether a candidate fails in the same

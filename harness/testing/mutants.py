@@ -58,7 +58,7 @@ SEEDS_IN_VAIN = 3
 KNOWN_BEFORE = 20_000
 # So much is looked at to learn which invariants besides the first one see a mutant.
 LOOK_COUNT, LOOK_S = 5000, 20
-BUILD_S, SCENARIOS_S, SHRINK_S = 1800, 900, 120
+BUILD_S, SCENARIOS_S, SHRINK_S = 1800, 900, 180
 
 
 class Trouble(Exception):
@@ -81,6 +81,11 @@ class Mutant:
     @property
     def world(self):
         return self.keys["world"]
+
+    @property
+    def in_simulator_alone(self):
+        """Real processes run nothing of it."""
+        return all(path.startswith("harness/sim/") for path in self.files)
 
     @property
     def scenarios(self):
@@ -343,15 +348,16 @@ class Sweeps:
         new = [one for signature, one in failures.items() if signature not in known]
         return min(new, key=lambda one: one["number"], default=None)
 
-    def shrunk_size(self, seed, failure):
-        """Steps and faults of the smallest scenario that fails so; None: it did not shrink."""
+    def shrunk(self, seed, failure, *options):
+        """That failure with the smallest scenario that fails so; None: it did not shrink."""
         # Those before it fail otherwise and would be shrunk, too: the last one alone is enough.
         folder = self.out / "shrunk"
-        _, failures = self.sweep(folder, seed, failure["number"] + 1, "--stop-at-failure")
+        count = failure["number"] + 1
+        _, failures = self.sweep(folder, seed, count, "--stop-at-failure", *options)
         if failure["signature"] not in failures:
-            _, failures = self.sweep(folder, seed, failure["number"] + 1)
+            _, failures = self.sweep(folder, seed, count, *options)
         found = failures.get(failure["signature"])
-        return found["size"] if found and found["file"] else None
+        return found if found and found["file"] else None
 
 
 # ---- the scoreboard ------------------------------------------------------------------------------
@@ -369,6 +375,8 @@ class Score:
     seeds: int = 0
     seconds: float = 0.0
     size: object = None
+    host_failed: int = 0  # runs of the shrunk file on real processes
+    host_runs: int = 0
     note: str = ""
 
     @property
@@ -482,7 +490,11 @@ class Judge:
         if len(kills) < len(found):
             score.note = f"{len(kills)} of {len(found)} seeds caught it"
         seed, failure = next(iter(kills.items()))
-        score.size = sweeps.shrunk_size(seed, failure)
+        options = ["--no-host"] if score.mutant.in_simulator_alone else []
+        shrunk = sweeps.shrunk(seed, failure, *options)
+        if shrunk:
+            score.size = shrunk["size"]
+            score.host_failed, score.host_runs = shrunk["host_failed"], shrunk["host_runs"]
         _, all_seen = sweeps.sweep(out / "look", 1, LOOK_COUNT, "--no-shrink", time_s=LOOK_S)
         score.signatures |= set(all_seen) - known
         score.seen_by = {catcher(signature) for signature in score.signatures}
@@ -507,14 +519,18 @@ class Judge:
             self.sound_trouble.append(f"the sound pool fails ({where}): {signature}")
 
 
+LINE = "{:<8}  {:<44}  {:<40}  {:>8}  {:>8}  {:>4}  {:>4}"
+
+
 def line_of(score):
     by = ", ".join(sorted(score.by)) or "-"
     others = ", ".join(sorted(score.seen_by - score.by))
     median = score.median
     cells = [score.verdict, score.mutant.name, by + (f" (also {others})" if others else ""),
              "-" if median in (None, sys.maxsize) else str(median), f"{score.seconds:.1f} s",
-             str(score.size or "-")]
-    text = "{:<8}  {:<44}  {:<40}  {:>8}  {:>8}  {:>4}".format(*cells)
+             str(score.size or "-"),
+             f"{score.host_failed}/{score.host_runs}" if score.host_runs else "-"]
+    text = LINE.format(*cells)
     return text + (f"\n          {score.note}" if score.note else "")
 
 
@@ -531,6 +547,11 @@ def print_summary(scores, tree):
         if some and name not in only:
             words = f"none (with others: {', '.join(some[:3])})"
         print(f"  {name:<22} {words}")
+    tried = [score for score in killed if score.host_runs]
+    if tried:
+        failed = [score for score in tried if score.host_failed]
+        print(f"\non real processes the shrunk files of {len(failed)} of {len(tried)} mutants of code"
+              " that both worlds run fail, too")
     print(f"\n{len(killed)} of {len(scores)} mutants killed")
 
 
@@ -563,8 +584,8 @@ def hunt_all(arguments, shop):
         print(f"the sound pool has {len(judge.known)} signature(s) of its own in {count} scenarios"
               " of each seed", flush=True)
     both = world_both_exists(shop)
-    print("{:<8}  {:<44}  {:<40}  {:>8}  {:>8}  {:>4}".format(
-        "verdict", "mutant", "killed by", "median", "time", "size"), flush=True)
+    print(LINE.format("verdict", "mutant", "killed by", "median", "time", "size", "host"),
+          flush=True)
     scores = []
     for mutant in mutants:
         if mutant.world == "both" and not both:

@@ -115,7 +115,8 @@ class Sweep(ProgramTest):
             "signature": "isolation: client # got another's answer",
             "what": "client a got another's answer",
             "number": 7, "seed": "0xab", "times": 2, "file": "failures/isolation-ab.json",
-            "size": 3, "shrink_attempts": 40, "shown_by": "file", **changes,
+            "size": 3, "shrink_attempts": 40, "shown_by": "file",
+            "host_failed": 0, "host_runs": 0, **changes,
         }
         state = {**self.state(), "failures": [failure]}
         (self.folder / "sweep" / "sweep.json").write_text(json.dumps(state))
@@ -128,9 +129,15 @@ class Sweep(ProgramTest):
             "\n  again: poolproof sweep --case 0xab\n"
             "  shrunk to 3 step(s) and fault(s) in 40 attempts: sweep/failures/isolation-ab.json\n"
             "  in the simulator: poolproof run sweep/failures/isolation-ab.json --world sim\n"
-            "  on real processes as well: "
-            "poolproof run sweep/failures/isolation-ab.json --world both\n",
+            "  on real processes: poolproof run sweep/failures/isolation-ab.json --world host\n",
             self.merged_with_failure())
+
+    def test_what_real_processes_said_of_the_file_is_told(self):
+        for failed in (0, 3):
+            self.assertIn(
+                f"\n  on real processes ({failed} of 3 runs failed): "
+                "poolproof run sweep/failures/isolation-ab.json --world host\n",
+                self.merged_with_failure(host_failed=failed, host_runs=3))
 
     def test_a_file_that_does_not_fail_is_not_said_to(self):
         text = self.merged_with_failure(shown_by="terse_case")
