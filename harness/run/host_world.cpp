@@ -15,6 +15,7 @@
 
 #include "fake_workers/journal.hpp"
 #include "fake_workers/plan.hpp"
+#include "harness/base/assert.hpp"
 #include "harness/host/census.hpp"
 #include "harness/host/pool.hpp"
 #include "harness/host/system.hpp"
@@ -204,6 +205,8 @@ class Run {
     }
     record.ended = host::sys::now();
     trace_.clients.push_back(std::move(record));
+    const auto statistics = pool.statistics();
+    POOLPROOF_ASSERT(pool::adds_up(statistics.counters, statistics.gauges));
   }
 
   void cancel(const std::string& name) {
