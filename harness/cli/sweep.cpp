@@ -242,8 +242,7 @@ int once_more(std::uint64_t seed) {
 std::string again_lines(const std::string& file, run::OnHost on_host) {
   const std::string printable = printable_message(file);
   const std::string tried =
-      on_host.runs == 0 ? ""
-                        : fmt::format(" ({} of {} runs failed)", on_host.failed, on_host.runs);
+      on_host.runs == 0 ? "" : fmt::format(" ({} of {} runs failed)", on_host.failed, on_host.runs);
   return fmt::format(
       "  in the simulator: poolproof run {0} --world sim\n"
       "  on real processes{1}: poolproof run {0} --world host\n",
@@ -275,6 +274,9 @@ int sweep(const SweepArguments& arguments) {
   options.shrink = arguments.shrink;
   options.stop_at_failure = arguments.stop_at_failure;
   if (arguments.host) options.self = own_program();
+  options.before_shrinking = [](const std::string& signature) {
+    say(fmt::format("making small: {}\n", signature));
+  };
   const auto state = run::sweep(options, print_progress);
   if (!state) return bad_input("sweep: " + state.error());
   return print_end(*state, options.out, options.stop_at_failure ? "" : host_rate_line(options.out));

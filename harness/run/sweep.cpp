@@ -291,6 +291,7 @@ class Sweep {
       if (shrunk >= kShrunkMost) return;
       if (!failure.file.empty() || failure.signature == "nondeterminism") continue;
       ++shrunk;
+      if (options_.before_shrinking) options_.before_shrinking(failure.signature);
       shrink(found_.at(failure.signature));
     }
   }

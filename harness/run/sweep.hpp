@@ -29,6 +29,8 @@ struct SweepOptions {
   Duration shrink_time = std::chrono::seconds(20);  ///< for each kind of failure
   std::string self;  ///< our own program, for real processes; empty: they are not tried
   Duration host_time = std::chrono::seconds(20);  ///< on real processes, for each kind of failure
+  /// Called before a kind of failure is made small, which takes up to shrink_time and host_time.
+  std::function<void(const std::string& signature)> before_shrinking;
   /// For tests: called before each case, in the process that carries it out.
   std::function<void(std::uint64_t number)> before_each;
   Duration save_every = std::chrono::seconds(5);  ///< how far it has got: what a kill may cost

@@ -8,6 +8,7 @@
 #include "harness/base/assert.hpp"
 #include "harness/host/offshoot.hpp"
 #include "harness/run/run_testing.hpp"
+#include "harness/run/runner.hpp"
 #include "harness/run/sweep_job.hpp"
 #include "harness/run/sweep_state.hpp"
 
@@ -184,6 +185,31 @@ TEST_CASE("run: sweep: one that stops at a failure counts what it carried out, a
   options.count = 100'000'000;
   options.time = std::chrono::milliseconds(1);
   CHECK(swept(options).stopped_early);
+}
+
+TEST_CASE("run: sweep: a failure that hangs on the sweep is saved, and not said to show elsewhere",
+          "[sweep]") {
+  const testing::Folder folder;
+  auto options = options_for(folder / "sweep", 100);
+  options.shrink = true;
+  options.shrink_time = std::chrono::milliseconds(100);
+  options.self = folder.program("kill -SEGV $$");
+  options.before_each = [](std::uint64_t number) {
+    std::signal(SIGABRT, SIG_DFL);
+    const bool sound = number % 50 != 7;
+    POOLPROOF_ASSERT(sound);
+  };
+  std::vector<std::string> made_small;
+  options.before_shrinking = [&](const std::string& one) { made_small.push_back(one); };
+  const SweepState state = swept(options);
+  REQUIRE(state.failures.size() == 1);
+  const Failure& failure = state.failures.front();
+  CHECK(failure.times == 2);
+  CHECK(made_small == std::vector<std::string>{failure.signature});
+  CHECK(failure.shown_by == ShownBy::nothing);
+  CHECK(failure.on_host.runs == 0);
+  REQUIRE_FALSE(failure.file.empty());
+  CHECK(load_scenario(options.out + "/" + failure.file));
 }
 
 TEST_CASE("run: sweep: a chunk is told as it is", "[sweep]") {
