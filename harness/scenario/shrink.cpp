@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <nlohmann/json.hpp>
@@ -11,6 +12,9 @@
 
 namespace poolproof::scenario {
 namespace {
+
+/// Steps and faults of which every two are tried together.
+constexpr std::size_t kPairedMost = 20;
 
 /// The smallest that still fails, and the only place where candidates are tried.
 class Search {
@@ -143,6 +147,42 @@ void steps(Search& search) {
       each_from_last(search, pieces, [&](Scenario& candidate, std::size_t piece) {
         return drop_steps(candidate, i, piece * chunk, chunk);
       });
+    }
+  }
+}
+
+/// A step of a client, or a fault.
+struct Part {
+  std::optional<std::size_t> client;  ///< none: a fault
+  std::size_t place;
+};
+
+std::vector<Part> parts_of(const Scenario& scenario) {
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
+    for (std::size_t step = 0; step < scenario.clients[i].steps.size(); ++step) {
+      parts.push_back({i, step});
+    }
+  }
+  for (std::size_t i = 0; i < scenario.faults.size(); ++i) parts.push_back({std::nullopt, i});
+  return parts;
+}
+
+bool drop(Scenario& scenario, const Part& part) {
+  return part.client ? drop_steps(scenario, *part.client, part.place, 1)
+                     : drop_fault(scenario, part.place);
+}
+
+/// Any two at once: what one of them begins the other ends. Of many that would be too many.
+void pairs(Search& search) {
+  const std::vector<Part> parts = parts_of(search.best());
+  if (parts.size() > kPairedMost) return;
+  for (std::size_t later = parts.size(); later-- > 1;) {
+    for (std::size_t earlier = later; earlier-- > 0;) {
+      const bool dropped = search.attempt([&](Scenario& candidate) {
+        return drop(candidate, parts[later]) && drop(candidate, parts[earlier]);
+      });
+      if (dropped) return;  // the rest are others now, and single ones come first again
     }
   }
 }
@@ -413,9 +453,9 @@ void schedule(Search& search) {
 }
 
 using Pass = void (*)(Search&);
-constexpr std::array<Pass, 13> kPasses{natural_order, expectations, clients, faults,  counts,
-                                       steps,         at_once,      size,    options, step_values,
-                                       fault_values,  seed,         schedule};
+constexpr std::array<Pass, 14> kPasses{natural_order, expectations, clients,  faults,  counts,
+                                       steps,         at_once,      size,     options, step_values,
+                                       fault_values,  seed,         schedule, pairs};
 
 }  // namespace
 

@@ -182,6 +182,29 @@ TEST_CASE("scenario: shrink: times stay such as a real clock can tell apart, whe
   CHECK(pause_of(brief.scenario) == 1ms);
 }
 
+TEST_CASE("scenario: shrink: what goes only together goes together") {
+  const Scenario failing = sound(R"json({
+    "schema_version": 1, "name": "x", "why": "as many checkouts as check-ins, and one call",
+    "clients": [
+      {"name": "a", "steps": [{"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}]},
+      {"name": "b", "steps": [{"checkout": {}}, {"pause": {"span_ms": 0}}]},
+      {"name": "c", "steps": [{"checkin": {}}, {"pause": {"span_ms": 0}}]}],
+    "expect": {"any_success": true}})json");
+  const auto shrunk = shrink(failing, [](const Scenario& scenario) {
+    std::size_t checkouts = 0;
+    std::size_t checkins = 0;
+    std::size_t calls = 0;
+    for (const Client& client : scenario.clients) {
+      checkouts += count_steps<Checkout>(client);
+      checkins += count_steps<Checkin>(client);
+      calls += count_steps<Call>(client);
+    }
+    return calls == 1 && checkouts == checkins;
+  });
+  CHECK(size_of(shrunk.scenario) == 1);
+  check_loads(shrunk.scenario);
+}
+
 TEST_CASE("scenario: shrink: the schedule keeps only what matters, in its place") {
   Scenario failing = generated(1);
   failing.schedule.emplace();
