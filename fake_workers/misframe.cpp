@@ -81,7 +81,7 @@ void wrong_header(const Scene& scene) {
 void json_invalid(const Scene& scene) {
   scene.receipt();
   std::string payload = scene.reply->payload_bytes();
-  payload.pop_back();
+  if (!payload.empty()) payload.pop_back();  // other faults may have left nothing
   scene.reply->payload = payload;
 }
 

@@ -302,6 +302,19 @@ TEST_CASE("fake_workers: parity: faults aimed at the same request compose in the
   }
 }
 
+TEST_CASE("fake_workers: parity: of a reply that was cut to nothing nothing more is cut") {
+  const Json emptied{{"fault", "json_deep"}, {"at", Json::object()}, {"depth", 1}};
+  const Json cut{{"fault", "json_invalid"}, {"at", Json::object()}};
+  for (const std::string then : {"json_invalid", "reply_padded", "length_too_short", "reply_twice",
+                                 "reply_truncated", "text_after_reply"}) {
+    INFO(then);
+    Json faults = Json::array({emptied, cut, cut, cut, planned(*find(then))});
+    const TemporaryFile plan(plan_text(std::move(faults)));
+    CHECK(has_receipt(check_same({{"--plan", plan.path()}, frames(conversation(), kFour), {}, {}}),
+                      "json_invalid"));
+  }
+}
+
 TEST_CASE("fake_workers: parity: every command has the same answer, good or bad") {
   const std::vector<std::string> requests{
       message(0, "ping"),
