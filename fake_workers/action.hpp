@@ -70,6 +70,12 @@ struct StopReading {
   bool operator==(const StopReading&) const = default;
 };
 
+/// The reply that was written last is in the worker's own buffer from now on: tell
+/// Brain::held_back(). TERM that comes before finds no such reply there.
+struct HoldBack {
+  bool operator==(const HoldBack&) const = default;
+};
+
 /// Leaves a process behind that holds stdin, stdout and stderr for `lifetime`. The world journals
 /// the `grandchild`.
 struct Fork {
@@ -94,7 +100,7 @@ struct Journal {
 };
 
 using Action = std::variant<Write, WriteStderr, Pause, Compute, Exit, Raise, CloseStdout,
-                            CloseStdin, StopReading, Fork, Journal>;
+                            CloseStdin, StopReading, HoldBack, Fork, Journal>;
 using Actions = std::vector<Action>;
 
 }  // namespace poolproof::faults

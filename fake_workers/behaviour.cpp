@@ -1,6 +1,8 @@
 #include "fake_workers/behaviour.hpp"
 
+#include <algorithm>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "harness/base/assert.hpp"
@@ -17,7 +19,8 @@ void Life::begin() {
   over = answers_unread = false;
   read_bytes = 0;
   read_at_most = std::numeric_limits<std::size_t>::max();
-  held_back.clear();
+  buffer.clear();
+  held = 0;
 }
 
 void Life::stop_reading(Actions& out) {
@@ -25,9 +28,21 @@ void Life::stop_reading(Actions& out) {
   out.emplace_back(StopReading{});
 }
 
+void Life::hold_back(Write write, const Journal& wrote, Actions& out) {
+  buffer.emplace_back(std::move(write));
+  buffer.emplace_back(wrote);
+  out.emplace_back(HoldBack{});
+}
+
+void Life::held_back() {
+  constexpr std::size_t kActionsOfOne = 2;
+  held = std::min(held + kActionsOfOne, buffer.size());
+}
+
 void Life::flush(Actions& out) {
-  for (Action& action : held_back) out.push_back(std::move(action));
-  held_back.clear();
+  for (Action& action : buffer) out.push_back(std::move(action));
+  buffer.clear();
+  held = 0;
 }
 
 void Life::exit(int code, Actions& out) {

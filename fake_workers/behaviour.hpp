@@ -44,11 +44,16 @@ struct Life {
   bool answers_unread = false;  ///< the request that is being read; then it reads no more
   std::size_t read_bytes = 0;   ///< of the request that is being read
   std::size_t read_at_most = std::numeric_limits<std::size_t>::max();  ///< before it looks again
-  Actions held_back;  ///< replies in the worker's own buffer, with their journal records
+  Actions buffer;        ///< replies that are held back, with their journal records
+  std::size_t held = 0;  ///< actions of it that are there already; those behind are still to come
 
   void begin();  ///< of a worker that has just been started
   void stop_reading(Actions& out);
+  void hold_back(Write write, const Journal& wrote, Actions& out);
+  void held_back();  ///< one more reply is there
   void flush(Actions& out);
+  /// Of what is still to come nothing will.
+  void cut_short() { buffer.resize(held); }
   /// Exits by itself: the buffer comes out first.
   void exit(int code, Actions& out);
   /// Exits or kills itself.

@@ -183,9 +183,11 @@ void Brain::write_reply(const ReplyInProgress& reply, Actions& out) {
   std::string bytes = reply.bytes(config_.framing);
   const std::size_t size = bytes.size();
   if (reply.cut) return write_beginning(std::move(bytes), reply, out);
-  Actions& where = reply.held_back ? life_.held_back : out;
-  where.emplace_back(Write{std::move(bytes), reply.chunk_bytes, reply.gap});
-  where.emplace_back(wrote_record(request_, size));
+  Write write{std::move(bytes), reply.chunk_bytes, reply.gap};
+  const Journal wrote = wrote_record(request_, size);
+  if (reply.held_back) return life_.hold_back(std::move(write), wrote, out);
+  out.emplace_back(std::move(write));
+  out.emplace_back(wrote);
 }
 
 void Brain::write_beginning(std::string bytes, const ReplyInProgress& reply, Actions& out) {
@@ -225,7 +227,10 @@ void Brain::leave(Departure departure, Actions& out) {
     return;
   }
   terminated_ = by_term;
-  if (by_term) journal(Kind::term, out);
+  if (by_term) {
+    life_.cut_short();
+    journal(Kind::term, out);
+  }
   strike(Stage::leave, out, nullptr, &departure);
   life_.exit(departure.code, out);
 }

@@ -34,7 +34,7 @@ class Rig {
   std::string take(void (Brain::*input)(Actions&)) {
     Actions out;
     (brain.*input)(out);
-    return script(out);
+    return carried_out(out);
   }
 
   std::string send(const std::string& payload) {
@@ -59,7 +59,7 @@ class Rig {
       unread.erase(0, bytes.size());
       brain.read(bytes, out);
     }
-    return script(out);
+    return carried_out(out);
   }
 
   /// `echo` is request id 7 with no args; its sound answer is kReply.
@@ -72,8 +72,16 @@ class Rig {
 
   Brain brain;
   std::string unread;
+  bool interrupted = false;  ///< TERM comes before the next actions are carried out
 
  private:
+  std::string carried_out(const Actions& actions) {
+    for (const Action& action : actions) {
+      if (std::holds_alternative<HoldBack>(action) && !interrupted) brain.held_back();
+    }
+    return script(actions);
+  }
+
   wire::Framing framing_;
 };
 
@@ -207,7 +215,7 @@ const std::vector<Row> kRows{
      "read 0; receipt 0 reply_trickled; write 1" + kReply + " by 2 every 20; wrote 0 50"},
     {"reply_fragmented", "{}", {"start", "echo"},
      "read 0; receipt 0 reply_fragmented; write 1" + kReply + " by 1 every 0; wrote 0 50"},
-    {"reply_unflushed", "{}", {"start", "echo"}, "read 0; receipt 0 reply_unflushed"},
+    {"reply_unflushed", "{}", {"start", "echo"}, "read 0; receipt 0 reply_unflushed; hold back"},
     {"reply_unflushed", "{}", {"start", "echo", "end"},
      "stdin_end; write 1" + kReply + "; wrote 0 50; exiting 0; exit 0"},
     {"reply_unflushed", "{}", {"start", "echo", "term"},
@@ -372,6 +380,16 @@ TEST_CASE("fake_workers: brain: the end of input flushes its buffer even when it
   rig.step("echo");
   CHECK(rig.step("end") ==
         "stdin_end; write 1" + kReply + "; wrote 0 50; receipt stdin_end_ignored; stop reading");
+}
+
+TEST_CASE("fake_workers: brain: TERM writes only what was held back when it came") {
+  Rig rig({planned("reply_unflushed")});
+  rig.step("start");
+  CHECK(rig.step("echo").ends_with("; hold back"));
+  rig.interrupted = true;
+  CHECK(rig.request(8, "echo").ends_with("; hold back"));
+  const std::string held = "; write 1" + kReply + "; wrote 0 50";
+  CHECK(rig.step("term") == "term" + held + "; exiting 0; exit 0");
 }
 
 TEST_CASE("fake_workers: brain: TERM ends it at once, also in the middle of a request") {

@@ -169,6 +169,8 @@ class Worker {
 
   void carry_out(const StopReading&) {}  // brain_.wants() says it from now on.
 
+  void carry_out(const HoldBack&) { brain_.held_back(); }
+
   void carry_out(const Fork& grandchild) {
     // Blocked meanwhile: a TERM that meets the child early must end it, not run our on_term there.
     mask(SIG_BLOCK, SIGTERM);

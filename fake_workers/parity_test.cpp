@@ -302,6 +302,18 @@ TEST_CASE("fake_workers: parity: faults aimed at the same request compose in the
   }
 }
 
+TEST_CASE("fake_workers: parity: TERM writes nothing of a reply that is still to come") {
+  const TemporaryFile plan(plan_text(Json::array({planned(*find("reply_unflushed"))})));
+  const std::vector<std::string> asked{message(0, "ping"),
+                                       message(1, "sleep", R"({"nonce":"a:1","ms":60000})")};
+  const Seen seen =
+      check_same({{"--plan", plan.path()}, frames(asked, kFour), Term{R"("a:1")"}, {}});
+  const auto wrote = std::ranges::count_if(
+      seen.journal, [](const auto& line) { return line.find("wrote") != line.npos; });
+  CHECK(wrote == 1);
+  CHECK_FALSE(has_receipt(seen, "reply_unflushed"));
+}
+
 TEST_CASE("fake_workers: parity: of a reply that was cut to nothing nothing more is cut") {
   const Json emptied{{"fault", "json_deep"}, {"at", Json::object()}, {"depth", 1}};
   const Json cut{{"fault", "json_invalid"}, {"at", Json::object()}};

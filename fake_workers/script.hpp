@@ -47,6 +47,7 @@ struct ScriptLine {
   std::string operator()(const CloseStdout&) const { return "close stdout"; }
   std::string operator()(const CloseStdin&) const { return "close stdin"; }
   std::string operator()(const StopReading&) const { return "stop reading"; }
+  std::string operator()(const HoldBack&) const { return "hold back"; }
   std::string operator()(const Fork& fork) const { return "fork " + ms(fork.lifetime); }
   std::string operator()(const Journal& journal) const { return script(journal.record()); }
 };

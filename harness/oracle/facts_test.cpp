@@ -29,22 +29,16 @@ Story call_of_b(Outcome outcome, Phase phase, const std::string& message) {
 }
 
 /// A receipt of the worker, somewhere in its journal.
-/// In the first worker's journal.
-void note(Story& story, faults::JournalRecord noted, double at) {
+void strike(Story& story, const char* fault, double at, std::uint64_t request) {
   trace::WorkerRecord record = story.trace.workers.front();
   record.at = ms(at);
-  record.record = std::move(noted);
+  record.record = faults::record_of(Kind::receipt);
+  record.record.fault = fault;
+  record.record.plan_id = "f0";
+  record.record.request = request;
   auto& all = story.trace.workers;
   const auto later = [&record](const trace::WorkerRecord& one) { return one.at > record.at; };
   all.insert(std::find_if(all.begin(), all.end(), later), record);
-}
-
-void strike(Story& story, const char* fault, double at, std::uint64_t request) {
-  faults::JournalRecord receipt = faults::record_of(Kind::receipt);
-  receipt.fault = fault;
-  receipt.plan_id = "f0";
-  receipt.request = request;
-  note(story, std::move(receipt), at);
 }
 
 void plan(Story& story, const char* fault) {
@@ -341,20 +335,6 @@ TEST_CASE("oracle: sound reply: of two faults at one reply nobody knows what com
   strike(story, "json_invalid", 7.3, 2);
   strike(story, "text_after_reply", 7.3, 2);
   CHECK_FALSE(broken(story).contains("sound_reply"));
-}
-
-TEST_CASE(
-    "oracle: sound reply: TERM may write what was held back before the worker ends of a fault") {
-  Story story = told("good");
-  plan(story, "killed_mid_call");
-  strike(story, "killed_mid_call", 7.3, 2);
-  REQUIRE(broken(story).contains("sound_reply"));
-  Story before = story;
-  note(story, faults::record_of(Kind::term), 7.3);
-  CHECK_FALSE(broken(story).contains("sound_reply"));
-  // Before it had the request TERM wrote nothing.
-  note(before, faults::record_of(Kind::term), 6.5);
-  CHECK(broken(before).contains("sound_reply"));
 }
 
 TEST_CASE("oracle: prompt death: TERM may come before the end that a worker has announced") {

@@ -53,9 +53,8 @@ class Replies {
       request_ = record.request;
       receipt_ = nullptr;
       receipts_ = 0;
-      wrote_ = termed_ = false;
+      wrote_ = false;
     }
-    termed_ = termed_ || record.kind == Kind::term;
     if (call_ == nullptr || record.request != request_) return;
     wrote_ = wrote_ || record.kind == Kind::wrote;
     if (record.kind != Kind::receipt) return;
@@ -65,9 +64,8 @@ class Replies {
 
   /// The next request is read, or none any more.
   void finish() {
-    // Two faults may undo one another. TERM may come before the second one is noted, or before the
-    // worker ends of the first; and a reply that was held back is written then.
-    if (call_ == nullptr || receipts_ != 1 || termed_) return;
+    // Two faults may undo one another.
+    if (call_ == nullptr || receipts_ != 1) return;
     const bool ok = call_->outcome == Outcome::ok;
     const bool error = call_->outcome == Outcome::worker_error;
     if (!ok && !error) return;
@@ -105,7 +103,6 @@ class Replies {
   const JournalRecord* receipt_ = nullptr;  ///< the last of that request
   std::size_t receipts_ = 0;
   bool wrote_ = false;
-  bool termed_ = false;  ///< since that request was read
 };
 
 }  // namespace

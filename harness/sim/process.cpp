@@ -216,6 +216,11 @@ void Process::carry_out(const faults::CloseStdin&) {
   finish_action();
 }
 
+void Process::carry_out(const faults::HoldBack&) {
+  brain_->held_back();
+  finish_action();
+}
+
 void Process::carry_out(const faults::Fork& fork) {
   for (const auto what : {Shared::in, Shared::out, Shared::err}) touch(what);
   machine_->writes(Shared::pids);

@@ -87,6 +87,7 @@ class Process {
   void carry_out(const faults::CloseStdout&);
   void carry_out(const faults::CloseStdin&);
   void carry_out(const faults::StopReading&) { finish_action(); }
+  void carry_out(const faults::HoldBack&);
   void carry_out(const faults::Fork& fork);
   void carry_out(const faults::Journal& journal);
   void leave();
