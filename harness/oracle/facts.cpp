@@ -49,6 +49,14 @@ std::string_view wrong_phase(const View& view, std::size_t place, bool exact) {
 /// So much goes into a pipe at once, or not at all.
 constexpr std::uint64_t kAtOnceBytes = 4000;
 
+/// Whether a signal from outside had reached that worker by then.
+bool was_signalled(const View& view, WorkerId worker, Time by) {
+  const auto& all = view.trace().environment;
+  return std::any_of(all.begin(), all.end(), [&](const trace::EnvironmentRecord& strike) {
+    return strike.worker == worker && strike.delivered && strike.at <= by;
+  });
+}
+
 /// It says that part of a reply had come; but its worker, to which no fault befell, writes whole
 /// replies, and has written none to it.
 bool is_made_up(const View& view, std::size_t place, Duration lateness) {
@@ -64,7 +72,8 @@ bool is_made_up(const View& view, std::size_t place, Duration lateness) {
     if (record.record.kind == Kind::receipt) return false;
     if (next == nullptr && &record > &read) next = &record;
   }
-  // Who is made to go as soon as it has written may not come to say so.
+  // Who is made to go as soon as it has written may not come to say so, nor who is stopped then.
+  if (was_signalled(view, read.worker, call.ended)) return false;
   return next != nullptr && next->record.kind != Kind::wrote &&
          after(call.ended, lateness) < next->at;
 }

@@ -120,6 +120,26 @@ TEST_CASE("oracle: facts: nobody waits behind a header that announces too much")
   CHECK_FALSE(broken_at_once(late).contains("diagnosis"));
 }
 
+TEST_CASE(
+    "oracle: facts: who has written nothing had no reply under way, unless it was stopped then") {
+  Story story = call_of_b(Outcome::call_timeout, Phase::reading_reply, "told");
+  step(story, "b", 1).in_doubt = true;
+  std::erase_if(story.trace.workers, [](const auto& record) {
+    return record.record.kind == Kind::wrote && record.record.request == 2U;
+  });
+  CHECK(broken_at_once(story).contains("diagnosis"));
+  const Time ended = step(story, "b", 1).ended;
+  const WorkerId worker = story.trace.workers.front().worker;
+  Story other = story;
+  other.trace.environment.push_back({ended, {worker.slot + 1, 0}, 19, true});
+  CHECK(broken_at_once(other).contains("diagnosis"));
+  Story later = story;
+  later.trace.environment.push_back({ended + 1ms, worker, 19, true});
+  CHECK(broken_at_once(later).contains("diagnosis"));
+  story.trace.environment.push_back({ended, worker, 19, true});
+  CHECK_FALSE(broken_at_once(story).contains("diagnosis"));
+}
+
 TEST_CASE("oracle: facts: a worker that had answered did not die before its reply") {
   CHECK(broken(call_of_b(Outcome::worker_died, Phase::awaiting_reply, "with code 0"))
             .contains("diagnosis"));
