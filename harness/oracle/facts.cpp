@@ -46,6 +46,27 @@ std::string_view wrong_phase(const View& view, std::size_t place, bool exact) {
   return read.at + view.grain < call.ended ? "though its request had been read" : "";
 }
 
+/// Whether a failed step says that it may not be asked again, although nothing had reached a worker
+/// and a worker could be asked.
+bool denies_another_try(const ClientStep& step) {
+  if (step.retryable || step.written_bytes > 0) return false;
+  return step.outcome != Outcome::ok && step.outcome != Outcome::request_too_large &&
+         step.outcome != Outcome::pool_closed;
+}
+
+void judge_retries(const View& view, Findings& findings) {
+  const auto judge = [&](const ClientStep& step) {
+    if (!denies_another_try(step)) return;
+    findings.push_back({kDiagnosis,
+                        fmt::format("{} got {} and was told that it is not safe to ask again, "
+                                    "though nothing of it was written",
+                                    who(step), name(step.outcome)),
+                        step.ended});
+  };
+  for (const std::uint32_t place : view.refused) judge(view.trace().clients[place]);
+  for (const std::uint32_t place : view.troubled) judge(*view.calls[place]);
+}
+
 /// So much goes into a pipe at once, or not at all.
 constexpr std::uint64_t kAtOnceBytes = 4000;
 
@@ -310,6 +331,7 @@ class Start {
   /// Why that can't be the cause; empty: it can.
   [[nodiscard]] std::string wrong() const {
     const StartCause cause = evidence_.cause;
+    if (const auto other = contradiction(); !other.empty()) return other;
     if (struck_) return "";
     if (cause == StartCause::ping_unread && read_ != nullptr && is_before(read_->at)) {
       return "though it had read its ping";
@@ -348,6 +370,21 @@ class Start {
   }
 
  private:
+  /// What the evidence itself says against its cause.
+  [[nodiscard]] std::string contradiction() const {
+    switch (evidence_.cause) {
+      case StartCause::stdout_closed:
+      case StartCause::ping_unread:
+      case StartCause::ping_unanswered:
+      case StartCause::reply_unflushed:
+        return evidence_.answered_bytes > 0 ? "though something had come back" : "";
+      case StartCause::reply_incomplete:
+        return evidence_.answered_bytes == 0 ? "though nothing had come back" : "";
+      default:
+        return "";
+    }
+  }
+
   void look_at(const Incarnation& incarnation) {
     for (const std::uint32_t place : incarnation.records()) {
       const trace::WorkerRecord& record = given_.evidence.trace.workers[place];
@@ -479,6 +516,7 @@ void judge_starts(const Case& given, Findings& findings) {
 
 void judge_facts(const Case& given, Findings& findings) {
   judge_phases(given.view, given.evidence.bounds.liveness, findings);
+  judge_retries(given.view, findings);
   judge_kinds(given, findings);
   judge_ends(given, findings);
   judge_starts(given, findings);

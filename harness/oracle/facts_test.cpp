@@ -9,11 +9,13 @@ namespace {
 using Names = std::set<std::string>;
 using Kind = faults::JournalRecord::Kind;
 
+std::vector<Finding> findings_at_once(const Story& story) {
+  return judge({story.scenario, story.trace, {Duration::zero()}});
+}
+
 Names broken_at_once(const Story& story) {
   Names names;
-  for (const Finding& finding : judge({story.scenario, story.trace, {Duration::zero()}})) {
-    names.insert(finding.invariant);
-  }
+  for (const Finding& finding : findings_at_once(story)) names.insert(finding.invariant);
   return names;
 }
 
@@ -59,6 +61,7 @@ TEST_CASE("oracle: facts: what could not be started has written nothing") {
     trace::ClientStep& checkout = step(story, "b", 0);
     checkout.outcome = Outcome::start_failed;
     checkout.cause = cause;
+    checkout.retryable = true;
     checkout.message = std::string("start_failed after 0 ms: worker 0.1 ") + words;
     return broken(story).contains("diagnosis");
   };
@@ -80,6 +83,30 @@ TEST_CASE("oracle: facts: an error's phase is one that the call can have been in
   Story unwritten = call_of_b(Outcome::call_timeout, Phase::awaiting_reply, "told");
   step(unwritten, "b", 1).written_bytes = 0;
   CHECK(broken(unwritten).contains("diagnosis"));
+}
+
+TEST_CASE("oracle: facts: of whom nothing reached a worker is told that it may ask again") {
+  const auto denied = [](Outcome outcome, std::uint64_t written, bool retryable) {
+    Story story = call_of_b(outcome, Phase::writing_request, "told");
+    trace::ClientStep& call = step(story, "b", 1);
+    call.written_bytes = written;
+    call.retryable = retryable;
+    for (const auto& finding : findings_at_once(story)) {
+      if (finding.what.find("not safe to ask again") != std::string::npos) return true;
+    }
+    return false;
+  };
+  CHECK(denied(Outcome::call_timeout, 0, false));
+  CHECK(denied(Outcome::lease_over, 0, false));
+  CHECK_FALSE(denied(Outcome::call_timeout, 0, true));
+  CHECK_FALSE(denied(Outcome::call_timeout, 1, false));
+  CHECK_FALSE(denied(Outcome::request_too_large, 0, false));
+  CHECK_FALSE(denied(Outcome::pool_closed, 0, false));
+  Story refused = told("good");
+  step(refused, "b", 0).outcome = Outcome::checkout_timeout;
+  const auto before = findings_at_once(refused).size();
+  step(refused, "b", 0).retryable = true;
+  CHECK(findings_at_once(refused).size() + 1 == before);
 }
 
 TEST_CASE("oracle: facts: an end is told as the journal knows it") {
@@ -176,6 +203,26 @@ pool::StartEvidence evidence_of(StartCause cause, std::string_view first = "") {
   evidence.first_size = static_cast<std::uint8_t>(first.size());
   std::copy(first.begin(), first.end(), evidence.first.begin());
   return evidence;
+}
+
+TEST_CASE("oracle: facts: a start's evidence does not speak against its cause") {
+  const Story story = spoilt_start("banner");
+  const auto told_with = [&story](StartCause cause, std::uint32_t answered) {
+    pool::StartEvidence evidence = evidence_of(cause);
+    evidence.answered_bytes = answered;
+    const std::string said = said_of_start(story, 303.2, evidence);
+    return said.ends_with("though something had come back") ? 1
+           : said.ends_with("though nothing had come back") ? -1
+                                                            : 0;
+  };
+  for (const StartCause cause : {StartCause::stdout_closed, StartCause::ping_unread,
+                                 StartCause::ping_unanswered, StartCause::reply_unflushed}) {
+    CAPTURE(name(cause));
+    CHECK(told_with(cause, 1) == 1);
+    CHECK(told_with(cause, 0) == 0);
+  }
+  CHECK(told_with(StartCause::reply_incomplete, 0) == -1);
+  CHECK(told_with(StartCause::reply_incomplete, 1) == 0);
 }
 
 TEST_CASE("oracle: facts: a start's exit code is the one that the journal knows") {

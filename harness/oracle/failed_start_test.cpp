@@ -140,6 +140,7 @@ Story refused(double after_ms, const std::string& message) {
   auto& checkout = step(story, "b", 0);
   checkout.outcome = Outcome::start_failed;
   checkout.cause = StartCause::exec_failed;
+  checkout.retryable = true;
   checkout.message = message;
   checkout.worker.reset();
   checkout.limit = 20s;

@@ -157,6 +157,7 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
          auto& call = step(s, "a", 1);
          call.outcome = Outcome::call_timeout;
          call.message = "nothing written";
+         call.retryable = true;
          call.limit = Duration{500};
          call.written_bytes = 0;
          std::erase_if(s.trace.workers,
@@ -722,6 +723,7 @@ TEST_CASE("oracle: isolation: an error, a timeout and the end of a lease have th
   over = told("good");
   trace::ClientStep late = step(over, "b", 1);
   late.outcome = Outcome::lease_over;
+  late.retryable = true;
   late.message = "the lease was given back";
   late.reply_nonce.clear();
   late.nonce = "b:2";
