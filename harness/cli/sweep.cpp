@@ -116,7 +116,7 @@ void print_progress(const run::SweepState& state, Duration left) {
 
 void print_failures(const run::SweepState& state, const std::string& out) {
   for (const auto& failure : state.failures) {
-    say(fmt::format("\nfailed {} time(s): {}\n  {}\n  again: poolproof sweep --case {:#x}\n",
+    say(fmt::format("\nfailed at least {} time(s): {}\n  {}\n  again: poolproof sweep --case {:#x}\n",
                     failure.times, failure.signature, printable_message(failure.what, 1000),
                     failure.seed));
     if (failure.file.empty()) continue;

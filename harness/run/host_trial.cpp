@@ -40,6 +40,39 @@ bool fails_simulated(Scenario& candidate, const std::string& signature) {
   return run_apart(candidate, kSimulatedLimit).failed_with(signature);
 }
 
+bool strikes(const scenario::Step& step) {
+  return std::holds_alternative<scenario::Cancel>(step) ||
+         std::holds_alternative<scenario::Close>(step) ||
+         std::holds_alternative<scenario::SignalWorker>(step);
+}
+
+void insert_pause(Scenario& scenario, std::size_t client, std::size_t at, Duration span) {
+  auto& steps = scenario.clients[client].steps;
+  steps.insert(steps.begin() + static_cast<std::ptrdiff_t>(at), scenario::Pause{span});
+  const std::string_view name = scenario.clients[client].name;
+  for (scenario::Client& other : scenario.clients) {
+    for (scenario::Step& step : other.steps) {
+      auto* await = std::get_if<scenario::AwaitClient>(&step);
+      if (await == nullptr || await->step < at) continue;
+      if (await->client.substr(0, await->client.find('.')) == name) ++await->step;
+    }
+  }
+}
+
+/// Whether there are any.
+bool pause_before_strikes(Scenario& scenario, Duration span) {
+  bool any = false;
+  for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
+    if (scenario.clients[i].repeat > 1) continue;
+    for (std::size_t at = scenario.clients[i].steps.size(); at-- > 0;) {
+      if (!strikes(scenario.clients[i].steps[at])) continue;
+      insert_pause(scenario, i, at, span);
+      any = true;
+    }
+  }
+  return any;
+}
+
 /// For a scenario that fails in both worlds, from one that fails in the simulator alone.
 class Search {
  public:
@@ -47,16 +80,16 @@ class Search {
       : shrunk_(shrunk), signature_(signature), try_on_host_(try_on_host) {}
 
   /// The simulator ends when nothing can happen any more. A real pool is closed when all is done
-  /// and its workers live: what is to come after that needs somebody who is still there.
+  /// and its workers live: what is to come after that needs somebody who is still there. And in the
+  /// plainest order everybody else has come as far as they can when somebody strikes.
   bool more_time() {
     return std::any_of(kMoreTimes.begin(), kMoreTimes.end(), [this](Duration more) {
       Scenario longer = shrunk_.scenario;
       for (scenario::Client& client : longer.clients) {
         if (client.repeat == 1) client.steps.emplace_back(scenario::Pause{more});
       }
-      if (!fails_in_both(longer)) return false;
-      shrunk_.scenario = std::move(longer);
-      return true;
+      if (take_if_it_fails(longer)) return true;
+      return pause_before_strikes(longer, more) && take_if_it_fails(longer);
     });
   }
 
@@ -97,6 +130,12 @@ class Search {
   [[nodiscard]] OnHost kept() const { return kept_; }
 
  private:
+  bool take_if_it_fails(Scenario candidate) {
+    if (!fails_in_both(candidate)) return false;
+    shrunk_.scenario = std::move(candidate);
+    return true;
+  }
+
   bool fails_in_both(Scenario& candidate) {
     return !over_ && fails_simulated(candidate, signature_) && fails_on_host(candidate);
   }

@@ -21,6 +21,9 @@ constexpr Duration kAttemptLimit = 5s;
 /// For what fails with terse messages: to find what fails with JSON, and to shrink that.
 constexpr Duration kFindJsonLimit = 3s;
 constexpr Duration kShrinkJsonLimit = 10s;
+/// Real processes take their time: of a scenario that takes longer in virtual time nothing is made
+/// that takes longer still, of any other nothing that takes longer than this.
+constexpr Duration kShort = 8s;
 /// When its own schedule shows nothing any more, so many others are tried.
 constexpr std::uint64_t kOtherOrders = 6;
 /// So many orders tell whether a failure hangs on one of them.
@@ -46,6 +49,11 @@ void keep_schedule(Scenario& scenario, const CaseRunner& runner) {
   if (taken.size() <= scenario::kScheduleMax) scenario.schedule = taken;
 }
 
+/// In virtual time.
+Duration span_of(const trace::Trace& trace) {
+  return trace.os.empty() ? Duration{} : trace.os.back().at - trace.os.front().at;
+}
+
 /// Attempts in this very process; the candidate gets the schedule that shows the failure.
 class Attempts {
  public:
@@ -62,6 +70,11 @@ class Attempts {
   }
   /// From now on only what fails in so many orders counts.
   void ask_for(std::uint32_t orders) { orders_asked_for_ = orders; }
+  /// From now on only what takes no longer than this one counts, or is short.
+  void limit_span(const Scenario& example) {
+    (void)runner_.run(example, goal_.codec);
+    longest_ = std::max(kShort, span_of(runner_.trace()));
+  }
 
   bool fails(Scenario& candidate) {
     if (host::sys::now() >= deadline_) return false;
@@ -115,13 +128,15 @@ class Attempts {
   }
 
   bool fails_as_it_is(const Scenario& candidate) {
-    return fails_with(goal_.signature, runner_.run(candidate, goal_.codec));
+    const CaseResult result = runner_.run(candidate, goal_.codec);
+    return fails_with(goal_.signature, result) && span_of(runner_.trace()) <= longest_;
   }
 
   Goal goal_;
   Time deadline_;
   std::uint64_t other_orders_;
   std::uint32_t orders_asked_for_ = 1;
+  Duration longest_ = Duration::max();
   CaseRunner runner_;
 };
 
@@ -139,6 +154,7 @@ const Scenario& choose(const std::vector<Scenario>& examples, Attempts& attempts
 }
 
 scenario::Shrunk shrink_with(Attempts& attempts, Scenario failing) {
+  attempts.limit_span(failing);
   return scenario::shrink(std::move(failing),
                           [&attempts](Scenario& candidate) { return attempts.fails(candidate); });
 }
