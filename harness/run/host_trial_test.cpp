@@ -93,6 +93,35 @@ TEST_CASE("run: host trial: a pause at the end is enough where the pool was clos
   CHECK(run_apart(shrunk.scenario, 60s).failed_with(kHang));
 }
 
+TEST_CASE("run: host trial: who strikes pauses first, and who awaits it awaits the same step") {
+  auto shrunk = shrunk_from({endless(R"({"name": "a", "steps": [
+      {"cancel": {"client": "z"}}, {"checkout": {}}, {"checkin": {}}]},
+    {"name": "b", "steps": [{"await": {"client": "a", "step": 2, "moment": "ended"}}]},)")});
+  bool awaited_well = true;
+  const auto host = host_that([&awaited_well](const Scenario& one) {
+    bool paused = false;
+    for (const scenario::Client& client : one.clients) {
+      const auto* await = std::get_if<scenario::AwaitClient>(&client.steps.front());
+      if (await != nullptr && one.clients.front().steps.size() > 2) {
+        const auto& awaited = one.clients.front().steps.at(await->step);
+        awaited_well = awaited_well && std::holds_alternative<scenario::Checkin>(awaited);
+      }
+      for (std::size_t i = 1; i < client.steps.size(); ++i) {
+        const auto* before = std::get_if<scenario::Pause>(&client.steps[i - 1]);
+        paused = paused || (before != nullptr && before->span >= 1s &&
+                            std::holds_alternative<scenario::Cancel>(client.steps[i]));
+      }
+    }
+    return paused;
+  });
+  check_on_host(suit_host(shrunk, kHang, host), 3, 3);
+  CHECK(awaited_well);
+  CHECK_FALSE(has_client(shrunk.scenario, "b"));
+  REQUIRE(shrunk.scenario.clients.front().steps.size() == 2);
+  CHECK(std::holds_alternative<scenario::Cancel>(shrunk.scenario.clients.front().steps.back()));
+  CHECK(run_apart(shrunk.scenario, 60s).failed_with(kHang));
+}
+
 TEST_CASE("run: host trial: what was on the way is made small while it fails in both worlds") {
   auto shrunk = shrunk_from({with_a_and_b(), with_a_and_b(), with_a(), endless(""), endless("")});
   const auto host = host_that([](const Scenario& one) { return has_client(one, "a"); });
