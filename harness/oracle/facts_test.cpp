@@ -109,6 +109,22 @@ TEST_CASE("oracle: facts: of whom nothing reached a worker is told that it may a
   CHECK(findings_at_once(refused).size() + 1 == before);
 }
 
+TEST_CASE("oracle: facts: a timeout tells of the limit that was given") {
+  const auto told_of = [](const std::string& message) {
+    Story story = call_of_b(Outcome::call_timeout, Phase::awaiting_reply, message);
+    step(story, "b", 1).limit = 300ms;
+    step(story, "b", 1).in_doubt = true;
+    for (const auto& finding : findings_at_once(story)) {
+      if (finding.what.find("tells of a limit") != std::string::npos) return true;
+    }
+    return false;
+  };
+  CHECK_FALSE(told_of("\"echo\" on worker 0.0 (pid 7) after 300 ms: no reply"));
+  CHECK(told_of("\"echo\" on worker 0.0 (pid 7) after 300000 ms: no reply"));
+  CHECK(told_of("\"echo\" on worker 0.0 (pid 7) after 0 ms: no reply"));
+  CHECK_FALSE(told_of("no reply"));
+}
+
 TEST_CASE("oracle: facts: an end is told as the journal knows it") {
   const auto died = [](const std::string& message, int code) {
     Story story = call_of_b(Outcome::worker_died, Phase::awaiting_reply, message);

@@ -34,6 +34,7 @@ void judge_gate(const Case& given, Findings& findings);
 void judge_diagnosis(const Case& given, Findings& findings);
 void judge_facts(const Case& given, Findings& findings);  // facts.cpp: diagnosis, held to journals
 void judge_refusal_words(const Case& given, Findings& findings);  // refusals.cpp: diagnosis
+void judge_starts(const Case& given, Findings& findings);         // starts.cpp: diagnosis
 void judge_departures(const Case& given, Findings& findings);     // departures.cpp: and ladder
 
 // census.cpp: what is left of a pool that was closed, and of its workers while it lives
