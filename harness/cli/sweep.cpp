@@ -116,9 +116,9 @@ void print_progress(const run::SweepState& state, Duration left) {
 
 void print_failures(const run::SweepState& state, const std::string& out) {
   for (const auto& failure : state.failures) {
-    say(fmt::format("\nfailed at least {} time(s): {}\n  {}\n  again: poolproof sweep --case {:#x}\n",
-                    failure.times, failure.signature, printable_message(failure.what, 1000),
-                    failure.seed));
+    say(fmt::format(
+        "\nfailed at least {} time(s): {}\n  {}\n  again: poolproof sweep --case {:#x}\n",
+        failure.times, failure.signature, printable_message(failure.what, 1000), failure.seed));
     if (failure.file.empty()) continue;
     const std::string file = out.empty() ? failure.file : out + "/" + failure.file;
     say(fmt::format("  shrunk to {} step(s) and fault(s) in {} attempts: {}\n", failure.size,
