@@ -152,6 +152,10 @@ void Mirror::judge_blocker(const pool::Refuse& refusal, const Asked& asked) {
     if (refusal.phase == Phase::cooling && (!may_cool || count(State::leased) > 0)) {
       return wrong("it waited for no slot that cools");
     }
+    const std::uint32_t alive = count(State::leased) + count(State::idle) + count(State::leaving);
+    // Who does not wait may come before a start is tried.
+    const bool waited = refusal.why == Outcome::checkout_timeout && asked.in != record_;
+    if (refusal.phase == Phase::queued && alive == 0 && waited) wrong("nobody had a worker");
     return;
   }
   const std::uint32_t worker = living(refusal.blocker);

@@ -75,6 +75,10 @@ TEST_CASE("pool: explain: a checkout timeout with nothing starting names the bus
         "client(s) waiting)");
   facts.gauges.leaving = 1;
   CHECK(contains(explain_refusal(refuse, {}, facts).message, "1 worker(s) told to go"));
+  facts.gauges.leased = 0;
+  CHECK(contains(explain_refusal(refuse, {}, facts).message, "all workers are busy (0 leased"));
+  facts.gauges.leaving = 0;
+  CHECK(contains(explain_refusal(refuse, {}, facts).message, "no worker is there, and no time"));
   refuse.phase = Phase::cooling;
   refuse.failures = 4;
   CHECK(contains(explain_refusal(refuse, {}, facts).message, "held back after 4 failure(s)"));
