@@ -166,6 +166,7 @@ void Mirror::judge_blocker(const pool::Refuse& refusal, const Asked& asked) {
   if (worker != first_under_way()) wrong("another start had been ordered before");
   if (refusal.since != workers_[worker].since) wrong("its worker was started at another time");
   if (!under_way_phase && is_begun_since(asked)) wrong("a start was begun after it had asked");
+  if (!under_way_phase && under_way() < under_way_limit()) wrong("more starts might go on");
   if (!under_way_phase) return;
   const bool starting = refusal.phase == Phase::starting;
   if (starting != (state == State::starting)) wrong("its worker had got to another phase");
