@@ -48,7 +48,7 @@ class Brain {
   void end_of_input(Actions& out);
   void term(Actions& out);
   void computed(std::uint32_t primes, Actions& out);  ///< the answer to Compute
-  void held_back() { life_.held_back(); }               ///< the answer to HoldBack
+  void held_back() { life_.held_back(); }             ///< the answer to HoldBack
 
   /// How many bytes it is willing to read now: first the rest of a header, then the rest of a
   /// payload. 0: it reads nothing (and notices no end of input) now or any more.
