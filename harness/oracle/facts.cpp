@@ -14,7 +14,6 @@ namespace {
 
 using faults::JournalRecord;
 using trace::ClientStep;
-using trace::dotted;
 using Kind = JournalRecord::Kind;
 
 constexpr const char* kDiagnosis = "diagnosis";

@@ -67,7 +67,7 @@ class Start {
   /// Why that can't be the cause; empty: it can.
   [[nodiscard]] std::string wrong() const {
     const StartCause cause = evidence_.cause;
-    if (const auto other = contradiction(); !other.empty()) return other;
+    if (auto other = contradiction(); !other.empty()) return other;
     if (struck_) return "";
     if (cause == StartCause::ping_unread && read_ != nullptr && is_before(read_->at)) {
       return "though it had read its ping";
