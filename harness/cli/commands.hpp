@@ -83,6 +83,9 @@ struct CompareArguments {
 };
 int compare(const CompareArguments& arguments);
 
+/// The path of this very program, for those that start it again.
+std::string own_program();
+
 /// Prints one line on stderr and returns 64.
 int bad_input(const std::string& line);
 

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -257,6 +258,11 @@ void note_trouble() {
 }
 
 }  // namespace
+
+std::string own_program() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).string();
+}
 
 int bad_input(const std::string& line) {
   std::fprintf(stderr, "poolproof: %s\n", printable_message(line, 2000).c_str());

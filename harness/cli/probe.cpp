@@ -1,6 +1,5 @@
 #include <array>
 #include <csignal>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -421,11 +420,9 @@ int probe(const ProbeArguments& arguments) {
   if (!found)
     return bad_input("probe: " + found.error().message +
                      "; the path of a program, or its name on the PATH");
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error).string();
   const std::string token = host::new_token();
   // From here on neither Ctrl-C nor a kill -9 leaves anybody behind.
-  const auto guardian = host::Guardian::start(self, token);
+  const auto guardian = host::Guardian::start(own_program(), token);
   if (!guardian) return broken(guardian.error().message);
   return Probe(arguments, token).run();
 }

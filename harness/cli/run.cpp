@@ -73,8 +73,7 @@ Expected<void, std::string> write_reports(const run::RunResult& result, const fs
 
 int run(const RunArguments& arguments) {
   run::RunOptions options;
-  std::error_code error;
-  options.self = fs::read_symlink("/proc/self/exe", error).string();
+  options.self = own_program();
   options.out = arguments.out;
   options.jobs = arguments.jobs;
   options.repeat = arguments.repeat;
@@ -96,6 +95,7 @@ int run(const RunArguments& arguments) {
     return options.worlds != Worlds::both && !loaded.scenario.runs_in(world);
   });
   if (left_out > 0) say(fmt::format("{} left out: not for this world\n", left_out));
+  std::error_code error;
   fs::create_directories(options.out, error);
   if (!fs::is_directory(options.out, error)) {
     return bad_input(fmt::format("--out: \"{}\" can't be made: {}; a folder for the reports",

@@ -165,11 +165,6 @@ void print_reached(const run::SweepState& state, const Reached& reached) {
   }
 }
 
-std::string own_program() {
-  std::error_code error;
-  return std::filesystem::read_symlink("/proc/self/exe", error).string();
-}
-
 /// The host world's rate, measured now, beside them.
 std::string host_rate_line(const std::string& out) {
   const auto folder = std::filesystem::path(out) / ".host-rate";

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -60,6 +62,36 @@ inline trace::ClientStep& step(Story& story, const std::string& client, std::uin
 
 inline Time ms(double at) {
   return Time(Duration(static_cast<std::int64_t>(at * 1000)));
+}
+
+/// As in virtual time, where nothing is late.
+inline std::vector<Finding> findings_at_once(const Story& story) {
+  return judge({story.scenario, story.trace, {Duration::zero()}});
+}
+
+/// A receipt of the worker, somewhere in its journal.
+inline void strike(Story& story, const char* fault, double at, std::uint64_t request) {
+  trace::WorkerRecord record = story.trace.workers.front();
+  record.at = ms(at);
+  record.record = faults::record_of(faults::JournalRecord::Kind::receipt);
+  record.record.fault = fault;
+  record.record.plan_id = "f0";
+  record.record.request = request;
+  auto& all = story.trace.workers;
+  const auto later = [&record](const trace::WorkerRecord& one) { return one.at > record.at; };
+  all.insert(std::find_if(all.begin(), all.end(), later), record);
+}
+
+/// With the parameters that it has by default.
+inline void plan(Story& story, const char* fault) {
+  faults::PlannedFault planned;
+  planned.id = "f0";
+  planned.fault = faults::find(fault);
+  for (const faults::Param& param : planned.fault->params) {
+    if (param.is_text) planned.texts.emplace(param.name, param.default_text);
+    if (!param.is_text) planned.numbers.emplace(param.name, param.default_number);
+  }
+  story.scenario.faults.push_back(planned);
 }
 
 }  // namespace poolproof::oracle
