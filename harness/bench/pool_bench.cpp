@@ -23,9 +23,9 @@
 #include "harness/host/pool.hpp"
 #include "harness/host/system.hpp"
 #include "harness/pool/core.hpp"
-#include "harness/run/host_world.hpp"
 #include "harness/wire/envelope.hpp"
 #include "harness/wire/framing.hpp"
+#include "harness/worlds/host_world.hpp"
 
 namespace poolproof::bench {
 namespace {
@@ -37,7 +37,7 @@ enum Worker : std::int64_t { fake, python };
 constexpr std::uint32_t kWorkers = 4;
 
 host::Command command_of(std::int64_t worker, bool pinned) {
-  const auto programs = run::find_programs();
+  const auto programs = worlds::find_programs();
   host::Command command;
   command.env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "PYTHONPATH=" + programs.python_path};
   if (pinned) command.argv = {"/usr/bin/taskset", "-c", "0"};

@@ -5,8 +5,8 @@
 #include <benchmark/benchmark.h>
 
 #include "harness/oracle/judge.hpp"
-#include "harness/run/case.hpp"
 #include "harness/scenario/generate.hpp"
+#include "harness/search/case.hpp"
 #include "harness/sim/world.hpp"
 
 /// What generated scenarios cost, stage by stage, always the same thousand of them: `sweep/case` is
@@ -21,11 +21,11 @@ constexpr std::uint64_t kCases = 1000;
 
 template <class Work>
 void each_case(benchmark::State& state, Work work) {
-  run::CaseRunner runner;
+  search::CaseRunner runner;
   std::uint64_t events = 0;
   for ([[maybe_unused]] auto _ : state) {
     for (std::uint64_t number = 0; number < kCases; ++number) {
-      const auto& scenario = runner.make(run::case_seed(kSeed, number));
+      const auto& scenario = runner.make(search::case_seed(kSeed, number));
       events += work(runner, scenario);
     }
   }
@@ -35,7 +35,7 @@ void each_case(benchmark::State& state, Work work) {
 }
 
 void generate(benchmark::State& state) {
-  each_case(state, [](run::CaseRunner&, const scenario::Scenario& scenario) {
+  each_case(state, [](search::CaseRunner&, const scenario::Scenario& scenario) {
     return scenario.clients.size();
   });
 }
@@ -43,14 +43,14 @@ void generate(benchmark::State& state) {
 void carry_out(benchmark::State& state, wire::Codec codec) {
   sim::World world;
   auto schedule = sim::Schedule::random(0);
-  each_case(state, [&](run::CaseRunner&, const scenario::Scenario& scenario) {
+  each_case(state, [&](search::CaseRunner&, const scenario::Scenario& scenario) {
     schedule.restart(scenario.seed);
     return world.carry_out(scenario, scenario.seed, schedule, {}, codec).core_events;
   });
 }
 
 void judged_case(benchmark::State& state, wire::Codec codec) {
-  each_case(state, [codec](run::CaseRunner& runner, const scenario::Scenario&) {
+  each_case(state, [codec](search::CaseRunner& runner, const scenario::Scenario&) {
     const auto result = runner.run_made(codec);
     benchmark::DoNotOptimize(runner.coverage().count());
     return result.core_events;

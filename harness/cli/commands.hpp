@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/run/host_trial.hpp"
+#include "harness/search/host_trial.hpp"
 
 /// The subcommands of `poolproof`. Each prints what it has to say and returns the exit code
 /// (design, section 7).
@@ -59,7 +59,7 @@ int merge(const std::vector<std::string>& folders);
 
 /// Two lines: how the scenario in `file`, which failed in the simulator, is run again, and how
 /// often it failed on real processes if that was tried.
-std::string again_lines(const std::string& file, run::OnHost on_host = {});
+std::string again_lines(const std::string& file, search::OnHost on_host = {});
 
 struct ExploreArguments {
   std::string what;  ///< cuts, faults or orders

@@ -1,4 +1,4 @@
-#include "harness/run/explore.hpp"
+#include "harness/search/explore.hpp"
 
 #include <algorithm>
 
@@ -10,7 +10,7 @@
 namespace poolproof::cli {
 namespace {
 
-using run::Exploration;
+using search::Exploration;
 
 double seconds(Duration span) {
   return static_cast<double>(span.count()) / 1e6;
@@ -20,14 +20,14 @@ void print_progress(std::uint64_t runs, Duration elapsed) {
   say(fmt::format("{} runs in {:.0f} s\n", runs, seconds(elapsed)));
 }
 
-std::string extent(const run::ExploredPart& part, Exploration what) {
+std::string extent(const search::ExploredPart& part, Exploration what) {
   if (what != Exploration::orders) return part.cut_short ? ", cut short" : "";
   return fmt::format(", {} ({} judged, {} broken off)",
                      part.cut_short ? "cut short: NOT every order" : "every order", part.different,
                      part.runs - part.different);
 }
 
-void print_failures(const run::Explored& explored) {
+void print_failures(const search::Explored& explored) {
   for (const auto& failure : explored.failures) {
     say(fmt::format("\nfailed at least {} time(s): {}\n  {}\n", failure.times, failure.signature,
                     printable_message(failure.what, 1000)));
@@ -39,13 +39,13 @@ void print_failures(const run::Explored& explored) {
 }  // namespace
 
 int explore(const ExploreArguments& arguments) {
-  run::ExploreOptions options;
+  search::ExploreOptions options;
   options.what = arguments.what == "cuts"     ? Exploration::cuts
                  : arguments.what == "faults" ? Exploration::faults
                                               : Exploration::orders;
   options.out = arguments.out;
   options.runs_most = arguments.runs_most;
-  const auto explored = run::explore(options, print_progress);
+  const auto explored = search::explore(options, print_progress);
   if (!explored) return bad_input("explore: " + explored.error());
   print_failures(*explored);
   for (const auto& part : explored->parts) {

@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "fake_workers/catalogue.hpp"
+#include "harness/base/read_file.hpp"
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/oracle/oracle.hpp"
-#include "harness/run/read_file.hpp"
 #include "harness/run/runner.hpp"
 #include "harness/trace/jsonl.hpp"
 #include "harness/trace/timeline.hpp"
@@ -78,7 +78,7 @@ int list_invariants(bool as_json) {
 }
 
 int list_scenarios(const std::vector<std::string>& paths, bool as_json) {
-  const auto scenarios = run::load_scenarios(paths, run::find_programs());
+  const auto scenarios = run::load_scenarios(paths, worlds::find_programs());
   if (!scenarios) return bad_input(scenarios.error().line());
   json all = json::array();
   for (const auto& [scenario, file, text] : *scenarios) {
@@ -98,7 +98,7 @@ int list_scenarios(const std::vector<std::string>& paths, bool as_json) {
 }  // namespace
 
 int check(const std::vector<std::string>& paths) {
-  const auto scenarios = run::load_scenarios(paths, run::find_programs());
+  const auto scenarios = run::load_scenarios(paths, worlds::find_programs());
   if (!scenarios) return bad_input(scenarios.error().line());
   fmt::print("{} scenario(s) are sound\n", scenarios->size());
   return kHeld;
@@ -111,7 +111,7 @@ int list(const std::string& what, const std::vector<std::string>& paths, bool as
 }
 
 int show(const std::string& trace_file) {
-  const auto text = run::read_file(trace_file, kLongestFile, "the path of a trace.jsonl");
+  const auto text = read_file(trace_file, kLongestFile, "the path of a trace.jsonl");
   if (!text) return bad_input(text.error().line());
   const auto trace = trace::read_trace(*text, trace_file);
   if (!trace) return bad_input(trace.error().line());
@@ -122,9 +122,9 @@ int show(const std::string& trace_file) {
 
 int compare(const CompareArguments& arguments) {
   constexpr const char* kReportWanted = "the path of a report.json or of a benchmark's output";
-  const auto base = run::read_file(arguments.base, kLongestFile, kReportWanted);
+  const auto base = read_file(arguments.base, kLongestFile, kReportWanted);
   if (!base) return bad_input(base.error().line());
-  const auto now = run::read_file(arguments.now, kLongestFile, kReportWanted);
+  const auto now = read_file(arguments.now, kLongestFile, kReportWanted);
   if (!now) return bad_input(now.error().line());
   const auto comparison =
       reports::compare(*base, arguments.base, *now, arguments.now, {arguments.limit});

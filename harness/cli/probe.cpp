@@ -14,8 +14,8 @@
 #include "harness/host/worker.hpp"
 #include "harness/pool/explain.hpp"
 #include "harness/pool/greeting.hpp"
-#include "harness/run/host_world.hpp"
 #include "harness/wire/envelope.hpp"
+#include "harness/worlds/host_world.hpp"
 
 namespace poolproof::cli {
 namespace {
@@ -416,7 +416,7 @@ int probe(const ProbeArguments& arguments) {
     return bad_input(
         "probe: no worker's command; write it after --, as in "
         "poolproof probe -- python3 my_worker.py");
-  const auto found = host::find_program(arguments.command.front()).and_then(run::startable);
+  const auto found = host::find_program(arguments.command.front()).and_then(worlds::startable);
   if (!found)
     return bad_input("probe: " + found.error().message +
                      "; the path of a program, or its name on the PATH");

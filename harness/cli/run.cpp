@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 
 #include "harness/base/text.hpp"
+#include "harness/base/write_file.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/run/runner.hpp"
 #include "reports/junit.hpp"
 #include "reports/report_json.hpp"
 #include "reports/summary_md.hpp"
 #include "reports/table.hpp"
-#include "reports/write_files.hpp"
 
 namespace poolproof::cli {
 namespace {
@@ -64,7 +64,7 @@ Expected<void, std::string> write_reports(const run::RunResult& result, const fs
       {"junit.xml", reports::junit(result)},
       {"summary.md", reports::summary_md(result)}};
   for (const auto& [name, text] : files) {
-    if (auto written = reports::write_file_whole(out / name, text); !written) return written;
+    if (auto written = write_file_whole(out / name, text); !written) return written;
   }
   return {};
 }
@@ -87,7 +87,7 @@ int run(const RunArguments& arguments) {
   options.worlds = arguments.world == "both"  ? Worlds::both
                    : arguments.world == "sim" ? Worlds::sim
                                               : Worlds::host;
-  auto scenarios = run::load_scenarios(arguments.paths, run::find_programs());
+  auto scenarios = run::load_scenarios(arguments.paths, worlds::find_programs());
   if (!scenarios) return bad_input(scenarios.error().line());
   const auto left_out = std::erase_if(*scenarios, [&options](const run::Loaded& loaded) {
     const auto world =

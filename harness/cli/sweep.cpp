@@ -1,4 +1,4 @@
-#include "harness/run/sweep.hpp"
+#include "harness/search/sweep.hpp"
 
 #include <cstdio>
 #include <filesystem>
@@ -8,12 +8,12 @@
 
 #include "fake_workers/catalogue.hpp"
 #include "harness/base/text.hpp"
+#include "harness/base/write_file.hpp"
 #include "harness/cli/commands.hpp"
-#include "harness/run/case.hpp"
-#include "harness/run/host_rate.hpp"
-#include "harness/run/sweep_state.hpp"
+#include "harness/search/case.hpp"
+#include "harness/search/host_rate.hpp"
+#include "harness/search/sweep_state.hpp"
 #include "harness/trace/timeline.hpp"
-#include "reports/write_files.hpp"
 
 namespace poolproof::cli {
 namespace {
@@ -106,7 +106,7 @@ std::string names(const std::vector<std::string>& all) {
   return text;
 }
 
-void print_progress(const run::SweepState& state, Duration left) {
+void print_progress(const search::SweepState& state, Duration left) {
   const std::string rest =
       left < Duration::zero() ? "" : fmt::format(", {:.0f} s left", seconds(left));
   say(fmt::format("{} scenarios, {:.0f}/s, {} kind(s) of failure, {} cells and marks{}\n",
@@ -114,7 +114,7 @@ void print_progress(const run::SweepState& state, Duration left) {
                   state.coverage.count(), rest));
 }
 
-void print_failures(const run::SweepState& state, const std::string& out) {
+void print_failures(const search::SweepState& state, const std::string& out) {
   for (const auto& failure : state.failures) {
     say(fmt::format(
         "\nfailed at least {} time(s): {}\n  {}\n  again: poolproof sweep --case {:#x}\n",
@@ -123,15 +123,15 @@ void print_failures(const run::SweepState& state, const std::string& out) {
     const std::string file = out.empty() ? failure.file : out + "/" + failure.file;
     say(fmt::format("  shrunk to {} step(s) and fault(s) in {} attempts: {}\n", failure.size,
                     failure.shrink_attempts, printable_message(file)));
-    say(failure.shown_by == run::ShownBy::file
+    say(failure.shown_by == search::ShownBy::file
             ? again_lines(file, failure.on_host)
-            : fmt::format("  {}\n", run::why_no_file_shows_it(failure.shown_by, failure.seed)));
+            : fmt::format("  {}\n", search::why_no_file_shows_it(failure.shown_by, failure.seed)));
   }
 }
 
 /// How fast one process is, alone with its codec. Each run in JSON is a second one of a scenario.
-void print_rates(const run::SweepState& state) {
-  const auto print = [](std::string_view what, const run::Spoken& spoken) {
+void print_rates(const search::SweepState& state) {
+  const auto print = [](std::string_view what, const search::Spoken& spoken) {
     if (spoken.runs == 0) return;
     say(fmt::format("  {}: {} runs, {:.0f} Core events/s and {:.0f} runs/s a process\n", what,
                     spoken.runs, per_second(spoken.core_events, spoken.busy),
@@ -141,7 +141,7 @@ void print_rates(const run::SweepState& state) {
   print("JSON codec, some of them once more", state.json);
 }
 
-void print_work(const run::SweepState& state) {
+void print_work(const search::SweepState& state) {
   say(fmt::format("\n{} scenarios in {:.1f} s: {:.0f}/s", state.done, seconds(state.elapsed),
                   per_second(state.done, state.elapsed)));
   if (state.repeated > 0) {
@@ -152,7 +152,7 @@ void print_work(const run::SweepState& state) {
   print_rates(state);
 }
 
-void print_reached(const run::SweepState& state, const Reached& reached) {
+void print_reached(const search::SweepState& state, const Reached& reached) {
   say(fmt::format("cells struck: {} of {} that can be; new in the last 100000 scenarios: {}\n",
                   reached.cells, reached.possible,
                   state.coverage.count() - state.cells_before_last));
@@ -168,7 +168,7 @@ void print_reached(const run::SweepState& state, const Reached& reached) {
 /// The host world's rate, measured now, beside them.
 std::string host_rate_line(const std::string& out) {
   const auto folder = std::filesystem::path(out) / ".host-rate";
-  const auto rate = run::measure_host_rate(own_program(), folder.string());
+  const auto rate = search::measure_host_rate(own_program(), folder.string());
   if (!rate) {
     return fmt::format("  on real processes: not measured: {}\n",
                        printable_message(rate.error(), 500));
@@ -178,7 +178,8 @@ std::string host_rate_line(const std::string& out) {
 }
 
 /// The code to exit with. `host_rate`: a line to print beside the sweep's own rates.
-int print_end(const run::SweepState& state, const std::string& out, const std::string& host_rate) {
+int print_end(const search::SweepState& state, const std::string& out,
+              const std::string& host_rate) {
   print_failures(state, out);
   if (state.gave_up) say("\ngiven up: it crashed too often, and the rest was left\n");
   print_work(state);
@@ -213,7 +214,7 @@ int print_end(const run::SweepState& state, const std::string& out, const std::s
 }
 
 int once_more(std::uint64_t seed) {
-  run::CaseRunner runner;
+  search::CaseRunner runner;
   const auto& scenario = runner.make(seed);
   say(scenario::write_scenario(scenario));
   bool failed = false;
@@ -227,14 +228,14 @@ int once_more(std::uint64_t seed) {
       say(fmt::format("{}: {}\n", finding.invariant, finding.what));
     }
     if (!result.trouble.empty()) say(result.trouble + "\n");
-    say(fmt::format("trace hash {:016x}\n", run::hash_of(runner.trace())));
+    say(fmt::format("trace hash {:016x}\n", search::hash_of(runner.trace())));
   }
   return failed ? kFailed : kHeld;
 }
 
 }  // namespace
 
-std::string again_lines(const std::string& file, run::OnHost on_host) {
+std::string again_lines(const std::string& file, search::OnHost on_host) {
   const std::string printable = printable_message(file);
   const std::string tried =
       on_host.runs == 0 ? "" : fmt::format(" ({} of {} runs failed)", on_host.failed, on_host.runs);
@@ -245,9 +246,9 @@ std::string again_lines(const std::string& file, run::OnHost on_host) {
 }
 
 int sweep(const SweepArguments& arguments) {
-  if (arguments.once) return once_more(run::seed_of_text(*arguments.once));
-  run::SweepOptions options;
-  options.seed = run::seed_of_text(arguments.seed);
+  if (arguments.once) return once_more(search::seed_of_text(*arguments.once));
+  search::SweepOptions options;
+  options.seed = search::seed_of_text(arguments.seed);
   options.count = arguments.count;
   options.time = std::chrono::seconds(arguments.time_s);
   if (options.count == 0 && arguments.time_s == 0) {
@@ -256,9 +257,9 @@ int sweep(const SweepArguments& arguments) {
   options.jobs =
       arguments.jobs > 0 ? arguments.jobs : std::max(1U, std::thread::hardware_concurrency());
   const std::size_t slash = arguments.shard.find('/');
-  const auto shard = run::seed_of_text(arguments.shard.substr(0, slash));
+  const auto shard = search::seed_of_text(arguments.shard.substr(0, slash));
   const auto shards =
-      slash == std::string::npos ? 0 : run::seed_of_text(arguments.shard.substr(slash + 1));
+      slash == std::string::npos ? 0 : search::seed_of_text(arguments.shard.substr(slash + 1));
   if (shard < 1 || shard > shards || shards > 100'000) {
     return bad_input(
         fmt::format("--shard: \"{}\"; K/N with K from 1 to N, as 2/8", arguments.shard));
@@ -272,13 +273,13 @@ int sweep(const SweepArguments& arguments) {
   options.before_shrinking = [](const std::string& signature) {
     say(fmt::format("making small: {}\n", signature));
   };
-  const auto state = run::sweep(options, print_progress);
+  const auto state = search::sweep(options, print_progress);
   if (!state) return bad_input("sweep: " + state.error());
   return print_end(*state, options.out, options.stop_at_failure ? "" : host_rate_line(options.out));
 }
 
 int merge(const std::vector<std::string>& folders) {
-  const auto merged = run::merge_sweeps(folders);
+  const auto merged = search::merge_sweeps(folders);
   if (!merged) return bad_input(merged.error().line());
   return print_end(*merged, "", "");
 }

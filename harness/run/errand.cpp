@@ -2,13 +2,13 @@
 #include <cstdio>
 #include <fstream>
 
+#include "harness/agreement/agreement.hpp"
+#include "harness/base/read_file.hpp"
 #include "harness/base/text.hpp"
-#include "harness/run/agreement.hpp"
-#include "harness/run/read_file.hpp"
 #include "harness/run/runner.hpp"
-#include "harness/run/sim_world.hpp"
 #include "harness/run/version.hpp"
 #include "harness/trace/jsonl.hpp"
+#include "harness/worlds/sim_world.hpp"
 
 namespace poolproof::run {
 namespace {
@@ -25,15 +25,16 @@ constexpr std::uint64_t kSchedules = 200;
 constexpr std::uintmax_t kTraceBytesMax = std::uintmax_t{1} << 30U;
 
 /// The stories of many simulated schedules, the first of them the natural one.
-Expected<std::vector<Story>, std::string> simulated_stories(scenario::Scenario scenario) {
-  std::vector<Story> stories;
+Expected<std::vector<agreement::Story>, std::string> simulated_stories(
+    scenario::Scenario scenario) {
+  std::vector<agreement::Story> stories;
   scenario.schedule = std::vector<std::uint32_t>{};
   for (std::uint64_t i = 0; i < kSchedules; ++i) {
-    const auto trace = simulate(scenario);
+    const auto trace = worlds::simulate(scenario);
     if (!trace) return unexpected(trace.error());
     if (trace->header.endless) return unexpected(std::string("a simulated run came to no end"));
     if (!trace->header.trouble.empty()) return unexpected(trace->header.trouble);
-    stories.push_back(story_of(scenario, *trace));
+    stories.push_back(agreement::story_of(scenario, *trace));
     scenario.schedule.reset();
     ++scenario.seed;
   }
@@ -47,9 +48,11 @@ int compare_errand(const scenario::Scenario& scenario, const Errand& errand) {
   if (!real) return broken(real.error().line());
   const auto stories = simulated_stories(scenario);
   if (!stories) return broken(stories.error());
-  const auto result = compare_worlds(scenario, *stories, story_of(scenario, *real));
+  const auto result =
+      agreement::compare_worlds(scenario, *stories, agreement::story_of(scenario, *real));
   std::ofstream file(errand.folder + "/agreement.txt", std::ios::binary);
-  file << kAgreementNames[static_cast<std::size_t>(result.what)] << "\n" << result.reason << "\n";
+  file << agreement::kAgreementNames[static_cast<std::size_t>(result.what)] << "\n"
+       << result.reason << "\n";
   file.close();
   return file ? 0 : broken("can't write " + errand.folder + "/agreement.txt");
 }
@@ -64,8 +67,9 @@ int carry_out_errand(const Errand& errand) {
   if (errand.seed) scenario.seed = *errand.seed;
   if (!errand.compare.empty()) return compare_errand(scenario, errand);
   const bool simulated = errand.world == scenario::WorldKind::sim;
-  auto trace = simulated ? simulate(scenario)
-                         : carry_out(scenario, {find_programs(), errand.token, errand.folder});
+  auto trace = simulated ? worlds::simulate(scenario)
+                         : worlds::carry_out(
+                               scenario, {worlds::find_programs(), errand.token, errand.folder});
   if (!trace) return broken(trace.error());
   trace->header.scenario = scenario.name;
   trace->header.world = scenario::kWorldNames[static_cast<std::size_t>(errand.world)];

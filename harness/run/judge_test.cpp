@@ -6,11 +6,11 @@
 
 using namespace poolproof;
 using namespace poolproof::run;
-using testing::attempt_of;
-using testing::echo_text;
-using testing::found;
-using testing::parsed;
-using testing::seen;
+using run::testing::attempt_of;
+using run::testing::echo_text;
+using run::testing::found;
+using run::testing::parsed;
+using run::testing::seen;
 
 namespace {
 
@@ -21,7 +21,7 @@ constexpr const char* kFault =
 
 TEST_CASE("run: judge: a run that did as it should passes, and shows no time line") {
   const auto result = judge(parsed(echo_text("ok")), attempt_of(seen()), std::nullopt);
-  INFO(testing::told(result));
+  INFO(run::testing::told(result));
   CHECK(result.verdict == Verdict::pass);
   CHECK(result.findings.empty());
   CHECK(result.timeline.empty());
@@ -101,7 +101,7 @@ TEST_CASE("run: judge: a fault without a receipt makes the run invalid") {
 
 TEST_CASE("run: judge: a signal that reached nobody makes the run invalid") {
   trace::Trace trace = seen();
-  trace.environment.push_back({testing::ms(3), {0, 4}, 9, false});
+  trace.environment.push_back({run::testing::ms(3), {0, 4}, 9, false});
   const auto result = judge(parsed(echo_text("ok")), attempt_of(trace), std::nullopt);
   CHECK(result.verdict == Verdict::invalid);
 }

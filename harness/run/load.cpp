@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "harness/run/read_file.hpp"
+#include "harness/base/read_file.hpp"
 #include "harness/run/runner.hpp"
 
 namespace poolproof::run {
@@ -60,7 +60,7 @@ Parsed<Loaded> load_scenario(const std::string& path) {
 }
 
 Parsed<std::vector<Loaded>> load_scenarios(const std::vector<std::string>& paths,
-                                           const Programs& programs) {
+                                           const worlds::Programs& programs) {
   std::vector<Loaded> all;
   for (const auto& path : paths) {
     const auto files = files_below(path);
@@ -68,7 +68,7 @@ Parsed<std::vector<Loaded>> load_scenarios(const std::vector<std::string>& paths
     for (const auto& file : *files) {
       auto loaded = load_scenario(file);
       if (!loaded) return unexpected(loaded.error());
-      const auto there = check_programs(loaded->scenario, programs, file);
+      const auto there = worlds::check_programs(loaded->scenario, programs, file);
       if (!there) return unexpected(there.error());
       all.push_back(std::move(*loaded));
     }

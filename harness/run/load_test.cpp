@@ -7,14 +7,15 @@
 
 using namespace poolproof;
 using namespace poolproof::run;
-using testing::echo_text;
-using testing::Folder;
+using run::testing::echo_text;
+using run::testing::Folder;
 
 namespace {
 
-const Programs kPrograms{"/bin/cat", "/bin/cat", "/"};
+const worlds::Programs kPrograms{"/bin/cat", "/bin/cat", "/"};
 
-std::string refusal(const std::vector<std::string>& paths, const Programs& programs = kPrograms) {
+std::string refusal(const std::vector<std::string>& paths,
+                    const worlds::Programs& programs = kPrograms) {
   const auto loaded = load_scenarios(paths, programs);
   return loaded ? "" : loaded.error().line();
 }

@@ -15,12 +15,12 @@
 
 #include <fmt/format.h>
 
+#include "harness/agreement/agreement.hpp"
 #include "harness/base/text.hpp"
 #include "harness/host/descriptor.hpp"
 #include "harness/host/guardian.hpp"
 #include "harness/host/system.hpp"
 #include "harness/pool/explain.hpp"
-#include "harness/run/agreement.hpp"
 #include "harness/run/errand_process.hpp"
 #include "harness/run/judge.hpp"
 #include "harness/run/version.hpp"
@@ -143,14 +143,14 @@ class Runner {
   /// On real processes without hurry, then in the simulator; what both came to is compared.
   ScenarioResult run_in_both(const Job& job) {
     const auto& scenario = job.loaded->scenario;
-    const std::string reason = why_not_compared(scenario);
+    const std::string reason = agreement::why_not_compared(scenario);
     if (!reason.empty()) {
       const auto world = scenario.runs_in(WorldKind::host) ? WorldKind::host : WorldKind::sim;
       ScenarioResult result = run_in(job, {scenario, job.loaded->text, world, ""});
       result.agreement = "not compared: " + reason;
       return result;
     }
-    const auto slow = unhurried(scenario);
+    const auto slow = agreement::unhurried(scenario);
     ScenarioResult result =
         run_in(job, {slow, scenario::write_scenario(slow), WorldKind::host, ""});
     ScenarioResult simulated = run_in(job, {scenario, job.loaded->text, WorldKind::sim, ".sim"});

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "harness/base/result.hpp"
-#include "harness/run/host_world.hpp"
 #include "harness/run/result.hpp"
 #include "harness/scenario/scenario.hpp"
+#include "harness/worlds/host_world.hpp"
 
 namespace poolproof::run {
 
@@ -25,7 +25,7 @@ struct Loaded {
 /// *.schema.json), read and checked down to the programs of its workers. Error: the first file that
 /// is wrong.
 Parsed<std::vector<Loaded>> load_scenarios(const std::vector<std::string>& paths,
-                                           const Programs& programs);
+                                           const worlds::Programs& programs);
 Parsed<Loaded> load_scenario(const std::string& path);
 
 /// `both`: on real processes, in the simulator, and then their agreement.

@@ -8,10 +8,10 @@
 
 using namespace poolproof;
 using namespace poolproof::run;
-using testing::echo_text;
-using testing::Folder;
-using testing::found;
-using testing::told;
+using run::testing::echo_text;
+using run::testing::Folder;
+using run::testing::found;
+using run::testing::told;
 
 namespace fs = std::filesystem;
 

@@ -198,7 +198,7 @@ void size(Search& search) {
 // --------------------------------------------------------------------------------------
 
 /// What a real clock keeps apart from what takes no time, and these two from each other: three
-/// times as long and 200 ms longer (run/agreement.hpp).
+/// times as long and 200 ms longer (agreement/agreement.hpp).
 constexpr Duration kVisibleLimit = std::chrono::milliseconds(300);
 constexpr Duration kVisiblePause = std::chrono::milliseconds(1000);
 

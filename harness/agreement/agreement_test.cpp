@@ -1,0 +1,379 @@
+#include "harness/agreement/agreement.hpp"
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "harness/scenario/parsed_testing.hpp"
+#include "harness/trace/history_testing.hpp"
+
+using namespace poolproof;
+using namespace poolproof::agreement;
+using trace::testing::ms;
+
+namespace {
+
+constexpr const char* kSteps =
+    R"("steps":[{"checkout":{}},{"call":{"command":"echo"}},{"checkin":{}}])";
+
+std::string client(const std::string& name, const std::string& more = "") {
+  return fmt::format(R"({{"name":"{}",{}{}}})", name, more, kSteps);
+}
+
+scenario::Scenario scenario_of(const std::string& clients, const std::string& more = "") {
+  return scenario::testing::parsed(
+      R"({"schema_version":1,"name":"two","why":"two clients, and how it went with them",)"
+      R"("pool":{"size":2},"workers":[{"kind":"fake"}],"clients":[)" +
+      clients + "]" + more + "}");
+}
+
+scenario::Scenario two() {
+  return scenario_of(client("a") + "," + client("b"));
+}
+
+/// A trace written by hand, step by step, at times that tell nothing.
+class Told {
+ public:
+  Told& step(const std::string& name, std::uint32_t place, const char* op,
+             Outcome outcome = Outcome::ok, std::uint64_t lease = 0, std::uint32_t round = 0) {
+    auto step = trace::testing::step(name.c_str(), place, op, ++at_);
+    step.outcome = outcome;
+    step.lease = LeaseId{lease};
+    step.repetition = round;
+    trace.clients.push_back(step);
+    return *this;
+  }
+  Told& event(const pool::Event& event, trace::Effects effects = {}) {
+    trace.pool.push_back({ms(++at_), event, std::move(effects)});
+    return *this;
+  }
+  /// The worker is started, greets well and is leased.
+  Told& leased(WorkerId worker, std::uint64_t lease) {
+    return up(worker).event(pool::Tick{}, {pool::Grant{CheckoutId{lease}, LeaseId{lease}, worker}});
+  }
+  Told& up(WorkerId worker) {
+    event(pool::Tick{}, {pool::Start{worker}});
+    return event(pool::Started{worker}).event(pool::HandshakeEnded{worker, {}});
+  }
+  Told& back(std::uint64_t lease, bool clean = true, trace::Effects effects = {}) {
+    return event(pool::CheckedIn{LeaseId{lease}, clean}, std::move(effects));
+  }
+  Told& close(const std::vector<WorkerId>& workers) {
+    trace::Effects effects;
+    for (const WorkerId worker : workers) effects.emplace_back(pool::AskShutdown{worker});
+    return event(pool::CloseRequested{ms(9000)}, effects);
+  }
+
+  trace::Trace trace;
+
+ private:
+  int at_ = 0;
+};
+
+constexpr WorkerId kFirst{0, 0};
+constexpr WorkerId kSecond{1, 0};
+
+pool::Signal term(WorkerId worker, pool::Why why) {
+  return {worker, pool::Sig::term, why};
+}
+
+/// a and b use one worker each, and all goes well.
+Told sound(std::uint64_t id = 1) {
+  Told told;
+  told.step("a", 0, "checkout", Outcome::ok, id).step("a", 1, "call").step("a", 2, "checkin");
+  told.step("b", 0, "checkout", Outcome::ok, id + 1).step("b", 1, "call").step("b", 2, "checkin");
+  told.leased(kFirst, id).leased(kSecond, id + 1).back(id).back(id + 1);
+  return told.close({kFirst, kSecond});
+}
+
+Story story(const Told& told) {
+  return story_of(two(), told.trace);
+}
+
+/// A story of one step, and as often as wanted.
+std::vector<Story> stories(std::size_t count, const std::string& came) {
+  Story story;
+  story.facts["client a, step 1 (call)"] = came;
+  story.outline["client a, step 1 (call)"] = {came};
+  return std::vector<Story>(count, story);
+}
+
+std::vector<Story> together(std::vector<Story> all, const std::vector<Story>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+/// Stories whose facts and outlines all differ: 0, 1, 2...
+std::vector<Story> many(std::size_t count, std::size_t each) {
+  std::vector<Story> all;
+  for (std::size_t i = 0; i < count; ++i)
+    all = together(all, stories(each, fmt::format("{:03}", i)));
+  return all;
+}
+
+/// The end of the only worker, which `a` holds unless the tale goes otherwise.
+std::string life_of(const Told& told) {
+  const Story all = story(told);
+  for (const auto& [about, how] : all.facts) {
+    if (about.starts_with("the worker")) return about + ": " + how;
+  }
+  return "";
+}
+
+Told held() {
+  Told told;
+  told.step("a", 0, "checkout", Outcome::ok, 1);
+  return std::move(told.leased(kFirst, 1));
+}
+
+}  // namespace
+
+TEST_CASE("run: agreement: a story tells each step's outcome and each leased worker's life") {
+  const Story told = story(sound());
+  CHECK(told.facts == std::map<std::string, std::string>{
+                          {"client a, step 0 (checkout)", "ok"},
+                          {"client a, step 1 (call)", "ok"},
+                          {"client a, step 2 (checkin)", "ok"},
+                          {"client b, step 0 (checkout)", "ok"},
+                          {"client b, step 1 (call)", "ok"},
+                          {"client b, step 2 (checkin)", "ok"},
+                          {"the worker leased by a, step 0", "returned; closed"},
+                          {"the worker leased by b, step 0", "returned; closed"},
+                      });
+}
+
+TEST_CASE("run: agreement: ids, slots, times, texts, bytes and arrangements are no part of it") {
+  Told other = sound(77);
+  for (auto& step : other.trace.clients) {
+    step.ended += std::chrono::seconds(3);
+    step.message = "said otherwise";
+    step.written_bytes = 4711;
+    step.phase = Phase::queued;
+  }
+  other.step("a", 3, "pause").step("b", 3, "await");
+  Told swapped;
+  swapped.trace.clients = other.trace.clients;
+  swapped.leased({1, 4}, 77).leased({0, 9}, 78).back(78).back(77).close({{1, 4}, {0, 9}});
+  // What they do while they leave.
+  swapped.event(pool::Tick{}, {pool::CloseStdin{{0, 9}}, term({0, 9}, pool::Why::closing)});
+  swapped.event(pool::Exited{{1, 4}, {3, 0}}).event(pool::Exited{{0, 9}, {0, 15}});
+  CHECK(story(swapped) == story(sound()));
+}
+
+TEST_CASE("run: agreement: a skipped step, a refused one and the harness's close are told") {
+  Told told;
+  told.step("a", 0, "checkout", Outcome::checkout_timeout).step("a", 1, "call");
+  told.trace.clients.back().skipped = true;
+  told.step("", 0, "close", Outcome::call_timeout);
+  CHECK(story(told).facts ==
+        std::map<std::string, std::string>{{"client a, step 0 (checkout)", "checkout_timeout"},
+                                           {"client a, step 1 (call)", "skipped"},
+                                           {"the harness (close)", "call_timeout"}});
+}
+
+TEST_CASE("run: agreement: why a worker went is told, up to the word to go") {
+  const std::string who = "the worker leased by a, step 0: ";
+  CHECK(life_of(held()
+                    .back(1, false, {term(kFirst, pool::Why::dirty)})
+                    .event(pool::Exited{kFirst, {0, 15}})) == who + "dirty; put away: dirty");
+  CHECK(life_of(held().event(pool::LeaseRevoked{LeaseId{1}}, {term(kFirst, pool::Why::revoked)})) ==
+        who + "revoked; put away: revoked");
+  CHECK(life_of(held().back(1).event(pool::OutputStrayed{kFirst},
+                                     {term(kFirst, pool::Why::strayed)})) ==
+        who + "returned; put away: strayed");
+  CHECK(life_of(held().event(pool::Exited{kFirst, {7, 0}})) == who + "lost; died with code 7");
+  CHECK(life_of(held().back(1).event(pool::Exited{kFirst, {0, 9}})) ==
+        who + "returned; died by signal 9");
+  CHECK(life_of(held().close({}).event(pool::Tick{}, {term(kFirst, pool::Why::closing)})) ==
+        who + "ended by the close; closed");
+  CHECK(life_of(held().back(1)) == who + "returned; there to the end");
+  CHECK(life_of(held().back(1).event(pool::Tick{}, {pool::AskShutdown{kFirst}})) ==
+        who + "returned; asked to go");
+}
+
+TEST_CASE("run: agreement: a drain that is over in the step of a check-in came first") {
+  CHECK(life_of(held().close({}).back(1, true, {term(kFirst, pool::Why::closing)})) ==
+        "the worker leased by a, step 0: ended by the close; closed");
+}
+
+TEST_CASE("run: agreement: a worker leased by two is known by both, in their order") {
+  Told told = held();
+  told.step("b", 0, "checkout", Outcome::ok, 3).back(1);
+  told.event(pool::Tick{}, {pool::Grant{CheckoutId{3}, LeaseId{3}, kFirst}}).back(3, false);
+  told.event(pool::Tick{}, {term(kFirst, pool::Why::dirty)});
+  CHECK(life_of(told) ==
+        "the worker leased by a, step 0; b, step 0: returned, dirty; put away: dirty");
+}
+
+TEST_CASE("run: agreement: of workers nobody leased only the ends count, not how many there were") {
+  const auto failed = [](std::uint32_t times, StartCause cause) {
+    Told told;
+    for (std::uint32_t i = 0; i < times; ++i) {
+      const WorkerId worker{0, i};
+      pool::StartEvidence evidence;
+      evidence.cause = cause;
+      told.event(pool::Tick{}, {pool::Start{worker}}).event(pool::Started{worker});
+      told.event(pool::HandshakeEnded{worker, evidence}, {term(worker, pool::Why::start_failed)});
+    }
+    return story(told);
+  };
+  const Story once = failed(1, StartCause::exited);
+  CHECK(once.facts == std::map<std::string, std::string>{
+                          {"the workers that nobody leased", "start failed: exited"}});
+  CHECK(failed(5, StartCause::exited) == once);
+  CHECK(failed(5, StartCause::ping_unread) != once);
+  // Its end may be noticed before the greeting's.
+  Told noticed;
+  noticed.event(pool::Tick{}, {pool::Start{kFirst}}).event(pool::Started{kFirst});
+  CHECK(story(noticed.event(pool::Exited{kFirst, {3, 0}})) == once);
+  Told no_process;
+  no_process.event(pool::Tick{}, {pool::Start{kFirst}}).event(pool::StartFailed{kFirst, 2});
+  CHECK(story(no_process).outline.begin()->second ==
+        std::set<std::string>{"start failed: exec_failed"});
+  Told spent;
+  spent.event(pool::Tick{}, {pool::Start{kFirst}});
+  spent.event(pool::Started{kFirst}, {term(kFirst, pool::Why::budget_spent)});
+  CHECK(story(spent).outline.begin()->second ==
+        std::set<std::string>{"start failed: budget_spent"});
+  // Asked to go, or killed as it starts: closed is closed.
+  CHECK(story(Told().up(kFirst).close({kFirst})) ==
+        story(Told().event(pool::Tick{}, {pool::Start{kFirst}}).close({})));
+}
+
+TEST_CASE("run: agreement: an outline does not tell clients of one kind and their rounds apart") {
+  const auto scenario = scenario_of(client("a", R"("count":2,"repeat":2,)"));
+  Told told;
+  std::uint64_t lease = 0;
+  for (const char* name : {"a.1", "a.2"}) {
+    for (const std::uint32_t round : {0U, 1U}) {
+      ++lease;
+      told.step(name, 0, "checkout", Outcome::ok, lease, round);
+      told.step(name, 1, "call", lease == 3 ? Outcome::worker_died : Outcome::ok, 0, round);
+    }
+  }
+  told.leased(kFirst, 1).back(1).event(pool::Tick{}, {pool::Grant{{}, LeaseId{3}, kFirst}});
+  told.event(pool::Exited{kFirst, {1, 0}});
+  told.leased({0, 1}, 2).back(2).event(pool::Tick{}, {pool::Grant{{}, LeaseId{4}, {0, 1}}}).back(4);
+  const Story story = story_of(scenario, told.close({{0, 1}}).trace);
+  CHECK(story.facts.at("client a.2, round 1, step 1 (call)") == "worker_died");
+  CHECK(story.facts.at("the worker leased by a.1, round 1, step 0; a.2, round 1, step 0") ==
+        "returned, lost; died with code 1");
+  CHECK(story.outline == std::map<std::string, std::set<std::string>>{
+                             {"client a, step 0 (checkout)", {"ok"}},
+                             {"client a, step 1 (call)", {"ok", "worker_died"}},
+                             {"the workers leased by a",
+                              {"(lost, returned; died with code 1)", "(returned; closed)"}}});
+}
+
+TEST_CASE("run: agreement: the real story must be one of the simulated ones") {
+  const auto simulated = together(stories(50, "ok"), stories(30, "stale_worker"));
+  CHECK(compare_worlds(two(), simulated, stories(1, "stale_worker")[0]).what == Agreement::agree);
+  const auto result = compare_worlds(two(), simulated, stories(1, "worker_died")[0]);
+  CHECK(result.what == Agreement::divergent);
+  CHECK(result.reason ==
+        "client a, step 1 (call): \"worker_died\" on real processes, \"ok or stale_worker\" in 80 "
+        "simulated schedules");
+}
+
+TEST_CASE("run: agreement: one simulated schedule is enough where there is but one story") {
+  CHECK(compare_worlds(two(), {story(sound())}, story(sound(5))).what == Agreement::agree);
+  Told killed = sound();
+  killed.trace.pool[9].event = pool::CheckedIn{LeaseId{2}, false};
+  killed.trace.pool[9].effects = {term(kSecond, pool::Why::dirty)};
+  const auto result = compare_worlds(two(), {story(sound())}, story(killed));
+  CHECK(result.what == Agreement::divergent);
+  CHECK(result.reason ==
+        "the worker leased by b, step 0: \"dirty; put away: dirty\" on real processes, \"returned; "
+        "closed\" in 1 simulated schedule");
+}
+
+TEST_CASE("run: agreement: facts that only together are new are a divergence, too") {
+  Story real = stories(1, "ok")[0];
+  real.facts["client b, step 1 (call)"] = "ok";
+  Story other = real;
+  other.facts["client a, step 1 (call)"] = "cancelled";
+  other.facts["client b, step 1 (call)"] = "cancelled";
+  const auto simulated = together(std::vector<Story>(40, real), std::vector<Story>(40, other));
+  real.facts["client b, step 1 (call)"] = "cancelled";
+  const auto result = compare_worlds(two(), simulated, real);
+  CHECK(result.what == Agreement::divergent);
+  CHECK(result.reason.find("never together with the rest") != std::string::npos);
+}
+
+TEST_CASE("run: agreement: something that is missing is a divergence") {
+  Story real = stories(1, "ok")[0];
+  const auto simulated = std::vector<Story>(10, real);
+  real.facts.clear();
+  CHECK(compare_worlds(two(), simulated, real).reason.find("\"(nothing)\" on real processes") !=
+        std::string::npos);
+  real = simulated[0];
+  real.facts["client b, step 1 (call)"] = "ok";
+  CHECK(compare_worlds(two(), simulated, real).what == Agreement::divergent);
+}
+
+TEST_CASE("run: agreement: too many stories, or none, are unknown") {
+  const Story real = stories(1, "ok")[0];
+  CHECK(compare_worlds(two(), {}, real).what == Agreement::unknown);
+  CHECK(compare_worlds(two(), many(kStoriesMax, 30), real).what == Agreement::divergent);
+  // As long as the facts are not too many, they decide, and not the outlines.
+  Story known_in_outline = stories(1, "003")[0];
+  known_in_outline.facts = real.facts;
+  CHECK(compare_worlds(two(), many(kStoriesMax, 30), known_in_outline).what ==
+        Agreement::divergent);
+  const auto result = compare_worlds(two(), many(kStoriesMax + 1, 30), real);
+  CHECK(result.what == Agreement::unknown);
+  CHECK(result.reason.find("65") != std::string::npos);
+  CHECK(compare_worlds(two(), many(kStoriesMax + 1, 30), stories(1, "003")[0]).what ==
+        Agreement::unknown);
+}
+
+TEST_CASE("run: agreement: while schedules tell stories of their own, a new one is unknown") {
+  const Story real = stories(1, "worker_died")[0];
+  const auto heard = stories(19, "ok");
+  CHECK(compare_worlds(two(), together(heard, stories(1, "cancelled")), real).what ==
+        Agreement::divergent);
+  const auto early = together(stories(18, "ok"), stories(1, "cancelled"));
+  const auto result = compare_worlds(two(), early, real);
+  CHECK(result.what == Agreement::unknown);
+  CHECK(result.reason.find("not all has been heard") != std::string::npos);
+  CHECK(compare_worlds(two(), early, stories(1, "cancelled")[0]).what == Agreement::agree);
+}
+
+TEST_CASE("run: agreement: where the facts are too many, the outlines decide") {
+  const auto with = [](std::size_t number, const std::set<std::string>& calls) {
+    Story story;
+    story.facts["the order of things"] = std::to_string(number);
+    story.outline["client a, step 1 (call)"] = calls;
+    return story;
+  };
+  std::vector<Story> simulated;
+  for (std::size_t i = 0; i < 200; ++i) {
+    simulated.push_back(with(
+        i, i % 2 == 0 ? std::set<std::string>{"ok"} : std::set<std::string>{"ok", "worker_died"}));
+  }
+  CHECK(compare_worlds(two(), simulated, with(999, {"ok", "worker_died"})).what ==
+        Agreement::agree);
+  const auto unheard = compare_worlds(two(), simulated, with(999, {"cancelled", "ok"}));
+  CHECK(unheard.what == Agreement::divergent);
+  CHECK(unheard.reason ==
+        "client a, step 1 (call): \"cancelled or ok\" on real processes, \"ok or worker_died\" in "
+        "200 simulated schedules");
+  // Every schedule has some call that comes to ok.
+  CHECK(compare_worlds(two(), simulated, with(999, {"worker_died"})).what == Agreement::divergent);
+  CHECK(compare_worlds(two(), simulated, Story{}).what == Agreement::divergent);
+}
+
+TEST_CASE("run: agreement: what is not compared, and why") {
+  CHECK(why_not_compared(two()).empty());
+  CHECK(why_not_compared(scenario_of(client("a"), R"(,"worlds":["host"])")) ==
+        "it does not run in the simulator");
+  CHECK(why_not_compared(scenario_of(client("a"), R"(,"worlds":["sim"])")) ==
+        "it does not run on real processes");
+  const auto timed = scenario_of(client("a"), R"(,"tags":["time"])");
+  CHECK_FALSE(why_not_compared(timed).empty());
+  auto command = two();
+  command.workers.push_back({scenario::WorkerKind::command, {"cat"}, {}});
+  CHECK_FALSE(why_not_compared(command).empty());
+  const auto result = compare_worlds(timed, stories(9, "ok"), stories(1, "cancelled")[0]);
+  CHECK(result.what == Agreement::not_compared);
+  CHECK(result.reason == why_not_compared(timed));
+}

@@ -1,0 +1,459 @@
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/agreement/agreement.hpp"
+
+/// Which timers of a scenario race with what: a question about files, asked before any run.
+namespace poolproof::agreement {
+namespace {
+
+using faults::PlannedFault;
+using scenario::Client;
+using scenario::Scenario;
+using scenario::Step;
+
+constexpr Duration kNone = Duration::zero();
+/// What never ends by itself: the timer it is aimed at is meant to run out.
+constexpr Duration kEndless = Duration::max();
+/// About as long as an echo's reply, for what is written byte by byte.
+constexpr std::int64_t kReplyBytes = 100;
+/// The shortest prefix in which text read as a length is longer than any frame.
+constexpr std::uint32_t kWholePrefix = 4;
+
+Duration plus(Duration a, Duration b) {
+  return a == kEndless || b == kEndless ? kEndless : a + b;
+}
+
+// ---- how long things take ----------------------------------------------------------------------
+
+/// Something that happens in the life of a timer, and so long after the timer has begun.
+struct Aim {
+  std::string what;
+  Duration span;
+};
+using Aims = std::vector<Aim>;
+
+struct Timer {
+  std::string what;
+  Duration limit;
+  Aims aims;
+  std::function<void(Duration)> set = {};  ///< none: it stays as it is
+
+  /// All that is meant to happen in it does so before it runs out.
+  [[nodiscard]] bool never_runs_out() const {
+    return std::all_of(aims.begin(), aims.end(), [this](const Aim& a) { return a.span < limit; });
+  }
+};
+
+bool stops(std::int64_t signal) {
+  constexpr std::array<std::int64_t, 4> kStops{19, 20, 21, 22};  // STOP, TSTP, TTIN, TTOU
+  return std::find(kStops.begin(), kStops.end(), signal) != kStops.end();
+}
+
+template <class Names>
+bool is_one_of(const PlannedFault& fault, const Names& names) {
+  return std::find(names.begin(), names.end(), fault.fault->name) != names.end();
+}
+
+/// It stops within a frame and lives, and nobody is told.
+bool goes_silent(const PlannedFault& fault) {
+  if (fault.fault->name == "reading_stopped")
+    return fault.text("then") != "exit" && fault.text("then") != "kill";
+  return fault.fault->name == "reply_truncated" && fault.text("then") == "hang";
+}
+
+/// So long nothing comes that would end what waits for the worker; none: it ends, well or badly, at
+/// once.
+Duration span_of(const PlannedFault& fault, const Scenario& scenario) {
+  constexpr std::array<std::string_view, 4> kSilent{"reply_dropped", "input_read_as_lines",
+                                                    "length_too_long", "reply_unflushed"};
+  // Read as a short length, text announces a frame that never comes.
+  constexpr std::array<std::string_view, 5> kSilentIfShort{
+      "banner", "reply_unframed", "text_before_reply", "length_little_endian", "length_huge"};
+  constexpr std::array<std::string_view, 3> kDelays{"import_slow", "reply_slow", "reply_late"};
+  constexpr std::array<std::string_view, 2> kSignals{"killed_mid_call", "killed_at_start"};
+  if (is_one_of(fault, kSilent) || goes_silent(fault)) return kEndless;
+  if (is_one_of(fault, kSilentIfShort) && scenario.pool.framing.prefix_bytes < kWholePrefix)
+    return kEndless;
+  if (fault.fault->name == "length_over_limit")
+    return scenario.pool.framing.can_be_exceeded() ? kNone : kEndless;
+  if (is_one_of(fault, kDelays)) return std::chrono::milliseconds(fault.number("delay_ms"));
+  if (is_one_of(fault, kSignals)) return stops(fault.number("signal")) ? kEndless : kNone;
+  if (fault.fault->name != "reply_trickled") return kNone;
+  const std::int64_t chunk = fault.number("chunk_bytes");
+  return std::chrono::milliseconds((kReplyBytes + chunk - 1) / chunk * fault.number("gap_ms"));
+}
+
+std::string name_of(const PlannedFault& fault) {
+  return fmt::format("{} ({})", fault.fault->name, fault.id);
+}
+
+// ---- the scenario, looked through once ---------------------------------------------------------
+
+bool is_call(const Step& step) {
+  return std::holds_alternative<scenario::Call>(step) ||
+         std::holds_alternative<scenario::CallBytes>(step);
+}
+
+/// Those of which a step in this place is one: `a`, or `a.1`, `a.2`...
+bool is_client(const Client& client, std::string_view single) {
+  return client.count == 1 ? single == client.name : single.starts_with(client.name + ".");
+}
+
+class Timers {
+ public:
+  explicit Timers(Scenario& scenario) : scenario_(scenario) {}
+
+  std::vector<Timer> all() {
+    std::vector<Timer> timers{startup_budget(), final_close()};
+    for (auto& client : scenario_.clients) {
+      for (std::size_t i = 0; i < client.steps.size(); ++i) {
+        if (is_call(client.steps[i])) timers.push_back(call(client, i));
+        if (std::holds_alternative<scenario::Checkout>(client.steps[i]))
+          timers.push_back(checkout(client, i));
+        if (std::holds_alternative<scenario::Close>(client.steps[i]))
+          timers.push_back(close(client, i));
+        if (std::holds_alternative<scenario::Pause>(client.steps[i]))
+          timers.push_back(pause(client, i));
+      }
+    }
+    for (Timer& grace : graces()) timers.push_back(std::move(grace));
+    std::erase_if(timers, [](const Timer& timer) { return timer.limit == kNone; });
+    return timers;
+  }
+
+ private:
+  // ---- timers
+
+  Timer startup_budget() {
+    return {"the start-up budget", scenario_.pool.core.startup_budget, start_delays(),
+            [this](Duration limit) { scenario_.pool.core.startup_budget = limit; }};
+  }
+
+  /// Nothing is leased any more, and what workers do that were told to go decides nothing.
+  Timer final_close() {
+    return {"the close timeout", scenario_.pool.close_timeout, {}, [this](Duration limit) {
+              scenario_.pool.close_timeout = limit;
+            }};
+  }
+
+  Timer call(Client& client, std::size_t place) {
+    Step& step = client.steps[place];
+    return {timer_name(client, place), call_timeout(step), call_aims(client, place),
+            [&step](Duration limit) {
+              if (auto* one = std::get_if<scenario::Call>(&step)) one->timeout = limit;
+              if (auto* one = std::get_if<scenario::CallBytes>(&step)) one->timeout = limit;
+            }};
+  }
+
+  Timer checkout(Client& client, std::size_t place) {
+    auto& step = std::get<scenario::Checkout>(client.steps[place]);
+    Aims aims = start_ends();
+    append(aims, holds_of_others(client, place));
+    append(aims, who_awaits(client, place));
+    return {timer_name(client, place), step.timeout.value_or(scenario_.pool.checkout_timeout),
+            std::move(aims), [&step](Duration limit) { step.timeout = limit; }};
+  }
+
+  Timer close(Client& client, std::size_t place) {
+    auto& step = std::get<scenario::Close>(client.steps[place]);
+    Aims aims = holds_of_others(client, place);
+    append(aims, who_awaits(client, place));
+    return {timer_name(client, place), step.timeout.value_or(scenario_.pool.close_timeout),
+            std::move(aims), [&step](Duration limit) { step.timeout = limit; }};
+  }
+
+  /// A pause lets others do something meanwhile: it races with all that they wait for.
+  Timer pause(const Client& client, std::size_t place) {
+    Aims aims = start_delays();
+    bool later = false;
+    for (const Client& other : scenario_.clients) {
+      later = later || &other == &client;
+      if (&other == &client || one_after_the_other(client, other)) continue;
+      for (std::size_t i = 0; i < other.steps.size(); ++i) {
+        const Step& step = other.steps[i];
+        if (const auto* checkout = std::get_if<scenario::Checkout>(&step)) {
+          aims.push_back(
+              {timer_name(other, i), checkout->timeout.value_or(scenario_.pool.checkout_timeout)});
+        }
+        if (is_call(step)) {
+          aims.push_back({"the length of " + timer_name(other, i), call_length(other, i)});
+        }
+        const auto* pause = std::get_if<scenario::Pause>(&step);
+        if (pause != nullptr && later && !ordered(client, other))
+          aims.push_back({timer_name(other, i), pause->span});
+      }
+    }
+    return {timer_name(client, place), std::get<scenario::Pause>(client.steps[place]).span,
+            std::move(aims)};
+  }
+
+  /// A worker that takes its time to go, against each rung by which it may have to be gone.
+  [[nodiscard]] std::vector<Timer> graces() const {
+    const auto& core = scenario_.pool.core;
+    const Aims aims = slow_exits();
+    return {{"the shutdown grace", core.shutdown_grace, aims},
+            {"the shutdown and stdin graces", core.shutdown_grace + core.stdin_grace, aims},
+            {"all graces", core.shutdown_grace + core.stdin_grace + core.term_grace, aims}};
+  }
+
+  // ---- calls
+
+  [[nodiscard]] Duration call_timeout(const Step& step) const {
+    const auto* call = std::get_if<scenario::Call>(&step);
+    const auto timeout =
+        call != nullptr ? call->timeout : std::get<scenario::CallBytes>(step).timeout;
+    return timeout.value_or(scenario_.pool.call_timeout);
+  }
+
+  [[nodiscard]] Aims call_aims(const Client& client, std::size_t place) const {
+    Aims aims;
+    for (const auto& fault : scenario_.faults) {
+      const Duration span = span_of(fault, scenario_);
+      if (span > kNone && touches_call(fault, client, place))
+        aims.push_back({name_of(fault), span});
+    }
+    const auto* call = std::get_if<scenario::Call>(&client.steps[place]);
+    if (call != nullptr) append(aims, busy(*call));
+    if (worker_is_stopped()) aims.push_back({"a stopped worker", kEndless});
+    return aims;
+  }
+
+  static Aims busy(const scenario::Call& call) {
+    if (call.command == "compute") return {{"the command compute", kEndless}};
+    const bool sleeps = call.command == "sleep" && call.args->contains("ms") &&
+                        (*call.args)["ms"].is_number_unsigned();
+    if (!sleeps) return {};
+    const auto ms = std::min((*call.args)["ms"].get<std::uint64_t>(), std::uint64_t{86'400'000});
+    return {{"the command sleep", std::chrono::milliseconds(ms)}};
+  }
+
+  /// How long the call lasts; none: as long as an echo.
+  [[nodiscard]] Duration call_length(const Client& client, std::size_t place) const {
+    Duration length = kNone;
+    for (const Aim& aim : call_aims(client, place)) length = std::max(length, aim.span);
+    return std::min(length, call_timeout(client.steps[place]));
+  }
+
+  [[nodiscard]] static bool touches_call(const PlannedFault& fault, const Client& client,
+                                         std::size_t place) {
+    using faults::Moment;
+    if (faults::aimed_by_incarnation(*fault.fault)) return false;
+    if (fault.at.client.empty()) return fault.at.request.value_or(1) > 0;
+    if (!is_client(client, fault.at.client)) return false;
+    const auto begin = client.steps.begin();
+    const auto before = std::count_if(begin, begin + static_cast<std::ptrdiff_t>(place), is_call);
+    const auto each = std::count_if(begin, client.steps.end(), is_call);
+    return (static_cast<std::ptrdiff_t>(fault.at.call) - 1) % each == before;
+  }
+
+  [[nodiscard]] bool worker_is_stopped() const {
+    for (const Client& client : scenario_.clients) {
+      for (const Step& step : client.steps) {
+        const auto* signal = std::get_if<scenario::SignalWorker>(&step);
+        if (signal != nullptr && stops(signal->signal)) return true;
+      }
+    }
+    return false;
+  }
+
+  // ---- starts
+
+  [[nodiscard]] static bool touches_start(const PlannedFault& fault) {
+    using faults::Moment;
+    const Moment moment = fault.fault->moment;
+    if (moment == Moment::start || moment == Moment::launch) return true;
+    if (moment != Moment::request && moment != Moment::reply) return false;
+    return fault.at.client.empty() && fault.at.request.value_or(0) == 0;
+  }
+
+  [[nodiscard]] Aims start_delays() const {
+    Aims aims;
+    for (const auto& fault : scenario_.faults) {
+      const Duration span = touches_start(fault) ? span_of(fault, scenario_) : kNone;
+      if (span > kNone) aims.push_back({name_of(fault), span});
+    }
+    if (worker_is_stopped()) aims.push_back({"a stopped worker", kEndless});
+    return aims;
+  }
+
+  /// When a client that waits for a start knows how it ended: a slow one at its delay; failing ones
+  /// when the last has failed, or when the breaker opens.
+  [[nodiscard]] Aims start_ends() const {
+    const auto& core = scenario_.pool.core;
+    Aims aims;
+    Duration each = kNone;
+    std::set<std::uint32_t> generations;
+    bool all_fail = false;
+    for (const auto& fault : scenario_.faults) {
+      if (!touches_start(fault)) continue;
+      const Duration span = span_of(fault, scenario_);
+      if (span > kNone && span < core.startup_budget) aims.push_back({name_of(fault), span});
+      if (fault.fault->harmless && span < core.startup_budget) continue;
+      if (span >= core.startup_budget)
+        each = std::max(each, core.startup_budget + core.postmortem_budget);
+      all_fail = all_fail || !fault.at.generation;
+      generations.insert(fault.at.generation.value_or(0));
+    }
+    if (generations.empty()) return aims;
+    auto failures = static_cast<std::uint32_t>(generations.size());
+    if (all_fail) failures = core.breaker_failures;
+    aims.push_back({"the failing starts", failures == 0 ? kEndless : failing(failures, each)});
+    return aims;
+  }
+
+  [[nodiscard]] Duration failing(std::uint32_t failures, Duration each) const {
+    const auto& core = scenario_.pool.core;
+    constexpr std::uint32_t kMost = 1000;  // by then the sum is longer than any timer
+    Duration sum = kNone;
+    Duration pause = core.backoff_initial;
+    for (std::uint32_t i = 0; i < std::min(failures, kMost); ++i) {
+      sum += each;
+      // The last failure opens the breaker, or the start behind it succeeds after its pause.
+      sum += std::min(pause, core.backoff_max);
+      pause = std::min(2 * pause, core.backoff_max);
+    }
+    return sum;
+  }
+
+  // ---- clients
+
+  /// How long one hold of another client may last while this client is at that step.
+  [[nodiscard]] Aims holds_of_others(const Client& client, std::size_t place) const {
+    Aims aims;
+    for (const Client& other : scenario_.clients) {
+      const bool itself = &other == &client && client.count == 1;
+      if (itself || one_after_the_other(client, other)) continue;
+      const Duration held = hold_of(other, client, place);
+      if (held > kNone) aims.push_back({"what client " + other.name + " does meanwhile", held});
+    }
+    return aims;
+  }
+
+  [[nodiscard]] Duration hold_of(const Client& other, const Client& client,
+                                 std::size_t place) const {
+    Duration held = kNone;
+    bool holds = false;
+    for (std::size_t i = 0; i < other.steps.size(); ++i) {
+      const Step& step = other.steps[i];
+      if (std::holds_alternative<scenario::Checkout>(step)) holds = true;
+      if (!holds && awaits_end(step, client, place)) return kNone;
+      if (!holds) continue;
+      if (is_call(step)) held = plus(held, call_length(other, i));
+      if (const auto* pause = std::get_if<scenario::Pause>(&step)) held = plus(held, pause->span);
+    }
+    return held;
+  }
+
+  /// Somebody goes on only when this step is over: it may be what the step itself waits for.
+  [[nodiscard]] Aims who_awaits(const Client& client, std::size_t place) const {
+    for (const Client& other : scenario_.clients) {
+      for (const Step& step : other.steps) {
+        if (awaits_end(step, client, place))
+          return {{"client " + other.name + ", which awaits it", kEndless}};
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] static bool awaits_end(const Step& step, const Client& client, std::size_t place) {
+    const auto* await = std::get_if<scenario::AwaitClient>(&step);
+    if (await == nullptr || !is_client(client, await->client)) return false;
+    return await->step > place || (await->step == place && await->ended);
+  }
+
+  [[nodiscard]] const Client* predecessor(const Client& client) const {
+    for (const Client& other : scenario_.clients) {
+      if (!client.after.empty() && is_client(other, client.after)) return &other;
+    }
+    return nullptr;
+  }
+
+  [[nodiscard]] bool comes_after(const Client& late, const Client& early) const {
+    for (const auto* before = predecessor(late); before != nullptr; before = predecessor(*before)) {
+      // Of several alike only one is waited for.
+      if (before == &early) return early.count == 1;
+    }
+    return false;
+  }
+
+  [[nodiscard]] bool one_after_the_other(const Client& a, const Client& b) const {
+    return comes_after(a, b) || comes_after(b, a);
+  }
+
+  /// One of them awaits the other, so that their pauses don't begin as they please.
+  [[nodiscard]] static bool ordered(const Client& a, const Client& b) {
+    const auto awaits = [](const Client& waiting, const Client& awaited) {
+      return std::any_of(waiting.steps.begin(), waiting.steps.end(), [&](const Step& step) {
+        const auto* await = std::get_if<scenario::AwaitClient>(&step);
+        return await != nullptr && is_client(awaited, await->client);
+      });
+    };
+    return awaits(a, b) || awaits(b, a);
+  }
+
+  [[nodiscard]] Aims slow_exits() const {
+    Aims aims;
+    for (const auto& fault : scenario_.faults) {
+      if (fault.fault->name == "exit_slow")
+        aims.push_back({name_of(fault), std::chrono::milliseconds(fault.number("delay_ms"))});
+    }
+    return aims;
+  }
+
+  static void append(Aims& aims, const Aims& more) {
+    aims.insert(aims.end(), more.begin(), more.end());
+  }
+
+  [[nodiscard]] static std::string timer_name(const Client& client, std::size_t place) {
+    const bool pause = std::holds_alternative<scenario::Pause>(client.steps[place]);
+    return fmt::format(
+        "the {} of client {}, step {}",
+        pause ? "pause" : fmt::format("{} timeout", scenario::name(client.steps[place])),
+        client.name, place);
+  }
+
+  Scenario& scenario_;
+};
+
+bool too_near(Duration a, Duration b) {
+  const auto [less, more] = std::minmax(a, b);
+  if (less == kNone || more == kEndless) return false;
+  return more / kTimersApart < less || more - less < kTimersApartBy;
+}
+
+}  // namespace
+
+std::vector<std::string> competing_timers(const Scenario& scenario) {
+  Scenario copy = scenario;
+  std::vector<std::string> sentences;
+  Timers measured(copy);
+  for (const Timer& timer : measured.all()) {
+    for (const Aim& aim : timer.aims) {
+      if (!too_near(timer.limit, aim.span)) continue;
+      sentences.push_back(fmt::format(
+          "{} ({} ms) and {} ({} ms) compete: they must differ by {}x and {} ms", timer.what,
+          to_ms(timer.limit), aim.what, to_ms(aim.span), kTimersApart, to_ms(kTimersApartBy)));
+    }
+  }
+  return sentences;
+}
+
+Scenario unhurried(const Scenario& scenario) {
+  Scenario calm = scenario;
+  // All is measured before anything is changed.
+  Timers measured(calm);  // the timers' setters point into it
+  const std::vector<Timer> timers = measured.all();
+  for (const Timer& timer : timers) {
+    if (timer.set && timer.never_runs_out()) timer.set(std::max(timer.limit, kUnhurried));
+  }
+  calm.pool.core.silence_max = std::max(calm.pool.core.silence_max, kUnhurried);
+  return calm;
+}
+
+}  // namespace poolproof::agreement

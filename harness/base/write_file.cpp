@@ -1,0 +1,54 @@
+#include "harness/base/write_file.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <system_error>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "harness/base/text.hpp"
+
+namespace poolproof {
+namespace {
+
+/// 0, or the errno of the first write that failed.
+int write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(fd, text.data(), text.size());
+    if (count < 0 && errno != EINTR) return errno;
+    if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return 0;
+}
+
+/// Written, on the disk and closed: 0, or the errno.
+int write_through(const std::string& path, std::string_view text) {
+  constexpr mode_t kForAll = 0666;  // less the umask
+  const int fd =
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kForAll);
+  if (fd < 0) return errno;
+  int problem = write_all(fd, text);
+  if (problem == 0 && ::fsync(fd) != 0) problem = errno;
+  if (::close(fd) != 0 && problem == 0) problem = errno;
+  return problem;
+}
+
+}  // namespace
+
+Expected<void, std::string> write_file_whole(const std::filesystem::path& path,
+                                             std::string_view text) {
+  const std::filesystem::path hidden =
+      path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().string(), ::getpid());
+  // One of this name can only be left from a killed run whose process id has come round again.
+  ::unlink(hidden.c_str());
+  int problem = write_through(hidden.string(), text);
+  if (problem == 0 && ::rename(hidden.c_str(), path.c_str()) != 0) problem = errno;
+  if (problem == 0) return {};
+  ::unlink(hidden.c_str());
+  return unexpected(fmt::format("cannot write {}: {}", printable(path.string()),
+                                std::system_category().message(problem)));
+}
+
+}  // namespace poolproof

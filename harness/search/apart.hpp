@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/clock.hpp"
+#include "harness/host/offshoot.hpp"
+#include "harness/oracle/judge.hpp"
+#include "harness/scenario/scenario.hpp"
+#include "harness/wire/terse.hpp"
+
+namespace poolproof::search {
+
+/// What a simulated run in a process of its own came to: it may crash, break a promise of the code
+/// or never end.
+struct Apart {
+  std::vector<std::string> signatures;  ///< of its findings, in their order; empty: it held
+  std::vector<std::string> sentences;   ///< theirs
+
+  [[nodiscard]] bool failed_with(const std::string& signature) const;
+  /// Empty: it did not fail so.
+  [[nodiscard]] std::string sentence_of(const std::string& signature) const;
+};
+Apart run_apart(const scenario::Scenario& scenario, Duration limit,
+                wire::Codec codec = wire::Codec::json);
+/// The same for any run.
+Apart find_apart(const std::function<std::vector<oracle::Finding>()>& run, Duration limit);
+
+/// Reads all of `offshoot`'s words until it has ended or `limit` is over (then it is killed).
+struct LastWords {
+  std::string said;
+  std::string errors;
+  ExitStatus exit;
+  bool overran = false;
+};
+LastWords hear(host::Offshoot& offshoot, Duration limit);
+
+}  // namespace poolproof::search

@@ -1,0 +1,59 @@
+#include "harness/search/case.hpp"
+
+#include "harness/run/result.hpp"
+#include "harness/scenario/generate.hpp"
+#include "harness/trace/jsonl.hpp"
+
+namespace poolproof::search {
+namespace {
+
+/// What a generated scenario never needs: a thousandth of it is usual.
+constexpr sim::Limits kLimits{200'000};
+
+}  // namespace
+
+std::uint64_t case_seed(std::uint64_t sweep_seed, std::uint64_t number) {
+  // splitmix64: neighbours get seeds that have nothing in common.
+  std::uint64_t mixed = sweep_seed + (number + 1) * 0x9e3779b97f4a7c15U;
+  mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9U;
+  mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebU;
+  return mixed ^ (mixed >> 31U);
+}
+
+const scenario::Scenario& CaseRunner::make(std::uint64_t seed) {
+  choices_.restart(seed);
+  made_ = scenario::generate(choices_);
+  return made_;
+}
+
+CaseResult CaseRunner::run(const scenario::Scenario& scenario, wire::Codec codec) {
+  if (scenario.schedule) {
+    schedule_.restart(*scenario.schedule);
+  } else {
+    schedule_.restart(scenario.seed);
+  }
+  const sim::Carried carried = world_.carry_out(scenario, scenario.seed, schedule_, kLimits, codec);
+  CaseResult result;
+  result.broken_off = schedule_.moves() != nullptr && schedule_.moves()->broken_off();
+  if (result.broken_off) return result;
+  result.core_events = carried.core_events;
+  result.trouble = carried.trouble;
+  judge_.look_at({scenario, world_.trace(), {Duration::zero()}});
+  if (carried.overran) {
+    result.findings.push_back({"hang", std::string(run::kEndless), Time{}});
+  } else {
+    result.findings = judge_.judge();
+  }
+  return result;
+}
+
+std::uint64_t hash_of(const trace::Trace& trace) {
+  // FNV-1a over the file it would be.
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : trace::write_trace(trace)) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  }
+  return hash;
+}
+
+}  // namespace poolproof::search

@@ -1,0 +1,286 @@
+#include "harness/search/explore.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <new>
+
+#include <fmt/format.h>
+
+#include "harness/base/assert.hpp"
+#include "harness/host/offshoot.hpp"
+#include "harness/host/system.hpp"
+#include "harness/search/crash_allowance.hpp"
+#include "harness/search/explore_space.hpp"
+#include "harness/search/last_words.hpp"
+#include "harness/search/sweep_job.hpp"
+
+namespace poolproof::search {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr Duration kLookEvery = 250ms;
+constexpr Duration kTellEvery = 5s;
+/// A run that takes so long never ends.
+constexpr Duration kStuck = 20s;
+constexpr std::size_t kSavedMost = 32;
+
+/// What both processes see.
+struct Desk {
+  std::atomic<std::uint64_t> runs;
+  std::atomic<std::uint64_t> core_events;
+  std::atomic<std::uint64_t> proved_nothing;
+  Walk walk;
+};
+
+std::unique_ptr<ExploredSpace> space_of(Exploration what) {
+  switch (what) {
+    case Exploration::cuts:
+      return explored_cuts();
+    case Exploration::faults:
+      return explored_faults();
+    case Exploration::orders:
+      return explored_orders();
+  }
+  return nullptr;
+}
+
+std::string slug(const std::string& signature) {
+  std::string slug;
+  for (const char c : signature.substr(0, signature.find(':'))) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    slug += plain ? c : '-';
+  }
+  return slug;
+}
+
+std::string name_of(const JobFailure& failure) {
+  return fmt::format("{}-{}", slug(failure.signature), failure.number);
+}
+
+void save(const std::string& folder, const JobFailure& failure, scenario::Scenario scenario) {
+  scenario.name = name_of(failure);
+  scenario.why = "found by an explorer: " + failure.what;
+  scenario.tags = {"regression"};
+  std::ofstream(fs::path(folder) / (scenario.name + ".json")) << scenario::write_scenario(scenario);
+}
+
+/// Carries out one run after the other from where the walk is.
+class Walker {
+ public:
+  Walker(const ExploreOptions& options, Desk& desk, ExploredSpace& space, int said)
+      : options_(options), desk_(desk), walk_(desk.walk), space_(space), said_(said) {
+    runner_.cut_reads(space.cuts_reads());
+    runner_.follow(space.leader(walk_));
+  }
+
+  void run() {
+    const std::uint64_t most = options_.runs_most > 0 ? options_.runs_most : space_.runs_most();
+    while (walk_.part < space_.parts().size()) {
+      Walk::Tally& tally = walk_.tallies[walk_.part];
+      if (most > 0 && tally.runs >= most) {
+        tally.cut_short = true;
+        walk_.next_part();
+        continue;
+      }
+      ++tally.runs;
+      carry_out(space_.at(walk_));
+      space_.go_on(walk_, &runner_);
+    }
+  }
+
+ private:
+  void carry_out(const scenario::Scenario& scenario) {
+    CaseResult result = runner_.run(scenario);
+    const bool judged = !result.broken_off && !result.failed() && result.trouble.empty();
+    if (judged) space_.judge(walk_, runner_, result.findings);
+    for (const auto& finding : result.findings) failed(scenario, finding);
+    if (!result.trouble.empty()) desk_.proved_nothing.fetch_add(1);
+    desk_.core_events.fetch_add(result.core_events);
+    desk_.runs.fetch_add(1);
+  }
+
+  /// Of each kind the first is saved and told, and then at every power of two how many there are.
+  void failed(const scenario::Scenario& scenario, const oracle::Finding& finding) {
+    const std::string signature = oracle::signature(finding);
+    const std::uint64_t times = ++seen_[signature];
+    if ((times & (times - 1)) != 0) return;
+    const JobFailure failure{desk_.runs.load(), times, signature, finding.what};
+    if (times == 1 && seen_.size() <= kSavedMost) {
+      scenario::Scenario kept = scenario;
+      if (runner_.schedule().taken().size() <= scenario::kScheduleMax) {
+        kept.schedule = runner_.schedule().taken();
+      }
+      save(options_.out, failure, std::move(kept));
+    }
+    (void)host::sys::write(said_, line_of(failure));
+  }
+
+  const ExploreOptions& options_;
+  Desk& desk_;
+  Walk& walk_;
+  ExploredSpace& space_;
+  int said_;
+  CaseRunner runner_;
+  std::map<std::string, std::uint64_t> seen_;
+};
+
+/// Starts the process that walks, hears what it says, and goes on behind a run that crashed it.
+class Guide {
+ public:
+  Guide(const ExploreOptions& options, Desk& desk, ExploredSpace& space)
+      : options_(options), desk_(desk), space_(space) {
+    POOLPROOF_ASSERT(space_.parts().size() <= Walk::kPartsMax);
+  }
+
+  Expected<Explored, std::string> run(const ExploreProgress& progress) {
+    std::error_code error;
+    fs::create_directories(options_.out, error);
+    if (error) return unexpected(fmt::format("can't make {}: {}", options_.out, error.message()));
+    begun_ = told_ = host::sys::now();
+    CrashAllowance allowance;
+    while (true) {
+      auto offshoot = host::fork_off([this](int said) {
+        Walker(options_, desk_, space_, said).run();
+        return 0;
+      });
+      if (!offshoot) return unexpected(std::string("can't start a process"));
+      const std::string crash = watch(*offshoot, progress);
+      if (crash.empty()) return result();
+      crashed(crash);
+      if (!allowance.grant(crash, desk_.runs.load())) return result();
+    }
+  }
+
+ private:
+  /// Until it has ended. The signature of its crash; empty: it is done.
+  std::string watch(host::Offshoot& offshoot, const ExploreProgress& progress) {
+    std::string said;
+    std::string errors;
+    std::uint64_t seen = 0;
+    Time moved = host::sys::now();
+    while (true) {
+      std::array<pollfd, 2> fds{
+          {{offshoot.said.get(), POLLIN, 0}, {offshoot.pidfd.get(), POLLIN, 0}}};
+      (void)host::sys::poll(fds, kLookEvery);
+      const Time now = host::sys::now();
+      const auto ended = host::sys::peek_exit(offshoot.pidfd.get());
+      take(offshoot.said.get(), said);
+      take(offshoot.errors.get(), errors);
+      hear(said);
+      if (ended && *ended) {
+        (void)host::sys::reap(offshoot.pidfd.get());
+        return **ended == ExitStatus{} ? "" : signature_of_end(**ended, errors);
+      }
+      if (desk_.runs.load() != seen) moved = now;
+      seen = desk_.runs.load();
+      if (now - moved >= kStuck) {
+        (void)host::sys::signal_process(offshoot.pidfd.get(), SIGKILL);
+        (void)host::sys::reap(offshoot.pidfd.get());
+        return kStuckSignature;
+      }
+      if (progress && now - told_ >= kTellEvery) {
+        told_ = now;
+        progress(seen, now - begun_);
+      }
+    }
+  }
+
+  static void take(int fd, std::string& into) {
+    std::array<char, 16384> chunk{};
+    while (true) {
+      const auto got = host::sys::read(fd, chunk);
+      if (!got || *got == 0) return;
+      into.append(chunk.data(), *got);
+    }
+  }
+
+  void hear(std::string& said) {
+    std::size_t end = 0;
+    while ((end = said.find('\n')) != std::string::npos) {
+      note(failure_of(std::string_view(said).substr(0, end)));
+      said.erase(0, end + 1);
+    }
+  }
+
+  /// Whoever walks on after a crash counts anew: times are at least so many.
+  void note(const JobFailure& failure) {
+    const auto known = std::find_if(failures_.begin(), failures_.end(), [&](const auto& one) {
+      return one.signature == failure.signature;
+    });
+    if (known != failures_.end()) {
+      known->times = std::max(known->times, failure.times);
+      return;
+    }
+    const std::string file = fmt::format("{}/{}.json", options_.out, name_of(failure));
+    failures_.push_back(
+        {failure.signature, failure.what, failure.times, fs::exists(file) ? file : ""});
+  }
+
+  void crashed(const std::string& signature) {
+    const JobFailure failure{desk_.runs.load(), 1, signature, signature};
+    save(options_.out, failure, space_.at(desk_.walk));
+    note(failure);
+    desk_.runs.fetch_add(1);
+    space_.go_on(desk_.walk, nullptr);
+  }
+
+  Explored result() {
+    Explored explored;
+    for (std::size_t i = 0; i < space_.parts().size(); ++i) {
+      const Walk::Tally& tally = desk_.walk.tallies[i];
+      const bool given_up = i >= desk_.walk.part;  // after too many crashes
+      explored.parts.push_back(
+          {space_.parts()[i], tally.runs, tally.different, tally.cut_short || given_up});
+    }
+    explored.failures = failures_;
+    explored.runs = desk_.runs.load();
+    explored.core_events = desk_.core_events.load();
+    explored.proved_nothing = desk_.proved_nothing.load();
+    explored.elapsed = host::sys::now() - begun_;
+    return explored;
+  }
+
+  const ExploreOptions& options_;
+  Desk& desk_;
+  ExploredSpace& space_;
+  std::vector<ExploredFailure> failures_;
+  Time begun_;
+  Time told_;
+};
+
+}  // namespace
+
+void Walk::next_part() {
+  ++part;
+  place = 0;
+  depth = 0;
+  tree.fixed = 0;
+  tree.incomplete = false;
+}
+
+scenario::Scenario own_scenario(const char* json) {
+  auto read = scenario::read_scenario(json, "explored");
+  POOLPROOF_ASSERT(read.has_value());
+  return std::move(*read);
+}
+
+Expected<Explored, std::string> explore(const ExploreOptions& options,
+                                        const ExploreProgress& progress) {
+  return explore(*space_of(options.what), options, progress);
+}
+
+Expected<Explored, std::string> explore(ExploredSpace& space, const ExploreOptions& options,
+                                        const ExploreProgress& progress) {
+  auto memory = host::SharedMemory::of_size(sizeof(Desk));
+  if (!memory) return unexpected(std::string("no memory to share"));
+  auto* desk = new (memory->data()) Desk();
+  return Guide(options, *desk, space).run(progress);
+}
+
+}  // namespace poolproof::search

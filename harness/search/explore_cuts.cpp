@@ -1,0 +1,185 @@
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string_view>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "fake_workers/cut.hpp"
+#include "harness/base/assert.hpp"
+#include "harness/search/explore_space.hpp"
+
+/// Every cut of every frame between pool and worker, with every ending.
+namespace poolproof::search {
+namespace {
+
+using faults::JournalRecord;
+using scenario::Scenario;
+
+/// Worker 0.0 reads: its ping, a call of each client, the request to leave.
+constexpr const char* kScenario = R"({
+  "schema_version": 1, "name": "cut", "why": "a frame that ends too early costs its own call only",
+  "pool": {"size": 1, "startup_budget_ms": 1000, "call_timeout_ms": 1000,
+           "checkout_timeout_ms": 5000},
+  "workers": [{"kind": "fake"}],
+  "clients": [
+    {"name": "a", "steps": [
+      {"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}]},
+    {"name": "b", "after": "a", "steps": [
+      {"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}]},
+    {"name": "c", "after": "b", "steps": [
+      {"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}]}],
+  "faults": [],
+  "expect": {"any_success": true}
+})";
+
+struct Frame {
+  const char* name;
+  bool reply;  ///< the worker writes it; else it reads it
+  std::uint64_t request;
+};
+constexpr std::uint64_t kFarewell = 4;
+constexpr std::array kFrames{
+    Frame{"handshake: reply", true, 0},
+    Frame{"handshake: request", false, 0},
+    Frame{"call: reply", true, 1},
+    Frame{"call: request", false, 1},
+    Frame{"shutdown: reply", true, kFarewell},
+    Frame{"shutdown: request", false, kFarewell},
+};
+
+struct EndingRow {
+  std::string_view then;
+  std::int64_t code;
+};
+constexpr std::array kEndings{EndingRow{"exit", 0}, EndingRow{"exit", 1}, EndingRow{"kill", 0},
+                              EndingRow{"hang", 0}, EndingRow{"close", 0}};
+/// The plainest order and some others.
+constexpr std::uint64_t kOrders = 3;
+
+constexpr std::string_view kNothing = "nothing";
+constexpr std::string_view kWhole = "the whole frame";
+
+/// How one run with a cut went, for the clients.
+using Story = std::vector<std::tuple<Outcome, Phase, StartCause, bool>>;
+
+class Cuts final : public ExploredSpace {
+ public:
+  Cuts() : scenario_(own_scenario(kScenario)) {
+    for (const Frame& frame : kFrames) parts_.emplace_back(frame.name);
+  }
+
+  [[nodiscard]] const std::vector<std::string>& parts() const override { return parts_; }
+
+  const Scenario& at(const Walk& walk) override {
+    const Frame& frame = kFrames[walk.part];
+    const EndingRow& ending = ending_of(walk);
+    faults::PlannedFault planned;
+    planned.id = "f0";
+    planned.fault = faults::find(frame.reply ? "reply_truncated" : "reading_stopped");
+    POOLPROOF_ASSERT(planned.fault != nullptr);
+    planned.at = {{}, 0, 0, 0, frame.request};
+    planned.numbers = {{"keep_bytes", static_cast<std::int64_t>(keep_of(walk))},
+                       {"code", ending.code}};
+    planned.texts = {{"then", std::string(ending.then)}};
+    scenario_.faults.assign(1, std::move(planned));
+    scenario_.seed = order_of(walk);
+    scenario_.schedule.reset();
+    if (order_of(walk) == 0) scenario_.schedule.emplace();
+    return scenario_;
+  }
+
+  void judge(const Walk& walk, const CaseRunner& runner,
+             std::vector<oracle::Finding>& findings) override {
+    const std::string_view kind = kind_of(walk, runner);
+    judge_service(runner, kind, findings);
+    // The end of a worker that is between two frames may meet whatever comes next.
+    const bool within = kind != kNothing && kind != kWhole;
+    if (order_of(walk) != 0 && !within) return;
+    const Frame& frame = kFrames[walk.part];
+    Story story = story_of(runner);
+    const auto [first, fresh] = stories_.try_emplace({walk.part, ending_index(walk), kind},
+                                                     std::pair{keep_of(walk), std::move(story)});
+    if (fresh || first->second.second == story_of(runner)) return;
+    findings.push_back(
+        {"cut",
+         fmt::format(
+             "{} cut after {} bytes ({}), then {}: its clients fared otherwise than when it "
+             "was cut after {} bytes",
+             frame.name, keep_of(walk), kind, ending_of(walk).then, first->second.first),
+         Time{}});
+  }
+
+  void go_on(Walk& walk, const CaseRunner* runner) override {
+    ++walk.tallies[walk.part].different;
+    const bool last_of_length = (walk.place + 1) % (kEndings.size() * kOrders) == 0;
+    const bool done = runner != nullptr && last_of_length && is_whole(walk, *runner);
+    ++walk.place;
+    if (done) walk.next_part();
+  }
+
+ private:
+  static std::uint64_t order_of(const Walk& walk) { return walk.place % kOrders; }
+  static std::size_t ending_index(const Walk& walk) {
+    return walk.place / kOrders % kEndings.size();
+  }
+  static const EndingRow& ending_of(const Walk& walk) { return kEndings[ending_index(walk)]; }
+  static std::uint64_t keep_of(const Walk& walk) { return walk.place / kOrders / kEndings.size(); }
+
+  /// Nothing is missing: the worker wrote all of it, or was not stopped from reading it.
+  static bool is_whole(const Walk& walk, const CaseRunner& runner) {
+    const Frame& frame = kFrames[walk.part];
+    const auto kind = frame.reply ? JournalRecord::Kind::wrote : JournalRecord::Kind::receipt;
+    const auto& journal = runner.trace().workers;
+    const bool seen = std::any_of(journal.begin(), journal.end(), [&](const auto& record) {
+      return record.worker == WorkerId{0, 0} && record.record.kind == kind &&
+             record.record.request == frame.request;
+    });
+    return seen == frame.reply;
+  }
+
+  [[nodiscard]] std::string_view kind_of(const Walk& walk, const CaseRunner& runner) const {
+    if (is_whole(walk, runner)) return kWhole;
+    if (keep_of(walk) == 0) return kNothing;
+    return keep_of(walk) < scenario_.pool.framing.prefix_bytes ? "within the header"
+                                                               : "within the payload";
+  }
+
+  static Story story_of(const CaseRunner& runner) {
+    Story story;
+    for (const trace::ClientStep& step : runner.trace().clients) {
+      story.emplace_back(step.outcome, step.phase, step.cause, step.skipped);
+    }
+    return story;
+  }
+
+  /// The next checkout and call succeed. A worker whose last reply was whole may have got lost
+  /// unseen: then it is those after the next.
+  static void judge_service(const CaseRunner& runner, std::string_view kind,
+                            std::vector<oracle::Finding>& findings) {
+    for (const trace::ClientStep& step : runner.trace().clients) {
+      const bool owed = step.client == "c" || (step.client == "b" && kind != kWhole);
+      if (!owed || (step.outcome == Outcome::ok && !step.skipped)) continue;
+      findings.push_back({"cut",
+                          fmt::format("client {} was not served after the cut: {} {}", step.client,
+                                      step.op, name(step.outcome)),
+                          step.ended});
+      return;
+    }
+  }
+
+  Scenario scenario_;
+  std::vector<std::string> parts_;
+  std::map<std::tuple<std::uint32_t, std::size_t, std::string_view>,
+           std::pair<std::uint64_t, Story>>
+      stories_;
+};
+
+}  // namespace
+
+std::unique_ptr<ExploredSpace> explored_cuts() {
+  return std::make_unique<Cuts>();
+}
+
+}  // namespace poolproof::search

@@ -1,0 +1,155 @@
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "harness/base/assert.hpp"
+#include "harness/search/explore_space.hpp"
+
+/// All combinations of up to three faults on up to two workers.
+namespace poolproof::search {
+namespace {
+
+using faults::Fault;
+using faults::JournalRecord;
+using faults::PlannedFault;
+using scenario::Scenario;
+
+/// When the storm is over, somebody calm comes; what two workers can still have in store for him
+/// is spent after two calls.
+constexpr const char* kScenario = R"({
+  "schema_version": 1, "name": "faults", "why": "whatever befalls two workers, it passes",
+  "pool": {"size": 2, "call_timeout_ms": 100, "checkout_timeout_ms": 20000,
+           "startup_budget_ms": 1500},
+  "workers": [{"kind": "fake"}],
+  "clients": [
+    {"name": "a", "repeat": 2, "steps": [
+      {"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}]},
+    {"name": "b", "repeat": 2, "steps": [
+      {"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}]},
+    {"name": "calm-a", "after": "a", "repeat": 3, "steps": [
+      {"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}]},
+    {"name": "calm-b", "after": "b", "repeat": 3, "steps": [
+      {"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}]}],
+  "faults": [],
+  "expect": {"any_success": true}
+})";
+constexpr std::uint32_t kLastRepetition = 2;
+
+constexpr std::uint32_t kWorkers = 2;
+constexpr std::uint32_t kFaultsMost = 3;
+
+/// What another value than the default shows as well, and sooner.
+struct Value {
+  std::string_view fault;
+  std::string_view param;
+  std::int64_t number;
+};
+constexpr std::array kValues{
+    Value{"json_deep", "depth", 500},
+    Value{"reply_trickled", "chunk_bytes", 20},
+    Value{"stderr_flood", "text_bytes", 5000},
+    Value{"reply_fragmented", "chunk_bytes", 20},
+    Value{"grandchild_left", "lifetime_ms", 1000},
+};
+
+std::int64_t number_of(const Fault& fault, const faults::Param& param) {
+  for (const Value& value : kValues) {
+    if (value.fault == fault.name && value.param == param.name) return value.number;
+  }
+  return param.default_number;
+}
+
+/// The one canonical place of a fault on a worker: its first process, and the first call that this
+/// gets.
+PlannedFault placed(const Fault& fault, std::uint32_t slot) {
+  PlannedFault planned;
+  planned.fault = &fault;
+  planned.at.slot = slot;
+  planned.at.generation = 0;
+  if (!faults::aimed_by_incarnation(fault)) planned.at.request = 1;
+  for (const faults::Param& param : fault.params) {
+    if (param.is_text) planned.texts.emplace(param.name, param.default_text);
+    if (!param.is_text) planned.numbers.emplace(param.name, number_of(fault, param));
+  }
+  return planned;
+}
+
+class Combinations final : public ExploredSpace {
+ public:
+  Combinations() : scenario_(own_scenario(kScenario)) {
+    for (const Fault& fault : faults::catalogue()) {
+      for (std::uint32_t slot = 0; slot < kWorkers; ++slot) all_.push_back(placed(fault, slot));
+    }
+    scenario_.schedule.emplace();
+  }
+
+  [[nodiscard]] const std::vector<std::string>& parts() const override { return parts_; }
+
+  /// Part n has n faults; walk.choices are their places in all_, rising.
+  const Scenario& at(const Walk& walk) override {
+    scenario_.faults.clear();
+    for (std::uint32_t i = 0; i < walk.part; ++i) {
+      scenario_.faults.push_back(all_[chosen(walk, i)]);
+      scenario_.faults.back().id = fmt::format("f{}", i);
+    }
+    return scenario_;
+  }
+
+  void judge(const Walk&, const CaseRunner& runner,
+             std::vector<oracle::Finding>& findings) override {
+    for (const trace::ClientStep& step : runner.trace().clients) {
+      const bool owed = step.client.starts_with("calm") && step.repetition == kLastRepetition;
+      if (!owed || (step.outcome == Outcome::ok && !step.skipped)) continue;
+      if (struck_since(runner.trace(), step.begun)) continue;
+      findings.push_back({"calm",
+                          fmt::format("client {} came after the storm and was not served: {} {}",
+                                      step.client, step.op, name(step.outcome)),
+                          step.ended});
+      return;
+    }
+  }
+
+  void go_on(Walk& walk, const CaseRunner*) override {
+    ++walk.tallies[walk.part].different;
+    if (walk.depth == 0) {
+      for (std::uint32_t i = 0; i < walk.part; ++i) walk.choices[i] = i;
+    }
+    walk.depth = walk.part;
+    const auto count = static_cast<std::uint32_t>(all_.size());
+    std::uint32_t i = walk.part;
+    while (i > 0 && chosen(walk, i - 1) + 1 + (walk.part - i) >= count) --i;
+    if (i == 0) {
+      walk.next_part();
+      return;
+    }
+    const std::uint32_t from = chosen(walk, i - 1) + 1;
+    for (std::uint32_t k = i - 1; k < walk.part; ++k) walk.choices[k] = from + (k - (i - 1));
+  }
+
+ private:
+  /// At a part's beginning the first so many.
+  static std::uint32_t chosen(const Walk& walk, std::uint32_t i) {
+    return walk.depth == 0 ? i : walk.choices[i];
+  }
+
+  static bool struck_since(const trace::Trace& trace, Time since) {
+    return std::any_of(trace.workers.begin(), trace.workers.end(), [since](const auto& record) {
+      return record.record.kind == JournalRecord::Kind::receipt && record.at >= since;
+    });
+  }
+
+  Scenario scenario_;
+  std::vector<PlannedFault> all_;
+  std::vector<std::string> parts_{"no fault", "one fault", "two faults", "three faults"};
+};
+static_assert(kFaultsMost == 3);
+
+}  // namespace
+
+std::unique_ptr<ExploredSpace> explored_faults() {
+  return std::make_unique<Combinations>();
+}
+
+}  // namespace poolproof::search

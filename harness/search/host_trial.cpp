@@ -1,0 +1,200 @@
+#include "harness/search/host_trial.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <utility>
+
+#include "harness/host/system.hpp"
+#include "harness/run/runner.hpp"
+#include "harness/scenario/shrink.hpp"
+#include "harness/search/apart.hpp"
+
+namespace poolproof::search {
+namespace {
+
+using namespace std::chrono_literals;
+using scenario::Scenario;
+
+constexpr Duration kRunLimit = 15s;
+constexpr Duration kSimulatedLimit = 5s;
+constexpr std::uint32_t kRunsToTell = 3;
+constexpr std::uint32_t kRunsOnTheWay = 2;
+/// The second one is more than is given to a real machine (oracle::Bounds).
+constexpr std::array<Duration, 2> kMoreTimes{1s, 7s};
+
+/// What the simulator breaks off with a word of its own is a crash here.
+bool fails_likewise(const run::ScenarioResult& result, const std::string& signature) {
+  const std::string invariant = signature.substr(0, signature.find(':'));
+  return std::any_of(result.findings.begin(), result.findings.end(),
+                     [&](const oracle::Finding& finding) {
+                       return finding.invariant == invariant || finding.invariant == "crash";
+                     });
+}
+
+/// As it is, and in the plainest order.
+bool fails_simulated(Scenario& candidate, const std::string& signature) {
+  if (run_apart(candidate, kSimulatedLimit).failed_with(signature)) return true;
+  if (candidate.schedule && candidate.schedule->empty()) return false;
+  candidate.schedule.emplace();
+  return run_apart(candidate, kSimulatedLimit).failed_with(signature);
+}
+
+bool strikes(const scenario::Step& step) {
+  return std::holds_alternative<scenario::Cancel>(step) ||
+         std::holds_alternative<scenario::Close>(step) ||
+         std::holds_alternative<scenario::SignalWorker>(step);
+}
+
+void insert_pause(Scenario& scenario, std::size_t client, std::size_t at, Duration span) {
+  auto& steps = scenario.clients[client].steps;
+  steps.insert(steps.begin() + static_cast<std::ptrdiff_t>(at), scenario::Pause{span});
+  const std::string_view name = scenario.clients[client].name;
+  for (scenario::Client& other : scenario.clients) {
+    for (scenario::Step& step : other.steps) {
+      auto* await = std::get_if<scenario::AwaitClient>(&step);
+      if (await == nullptr || await->step < at) continue;
+      if (await->client.substr(0, await->client.find('.')) == name) ++await->step;
+    }
+  }
+}
+
+/// Whether there are any.
+bool pause_before_strikes(Scenario& scenario, Duration span) {
+  bool any = false;
+  for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
+    if (scenario.clients[i].repeat > 1) continue;
+    for (std::size_t at = scenario.clients[i].steps.size(); at-- > 0;) {
+      if (!strikes(scenario.clients[i].steps[at])) continue;
+      insert_pause(scenario, i, at, span);
+      any = true;
+    }
+  }
+  return any;
+}
+
+/// For a scenario that fails in both worlds, from one that fails in the simulator alone.
+class Search {
+ public:
+  Search(ShrunkFailure& shrunk, const std::string& signature, const TryOnHost& try_on_host)
+      : shrunk_(shrunk), signature_(signature), try_on_host_(try_on_host) {}
+
+  /// The simulator ends when nothing can happen any more. A real pool is closed when all is done
+  /// and its workers live: what is to come after that needs somebody who is still there. And in the
+  /// plainest order everybody else has come as far as they can when somebody strikes.
+  bool more_time() {
+    return std::any_of(kMoreTimes.begin(), kMoreTimes.end(), [this](Duration more) {
+      Scenario longer = shrunk_.scenario;
+      for (scenario::Client& client : longer.clients) {
+        if (client.repeat == 1) client.steps.emplace_back(scenario::Pause{more});
+      }
+      if (take_if_it_fails(longer)) return true;
+      return pause_before_strikes(longer, more) && take_if_it_fails(longer);
+    });
+  }
+
+  /// From the smallest on, since small ones are soon over, in strides that double; then the
+  /// smallest between the last two.
+  bool on_the_way() {
+    const auto& way = shrunk_.way;
+    if (way.size() < 2) return false;
+    std::size_t holds = way.size() - 1;
+    std::size_t fails = holds;
+    for (std::size_t stride = 1; fails == holds; stride *= 2) {
+      const std::size_t at = holds > stride ? holds - stride : 0;
+      if (fails_on_host(way[at])) {
+        fails = at;
+      } else if (at == 0 || over_) {
+        return false;
+      } else {
+        fails = holds = at;
+      }
+    }
+    while (holds - fails > 1) {
+      const std::size_t middle = fails + (holds - fails) / 2;
+      (fails_on_host(way[middle]) ? fails : holds) = middle;
+    }
+    shrunk_.scenario = way[fails];
+    return true;
+  }
+
+  void shrink() {
+    auto smaller = scenario::shrink(std::move(shrunk_.scenario),
+                                    [&](Scenario& candidate) { return fails_in_both(candidate); });
+    shrunk_.attempts += smaller.attempts;
+    shrunk_.scenario = std::move(smaller.scenario);
+    shrunk_.way = std::move(smaller.way);
+  }
+
+  /// What real processes made of the last one that failed there.
+  [[nodiscard]] OnHost kept() const { return kept_; }
+
+ private:
+  bool take_if_it_fails(Scenario candidate) {
+    if (!fails_in_both(candidate)) return false;
+    shrunk_.scenario = std::move(candidate);
+    return true;
+  }
+
+  bool fails_in_both(Scenario& candidate) {
+    return !over_ && fails_simulated(candidate, signature_) && fails_on_host(candidate);
+  }
+
+  bool fails_on_host(const Scenario& candidate) {
+    const OnHost tried = try_on_host_(candidate, kRunsOnTheWay);
+    over_ = tried.runs == 0;
+    if (tried.failed < kRunsOnTheWay) return false;
+    kept_ = tried;
+    return true;
+  }
+
+  ShrunkFailure& shrunk_;
+  const std::string& signature_;
+  const TryOnHost& try_on_host_;
+  bool over_ = false;
+  OnHost kept_;
+};
+
+}  // namespace
+
+HostTrials::HostTrials(std::string self, std::string folder, Duration budget)
+    : self_(std::move(self)), folder_(std::move(folder)), budget_(budget) {}
+
+OnHost HostTrials::run(const Scenario& scenario, const std::string& signature, std::uint32_t runs) {
+  OnHost on_host;
+  const run::Loaded loaded{scenario, "trial.json", scenario::write_scenario(scenario)};
+  if (!scenario.runs_in(scenario::WorldKind::host)) return on_host;
+  if (!worlds::check_programs(scenario, worlds::find_programs(), loaded.file)) return on_host;
+  if (spent_ >= budget_) return on_host;
+  run::RunOptions options;
+  options.self = self_;
+  options.out = folder_;
+  options.repeat = runs;
+  options.control = false;
+  options.scenario_limit = kRunLimit;
+  const Time begun = host::sys::now();
+  const auto run = run::run_all({loaded}, options, {});
+  spent_ += host::sys::now() - begun;
+  if (run) {
+    on_host.runs = runs;
+    on_host.failed = static_cast<std::uint32_t>(std::count_if(
+        run->scenarios.begin(), run->scenarios.end(),
+        [&](const run::ScenarioResult& result) { return fails_likewise(result, signature); }));
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+  return on_host;
+}
+
+OnHost suit_host(ShrunkFailure& shrunk, const std::string& signature,
+                 const TryOnHost& try_on_host) {
+  const OnHost smallest = try_on_host(shrunk.scenario, kRunsToTell);
+  if (smallest.runs == 0 || smallest.failed + 1 >= kRunsToTell) return smallest;
+  Search search(shrunk, signature, try_on_host);
+  if (!search.more_time() && !search.on_the_way()) return smallest;
+  search.shrink();
+  const OnHost now = try_on_host(shrunk.scenario, kRunsToTell);
+  return now.runs > 0 ? now : search.kept();
+}
+
+}  // namespace poolproof::search

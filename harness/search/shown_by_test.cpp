@@ -1,0 +1,61 @@
+#include "harness/search/shown_by.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "harness/scenario/parsed_testing.hpp"
+#include "harness/search/case.hpp"
+
+using namespace poolproof;
+using namespace poolproof::search;
+
+namespace {
+
+const std::string kHang = "hang: the run came to no end within the limit of moves";
+/// Of a file that is run; that of a sweep's case is 200,000 as well.
+constexpr sim::Limits kLimits{200'000};
+
+scenario::Scenario sound() {
+  return scenario::testing::parsed(scenario::testing::echo_text("ok"));
+}
+
+/// More moves than a sweep's case may have, fewer than a file may have.
+scenario::Scenario long_one() {
+  scenario::Scenario scenario = sound();
+  scenario.expect = {};
+  scenario.expect.any_success = true;
+  scenario.clients.front().steps = {scenario::Pause{}};
+  scenario.clients.front().repeat = 210'000;
+  return scenario;
+}
+
+}  // namespace
+
+TEST_CASE("run: shown by: the file, if it fails so as it will be run") {
+  CHECK(shown_by(long_one(), long_one(), kHang, kLimits) == ShownBy::file);
+  // It fails otherwise than it is said to.
+  CHECK(shown_by(long_one(), sound(), "stuck", kLimits) == ShownBy::nothing);
+}
+
+TEST_CASE("run: shown by: a file that holds as it will be run shows nothing") {
+  CHECK(shown_by(sound(), long_one(), kHang, kLimits) == ShownBy::case_alone);
+  // A file may have more moves than a case.
+  CHECK(shown_by(long_one(), long_one(), kHang) == ShownBy::case_alone);
+}
+
+TEST_CASE("run: shown by: what fails with terse messages only is shown by no file") {
+  const auto failing = scenario::testing::endless_with_terse_messages();
+  CHECK(shown_by(failing, failing, kHang, kLimits) == ShownBy::terse_case);
+}
+
+TEST_CASE("run: shown by: what fails neither way alone hangs on what ran before") {
+  CHECK(shown_by(sound(), sound(), kHang, kLimits) == ShownBy::nothing);
+}
+
+TEST_CASE("run: shown by: one line says what shows it and why no file does") {
+  const std::string terse = why_no_file_shows_it(ShownBy::terse_case, 0xab);
+  CHECK(terse ==
+        "`poolproof run` does not show it, `poolproof sweep --case 0xab` does: it fails with terse "
+        "messages only, and files are run with JSON");
+  CHECK(why_no_file_shows_it(ShownBy::case_alone, 0xab).find("in its own order") != terse.npos);
+  CHECK(why_no_file_shows_it(ShownBy::nothing, 0xab).find("--case") == terse.npos);
+}

@@ -1,0 +1,286 @@
+#include "harness/search/shrink_failure.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/base/assert.hpp"
+#include "harness/host/system.hpp"
+#include "harness/oracle/oracle.hpp"
+#include "harness/scenario/shrink.hpp"
+#include "harness/search/apart.hpp"
+#include "harness/search/case.hpp"
+
+namespace poolproof::search {
+namespace {
+
+using scenario::Scenario;
+using namespace std::chrono_literals;
+
+constexpr Duration kAttemptLimit = 5s;
+/// For what fails with terse messages: to find what fails with JSON, and to shrink that.
+constexpr Duration kFindJsonLimit = 3s;
+constexpr Duration kShrinkJsonLimit = 10s;
+/// Real processes take their time: of a scenario that takes longer in virtual time nothing is made
+/// that takes longer still, of any other nothing that takes longer than this.
+constexpr Duration kShort = 8s;
+/// When its own schedule shows nothing any more, so many others are tried.
+constexpr std::uint64_t kOtherOrders = 6;
+/// So many orders tell whether a failure hangs on one of them.
+constexpr std::uint32_t kOrdersAsked = 8;
+/// As many others are tried for what was found without JSON: where it hangs on a read that was cut
+/// in a header, few orders show it.
+constexpr std::uint64_t kOrdersWithJson = 5000;
+
+struct Goal {
+  std::string signature;
+  wire::Codec codec;
+};
+
+bool fails_with(const std::string& signature, const CaseResult& result) {
+  return std::any_of(result.findings.begin(), result.findings.end(),
+                     [&](const auto& finding) { return oracle::signature(finding) == signature; });
+}
+
+/// One that is too long for a file is drawn again from the seed.
+void keep_schedule(Scenario& scenario, const CaseRunner& runner) {
+  scenario.schedule.reset();
+  const auto& taken = runner.schedule().taken();
+  if (taken.size() <= scenario::kScheduleMax) scenario.schedule = taken;
+}
+
+/// In virtual time.
+Duration span_of(const trace::Trace& trace) {
+  return trace.os.empty() ? Duration{} : trace.os.back().at - trace.os.front().at;
+}
+
+/// Attempts in this very process; the candidate gets the schedule that shows the failure.
+class Attempts {
+ public:
+  Attempts(Goal goal, Time deadline, std::uint64_t other_orders = kOtherOrders)
+      : goal_(std::move(goal)), deadline_(deadline), other_orders_(other_orders) {}
+
+  /// In how many of kOrdersAsked orders it fails: the plainest, and some that are drawn.
+  std::uint32_t orders_failing(const Scenario& candidate) {
+    std::uint32_t failing = 0;
+    for (std::uint32_t order = 0; order < kOrdersAsked; ++order) {
+      if (fails_in(candidate, order)) ++failing;
+    }
+    return failing;
+  }
+  /// From now on only what fails in so many orders counts.
+  void ask_for(std::uint32_t orders) { orders_asked_for_ = orders; }
+  /// From now on only what takes no longer than this one counts, or is short.
+  void limit_span(const Scenario& example) {
+    (void)runner_.run(example, goal_.codec);
+    longest_ = std::max(kShort, span_of(runner_.trace()));
+  }
+
+  bool fails(Scenario& candidate) {
+    if (host::sys::now() >= deadline_) return false;
+    if (orders_asked_for_ > 1 && !fails_in_enough(candidate)) return false;
+    if (orders_asked_for_ > 1 && fails_in(candidate, 0)) {
+      candidate.schedule.emplace();
+      return true;
+    }
+    return fails_in_any(candidate);
+  }
+
+ private:
+  [[nodiscard]] bool fails_in_enough(const Scenario& candidate) {
+    std::uint32_t failing = 0;
+    for (std::uint32_t order = 0; order < kOrdersAsked; ++order) {
+      if (fails_in(candidate, order)) ++failing;
+      const std::uint32_t left = kOrdersAsked - 1 - order;
+      if (failing >= orders_asked_for_) return true;
+      if (failing + left < orders_asked_for_) return false;
+    }
+    return false;
+  }
+
+  /// Order 0 is the plainest.
+  bool fails_in(const Scenario& candidate, std::uint32_t order) {
+    Scenario other = candidate;
+    if (order == 0) {
+      other.schedule.emplace();
+    } else {
+      other.schedule.reset();
+    }
+    other.seed = other.pool.core.seed = candidate.seed + order;
+    return fails_as_it_is(other);
+  }
+
+  bool fails_in_any(Scenario& candidate) {
+    if (fails_as_it_is(candidate)) {
+      if (!candidate.schedule) keep_schedule(candidate, runner_);
+      return true;
+    }
+    Scenario other = candidate;
+    other.schedule.reset();
+    for (std::uint64_t i = 0; i < other_orders_ && host::sys::now() < deadline_; ++i) {
+      other.seed = other.pool.core.seed = candidate.seed + i;
+      if (!fails_as_it_is(other)) continue;
+      candidate.seed = candidate.pool.core.seed = other.seed;
+      keep_schedule(candidate, runner_);
+      return true;
+    }
+    return false;
+  }
+
+  bool fails_as_it_is(const Scenario& candidate) {
+    const CaseResult result = runner_.run(candidate, goal_.codec);
+    return fails_with(goal_.signature, result) && span_of(runner_.trace()) <= longest_;
+  }
+
+  Goal goal_;
+  Time deadline_;
+  std::uint64_t other_orders_;
+  std::uint32_t orders_asked_for_ = 1;
+  Duration longest_ = Duration::max();
+  CaseRunner runner_;
+};
+
+/// Chooses the example that fails in most orders, and asks for as many from then on.
+const Scenario& choose(const std::vector<Scenario>& examples, Attempts& attempts) {
+  const Scenario* best = &examples.front();
+  std::uint32_t most = 0;
+  for (const Scenario& example : examples) {
+    const std::uint32_t orders = attempts.orders_failing(example);
+    if (orders > most) best = &example;
+    most = std::max(most, orders);
+  }
+  attempts.ask_for(most);
+  return *best;
+}
+
+scenario::Shrunk shrink_with(Attempts& attempts, Scenario failing) {
+  attempts.limit_span(failing);
+  return scenario::shrink(std::move(failing),
+                          [&attempts](Scenario& candidate) { return attempts.fails(candidate); });
+}
+
+/// Of the one that fails in most orders.
+scenario::Shrunk shrink_best(const std::vector<Scenario>& examples, const Goal& goal,
+                             Time deadline) {
+  Attempts attempts(goal, deadline);
+  Scenario failing = choose(examples, attempts);
+  if (!attempts.fails(failing)) {  // for its schedule
+    failing = examples.front();
+    attempts.ask_for(1);
+    (void)attempts.fails(failing);
+  }
+  return shrink_with(attempts, std::move(failing));
+}
+
+/// `shrunk` fails with terse messages. Where it or one of `examples` fails with JSON in some order,
+/// that is shrunk instead: a file that shows it is better than a smaller one that does not.
+void shrink_with_json(const std::vector<Scenario>& examples, const std::string& signature,
+                      scenario::Shrunk& shrunk) {
+  const Goal goal{signature, wire::Codec::json};
+  Attempts search(goal, after(host::sys::now(), kFindJsonLimit), kOrdersWithJson);
+  std::vector<Scenario> candidates{shrunk.scenario};
+  candidates.insert(candidates.end(), examples.begin(), examples.end());
+  for (Scenario& candidate : candidates) {
+    if (!search.fails(candidate)) continue;
+    Attempts attempts(goal, after(host::sys::now(), kShrinkJsonLimit));
+    const std::size_t before = shrunk.attempts;
+    shrunk = shrink_with(attempts, std::move(candidate));
+    shrunk.attempts += before;
+    return;
+  }
+}
+
+bool say_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto wrote = host::sys::write(fd, text);
+    if (!wrote) return false;
+    text.remove_prefix(*wrote);
+  }
+  return true;
+}
+
+/// For another process.
+std::string text_of(const scenario::Shrunk& shrunk) {
+  nlohmann::json way = nlohmann::json::array();
+  for (const Scenario& one : shrunk.way) way.push_back(scenario::write_scenario(one));
+  return nlohmann::json{{"attempts", shrunk.attempts}, {"way", std::move(way)}}.dump();
+}
+
+bool read_shrunk(const std::string& text, ShrunkFailure& shrunk) {
+  const auto said = nlohmann::json::parse(text, nullptr, false);
+  if (said.is_discarded()) return false;  // it ended before all was said
+  std::vector<Scenario> way;
+  for (const auto& one : said.at("way")) {
+    auto read = scenario::read_scenario(one.get_ref<const std::string&>(), "shrunk");
+    if (!read) return false;
+    way.push_back(std::move(*read));
+  }
+  if (way.empty()) return false;
+  shrunk.attempts = said.at("attempts");
+  shrunk.scenario = way.back();
+  shrunk.way = std::move(way);
+  return true;
+}
+
+/// All attempts in one copy of this process: quick, if none of them crashes.
+bool shrink_together(const std::vector<Scenario>& examples, const Goal& goal, Duration limit,
+                     ShrunkFailure& shrunk) {
+  auto offshoot = host::fork_off([&](int said) {
+    auto result = shrink_best(examples, goal, after(host::sys::now(), limit));
+    if (goal.codec != wire::Codec::json) {
+      shrink_with_json(examples, goal.signature, result);
+    }
+    return say_all(said, text_of(result)) ? 0 : 1;
+  });
+  if (!offshoot) return false;
+  const LastWords heard =
+      hear(*offshoot, limit + kFindJsonLimit + kShrinkJsonLimit + kAttemptLimit);
+  if (heard.overran || heard.exit != ExitStatus{}) return false;
+  return read_shrunk(heard.said, shrunk);
+}
+
+bool fails_apart(const Scenario& candidate, const Goal& goal, Duration limit) {
+  return run_apart(candidate, limit, goal.codec).failed_with(goal.signature);
+}
+
+void shrink_one_by_one(const Scenario& failing, const Goal& goal, Duration limit,
+                       ShrunkFailure& shrunk) {
+  const Time deadline = after(host::sys::now(), limit);
+  auto result = scenario::shrink(failing, [&](Scenario& candidate) {
+    const Duration left = deadline - host::sys::now();
+    if (left <= Duration::zero()) return false;
+    return fails_apart(candidate, goal, std::min(kAttemptLimit, left));
+  });
+  shrunk.scenario = std::move(result.scenario);
+  shrunk.attempts = result.attempts;
+  shrunk.way = std::move(result.way);
+}
+
+}  // namespace
+
+ShrunkFailure shrink_failure(const std::vector<Scenario>& examples, const std::string& signature,
+                             Duration limit) {
+  POOLPROOF_ASSERT(!examples.empty());
+  std::vector<Scenario> in_turn = examples;
+  Goal goal{signature, wire::Codec::json};
+  const auto fails = [&goal](const Scenario& one) { return fails_apart(one, goal, kAttemptLimit); };
+  if (const auto first = std::find_if(in_turn.begin(), in_turn.end(), fails);
+      first != in_turn.end()) {
+    std::iter_swap(in_turn.begin(), first);
+  } else {
+    goal.codec = wire::Codec::terse;
+    if (!fails(in_turn.front())) goal.codec = wire::Codec::json;
+  }
+  ShrunkFailure shrunk;
+  shrunk.scenario = in_turn.front();
+  if (!shrink_together(in_turn, goal, limit, shrunk)) {
+    shrink_one_by_one(in_turn.front(), goal, limit, shrunk);
+  }
+  for (const auto codec : {wire::Codec::json, wire::Codec::terse}) {
+    if (!shrunk.what.empty()) break;
+    shrunk.what = run_apart(shrunk.scenario, kAttemptLimit, codec).sentence_of(signature);
+  }
+  return shrunk;
+}
+
+}  // namespace poolproof::search

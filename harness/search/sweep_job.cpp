@@ -1,0 +1,199 @@
+#include "harness/search/sweep_job.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "harness/host/system.hpp"
+#include "harness/oracle/oracle.hpp"
+#include "harness/scenario/generate.hpp"
+#include "harness/search/case.hpp"
+
+namespace poolproof::search {
+namespace {
+
+/// One case in so many is carried out twice, and the traces compared.
+constexpr std::uint64_t kRepeatOneIn = 512;
+/// One case in so many is carried out with JSON, too.
+constexpr std::uint64_t kJsonOneIn = 20;
+
+class Job {
+ public:
+  Job(const SweepOptions& options, const DoneNumbers& done, SweepDesk& desk, std::uint32_t job,
+      int said)
+      : options_(options), done_(done), shared_(desk), desk_(desk.jobs[job]), said_(said) {}
+
+  void run(Time deadline) {
+    for (std::uint64_t number = desk_.at.load();; ++number) {
+      if (number >= desk_.end.load()) {
+        end_chunk(number);
+        // Only between chunks, so that few are left half done.
+        if (host::sys::now() >= deadline) return;
+        number = shared_.next.fetch_add(kChunk);
+        desk_.begin.store(number);
+        desk_.end.store(number + kChunk);
+      }
+      desk_.at.store(number);
+      const bool counted = options_.count > 0 && number >= options_.count;
+      if (counted || shared_.stop.load(std::memory_order_relaxed)) return end_chunk(number);
+      if (number % options_.shards == options_.shard && !done_.has(number)) carry_out(number);
+    }
+  }
+
+ private:
+  void end_chunk(std::uint64_t number) {
+    const std::uint64_t begin = desk_.begin.load();
+    if (begin == number) return;
+    (void)host::sys::write(said_, line_of(JobChunk{{begin, number}, desk_.tally}));
+    const oracle::Coverage coverage = desk_.tally.coverage;
+    desk_.tally = {};
+    desk_.tally.coverage = coverage;
+    desk_.begin.store(number);
+  }
+
+  void carry_out(std::uint64_t number) {
+    if (options_.before_each) options_.before_each(number);
+    const Time begun = host::sys::now();
+    const std::uint64_t seed = case_seed(options_.seed, number);
+    const auto& scenario = runner_.make(seed);
+    run(number, wire::Codec::terse, begun);
+    // Told by the seed: so every shard has its share of them.
+    const bool with_json = seed % kJsonOneIn == 0 || touches_payload(scenario);
+    if (with_json) run(number, wire::Codec::json, host::sys::now());
+    ++desk_.tally.done;
+  }
+
+  void run(std::uint64_t number, wire::Codec codec, Time begun) {
+    const CaseResult result = runner_.run_made(codec);
+    for (const auto& finding : result.findings) {
+      failed(number, oracle::signature(finding), finding.what);
+    }
+    if (!result.trouble.empty()) ++desk_.tally.proved_nothing;
+    desk_.tally.coverage.add(runner_.coverage());
+    Spoken& spoken = codec == wire::Codec::terse ? desk_.tally.terse : desk_.tally.json;
+    ++spoken.runs;
+    spoken.core_events += result.core_events;
+    spoken.busy += host::sys::now() - begun;
+    if (number % kRepeatOneIn == 0) repeat(number, codec);
+  }
+
+  static bool touches_payload(const scenario::Scenario& scenario) {
+    return std::any_of(scenario.faults.begin(), scenario.faults.end(), [](const auto& planned) {
+      return scenario::touches_payload(*planned.fault);
+    });
+  }
+
+  void repeat(std::uint64_t number, wire::Codec codec) {
+    again_.make(case_seed(options_.seed, number));
+    (void)again_.run_made(codec);
+    const std::uint64_t hash = hash_of(runner_.trace());
+    ++desk_.tally.repeated;
+    desk_.tally.traces += hash;
+    if (hash_of(again_.trace()) == hash) return;
+    failed(number, "nondeterminism", "the same seed gave another trace the second time");
+  }
+
+  /// Of each kind the first is told, and then at every power of two how many there are.
+  void failed(std::uint64_t number, const std::string& signature, const std::string& what) {
+    const std::uint64_t times = ++seen_[signature];
+    if ((times & (times - 1)) != 0) return;
+    (void)host::sys::write(said_, line_of({number, times, signature, what}));
+  }
+
+  const SweepOptions& options_;
+  const DoneNumbers& done_;
+  SweepDesk& shared_;
+  JobDesk& desk_;
+  int said_;
+  CaseRunner runner_;
+  CaseRunner again_;
+  std::map<std::string, std::uint64_t> seen_;
+};
+
+std::string_view take_field(std::string_view& line) {
+  const std::size_t end = line.find('\t');
+  const std::string_view field = line.substr(0, end);
+  line = end == std::string_view::npos ? std::string_view() : line.substr(end + 1);
+  return field;
+}
+
+std::uint64_t number_of(std::string_view text) {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+/// What the line of a chunk begins with; that of a failure begins with a number.
+constexpr std::string_view kChunkWord = "chunk";
+
+/// All that is in a chunk's line, in its order.
+template <class Chunk, class Visit>
+void each_number(Chunk& chunk, Visit visit) {
+  visit(chunk.numbers.from);
+  visit(chunk.numbers.to);
+  visit(chunk.tally.done);
+  for (auto* spoken : {&chunk.tally.terse, &chunk.tally.json}) {
+    visit(spoken->runs);
+    visit(spoken->core_events);
+    visit(spoken->busy);
+  }
+  visit(chunk.tally.repeated);
+  visit(chunk.tally.proved_nothing);
+  visit(chunk.tally.traces);
+  for (auto& word : chunk.tally.coverage.words()) visit(word);
+}
+
+struct WriteNumber {
+  std::string& line;
+  void operator()(std::uint64_t number) const {
+    fmt::format_to(std::back_inserter(line), "\t{}", number);
+  }
+  void operator()(Duration span) const { (*this)(static_cast<std::uint64_t>(span.count())); }
+};
+
+struct TakeNumber {
+  std::string_view line;
+  void operator()(std::uint64_t& number) { number = number_of(take_field(line)); }
+  void operator()(Duration& span) {
+    span = Duration(static_cast<Duration::rep>(number_of(take_field(line))));
+  }
+};
+
+}  // namespace
+
+std::string line_of(const JobChunk& chunk) {
+  std::string line(kChunkWord);
+  each_number(chunk, WriteNumber{line});
+  return line + "\n";
+}
+
+std::optional<JobChunk> chunk_of(std::string_view line) {
+  if (take_field(line) != kChunkWord) return std::nullopt;
+  JobChunk chunk;
+  each_number(chunk, TakeNumber{line});
+  return chunk;
+}
+
+std::string line_of(const JobFailure& failure) {
+  return fmt::format("{}\t{}\t{}\t{}\n", failure.number, failure.times, failure.signature,
+                     failure.what);
+}
+
+JobFailure failure_of(std::string_view line) {
+  JobFailure failure;
+  failure.number = number_of(take_field(line));
+  failure.times = number_of(take_field(line));
+  failure.signature = take_field(line);
+  failure.what = take_field(line);
+  return failure;
+}
+
+void do_job(const SweepOptions& options, const DoneNumbers& done, SweepDesk& desk,
+            std::uint32_t job, Time deadline, int said) {
+  Job(options, done, desk, job, said).run(deadline);
+}
+
+}  // namespace poolproof::search

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/base/clock.hpp"
+#include "harness/base/ids.hpp"
+#include "harness/pool/effect.hpp"
+#include "harness/pool/event.hpp"
+#include "harness/scenario/scenario.hpp"
+
+namespace poolproof::worlds {
+
+/// Who has got how far: what clients wait for when a scenario orders them causally. Thread-safe.
+class Board {
+ public:
+  void step_begun(const std::string& client, std::uint32_t step);
+  void step_ended(const std::string& client, std::uint32_t step);
+  void client_done(const std::string& client);
+  /// Under the pool's mutex: notes the workers' moments.
+  void observed(const pool::Event& event, std::span<const pool::Effect> effects);
+
+  /// Each waits, bounded; false when `limit` is over first.
+  bool await_step(const std::string& client, std::uint32_t step, bool ended, Duration limit);
+  bool await_done(const std::string& client, Duration limit);
+  bool await_worker(WorkerId worker, scenario::WorkerMoment moment, Duration limit);
+
+  /// How many of the pool's events have been observed, and the wait for more than `seen`.
+  [[nodiscard]] std::uint64_t events() const;
+  bool await_events_after(std::uint64_t seen, Duration limit);
+
+ private:
+  template <class Predicate>
+  bool await(Predicate predicate, Duration limit) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, limit, predicate);
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::set<std::pair<std::string, std::uint32_t>> begun_;
+  std::set<std::pair<std::string, std::uint32_t>> ended_;
+  std::set<std::string> done_;
+  std::map<WorkerId, std::set<scenario::WorkerMoment>> moments_;
+  std::map<LeaseId, WorkerId> holders_;
+  std::uint64_t events_ = 0;
+};
+
+}  // namespace poolproof::worlds

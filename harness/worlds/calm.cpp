@@ -1,0 +1,51 @@
+#include "harness/worlds/calm.hpp"
+
+#include "harness/host/census.hpp"
+#include "harness/host/system.hpp"
+
+namespace poolproof::worlds {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// So long a pool is given to come to rest.
+constexpr Duration kRestLimit = 5s;
+/// So long it is given to notice an end that the system shows already.
+constexpr Duration kNoticeLimit = 5s;
+
+/// The system shows the workers that the pool believes to have. If not, one is just ending.
+bool is_as_told(const trace::OsRecord& seen, const trace::OsRecord& before,
+                const host::Statistics& told) {
+  return seen.zombies == before.zombies && seen.children == before.children + told.gauges.idle;
+}
+
+}  // namespace
+
+trace::OsRecord os_record(const char* when) {
+  const host::Census census = host::take_census();
+  trace::OsRecord record;
+  record.at = host::sys::now();
+  record.when = when;
+  record.children = census.children;
+  record.zombies = census.zombies;
+  record.descriptors = census.descriptors;
+  record.threads = census.threads;
+  return record;
+}
+
+std::optional<trace::OsRecord> census_of_calm(host::Pool& pool, Board& board,
+                                              const trace::OsRecord& before) {
+  const Time give_up = after(host::sys::now(), kRestLimit);
+  for (Time now = host::sys::now(); now < give_up; now = host::sys::now()) {
+    const std::uint64_t events = board.events();
+    if (!pool.wait_for_rest(give_up - now)) return std::nullopt;
+    trace::OsRecord record = os_record("calm");
+    if (board.events() != events) continue;
+    if (is_as_told(record, before, pool.statistics())) return record;
+    // What the pool does not notice for so long it never will: that is to be judged.
+    if (!board.await_events_after(events, kNoticeLimit)) return record;
+  }
+  return std::nullopt;
+}
+
+}  // namespace poolproof::worlds

@@ -1,0 +1,290 @@
+#include "harness/worlds/host_world.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+#include <thread>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "fake_workers/journal.hpp"
+#include "fake_workers/plan.hpp"
+#include "harness/base/assert.hpp"
+#include "harness/host/census.hpp"
+#include "harness/host/pool.hpp"
+#include "harness/host/system.hpp"
+#include "harness/worlds/board.hpp"
+#include "harness/worlds/calm.hpp"
+#include "harness/worlds/client.hpp"
+#include "harness/worlds/failing_start.hpp"
+
+namespace poolproof::worlds {
+namespace {
+
+using namespace std::chrono_literals;
+using scenario::Scenario;
+using scenario::WorkerKind;
+
+/// After the pool is gone, what it killed may still be dying: it is given so long to be gone from
+/// the process table.
+constexpr Duration kDyingLimit = 3s;
+constexpr Duration kDyingGap = 2ms;
+
+std::string plan_path(const HostWorld& world) {
+  return world.folder + "/plan.json";
+}
+std::string journal_path(const HostWorld& world) {
+  return world.folder + "/journal.jsonl";
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+const scenario::WorkerSpec& spec_of(const Scenario& scenario, std::uint32_t slot) {
+  return scenario.workers[slot % scenario.workers.size()];
+}
+
+host::Command command_of(const Scenario& scenario, const HostWorld& world, WorkerId worker) {
+  const auto& spec = spec_of(scenario, worker.slot);
+  host::Command command;
+  command.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/",
+                 "POOLPROOF_TOKEN=" + world.token};
+  if (spec.kind == WorkerKind::command) {
+    command.argv = spec.argv;
+  } else {
+    const auto& framing = scenario.pool.framing;
+    command.env.push_back("POOLPROOF_PLAN=" + plan_path(world));
+    command.env.push_back("POOLPROOF_JOURNAL=" + journal_path(world));
+    command.env.push_back(fmt::format("POOLPROOF_PREFIX_BYTES={}", framing.prefix_bytes));
+    command.env.push_back(fmt::format("POOLPROOF_MAX_FRAME_BYTES={}", framing.max_frame_bytes));
+  }
+  if (spec.kind == WorkerKind::fake) command.argv = {world.programs.fake_worker};
+  if (spec.kind == WorkerKind::python) {
+    command.argv = {world.programs.python, "-m", "poolproof_worker.faults"};
+    command.env.push_back("PYTHONPATH=" + world.programs.python_path);
+  }
+  for (const auto& [name, value] : spec.env)
+    command.env.push_back(fmt::format("{}={}", name, value));
+  return command;
+}
+
+/// What is still there once the dying have had their time.
+trace::OsRecord after_the_end(const std::string& token) {
+  const Time give_up = after(host::sys::now(), kDyingLimit);
+  auto left = host::processes_marked(token);
+  while (!left.empty() && host::sys::now() < give_up) {
+    std::this_thread::sleep_for(kDyingGap);
+    left = host::processes_marked(token);
+  }
+  trace::OsRecord record = os_record("after");
+  for (const auto& process : left) {
+    record.survivors.push_back(fmt::format("pid {} ({})", process.pid, process.command));
+  }
+  return record;
+}
+
+/// The journal's whole lines. A worker killed in the middle of a line leaves a part of one, which
+/// says nothing.
+Expected<std::vector<trace::WorkerRecord>, std::string> read_journal(const std::string& path) {
+  std::vector<trace::WorkerRecord> records;
+  const std::string text = text_of(path);
+  std::size_t line_number = 0;
+  for (std::size_t from = 0, end = text.find('\n'); end != std::string::npos;
+       end = text.find('\n', from)) {
+    auto record = faults::read_journal_line(std::string_view(text).substr(from, end - from),
+                                            fmt::format("{}:{}", path, ++line_number));
+    if (!record) return unexpected(record.error().line());
+    records.push_back(std::move(*record));
+    from = end + 1;
+  }
+  return records;
+}
+
+/// A pool, its clients and what they write down.
+class Run {
+ public:
+  Run(const Scenario& scenario, const HostWorld& world)
+      : scenario_(scenario),
+        world_(world),
+        failing_starts_(scenario.faults, world.folder, journal_path(world)) {}
+
+  Expected<trace::Trace, std::string> carry_out() {
+    // A sanitizer starts a thread of its own with our first one: that is not the pool's.
+    std::thread([] {}).join();
+    trace_.os.push_back(os_record("before"));
+    std::ofstream(plan_path(world_)) << faults::write_plan(scenario_.faults);
+    auto pool = host::Pool::open(options());
+    if (!pool) return unexpected(pool.error().line());
+    perform(**pool);
+    look_at_calm(**pool);
+    close_at_last(**pool);
+    pool->reset();
+    trace_.os.push_back(after_the_end(world_.token));
+    auto journal = read_journal(journal_path(world_));
+    if (!journal) return unexpected(journal.error());
+    trace_.workers = std::move(*journal);
+    trace_.header.trouble = trouble_;
+    return std::move(trace_);
+  }
+
+ private:
+  host::Options options() {
+    host::Options options;
+    options.core = scenario_.pool.core;
+    options.core.seed = scenario_.seed;
+    options.framing = scenario_.pool.framing;
+    options.checkout_timeout = scenario_.pool.checkout_timeout;
+    options.call_timeout = scenario_.pool.call_timeout;
+    options.close_timeout = scenario_.pool.close_timeout;
+    options.on_exception = scenario_.pool.on_exception;
+    options.opaque = scenario_.pool.opaque;
+    options.command_for = [this](WorkerId worker) {
+      host::Command command = command_of(scenario_, world_, worker);
+      failing_starts_.strike(worker, command);
+      return command;
+    };
+    options.observer = [this](Time at, const pool::Event& event,
+                              std::span<const pool::Effect> effects) {
+      board_.observed(event, effects);
+      trace_.pool.push_back({at, event, {effects.begin(), effects.end()}});
+    };
+    return options;
+  }
+
+  void perform(host::Pool& pool) {
+    Stage stage{pool,
+                scenario_,
+                board_,
+                [this](const std::string& name) { cancel(name); },
+                [this](const std::string& fault) { return struck(fault); },
+                [this](const trace::EnvironmentRecord& record) {
+                  const std::lock_guard lock(mutex_);
+                  trace_.environment.push_back(record);
+                }};
+    for (const auto& client : scenario_.clients) {
+      for (std::uint32_t i = 1; i <= client.count; ++i) {
+        clients_.emplace_back(
+            stage, client, client.count == 1 ? client.name : fmt::format("{}.{}", client.name, i));
+      }
+    }
+    std::vector<std::thread> threads;
+    threads.reserve(clients_.size());
+    for (auto& client : clients_) threads.emplace_back([&client] { client.run(); });
+    for (auto& thread : threads) thread.join();
+    for (auto& client : clients_) {
+      trace_.clients.insert(trace_.clients.end(), client.history().begin(), client.history().end());
+      if (trouble_.empty()) trouble_ = client.trouble();
+    }
+  }
+
+  void look_at_calm(host::Pool& pool) {
+    if (!trouble_.empty()) return;
+    auto calm = census_of_calm(pool, board_, trace_.os.front());
+    if (calm) trace_.os.push_back(std::move(*calm));
+  }
+
+  /// Whoever closed it before, the harness closes it once more: the client without a name.
+  void close_at_last(host::Pool& pool) {
+    trace::ClientStep record;
+    record.op = "close";
+    record.limit = scenario_.pool.close_timeout;
+    record.begun = host::sys::now();
+    if (!pool.close(*record.limit)) {
+      record.outcome = Outcome::call_timeout;
+      record.message = "close did not get rid of all workers";
+    }
+    record.ended = host::sys::now();
+    trace_.clients.push_back(std::move(record));
+    const auto statistics = pool.statistics();
+    POOLPROOF_ASSERT(pool::adds_up(statistics.counters, statistics.gauges));
+  }
+
+  void cancel(const std::string& name) {
+    for (auto& client : clients_) {
+      if (client.name() == name) client.cancel();
+    }
+  }
+
+  [[nodiscard]] bool struck(const std::string& fault) const {
+    const auto journal = read_journal(journal_path(world_));
+    if (!journal) return false;
+    for (const auto& record : *journal) {
+      if (record.record.kind == faults::JournalRecord::Kind::receipt &&
+          record.record.fault == fault)
+        return true;
+    }
+    return false;
+  }
+
+  const Scenario& scenario_;
+  const HostWorld& world_;
+  const FailingStarts failing_starts_;
+  Board board_;
+  std::deque<ClientRun> clients_;
+  std::mutex mutex_;
+  trace::Trace trace_;
+  std::string trouble_;
+};
+
+}  // namespace
+
+Programs find_programs() {
+  const auto from_environment = [](const char* name, std::string otherwise) {
+    const char* set = std::getenv(name);
+    return set != nullptr && *set != '\0' ? std::string(set) : std::move(otherwise);
+  };
+  std::error_code ignored;
+  const auto here = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  Programs programs;
+  programs.fake_worker = from_environment("POOLPROOF_FAKE_WORKER", (here / "fake_worker").string());
+  programs.python = from_environment("POOLPROOF_PYTHON", POOLPROOF_PYTHON_DEFAULT);
+  programs.python_path = from_environment("POOLPROOF_PYTHONPATH", POOLPROOF_PYTHONPATH_DEFAULT);
+  return programs;
+}
+
+Expected<std::string, host::LaunchError> startable(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  int why = 0;
+  if (!std::filesystem::exists(status)) {
+    why = ENOENT;
+  } else if (std::filesystem::is_directory(status)) {
+    why = EISDIR;
+  } else if (::access(path.c_str(), X_OK) != 0) {
+    why = errno;
+  }
+  if (why != 0) return unexpected(host::cannot_start(path, why));
+  return path;
+}
+
+Parsed<bool> check_programs(const Scenario& scenario, const Programs& programs,
+                            const std::string& where) {
+  for (std::size_t i = 0; i < scenario.workers.size(); ++i) {
+    const auto& spec = scenario.workers[i];
+    const std::string program = spec.kind == WorkerKind::fake     ? programs.fake_worker
+                                : spec.kind == WorkerKind::python ? programs.python
+                                                                  : spec.argv.front();
+    const auto found = host::find_program(program).and_then(startable);
+    if (found) continue;
+    return unexpected(InputError{fmt::format("{}#/workers/{}", where, i),
+                                 "worker program missing: " + found.error().message,
+                                 "the path of a program, or its name on the PATH"});
+  }
+  return true;
+}
+
+Expected<trace::Trace, std::string> carry_out(const Scenario& scenario, const HostWorld& world) {
+  return Run(scenario, world).carry_out();
+}
+
+}  // namespace poolproof::worlds

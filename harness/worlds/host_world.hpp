@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+
+#include "harness/base/result.hpp"
+#include "harness/host/child.hpp"
+#include "harness/scenario/scenario.hpp"
+#include "harness/trace/record.hpp"
+
+namespace poolproof::worlds {
+
+/// The programs that stand behind the worker kinds.
+struct Programs {
+  std::string fake_worker;  ///< path
+  std::string python;       ///< interpreter
+  std::string python_path;  ///< the folder that holds the package poolproof_worker
+};
+
+/// Finds them: beside our own program, or where the environment says (POOLPROOF_PYTHON,
+/// POOLPROOF_PYTHONPATH).
+Programs find_programs();
+
+/// `path` if a program can be started from there.
+Expected<std::string, host::LaunchError> startable(const std::string& path);
+
+/// All that a scenario needs from the machine is there. Error: which worker's program is missing,
+/// and where it was looked for.
+Parsed<bool> check_programs(const scenario::Scenario& scenario, const Programs& programs,
+                            const std::string& where);
+
+struct HostWorld {
+  Programs programs;
+  std::string token;   ///< every worker carries it: POOLPROOF_TOKEN
+  std::string folder;  ///< for the plan and the journal; must exist
+};
+
+/// Carries a scenario out: a real pool, real processes, a thread for each client. In a process of
+/// its own, since descriptors, threads and zombies are counted per process.
+///
+/// Returns the trace with what the clients, the workers, the OS and the pool saw; it judges
+/// nothing. Error: one sentence why the harness itself could not carry it out (an await that never
+/// came true...).
+Expected<trace::Trace, std::string> carry_out(const scenario::Scenario& scenario,
+                                              const HostWorld& world);
+
+}  // namespace poolproof::worlds
