@@ -93,7 +93,7 @@ class Lives {
     const auto worker = workers_.find(event.lease);
     if (worker == workers_.end()) return;
     // A drain that was over in the same step came first.
-    if (!told_to_go(worker->second, pool::Why::closing)) {
+    if (!told_to_go(worker->second, pool::RemovalReason::closing)) {
       end_lease(lives_[worker->second], event.lease, event.clean ? "returned" : "dirty");
     }
   }
@@ -112,7 +112,7 @@ class Lives {
   }
   void happened(const pool::Exited& event) {
     Life& life = lives_[event.worker];
-    if (!life.end.empty() || told_to_go(event.worker, pool::Why::closing)) return;
+    if (!life.end.empty() || told_to_go(event.worker, pool::RemovalReason::closing)) return;
     end_lease(life, life.lease, "lost");
     if (!life.greeted) return end_life(event.worker, "start failed: exited");
     end_life(event.worker, event.status.signal != 0
@@ -131,19 +131,19 @@ class Lives {
     const auto holder = holders_.find(effect.lease);
     life.holders.push_back(holder == holders_.end() ? Place{"nobody", "nobody"} : holder->second);
   }
-  void ordered(const pool::AskShutdown& effect) {
-    end_life(effect.worker, closing_ ? kClosed : "asked to go");
-  }
-  void ordered(const pool::Signal& effect) {
+  void ordered(const pool::Stop& effect) {
+    if (effect.step == pool::StopStep::ask) {
+      return end_life(effect.worker, closing_ ? kClosed : "asked to go");
+    }
     Life& life = lives_[effect.worker];
     if (!life.end.empty()) return;
     switch (effect.why) {
-      case pool::Why::closing:
+      case pool::RemovalReason::closing:
         end_lease(life, life.lease, "ended by the close");
         return end_life(effect.worker, kClosed);
-      case pool::Why::start_failed:
+      case pool::RemovalReason::start_failed:
         return end_life(effect.worker, fmt::format("start failed: {}", name(life.cause)));
-      case pool::Why::budget_spent:
+      case pool::RemovalReason::budget_spent:
         return end_life(effect.worker, "start failed: budget_spent");
       default:
         return end_life(effect.worker, fmt::format("put away: {}", trace::name(effect.why)));
@@ -161,10 +161,10 @@ class Lives {
     Life& life = lives_[worker];
     if (life.end.empty()) life.end = std::move(why);
   }
-  [[nodiscard]] bool told_to_go(WorkerId worker, pool::Why why) const {
+  [[nodiscard]] bool told_to_go(WorkerId worker, pool::RemovalReason why) const {
     return std::any_of(record_->effects.begin(), record_->effects.end(), [&](const auto& effect) {
-      const auto* signal = std::get_if<pool::Signal>(&effect);
-      return signal != nullptr && signal->worker == worker && signal->why == why;
+      const auto* stop = std::get_if<pool::Stop>(&effect);
+      return stop != nullptr && is_signal(stop->step) && stop->worker == worker && stop->why == why;
     });
   }
 

@@ -59,7 +59,8 @@ class Told {
   }
   Told& close(const std::vector<WorkerId>& workers) {
     trace::Effects effects;
-    for (const WorkerId worker : workers) effects.emplace_back(pool::AskShutdown{worker});
+    for (const WorkerId worker : workers)
+      effects.emplace_back(pool::Stop{worker, pool::StopStep::ask, pool::RemovalReason::closing});
     return event(pool::CloseRequested{ms(9000)}, effects);
   }
 
@@ -72,8 +73,8 @@ class Told {
 constexpr WorkerId kFirst{0, 0};
 constexpr WorkerId kSecond{1, 0};
 
-pool::Signal term(WorkerId worker, pool::Why why) {
-  return {worker, pool::Sig::term, why};
+pool::Stop term(WorkerId worker, pool::RemovalReason why) {
+  return {worker, pool::StopStep::term, why};
 }
 
 /// a and b use one worker each, and all goes well.
@@ -154,7 +155,9 @@ TEST_CASE("run: agreement: ids, slots, times, texts, bytes and arrangements are 
   swapped.trace.clients = other.trace.clients;
   swapped.leased({1, 4}, 77).leased({0, 9}, 78).back(78).back(77).close({{1, 4}, {0, 9}});
   // What they do while they leave.
-  swapped.event(pool::Tick{}, {pool::CloseStdin{{0, 9}}, term({0, 9}, pool::Why::closing)});
+  swapped.event(pool::Tick{},
+                {pool::Stop{{0, 9}, pool::StopStep::end_of_input, pool::RemovalReason::closing},
+                 term({0, 9}, pool::RemovalReason::closing)});
   swapped.event(pool::Exited{{1, 4}, {3, 0}}).event(pool::Exited{{0, 9}, {0, 15}});
   CHECK(story(swapped) == story(sound()));
 }
@@ -173,25 +176,27 @@ TEST_CASE("run: agreement: a skipped step, a refused one and the harness's close
 TEST_CASE("run: agreement: why a worker went is told, up to the word to go") {
   const std::string who = "the worker leased by a, step 0: ";
   CHECK(life_of(held()
-                    .back(1, false, {term(kFirst, pool::Why::dirty)})
+                    .back(1, false, {term(kFirst, pool::RemovalReason::dirty)})
                     .event(pool::Exited{kFirst, {0, 15}})) == who + "dirty; put away: dirty");
-  CHECK(life_of(held().event(pool::LeaseRevoked{LeaseId{1}}, {term(kFirst, pool::Why::revoked)})) ==
+  CHECK(life_of(held().event(pool::LeaseRevoked{LeaseId{1}},
+                             {term(kFirst, pool::RemovalReason::revoked)})) ==
         who + "revoked; put away: revoked");
   CHECK(life_of(held().back(1).event(pool::OutputStrayed{kFirst},
-                                     {term(kFirst, pool::Why::strayed)})) ==
+                                     {term(kFirst, pool::RemovalReason::strayed)})) ==
         who + "returned; put away: strayed");
   CHECK(life_of(held().event(pool::Exited{kFirst, {7, 0}})) == who + "lost; died with code 7");
   CHECK(life_of(held().back(1).event(pool::Exited{kFirst, {0, 9}})) ==
         who + "returned; died by signal 9");
-  CHECK(life_of(held().close({}).event(pool::Tick{}, {term(kFirst, pool::Why::closing)})) ==
-        who + "ended by the close; closed");
+  CHECK(
+      life_of(held().close({}).event(pool::Tick{}, {term(kFirst, pool::RemovalReason::closing)})) ==
+      who + "ended by the close; closed");
   CHECK(life_of(held().back(1)) == who + "returned; there to the end");
-  CHECK(life_of(held().back(1).event(pool::Tick{}, {pool::AskShutdown{kFirst}})) ==
-        who + "returned; asked to go");
+  const pool::Stop ask{kFirst, pool::StopStep::ask, pool::RemovalReason::closing};
+  CHECK(life_of(held().back(1).event(pool::Tick{}, {ask})) == who + "returned; asked to go");
 }
 
 TEST_CASE("run: agreement: a drain that is over in the step of a check-in came first") {
-  CHECK(life_of(held().close({}).back(1, true, {term(kFirst, pool::Why::closing)})) ==
+  CHECK(life_of(held().close({}).back(1, true, {term(kFirst, pool::RemovalReason::closing)})) ==
         "the worker leased by a, step 0: ended by the close; closed");
 }
 
@@ -199,7 +204,7 @@ TEST_CASE("run: agreement: a worker leased by two is known by both, in their ord
   Told told = held();
   told.step("b", 0, "checkout", Outcome::ok, 3).back(1);
   told.event(pool::Tick{}, {pool::Grant{CheckoutId{3}, LeaseId{3}, kFirst}}).back(3, false);
-  told.event(pool::Tick{}, {term(kFirst, pool::Why::dirty)});
+  told.event(pool::Tick{}, {term(kFirst, pool::RemovalReason::dirty)});
   CHECK(life_of(told) ==
         "the worker leased by a, step 0; b, step 0: returned, dirty; put away: dirty");
 }
@@ -212,7 +217,8 @@ TEST_CASE("run: agreement: of workers nobody leased only the ends count, not how
       pool::StartEvidence evidence;
       evidence.cause = cause;
       told.event(pool::Tick{}, {pool::Start{worker}}).event(pool::Started{worker});
-      told.event(pool::HandshakeEnded{worker, evidence}, {term(worker, pool::Why::start_failed)});
+      told.event(pool::HandshakeEnded{worker, evidence},
+                 {term(worker, pool::RemovalReason::start_failed)});
     }
     return story(told);
   };
@@ -231,7 +237,7 @@ TEST_CASE("run: agreement: of workers nobody leased only the ends count, not how
         std::set<std::string>{"start failed: exec_failed"});
   Told spent;
   spent.event(pool::Tick{}, {pool::Start{kFirst}});
-  spent.event(pool::Started{kFirst}, {term(kFirst, pool::Why::budget_spent)});
+  spent.event(pool::Started{kFirst}, {term(kFirst, pool::RemovalReason::budget_spent)});
   CHECK(story(spent).outline.begin()->second ==
         std::set<std::string>{"start failed: budget_spent"});
   // Asked to go, or killed as it starts: closed is closed.
@@ -278,7 +284,7 @@ TEST_CASE("run: agreement: one simulated schedule is enough where there is but o
   CHECK(compare_worlds(two(), {story(sound())}, story(sound(5))).what == Agreement::agree);
   Told killed = sound();
   killed.trace.pool[9].event = pool::CheckedIn{LeaseId{2}, false};
-  killed.trace.pool[9].effects = {term(kSecond, pool::Why::dirty)};
+  killed.trace.pool[9].effects = {term(kSecond, pool::RemovalReason::dirty)};
   const auto result = compare_worlds(two(), {story(sound())}, story(killed));
   CHECK(result.what == Agreement::divergent);
   CHECK(result.reason ==

@@ -348,8 +348,8 @@ TEST_CASE(
   REQUIRE(difference);
   CHECK(difference->number == 7);
   CHECK(difference->event == "checked_in, lease 2, clean false");
-  CHECK(differing(*difference) == std::vector<std::string>{" | signal", " |   worker 0.0",
-                                                           " |   signal term", " |   why dirty"});
+  CHECK(differing(*difference) ==
+        std::vector<std::string>{" | stop", " |   worker 0.0", " |   step term", " |   why dirty"});
 }
 
 TEST_CASE("run: replay: the times are part of what happened") {

@@ -150,12 +150,8 @@ void Caretaker::obey(const pool::Effect& order) {
     spawner_->start({start->worker, std::move(command)});
   } else if (const auto* handshake = std::get_if<pool::Handshake>(&order)) {
     begin_greeting(*handshake);
-  } else if (const auto* ask = std::get_if<pool::AskShutdown>(&order)) {
-    if (Watched* watched = find(ask->worker)) ask_shutdown(*watched);
-  } else if (const auto* close = std::get_if<pool::CloseStdin>(&order)) {
-    if (Watched* watched = find(close->worker)) state_->close_stdin(*watched->worker);
-  } else if (const auto* signalled = std::get_if<pool::Signal>(&order)) {
-    signal(*signalled);
+  } else if (const auto* stopping = std::get_if<pool::Stop>(&order)) {
+    if (Watched* watched = find(stopping->worker)) stop(*watched, stopping->step);
   } else if (const auto* forgotten = std::get_if<pool::Forget>(&order)) {
     forget(forgotten->worker);
   }
@@ -221,12 +217,12 @@ void Caretaker::ask_shutdown(Watched& watched) {
   if (frame && worker.stdin_fd() >= 0) (void)sys::write(worker.stdin_fd(), *frame);
 }
 
-void Caretaker::signal(const pool::Signal& order) {
-  const Watched* watched = find(order.worker);
+void Caretaker::stop(Watched& watched, pool::StopStep step) {
+  if (step == pool::StopStep::ask) return ask_shutdown(watched);
+  if (step == pool::StopStep::end_of_input) return state_->close_stdin(*watched.worker);
   // Once it is reaped, its group's number may belong to strangers.
-  if (watched == nullptr || watched->worker->reaped) return;
-  (void)sys::signal_group(watched->worker->pid(),
-                          order.signal == pool::Sig::kill ? SIGKILL : SIGTERM);
+  if (watched.worker->reaped) return;
+  (void)sys::signal_group(watched.worker->pid(), step == pool::StopStep::kill ? SIGKILL : SIGTERM);
 }
 
 // ---- what the descriptors say

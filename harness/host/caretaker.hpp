@@ -49,7 +49,7 @@ class Caretaker {
   void greet(WorkerId id, Watched& watched);
   void finish_greeting(WorkerId id, Watched& watched);
   void ask_shutdown(Watched& watched);
-  void signal(const pool::Signal& order);
+  void stop(Watched& watched, pool::StopStep step);
   void woken(std::uint64_t tag);
   void drain_stderr(Watched& watched);
   void ended(WorkerId id, Watched& watched);

@@ -172,7 +172,8 @@ Result<wire::CallResult> Lease::converse(wire::Payload payload, std::int64_t req
   facts.command = what;
   facts.limit = limit;
   facts.stderr_tail = worker_->stderr_tail();
-  facts.pool_closing = result.in_doubt && pool_->told_to_go(*worker_) == pool::Why::closing;
+  facts.pool_closing =
+      result.in_doubt && pool_->told_to_go(*worker_) == pool::RemovalReason::closing;
   if (result.in_doubt) end(false);
   return unexpected(pool::explain_call(result, facts));
 }

@@ -1,3 +1,4 @@
+#include <array>
 #include <csignal>
 #include <future>
 #include <vector>
@@ -15,10 +16,10 @@ std::string rungs(const EventLog& log) {
   std::string text;
   for (const auto& entry : log.entries()) {
     for (const auto& effect : entry.effects) {
-      if (std::holds_alternative<pool::AskShutdown>(effect)) text += "ask ";
-      if (std::holds_alternative<pool::CloseStdin>(effect)) text += "stdin ";
-      if (const auto* signal = std::get_if<pool::Signal>(&effect))
-        text += signal->signal == pool::Sig::term ? "TERM " : "KILL ";
+      if (const auto* stop = std::get_if<pool::Stop>(&effect)) {
+        text +=
+            std::array{"ask ", "stdin ", "TERM ", "KILL "}.at(static_cast<std::size_t>(stop->step));
+      }
     }
   }
   return text;

@@ -79,7 +79,7 @@ TEST_CASE_METHOD(PoolFixture,
   falls_asleep();
   lease.reset();
   REQUIRE(log.wait_for_events<pool::OutputStrayed>());
-  CHECK(log.effects<pool::Signal>().at(0).why == pool::Why::strayed);
+  CHECK(log.effects<pool::Stop>().at(0).why == pool::RemovalReason::strayed);
   if (waiting_for_a_start) return;
   Lease next = leased(*pool);
   CHECK(next.worker() == WorkerId{0, 1});

@@ -173,10 +173,10 @@ TEST_CASE_METHOD(PoolFixture, "host: start: the budget ends also while there is 
   opened.set_value();
   // The process that comes too late is killed and reaped.
   REQUIRE(log.wait_for_events<pool::Exited>());
-  const auto signals = log.effects<pool::Signal>();
-  REQUIRE(signals.size() == 1);
-  CHECK(signals[0].signal == pool::Sig::kill);
-  CHECK(signals[0].why == pool::Why::budget_spent);
+  const auto stops = log.effects<pool::Stop>();
+  REQUIRE(stops.size() == 1);
+  CHECK(stops[0].step == pool::StopStep::kill);
+  CHECK(stops[0].why == pool::RemovalReason::budget_spent);
   CHECK(adds_up(pool->statistics()));
 }
 

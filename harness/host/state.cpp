@@ -81,7 +81,7 @@ bool PoolState::end_lease(LeaseId lease, const std::shared_ptr<Worker>& worker, 
   return true;
 }
 
-pool::Why PoolState::told_to_go(const Worker& worker) const {
+pool::RemovalReason PoolState::told_to_go(const Worker& worker) const {
   const std::lock_guard lock(mutex_);
   return worker.told_to_go;
 }
@@ -254,9 +254,10 @@ void PoolState::deliver(const pool::Effect& effect) {
     closed_ = true;
     closed_changed_.notify_all();
   } else {
-    if (const auto* signal = std::get_if<pool::Signal>(&effect)) {
-      const auto found = workers_.find(signal->worker);
-      if (found != workers_.end()) found->second->told_to_go = signal->why;
+    const auto* stop = std::get_if<pool::Stop>(&effect);
+    if (stop != nullptr && is_signal(stop->step)) {
+      const auto found = workers_.find(stop->worker);
+      if (found != workers_.end()) found->second->told_to_go = stop->why;
     }
     errands_.orders.push_back(effect);
   }

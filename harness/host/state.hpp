@@ -48,7 +48,7 @@ class PoolState {
   Result<std::shared_ptr<Worker>> checkout(Duration timeout, const std::stop_token& stop,
                                            LeaseId& lease);
   bool end_lease(LeaseId lease, const std::shared_ptr<Worker>& worker, bool clean);
-  [[nodiscard]] pool::Why told_to_go(const Worker& worker) const;
+  [[nodiscard]] pool::RemovalReason told_to_go(const Worker& worker) const;
   bool close(Duration timeout);
   bool wait_for_rest(Duration limit);
   [[nodiscard]] Statistics statistics() const;

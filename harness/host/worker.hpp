@@ -61,7 +61,7 @@ class Worker final : public wire::Stdio {
   // Under the pool's mutex.
   bool watch_queued =
       false;  ///< is to be watched for stray output once it has been idle for a while
-  pool::Why told_to_go = pool::Why::none;
+  pool::RemovalReason told_to_go = pool::RemovalReason::none;
   std::uint32_t ping_bytes = 0;  ///< 0: not written yet
 
   // By the caretaker only.

@@ -283,22 +283,26 @@ TEST_CASE("oracle: coverage: each rare situation is marked where it is, and not 
       {Mark::close_asked_twice, [](Story& s) { at_once(s, 9.2, pool::CloseRequested{ms(9.9)}); }},
       {Mark::lease_revoked_at_drains_end,
        [](Story& s) {
-         at_once(s, 7, pool::Tick{}, {pool::Signal{kWorker, pool::Sig::term, pool::Why::closing}});
+         at_once(s, 7, pool::Tick{},
+                 {pool::Stop{kWorker, pool::StopStep::term, pool::RemovalReason::closing}});
        }},
       {Mark::term_sufficed,
        [](Story& s) {
          at_once(s, 9.2, pool::Tick{},
-                 {pool::Signal{kWorker, pool::Sig::term, pool::Why::closing}});
+                 {pool::Stop{kWorker, pool::StopStep::term, pool::RemovalReason::closing}});
        }},
       {Mark::kill_was_needed,
        [](Story& s) {
          at_once(s, 9.2, pool::Tick{},
-                 {pool::Signal{kWorker, pool::Sig::term, pool::Why::closing}});
+                 {pool::Stop{kWorker, pool::StopStep::term, pool::RemovalReason::closing}});
          at_once(s, 9.3, pool::Tick{},
-                 {pool::Signal{kWorker, pool::Sig::kill, pool::Why::closing}});
+                 {pool::Stop{kWorker, pool::StopStep::kill, pool::RemovalReason::closing}});
        }},
       {Mark::end_of_stdin_sufficed,
-       [](Story& s) { at_once(s, 9.2, pool::Tick{}, {pool::CloseStdin{kWorker}}); }},
+       [](Story& s) {
+         at_once(s, 9.2, pool::Tick{},
+                 {pool::Stop{kWorker, pool::StopStep::end_of_input, pool::RemovalReason::closing}});
+       }},
       {Mark::blocking_start_held_back_a_grant,
        [](Story& s) {
          s.scenario.pool.core.init_mode = pool::InitMode::blocking;

@@ -137,8 +137,10 @@ TEST_CASE(
   Story story = told("good");
   const auto close = story.trace.pool.end() - 2;
   const WorkerId worker{0, 0};
-  story.trace.pool.insert(
-      close, {ms(8.4), pool::Tick{}, {pool::Signal{worker, pool::Sig::term, pool::Why::dirty}}});
+  story.trace.pool.insert(close,
+                          {ms(8.4),
+                           pool::Tick{},
+                           {pool::Stop{worker, pool::StopStep::term, pool::RemovalReason::dirty}}});
   CHECK(fate_of(story.evidence(), worker) == Fate::killed);
   story.trace.pool[story.trace.pool.size() - 3] = {ms(8.4), pool::Exited{worker, {}}, {}};
   CHECK(fate_of(story.evidence(), worker) == Fate::died);

@@ -194,9 +194,10 @@ TEST_CASE("oracle: facts: a call whose worker was taken back by a closing pool i
     auto& pool = story.trace.pool;
     const auto returned = std::find_if(pool.begin(), pool.end(),
                                        [](const auto& record) { return record.at == ms(8.1); });
-    pool.insert(
-        returned,
-        {ms(taken_at), pool::Tick{}, {pool::Signal{{0, 0}, pool::Sig::term, pool::Why::closing}}});
+    pool.insert(returned,
+                {ms(taken_at),
+                 pool::Tick{},
+                 {pool::Stop{{0, 0}, pool::StopStep::term, pool::RemovalReason::closing}}});
     for (const Finding& finding : judge({story.scenario, story.trace, {Duration::zero()}})) {
       if (finding.what.find("had taken worker 0.0 back") != std::string::npos) return true;
     }
@@ -370,8 +371,9 @@ TEST_CASE("oracle: strays: a late check-in does not make a worker idle that has 
   auto& pool = story.trace.pool;
   const auto returned = std::find_if(pool.begin(), pool.end(),
                                      [](const auto& record) { return record.at == ms(8.1); });
-  pool.insert(returned,
-              {ms(8), pool::Tick{}, {pool::Signal{{0, 0}, pool::Sig::term, pool::Why::closing}}});
+  pool.insert(returned, {ms(8),
+                         pool::Tick{},
+                         {pool::Stop{{0, 0}, pool::StopStep::term, pool::RemovalReason::closing}}});
   pool.back().at = ms(6000);
   const auto findings = judge(story.evidence());
   CHECK(std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
@@ -384,9 +386,10 @@ TEST_CASE("oracle: facts: a worker that has exited is dead, not astray") {
     Story story = told("good");
     strike(story, fault, 9.4, 2);
     auto& pool = story.trace.pool;
-    pool[pool.size() - 2] = {ms(at),
-                             pool::OutputStrayed{{0, 0}},
-                             {pool::Signal{{0, 0}, pool::Sig::term, pool::Why::strayed}}};
+    pool[pool.size() - 2] = {
+        ms(at),
+        pool::OutputStrayed{{0, 0}},
+        {pool::Stop{{0, 0}, pool::StopStep::term, pool::RemovalReason::strayed}}};
     const auto findings = judge({story.scenario, story.trace, {Duration::zero()}});
     return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
       return finding.what.find("put away for its output") != std::string::npos;
@@ -402,7 +405,10 @@ TEST_CASE("oracle: ladder: a sound worker that is asked goes") {
     Story story = told("good");
     if (planned != nullptr) plan(story, planned);
     auto& pool = story.trace.pool;  // it is over only after the grace of 500 ms
-    pool.insert(pool.end() - 1, {ms(509.1), pool::Tick{}, {pool::CloseStdin{{0, 0}}}});
+    pool.insert(pool.end() - 1,
+                {ms(509.1),
+                 pool::Tick{},
+                 {pool::Stop{{0, 0}, pool::StopStep::end_of_input, pool::RemovalReason::closing}}});
     pool.back().at = ms(510);
     if (struck) strike(story, "stdin_end_ignored", 9.3, 3);
     const auto findings = judge({story.scenario, story.trace, {lateness}});
@@ -420,7 +426,10 @@ TEST_CASE("oracle: ladder: a sound worker that is asked goes") {
 TEST_CASE("oracle: ladder: of a worker that wrote nothing nobody says that it is sound") {
   Story story = told("good");
   auto& pool = story.trace.pool;
-  pool.insert(pool.end() - 1, {ms(509.1), pool::Tick{}, {pool::CloseStdin{{0, 0}}}});
+  pool.insert(pool.end() - 1,
+              {ms(509.1),
+               pool::Tick{},
+               {pool::Stop{{0, 0}, pool::StopStep::end_of_input, pool::RemovalReason::closing}}});
   pool.back().at = ms(510);
   story.trace.workers.clear();
   const auto findings = judge({story.scenario, story.trace, {Duration::zero()}});

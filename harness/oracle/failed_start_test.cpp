@@ -42,7 +42,7 @@ Story after_failed_start(int pause_us = 200) {
         *handshake = {kSecond, after(begun, story.scenario.pool.core.startup_budget)};
       }
       if (auto* grant = std::get_if<pool::Grant>(&effect)) now_second(grant->worker);
-      if (auto* ask = std::get_if<pool::AskShutdown>(&effect)) now_second(ask->worker);
+      if (auto* stop = std::get_if<pool::Stop>(&effect)) now_second(stop->worker);
       if (auto* forget = std::get_if<pool::Forget>(&effect)) now_second(forget->worker);
     }
   }

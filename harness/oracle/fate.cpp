@@ -43,11 +43,9 @@ Told told_of(const Evidence& evidence, WorkerId worker) {
     told.never_ran = told.never_ran || (failed != nullptr && failed->worker == worker);
     for (const pool::Effect& effect : record.effects) {
       const auto* start = std::get_if<pool::Start>(&effect);
-      const auto* signal = std::get_if<pool::Signal>(&effect);
-      const auto* ask = std::get_if<pool::AskShutdown>(&effect);
+      const auto* stop = std::get_if<pool::Stop>(&effect);
       told.ordered = told.ordered || (start != nullptr && start->worker == worker);
-      told.put_away = told.put_away || (signal != nullptr && signal->worker == worker) ||
-                      (ask != nullptr && ask->worker == worker);
+      told.put_away = told.put_away || (stop != nullptr && stop->worker == worker);
     }
   }
   return told;

@@ -5,8 +5,8 @@ namespace poolproof::oracle {
 namespace {
 
 using Names = std::set<std::string>;
-using pool::Sig;
-using pool::Why;
+using pool::RemovalReason;
+using pool::StopStep;
 
 /// The good story, in which that happened to the idle or leased worker 0.0.
 Story with(double at, const pool::Event& event, trace::Effects effects) {
@@ -17,20 +17,21 @@ Story with(double at, const pool::Event& event, trace::Effects effects) {
   return story;
 }
 
-pool::Signal signal(Sig which, Why why) {
-  return {WorkerId{0, 0}, which, why};
+pool::Stop stop(StopStep step, RemovalReason why) {
+  return {WorkerId{0, 0}, step, why};
 }
 
 TEST_CASE("oracle: ladder: rungs come one after the other, each in its time") {
   const auto pushed = [](double at, const pool::Effect& effect) {
     return broken(with(at, pool::Tick{}, {effect})).contains("ladder");
   };
-  CHECK(pushed(9.2, pool::CloseStdin{WorkerId{0, 0}}));      // before the grace was over
-  CHECK(pushed(9.2, signal(Sig::kill, Why::closing)));       // and not before TERM
-  CHECK(pushed(8.5, signal(Sig::term, Why::dirty)));         // nobody had returned it so
-  CHECK(pushed(8.5, signal(Sig::term, Why::closing)));       // nobody closes yet
-  CHECK(pushed(8.5, signal(Sig::kill, Why::budget_spent)));  // it had started
-  CHECK(pushed(8.5, pool::AskShutdown{WorkerId{0, 0}}));
+  CHECK(pushed(9.2,
+               stop(StopStep::end_of_input, RemovalReason::closing)));  // before the grace was over
+  CHECK(pushed(9.2, stop(StopStep::kill, RemovalReason::closing)));     // and not before TERM
+  CHECK(pushed(8.5, stop(StopStep::term, RemovalReason::dirty)));       // nobody had returned it so
+  CHECK(pushed(8.5, stop(StopStep::term, RemovalReason::closing)));     // nobody closes yet
+  CHECK(pushed(8.5, stop(StopStep::kill, RemovalReason::budget_spent)));  // it had started
+  CHECK(pushed(8.5, stop(StopStep::ask, RemovalReason::closing)));
 }
 
 TEST_CASE("oracle: ladder: whoever is due must be pushed") {
@@ -53,9 +54,9 @@ TEST_CASE("oracle: ladder: a closing pool does not ask whom it got back dirty") 
     all[6] = {ms(8.1), pool::CheckedIn{LeaseId{2}, clean}, {effect}};
     return broken(story).contains("ladder");
   };
-  CHECK_FALSE(pushed(true, pool::AskShutdown{WorkerId{0, 0}}));
-  CHECK_FALSE(pushed(false, signal(Sig::term, Why::dirty)));
-  CHECK(pushed(false, pool::AskShutdown{WorkerId{0, 0}}));
+  CHECK_FALSE(pushed(true, stop(StopStep::ask, RemovalReason::closing)));
+  CHECK_FALSE(pushed(false, stop(StopStep::term, RemovalReason::dirty)));
+  CHECK(pushed(false, stop(StopStep::ask, RemovalReason::closing)));
 }
 
 TEST_CASE("oracle: starts: the budget runs from the order to start") {

@@ -103,9 +103,9 @@ inline void Mirror::happened(const pool::HandshakeEnded& event) {
   // What is due comes first: the answer may have come after the Core had given the start up. It
   // says so by what it orders.
   const auto gives_up = [&event](const pool::Effect& effect) {
-    const auto* signal = std::get_if<pool::Signal>(&effect);
-    return signal != nullptr && signal->worker == event.worker &&
-           signal->why == pool::Why::budget_spent;
+    const auto* stop = std::get_if<pool::Stop>(&effect);
+    return stop != nullptr && stop->worker == event.worker &&
+           stop->why == pool::RemovalReason::budget_spent;
   };
   if (std::any_of(record_->effects.begin(), record_->effects.end(), gives_up)) return;
   judge_patience(worker, event.evidence);
@@ -225,32 +225,22 @@ inline void Mirror::ordered(const pool::Start& effect) {
   enter(worker, State::starting);
 }
 
-inline void Mirror::ordered(const pool::Signal& effect) {
+inline void Mirror::ordered(const pool::Stop& effect) {
   const std::uint32_t worker = living(effect.worker);
-  if (worker == kNone) {
+  if (worker == kNone && is_signal(effect.step)) {
     report(kAccounting,
            fmt::format("worker {} was signalled when it was over", dotted(effect.worker)));
   }
-  judge_push(worker, effect.signal == pool::Sig::kill ? Rung::killed : Rung::termed, effect.why);
-  if (effect.why == pool::Why::closing && worker != kNone &&
-      workers_[worker].state == State::leased) {
+  judge_push(worker, static_cast<Rung>(static_cast<int>(effect.step) + 1), effect.why);
+  const bool leased = worker != kNone && workers_[worker].state == State::leased;
+  if (is_signal(effect.step) && effect.why == pool::RemovalReason::closing && leased) {
     add(taken_back_, {effect.worker, now_});
   }
+  if (effect.step == pool::StopStep::end_of_input && worker != kNone) add(deaf_, effect.worker);
+  const bool spent = effect.why == pool::RemovalReason::budget_spent;
   // What fell due when is no longer known.
-  if (effect.why == pool::Why::budget_spent) gave_up_at_ = Time::min();
-  put_away(worker, effect.why == pool::Why::budget_spent);
-}
-
-inline void Mirror::ordered(const pool::AskShutdown& effect) {
-  const std::uint32_t worker = living(effect.worker);
-  judge_push(worker, Rung::asked, pool::Why::closing);
-  put_away(worker, false);
-}
-inline void Mirror::ordered(const pool::CloseStdin& effect) {
-  const std::uint32_t worker = living(effect.worker);
-  judge_push(worker, Rung::stdin_closed, pool::Why::closing);
-  if (worker != kNone) add(deaf_, effect.worker);
-  put_away(worker, false);
+  if (spent) gave_up_at_ = Time::min();
+  put_away(worker, spent);
 }
 
 inline void Mirror::ordered(const pool::Handshake& effect) {

@@ -134,9 +134,7 @@ class Mirror {
   void ordered(const pool::Grant& effect);
   void ordered(const pool::Refuse& effect);
   void ordered(const pool::Start& effect);
-  void ordered(const pool::Signal& effect);
-  void ordered(const pool::AskShutdown& effect);
-  void ordered(const pool::CloseStdin& effect);
+  void ordered(const pool::Stop& effect);
   void ordered(const pool::Handshake& effect);
   void ordered(const pool::Forget& effect);
   void ordered(const pool::Closed& effect);
@@ -153,9 +151,9 @@ class Mirror {
   void judge_end();
 
   // mirror_ladder.cpp
-  void judge_push(std::uint32_t worker, Rung rung, pool::Why why);
-  [[nodiscard]] Rung first_rung(std::uint32_t worker, Rung rung, pool::Why why) const;
-  [[nodiscard]] bool is_caused(std::uint32_t worker, pool::Why why) const;
+  void judge_push(std::uint32_t worker, Rung rung, pool::RemovalReason why);
+  [[nodiscard]] Rung first_rung(std::uint32_t worker, Rung rung, pool::RemovalReason why) const;
+  [[nodiscard]] bool is_caused(std::uint32_t worker, pool::RemovalReason why) const;
   void judge_ladder();
   void judge_greetings();
   [[nodiscard]] Duration longest_greeting() const {

@@ -13,7 +13,7 @@ constexpr const char* kLadder = "ladder";
 
 }  // namespace
 
-void Mirror::judge_push(std::uint32_t worker, Rung rung, pool::Why why) {
+void Mirror::judge_push(std::uint32_t worker, Rung rung, pool::RemovalReason why) {
   if (worker == kNone) return;
   if (ladder_.rung(worker) == Rung::none && !is_caused(worker, why)) {
     report(kLadder, fmt::format("worker {} was made to go, but not for the reason given",
@@ -25,9 +25,9 @@ void Mirror::judge_push(std::uint32_t worker, Rung rung, pool::Why why) {
 }
 
 /// Where it begins. A process whose start has not led to anything deserves no asking and no TERM.
-Rung Mirror::first_rung(std::uint32_t worker, Rung rung, pool::Why why) const {
-  if (why == pool::Why::budget_spent) return Rung::killed;
-  if (why != pool::Why::closing) return Rung::termed;
+Rung Mirror::first_rung(std::uint32_t worker, Rung rung, pool::RemovalReason why) const {
+  if (why == pool::RemovalReason::budget_spent) return Rung::killed;
+  if (why != pool::RemovalReason::closing) return Rung::termed;
   const State state = workers_[worker].state;
   const auto* started = std::get_if<pool::Started>(&record_->event);
   const bool late = started != nullptr && started->worker == ids_.key(worker);
@@ -42,25 +42,25 @@ Rung Mirror::first_rung(std::uint32_t worker, Rung rung, pool::Why why) const {
 }
 
 /// Whether this record, or the time, gives that reason to make it go.
-bool Mirror::is_caused(std::uint32_t worker, pool::Why why) const {
+bool Mirror::is_caused(std::uint32_t worker, pool::RemovalReason why) const {
   const pool::Event& event = record_->event;
   const State state = workers_[worker].state;
   const auto* returned = std::get_if<pool::CheckedIn>(&event);
   switch (why) {
-    case pool::Why::none:
+    case pool::RemovalReason::none:
       return false;
-    case pool::Why::start_failed:
+    case pool::RemovalReason::start_failed:
       return std::holds_alternative<pool::HandshakeEnded>(event);
-    case pool::Why::budget_spent:
+    case pool::RemovalReason::budget_spent:
       return state == State::leaving || (state == State::greeting &&
                                          after(workers_[worker].since, longest_greeting()) <= now_);
-    case pool::Why::dirty:
+    case pool::RemovalReason::dirty:
       return returned != nullptr && !returned->clean;
-    case pool::Why::revoked:
+    case pool::RemovalReason::revoked:
       return std::holds_alternative<pool::LeaseRevoked>(event);
-    case pool::Why::strayed:
+    case pool::RemovalReason::strayed:
       return std::holds_alternative<pool::OutputStrayed>(event) && state == State::idle;
-    case pool::Why::closing:
+    case pool::RemovalReason::closing:
       if (state == State::leased) return closing_ && ladder_.drain_until() <= now_;
       return closing_;
   }

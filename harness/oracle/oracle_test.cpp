@@ -760,9 +760,10 @@ Story failing_starts(const std::vector<double>& started_at_ms) {
         {ms(at + 1), pool::Started{worker}, {pool::Handshake{worker, ms(5001)}}});
     pool::StartEvidence evidence;
     evidence.cause = StartCause::text_on_stdout;
-    story.trace.pool.push_back({ms(at + 2),
-                                pool::HandshakeEnded{worker, evidence},
-                                {pool::Signal{worker, pool::Sig::term, pool::Why::start_failed}}});
+    story.trace.pool.push_back(
+        {ms(at + 2),
+         pool::HandshakeEnded{worker, evidence},
+         {pool::Stop{worker, pool::StopStep::term, pool::RemovalReason::start_failed}}});
     story.trace.pool.push_back({ms(at + 3), pool::Exited{worker, {0, 15}}, {pool::Forget{worker}}});
   }
   return story;

@@ -194,8 +194,7 @@ class Strays {
     const std::uint32_t lease = leases_.number(effect.lease);
     if (lease == holds_.size()) holds_.push_back(number);
   }
-  void ordered(const pool::Signal& effect) { goes(effect.worker); }
-  void ordered(const pool::AskShutdown& effect) { goes(effect.worker); }
+  void ordered(const pool::Stop& effect) { goes(effect.worker); }
   template <class Other>
   void ordered(const Other&) {}
 

@@ -223,8 +223,9 @@ class Start {
 /// Because of it, the worker is put away: it had not been told to go before.
 bool is_believed(const trace::PoolRecord& record, WorkerId worker) {
   return std::any_of(record.effects.begin(), record.effects.end(), [&](const pool::Effect& effect) {
-    const auto* signal = std::get_if<pool::Signal>(&effect);
-    return signal != nullptr && signal->worker == worker && signal->why == pool::Why::start_failed;
+    const auto* stop = std::get_if<pool::Stop>(&effect);
+    return stop != nullptr && stop->worker == worker &&
+           stop->why == pool::RemovalReason::start_failed;
   });
 }
 

@@ -15,7 +15,8 @@ std::string said_of_start(Story story, double at, const pool::StartEvidence& evi
     if (ended == nullptr) continue;
     record.at = ms(at);
     ended->evidence = evidence;
-    record.effects = {pool::Signal{ended->worker, pool::Sig::term, pool::Why::start_failed}};
+    record.effects = {
+        pool::Stop{ended->worker, pool::StopStep::term, pool::RemovalReason::start_failed}};
   }
   constexpr std::string_view kTold = "is told to have failed by ";
   for (const Finding& finding : judge(story.evidence())) {

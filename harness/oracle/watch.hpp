@@ -265,21 +265,20 @@ class Watch {
     enter(workers_.back(), State::starting);
   }
   void ordered(const pool::Handshake& /*effect*/) {}
-  void ordered(const pool::AskShutdown& effect) { push(effect.worker, Push::asked); }
-  void ordered(const pool::CloseStdin& effect) { push(effect.worker, Push::stdin_closed); }
-  void ordered(const pool::Signal& effect) {
+  void ordered(const pool::Stop& effect) {
     const Worker* worker = find(effect.worker);
     if (worker == nullptr) return;
-    const bool kill = effect.signal == pool::Sig::kill;
+    const bool kill = effect.step == pool::StopStep::kill;
     if (kill && worker->push == Push::termed) see(Mark::kill_was_needed);
-    if (worker->state == State::leased && effect.why == pool::Why::closing) {
+    if (is_signal(effect.step) && worker->state == State::leased &&
+        effect.why == pool::RemovalReason::closing) {
       see(Mark::lease_revoked_at_drains_end);
     }
-    if (effect.why == pool::Why::budget_spent && worker->state == State::greeting) {
+    if (effect.why == pool::RemovalReason::budget_spent && worker->state == State::greeting) {
       see(Mark::start_budget_spent);
       failed();
     }
-    push(effect.worker, kill ? Push::killed : Push::termed);
+    push(effect.worker, static_cast<Push>(static_cast<int>(effect.step) + 1));
   }
   void ordered(const pool::Forget& effect) {
     if (Worker* worker = find(effect.worker)) enter(*worker, State::over);

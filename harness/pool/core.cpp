@@ -1,6 +1,7 @@
 #include "harness/pool/core.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "harness/base/assert.hpp"
 
@@ -10,6 +11,16 @@ namespace {
 std::uint64_t key(WorkerId worker) {
   return std::uint64_t{worker.slot} << 32U | worker.generation;
 }
+
+/// The steps in their order, each with the time it is given before the next one is taken.
+struct LadderStep {
+  StopStep step;
+  Duration Config::*grace;
+};
+constexpr std::array kStopLadder{LadderStep{StopStep::ask, &Config::shutdown_grace},
+                                 LadderStep{StopStep::end_of_input, &Config::stdin_grace},
+                                 LadderStep{StopStep::term, &Config::term_grace},
+                                 LadderStep{StopStep::kill, nullptr}};
 
 }  // namespace
 
@@ -37,7 +48,7 @@ void Core::step(Time now, const Event& event, std::vector<Effect>& effects) noex
 Time Core::next_deadline() const {
   if (!begun_ && config_.start == StartMode::eager) return Time::min();
   return std::min({waiters_.earliest_deadline(), slot_deadlines_.earliest(),
-                   leaver_deadlines_.earliest(), breaker_until_, drain_until_, close_deadline_});
+                   stop_deadlines_.earliest(), breaker_until_, drain_until_, close_deadline_});
 }
 
 // ---- events ------------------------------------------------------------------------------------
@@ -66,12 +77,12 @@ void Core::on(const CheckedIn& event) {
   if (slot == kNone) return ignore();
   if (!event.clean) {
     ++counters_.returned_dirty;
-    return leave(slot, Push::termed, Why::dirty);
+    return leave(slot, StopStep::term, RemovalReason::dirty);
   }
   ++counters_.returned_clean;
   slots_[slot].served = true;
   slots_[slot].failures = 0;
-  if (closing_) return leave(slot, Push::asked, Why::closing);
+  if (closing_) return leave(slot, StopStep::ask, RemovalReason::closing);
   become_idle(slot);
 }
 
@@ -79,7 +90,7 @@ void Core::on(const LeaseRevoked& event) {
   const std::uint32_t slot = slot_of(event.lease);
   if (slot == kNone) return ignore();
   ++counters_.revoked;
-  leave(slot, Push::termed, Why::revoked);
+  leave(slot, StopStep::term, RemovalReason::revoked);
 }
 
 void Core::on(const Started& event) {
@@ -92,10 +103,10 @@ void Core::on(const Started& event) {
     slot_deadlines_.set(slot, after(deadline, config_.postmortem_budget + config_.silence_max));
     return emit(Handshake{event.worker, deadline});
   }
-  const std::uint32_t leaver = find_leaver(event.worker);
-  if (leaver == kNone || leavers_[leaver].started) return ignore();
-  leavers_[leaver].started = true;
-  apply_push(leaver, Push::killed);
+  const std::uint32_t place = find_stopping(event.worker);
+  if (place == kNone || stopping_[place].started) return ignore();
+  stopping_[place].started = true;
+  take_step(place, StopStep::kill);
 }
 
 void Core::on(const StartFailed& event) {
@@ -109,9 +120,9 @@ void Core::on(const StartFailed& event) {
     emit(Forget{event.worker});
     return rest(slot, true);
   }
-  const std::uint32_t leaver = find_leaver(event.worker);
-  if (leaver == kNone || leavers_[leaver].started) return ignore();
-  forget_leaver(leaver);
+  const std::uint32_t place = find_stopping(event.worker);
+  if (place == kNone || stopping_[place].started) return ignore();
+  forget_stopping(place);
 }
 
 void Core::on(const HandshakeEnded& event) {
@@ -119,7 +130,7 @@ void Core::on(const HandshakeEnded& event) {
   if (slot == kNone) return ignore();
   if (event.evidence.cause != StartCause::none) {
     start_did_not_work(slot, event.evidence);
-    return leave(slot, Push::termed, Why::start_failed);
+    return leave(slot, StopStep::term, RemovalReason::start_failed);
   }
   failures_ = 0;
   breaker_open_ = false;
@@ -131,14 +142,14 @@ void Core::on(const OutputStrayed& event) {
   const std::uint32_t slot = slot_in(event.worker, SlotState::idle);
   if (slot == kNone) return ignore();
   if (!slots_[slot].served) ++slots_[slot].failures;  // as if it had died, see Exited
-  leave(slot, Push::termed, Why::strayed);
+  leave(slot, StopStep::term, RemovalReason::strayed);
 }
 
 void Core::on(const Exited& event) {
-  const std::uint32_t leaver = find_leaver(event.worker);
-  if (leaver != kNone) {
-    if (!leavers_[leaver].started) return ignore();
-    return forget_leaver(leaver);
+  const std::uint32_t place = find_stopping(event.worker);
+  if (place != kNone) {
+    if (!stopping_[place].started) return ignore();
+    return forget_stopping(place);
   }
   const std::uint32_t slot = event.worker.slot;
   if (slot >= config_.size || id(slot) != event.worker) return ignore();
@@ -174,9 +185,9 @@ void Core::on(const CloseRequested& event) {
   while (!waiters_.empty()) refuse(waiters_.pop_first(), Outcome::pool_closed);
   for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
     const SlotState state = slots_[slot].state;
-    if (state == SlotState::idle) leave(slot, Push::asked, Why::closing);
+    if (state == SlotState::idle) leave(slot, StopStep::ask, RemovalReason::closing);
     if (state == SlotState::starting || state == SlotState::greeting) {
-      leave(slot, Push::killed, Why::closing);
+      leave(slot, StopStep::kill, RemovalReason::closing);
     }
     if (state == SlotState::cooling) rest(slot, false);
   }
@@ -193,8 +204,8 @@ void Core::expire() {
       refuse_late(waiters_.pop_earliest());
     } else if (slot_deadlines_.earliest() == due) {
       expire_slot(slot_deadlines_.first());
-    } else if (leaver_deadlines_.earliest() == due) {
-      push_on(leaver_deadlines_.first());
+    } else if (stop_deadlines_.earliest() == due) {
+      next_step(stop_deadlines_.first());
     } else if (drain_until_ == due) {
       drain_until_ = kNever;
       revoke_all();
@@ -212,27 +223,26 @@ void Core::expire_slot(std::uint32_t slot) {
   StartEvidence evidence;
   evidence.cause = StartCause::budget_spent;
   start_did_not_work(slot, evidence);
-  leave(slot, Push::killed, Why::budget_spent);
+  leave(slot, StopStep::kill, RemovalReason::budget_spent);
 }
 
-/// The next rung of the ladder: shutdown request, end of stdin, TERM, KILL.
-void Core::push_on(std::uint32_t leaver) {
-  const auto next = static_cast<Push>(static_cast<int>(leavers_[leaver].push) + 1);
-  apply_push(leaver, next);
+void Core::next_step(std::uint32_t place) {
+  const auto taken = static_cast<std::size_t>(stopping_[place].step);
+  take_step(place, kStopLadder[taken + 1].step);
 }
 
 void Core::revoke_all() {
   for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
     if (slots_[slot].state != SlotState::leased) continue;
     ++counters_.revoked;
-    leave(slot, Push::termed, Why::closing);
+    leave(slot, StopStep::term, RemovalReason::closing);
   }
 }
 
 void Core::kill_all() {
-  for (std::uint32_t leaver = 0; leaver < leavers_.size(); ++leaver) {
-    const bool present = find_leaver(leavers_[leaver].worker) == leaver;
-    if (present && leavers_[leaver].push != Push::killed) apply_push(leaver, Push::killed);
+  for (std::uint32_t place = 0; place < stopping_.size(); ++place) {
+    const bool present = find_stopping(stopping_[place].worker) == place;
+    if (present && stopping_[place].step != StopStep::kill) take_step(place, StopStep::kill);
   }
 }
 
@@ -248,7 +258,7 @@ void Core::settle() {
     start(slot);
   }
   while (!waiters_.empty() && hopeless()) refuse(waiters_.pop_first(), Outcome::start_failed);
-  if (closing_ && !closed_ && live() == 0 && leaver_index_.empty()) {
+  if (closing_ && !closed_ && live() == 0 && stopping_index_.empty()) {
     closed_ = true;
     drain_until_ = kNever;
     close_deadline_ = kNever;
@@ -274,7 +284,7 @@ void Core::grant(CheckoutId checkout) {
 }
 
 bool Core::start_wanted() const {
-  if (closing_ || leaver_index_.size() >= config_.leaving_max) return false;
+  if (closing_ || stopping_index_.size() >= config_.leaving_max) return false;
   if (under_way_.size() >= under_way_limit()) return false;
   if (breaker_open_) return breaker_until_ == kNever && under_way_.empty();
   return config_.start == StartMode::eager || waiters_.size() > under_way_.size();
@@ -446,55 +456,45 @@ Duration Core::backoff(std::uint32_t failures) {
 
 /// The worker in `slot` must go: it leaves the slot at once, so that one that is deaf to TERM
 /// blocks nobody.
-void Core::leave(std::uint32_t slot, Push push, Why why) {
+void Core::leave(std::uint32_t slot, StopStep step, RemovalReason why) {
   const SlotState state = slots_[slot].state;
   const WorkerId worker = id(slot);
   const bool was_no_use = state == SlotState::starting || state == SlotState::greeting ||
-                          (why == Why::strayed && !slots_[slot].served);
-  std::uint32_t leaver = static_cast<std::uint32_t>(leavers_.size());
-  if (free_leavers_.empty()) {
-    leavers_.emplace_back();
-    free_leavers_.reserve(leavers_.capacity());
+                          (why == RemovalReason::strayed && !slots_[slot].served);
+  std::uint32_t place = static_cast<std::uint32_t>(stopping_.size());
+  if (free_stopping_.empty()) {
+    stopping_.emplace_back();
+    free_stopping_.reserve(stopping_.capacity());
   } else {
-    leaver = free_leavers_.back();
-    free_leavers_.pop_back();
+    place = free_stopping_.back();
+    free_stopping_.pop_back();
   }
-  leavers_[leaver] = {worker, push, state != SlotState::starting, why};
-  leaver_index_.put(key(worker), leaver);
+  stopping_[place] = {worker, step, state != SlotState::starting, why};
+  stopping_index_.put(key(worker), place);
   rest(slot, was_no_use);
-  if (leavers_[leaver].started) apply_push(leaver, push);
+  if (stopping_[place].started) take_step(place, step);
 }
 
-void Core::apply_push(std::uint32_t leaver, Push push) {
-  Leaver& leaving = leavers_[leaver];
-  leaving.push = push;
-  switch (push) {
-    case Push::asked:
-      emit(AskShutdown{leaving.worker});
-      return leaver_deadlines_.set(leaver, after(now_, config_.shutdown_grace));
-    case Push::stdin_closed:
-      emit(CloseStdin{leaving.worker});
-      return leaver_deadlines_.set(leaver, after(now_, config_.stdin_grace));
-    case Push::termed:
-      emit(Signal{leaving.worker, Sig::term, leaving.why});
-      return leaver_deadlines_.set(leaver, after(now_, config_.term_grace));
-    case Push::killed:
-      emit(Signal{leaving.worker, Sig::kill, leaving.why});
-      return leaver_deadlines_.clear(leaver);
-  }
+void Core::take_step(std::uint32_t place, StopStep step) {
+  Stopping& stopping = stopping_[place];
+  stopping.step = step;
+  emit(Stop{stopping.worker, step, stopping.why});
+  const auto grace = kStopLadder[static_cast<std::size_t>(step)].grace;
+  if (grace == nullptr) return stop_deadlines_.clear(place);
+  stop_deadlines_.set(place, after(now_, config_.*grace));
 }
 
-void Core::forget_leaver(std::uint32_t leaver) {
-  const WorkerId worker = leavers_[leaver].worker;
-  leaver_deadlines_.clear(leaver);
-  leaver_index_.erase(key(worker));
-  free_leavers_.push_back(leaver);
+void Core::forget_stopping(std::uint32_t place) {
+  const WorkerId worker = stopping_[place].worker;
+  stop_deadlines_.clear(place);
+  stopping_index_.erase(key(worker));
+  free_stopping_.push_back(place);
   ++counters_.forgotten;
   emit(Forget{worker});
 }
 
-std::uint32_t Core::find_leaver(WorkerId worker) const {
-  return leaver_index_.find(key(worker));
+std::uint32_t Core::find_stopping(WorkerId worker) const {
+  return stopping_index_.find(key(worker));
 }
 
 // ---- small questions ---------------------------------------------------------------------------
@@ -532,7 +532,7 @@ Gauges Core::gauges() const {
   gauges.greeting = in(SlotState::greeting);
   gauges.idle = in(SlotState::idle);
   gauges.leased = in(SlotState::leased);
-  gauges.leaving = leaver_index_.size();
+  gauges.leaving = stopping_index_.size();
   gauges.waiting = waiters_.size();
   gauges.breaker_open = breaker_open_;
   gauges.closing = closing_;

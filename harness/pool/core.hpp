@@ -21,9 +21,6 @@ enum class SlotState : std::uint8_t { vacant, cooling, starting, greeting, idle,
 inline constexpr std::array<std::string_view, 6> kSlotStateNames{"vacant",   "cooling", "starting",
                                                                  "greeting", "idle",    "leased"};
 
-/// How far a worker that was told to go has been pushed.
-enum class Push : std::uint8_t { asked, stdin_closed, termed, killed };
-
 /// Counts since the pool began. See adds_up().
 struct Counters {
   std::uint64_t requested = 0;
@@ -113,11 +110,11 @@ class Core {
   };
 
   /// A worker told to go: it is out of its slot, and pushed harder and harder until it has exited.
-  struct Leaver {
+  struct Stopping {
     WorkerId worker;
-    Push push = Push::asked;
+    StopStep step = StopStep::ask;
     bool started = true;  ///< false: the order to start has not been answered yet
-    Why why = Why::none;
+    RemovalReason why = RemovalReason::none;
   };
 
   // In the order of the events.
@@ -136,7 +133,7 @@ class Core {
   // What is due.
   void expire();
   void expire_slot(std::uint32_t slot);
-  void push_on(std::uint32_t leaver);
+  void next_step(std::uint32_t place);
   void revoke_all();
   void kill_all();
 
@@ -165,10 +162,10 @@ class Core {
   [[nodiscard]] Duration backoff(std::uint32_t failures);
 
   // Leaving.
-  void leave(std::uint32_t slot, Push push, Why why);
-  void apply_push(std::uint32_t leaver, Push push);
-  void forget_leaver(std::uint32_t leaver);
-  [[nodiscard]] std::uint32_t find_leaver(WorkerId worker) const;
+  void leave(std::uint32_t slot, StopStep step, RemovalReason why);
+  void take_step(std::uint32_t place, StopStep step);
+  void forget_stopping(std::uint32_t place);
+  [[nodiscard]] std::uint32_t find_stopping(WorkerId worker) const;
 
   [[nodiscard]] WorkerId id(std::uint32_t slot) const;
   [[nodiscard]] std::uint32_t slot_in(WorkerId worker, SlotState state) const;
@@ -193,10 +190,10 @@ class Core {
   std::uint32_t idle_tail_ = kNone;  ///< returned first
   std::array<std::uint32_t, kSlotStateNames.size()> in_state_{};
 
-  std::vector<Leaver> leavers_;
-  std::vector<std::uint32_t> free_leavers_;
-  Deadlines leaver_deadlines_;
-  IdIndex leaver_index_;
+  std::vector<Stopping> stopping_;
+  std::vector<std::uint32_t> free_stopping_;
+  Deadlines stop_deadlines_;
+  IdIndex stopping_index_;
 
   std::uint64_t leases_ = 0;
   CheckoutId last_checkout_ = CheckoutId::none;

@@ -91,8 +91,8 @@ class Rounds {
     for (std::size_t i = 0; i < effects_.size(); ++i) {
       const Effect effect = effects_[i];
       if (const auto* grant = std::get_if<Grant>(&effect)) leases_.push_back(grant->lease);
-      if (const auto* signal = std::get_if<Signal>(&effect)) {
-        core_.step(now_, Exited{signal->worker, {}}, effects_);
+      if (const auto* stop = std::get_if<Stop>(&effect); stop != nullptr && is_signal(stop->step)) {
+        core_.step(now_, Exited{stop->worker, {}}, effects_);
       }
       const auto* start = std::get_if<Start>(&effect);
       if (start == nullptr) continue;

@@ -44,8 +44,8 @@ TEST_CASE("pool: core: closing refuses waiters and newcomers at once and drains 
   CHECK(s.at(20).close(10'000) ==
         "Refuse c3 pool_closed: queued since 10; Refuse c4 pool_closed: queued since 10");
   CHECK(s.checkout(5) == "Refuse c5 pool_closed: queued since 20");
-  CHECK(s.at(3000).check_in({0, 0}) == "AskShutdown 0.0");
-  CHECK(s.check_in_dirty({1, 0}) == "Signal 1.0 term dirty");
+  CHECK(s.at(3000).check_in({0, 0}) == "Stop 0.0 ask closing");
+  CHECK(s.check_in_dirty({1, 0}) == "Stop 1.0 term dirty");
   CHECK(s.exited({1, 0}) == "Forget 1.0");
   CHECK(s.at(3100).exited({0, 0}) == "Forget 0.0; Closed");
   CHECK(s.core.next_deadline() == kNever);
@@ -53,14 +53,14 @@ TEST_CASE("pool: core: closing refuses waiters and newcomers at once and drains 
 
 TEST_CASE("pool: core: the ladder goes up rung by rung, for all workers in parallel") {
   Script s = full_pool(2);
-  CHECK(s.at(1000).close(60'000) == "AskShutdown 0.0; AskShutdown 1.0");
+  CHECK(s.at(1000).close(60'000) == "Stop 0.0 ask closing; Stop 1.0 ask closing");
   CHECK(s.core.next_deadline() == Time(1500ms));
-  CHECK(s.at(1500).tick() == "CloseStdin 0.0; CloseStdin 1.0");
+  CHECK(s.at(1500).tick() == "Stop 0.0 end_of_input closing; Stop 1.0 end_of_input closing");
   CHECK(s.core.next_deadline() == Time(2000ms));
-  CHECK(s.at(2000).tick() == "Signal 0.0 term closing; Signal 1.0 term closing");
+  CHECK(s.at(2000).tick() == "Stop 0.0 term closing; Stop 1.0 term closing");
   CHECK(s.at(2100).exited({0, 0}) == "Forget 0.0");
   CHECK(s.core.next_deadline() == Time(2500ms));
-  CHECK(s.at(2500).tick() == "Signal 1.0 kill closing");
+  CHECK(s.at(2500).tick() == "Stop 1.0 kill closing");
   CHECK(s.core.next_deadline() == Time(59'500ms));  // only the bounds of the closing are left
   CHECK(s.exited({1, 0}) == "Forget 1.0; Closed");
 }
@@ -86,10 +86,10 @@ TEST_CASE("pool: core: leases not drained are revoked one TERM's grace before th
   s.checkout(1);
   s.at(1000).close(3000);
   CHECK(s.core.next_deadline() == Time(2500ms));
-  CHECK(s.tick_when_due() == "Signal 0.0 term closing");
+  CHECK(s.tick_when_due() == "Stop 0.0 term closing");
   CHECK(s.core.counters().revoked == 1);
   CHECK(s.check_in({0, 0}) == "");
-  CHECK(s.tick_when_due() == "Signal 0.0 kill closing");
+  CHECK(s.tick_when_due() == "Stop 0.0 kill closing");
   CHECK(s.now() == Time(3000ms));
   CHECK(s.core.next_deadline() == kNever);
   CHECK(s.exited({0, 0}) == "Forget 0.0; Closed");
@@ -108,11 +108,11 @@ TEST_CASE("pool: core: at the deadline all that is left is killed, whatever its 
   s.checkout(2);
   s.check_in_dirty({2, 0});  // TERM; 2.1 starts
   s.at(500).tick();          // KILL
-  CHECK(s.at(1000).close(1400) == "AskShutdown 0.0; AskShutdown 1.0");
+  CHECK(s.at(1000).close(1400) == "Stop 0.0 ask closing; Stop 1.0 ask closing");
   // A late world: drain and deadline fall due in the same step. 2.0 had its KILL, 2.1 never ran.
   CHECK(s.at(1450).tick() ==
-        "Signal 3.0 term closing; Signal 0.0 kill closing; Signal 1.0 kill closing; "
-        "Signal 3.0 kill closing");
+        "Stop 3.0 term closing; Stop 0.0 kill closing; Stop 1.0 kill closing; "
+        "Stop 3.0 kill closing");
   CHECK(s.core.next_deadline() == kNever);
   CHECK(s.exited({0, 0}) == "Forget 0.0");
   CHECK(s.exited({1, 0}) == "Forget 1.0");
@@ -125,8 +125,8 @@ TEST_CASE("pool: core: a pool may close while it starts: what comes late is kill
   Script s{eager(3)};
   s.tick();
   s.started({2, 0});
-  CHECK(s.at(10).close(1000) == "Signal 2.0 kill closing");
-  CHECK(s.at(20).started({0, 0}) == "Signal 0.0 kill closing");
+  CHECK(s.at(10).close(1000) == "Stop 2.0 kill closing");
+  CHECK(s.at(20).started({0, 0}) == "Stop 0.0 kill closing");
   CHECK(s.start_failed({1, 0}) == "Forget 1.0");
   CHECK(s.good({2, 0}) == "");
   CHECK(s.exited({2, 0}) == "Forget 2.0");
@@ -177,9 +177,9 @@ TEST_CASE("pool: core: a deadline that has passed closes with the next Tick") {
   Script s = full_pool(2);
   s.checkout(1);
   s.at(1000);
-  CHECK(s.step(CloseRequested{deadline}) == "AskShutdown 0.0");
+  CHECK(s.step(CloseRequested{deadline}) == "Stop 0.0 ask closing");
   CHECK(s.core.next_deadline() == Time(1000ms));
-  CHECK(s.tick() == "Signal 1.0 term closing; Signal 0.0 kill closing; Signal 1.0 kill closing");
+  CHECK(s.tick() == "Stop 1.0 term closing; Stop 0.0 kill closing; Stop 1.0 kill closing");
   CHECK(s.core.next_deadline() == kNever);
 }
 
@@ -188,7 +188,7 @@ TEST_CASE("pool: core: a closing without end drains for ever") {
   s.checkout(1);
   CHECK(s.step(CloseRequested{kNever}) == "");
   CHECK(s.at(365LL * 24 * 3600 * 1000).tick() == "");
-  CHECK(s.check_in({0, 0}) == "AskShutdown 0.0");
+  CHECK(s.check_in({0, 0}) == "Stop 0.0 ask closing");
 }
 
 }  // namespace

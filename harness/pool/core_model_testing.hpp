@@ -100,14 +100,14 @@ class Onlooker {
     if (worker == nullptr) return;
     ++(e.clean ? seen.returned_clean : seen.returned_dirty);
     if (e.clean) worker->served = true;
-    if (!e.clean) terms_[leases[e.lease]] = Why::dirty;
+    if (!e.clean) terms_[leases[e.lease]] = RemovalReason::dirty;
     end_lease(*worker);
   }
   void happened(const LeaseRevoked& e) {
     Worker* const worker = holder_still_there(e.lease);
     if (worker == nullptr) return;
     ++seen.revoked;
-    terms_[leases[e.lease]] = Why::revoked;
+    terms_[leases[e.lease]] = RemovalReason::revoked;
     end_lease(*worker);
   }
   void happened(const Started& e) {
@@ -135,13 +135,13 @@ class Onlooker {
       return;
     }
     start_did_not_work(e.worker);
-    terms_[e.worker] = Why::start_failed;
+    terms_[e.worker] = RemovalReason::start_failed;
   }
   void happened(const OutputStrayed& e) {
     const Worker* const worker = find(e.worker);
     if (worker == nullptr || !idle(*worker)) return;
     if (!worker->served) rested_[e.worker.slot] = now_;
-    terms_[e.worker] = Why::strayed;
+    terms_[e.worker] = RemovalReason::strayed;
   }
   void happened(const Exited& e) {
     Worker* const worker = find(e.worker);
@@ -265,17 +265,19 @@ class Onlooker {
            "the start-up budget counts from the order to start");
   }
 
-  void ordered(const AskShutdown& e) {
-    Worker& worker = push(e.worker, Rung::asked);
-    demand(closing && worker.life == Life::good, "only a closing pool asks its idle workers");
+  void ordered(const Stop& e) {
+    if (e.step == StopStep::ask) {
+      Worker& worker = push(e.worker, Rung::asked);
+      demand(closing && worker.life == Life::good, "only a closing pool asks its idle workers");
+    } else if (e.step == StopStep::end_of_input) {
+      demand(rung(e.worker) == Rung::asked, "the end of stdin follows the request");
+      push(e.worker, Rung::stdin_closed);
+    } else {
+      signalled(e);
+    }
   }
-  void ordered(const CloseStdin& e) {
-    const Rung before = rung(e.worker);
-    demand(before == Rung::asked, "the end of stdin follows the request");
-    push(e.worker, Rung::stdin_closed);
-  }
-  void ordered(const Signal& e) {
-    const bool kill = e.signal == Sig::kill;
+  void signalled(const Stop& e) {
+    const bool kill = e.step == StopStep::kill;
     const Rung before = rung(e.worker);
     if (kills_.erase(e.worker) > 0) {
       demand(kill && before == Rung::none, "a start given up is killed");
@@ -288,7 +290,7 @@ class Onlooker {
     }
     push(e.worker, kill ? Rung::killed : Rung::termed);
   }
-  void term(const Signal& e) {
+  void term(const Stop& e) {
     const auto expected = terms_.find(e.worker);
     if (expected != terms_.end()) {
       demand(e.why == expected->second, "a signal says why");
@@ -296,7 +298,7 @@ class Onlooker {
       return;
     }
     Worker& worker = *find(e.worker);
-    demand(e.why == Why::closing && closing && worker.lease != LeaseId::none,
+    demand(e.why == RemovalReason::closing && closing && worker.lease != LeaseId::none,
            "only a closing pool takes leases away");
     ++seen.revoked;
     end_lease(worker);
@@ -438,8 +440,9 @@ class Onlooker {
   /// Within a step, what was due comes first; then the event is about a lease that is over.
   [[nodiscard]] bool taken_away_in_this_step(WorkerId id) const {
     return std::any_of(effects_->begin(), effects_->end(), [&](const Effect& effect) {
-      const auto* const signal = std::get_if<Signal>(&effect);
-      return signal != nullptr && signal->worker == id && signal->why == Why::closing;
+      const auto* const stop = std::get_if<Stop>(&effect);
+      return stop != nullptr && is_signal(stop->step) && stop->worker == id &&
+             stop->why == RemovalReason::closing;
     });
   }
   Worker* holder_still_there(LeaseId lease) {
@@ -465,7 +468,7 @@ class Onlooker {
   bool closed_ = false;
 
   // What must come of this step.
-  std::map<WorkerId, Why> terms_;
+  std::map<WorkerId, RemovalReason> terms_;
   std::set<WorkerId> kills_;
   std::optional<WorkerId> greet_;
   CheckoutId new_client_ = CheckoutId::none;

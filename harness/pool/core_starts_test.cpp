@@ -61,9 +61,9 @@ TEST_CASE("pool: core: a worker deaf to TERM does not block a pool of one") {
   s.checkout(1);
   s.up({0, 0});
   s.checkout(2, 400);
-  CHECK(s.check_in_dirty({0, 0}) == "Signal 0.0 term dirty; Start 0.1");
+  CHECK(s.check_in_dirty({0, 0}) == "Stop 0.0 term dirty; Start 0.1");
   CHECK(s.up({0, 1}) == "Grant c2 0.1");
-  CHECK(s.at(500).tick() == "Signal 0.0 kill dirty");
+  CHECK(s.at(500).tick() == "Stop 0.0 kill dirty");
   CHECK(s.core.next_deadline() == kNever);
   CHECK(s.exited({0, 0}) == "Forget 0.0");
 }
@@ -75,7 +75,7 @@ TEST_CASE("pool: core: an eager pool is full at once, the lowest slot first, and
   CHECK(s.tick() == "Start 0.0; Start 1.0; Start 2.0");
   for (std::uint32_t slot = 0; slot < 3; ++slot) s.up({slot, 0});
   s.checkout(1);
-  CHECK(s.revoke({2, 0}) == "Signal 2.0 term revoked; Start 2.1");
+  CHECK(s.revoke({2, 0}) == "Stop 2.0 term revoked; Start 2.1");
 }
 
 TEST_CASE("pool: core: no more starts are under way than allowed, handshakes included") {
@@ -99,8 +99,8 @@ TEST_CASE("pool: core: starts wait while too many workers are leaving") {
   s.up({1, 0});
   s.checkout(1);
   s.checkout(2);
-  CHECK(s.revoke({0, 0}) == "Signal 0.0 term revoked; Start 0.1");
-  CHECK(s.revoke({1, 0}) == "Signal 1.0 term revoked");
+  CHECK(s.revoke({0, 0}) == "Stop 0.0 term revoked; Start 0.1");
+  CHECK(s.revoke({1, 0}) == "Stop 1.0 term revoked");
   CHECK(s.checkout(3) == "");
   CHECK(s.exited({0, 0}) == "Forget 0.0; Start 1.1");
 }
@@ -146,7 +146,7 @@ TEST_CASE(
   CHECK(s.at(5000).tick() == "");
   CHECK(s.core.gauges().leaving == 1);
   CHECK(s.at(5100).tick() == "Start 0.1");
-  CHECK(s.started({0, 0}) == "Signal 0.0 kill budget_spent");
+  CHECK(s.started({0, 0}) == "Stop 0.0 kill budget_spent");
   CHECK(s.started({0, 0}) == "");  // not twice
   CHECK(s.core.next_deadline() == Time(10100ms));
   CHECK(s.exited({0, 0}) == "Forget 0.0");
@@ -164,7 +164,7 @@ TEST_CASE("pool: core: a handshake of which nothing is heard is ended after all 
   s.checkout(1);
   s.at(1000).started({0, 0});
   CHECK(s.core.next_deadline() == Time(5000ms + 300ms + 5000ms));
-  CHECK(s.tick_when_due() == "Signal 0.0 kill budget_spent");
+  CHECK(s.tick_when_due() == "Stop 0.0 kill budget_spent");
   CHECK(s.core.counters().starts_failed == 1);
   CHECK(s.core.state(0) == SlotState::cooling);
 }
@@ -268,8 +268,9 @@ TEST_CASE("pool: core: a pause may be cut to nothing, and no span of zero stalls
     REQUIRE(s.core.state(0) == SlotState::starting);
   }
   s.up(s.core.current(0));
-  CHECK(s.close(10'000'000) == "AskShutdown 0.50");
-  CHECK(s.tick() == "CloseStdin 0.50; Signal 0.50 term closing; Signal 0.50 kill closing");
+  CHECK(s.close(10'000'000) == "Stop 0.50 ask closing");
+  CHECK(s.tick() ==
+        "Stop 0.50 end_of_input closing; Stop 0.50 term closing; Stop 0.50 kill closing");
 }
 
 // ---- breaker -----------------------------------------------------------------------------------

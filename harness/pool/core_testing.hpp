@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -34,7 +35,11 @@ inline std::string say(Time time) {
   return fmt::format("{:.3f}", static_cast<double>(count) / 1000.0);
 }
 
-inline std::string_view say(Why why) {
+inline std::string_view say(StopStep step) {
+  constexpr std::array<std::string_view, 4> kNames{"ask", "end_of_input", "term", "kill"};
+  return kNames[static_cast<std::size_t>(step)];
+}
+inline std::string_view say(RemovalReason why) {
   constexpr std::array<std::string_view, 7> kNames{
       "none", "start_failed", "budget_spent", "dirty", "revoked", "strayed", "closing"};
   return kNames[static_cast<std::size_t>(why)];
@@ -63,11 +68,9 @@ inline std::string say(const Effect& effect) {
                         [](const Handshake& e) {
                           return fmt::format("Handshake {} by {}", say(e.worker), say(e.deadline));
                         },
-                        [](const AskShutdown& e) { return "AskShutdown " + say(e.worker); },
-                        [](const CloseStdin& e) { return "CloseStdin " + say(e.worker); },
-                        [](const Signal& e) {
-                          return fmt::format("Signal {} {} {}", say(e.worker),
-                                             e.signal == Sig::term ? "term" : "kill", say(e.why));
+                        [](const Stop& e) {
+                          return fmt::format("Stop {} {} {}", say(e.worker), say(e.step),
+                                             say(e.why));
                         },
                         [](const Forget& e) { return "Forget " + say(e.worker); },
                         [](const Closed&) { return std::string("Closed"); },

@@ -11,7 +11,7 @@
 namespace poolproof::pool {
 
 /// Why a worker must go.
-enum class Why : std::uint8_t {
+enum class RemovalReason : std::uint8_t {
   none,
   start_failed,  ///< bad handshake
   budget_spent,  ///< still starting or greeting when its budget ran out
@@ -21,7 +21,17 @@ enum class Why : std::uint8_t {
   closing,       ///< the pool closes
 };
 
-enum class Sig : std::uint8_t { term, kill };
+/// The stop ladder: how hard a worker that must go is pushed, step by step.
+enum class StopStep : std::uint8_t {
+  ask,           ///< write the shutdown request, if that does not block
+  end_of_input,  ///< close its stdin
+  term,          ///< TERM to its process group
+  kill,          ///< KILL to its process group
+};
+
+[[nodiscard]] constexpr bool is_signal(StopStep step) {
+  return step >= StopStep::term;
+}
 
 /// Leases `worker` to the client of `checkout`.
 struct Grant {
@@ -53,18 +63,11 @@ struct Handshake {
   WorkerId worker;
   Time deadline;
 };
-/// Write the shutdown request if that does not block.
-struct AskShutdown {
+/// Take this step of the stop ladder.
+struct Stop {
   WorkerId worker;
-};
-struct CloseStdin {
-  WorkerId worker;
-};
-/// Signal the process group.
-struct Signal {
-  WorkerId worker;
-  Sig signal;
-  Why why;
+  StopStep step;
+  RemovalReason why;
 };
 /// The incarnation is over: release all that is kept for it.
 struct Forget {
@@ -73,7 +76,6 @@ struct Forget {
 /// Nothing is left. Comes once.
 struct Closed {};
 
-using Effect =
-    std::variant<Grant, Refuse, Start, Handshake, AskShutdown, CloseStdin, Signal, Forget, Closed>;
+using Effect = std::variant<Grant, Refuse, Start, Handshake, Stop, Forget, Closed>;
 
 }  // namespace poolproof::pool

@@ -366,7 +366,7 @@ void Client::finish_call() {
     facts.command = what();
     facts.limit = *record_.limit;
     facts.stderr_tail = worker_->stderr_tail();
-    facts.pool_closing = result.in_doubt && worker_->told_to_go == pool::Why::closing;
+    facts.pool_closing = result.in_doubt && worker_->told_to_go == pool::RemovalReason::closing;
     note_error(pool::explain_call(result, facts));
   }
   if (result.in_doubt) give_back(false);

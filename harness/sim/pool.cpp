@@ -141,20 +141,8 @@ void Pool::obey(const pool::Effect& order) {
   if (const auto* handshake = std::get_if<pool::Handshake>(&order)) {
     return begin_greeting(*handshake);
   }
-  if (const auto* ask = std::get_if<pool::AskShutdown>(&order)) {
-    if (Worker* worker = find(ask->worker)) ask_shutdown(*worker);
-  } else if (const auto* close = std::get_if<pool::CloseStdin>(&order)) {
-    if (Worker* worker = find(close->worker)) {
-      worker->close_stdin();
-      worker->look();
-    }
-  } else if (const auto* signal = std::get_if<pool::Signal>(&order)) {
-    Worker* worker = find(signal->worker);
-    if (worker != nullptr) machine_.reads(Shared::state, worker->number());
-    // Once it is reaped, its group's number may belong to strangers.
-    if (worker == nullptr || worker->reaped) return;
-    worker->process().signal_group(signal->signal == pool::Sig::kill ? SIGKILL : SIGTERM);
-    worker->look();
+  if (const auto* stopping = std::get_if<pool::Stop>(&order)) {
+    if (Worker* worker = find(stopping->worker)) stop(*worker, stopping->step);
   } else if (const auto* forget = std::get_if<pool::Forget>(&order)) {
     Worker* worker = find(forget->worker);
     if (worker == nullptr) return;
@@ -242,6 +230,19 @@ void Pool::handshake_ended(Worker& worker, const pool::StartEvidence& evidence) 
   }
   step(pool::HandshakeEnded{worker.id(), evidence});
   if (evidence.cause == StartCause::none) watch_later(worker);
+}
+
+void Pool::stop(Worker& worker, pool::StopStep step) {
+  if (step == pool::StopStep::ask) return ask_shutdown(worker);
+  if (step == pool::StopStep::end_of_input) {
+    worker.close_stdin();
+    return worker.look();
+  }
+  machine_.reads(Shared::state, worker.number());
+  // Once it is reaped, its group's number may belong to strangers.
+  if (worker.reaped) return;
+  worker.process().signal_group(step == pool::StopStep::kill ? SIGKILL : SIGTERM);
+  worker.look();
 }
 
 /// A polite request, if its stdin takes the whole of it; the ladder's next rung comes by itself.
@@ -361,10 +362,11 @@ void Pool::deliver(const pool::Effect& effect) {
     machine_.writes(Shared::closed);
     closed_ = true;
   } else {
-    if (const auto* signal = std::get_if<pool::Signal>(&effect)) {
-      if (Worker* worker = find(signal->worker)) {
+    const auto* stop = std::get_if<pool::Stop>(&effect);
+    if (stop != nullptr && is_signal(stop->step)) {
+      if (Worker* worker = find(stop->worker)) {
         machine_.writes(Shared::kept, worker->number());
-        worker->told_to_go = signal->why;
+        worker->told_to_go = stop->why;
       }
     }
     machine_.writes(Shared::order,

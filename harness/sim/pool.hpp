@@ -83,6 +83,7 @@ class Pool {
   void begin_greeting(const pool::Handshake& order);
   void finish_greeting(Worker& worker);
   void handshake_ended(Worker& worker, const pool::StartEvidence& evidence);
+  void stop(Worker& worker, pool::StopStep step);
   void ask_shutdown(Worker& worker);
   void watch_later(Worker& worker);
   /// No worker is there, nor what it left behind.

@@ -29,7 +29,7 @@ void Worker::start(faults::BrainConfig config) {
   greeting.reset();
   watched = reaped = end_told = forgotten = false;
   watch_at = suspect_at = kNever;
-  told_to_go = pool::Why::none;
+  told_to_go = pool::RemovalReason::none;
   ping_bytes = 0;
   next_request = 1;
   holders = 0;

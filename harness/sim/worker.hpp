@@ -58,7 +58,7 @@ class Worker final : public wire::Stdio {
   bool reaped = false;
   bool end_told = false;  ///< the Core knows that it has ended
   bool forgotten = false;
-  pool::Why told_to_go = pool::Why::none;
+  pool::RemovalReason told_to_go = pool::RemovalReason::none;
   std::uint32_t ping_bytes = 0;  ///< 0: not written yet
 
   // Kept by the holder of the lease.

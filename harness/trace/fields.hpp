@@ -79,8 +79,8 @@ struct PoolFields {
       archive.must("code", value.status.code);
       archive.may("signal", value.status.signal);
     }
-    if constexpr (std::is_same_v<Type, Signal>) {
-      archive.must("signal", value.signal);
+    if constexpr (std::is_same_v<Type, Stop>) {
+      archive.must("step", value.step);
       archive.must("why", value.why);
     }
     if constexpr (std::is_same_v<Type, Refuse>) refuse(value);
@@ -106,12 +106,12 @@ inline constexpr std::array<std::string_view, 11> kEventNames{
     "checkout_requested", "checkout_cancelled", "checked_in",     "lease_revoked", "started",
     "start_failed",       "handshake_ended",    "output_strayed", "exited",        "tick",
     "close_requested"};
-inline constexpr std::array<std::string_view, 9> kEffectNames{
-    "grant",       "refuse", "start",  "handshake", "ask_shutdown",
-    "close_stdin", "signal", "forget", "closed"};
-inline constexpr std::array<std::string_view, 7> kWhyNames{
+inline constexpr std::array<std::string_view, 7> kEffectNames{
+    "grant", "refuse", "start", "handshake", "stop", "forget", "closed"};
+inline constexpr std::array<std::string_view, 7> kRemovalReasonNames{
     "none", "start_failed", "budget_spent", "dirty", "revoked", "strayed", "closing"};
-inline constexpr std::array<std::string_view, 2> kSigNames{"term", "kill"};
+inline constexpr std::array<std::string_view, 4> kStopStepNames{"ask", "end_of_input", "term",
+                                                                "kill"};
 static_assert(kEventNames.size() == std::variant_size_v<pool::Event>);
 static_assert(kEffectNames.size() == std::variant_size_v<pool::Effect>);
 
@@ -121,11 +121,11 @@ inline std::string_view name(const pool::Event& event) {
 inline std::string_view name(const pool::Effect& effect) {
   return kEffectNames[effect.index()];
 }
-inline std::string_view name(pool::Why why) {
-  return kWhyNames[static_cast<std::size_t>(why)];
+inline std::string_view name(pool::RemovalReason why) {
+  return kRemovalReasonNames[static_cast<std::size_t>(why)];
 }
-inline std::string_view name(pool::Sig sig) {
-  return kSigNames[static_cast<std::size_t>(sig)];
+inline std::string_view name(pool::StopStep step) {
+  return kStopStepNames[static_cast<std::size_t>(step)];
 }
 
 /// Milliseconds with three decimals, exact: `12.345`, `-0.001`.

@@ -200,7 +200,8 @@ class RecordReader {
 Error read_header(LineReader& reader, Header& header) {
   std::int32_t version = 0;
   reader.must("trace_version", version);
-  if (version != kSchemaVersion) reader.wrong("trace_version", "is not known here", "1");
+  if (version != kSchemaVersion)
+    reader.wrong("trace_version", "is not known here", std::to_string(kSchemaVersion));
   reader.must("scenario", header.scenario);
   reader.must("world", header.world);
   reader.must("role", header.role);

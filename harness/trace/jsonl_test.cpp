@@ -23,7 +23,7 @@ std::string error_of(const std::string& text) {
 }
 
 const std::string kHeader =
-    R"({"trace_version":1,"scenario":"x","world":"host","role":"run","seed":"0x1","version":"0",)"
+    R"({"trace_version":2,"scenario":"x","world":"host","role":"run","seed":"0x1","version":"0",)"
     R"("scenario_json":{}})"
     "\n";
 
@@ -51,7 +51,7 @@ TEST_CASE("trace: jsonl: the lines are those of the contract") {
   CHECK(
       lines_of(write_trace(trace)) ==
       std::vector<std::string>{
-          R"({"trace_version":1,"scenario":"x","world":"host","role":"run","seed":"0x5eed","version":"0.1.0","scenario_json":{"name":"x"}})",
+          R"({"trace_version":2,"scenario":"x","world":"host","role":"run","seed":"0x5eed","version":"0.1.0","scenario_json":{"name":"x"}})",
           R"({"seq":0,"at_ms":0.000,"from":"os","kind":"before","children":1,"zombies":0,"descriptors":12,"threads":3})",
           R"({"seq":1,"at_ms":0.500,"from":"environment","kind":"signal_worker","worker":"0.1","signal":9,"delivered":true})",
           R"({"seq":2,"from":"worker","at_ms":1.234,"code":0,"generation":1,"kind":"exiting","pid":4711,"slot":0})",
@@ -107,8 +107,8 @@ TEST_CASE("trace: jsonl: what is wrong with a line is said with file and line") 
   CHECK(error_of("{}").starts_with("t.jsonl:1: \"trace_version\" is missing"));
   CHECK(error_of("nonsense").starts_with("t.jsonl:1: "));
   std::string other = kHeader;
-  other.replace(other.find(":1,"), 3, ":2,");
-  CHECK(error_of(other).starts_with("t.jsonl:1: \"trace_version\" is not known here; 1"));
+  other.replace(other.find(":2,"), 3, ":1,");
+  CHECK(error_of(other).starts_with("t.jsonl:1: \"trace_version\" is not known here; 2"));
   const auto second = [](const std::string& line) { return error_of(kHeader + line); };
   CHECK(second("\n").starts_with("t.jsonl:2: "));
   CHECK(second("[]").starts_with("t.jsonl:2: not an object"));

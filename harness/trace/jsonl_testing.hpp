@@ -56,9 +56,9 @@ inline Effects every_effect() {
           refuse,
           pool::Start{worker},
           pool::Handshake{worker, ms(12.345)},
-          pool::AskShutdown{worker},
-          pool::CloseStdin{worker},
-          pool::Signal{worker, pool::Sig::kill, pool::Why::budget_spent},
+          pool::Stop{worker, pool::StopStep::ask, pool::RemovalReason::closing},
+          pool::Stop{worker, pool::StopStep::end_of_input, pool::RemovalReason::closing},
+          pool::Stop{worker, pool::StopStep::kill, pool::RemovalReason::budget_spent},
           pool::Forget{worker},
           pool::Closed{}};
 }

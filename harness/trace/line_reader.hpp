@@ -69,8 +69,10 @@ class LineReader {
   void get(std::string_view key, Outcome& value) { choice(key, value, kOutcomeNames); }
   void get(std::string_view key, Phase& value) { choice(key, value, kPhaseNames); }
   void get(std::string_view key, StartCause& value) { choice(key, value, kStartCauseNames); }
-  void get(std::string_view key, pool::Why& value) { choice(key, value, kWhyNames); }
-  void get(std::string_view key, pool::Sig& value) { choice(key, value, kSigNames); }
+  void get(std::string_view key, pool::RemovalReason& value) {
+    choice(key, value, kRemovalReasonNames);
+  }
+  void get(std::string_view key, pool::StopStep& value) { choice(key, value, kStopStepNames); }
   template <class Value>
   void get(std::string_view key, std::optional<Value>& value) {
     get(key, value.emplace());

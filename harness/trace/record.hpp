@@ -18,7 +18,8 @@
 /// What the witnesses saw. One file, one line a record, in the order of time; see jsonl.hpp.
 namespace poolproof::trace {
 
-inline constexpr int kSchemaVersion = 1;
+/// 2: the three effects `ask_shutdown`, `close_stdin` and `signal` became one, `stop` with a step.
+inline constexpr int kSchemaVersion = 2;
 
 struct Header {
   std::string scenario;      ///< its name

@@ -112,8 +112,8 @@ std::string in_words(const Variant& variant) {
   std::string words{name(variant)};
   std::visit(
       [&words](const auto& one) {
-        if constexpr (requires { one.signal; }) {
-          words += fmt::format(" {} ({})", name(one.signal), name(one.why));
+        if constexpr (requires { one.step; }) {
+          words += fmt::format(" {} ({})", name(one.step), name(one.why));
         }
         if constexpr (requires { one.checkout; }) {
           words += fmt::format(" #{}", static_cast<std::uint64_t>(one.checkout));
@@ -142,7 +142,8 @@ Line line_of(const PoolRecord& record) {
   Line line{record.at, "pool", in_words(record.event), kPlain};
   for (std::size_t i = 0; i < record.effects.size(); ++i) {
     line.what += (i == 0 ? " -> " : ", ") + in_words(record.effects[i]);
-    if (std::holds_alternative<pool::Signal>(record.effects[i])) line.weight = kTrouble;
+    const auto* stop = std::get_if<pool::Stop>(&record.effects[i]);
+    if (stop != nullptr && is_signal(stop->step)) line.weight = kTrouble;
   }
   if (std::holds_alternative<pool::Exited>(record.event) && line.weight < kEnding) {
     line.weight = kEnding;

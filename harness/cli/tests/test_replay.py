@@ -93,7 +93,7 @@ class Replay(ProgramTest):
         self.assertEqual(done.returncode, 1, text)
         self.assertIn(f"{sound}: replayed", text)
         self.assertIn(f"bad.jsonl:{place + 1}: event", text)
-        self.assertIn("signal term", text)
+        self.assertIn("step term", text)
 
     def test_what_cannot_be_replayed(self):
         text = self.trace().read_text()
@@ -105,7 +105,7 @@ class Replay(ProgramTest):
         self.refused(self.file("cut", text[:-9].encode()), f"cut:{len(lines)}")
         of_others = "".join(line for line in lines if '"from":"pool"' not in line)
         self.refused(self.file("driver", of_others.encode()), "driver", "no record of a pool")
-        later = text.replace('"trace_version":1', '"trace_version":2', 1)
+        later = text.replace('"trace_version":2', '"trace_version":3', 1)
         self.refused(self.file("later", later.encode()), "later:1", "trace_version")
         no_scenario = text.replace('"schema_version":1', '"schema_version":9', 1)
         self.refused(self.file("header", no_scenario.encode()), "header:1#/scenario_json")
