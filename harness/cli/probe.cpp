@@ -136,7 +136,7 @@ class Session {
     const auto peeked = host::sys::peek_exit(worker_->pidfd());
     return peeked ? *peeked : std::nullopt;
   }
-  [[nodiscard]] std::string stderr_tail() const { return worker_->stderr_tail(); }
+  [[nodiscard]] std::string stderr_tail() const { return worker_->stderr_tail.text(); }
   [[nodiscard]] Duration limit() const { return std::chrono::milliseconds(arguments_.timeout_ms); }
   [[nodiscard]] const wire::Framing& framing() const { return framing_; }
   /// What came with the last reply and answers nothing.

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 using wire::CallResult;
 using wire::Conversation;
 
-/// So long the client waits for the caretaker's post-mortem of a worker that has ended.
+/// So long the client waits for the reactor's post-mortem of a worker that has ended.
 constexpr Duration kPostMortemWait = 5s;
 /// Without a descriptor that tells of a stop it is looked for so often.
 constexpr Duration kLookForStop = 50ms;
@@ -20,8 +20,8 @@ constexpr Duration kLookForStop = 50ms;
 /// One call under way: waits in poll for what the exchange wants to know.
 class Carrier {
  public:
-  Carrier(Worker& worker, wire::Exchange& exchange, const std::stop_token& stop)
-      : worker_(worker), exchange_(exchange), stop_(stop) {}
+  Carrier(PoolState& pool, Worker& worker, wire::Exchange& exchange, const std::stop_token& stop)
+      : pool_(pool), worker_(worker), exchange_(exchange), stop_(stop) {}
 
   void run() {
     while (!exchange_.decided()) {
@@ -35,7 +35,7 @@ class Carrier {
   void wait() {
     // poll(2) skips negative descriptors; a closed pipe would make it spin.
     fds_[0] = {exchange_.wants_to_read() ? worker_.stdout_fd() : -1, POLLIN, 0};
-    fds_[1] = {worker_.pidfd(), POLLIN, 0};
+    fds_[1] = {exchange_.wants_end() ? worker_.pidfd() : -1, POLLIN, 0};
     fds_[2] = {exchange_.wants_to_write() ? worker_.stdin_fd() : -1, POLLOUT, 0};
     fds_[3] = {cancelled_.get(), POLLIN, 0};
     const Time until = exchange_.next_deadline();
@@ -58,13 +58,14 @@ class Carrier {
 
   void process_ended() {
     if (exchange_.process_ended(sys::now())) return;
-    const auto ended = worker_.wait_for_end(kPostMortemWait);
-    if (ended) return exchange_.ended(ended->exit);
-    // The caretaker is late; how it ended can be seen all the same, unless it was reaped just now.
+    const auto exit = pool_.wait_for_exit(worker_, kPostMortemWait);
+    if (exit) return exchange_.ended(*exit);
+    // The reactor is late; how it ended can be seen all the same, unless it was reaped just now.
     const auto seen = sys::peek_exit(worker_.pidfd());
     exchange_.ended(seen && *seen ? **seen : ExitStatus{});
   }
 
+  PoolState& pool_;
   Worker& worker_;
   wire::Exchange& exchange_;
   const std::stop_token& stop_;
@@ -76,14 +77,15 @@ class Carrier {
 
 }  // namespace
 
-CallResult carry_out(Worker& worker, Conversation conversation, const std::stop_token& stop) {
+CallResult carry_out(PoolState& pool, Worker& worker, Conversation conversation,
+                     const std::stop_token& stop) {
   wire::Exchange exchange(worker, std::move(conversation));
   if (auto found = exchange.look_before()) return std::move(*found);
   // A call that is over before it began costs no worker.
   if (stop.stop_requested()) exchange.cancel();
   exchange.tick(sys::now());
   if (exchange.decided()) return exchange.take_result();
-  Carrier carrier(worker, exchange, stop);
+  Carrier carrier(pool, worker, exchange, stop);
   if (!stop.stop_possible()) {
     carrier.run();
     return exchange.take_result();

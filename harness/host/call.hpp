@@ -2,6 +2,7 @@
 
 #include <stop_token>
 
+#include "harness/host/state.hpp"
 #include "harness/host/worker.hpp"
 #include "harness/wire/conversation.hpp"
 
@@ -12,7 +13,7 @@ namespace poolproof::host {
 ///
 /// Before the first byte is written stdout is drained: anything there, or its end, means that the
 /// worker is no longer what was leased: stale_worker, nothing written.
-wire::CallResult carry_out(Worker& worker, wire::Conversation conversation,
+wire::CallResult carry_out(PoolState& pool, Worker& worker, wire::Conversation conversation,
                            const std::stop_token& stop);
 
 }  // namespace poolproof::host

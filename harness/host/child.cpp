@@ -53,12 +53,4 @@ Expected<std::string, LaunchError> find_program(const std::string& name) {
   return unexpected(cannot_start(name, reason));
 }
 
-void Tail::append(std::string_view bytes) {
-  total_ += bytes.size();
-  if (bytes.size() > limit_) bytes.remove_prefix(bytes.size() - limit_);
-  const std::size_t room = limit_ - bytes.size();
-  if (text_.size() > room) text_.erase(0, text_.size() - room);
-  text_ += bytes;
-}
-
 }  // namespace poolproof::host

@@ -38,7 +38,7 @@ class Meeting {
   Meeting(const Meeting&) = delete;
   Meeting& operator=(const Meeting&) = delete;
 
-  /// As the caretaker would do it.
+  /// As the reactor would do it.
   pool::StartEvidence outcome() {
     greeting_->exchange(sys::now());
     while (!greeting_->evidence()) {

@@ -15,6 +15,7 @@
 #include "harness/pool/config.hpp"
 #include "harness/pool/core.hpp"
 #include "harness/pool/error.hpp"
+#include "harness/pool/held_lease.hpp"
 #include "harness/wire/conversation.hpp"
 
 /// A pool of worker processes that speak frames on stdin and stdout. Start here: Pool::open,
@@ -59,8 +60,7 @@ struct Statistics {
 };
 
 class PoolState;
-class Caretaker;
-class Worker;
+class Reactor;
 
 /// One client's exclusive hold of one worker; gives it back when destroyed. Move it, don't share
 /// it: a lease is for one thread at a time.
@@ -96,7 +96,7 @@ class Lease {
   bool discard();
 
   [[nodiscard]] WorkerId worker() const;
-  [[nodiscard]] LeaseId id() const { return id_; }
+  [[nodiscard]] LeaseId id() const { return held_.id(); }
   /// Of the last call: bytes of the request that were written, and whether the stream was left in
   /// doubt.
   [[nodiscard]] std::uint64_t written_bytes() const { return written_bytes_; }
@@ -104,16 +104,14 @@ class Lease {
 
  private:
   friend class Pool;
-  Lease(std::shared_ptr<PoolState> pool, std::shared_ptr<Worker> worker, LeaseId id);
-  Result<wire::CallResult> converse(wire::Payload payload, std::int64_t request,
-                                    const std::string& message, std::optional<Duration> timeout,
-                                    const std::stop_token& stop, const std::string& what);
+  Lease(std::shared_ptr<PoolState> pool, pool::HeldLease held);
+  Result<wire::CallResult> converse(const pool::CallSpec& call, const std::string& message,
+                                    const std::stop_token& stop);
+  [[nodiscard]] Duration limit_of(std::optional<Duration> timeout) const;
   bool end(bool clean);
 
   std::shared_ptr<PoolState> pool_;
-  std::shared_ptr<Worker> worker_;
-  LeaseId id_ = LeaseId::none;
-  bool open_ = false;
+  pool::HeldLease held_;
   int exceptions_ = 0;
   std::uint64_t written_bytes_ = 0;
   bool in_doubt_ = false;
@@ -149,16 +147,16 @@ class Pool {
   /// Waits until nobody waits, no worker starts, is leased or leaves, an eager pool has all its
   /// workers, and all that was ordered has been done: nothing is kept any more of a worker that is
   /// over. False: not so within `limit`, or the pool is closing (then at once).
-  bool wait_for_rest(Duration limit);
+  bool wait_until_quiescent(Duration limit);
 
   /// Sends a signal to a living worker's process, safely against reuse of its pid (for tests).
   /// False: it is gone.
   bool signal(WorkerId worker, int signal);
 
  private:
-  Pool(std::shared_ptr<PoolState> state, std::unique_ptr<Caretaker> caretaker);
+  Pool(std::shared_ptr<PoolState> state, std::unique_ptr<Reactor> reactor);
   std::shared_ptr<PoolState> state_;
-  std::unique_ptr<Caretaker> caretaker_;
+  std::unique_ptr<Reactor> reactor_;
 };
 
 }  // namespace poolproof::host

@@ -206,7 +206,7 @@ TEST_CASE_METHOD(PoolFixture, "host: call: a reply and a death at once are a rep
 }
 
 TEST_CASE_METHOD(PoolFixture, "host: call: who was there when a worker died waits to hear why") {
-  std::promise<void> opened;  // till then the caretaker is held up, and hears of no death
+  std::promise<void> opened;  // till then the reactor is held up, and hears of no death
   std::shared_future<void> gate = opened.get_future();
   Options options =
       script("dd of=/dev/null bs=4096 count=1 2>/dev/null; echo last words >&2; exit 7");

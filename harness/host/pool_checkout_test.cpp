@@ -187,7 +187,7 @@ TEST_CASE_METHOD(PoolFixture, "host: pool: a checkout ends at its deadline and c
 }
 
 TEST_CASE_METHOD(PoolFixture, "host: pool: a deadline holds while no thread of the pool can move") {
-  Gate gate;  // in the caretaker's way
+  Gate gate;  // in the reactor's way
   Options options = fake();
   options.command_for = [&, command = options.command](WorkerId) {
     gate.pass();

@@ -51,14 +51,14 @@ TEST_CASE_METHOD(PoolFixture, "host: lease: a worker that is gone costs no descr
 TEST_CASE_METHOD(PoolFixture,
                  "host: lease: once the pool rests, of a worker just used nothing is kept") {
   const auto pool = open(fake());
-  REQUIRE(pool->wait_for_rest(kHang));
+  REQUIRE(pool->wait_until_quiescent(kHang));
   const auto before = take_census().descriptors;
   for (std::size_t round = 1; round <= 5; ++round) {
     // It has been idle for too short a time to be watched: it is still on the list for that.
     const WorkerId worker = leased(*pool).worker();
     REQUIRE(pool->signal(worker, SIGKILL));
     REQUIRE(log.wait_for_events<pool::Exited>(round));
-    REQUIRE(pool->wait_for_rest(kHang));
+    REQUIRE(pool->wait_until_quiescent(kHang));
     CHECK(take_census().descriptors == before);
   }
 }
@@ -67,12 +67,12 @@ TEST_CASE_METHOD(PoolFixture,
                  "host: lease: a pool with a lease does not rest, nor does a closed one") {
   const auto pool = open(fake());
   Lease lease = leased(*pool);
-  CHECK_FALSE(pool->wait_for_rest(0ms));
+  CHECK_FALSE(pool->wait_until_quiescent(0ms));
   std::thread holder([&] { lease.checkin(); });
-  CHECK(pool->wait_for_rest(kHang));
+  CHECK(pool->wait_until_quiescent(kHang));
   holder.join();
   CHECK(pool->close(kHang));
-  CHECK_FALSE(pool->wait_for_rest(kHang));
+  CHECK_FALSE(pool->wait_until_quiescent(kHang));
 }
 
 TEST_CASE_METHOD(PoolFixture, "host: lease: an eager pool rests when it has all its workers") {
@@ -80,7 +80,7 @@ TEST_CASE_METHOD(PoolFixture, "host: lease: an eager pool rests when it has all 
   options.core.size = 3;
   options.core.start = pool::StartMode::eager;
   const auto pool = open(std::move(options));
-  REQUIRE(pool->wait_for_rest(kHang));
+  REQUIRE(pool->wait_until_quiescent(kHang));
   CHECK(pool->statistics().gauges.idle == 3);
 }
 

@@ -233,7 +233,7 @@ TEST_CASE_METHOD(PoolFixture, "host: start: what the kernel would not watch is w
   for (std::uint32_t nth = 0; nth < 4; ++nth) {
     const FailuresEnd over;
     Options options = fake();
-    // Next the caretaker takes the worker over: its end, its stderr, its stdout.
+    // Next the reactor takes the worker over: its end, its stderr, its stdout.
     options.observer = [&, all = log.observer()](Time now, const pool::Event& event,
                                                  std::span<const pool::Effect> effects) {
       all(now, event, effects);

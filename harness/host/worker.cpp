@@ -1,11 +1,25 @@
 #include "harness/host/worker.hpp"
 
 #include <array>
-#include <cerrno>
 
 #include "harness/host/system.hpp"
 
 namespace poolproof::host {
+namespace {
+
+/// What poll(2) says of one descriptor, now.
+short poll_now(int fd, short events) {
+  std::array<pollfd, 1> fds{{{fd, events, 0}}};
+  return sys::poll(fds, Duration::zero()) ? fds[0].revents : short{0};
+}
+
+Expected<std::size_t, int> unread_in(int fd) {
+  const auto bytes = sys::unread_bytes(fd);
+  if (!bytes) return unexpected(bytes.error());
+  return static_cast<std::size_t>(*bytes);
+}
+
+}  // namespace
 
 Expected<std::size_t, int> Worker::write(std::string_view bytes) {
   return sys::write(stdin_fd(), bytes);
@@ -16,51 +30,38 @@ Expected<std::size_t, int> Worker::read(std::span<char> into) {
 }
 
 Expected<std::size_t, int> Worker::unread() const {
-  const auto bytes = sys::unread_bytes(stdin_fd());
-  if (!bytes) return unexpected(bytes.error());
-  return static_cast<std::size_t>(*bytes);
+  return unread_in(stdin_fd());
 }
 
 bool Worker::nobody_reads() const {
-  std::array<pollfd, 1> fds{{{stdin_fd(), 0, 0}}};
-  const auto ready = sys::poll(fds, Duration::zero());
-  return ready && (fds[0].revents & POLLERR) != 0;
+  return (poll_now(stdin_fd(), 0) & POLLERR) != 0;
 }
 
-bool Worker::drain_stderr() {
-  std::array<char, 16384> chunk{};
-  // Bounded: a worker that floods its stderr must not keep the caretaker from the others.
-  for (int rounds = 0; rounds < 8; ++rounds) {
-    const auto got = sys::read(stderr_fd(), chunk);
-    if (!got) return got.error() == EAGAIN;
-    if (*got == 0) return false;
-    const std::lock_guard lock(mutex_);
-    tail_.append(std::string_view(chunk.data(), *got));
-  }
-  return true;
+Expected<std::size_t, int> Worker::unread_output() const {
+  return unread_in(stdout_fd());
 }
 
-std::string Worker::stderr_tail() const {
-  const std::lock_guard lock(mutex_);
-  return tail_.text();
+bool Worker::output_ended() const {
+  const short seen = poll_now(stdout_fd(), POLLIN);
+  return (seen & POLLHUP) != 0 && (seen & POLLIN) == 0;
 }
 
-void Worker::publish(ExitStatus exit) {
-  const std::lock_guard lock(mutex_);
-  exit_ = exit;
-  ended_.notify_all();
+Expected<std::size_t, int> Worker::read_stderr(std::span<char> into) {
+  return sys::read(stderr_fd(), into);
 }
 
-std::optional<PostMortem> Worker::post_mortem() const {
-  const std::lock_guard lock(mutex_);
-  if (!exit_) return std::nullopt;
-  return PostMortem{*exit_, tail_.text()};
+void Worker::signal_group(int signal) {
+  (void)sys::signal_group(child_.pid, signal);
 }
 
-std::optional<PostMortem> Worker::wait_for_end(Duration limit) const {
-  std::unique_lock lock(mutex_);
-  if (!ended_.wait_for(lock, limit, [this] { return exit_.has_value(); })) return std::nullopt;
-  return PostMortem{*exit_, tail_.text()};
+Expected<std::optional<ExitStatus>, int> Worker::peek_exit() const {
+  return sys::peek_exit(pidfd());
+}
+
+Expected<void, int> Worker::reap() {
+  const auto done = sys::reap(pidfd());
+  if (!done) return unexpected(done.error());
+  return {};
 }
 
 }  // namespace poolproof::host

@@ -1,81 +1,56 @@
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
+#include <utility>
 
 #include "harness/base/clock.hpp"
 #include "harness/base/ids.hpp"
 #include "harness/host/child.hpp"
-#include "harness/pool/effect.hpp"
-#include "harness/wire/stdio.hpp"
+#include "harness/pool/worker.hpp"
 
 namespace poolproof::host {
 
-/// What is known of a worker that has ended.
-struct PostMortem {
-  ExitStatus exit;
-  std::string stderr_tail;
-};
-
-/// One incarnation while its process exists or somebody still looks at it.
-///
-/// Who touches what: stdin and stdout belong to the caretaker while it greets and when it leaves,
-/// and to the holder of the lease in between. pidfd, stderr and the reaping are the caretaker's.
-/// The rest says for itself.
-class Worker final : public wire::Stdio {
+/// One incarnation on real processes and pipes. pidfd, stderr and the reaping are the reactor's.
+class Worker final : public pool::Worker {
  public:
   Worker(WorkerId id, Child child, std::size_t tail_bytes)
-      : id_(id), child_(std::move(child)), tail_(tail_bytes) {}
+      : pool::Worker(id, tail_bytes), child_(std::move(child)) {}
 
-  [[nodiscard]] WorkerId id() const { return id_; }
-  [[nodiscard]] pid_t pid() const { return child_.pid; }
+  [[nodiscard]] int pid() const override { return child_.pid; }
   [[nodiscard]] int pidfd() const { return child_.pidfd.get(); }
   [[nodiscard]] int stdin_fd() const { return child_.stdin_end.get(); }
   [[nodiscard]] int stdout_fd() const { return child_.stdout_end.get(); }
   [[nodiscard]] int stderr_fd() const { return child_.stderr_end.get(); }
-  void close_stdin() { child_.stdin_end.reset(); }
 
   Expected<std::size_t, int> write(std::string_view bytes) override;
   Expected<std::size_t, int> read(std::span<char> into) override;
   [[nodiscard]] Expected<std::size_t, int> unread() const override;
   [[nodiscard]] bool nobody_reads() const override;
 
-  /// Reads what is on stderr into the tail, without blocking. False at its end.
-  bool drain_stderr();
-  [[nodiscard]] std::string stderr_tail() const;
+  [[nodiscard]] bool stdin_open() const override { return stdin_fd() >= 0; }
+  void close_stdin() override { child_.stdin_end.reset(); }
+  [[nodiscard]] Expected<std::size_t, int> unread_output() const override;
+  [[nodiscard]] bool output_ended() const override;
+  Expected<std::size_t, int> read_stderr(std::span<char> into) override;
+  void signal_group(int signal) override;
+  [[nodiscard]] Expected<std::optional<ExitStatus>, int> peek_exit() const override;
+  Expected<void, int> reap() override;
+  void exit_published() override { exited.notify_all(); }
 
-  /// The caretaker has reaped it: wakes all who wait for that.
-  void publish(ExitStatus exit);
-  [[nodiscard]] std::optional<PostMortem> post_mortem() const;
-  /// Waits, bounded, until it has been reaped.
-  std::optional<PostMortem> wait_for_end(Duration limit) const;
+  std::condition_variable exited;  ///< with the pool's mutex: `exit` has been set
 
-  // By the holder of the lease only.
-  std::int64_t next_request = 1;
-
-  // Under the pool's mutex.
-  bool watch_queued =
-      false;  ///< is to be watched for stray output once it has been idle for a while
-  pool::RemovalReason told_to_go = pool::RemovalReason::none;
-  std::uint32_t ping_bytes = 0;  ///< 0: not written yet
-
-  // By the caretaker only.
-  bool reaped = false;
-  bool stderr_open = true;
-  bool stdout_watched = false;
+  // By the reactor: where it stands there, and what epoll watches of it.
+  static constexpr std::uint32_t kNoPlace = UINT32_MAX;
+  std::uint32_t place = kNoPlace;
+  bool end_watched = false;
+  bool text_watched = false;
+  bool output_watched = false;
+  Time watch_again_at = kNever;  ///< the kernel refused to watch something of it
 
  private:
-  WorkerId id_;
   Child child_;
-  mutable std::mutex mutex_;
-  mutable std::condition_variable ended_;
-  Tail tail_;
-  std::optional<ExitStatus> exit_;
 };
 
 }  // namespace poolproof::host

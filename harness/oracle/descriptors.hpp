@@ -12,7 +12,7 @@ struct DescriptorNeed {
   std::uint32_t worker = 0;
 };
 
-/// On real processes: the caretaker's epoll and what wakes it; a pidfd and our ends of stdin,
+/// On real processes: the reactor's epoll and what wakes it; a pidfd and our ends of stdin,
 /// stdout and stderr.
 inline constexpr DescriptorNeed kHostNeed{2, 4};
 /// The simulator counts nothing but our ends of the pipes.

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "harness/base/tail.hpp"
 #include "harness/host/census.hpp"
 #include "harness/host/child.hpp"
 #include "harness/host/system.hpp"
@@ -28,7 +29,7 @@ std::vector<std::string> environment(const std::string& token) {
 }
 
 /// Reads both streams until the process has ended. False when the time was over first.
-bool follow(const host::Child& child, host::Tail& said, Time deadline) {
+bool follow(const host::Child& child, Tail& said, Time deadline) {
   std::array<char, 16384> chunk{};
   std::array<pollfd, 3> fds{{{child.stderr_end.get(), POLLIN, 0},
                              {child.stdout_end.get(), POLLIN, 0},
@@ -61,7 +62,7 @@ Expected<Ended, std::string> run_process(const std::vector<std::string>& argv,
   auto child = host::launch({argv, environment(token), ""});
   if (!child) return unexpected(child.error().message);
   child->stdin_end.reset();
-  host::Tail said(kSaidBytes);
+  Tail said(kSaidBytes);
   Ended ended;
   ended.overran = !follow(*child, said, after(host::sys::now(), limit));
   if (ended.overran) (void)host::sys::signal_group(child->pid, SIGKILL);

@@ -52,9 +52,9 @@ void Client::begin(const scenario::Client& client, std::string name) {
   name_ = std::move(name);
   state_ = State::between;
   repetition_ = step_ = first_begun_ = first_ended_ = calls_ = 0;
-  worker_ = nullptr;
+  let_go();
   lease_ = LeaseId::none;
-  open_ = had_lease_ = checked_in_ = stop_ = false;
+  had_lease_ = checked_in_ = stop_ = false;
   until_ = kNever;
   exchange_.reset();
   found_.reset();
@@ -178,34 +178,28 @@ void Client::note_error(pool::Error error) {
   record_.message = std::move(error.message);
 }
 
-/// What is called, for people.
-std::string Client::what() const {
-  return payload_ == wire::Payload::opaque ? record_.command : printable(record_.command, 60);
-}
-
 void Client::cancel() {
   stage_.machine.writes(Shared::client, number_);
   stage_.machine.reads(Shared::ticket, number_);
   stop_ = true;
   if (state_ == State::queued && !stage_.pool.ticket(number_).done) {
-    stage_.pool.cancel(stage_.pool.ticket(number_).checkout);
+    stage_.pool.step(pool::CheckoutCancelled{stage_.pool.ticket(number_).checkout});
   }
-  if (worker_ != nullptr) {
-    stage_.machine.writes(Shared::wake, worker_->number());
+  if (held_.worker()) {
+    stage_.machine.writes(Shared::wake, worker().number());
     // Who looks at the worker meanwhile must not put the caller to sleep again.
-    if (state_ == State::calling) worker_->stop_asked = true;
+    if (state_ == State::calling) worker().stop_asked = true;
   }
   go_again();
 }
 
 bool Client::give_back(bool clean) {
-  if (!std::exchange(open_, false)) return false;
-  return stage_.pool.end_lease(lease_, *worker_, clean);
+  return held_.end(stage_.pool.dispatcher(), clean);
 }
 
 void Client::drop_worker() {
-  if (worker_ != nullptr) stage_.pool.let_go(*worker_);
-  worker_ = nullptr;
+  if (held_.worker()) stage_.machine.writes(Shared::kept, worker().number());
+  let_go();
 }
 
 // ---- checkout ----------------------------------------------------------------------------------
@@ -224,7 +218,7 @@ void Client::ask() {
   stage_.pool.ask(number_, *record_.limit);
   // A stop asked for before calls back at once.
   const Ticket& ticket = stage_.pool.ticket(number_);
-  if (stop_ && !ticket.done) stage_.pool.cancel(ticket.checkout);
+  if (stop_ && !ticket.done) stage_.pool.step(pool::CheckoutCancelled{ticket.checkout});
   wait_until(after(stage_.machine.now, *record_.limit));
 }
 
@@ -233,17 +227,17 @@ void Client::look_at_ticket() {
   Ticket& ticket = stage_.pool.ticket(number_);
   if (!ticket.done) {
     // At its deadline it ticks the Core itself; if it finds itself granted, it keeps the lease.
-    if (stage_.machine.now >= after(record_.begun, *record_.limit)) stage_.pool.tick();
+    if (stage_.machine.now >= after(record_.begun, *record_.limit)) stage_.pool.step(pool::Tick{});
     return;
   }
   if (ticket.lease == LeaseId::none) {
     note_error(std::move(ticket.error));
     return end_step();
   }
-  worker_ = ticket.worker;
   lease_ = ticket.lease;
-  leased_ = worker_->id();
-  open_ = had_lease_ = true;
+  leased_ = ticket.worker->id();
+  held_ = pool::HeldLease(std::move(ticket.worker), lease_);
+  had_lease_ = true;
   checked_in_ = false;
   note_lease();
   end_step();
@@ -254,37 +248,30 @@ void Client::look_at_ticket() {
 void Client::carry(const scenario::Call& step) {
   record_.command = step.command;
   record_.limit = step.timeout.value_or(stage_.scenario->pool.call_timeout);
-  if (!had_lease_) {
-    record_.skipped = true;
-    return end_step();
-  }
-  note_lease();
-  record_.nonce = name_;
-  record_.nonce.append(1, ':').append(std::to_string(++calls_));
-  payload_ = wire::Payload::envelope;
-  if (!open_) return refuse_call(pool::explain_lease_over(what()));
-  const std::int64_t request = worker_->next_request;
-  auto frame = stage_.machine.messages.call(request, step, record_.nonce);
-  if (!frame) return refuse_call(pool::explain_too_large(what(), frame.error()));
-  stage_.machine.writes(Shared::kept, worker_->number());
-  ++worker_->next_request;
-  begin_call(request, std::move(*frame));
+  if (had_lease_) record_.nonce.assign(name_).append(1, ':').append(std::to_string(++calls_));
+  if (!may_call(wire::Payload::envelope, printable(step.command, 60))) return;
+  begin_call(stage_.machine.messages.call(held_.next_request(), step, record_.nonce));
 }
 
 void Client::carry(const scenario::CallBytes& step) {
   record_.command = "bytes";
   record_.limit = step.timeout.value_or(stage_.scenario->pool.call_timeout);
+  if (had_lease_) ++calls_;
+  if (!may_call(wire::Payload::opaque, record_.command)) return;
+  begin_call(wire::encode_frame(stage_.scenario->pool.framing, step.text));
+}
+
+/// False: without an open lease there is no call, and the step is over.
+bool Client::may_call(wire::Payload payload, std::string printable) {
+  call_ = {payload, std::move(printable), *record_.limit};
   if (!had_lease_) {
     record_.skipped = true;
-    return end_step();
+    end_step();
+    return false;
   }
   note_lease();
-  ++calls_;
-  payload_ = wire::Payload::opaque;
-  if (!open_) return refuse_call(pool::explain_lease_over(what()));
-  auto frame = wire::encode_frame(stage_.scenario->pool.framing, step.text);
-  if (!frame) return refuse_call(pool::explain_too_large(what(), frame.error()));
-  begin_call(0, std::move(*frame));
+  if (!held_.open()) refuse_call(pool::explain_lease_over(call_.command));
+  return held_.open();
 }
 
 /// It is over before anything could be looked at.
@@ -293,9 +280,13 @@ void Client::refuse_call(pool::Error error) {
   end_step();
 }
 
-void Client::begin_call(std::int64_t request, std::string frame) {
-  exchange_.emplace(*worker_, stage_.scenario->pool.framing, payload_, request, std::move(frame),
-                    after(stage_.machine.now, *record_.limit), stage_.machine.messages.codec());
+void Client::begin_call(Expected<std::string, std::string> frame) {
+  if (!frame) return refuse_call(pool::explain_too_large(call_.command, frame.error()));
+  stage_.machine.writes(Shared::kept, worker().number());
+  exchange_.emplace(worker(), stage_.scenario->pool.framing, call_.payload, held_.next_request(),
+                    std::move(*frame), after(stage_.machine.now, call_.limit),
+                    stage_.machine.messages.codec());
+  held_.begin_call(call_);
   found_ = exchange_->look_before();
   if (!found_) {
     if (stop_) exchange_->cancel();
@@ -308,68 +299,58 @@ void Client::begin_call(std::int64_t request, std::string frame) {
 void Client::go_on_calling() {
   const Time now = stage_.machine.now;
   wire::Exchange& exchange = *exchange_;
-  stage_.machine.reads(Shared::state, worker_->number());
+  stage_.machine.reads(Shared::state, worker().number());
   if (state_ == State::calling) {
-    const bool had_ended = worker_->reaped || worker_->process().state() == Process::State::ended;
+    const bool had_ended = worker().reaped || worker().process().state() == Process::State::ended;
     if (exchange.wants_to_read()) exchange.read_some(now);
-    if (!exchange.decided() && had_ended && !exchange.process_ended(now)) {
+    if (!exchange.decided() && had_ended && exchange.wants_end() && !exchange.process_ended(now)) {
       state_ = State::end_awaited;
-      worker_->end_awaited = true;
       wait_until(kNever);
-      return worker_->look();
+      return worker().look();
     }
     if (!exchange.decided() && stop_) exchange.cancel();
     if (!exchange.decided()) exchange.tick(now);
   } else {
-    worker_->call = &exchange;
-    worker_->caller = number_;
-    worker_->stop_asked = stop_;
+    worker().call = &exchange;
+    worker().caller = number_;
+    worker().stop_asked = stop_;
     state_ = State::calling;
   }
   if (!exchange.decided()) exchange.write_some(now);
   if (exchange.decided()) {
-    worker_->call = nullptr;
+    worker().call = nullptr;
     state_ = State::decided;
     wait_until(kNever);
     go_again();
   } else {
     wait_until(exchange.next_deadline());
   }
-  worker_->look();
+  worker().look();
 }
 
 void Client::look_at_end() {
-  stage_.machine.reads(Shared::state, worker_->number());
-  if (!worker_->reaped) return worker_->look();
-  exchange_->ended(worker_->process().exit());
-  worker_->end_awaited = false;
-  worker_->call = nullptr;
+  stage_.machine.reads(Shared::state, worker().number());
+  if (!worker().exit) return worker().look();
+  exchange_->ended(*worker().exit);
+  worker().call = nullptr;
   state_ = State::decided;
   go_again();
 }
 
 void Client::finish_call() {
-  const wire::CallResult result = found_ ? std::move(*found_) : exchange_->take_result();
+  wire::CallResult result = found_ ? std::move(*found_) : exchange_->take_result();
   found_.reset();
   exchange_.reset();
   record_.written_bytes = result.written_bytes;
   record_.in_doubt = result.in_doubt;
-  stage_.machine.writes(Shared::kept, worker_->number());
-  if (result.written_bytes == 0 && payload_ != wire::Payload::opaque) --worker_->next_request;
-  if (result.outcome == Outcome::ok) {
-    record_.reply_nonce = result.reply.nonce;
+  stage_.machine.writes(Shared::kept, worker().number());
+  if (result.outcome != Outcome::ok) stage_.machine.reads(Shared::err, worker().number());
+  auto ended = held_.end_call(stage_.pool.dispatcher(), std::move(result), call_);
+  if (ended) {
+    record_.reply_nonce = std::move(ended->reply.nonce);
   } else {
-    stage_.machine.reads(Shared::err, worker_->number());
-    pool::CallFacts facts;
-    facts.worker = leased_;
-    facts.pid = static_cast<int>(worker_->process().pid());
-    facts.command = what();
-    facts.limit = *record_.limit;
-    facts.stderr_tail = worker_->stderr_tail();
-    facts.pool_closing = result.in_doubt && worker_->told_to_go == pool::RemovalReason::closing;
-    note_error(pool::explain_call(result, facts));
+    note_error(std::move(ended.error()));
   }
-  if (result.in_doubt) give_back(false);
   end_step();
 }
 
@@ -410,14 +391,14 @@ void Client::carry(const scenario::Close& step) {
   state_ = State::closing;
   awaited_ = nullptr;
   stage_.awaiting.push_back(this);
-  stage_.pool.close(deadline);
+  stage_.pool.step(pool::CloseRequested{deadline});
   wait_until(until_);
   go_again();
 }
 
 void Client::look_at_close() {
   read_awaited();
-  if (!stage_.pool.closed()) {
+  if (!stage_.pool.is_closed()) {
     if (stage_.machine.now < until_) return wait_until(until_);
     record_.outcome = Outcome::call_timeout;
     record_.message = "close did not get rid of all workers";
@@ -497,7 +478,7 @@ void Client::read_awaited() const {
 }
 
 bool Client::has_come_true() const {
-  if (state_ == State::closing) return stage_.pool.closed();
+  if (state_ == State::closing) return stage_.pool.is_closed();
   if (state_ == State::before) return awaited_ == nullptr || awaited_->done();
   const scenario::Step& step = client_->steps[step_];
   if (const auto* client = std::get_if<scenario::AwaitClient>(&step)) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/pool/held_lease.hpp"
 #include "harness/scenario/scenario.hpp"
 #include "harness/sim/machine.hpp"
 #include "harness/sim/pool.hpp"
@@ -43,6 +44,8 @@ class Client {
   Client(Stage& stage, std::uint32_t number) : stage_(stage), number_(number) {}
 
   void begin(const scenario::Client& client, std::string name);
+  /// Looks at no worker any more, as if it had never had one.
+  void let_go() { held_ = {}; }
 
   /// Its next move, if it can make one.
   void go();
@@ -99,7 +102,8 @@ class Client {
 
   void ask();
   void look_at_ticket();
-  void begin_call(std::int64_t request, std::string frame);
+  bool may_call(wire::Payload payload, std::string printable);
+  void begin_call(Expected<std::string, std::string> frame);
   void refuse_call(pool::Error error);
   void go_on_calling();
   void look_at_end();
@@ -116,7 +120,7 @@ class Client {
   [[nodiscard]] std::uint32_t progress_number(Progress what, std::uint32_t step) const;
   void note_lease();
   void note_error(pool::Error error);
-  [[nodiscard]] std::string what() const;
+  [[nodiscard]] Worker& worker() const { return static_cast<Worker&>(*held_.worker()); }
   void wait_until(Time at) { stage_.machine.agenda.set_time(task_of(Role::client, number_), at); }
   void go_again() { stage_.machine.agenda.set_ready(task_of(Role::client, number_), true); }
 
@@ -124,8 +128,6 @@ class Client {
   Stage& stage_;
   std::uint32_t number_;
   State state_ = State::done;
-  wire::Payload payload_ = wire::Payload::envelope;
-  bool open_ = false;        ///< the lease has not been ended by us
   bool had_lease_ = false;   ///< in this repetition: what follows a check-in is a step, not a skip
   bool checked_in_ = false;  ///< the present lease has been given back
   bool stop_ = false;        ///< the step under way is to be cancelled
@@ -135,13 +137,14 @@ class Client {
   std::uint32_t first_begun_ = 0;  ///< in the first repetition so many steps have begun
   std::uint32_t first_ended_ = 0;
   const Client* awaited_ = nullptr;  ///< the other client it waits for; null: there is none
-  Worker* worker_ = nullptr;         ///< of the last lease, as long as we look at it
+  pool::HeldLease held_;             ///< the last lease, as long as we look at its worker
   LeaseId lease_ = LeaseId::none;
   WorkerId leased_;
   Time until_ = kNever;  ///< of a pause, a close, an await
   std::uint32_t calls_ = 0;
   std::string name_;
   trace::ClientStep record_;  ///< of the step under way
+  pool::CallSpec call_;       ///< under way
   std::optional<wire::Exchange> exchange_;
   std::optional<wire::CallResult> found_;  ///< before anything was written
 };

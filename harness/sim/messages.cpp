@@ -1,8 +1,8 @@
 #include "harness/sim/messages.hpp"
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/pool/requests.hpp"
 #include "harness/wire/envelope.hpp"
 
 namespace poolproof::sim {
@@ -22,14 +22,12 @@ void Messages::begin(const wire::Framing& framing, wire::Codec codec) {
 
 Messages::Frame Messages::ping(WorkerId worker) {
   if (codec_ == wire::Codec::terse) return terse({0, "ping", {}, "{}", 0});
-  const json args{{"initialization", true}, {"worker_id", name_of(worker)}};
-  return wire::encode_frame(framing_, wire::encode_request(0, "ping", args, kTimestamp));
+  return wire::encode_frame(framing_, pool::ping_request(worker, kTimestamp));
 }
 
 Messages::Frame Messages::shutdown(WorkerId worker, std::int64_t request) {
   if (codec_ == wire::Codec::terse) return terse({request, "shutdown", {}, "{}", 0});
-  const json args{{"worker_id", name_of(worker)}};
-  return wire::encode_frame(framing_, wire::encode_request(request, "shutdown", args, kTimestamp));
+  return wire::encode_frame(framing_, pool::shutdown_request(worker, request, kTimestamp));
 }
 
 Messages::Frame Messages::call(std::int64_t request, const scenario::Call& step,
@@ -57,10 +55,6 @@ const std::string& Messages::text_of(const Args& args) {
   if (texts_.size() >= kTextsMost) texts_.clear();
   texts_.emplace_back(args, args->dump(-1, ' ', false, json::error_handler_t::replace));
   return texts_.back().second;
-}
-
-std::string name_of(WorkerId worker) {
-  return std::to_string(worker.slot).append(1, '.').append(std::to_string(worker.generation));
 }
 
 }  // namespace poolproof::sim

@@ -43,7 +43,4 @@ class Messages {
   std::vector<std::pair<Args, std::string>> texts_;
 };
 
-/// `SLOT.GENERATION`, as workers are called.
-std::string name_of(WorkerId worker);
-
 }  // namespace poolproof::sim

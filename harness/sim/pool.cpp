@@ -9,39 +9,49 @@
 
 #include "fake_workers/launch.hpp"
 #include "harness/base/assert.hpp"
-#include "harness/pool/explain.hpp"
+#include "harness/pool/requests.hpp"
 
 namespace poolproof::sim {
 namespace {
 
 using namespace std::chrono_literals;
-using scenario::WorkerMoment;
-
-// As the host's caretaker has them.
-constexpr Duration kIdleBeforeWatch = 20ms;
-constexpr Duration kSuspicion = 250ms;
-constexpr std::size_t kStderrTailBytes = 4096;
-
-constexpr std::uint32_t kAnswered = UINT32_MAX;  ///< instead of the client who asked
 
 constexpr std::uint32_t kObey = 0;
 constexpr std::uint32_t kTick = 1;
 constexpr std::uint32_t kSpawn = 2;
 
+Worker& own(pool::Worker& worker) {
+  return static_cast<Worker&>(worker);
+}
+
+/// Whether a client of the scenario waits for a moment of a worker.
+bool awaits_moments(const scenario::Scenario& scenario) {
+  return std::any_of(
+      scenario.clients.begin(), scenario.clients.end(), [](const scenario::Client& client) {
+        return std::any_of(client.steps.begin(), client.steps.end(), [](const auto& one) {
+          return std::holds_alternative<scenario::AwaitWorker>(one);
+        });
+      });
+}
+
 }  // namespace
+
+/// Whoever keeps a worker must let go of it before it is gone.
+Pool::~Pool() {
+  tickets_.clear();
+  dispatcher_.begin({});
+}
 
 void Pool::begin(const scenario::Scenario& scenario, std::uint64_t seed, std::uint32_t clients) {
   scenario_ = &scenario;
+  for (auto& ticket : tickets_) ticket.worker.reset();
   pool::Config config = scenario.pool.core;
   config.seed = seed;
-  core_.emplace(config);
-  orders_.clear();
-  next_order_ = 0;
-  obeyed_ = 0;
+  dispatcher_.begin(config);
+  loop_.begin({scenario.pool.framing, scenario.pool.opaque, machine_.messages.codec()});
   to_start_.clear();
-  tickets_.assign(clients, {});
-  asked_by_.clear();
-  for (auto& slot : in_slot_) slot.clear();
+  tickets_.clear();
+  for (std::uint32_t i = 0; i < clients; ++i) tickets_.emplace_back(machine_, i);
   if (!all_free()) {
     for (const auto& worker : workers_) {
       worker->close_all();  // a run that was broken off has left them open
@@ -49,57 +59,33 @@ void Pool::begin(const scenario::Scenario& scenario, std::uint64_t seed, std::ui
     }
   }
   forgot_a_process_ = false;
-  in_slot_.resize(config.size);
   free_workers_.clear();
   for (std::size_t i = workers_.size(); i > 0; --i) {
     free_workers_.push_back(static_cast<std::uint32_t>(i - 1));
   }
   closed_ = false;
-  last_failed_ = {};
-  last_failed_tail_.clear();
-  moments_.clear();
-  holders_.clear();
-  moments_matter_ = std::any_of(
-      scenario.clients.begin(), scenario.clients.end(), [](const scenario::Client& client) {
-        return std::any_of(client.steps.begin(), client.steps.end(), [](const auto& one) {
-          return std::holds_alternative<scenario::AwaitWorker>(one);
-        });
-      });
-  machine_.agenda.set_time(task_of(Role::pool, kTick), core_->next_deadline());
+  milestones_.clear();
+  moments_matter_ = awaits_moments(scenario);
+  delivered();
 }
 
 // ---- clients -----------------------------------------------------------------------------------
 
+void Ticket::answered() {
+  machine->writes(Shared::ticket, client);
+  machine->agenda.set_ready(task_of(Role::client, client), true);
+}
+
 void Pool::ask(std::uint32_t client, Duration timeout) {
-  Ticket& ticket = tickets_[client];
-  ticket.done = false;
-  ticket.lease = LeaseId::none;
-  asked_by_.push_back(client);
-  ticket.checkout = CheckoutId{asked_by_.size()};
-  step(pool::CheckoutRequested{ticket.checkout, after(machine_.now, timeout)});
-}
-
-bool Pool::end_lease(LeaseId lease, Worker& worker, bool clean) {
-  const auto ignored = core_->counters().ignored;
-  step(pool::CheckedIn{lease, clean});
-  if (core_->counters().ignored != ignored) return false;
-  if (clean) watch_later(worker);
-  return true;
-}
-
-void Pool::let_go(Worker& worker) {
-  POOLPROOF_ASSERT(worker.holders > 0);
-  machine_.writes(Shared::kept, worker.number());
-  --worker.holders;
-  if (worker.forgotten) release(worker);
+  dispatcher_.request(tickets_[client], after(machine_.now, timeout));
 }
 
 bool Pool::signal(WorkerId id, int signal) {
-  Worker* const found = find(id);
-  if (found != nullptr) machine_.reads(Shared::state, found->number());
-  if (found == nullptr || found->reaped) return false;
-  found->process().signal(signal);
-  found->look();
+  const auto found = dispatcher_.find(id);
+  if (found) machine_.reads(Shared::state, own(*found).number());
+  if (!found || found->reaped) return false;
+  own(*found).process().signal(signal);
+  own(*found).look();
   return true;
 }
 
@@ -111,7 +97,7 @@ void Pool::go(std::uint32_t which) {
       return obey_next();
     case kTick:
       machine_.reads(Shared::core);
-      if (core_->next_deadline() <= machine_.now) tick();
+      if (core().next_deadline() <= machine_.now) step(pool::Tick{});
       return;
     default:
       return spawn_next();
@@ -119,38 +105,42 @@ void Pool::go(std::uint32_t which) {
 }
 
 void Pool::obey_next() {
-  if (next_order_ == orders_.size()) return;
-  machine_.reads(Shared::order, obeyed_++);
-  const pool::Effect order = orders_[next_order_++];
-  if (next_order_ < orders_.size()) machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
-  // Mostly all have been obeyed; where there is always one more they must not pile up.
-  if (next_order_ > orders_.size() / 2) {
-    orders_.erase(orders_.begin(), orders_.begin() + static_cast<std::ptrdiff_t>(next_order_));
-    next_order_ = 0;
-  }
-  obey(order);
+  if (!dispatcher_.has_orders()) return;
+  machine_.reads(Shared::order, dispatcher_.orders_taken());
+  const pool::Effect order = dispatcher_.take_order();
+  if (dispatcher_.has_orders()) machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
+  if (std::holds_alternative<pool::Forget>(order)) machine_.writes(Shared::places);
+  loop_.obey(order);
 }
 
-void Pool::obey(const pool::Effect& order) {
-  if (const auto* start = std::get_if<pool::Start>(&order)) {
-    machine_.writes(Shared::starts);
-    to_start_.push_back(start->worker);
-    if (to_start_.size() == 1) spawn_in_a_moment();
-    return;
-  }
-  if (const auto* handshake = std::get_if<pool::Handshake>(&order)) {
-    return begin_greeting(*handshake);
-  }
-  if (const auto* stopping = std::get_if<pool::Stop>(&order)) {
-    if (Worker* worker = find(stopping->worker)) stop(*worker, stopping->step);
-  } else if (const auto* forget = std::get_if<pool::Forget>(&order)) {
-    Worker* worker = find(forget->worker);
-    if (worker == nullptr) return;
-    machine_.writes(Shared::places);
-    machine_.writes(Shared::kept, worker->number());
-    std::erase(in_slot_[forget->worker.slot], worker);
-    worker->forgotten = true;
-    release(*worker);
+void Pool::go_on(Role role, Worker& worker) {
+  if (role != Role::text) machine_.writes(Shared::kept, worker.number());
+  switch (role) {
+    case Role::greet:
+      return loop_.advance_handshake(worker);
+    case Role::end:
+      machine_.reads(Shared::state, worker.number());
+      // Whoever waits for the post-mortem may go on before the Core is told.
+      if (worker.reaped) {
+        loop_.tell_end(worker);
+      } else {
+        (void)loop_.reap_if_ended(worker);
+      }
+      return worker.look();
+    case Role::watch:
+      machine_.reads(Shared::state, worker.number());
+      machine_.reads(Shared::out, worker.number());
+      machine_.reads(Shared::core);
+      return loop_.look_at_idle(worker);
+    case Role::text:
+      return loop_.drain_stderr(worker);
+    case Role::offspring:
+      worker.process().end_offspring();
+      worker.look();
+      if (worker.forgotten) release(worker);
+      return;
+    default:
+      return;
   }
 }
 
@@ -165,259 +155,79 @@ void Pool::spawn_next() {
   if (to_start_.empty()) return;
   for (const auto what : {Shared::starts, Shared::places, Shared::pids}) machine_.writes(what);
   const WorkerId id = to_start_.front();
-  const faults::PlannedFault* const fault = faults::launch_fault(scenario_->faults, id);
-  if (fault != nullptr) return fail_to_spawn(*fault);
-  Worker& worker = fresh_worker();
-  worker.start(brain_of(id));
-  in_slot_[id.slot].push_back(&worker);
   to_start_.pop_front();
-  step(pool::Started{id});
-  worker.look();
-  if (!to_start_.empty()) spawn_in_a_moment();
-}
-
-/// No process, no pipes: all that there is of it is the fault's receipt and what exec says.
-void Pool::fail_to_spawn(const faults::PlannedFault& fault) {
-  const WorkerId id = to_start_.front();
-  to_start_.pop_front();
-  machine_.writes(Shared::journal);
-  machine_.trace.workers.push_back({machine_.now, id, 0, faults::launch_receipt(fault)});
-  step(pool::StartFailed{id, faults::errno_of(fault)});
-  if (!to_start_.empty()) spawn_in_a_moment();
-}
-
-void Pool::begin_greeting(const pool::Handshake& order) {
-  Worker* const worker = find(order.worker);
-  if (worker != nullptr) machine_.reads(Shared::state, worker->number());
-  if (worker == nullptr || worker->reaped) return;
-  machine_.writes(Shared::kept, worker->number());
-  const auto& spec = scenario_->pool;
-  // Bytes that are nobody's business have no ping: such a worker is good once it runs.
-  if (spec.opaque) return handshake_ended(*worker, {});
-  auto frame = machine_.messages.ping(order.worker);
-  POOLPROOF_ASSERT(frame.has_value());
-  const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
-  worker->greeting.emplace(
-      *worker, spec.framing, std::move(*frame), order.deadline, spec.core.postmortem_budget,
-      [worker] { worker->close_stdin(); }, pool::Greeting::Tap{}, machine_.messages.codec());
-  worker->greeting->exchange(machine_.now);
-  if (!worker->greeting->wants_to_write()) worker->ping_bytes = ping_bytes;
-  finish_greeting(*worker);
-  worker->look();
-}
-
-void Pool::greet(Worker& worker) {
-  machine_.writes(Shared::kept, worker.number());
-  if (!worker.greeting) return;
-  worker.greeting->exchange(machine_.now);
-  worker.greeting->tick(machine_.now);
-  finish_greeting(worker);
-  worker.look();
-}
-
-void Pool::finish_greeting(Worker& worker) {
-  if (!worker.greeting || !worker.greeting->evidence()) return;
-  const pool::StartEvidence evidence = *worker.greeting->evidence();
-  worker.greeting.reset();
-  if (evidence.cause != StartCause::none) worker.drain_stderr(kStderrTailBytes);
-  handshake_ended(worker, evidence);
-}
-
-void Pool::handshake_ended(Worker& worker, const pool::StartEvidence& evidence) {
-  if (evidence.cause != StartCause::none) {
-    last_failed_ = worker.id();
-    last_failed_tail_ = worker.stderr_tail();
-  }
-  step(pool::HandshakeEnded{worker.id(), evidence});
-  if (evidence.cause == StartCause::none) watch_later(worker);
-}
-
-void Pool::stop(Worker& worker, pool::StopStep step) {
-  if (step == pool::StopStep::ask) return ask_shutdown(worker);
-  if (step == pool::StopStep::end_of_input) {
-    worker.close_stdin();
-    return worker.look();
-  }
-  machine_.reads(Shared::state, worker.number());
-  // Once it is reaped, its group's number may belong to strangers.
-  if (worker.reaped) return;
-  worker.process().signal_group(step == pool::StopStep::kill ? SIGKILL : SIGTERM);
-  worker.look();
-}
-
-/// A polite request, if its stdin takes the whole of it; the ladder's next rung comes by itself.
-void Pool::ask_shutdown(Worker& worker) {
-  machine_.reads(Shared::kept, worker.number());
-  if (scenario_->pool.opaque) {
-    worker.close_stdin();
+  if (const auto* const fault = faults::launch_fault(scenario_->faults, id)) {
+    // No process, no pipes: all that there is of it is the fault's receipt and what exec says.
+    machine_.writes(Shared::journal);
+    machine_.trace.workers.push_back({machine_.now, id, 0, faults::launch_receipt(*fault)});
+    dispatcher_.start_failed(id, faults::errno_of(*fault), "");
   } else {
-    const auto frame = machine_.messages.shutdown(worker.id(), worker.next_request);
-    if (frame && worker.stdin_open()) (void)worker.write(*frame);
+    auto worker = fresh_worker(id);
+    dispatcher_.started(worker);
+    own(*worker).look();
   }
-  worker.look();
+  if (!to_start_.empty()) spawn_in_a_moment();
 }
 
-/// Take what it left, kill its group while the leader's number is still its own, then reap. Whoever
-/// waits for that may go on before the Core is told.
-void Pool::ended(Worker& worker) {
-  machine_.writes(Shared::kept, worker.number());
-  machine_.reads(Shared::state, worker.number());
-  if (worker.reaped && !std::exchange(worker.end_told, true)) {
-    step(pool::Exited{worker.id(), worker.process().exit()});
-    return worker.look();
-  }
-  if (worker.reaped || worker.process().state() != Process::State::ended) return;
-  worker.drain_stderr(kStderrTailBytes);
-  if (worker.greeting) {
-    worker.greeting->process_ended(worker.process().exit(), machine_.now);
-    finish_greeting(worker);
-  }
-  worker.process().signal_group(SIGKILL);
-  worker.process().reap();
-  worker.reaped = true;
-  worker.watched = false;
-  worker.watch_at = worker.suspect_at = kNever;
-  worker.look();
-}
+// ---- what the dispatcher asks for --------------------------------------------------------------
 
-void Pool::watch_later(Worker& worker) {
-  machine_.writes(Shared::kept, worker.number());
-  if (worker.watch_at == kNever) worker.watch_at = after(machine_.now, kIdleBeforeWatch);
-  worker.look();
-}
-
-/// An idle worker's stdout is readable, or at its end. The notice may be about a call that is long
-/// over.
-void Pool::watch(Worker& worker) {
-  machine_.writes(Shared::kept, worker.number());
-  machine_.reads(Shared::state, worker.number());
-  machine_.reads(Shared::out, worker.number());
-  const std::size_t unread = worker.pipes().out.unread();
-  if (worker.suspect_at <= machine_.now) {
-    worker.suspect_at = kNever;
-    const bool at_end = unread == 0 && !worker.pipes().out.has_writer();
-    if (!worker.reaped && at_end && idle_now(worker.id())) step(pool::OutputStrayed{worker.id()});
-  } else if (worker.watch_at <= machine_.now) {
-    worker.watch_at = kNever;
-    if (!worker.reaped && idle_now(worker.id())) worker.watched = true;
-  } else if (worker.watched && !worker.reaped && worker.pipes().out.readable()) {
-    worker.watched = false;
-    if (unread == 0) {
-      worker.suspect_at = after(machine_.now, kSuspicion);
-    } else if (idle_now(worker.id())) {
-      step(pool::OutputStrayed{worker.id()});
-    }
-  }
-  worker.look();
-}
-
-void Pool::drain(Worker& worker) {
-  worker.drain_stderr(kStderrTailBytes);
-  worker.look();
-}
-
-void Pool::offspring(Worker& worker) {
-  machine_.writes(Shared::kept, worker.number());
-  worker.process().end_offspring();
-  worker.look();
-  if (worker.forgotten) release(worker);
-}
-
-// ---- the Core ----------------------------------------------------------------------------------
-
-void Pool::step(const pool::Event& event) {
+void Pool::stepped(Time now, const pool::Event& event, std::span<const pool::Effect> effects) {
   machine_.writes(Shared::core);
-  effects_.clear();
-  core_->step(machine_.now, event, effects_);
   ++machine_.core_events;
   trace::PoolRecord& record = machine_.trace.pool.emplace_back();
-  record.at = machine_.now;
+  record.at = now;
   record.event = event;
-  record.effects.assign(effects_.begin(), effects_.end());
-  if (moments_matter_) note_moments(event);
-  for (const auto& effect : effects_) deliver(effect);
-  machine_.agenda.set_time(task_of(Role::pool, kTick), core_->next_deadline());
-}
-
-void Pool::deliver(const pool::Effect& effect) {
-  const auto answer = [this](CheckoutId checkout) -> Ticket& {
-    const auto place = static_cast<std::size_t>(checkout) - 1;
-    POOLPROOF_ASSERT(place < asked_by_.size() && asked_by_[place] != kAnswered);
-    const std::uint32_t client = std::exchange(asked_by_[place], kAnswered);
-    machine_.writes(Shared::ticket, client);
-    tickets_[client].done = true;
-    machine_.agenda.set_ready(task_of(Role::client, client), true);
-    return tickets_[client];
-  };
-  if (const auto* granted = std::get_if<pool::Grant>(&effect)) {
-    Ticket& ticket = answer(granted->checkout);
-    ticket.lease = granted->lease;
-    ticket.worker = find(granted->worker);
-    POOLPROOF_ASSERT(ticket.worker != nullptr);
-    machine_.writes(Shared::kept, ticket.worker->number());
-    ++ticket.worker->holders;
-  } else if (const auto* refused = std::get_if<pool::Refuse>(&effect)) {
-    answer(refused->checkout).error = explain(*refused);
-  } else if (std::holds_alternative<pool::Closed>(effect)) {
-    machine_.writes(Shared::closed);
-    closed_ = true;
-  } else {
-    const auto* stop = std::get_if<pool::Stop>(&effect);
-    if (stop != nullptr && is_signal(stop->step)) {
-      if (Worker* worker = find(stop->worker)) {
-        machine_.writes(Shared::kept, worker->number());
-        worker->told_to_go = stop->why;
-      }
-    }
-    machine_.writes(Shared::order,
-                    obeyed_ + static_cast<std::uint32_t>(orders_.size() - next_order_));
-    orders_.push_back(effect);
-    machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
-  }
-}
-
-pool::Error Pool::explain(const pool::Refuse& refusal) {
-  pool::RefusalFacts facts;
-  facts.now = machine_.now;
-  facts.gauges = core_->gauges();
-  if (refusal.cause_worker == last_failed_) facts.cause_stderr = last_failed_tail_;
-  const Worker* blocker = refusal.has_blocker ? find(refusal.blocker) : nullptr;
-  if (blocker != nullptr && refusal.phase == Phase::handshake) {
-    machine_.reads(Shared::kept, blocker->number());
-    facts.blocker_pid = static_cast<int>(blocker->process().pid());
-    facts.ping_bytes = blocker->ping_bytes;
-    const auto unread = blocker->unread();
-    if (facts.ping_bytes > 0 && unread) facts.unread_bytes = static_cast<std::uint32_t>(*unread);
-  }
-  return pool::explain_refusal(refusal, core_->config(), facts);
-}
-
-void Pool::note_moments(const pool::Event& event) {
+  record.effects.assign(effects.begin(), effects.end());
+  if (!moments_matter_) return;
   machine_.writes(Shared::moments);
-  if (const auto* started = std::get_if<pool::Started>(&event)) {
-    moments_.emplace(started->worker, WorkerMoment::started);
-  } else if (const auto* greeted = std::get_if<pool::HandshakeEnded>(&event)) {
-    if (greeted->evidence.cause == StartCause::none) {
-      moments_.emplace(greeted->worker, WorkerMoment::ready);
-      moments_.emplace(greeted->worker, WorkerMoment::idle);
-    }
-  } else if (const auto* exited = std::get_if<pool::Exited>(&event)) {
-    moments_.emplace(exited->worker, WorkerMoment::exited);
-  } else if (const auto* returned = std::get_if<pool::CheckedIn>(&event)) {
-    for (const auto& [lease, worker] : holders_) {
-      if (lease == returned->lease && returned->clean) moments_.emplace(worker, WorkerMoment::idle);
-    }
-  }
-  for (const auto& effect : effects_) {
-    const auto* granted = std::get_if<pool::Grant>(&effect);
-    if (granted == nullptr) continue;
-    holders_.emplace(granted->lease, granted->worker);
-    moments_.erase({granted->worker, WorkerMoment::idle});
-  }
+  milestones_.note(event, effects);
 }
 
-bool Pool::has_been(WorkerId worker, WorkerMoment moment) const {
-  return moments_.contains({worker, moment});
+void Pool::delivered() {
+  machine_.agenda.set_time(task_of(Role::pool, kTick), core().next_deadline());
+}
+
+void Pool::ordered() {
+  machine_.writes(Shared::order, dispatcher_.orders_made() - 1);
+  machine_.agenda.set_ready(task_of(Role::pool, kObey), true);
+}
+
+void Pool::became_idle(const pool::WorkerRef& worker) {
+  machine_.writes(Shared::kept, own(*worker).number());
+  loop_.watch_later(*worker);
+}
+
+void Pool::looked_up(const pool::Worker* worker) {
+  machine_.reads(Shared::places);
+  if (worker == nullptr) return;
+  const auto number = static_cast<const Worker*>(worker)->number();
+  machine_.writes(Shared::kept, number);
+  machine_.reads(Shared::state, number);
+}
+
+void Pool::closed() {
+  machine_.writes(Shared::closed);
+  closed_ = true;
+}
+
+// ---- what the event loop asks for --------------------------------------------------------------
+
+void Pool::start(WorkerId id) {
+  machine_.writes(Shared::starts);
+  to_start_.push_back(id);
+  if (to_start_.size() == 1) spawn_in_a_moment();
+}
+
+Expected<std::string, std::string> Pool::ping(WorkerId id) {
+  return machine_.messages.ping(id);
+}
+
+Expected<std::string, std::string> Pool::shutdown(WorkerId id, std::int64_t request) {
+  return machine_.messages.shutdown(id, request);
+}
+
+void Pool::look(pool::Worker& worker) {
+  own(worker).look();
 }
 
 // ---- workers -----------------------------------------------------------------------------------
@@ -427,27 +237,27 @@ faults::BrainConfig Pool::brain_of(WorkerId id) const {
   config.self = id;
   config.framing = scenario_->pool.framing;
   config.plan = scenario_->faults;
-  config.worker_id = name_of(id);
+  config.worker_id = pool::name_of(id);
   config.timestamp.assign(1, '0');
   config.codec = machine_.messages.codec();
   return config;
 }
 
-Worker& Pool::fresh_worker() {
+/// Once nobody looks at it any more its place serves another one.
+pool::WorkerRef Pool::fresh_worker(WorkerId id) {
   if (free_workers_.empty()) {
-    const auto number = static_cast<std::uint32_t>(workers_.size());
-    workers_.push_back(std::make_unique<Worker>(machine_, number));
-    return *workers_.back();
+    free_workers_.push_back(static_cast<std::uint32_t>(workers_.size()));
+    workers_.push_back(std::make_unique<Worker>(machine_, free_workers_.back()));
   }
-  const std::uint32_t number = free_workers_.back();
+  Worker& worker = *workers_[free_workers_.back()];
   free_workers_.pop_back();
-  return *workers_[number];
+  worker.start(brain_of(id));
+  return {&worker, [this](pool::Worker* gone) { release(own(*gone)); }};
 }
 
-/// Once nobody looks at it any more: our ends are closed, and its place serves another one.
 void Pool::release(Worker& worker) {
+  worker.forgotten = true;
   machine_.writes(Shared::kept, worker.number());
-  if (worker.holders > 0) return;
   machine_.writes(Shared::places);
   worker.close_all();
   worker.drop_tasks();
@@ -457,34 +267,21 @@ void Pool::release(Worker& worker) {
   free_workers_.push_back(worker.number());
 }
 
-Worker* Pool::find(WorkerId id) {
-  machine_.reads(Shared::places);
-  if (id.slot >= in_slot_.size()) return nullptr;
-  for (Worker* worker : in_slot_[id.slot]) {
-    if (worker->id() == id) return worker;
-  }
-  return nullptr;
-}
-
-bool Pool::idle_now(WorkerId id) const {
-  machine_.reads(Shared::core);
-  return core_->current(id.slot) == id && core_->state(id.slot) == pool::SlotState::idle;
-}
-
 // ---- what the system shows ---------------------------------------------------------------------
 
 void Pool::end() {
-  for (auto& slot : in_slot_) {
-    for (Worker* worker : slot) {
-      worker->close_all();
-      worker->drop_tasks();
-      if (worker->reaped) continue;
-      worker->process().signal_group(SIGKILL);
-      worker->process().reap();
-      worker->reaped = true;
-    }
-    slot.clear();
+  std::vector<pool::WorkerRef> left;
+  dispatcher_.for_each_worker([&left](const auto& worker) { left.push_back(worker); });
+  for (const auto& any : left) {
+    Worker& worker = own(*any);
+    worker.close_all();
+    worker.drop_tasks();
+    if (worker.reaped) continue;
+    worker.signal_group(SIGKILL);
+    (void)worker.reap();
+    worker.reaped = true;
   }
+  for (const auto& worker : left) dispatcher_.forget(worker->id());
 }
 
 trace::OsRecord Pool::census(const char* when) const {

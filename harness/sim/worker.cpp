@@ -1,7 +1,6 @@
 #include "harness/sim/worker.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -12,10 +11,15 @@ constexpr std::uint8_t kOwnRoles = Agenda::bit_of(Role::greet) | Agenda::bit_of(
                                    Agenda::bit_of(Role::watch) | Agenda::bit_of(Role::text) |
                                    Agenda::bit_of(Role::process);
 
+constexpr std::size_t kStderrTailBytes = 4096;
+
 }  // namespace
 
+Worker::Worker(Machine& machine, std::uint32_t number)
+    : pool::Worker({}, kStderrTailBytes), machine_(machine), number_(number) {}
+
 void Worker::start(faults::BrainConfig config) {
-  id_ = config.self;
+  begin_again(config.self);
   pipes_.worker = number_;
   for (const auto what : {Shared::in, Shared::out, Shared::err, Shared::errands, Shared::state,
                           Shared::kept, Shared::wake}) {
@@ -25,16 +29,8 @@ void Worker::start(faults::BrainConfig config) {
   pipes_.out.open();
   pipes_.err.open();
   stdin_open_ = stdout_open_ = stderr_open_ = true;
-  stderr_tail_.clear();
-  greeting.reset();
-  watched = reaped = end_told = forgotten = false;
-  watch_at = suspect_at = kNever;
-  told_to_go = pool::RemovalReason::none;
-  ping_bytes = 0;
-  next_request = 1;
-  holders = 0;
+  forgotten = stop_asked = false;
   call = nullptr;
-  end_awaited = stop_asked = false;
   process_.start(machine_, pipes_, std::move(config), machine_.next_pid++);
 }
 
@@ -74,15 +70,31 @@ void Worker::close_all() {
   if (std::exchange(stderr_open_, false)) pipes_.err.drop_reader();
 }
 
-void Worker::drain_stderr(std::size_t tail_bytes) {
+Expected<std::size_t, int> Worker::unread_output() const {
+  machine_.reads(Shared::out, number_);
+  return pipes_.out.unread();
+}
+
+bool Worker::output_ended() const {
+  machine_.reads(Shared::out, number_);
+  return pipes_.out.unread() == 0 && !pipes_.out.has_writer();
+}
+
+Expected<std::size_t, int> Worker::read_stderr(std::span<char> into) {
   machine_.writes(Shared::err, number_);
-  std::array<char, 4096> chunk;  // NOLINT(*-member-init): only what was read is looked at
-  while (stderr_open_ && pipes_.err.unread() > 0) {
-    const auto got = pipes_.err.read(chunk);
-    if (!got) return;
-    stderr_tail_.append(chunk.data(), *got);
-    if (stderr_tail_.size() > tail_bytes) stderr_tail_.erase(0, stderr_tail_.size() - tail_bytes);
-  }
+  if (!stderr_open_) return unexpected(EBADF);
+  return pipes_.err.read(into);
+}
+
+Expected<std::optional<ExitStatus>, int> Worker::peek_exit() const {
+  machine_.reads(Shared::state, number_);
+  if (process_.state() != Process::State::ended) return std::nullopt;
+  return process_.exit();
+}
+
+Expected<void, int> Worker::reap() {
+  process_.reap();
+  return {};
 }
 
 void Worker::look() {
@@ -91,31 +103,33 @@ void Worker::look() {
   const bool readable = pipes_.out.readable();
   const bool ended = process_.state() == Process::State::ended && !reaped;
   const auto due = [this](Time at) { return at <= machine_.now; };
+  const Wants wants = this->wants();
 
-  const Time greeting_due = greeting ? greeting->next_deadline() : kNever;
-  const bool talks = readable && greeting && !greeting->stdout_ended();
-  const Time watch_due = std::min(watch_at, suspect_at);
-  const bool watches = watched && !reaped && readable;
   std::uint8_t ready = 0;
   const auto is_ready = [&ready](Role role, bool whether) {
     if (whether) ready |= Agenda::bit_of(role);
   };
-  is_ready(Role::greet, talks || due(greeting_due));
-  is_ready(Role::end, ended || (reaped && !end_told));
-  is_ready(Role::watch, watches || due(watch_due));
-  is_ready(Role::text, stderr_open_ && pipes_.err.unread() > 0);
+  const bool talks = wants.output && readable;
+  is_ready(Role::greet, (talks && greeting) || due(wants.handshake_due));
+  is_ready(Role::end, (wants.end && ended) || (reaped && !end_told));
+  is_ready(Role::watch, (talks && !greeting) || due(wants.idle_due));
+  is_ready(Role::text, wants.text && pipes_.err.unread() > 0);
   is_ready(Role::process, process_.can_go());
   agenda.set_ready(number_, kOwnRoles, ready);
 
-  agenda.set_times(number_, greeting_due, watch_due, process_.wakes_at(),
+  agenda.set_times(number_, wants.handshake_due, wants.idle_due, process_.wakes_at(),
                    process_.offspring_ends_at());
+  if (call != nullptr) look_at_call(readable, ended);
+}
 
-  if (call == nullptr) return;
+/// The call's own client goes on when one of the things has happened that its exchange waits for.
+void Worker::look_at_call(bool readable, bool ended) {
   const bool moves = (call->wants_to_read() && readable) ||
-                     (call->wants_to_write() && (!stdin_open_ || pipes_.in.writable())) || ended;
-  const bool over =
-      end_awaited ? reaped : moves || reaped || stop_asked || due(call->next_deadline());
-  agenda.set_ready(task_of(Role::client, caller), over);
+                     (call->wants_to_write() && (!stdin_open_ || pipes_.in.writable())) ||
+                     (call->wants_end() && (ended || reaped));
+  const bool over = moves || stop_asked || call->next_deadline() <= machine_.now;
+  machine_.agenda.set_ready(task_of(Role::client, caller),
+                            call->wants_exit_status() ? reaped : over);
 }
 
 void Worker::drop_tasks() {

@@ -89,6 +89,7 @@ void World::begin(const scenario::Scenario& scenario, std::uint64_t seed, Schedu
   stage_.done = 0;
   stage_.trouble.clear();
   told_ = 0;
+  for (const auto& client : clients_) client->let_go();  // a run may have been broken off
   std::uint32_t count = 0;
   for (const auto& one : scenario.clients) count += one.count;
   pool_.begin(scenario, seed, count + 1);  // and the harness itself
@@ -142,19 +143,11 @@ void World::run(Task task) {
       return pool_.go(number);
     case Role::client:
       return clients_[number]->go();
-    case Role::greet:
-      return pool_.greet(pool_.worker(number));
-    case Role::end:
-      return pool_.ended(pool_.worker(number));
-    case Role::watch:
-      return pool_.watch(pool_.worker(number));
-    case Role::text:
-      return pool_.drain(pool_.worker(number));
     case Role::process:
       pool_.worker(number).process().go();
       return pool_.worker(number).look();
-    case Role::offspring:
-      return pool_.offspring(pool_.worker(number));
+    default:
+      return pool_.go_on(role_of(task), pool_.worker(number));
   }
 }
 

@@ -70,6 +70,7 @@ void Exchange::read_some(Time now) {
 
 /// A grandchild that holds the pipe does not delay us: what is there now is all that counts.
 bool Exchange::process_ended(Time now) {
+  process_ended_ = true;
   while (!stdout_ended_ && !conversation_.decided()) {
     const auto before = conversation_.read_bytes();
     read_some(now);

@@ -41,6 +41,9 @@ class Exchange {
     return !stdin_broken_ && !conversation_.pending_output().empty();
   }
   [[nodiscard]] bool wants_to_read() const { return !stdout_ended_; }
+  [[nodiscard]] bool wants_end() const { return !process_ended_; }
+  /// The process has ended, and only `ended` is missing.
+  [[nodiscard]] bool wants_exit_status() const { return process_ended_ && !decided(); }
   [[nodiscard]] Time next_deadline() const {
     return std::min(conversation_.deadline(), give_up_at_);
   }
@@ -54,6 +57,7 @@ class Exchange {
   Conversation conversation_;
   bool stdout_ended_ = false;
   bool stdin_broken_ = false;
+  bool process_ended_ = false;
   int stdin_errno_ = 0;
   Time give_up_at_ = kNever;
 };

@@ -25,25 +25,7 @@ void Board::client_done(const std::string& client) {
 void Board::observed(const pool::Event& event, std::span<const pool::Effect> effects) {
   const std::lock_guard lock(mutex_);
   ++events_;
-  if (const auto* started = std::get_if<pool::Started>(&event)) {
-    moments_[started->worker].insert(WorkerMoment::started);
-  } else if (const auto* greeted = std::get_if<pool::HandshakeEnded>(&event)) {
-    if (greeted->evidence.cause == StartCause::none) {
-      moments_[greeted->worker].insert({WorkerMoment::ready, WorkerMoment::idle});
-    }
-  } else if (const auto* exited = std::get_if<pool::Exited>(&event)) {
-    moments_[exited->worker].insert(WorkerMoment::exited);
-  } else if (const auto* returned = std::get_if<pool::CheckedIn>(&event)) {
-    const auto held = holders_.find(returned->lease);
-    if (held != holders_.end() && returned->clean)
-      moments_[held->second].insert(WorkerMoment::idle);
-  }
-  for (const auto& effect : effects) {
-    const auto* granted = std::get_if<pool::Grant>(&effect);
-    if (granted == nullptr) continue;
-    holders_[granted->lease] = granted->worker;
-    moments_[granted->worker].erase(WorkerMoment::idle);
-  }
+  milestones_.note(event, effects);
   changed_.notify_all();
 }
 
@@ -57,8 +39,7 @@ bool Board::await_done(const std::string& client, Duration limit) {
 }
 
 bool Board::await_worker(WorkerId worker, WorkerMoment moment, Duration limit) {
-  return await([&] { return moments_.contains(worker) && moments_.at(worker).contains(moment); },
-               limit);
+  return await([&] { return milestones_.has_been(worker, moment); }, limit);
 }
 
 std::uint64_t Board::events() const {

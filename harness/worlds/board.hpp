@@ -2,7 +2,6 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <map>
 #include <mutex>
 #include <set>
 #include <span>
@@ -14,6 +13,7 @@
 #include "harness/base/ids.hpp"
 #include "harness/pool/effect.hpp"
 #include "harness/pool/event.hpp"
+#include "harness/scenario/milestones.hpp"
 #include "harness/scenario/scenario.hpp"
 
 namespace poolproof::worlds {
@@ -48,8 +48,7 @@ class Board {
   std::set<std::pair<std::string, std::uint32_t>> begun_;
   std::set<std::pair<std::string, std::uint32_t>> ended_;
   std::set<std::string> done_;
-  std::map<WorkerId, std::set<scenario::WorkerMoment>> moments_;
-  std::map<LeaseId, WorkerId> holders_;
+  scenario::Milestones milestones_;
   std::uint64_t events_ = 0;
 };
 

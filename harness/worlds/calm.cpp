@@ -38,7 +38,7 @@ std::optional<trace::OsRecord> census_of_calm(host::Pool& pool, Board& board,
   const Time give_up = after(host::sys::now(), kRestLimit);
   for (Time now = host::sys::now(); now < give_up; now = host::sys::now()) {
     const std::uint64_t events = board.events();
-    if (!pool.wait_for_rest(give_up - now)) return std::nullopt;
+    if (!pool.wait_until_quiescent(give_up - now)) return std::nullopt;
     trace::OsRecord record = os_record("calm");
     if (board.events() != events) continue;
     if (is_as_told(record, before, pool.statistics())) return record;

@@ -1,0 +1,163 @@
+#include "harness/pool/dispatcher.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "harness/base/assert.hpp"
+#include "harness/pool/explain.hpp"
+
+namespace poolproof::pool {
+
+void Dispatcher::begin(const Config& config) {
+  core_.emplace(config);
+  orders_.clear();
+  taken_ = 0;
+  ordered_ = 0;
+  checkouts_ = 0;
+  tickets_.clear();
+  for (auto& slot : in_slot_) slot.clear();
+  in_slot_.resize(config.size);
+  last_failed_ = last_unlaunched_ = {};
+  last_failed_tail_.clear();
+  last_launch_error_.clear();
+}
+
+void Dispatcher::step(const Event& event) {
+  const Time now = world_.now();
+  effects_.clear();
+  core_->step(now, event, effects_);
+  world_.stepped(now, event, effects_);
+  for (const auto& effect : effects_) deliver(effect);
+  world_.delivered();
+}
+
+// ---- clients -----------------------------------------------------------------------------------
+
+void Dispatcher::request(Ticket& ticket, Time deadline) {
+  ticket.done = false;
+  ticket.lease = LeaseId::none;
+  ticket.checkout = CheckoutId{++checkouts_};
+  asking_ = &ticket;
+  step(CheckoutRequested{ticket.checkout, deadline});
+  asking_ = nullptr;
+  if (!ticket.done) tickets_.emplace(ticket.checkout, &ticket);
+}
+
+bool Dispatcher::end_lease(LeaseId lease, const WorkerRef& worker, bool clean) {
+  const auto ignored = core_->counters().ignored;
+  step(CheckedIn{lease, clean});
+  if (core_->counters().ignored != ignored) return false;
+  if (clean) world_.became_idle(worker);
+  return true;
+}
+
+// ---- who starts processes ----------------------------------------------------------------------
+
+void Dispatcher::started(WorkerRef worker) {
+  const WorkerId id = worker->id();
+  in_slot_[id.slot].push_back(std::move(worker));
+  step(Started{id});
+}
+
+void Dispatcher::start_failed(WorkerId id, int errno_value, std::string message) {
+  last_unlaunched_ = id;
+  last_launch_error_ = std::move(message);
+  step(StartFailed{id, errno_value});
+}
+
+// ---- the event loop ----------------------------------------------------------------------------
+
+Effect Dispatcher::take_order() {
+  POOLPROOF_ASSERT(has_orders());
+  Effect order = orders_[taken_++];
+  // Mostly all have been taken; where there is always one more they must not pile up.
+  if (taken_ > orders_.size() / 2) {
+    orders_.erase(orders_.begin(), orders_.begin() + static_cast<std::ptrdiff_t>(taken_));
+    taken_ = 0;
+  }
+  return order;
+}
+
+void Dispatcher::handshake_ended(Worker& worker, const StartEvidence& evidence) {
+  if (evidence.cause != StartCause::none) {
+    last_failed_ = worker.id();
+    last_failed_tail_ = worker.stderr_tail.text();
+  }
+  step(HandshakeEnded{worker.id(), evidence});
+}
+
+void Dispatcher::forget(WorkerId id) {
+  std::erase_if(in_slot_[id.slot], [id](const auto& worker) { return worker->id() == id; });
+}
+
+WorkerRef Dispatcher::find(WorkerId id) const {
+  WorkerRef found;
+  if (id.slot < in_slot_.size()) {
+    for (const auto& worker : in_slot_[id.slot]) {
+      if (worker->id() == id) found = worker;
+    }
+  }
+  world_.looked_up(found.get());
+  return found;
+}
+
+bool Dispatcher::is_idle(WorkerId id) const {
+  return core_->current(id.slot) == id && core_->state(id.slot) == SlotState::idle;
+}
+
+// ---- what a step orders ------------------------------------------------------------------------
+
+void Dispatcher::deliver(const Effect& effect) {
+  if (const auto* granted = std::get_if<Grant>(&effect)) {
+    Ticket& ticket = answer(granted->checkout);
+    ticket.lease = granted->lease;
+    ticket.worker = find(granted->worker);
+    POOLPROOF_ASSERT(ticket.worker != nullptr);
+    ticket.answered();
+  } else if (const auto* refused = std::get_if<Refuse>(&effect)) {
+    Ticket& ticket = answer(refused->checkout);
+    ticket.error = explain(*refused);
+    ticket.answered();
+  } else if (std::holds_alternative<Closed>(effect)) {
+    world_.closed();
+  } else {
+    if (const auto* stop = std::get_if<Stop>(&effect)) {
+      if (const WorkerRef worker = find(stop->worker)) worker->told_to_go = stop->why;
+    }
+    ++ordered_;
+    orders_.push_back(effect);
+    world_.ordered();
+  }
+}
+
+Ticket& Dispatcher::answer(CheckoutId checkout) {
+  Ticket* ticket = asking_;
+  if (ticket == nullptr || ticket->checkout != checkout) {
+    const auto found = tickets_.find(checkout);
+    POOLPROOF_ASSERT(found != tickets_.end());
+    ticket = found->second;
+    tickets_.erase(found);
+  }
+  POOLPROOF_ASSERT(!ticket->done);
+  ticket->done = true;
+  return *ticket;
+}
+
+Error Dispatcher::explain(const Refuse& refusal) const {
+  RefusalFacts facts;
+  facts.now = world_.now();
+  facts.gauges = core_->gauges();
+  // Another start may have failed since in another way.
+  if (refusal.cause_worker == last_unlaunched_) facts.launch_error = last_launch_error_;
+  if (refusal.cause_worker == last_failed_) facts.cause_stderr = last_failed_tail_;
+  const WorkerRef blocker = refusal.has_blocker ? find(refusal.blocker) : nullptr;
+  if (blocker != nullptr && refusal.phase == Phase::handshake) {
+    facts.blocker_pid = blocker->pid();
+    facts.ping_bytes = blocker->ping_bytes;
+    const auto unread = blocker->unread();
+    if (facts.ping_bytes > 0 && unread) facts.unread_bytes = static_cast<std::uint32_t>(*unread);
+  }
+  return explain_refusal(refusal, core_->config(), facts);
+}
+
+}  // namespace poolproof::pool

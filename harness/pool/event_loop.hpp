@@ -1,0 +1,76 @@
+#pragma once
+
+#include <string>
+
+#include "harness/base/result.hpp"
+#include "harness/pool/dispatcher.hpp"
+#include "harness/pool/worker.hpp"
+#include "harness/wire/framing.hpp"
+#include "harness/wire/terse.hpp"
+
+namespace poolproof::pool {
+
+/// What is spoken with the workers.
+struct WireOptions {
+  wire::Framing framing;
+  bool opaque = false;  ///< bytes that are nobody's business: no init ping, no shutdown request
+  wire::Codec codec = wire::Codec::json;
+};
+
+/// Carries the Core's orders out, below both worlds: obeys, greets, drains stderr, notices ends and
+/// unsolicited output, reaps. It never waits: its world calls it when something is ready or due.
+///
+/// Threads: one, which is not entered when it calls.
+class EventLoop {
+ public:
+  /// What a world does for it.
+  class World {
+   public:
+    virtual ~World() = default;
+    /// Begins to start a process; Dispatcher::started or start_failed tells what came of it.
+    virtual void start(WorkerId id) = 0;
+    /// The init ping and the shutdown request, as frames. Error: why no frame can hold it.
+    virtual Expected<std::string, std::string> ping(WorkerId id) = 0;
+    virtual Expected<std::string, std::string> shutdown(WorkerId id, std::int64_t request) = 0;
+    /// What is wanted of that worker may have changed (Worker::wants).
+    virtual void look(Worker& worker) = 0;
+  };
+
+  EventLoop(Dispatcher& dispatcher, World& world) : dispatcher_(dispatcher), world_(world) {}
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  void begin(const WireOptions& wire) { wire_ = wire; }
+
+  void obey(const Effect& order);
+
+  /// A worker that is greeted has written, or its time has come.
+  void advance_handshake(Worker& worker);
+  void drain_stderr(Worker& worker);
+  /// Its process may have ended: takes what it left, kills its group and reaps it. True: it has
+  /// been reaped now, and whoever waits for that may go on before the Core is told by tell_end().
+  bool reap_if_ended(Worker& worker);
+  void tell_end(Worker& worker);
+  /// It is idle: to be watched once it has been so for a while.
+  void watch_later(Worker& worker);
+  /// An idle worker has written or closed its stdout, or it is time to watch it.
+  void look_at_idle(Worker& worker);
+
+ private:
+  void begin_handshake(Worker& worker, Time deadline);
+  void finish_handshake(Worker& worker);
+  void handshake_ended(Worker& worker, const StartEvidence& evidence);
+  void stop(Worker& worker, StopStep step);
+  void ask_shutdown(Worker& worker);
+  void close_stdin(Worker& worker);
+  void forget(const WorkerRef& worker);
+  template <class Still>
+  void unsolicited_if(Worker& worker, Still still);
+  WorkerRef find(WorkerId id);
+
+  Dispatcher& dispatcher_;
+  World& world_;
+  WireOptions wire_;
+};
+
+}  // namespace poolproof::pool

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "harness/base/clock.hpp"
+#include "harness/base/ids.hpp"
+#include "harness/base/outcome.hpp"
+#include "harness/base/tail.hpp"
+#include "harness/pool/effect.hpp"
+#include "harness/pool/greeting.hpp"
+#include "harness/wire/stdio.hpp"
+
+namespace poolproof::pool {
+
+/// One incarnation, while its process exists or somebody still looks at it: what the pool keeps of
+/// it, the same in both worlds. A world adds the process and its pipes.
+///
+/// Who touches what: stdin and stdout belong to the event loop while it greets the worker and when
+/// the worker leaves, and to the holder of the lease in between. The rest says for itself.
+class Worker : public wire::Stdio {
+ public:
+  Worker(WorkerId id, std::size_t tail_bytes) : id_(id), stderr_tail(tail_bytes) {}
+  virtual ~Worker() = default;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  [[nodiscard]] WorkerId id() const { return id_; }
+
+  // ---- the process and its pipes, which each world has. Nothing blocks; errors are errno values
+  [[nodiscard]] virtual int pid() const = 0;
+  [[nodiscard]] virtual bool stdin_open() const = 0;
+  virtual void close_stdin() = 0;  ///< entered, since a refusal in the making may look at that pipe
+  /// Bytes on its stdout that nobody has read; 0 also at its end.
+  [[nodiscard]] virtual Expected<std::size_t, int> unread_output() const = 0;
+  /// Nothing is left to read from its stdout, and nobody is left who could write there.
+  [[nodiscard]] virtual bool output_ended() const = 0;
+  virtual Expected<std::size_t, int> read_stderr(std::span<char> into) = 0;
+  /// Requires: it has not been reaped; then its group's number may belong to strangers.
+  virtual void signal_group(int signal) = 0;
+  /// How it ended, without reaping it; nothing while it runs. ECHILD: a stranger has reaped it.
+  [[nodiscard]] virtual Expected<std::optional<ExitStatus>, int> peek_exit() const = 0;
+  virtual Expected<void, int> reap() = 0;
+  /// `exit` is set now: wakes the holder who waits for it.
+  virtual void exit_published() {}
+
+  /// Reads what is on stderr, bounded, and hands each piece to `keep`. False at its end.
+  template <class Keep>
+  bool drain_stderr(Keep keep) {
+    std::array<char, 16384> chunk;  // NOLINT(*-member-init): only what was read is looked at
+    // Bounded: a worker that floods its stderr must not keep the loop from the others.
+    for (int rounds = 0; rounds < 8; ++rounds) {
+      const auto got = read_stderr(chunk);
+      if (!got) return is_not_now(got.error());
+      if (*got == 0) return false;
+      keep(std::string_view(chunk.data(), *got));
+      if (*got < chunk.size()) return true;
+    }
+    return true;
+  }
+
+  /// The same, kept in `stderr_tail`.
+  bool drain_stderr() {
+    return drain_stderr([this](std::string_view bytes) { stderr_tail.append(bytes); });
+  }
+
+  /// What the event loop wants to hear of it: its end, what is on stderr or stdout, two times.
+  struct Wants {
+    bool end = false;
+    bool text = false;
+    bool output = false;
+    Time handshake_due = kNever;
+    Time idle_due = kNever;
+  };
+  [[nodiscard]] Wants wants() const;
+
+ protected:
+  void begin_again(WorkerId id);  ///< for a world that uses its workers' memory again
+
+ private:
+  static bool is_not_now(int errno_value);
+
+  WorkerId id_;
+
+ public:
+  // ---- by the holder of the lease
+  std::int64_t next_request = 1;
+
+  // ---- entered
+  bool told_to_look = false;  ///< the loop has been told that it is idle, and has not looked yet
+  RemovalReason told_to_go = RemovalReason::none;
+  std::uint32_t ping_bytes = 0;  ///< 0: not written yet
+  Tail stderr_tail;
+  std::optional<ExitStatus> exit;  ///< once it has been reaped
+
+  // ---- by the event loop
+  std::optional<Greeting> greeting;
+  bool stderr_open = true;   ///< its end has not been seen
+  bool watched = false;      ///< idle for a while: a byte on its stdout is noticed
+  Time watch_at = kNever;    ///< then it is watched, if it is still idle
+  Time suspect_at = kNever;  ///< its stdout ended while idle: unsolicited, unless it exits before
+  bool reaped = false;
+  bool end_told = false;  ///< the Core knows that it has ended
+};
+
+using WorkerRef = std::shared_ptr<Worker>;
+
+}  // namespace poolproof::pool
