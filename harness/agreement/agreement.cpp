@@ -50,11 +50,6 @@ Place place_of(const std::map<std::string, const scenario::Client*>& clients,
           kind};
 }
 
-bool arranges(const trace::ClientStep& step) {
-  return step.op == "await" || step.op == "pause" || step.op == "cancel" ||
-         step.op == "signal_worker";
-}
-
 // ---- an incarnation's life ---------------------------------------------------------------------
 
 struct Life {
@@ -184,15 +179,16 @@ std::string joined(const Words& words) {
 void tell_steps(const Scenario& scenario, const trace::Trace& trace, Story& story) {
   const auto clients = clients_of(scenario);
   for (const auto& step : trace.clients) {
-    if (arranges(step)) continue;
+    if (!has_outcome(step.kind)) continue;
     const std::string came(step.skipped ? "skipped" : name(step.outcome));
     const Place place = place_of(clients, step);
     const bool harness = step.client.empty();
-    story.facts[harness ? fmt::format("the harness ({})", step.op)
-                        : fmt::format("client {} ({})", place.exact, step.op)] = came;
+    story.facts[harness ? fmt::format("the harness ({})", name(step.kind))
+                        : fmt::format("client {} ({})", place.exact, name(step.kind))] = came;
     story
-        .outline[harness ? fmt::format("the harness ({})", step.op)
-                         : fmt::format("client {}, step {} ({})", place.kind, step.step, step.op)]
+        .outline[harness ? fmt::format("the harness ({})", name(step.kind))
+                         : fmt::format("client {}, step {} ({})", place.kind, step.step,
+                                       name(step.kind))]
         .insert(came);
   }
 }
@@ -355,7 +351,8 @@ Story story_of(const Scenario& scenario, const trace::Trace& trace) {
   std::map<LeaseId, Place> holders;
   const auto clients = clients_of(scenario);
   for (const auto& step : trace.clients) {
-    const bool granted = step.op == "checkout" && !step.skipped && step.outcome == Outcome::ok;
+    const bool granted =
+        step.kind == StepKind::checkout && !step.skipped && step.outcome == Outcome::ok;
     if (granted) holders[step.lease] = place_of(clients, step);
   }
   Lives lives(std::move(holders));

@@ -96,8 +96,7 @@ std::string name_of(const PlannedFault& fault) {
 // ---- the scenario, looked through once ---------------------------------------------------------
 
 bool is_call(const Step& step) {
-  return std::holds_alternative<scenario::Call>(step) ||
-         std::holds_alternative<scenario::CallBytes>(step);
+  return poolproof::is_call(scenario::kind(step));
 }
 
 /// Those of which a step in this place is one: `a`, or `a.1`, `a.2`...
@@ -414,7 +413,7 @@ class Timers {
     const bool pause = std::holds_alternative<scenario::Pause>(client.steps[place]);
     return fmt::format(
         "the {} of client {}, step {}",
-        pause ? "pause" : fmt::format("{} timeout", scenario::name(client.steps[place])),
+        pause ? "pause" : fmt::format("{} timeout", name(scenario::kind(client.steps[place]))),
         client.name, place);
   }
 

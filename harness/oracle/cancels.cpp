@@ -24,8 +24,12 @@ std::string_view target_of(const scenario::Scenario& scenario, const ClientStep&
   return {};
 }
 
+bool waits(StepKind kind) {
+  return kind == StepKind::checkout || is_call(kind);
+}
+
 /// The step of that client which was surely under way at `at`; null: none was.
-const ClientStep* under_way(const View& view, std::string_view client, Time at, Op& op) {
+const ClientStep* under_way(const View& view, std::string_view client, Time at) {
   const std::uint32_t number = view.clients.find(client);
   if (number == kNone) return nullptr;
   const auto steps = view.steps_of(number);
@@ -34,9 +38,7 @@ const ClientStep* under_way(const View& view, std::string_view client, Time at, 
     return view.trace().clients[place].begun < at;
   });
   if (behind == steps.begin()) return nullptr;
-  const std::uint32_t place = *std::prev(behind);
-  op = view.ops[place];
-  return &view.trace().clients[place];
+  return &view.trace().clients[*std::prev(behind)];
 }
 
 }  // namespace
@@ -47,9 +49,8 @@ void judge_cancels(const Case& given, Findings& findings) {
     const ClientStep& cancel = given.evidence.trace.clients[place];
     if (cancel.skipped) continue;
     const std::string_view target = target_of(given.evidence.scenario, cancel);
-    Op op = Op::other;
-    const ClientStep* step = under_way(given.view, target, cancel.begun, op);
-    if (step == nullptr || step->skipped || (op != Op::checkout && op != Op::call)) continue;
+    const ClientStep* step = under_way(given.view, target, cancel.begun);
+    if (step == nullptr || step->skipped || !waits(step->kind)) continue;
     if (step->ended <= after(cancel.ended, lateness)) continue;
     findings.push_back(
         {"deadlines",

@@ -149,13 +149,11 @@ class Isolation {
     const auto& all = evidence_.trace.clients;
     const auto place = static_cast<std::uint32_t>(&call - all.data());
     for (auto at = std::lower_bound(steps.begin(), steps.end(), place); at != steps.begin();) {
-      const std::uint32_t before = *--at;
-      if (all[before].skipped) continue;
-      const Op op = view_.ops[before];
-      if (op == Op::checkout) return false;
-      if (op == Op::checkin || op == Op::thrown || op == Op::close) return true;
-      if (op == Op::call && all[before].outcome != Outcome::ok) return true;
-      if (op == Op::call && all[before].in_doubt) return true;
+      const ClientStep& before = all[*--at];
+      if (before.skipped || !has_outcome(before.kind)) continue;
+      if (before.kind == StepKind::checkout) return false;
+      if (!is_call(before.kind)) return true;
+      if (before.outcome != Outcome::ok || before.in_doubt) return true;
     }
     return false;
   }

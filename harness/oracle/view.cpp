@@ -17,40 +17,6 @@ using namespace std::string_view_literals;
 
 constexpr Duration kHostGrain{2};
 
-/// Their lengths tell most names apart.
-Op op_of(std::string_view name) {
-  const auto if_it_is = [name](std::string_view wanted, Op op) {
-    return name == wanted ? op : Op::other;
-  };
-  switch (name.size()) {
-    case 4:
-      return if_it_is("call", Op::call);
-    case 5:
-      return name == "throw" ? Op::thrown : if_it_is("close", Op::close);
-    case 6:
-      return if_it_is("cancel", Op::cancel);
-    case 7:
-      return if_it_is("checkin", Op::checkin);
-    case 8:
-      return if_it_is("checkout", Op::checkout);
-    default:
-      return if_it_is("call_bytes", Op::call);
-  }
-}
-
-/// By the scenario's kinds of steps.
-constexpr std::array<Op, std::variant_size_v<scenario::Step>> kOps{
-    Op::checkout, Op::call,  Op::call,  Op::checkin, Op::thrown, Op::other,
-    Op::other,    Op::other, Op::other, Op::cancel,  Op::other,  Op::close};
-
-/// Whether a client may call that step so: told apart by its Op, but for two.
-bool is_named(const scenario::Step& step, const ClientStep& done, Op op) {
-  using enum Op;
-  if (kOps[step.index()] != op) return false;
-  if (op != call && op != other) return true;
-  return same(scenario::name(step), std::string_view(done.op));
-}
-
 /// The catalogue's rows by name: looked up for each receipt.
 const Numbering<std::string_view>& fault_names() {
   static const Numbering<std::string_view> names = [] {
@@ -61,9 +27,14 @@ const Numbering<std::string_view>& fault_names() {
   return names;
 }
 
+/// A client that asks for another worker has surely let go of the one before.
+constexpr bool ends_hold(StepKind kind) {
+  return kind == StepKind::checkin || kind == StepKind::thrown || kind == StepKind::checkout;
+}
+
 }  // namespace
 
-inline bool Progress::takes(const ClientStep& step, Op op) {
+inline bool Progress::takes(const ClientStep& step) {
   // The harness closes the pool.
   if (client == nullptr) return step.client.empty();
   if (next == steps.size()) {
@@ -71,14 +42,13 @@ inline bool Progress::takes(const ClientStep& step, Op op) {
     next = 0;
   }
   const bool is_next = step.step == next && next < steps.size() && step.repetition == repetition;
-  if (!is_next || !is_named(steps[next], step, op)) return false;
+  if (!is_next || scenario::kind(steps[next]) != step.kind) return false;
   ++next;
   return end <= step.begun && step.begun <= step.ended;
 }
 
 View::View(const Evidence& evidence, Memory* memory)
     : grain(evidence.bounds.liveness == Duration::zero() ? Duration::zero() : kHostGrain),
-      ops(memory),
       closes(memory),
       cancels(memory),
       grants(memory),
@@ -150,34 +120,35 @@ inline void View::look_at_call(const ClientStep& call, std::uint32_t worker) {
   call_workers.push_back(worker);
 }
 
-inline bool View::is_in_time(const ClientStep& step, Op op) const {
-  const Time deadline = after(step.begun, limit_of(step, op, scenario_.pool));
-  return step.ended < deadline || (op != Op::checkout && step.ended == deadline);
+inline bool View::is_in_time(const ClientStep& step) const {
+  const Time deadline = after(step.begun, limit_of(step, scenario_.pool));
+  return step.ended < deadline || (step.kind != StepKind::checkout && step.ended == deadline);
 }
 
-[[gnu::always_inline]] inline void View::look_at_step(std::uint32_t place, Op op, Client& client) {
+[[gnu::always_inline]] inline void View::look_at_step(std::uint32_t place, Client& client) {
   const ClientStep& step = trace_.clients[place];
-  is_in_order = client.progress.takes(step, op) && is_in_order;
+  is_in_order = client.progress.takes(step) && is_in_order;
   client.progress.end = step.ended;
-  if (op == Op::cancel) add(cancels, place);
+  const StepKind kind = step.kind;
+  if (kind == StepKind::cancel) add(cancels, place);
   if (step.skipped) return;
-  if (op == Op::checkin || op == Op::thrown || op == Op::checkout) finish(client, step.begun);
+  if (ends_hold(kind)) finish(client, step.begun);
   const std::uint32_t worker = step.worker ? number_of_worker(step, client) : kNone;
   const bool ok = step.outcome == Outcome::ok;
   if (!ok) add(failed, place);
-  if (has_limit(op) && !(ok && is_in_time(step, op))) add(slow, place);
-  if (op == Op::call) {
+  if (has_limit(kind) && !(ok && is_in_time(step))) add(slow, place);
+  if (is_call(kind)) {
     look_at_call(step, worker);
-  } else if (op == Op::checkout) {
+  } else if (kind == StepKind::checkout) {
     if (!ok) return add(refused, place);
     grants.push_back(place);
     if (!step.worker) return;
     client.holds = &step;
     client.held = worker;
-  } else if (op == Op::close) {
+  } else if (kind == StepKind::close) {
     add(closes, place);
     close_begun = std::min(close_begun, step.begun);
-  } else if (op == Op::thrown) {
+  } else if (kind == StepKind::thrown) {
     any_thrown = true;
   }
 }
@@ -225,7 +196,6 @@ void View::look_at_clients() {
   nonces.reserve(some);
   nonce_numbers.reserve(some);
   workers.reserve(scenario_.pool.core.size < some ? scenario_.pool.core.size : some);
-  ops.resize(steps);
   client_of_step.resize(steps);
   Table<Client> open(memory());
   expect_clients(open);
@@ -243,11 +213,10 @@ void View::look_at_clients() {
       }
     }
     client_of_step[i] = client;
-    const Op op = ops[i] = op_of(step.op);
     begun = std::min(begun, step.begun);
-    Time& ended = op == Op::close ? closes_ended : others_ended;
+    Time& ended = step.kind == StepKind::close ? closes_ended : others_ended;
     ended = std::max(ended, step.ended);
-    look_at_step(i, op, open[client]);
+    look_at_step(i, open[client]);
   }
   for (Client& one : open) {
     finish(one, one.progress.end);
@@ -398,12 +367,8 @@ const Signs& Incarnation::signs() const {
   return view->signs[number];
 }
 
-bool is_call(const ClientStep& step) {
-  return step.op == "call" || step.op == "call_bytes";
-}
-
 bool is_grant(const ClientStep& step) {
-  return step.op == "checkout" && !step.skipped && step.outcome == Outcome::ok;
+  return step.kind == StepKind::checkout && !step.skipped && step.outcome == Outcome::ok;
 }
 
 bool leaves_doubt(const ClientStep& call, bool read) {
@@ -425,7 +390,7 @@ bool leaves_doubt(const ClientStep& call, bool read) {
 
 std::string who(const ClientStep& step) {
   return fmt::format("client {}, step {} ({}{}{})", step.client.empty() ? "(harness)" : step.client,
-                     step.step, step.op, step.nonce.empty() ? "" : " ", step.nonce);
+                     step.step, name(step.kind), step.nonce.empty() ? "" : " ", step.nonce);
 }
 
 bool is_deadly(int signal) {

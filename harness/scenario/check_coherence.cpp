@@ -62,7 +62,8 @@ void Examination::clients() {
 void Examination::steps(std::size_t client) {
   const std::vector<Step>& steps = scenario_.clients[client].steps;
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    const std::string place = fmt::format("/clients/{}/steps/{}/{}", client, i, name(steps[i]));
+    const std::string place =
+        fmt::format("/clients/{}/steps/{}/{}", client, i, name(kind(steps[i])));
     step(place, steps[i]);
     payload(place, steps[i]);
   }
@@ -139,7 +140,7 @@ void Examination::success() {
   if (scenario_.expect.no_success || scenario_.expect.any_success) return;
   for (const Client& client : scenario_.clients) {
     for (const Step& step : client.steps) {
-      if (std::holds_alternative<Call>(step) || std::holds_alternative<CallBytes>(step)) return;
+      if (is_call(kind(step))) return;
     }
   }
   wrong("/clients", "nobody calls, and some call must succeed",

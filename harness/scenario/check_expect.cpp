@@ -12,7 +12,7 @@ constexpr std::array<Outcome, 5> kRefusals{Outcome::checkout_timeout, Outcome::q
                                            Outcome::cancelled};
 
 bool is_call(const Step& step) {
-  return std::holds_alternative<Call>(step) || std::holds_alternative<CallBytes>(step);
+  return poolproof::is_call(kind(step));
 }
 
 bool can_be_skipped(const Step& step) {
@@ -31,14 +31,14 @@ void check_one(const Node& node, const Step& step) {
   if (node.is_text()) {
     const std::string word = node.text();
     if (word == good_word(step) || (word == "skipped" && can_be_skipped(step))) return;
-    return node.wrong(fmt::format("is \"{}\" for a {}", word, name(step)),
+    return node.wrong(fmt::format("is \"{}\" for a {}", word, name(kind(step))),
                       fmt::format("\"{}\"", good_word(step)));
   }
   const auto error = node.find("error");
   const auto outcome = named<Outcome>(kOutcomeNames, error->text());
   if (!can_fail_with(step, *outcome)) {
     error->wrong(
-        fmt::format("is \"{}\" for a {}", error->text(), name(step)),
+        fmt::format("is \"{}\" for a {}", error->text(), name(kind(step))),
         std::holds_alternative<Checkout>(step) ? "an error of a checkout" : "an error of a call");
   }
 }
@@ -52,7 +52,7 @@ void check_expected(const Node& node, const Step& step) {
 void check_client(const Node& node, const Client& client) {
   std::vector<const Step*> steps;
   for (const Step& step : client.steps) {
-    if (has_outcome(step)) steps.push_back(&step);
+    if (has_outcome(kind(step))) steps.push_back(&step);
   }
   const std::vector<Node> expected = node.elements();
   if (expected.size() > steps.size()) {

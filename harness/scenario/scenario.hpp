@@ -15,6 +15,7 @@
 #include "fake_workers/plan.hpp"
 #include "harness/base/clock.hpp"
 #include "harness/base/outcome.hpp"
+#include "harness/base/step_kind.hpp"
 #include "harness/pool/config.hpp"
 #include "harness/wire/framing.hpp"
 
@@ -100,11 +101,7 @@ struct Close {
 using Step = std::variant<Checkout, Call, CallBytes, Checkin, Throw, AwaitClient, AwaitWorker,
                           AwaitFault, Pause, Cancel, SignalWorker, Close>;
 
-/// "checkout", "call", "call_bytes", "checkin", "throw", "await", "await", "await", "pause",
-/// "cancel", "signal_worker", "close".
-std::string_view name(const Step& step);
-/// Checkout, call, call_bytes, checkin, throw and close have an outcome; the others arrange.
-bool has_outcome(const Step& step);
+StepKind kind(const Step& step);
 /// What expectations call a step that came to what it should: "granted", "ok", "returned",
 /// "thrown", "closed". Only of steps that have an outcome.
 std::string_view good_word(const Step& step);

@@ -17,7 +17,7 @@ std::string_view head(std::string_view single) {
 }
 
 bool is_call(const Step& step) {
-  return std::holds_alternative<Call>(step) || std::holds_alternative<CallBytes>(step);
+  return poolproof::is_call(kind(step));
 }
 
 /// Every place where a scenario calls a client by its name.
@@ -98,7 +98,7 @@ void cut_expectations(Scenario& scenario, const Client& client, std::size_t from
   std::vector<Expected> kept;
   std::size_t next = 0;
   for (std::size_t i = 0; i < client.steps.size(); ++i) {
-    if (!has_outcome(client.steps[i]) || next == found->second.size()) continue;
+    if (!has_outcome(kind(client.steps[i])) || next == found->second.size()) continue;
     Expected& expected = found->second[next++];
     if (i < from || i >= from + count) kept.push_back(std::move(expected));
   }

@@ -12,6 +12,7 @@
 #include "harness/base/clock.hpp"
 #include "harness/base/ids.hpp"
 #include "harness/base/outcome.hpp"
+#include "harness/base/step_kind.hpp"
 #include "harness/pool/effect.hpp"
 #include "harness/pool/event.hpp"
 
@@ -39,8 +40,8 @@ struct ClientStep {
   std::string client;
   std::uint32_t repetition = 0;
   std::uint32_t step = 0;  ///< place in the client's list
-  std::string op;          ///< name(Step)
-  bool skipped = false;    ///< it needs a lease and there was none
+  StepKind kind = StepKind::checkout;
+  bool skipped = false;  ///< it needs a lease and there was none
   Outcome outcome = Outcome::ok;
   Phase phase = Phase::none;
   StartCause cause = StartCause::none;

@@ -196,7 +196,7 @@ class Run {
   /// Whoever closed it before, the harness closes it once more: the client without a name.
   void close_at_last(host::Pool& pool) {
     trace::ClientStep record;
-    record.op = "close";
+    record.kind = StepKind::close;
     record.limit = scenario_.pool.close_timeout;
     record.begun = host::sys::now();
     if (!pool.close(*record.limit)) {
