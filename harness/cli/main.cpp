@@ -101,10 +101,9 @@ std::string wrong_subcommand(const CLI::App& app, int argc, char** argv) {
       app.get_subcommands([&](const CLI::App* command) { return command->get_name() == argv[1]; });
   if (!known.empty()) return "";
   const auto names = names_of(app, false);
-  const std::string near(nearest(argv[1], names));
+  const std::string near = did_you_mean(argv[1], names);
   return fmt::format("no subcommand \"{}\"; {}", argv[1],
-                     near.empty() ? fmt::format("there are {}", fmt::join(names, ", "))
-                                  : fmt::format("did you mean \"{}\"?", near));
+                     near.empty() ? fmt::format("there are {}", fmt::join(names, ", ")) : near);
 }
 
 std::string unexpected_word(const CLI::App& app, const CLI::Error& error) {

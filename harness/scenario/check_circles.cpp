@@ -121,7 +121,7 @@ std::size_t Waits::index(std::string_view name) const {
 
 }  // namespace
 
-void check_circles(const Scenario& scenario, const Node& root) {
+void check_circles(const Scenario& scenario, const JsonNode& root) {
   const std::vector<Waits::Point> circle = Waits(scenario).circle();
   if (circle.empty()) return;
   const auto earliest = std::min_element(

@@ -12,7 +12,7 @@ using Names = std::vector<std::string>;
 /// One scenario under examination, and where complaints go.
 class Examination {
  public:
-  Examination(const Scenario& scenario, const Node& root) : scenario_(scenario), root_(root) {
+  Examination(const Scenario& scenario, const JsonNode& root) : scenario_(scenario), root_(root) {
     for (const Client& client : scenario.clients) {
       if (client.count == 1) singles_.push_back(client.name);
       for (std::uint32_t i = 1; client.count > 1 && i <= client.count; ++i) {
@@ -41,7 +41,7 @@ class Examination {
   }
 
   const Scenario& scenario_;
-  const Node& root_;
+  const JsonNode& root_;
   Names singles_;  ///< the clients as they are named in a run: `a`, `b.1`, `b.2`
 };
 
@@ -155,7 +155,7 @@ void Examination::known_client(const std::string& place, const std::string& name
                  fmt::format("one of them, \"{}.1\" to \"{}.{}\"", name, name, client.count));
   }
   const std::vector<std::string_view> names(singles_.begin(), singles_.end());
-  wrong(place, fmt::format("unknown client \"{}\"", name), did_you_mean(name, names));
+  wrong(place, fmt::format("unknown client \"{}\"", name), suggestion(name, names));
 }
 
 void Examination::known_slot(const std::string& place, std::uint32_t slot) {
@@ -170,7 +170,7 @@ void Examination::known_fault(const std::string& place, const std::string& name)
   for (const faults::PlannedFault& fault : scenario_.faults) planned.push_back(fault.fault->name);
   if (std::find(planned.begin(), planned.end(), name) != planned.end()) return;
   wrong(place, fmt::format("\"{}\" is not planned", name),
-        planned.empty() ? "a fault of \"faults\"" : did_you_mean(name, planned));
+        planned.empty() ? "a fault of \"faults\"" : suggestion(name, planned));
 }
 
 const Client* Examination::find(std::string_view single) const {
@@ -184,7 +184,7 @@ const Client* Examination::find(std::string_view single) const {
 
 }  // namespace
 
-void check_coherence(const Scenario& scenario, const Node& root) {
+void check_coherence(const Scenario& scenario, const JsonNode& root) {
   Examination examination(scenario, root);
   examination.clients();
   examination.faults();

@@ -1,6 +1,6 @@
 #include "harness/scenario/pool_options.hpp"
 
-#include "harness/scenario/node.hpp"
+#include "harness/base/json_node.hpp"
 
 namespace poolproof::scenario {
 namespace {

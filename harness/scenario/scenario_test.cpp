@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "harness/scenario/node.hpp"
+#include "harness/base/json_node.hpp"
 #include "harness/scenario/pool_options.hpp"
 #include "harness/scenario/testing.hpp"
 

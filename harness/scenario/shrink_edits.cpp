@@ -198,7 +198,7 @@ bool is_sound(const Scenario& scenario) {
   if (scenario.clients.empty() || !pool::checked(scenario.pool.core)) return false;
   const auto nothing = nlohmann::json::object();
   Complaints complaints;
-  const Node root(nothing, "", complaints);
+  const JsonNode root(nothing, "", complaints);
   check_coherence(scenario, root);
   if (complaints.none()) check_circles(scenario, root);
   if (!complaints.none()) return false;
