@@ -90,7 +90,4 @@ std::optional<std::string> unknown_key(const nlohmann::json& object,
 /// `did you mean "size"?`, or what there is.
 std::string suggestion(std::string_view name, std::span<const std::string_view> names);
 
-/// No wait is longer than a day.
-inline constexpr std::int64_t kLongestMs = 24LL * 60 * 60 * 1000;
-
 }  // namespace poolproof

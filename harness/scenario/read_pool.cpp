@@ -7,7 +7,7 @@ namespace poolproof::scenario {
 namespace {
 
 std::int64_t read_value(const JsonNode& node, const PoolOption& option) {
-  if (option.kind == PoolOption::Kind::choice) {
+  if (option.unit == pool::Unit::choice) {
     return static_cast<std::int64_t>(node.choice(option.names));
   }
   return node.whole(option.min, option.max);

@@ -22,7 +22,7 @@ Json write_pool(const PoolSpec& pool) {
   for (const PoolOption& option : pool_options()) {
     const std::int64_t value = option.get(pool);
     if (value == option.get(defaults)) continue;
-    if (option.kind == PoolOption::Kind::choice) {
+    if (option.unit == pool::Unit::choice) {
       json[option.name] = option.names[static_cast<std::size_t>(value)];
     } else {
       json[option.name] = value;

@@ -204,8 +204,7 @@ constexpr Duration kVisiblePause = std::chrono::milliseconds(1000);
 
 bool set_default(Scenario& candidate, const PoolOption& option) {
   const std::int64_t value = option.get(PoolSpec{});
-  if (option.name == "size" || option.name == "payload") return false;
-  if (option.get(candidate.pool) == value) return false;
+  if (!option.stands_alone || option.get(candidate.pool) == value) return false;
   option.set(candidate.pool, value);
   return true;
 }
@@ -214,7 +213,7 @@ bool set_default(Scenario& candidate, const PoolOption& option) {
 bool set_visible(Scenario& candidate, const PoolOption& option) {
   const std::int64_t ms = to_ms(kVisibleLimit);
   const std::int64_t now = option.get(candidate.pool);
-  if (!option.name.ends_with("_ms") || now <= 0 || now >= ms) return false;
+  if (option.unit != pool::Unit::milliseconds || now <= 0 || now >= ms) return false;
   if (option.get(PoolSpec{}) < ms) return false;  // a grace, not a limit
   option.set(candidate.pool, ms);
   return true;
