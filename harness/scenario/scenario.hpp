@@ -42,12 +42,11 @@ struct PoolSpec {
   Duration call_timeout = 5s;
   Duration close_timeout = 5s;
   pool::OnException on_exception = pool::OnException::keep;
-  bool opaque =
-      false;  ///< payloads are bytes, not envelopes: no init ping, `call_bytes` instead of `call`
+  /// Payloads are bytes, not envelopes: no init ping, `call_bytes` instead of `call`.
+  bool opaque = false;
 };
 
-// ---- steps
-// ---------------------------------------------------------------------------------------
+// ---- steps --------------------------------------------------------------------------------------
 
 struct Checkout {
   std::optional<Duration> timeout;
@@ -114,13 +113,11 @@ struct Client {
   std::vector<Step> steps;
 };
 
-// ---- expectations
-// --------------------------------------------------------------------------------
+// ---- expectations -------------------------------------------------------------------------------
 
-/// What one step must come to. In JSON: "granted", "ok", "returned", "thrown", "closed", "skipped",
-/// or
-/// {"error": OUTCOME, "phase"?: PHASE, "cause"?: START_CAUSE, "says"?: part of the message}, or
-/// {"any_of": [...]}.
+/// What one step must come to. In JSON: "granted", "ok", "returned", "thrown", "closed",
+/// "skipped", {"error": OUTCOME, "phase"?: PHASE, "cause"?: START_CAUSE, "says"?: part of the
+/// message}, or {"any_of": [...]}.
 struct ExpectedOne {
   bool skipped = false;  ///< it needs a lease and there was none
   Outcome outcome = Outcome::ok;

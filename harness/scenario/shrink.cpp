@@ -80,8 +80,7 @@ void each_from_last(Search& search, std::size_t count, Edit edit) {
   }
 }
 
-// ---- whole parts
-// ---------------------------------------------------------------------------------
+// ---- whole parts --------------------------------------------------------------------------------
 
 bool use_natural_order(Scenario& candidate) {
   if (candidate.schedule && candidate.schedule->empty()) return false;
@@ -194,8 +193,7 @@ void size(Search& search) {
   }
 }
 
-// ---- values
-// --------------------------------------------------------------------------------------
+// ---- values -------------------------------------------------------------------------------------
 
 /// What a real clock keeps apart from what takes no time, and these two from each other: three
 /// times as long and 200 ms longer (agreement/agreement.hpp).
@@ -419,8 +417,7 @@ void fault_values(Search& search) {
   }
 }
 
-// ---- the schedule
-// --------------------------------------------------------------------------------
+// ---- the schedule -------------------------------------------------------------------------------
 
 bool is_zero(std::uint32_t choice) {
   return choice == 0;

@@ -68,15 +68,14 @@ using WorkerRecord = faults::StampedJournalRecord;
 /// What the operating system showed: the third.
 struct OsRecord {
   Time at;
-  /// "before" the pool was made, "calm": nothing was left to do, "after" it was closed and
-  /// destroyed
+  /// "before" the pool was made; "calm": nothing was left to do; "after" it was destroyed.
   std::string when;
   std::uint32_t children = 0;
   std::uint32_t zombies = 0;
   std::uint32_t descriptors = 0;
   std::uint32_t threads = 0;
-  std::vector<std::string>
-      survivors;  ///< after: `pid 4711 (sleep 60)`, every process with the run's mark
+  /// After: every process with the run's mark, as `pid 4711 (sleep 60)`.
+  std::vector<std::string> survivors;
 };
 
 /// What the harness did to a worker from outside (signal_worker), and how long the run was given.
