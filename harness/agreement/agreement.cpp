@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/scenario/client_name.hpp"
 #include "harness/trace/fields.hpp"
 
 namespace poolproof::agreement {
@@ -25,9 +26,8 @@ constexpr const char* kClosed = "closed";
 std::map<std::string, const scenario::Client*> clients_of(const Scenario& scenario) {
   std::map<std::string, const scenario::Client*> clients;
   for (const auto& client : scenario.clients) {
-    if (client.count == 1) clients[client.name] = &client;
-    for (std::uint32_t i = 1; client.count > 1 && i <= client.count; ++i) {
-      clients[fmt::format("{}.{}", client.name, i)] = &client;
+    for (std::uint32_t i = 1; i <= client.count; ++i) {
+      clients[scenario::single_name(client, i)] = &client;
     }
   }
   return clients;

@@ -18,10 +18,6 @@ using trace::ClientStep;
 using trace::dotted;
 using Kind = JournalRecord::Kind;
 
-bool was_answered(const ClientStep& call) {
-  return call.outcome == Outcome::ok || call.outcome == Outcome::worker_error;
-}
-
 // ---- one outcome -------------------------------------------------------------------------------
 
 bool is_legal(StepKind kind, Outcome outcome) {
@@ -156,7 +152,7 @@ void judge_pairing(const Case& given, Findings& findings) {
     findings.push_back({"pairing", who(call) + " " + what, at});
   };
   for (const ClientStep* call : view.calls) {
-    if (!was_answered(*call) || call->reply_nonce.empty()) continue;
+    if (!was_answered(call->outcome) || call->reply_nonce.empty()) continue;
     if (same(std::string_view(call->reply_nonce), std::string_view(call->nonce))) continue;
     report(*call, "got the reply to " + call->reply_nonce, call->ended);
   }
@@ -171,7 +167,7 @@ void judge_pairing(const Case& given, Findings& findings) {
              read.at);
     } else if (read.at + view.grain < call.begun) {
       report(call, "was read before it was sent", read.at);
-    } else if (was_answered(call) && call.ended + view.grain < read.at) {
+    } else if (was_answered(call.outcome) && call.ended + view.grain < read.at) {
       report(call, "was answered before it was read", read.at);
     }
   }

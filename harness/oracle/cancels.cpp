@@ -13,15 +13,9 @@ using trace::ClientStep;
 
 /// The client at which that step's cancel is aimed; empty: it is no cancel.
 std::string_view target_of(const scenario::Scenario& scenario, const ClientStep& step) {
-  const std::string_view name = step.client;
-  const std::string_view head = name.substr(0, name.find('.'));
-  for (const scenario::Client& client : scenario.clients) {
-    if (client.name != name && client.name != head) continue;
-    if (step.step >= client.steps.size()) return {};
-    const auto* cancel = std::get_if<scenario::Cancel>(&client.steps[step.step]);
-    return cancel == nullptr ? std::string_view() : std::string_view(cancel->client);
-  }
-  return {};
+  const scenario::Step* const done = asked(scenario, step);
+  const auto* cancel = done == nullptr ? nullptr : std::get_if<scenario::Cancel>(done);
+  return cancel == nullptr ? std::string_view() : std::string_view(cancel->client);
 }
 
 bool waits(StepKind kind) {

@@ -335,13 +335,9 @@ class Callers {
 
 /// Whom that cancel is meant for; null: it is none of the scenario.
 const std::string* cancelled_by(const scenario::Scenario& scenario, const ClientStep& step) {
-  const std::string_view name = std::string_view(step.client).substr(0, step.client.find('.'));
-  for (const scenario::Client& client : scenario.clients) {
-    if (client.name != name || step.step >= client.steps.size()) continue;
-    const auto* cancel = std::get_if<scenario::Cancel>(&client.steps[step.step]);
-    return cancel == nullptr ? nullptr : &cancel->client;
-  }
-  return nullptr;
+  const scenario::Step* const done = asked(scenario, step);
+  const auto* cancel = done == nullptr ? nullptr : std::get_if<scenario::Cancel>(done);
+  return cancel == nullptr ? nullptr : &cancel->client;
 }
 
 void look_at_cancels(const Evidence& evidence, const View& view, Coverage& found) {

@@ -136,7 +136,7 @@ void judge_success(const Evidence& evidence, Findings& findings) {
   bool calls = false;
   for (const scenario::Client& client : evidence.scenario.clients) {
     for (const scenario::Step& step : client.steps) {
-      calls = calls || is_call(scenario::kind(step));
+      calls = calls || is_call(step);
     }
   }
   const auto good = count([calls](const ClientStep& step) {

@@ -31,16 +31,11 @@ struct WorkersOwn {
 class Cancels {
  public:
   explicit Cancels(const Case& given) {
-    Numbering<std::string_view> known;
-    const auto& clients = given.evidence.scenario.clients;
-    for (const scenario::Client& client : clients) known.number(client.name);
     for (const std::uint32_t place : given.view.cancels) {
       const ClientStep& step = given.evidence.trace.clients[place];
       if (step.skipped) continue;
-      const std::string_view name = step.client;
-      const std::uint32_t number = known.find(name.substr(0, name.find('.')));
-      if (number == kNone || step.step >= clients[number].steps.size()) continue;
-      const auto* cancel = std::get_if<scenario::Cancel>(&clients[number].steps[step.step]);
+      const scenario::Step* const done = asked(given.evidence.scenario, step);
+      const auto* cancel = done == nullptr ? nullptr : std::get_if<scenario::Cancel>(done);
       if (cancel != nullptr) add(cancel->client, step);
     }
     for (auto& of_one : cancels_) std::stable_sort(of_one.begin(), of_one.end(), begins_earlier);

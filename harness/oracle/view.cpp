@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "harness/scenario/client_name.hpp"
 
 namespace poolproof::oracle {
 namespace {
@@ -161,28 +162,11 @@ void View::expect_clients(Table<Client>& all) {
   all.reserve(std::max(most, scenario_.clients.size()));
   clients.reserve(std::max(most, scenario_.clients.size()));
   for (const scenario::Client& client : scenario_.clients) {
-    if (client.count > 1) continue;  // their names stand nowhere: see counted
+    if (client.count > 1) continue;  // their names stand nowhere: see client_of()
     const std::uint32_t number = clients.number(client.name);
     if (number == all.size()) all.emplace_back();
     all[number].progress.follow(client);
   }
-}
-
-/// Whose name is that of a counted client with a number behind it; null: nobody's.
-const scenario::Client* View::counted(std::string_view name) const {
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return nullptr;
-  const std::string_view digits = name.substr(dot + 1);
-  std::uint32_t which = 0;
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), which);
-  const bool number = read.ec == std::errc() && read.ptr == name.data() + name.size() &&
-                      which > 0 && digits.front() != '0';
-  if (!number) return nullptr;
-  for (const scenario::Client& client : scenario_.clients) {
-    const bool of_it = client.count > 1 && which <= client.count;
-    if (of_it && same(name.substr(0, dot), std::string_view(client.name))) return &client;
-  }
-  return nullptr;
 }
 
 void View::look_at_clients() {
@@ -208,7 +192,7 @@ void View::look_at_clients() {
       client = clients.number(step.client);
       if (client == open.size()) {
         open.emplace_back();
-        const scenario::Client* const one = counted(step.client);
+        const scenario::Client* const one = scenario::client_of(scenario_, step.client);
         if (one != nullptr) open.back().progress.follow(*one);
       }
     }
@@ -365,6 +349,12 @@ std::span<const std::uint32_t> Incarnation::records() const {
 
 const Signs& Incarnation::signs() const {
   return view->signs[number];
+}
+
+const scenario::Step* asked(const scenario::Scenario& scenario, const ClientStep& step) {
+  const scenario::Client* const client = scenario::client_of(scenario, step.client);
+  return client != nullptr && step.step < client->steps.size() ? &client->steps[step.step]
+                                                               : nullptr;
 }
 
 bool is_grant(const ClientStep& step) {

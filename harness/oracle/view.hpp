@@ -168,7 +168,6 @@ class View {
   };
 
   void expect_clients(Table<Client>& all);
-  [[nodiscard]] const scenario::Client* counted(std::string_view name) const;
   void look_at_clients();
   void look_at_step(std::uint32_t place, Client& client);
   void look_at_call(const trace::ClientStep& call, std::uint32_t worker);
@@ -200,6 +199,8 @@ inline Duration limit_of(const trace::ClientStep& step, const scenario::PoolSpec
   return step.kind == StepKind::close ? pool.close_timeout : Duration::zero();
 }
 
+/// The scenario's step that was done there; null: it has none such.
+const scenario::Step* asked(const scenario::Scenario& scenario, const trace::ClientStep& step);
 /// A checkout that got a worker.
 bool is_grant(const trace::ClientStep& step);
 

@@ -16,7 +16,7 @@ struct Error {
   Phase phase = Phase::none;
   /// Of start_failed, and of checkout_timeout where starts are the reason.
   StartCause cause = StartCause::none;
-  std::string message;   ///< one paragraph, safe on a terminal
+  std::string message;  ///< one paragraph, safe on a terminal
   std::optional<WorkerId> worker;
   ExitStatus exit;          ///< worker_died; start_failed with cause exited
   std::string stderr_tail;  ///< raw

@@ -11,10 +11,6 @@ constexpr std::array<Outcome, 5> kRefusals{Outcome::checkout_timeout, Outcome::q
                                            Outcome::start_failed, Outcome::pool_closed,
                                            Outcome::cancelled};
 
-bool is_call(const Step& step) {
-  return poolproof::is_call(kind(step));
-}
-
 bool can_be_skipped(const Step& step) {
   return is_call(step) || std::holds_alternative<Checkin>(step) ||
          std::holds_alternative<Throw>(step);

@@ -101,6 +101,9 @@ using Step = std::variant<Checkout, Call, CallBytes, Checkin, Throw, AwaitClient
                           AwaitFault, Pause, Cancel, SignalWorker, Close>;
 
 StepKind kind(const Step& step);
+inline bool is_call(const Step& step) {
+  return poolproof::is_call(kind(step));
+}
 /// What expectations call a step that came to what it should: "granted", "ok", "returned",
 /// "thrown", "closed". Only of steps that have an outcome.
 std::string_view good_word(const Step& step);

@@ -19,6 +19,7 @@
 #include "harness/host/census.hpp"
 #include "harness/host/pool.hpp"
 #include "harness/host/system.hpp"
+#include "harness/scenario/client_name.hpp"
 #include "harness/worlds/board.hpp"
 #include "harness/worlds/calm.hpp"
 #include "harness/worlds/client.hpp"
@@ -173,8 +174,7 @@ class Run {
                 }};
     for (const auto& client : scenario_.clients) {
       for (std::uint32_t i = 1; i <= client.count; ++i) {
-        clients_.emplace_back(
-            stage, client, client.count == 1 ? client.name : fmt::format("{}.{}", client.name, i));
+        clients_.emplace_back(stage, client, scenario::single_name(client, i));
       }
     }
     std::vector<std::thread> threads;
