@@ -205,10 +205,9 @@ Parsed<StampedJournalRecord> read_journal_line(std::string_view line, const std:
   if (keys.error()) return unexpected(*keys.error());
   const auto known = named<Kind>(kKinds, kind);
   if (!known) {
-    const std::string_view near = nearest(kind, kKinds);
-    return unexpected(
-        InputError{where + "/kind", "unknown kind \"" + printable(kind) + "\"",
-                   "did you mean \"" + std::string(near.empty() ? "read" : near) + "\"?"});
+    const std::string near = did_you_mean(kind, kKinds);
+    return unexpected(InputError{where + "/kind", "unknown kind \"" + printable(kind) + "\"",
+                                 near.empty() ? "did you mean \"read\"?" : near});
   }
   stamped.record.kind = *known;
   read_keys_of_kind(keys, stamped.record);

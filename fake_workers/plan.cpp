@@ -1,7 +1,6 @@
 #include "fake_workers/plan.hpp"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <set>
 
@@ -19,10 +18,7 @@ using Json = nlohmann::json;
 using Names = std::vector<std::string_view>;
 
 constexpr int kPlanVersion = 1;
-
-InputError error(std::string where, std::string what, std::string want) {
-  return {std::move(where), std::move(what), std::move(want)};
-}
+constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
 
 std::string in_quotes(std::string_view text) {
   return "\"" + printable(text) + "\"";
@@ -36,9 +32,8 @@ std::string joined(const Names& names) {
 
 /// `did you mean "x"?`, or what there is.
 std::string suggestion(std::string_view name, const Names& names) {
-  const std::string_view near = nearest(name, names);
-  if (!near.empty()) return "did you mean " + in_quotes(near) + "?";
-  return "one of " + joined(names);
+  const std::string near = did_you_mean(name, names);
+  return near.empty() ? "one of " + joined(names) : near;
 }
 
 Names fault_names() {
@@ -47,30 +42,25 @@ Names fault_names() {
   return names;
 }
 
-/// A text from outside, for an error: short and on one line.
-std::string shown(const Json& value) {
-  return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace), 60);
+/// A value from outside, for an error: short and on one line.
+std::string shown(const JsonNode& node) {
+  return printable(node.json().dump(-1, ' ', false, Json::error_handler_t::replace), 60);
 }
 
-Parsed<std::int64_t> whole_number(const Json& value, const std::string& where, std::int64_t min,
-                                  std::int64_t max) {
-  const std::string want =
-      "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
-  if (!value.is_number_integer())
-    return unexpected(error(where, shown(value) + " is no whole number", want));
-  const bool above = value.is_number_unsigned() &&
-                     value.get<std::uint64_t>() >
-                         static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  const std::int64_t number = above ? max : value.get<std::int64_t>();
-  if (above || number < min || number > max) {
-    return unexpected(error(where, shown(value) + " is out of bounds", want));
+std::int64_t whole_number(const JsonNode& node, std::int64_t min, std::int64_t max) {
+  const auto number = whole_within(node.json(), min, max);
+  if (!number) {
+    const bool whole = node.json().is_number_integer();
+    node.wrong(shown(node) + (whole ? " is out of bounds" : " is no whole number"),
+               fmt::format("a whole number from {} to {}", min, max));
   }
-  return number;
+  return number.value_or(min);
 }
 
-Parsed<std::string> text(const Json& value, const std::string& where, const std::string& want) {
-  if (!value.is_string()) return unexpected(error(where, shown(value) + " is no text", want));
-  return value.get<std::string>();
+std::string text(const JsonNode& node, std::string want) {
+  if (node.is_text()) return node.text();
+  node.wrong(shown(node) + " is no text", std::move(want));
+  return "";
 }
 
 /// Which coordinates the fault's moment allows.
@@ -85,119 +75,85 @@ bool contains(const Names& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-std::optional<InputError> wrong_coordinate(const Fault& fault, const Json& at,
-                                           const std::string& where) {
-  static constexpr std::array<std::string_view, 5> kAll{"client", "call", "slot", "generation",
-                                                        "request"};
+/// False, and a complaint: it has a coordinate that the fault's moment does not allow.
+bool has_coordinates(const Fault& fault, const JsonNode& at) {
   const Names allowed = coordinates(fault);
-  for (const auto& [key, value] : at.items()) {
-    const std::string here = where + "/" + key;
-    if (contains(allowed, key)) continue;
-    if (contains({kAll.begin(), kAll.end()}, key)) {
-      return error(here,
-                   "impossible coordinate " + in_quotes(key) + " for " + std::string(fault.name),
-                   "it is aimed by " + joined(allowed));
-    }
-    return error(where, "unknown key " + in_quotes(key), suggestion(key, allowed));
+  const auto other = unknown_key(at.json(), allowed);
+  if (!other) return true;
+  if (contains({"client", "call", "slot", "generation", "request"}, *other)) {
+    at.find(*other)->wrong(
+        "impossible coordinate " + in_quotes(*other) + " for " + std::string(fault.name),
+        "it is aimed by " + joined(allowed));
+  } else {
+    at.wrong("unknown key " + in_quotes(*other), suggestion(*other, allowed));
   }
-  return std::nullopt;
+  return false;
 }
 
 /// The aim by a client's call.
-Parsed<Aim> read_call(const Json& at, const std::string& where) {
-  if (!at.contains("client")) {
-    return unexpected(error(where, "\"call\" without \"client\"", "whose call it is"));
-  }
-  if (!at.contains("call")) {
-    return unexpected(error(where, "\"client\" without \"call\"", "which call, counted from 1"));
-  }
-  if (at.size() > 2) {
-    return unexpected(error(where, "both a client's call and a worker's coordinates",
-                            "either {client, call} or {slot, generation, request}"));
-  }
-  auto client = text(at.at("client"), where + "/client", "a client's name");
-  if (!client) return unexpected(client.error());
-  if (client->empty()) {
-    return unexpected(error(where + "/client", "an empty name", "a client's name"));
-  }
-  const auto call =
-      whole_number(at.at("call"), where + "/call", 1, std::numeric_limits<std::uint32_t>::max());
-  if (!call) return unexpected(call.error());
+Aim read_call(const JsonNode& at) {
   Aim aim;
-  aim.client = *client;
-  aim.call = static_cast<std::uint32_t>(*call);
+  const auto client = at.find("client");
+  const auto call = at.find("call");
+  if (!client) at.wrong("\"call\" without \"client\"", "whose call it is");
+  if (!call) at.wrong("\"client\" without \"call\"", "which call, counted from 1");
+  if (at.json().size() > 2) {
+    at.wrong("both a client's call and a worker's coordinates",
+             "either {client, call} or {slot, generation, request}");
+  }
+  if (!client || !call) return aim;
+  aim.client = text(*client, "a client's name");
+  if (aim.client.empty()) client->wrong("an empty name", "a client's name");
+  aim.call = static_cast<std::uint32_t>(whole_number(*call, 1, kMost));
   return aim;
 }
 
 template <class Number>
-Parsed<std::optional<Number>> coordinate(const Json& at, const char* key,
-                                         const std::string& where) {
-  if (!at.contains(key)) return std::optional<Number>();
-  const auto number =
-      whole_number(at.at(key), where + "/" + key, 0, std::numeric_limits<std::uint32_t>::max());
-  if (!number) return unexpected(number.error());
-  return std::optional<Number>(static_cast<Number>(*number));
+void read_coordinate(const JsonNode& at, std::string_view key, std::optional<Number>& into) {
+  if (const auto given = at.find(key)) into = static_cast<Number>(whole_number(*given, 0, kMost));
 }
 
-Parsed<Aim> read_aim(const Fault& fault, const Json& at, const std::string& where) {
-  if (!at.is_object()) {
-    return unexpected(error(where, shown(at) + " is no object", "{} strikes everywhere"));
-  }
-  if (auto wrong = wrong_coordinate(fault, at, where)) return unexpected(*std::move(wrong));
-  if (at.contains("client") || at.contains("call")) return read_call(at, where);
-  const auto slot = coordinate<std::uint32_t>(at, "slot", where);
-  if (!slot) return unexpected(slot.error());
-  const auto generation = coordinate<std::uint32_t>(at, "generation", where);
-  if (!generation) return unexpected(generation.error());
-  const auto request = coordinate<std::uint64_t>(at, "request", where);
-  if (!request) return unexpected(request.error());
-  return Aim{{}, 0, *slot, *generation, *request};
+Aim read_aim(const Fault& fault, const JsonNode& at) {
+  Aim aim;
+  if (!at.is_object()) at.wrong(shown(at) + " is no object", "{} strikes everywhere");
+  if (!at.is_object() || !has_coordinates(fault, at)) return aim;
+  if (at.find("client") || at.find("call")) return read_call(at);
+  read_coordinate(at, "slot", aim.slot);
+  read_coordinate(at, "generation", aim.generation);
+  read_coordinate(at, "request", aim.request);
+  return aim;
 }
 
-std::optional<InputError> read_text_param(const Param& param, const Json& value,
-                                          const std::string& where, PlannedFault& into) {
-  auto read = text(value, where, "a text");
-  if (!read) return read.error();
-  if (read->size() > static_cast<std::size_t>(param.max)) {
-    return error(where, "a text of " + std::to_string(read->size()) + " bytes",
-                 "at most " + std::to_string(param.max));
+std::string read_text_param(const Param& param, const JsonNode& node) {
+  std::string read = text(node, "a text");
+  if (read.size() > static_cast<std::size_t>(param.max)) {
+    node.wrong(fmt::format("a text of {} bytes", read.size()),
+               fmt::format("at most {}", param.max));
   }
-  if (!param.words.empty() && std::ranges::find(param.words, *read) == param.words.end()) {
-    return error(where, in_quotes(*read) + " is none of its words",
-                 suggestion(*read, {param.words.begin(), param.words.end()}));
+  if (!param.words.empty() && std::ranges::find(param.words, read) == param.words.end()) {
+    node.wrong(in_quotes(read) + " is none of its words",
+               suggestion(read, {param.words.begin(), param.words.end()}));
   }
-  into.texts[std::string(param.name)] = *std::move(read);
-  return std::nullopt;
+  return read;
 }
 
-std::optional<InputError> read_params(const Json& object, const std::string& where,
-                                      PlannedFault& into) {
+void read_params(const JsonNode& node, PlannedFault& into) {
   for (const Param& param : into.fault->params) {
     const std::string key(param.name);
-    const auto given = object.find(key);
-    if (param.is_text && given == object.end()) {
-      into.texts[key] = param.default_text;
-    } else if (param.is_text) {
-      if (auto wrong = read_text_param(param, *given, where + "/" + key, into)) return wrong;
-    } else if (given == object.end()) {
-      into.numbers[key] = param.default_number;
+    const auto given = node.find(key);
+    if (param.is_text) {
+      into.texts[key] = given ? read_text_param(param, *given) : std::string(param.default_text);
     } else {
-      const auto number = whole_number(*given, where + "/" + key, param.min, param.max);
-      if (!number) return number.error();
-      into.numbers[key] = *number;
+      into.numbers[key] = given ? whole_number(*given, param.min, param.max) : param.default_number;
     }
   }
-  return std::nullopt;
 }
 
-std::optional<InputError> unknown_key(const Json& object, const std::string& where,
-                                      const Names& known) {
-  for (const auto& [key, value] : object.items()) {
-    if (!contains(known, key)) {
-      return error(where, "unknown key " + in_quotes(key), suggestion(key, known));
-    }
-  }
-  return std::nullopt;
+/// False, and a complaint: it has a key that is not among these.
+bool has_only(const JsonNode& node, const Names& known) {
+  const auto other = unknown_key(node.json(), known);
+  if (other) node.wrong("unknown key " + in_quotes(*other), suggestion(*other, known));
+  return !other;
 }
 
 Names fault_keys(const Fault& fault) {
@@ -206,34 +162,30 @@ Names fault_keys(const Fault& fault) {
   return names;
 }
 
-Parsed<const Fault*> read_name(const Json& object, const std::string& where) {
-  const auto given = object.find("fault");
-  if (given == object.end()) {
-    return unexpected(error(where, "no \"fault\"", "the name of a fault"));
-  }
-  const auto name = text(*given, where + "/fault", "the name of a fault");
-  if (!name) return unexpected(name.error());
-  const Fault* fault = find(*name);
+/// Null, and a complaint: it names no fault.
+const Fault* read_name(const JsonNode& node) {
+  const auto given = node.find("fault");
+  if (!given) node.wrong("no \"fault\"", "the name of a fault");
+  if (!given) return nullptr;
+  const std::string name = text(*given, "the name of a fault");
+  const Fault* fault = find(name);
   if (fault == nullptr) {
-    return unexpected(error(where + "/fault", "unknown fault " + in_quotes(*name),
-                            suggestion(*name, fault_names())));
+    given->wrong("unknown fault " + in_quotes(name), suggestion(name, fault_names()));
   }
   return fault;
 }
 
-Parsed<Plan> read_faults(const Json& list, const std::string& where) {
+Plan read_faults(const JsonNode& list) {
   Plan plan;
   std::set<std::string> ids;
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const std::string here = where + "/" + std::to_string(i);
-    auto fault = read_fault(list[i], here);
-    if (!fault) return unexpected(fault.error());
-    if (fault->id.empty()) fault->id = fmt::format("f{}", i);
-    if (!ids.insert(fault->id).second) {
-      return unexpected(
-          error(here + "/id", "a second " + in_quotes(fault->id), "an id of its own"));
+  for (const JsonNode& one : list.elements()) {
+    PlannedFault fault = read_fault(one);
+    if (fault.id.empty()) fault.id = fmt::format("f{}", plan.size());
+    if (!ids.insert(fault.id).second) {
+      list.complaints().add(one.where() + "/id", "a second " + in_quotes(fault.id),
+                            "an id of its own");
     }
-    plan.push_back(*std::move(fault));
+    plan.push_back(std::move(fault));
   }
   return plan;
 }
@@ -249,31 +201,26 @@ Json write_aim(const Aim& aim) {
 
 }  // namespace
 
-Parsed<PlannedFault> read_fault(const Json& object, const std::string& where) {
-  if (!object.is_object()) {
-    return unexpected(error(where, shown(object) + " is no object", "{\"fault\", \"at\", ...}"));
-  }
-  const auto fault = read_name(object, where);
-  if (!fault) return unexpected(fault.error());
-  if (auto wrong = unknown_key(object, where, fault_keys(**fault))) {
-    return unexpected(*std::move(wrong));
-  }
-  if (!object.contains("at")) {
-    return unexpected(error(where, "no \"at\"", "where it strikes; {} is everywhere"));
-  }
-  auto aim = read_aim(**fault, object.at("at"), where + "/at");
-  if (!aim) return unexpected(aim.error());
-
+PlannedFault read_fault(const JsonNode& node) {
   PlannedFault planned;
-  planned.fault = *fault;
-  planned.at = *std::move(aim);
-  if (object.contains("id")) {
-    auto id = text(object.at("id"), where + "/id", "a name for receipts");
-    if (!id) return unexpected(id.error());
-    planned.id = *std::move(id);
-  }
-  if (auto wrong = read_params(object, where, planned)) return unexpected(*std::move(wrong));
+  if (!node.is_object()) node.wrong(shown(node) + " is no object", "{\"fault\", \"at\", ...}");
+  const Fault* const fault = node.is_object() ? read_name(node) : nullptr;
+  if (fault == nullptr || !has_only(node, fault_keys(*fault))) return planned;
+  const auto at = node.find("at");
+  if (!at) node.wrong("no \"at\"", "where it strikes; {} is everywhere");
+  if (!at) return planned;
+  planned.fault = fault;
+  planned.at = read_aim(*fault, *at);
+  if (const auto id = node.find("id")) planned.id = text(*id, "a name for receipts");
+  read_params(node, planned);
   return planned;
+}
+
+Parsed<PlannedFault> read_fault(const Json& object, const std::string& where) {
+  Complaints complaints;
+  PlannedFault fault = read_fault(JsonNode(object, where, complaints, "/"));
+  if (!complaints.none()) return unexpected(complaints.first());
+  return fault;
 }
 
 Json write_fault(const PlannedFault& fault) {
@@ -286,22 +233,24 @@ Json write_fault(const PlannedFault& fault) {
 
 Parsed<Plan> read_plan(std::string_view json_text, const std::string& where) {
   const auto root = wire::parse_json(json_text);
-  if (!root) return unexpected(error(where, root.error(), "a plan as JSON"));
+  if (!root) return unexpected(InputError{where, root.error(), "a plan as JSON"});
   if (!root->is_object()) {
-    return unexpected(error(where, "not an object", "{\"plan_version\": 1, \"faults\": [...]}"));
+    return unexpected(
+        InputError{where, "not an object", "{\"plan_version\": 1, \"faults\": [...]}"});
   }
-  if (auto wrong = unknown_key(*root, where + "#", {"plan_version", "faults"})) {
-    return unexpected(*std::move(wrong));
-  }
+  Complaints complaints;
+  const JsonNode node(*root, where + "#", complaints, "/");
+  const auto faults = node.find("faults");
+  const bool has_list = faults && faults->is_array();
+  static_cast<void>(has_only(node, {"plan_version", "faults"}));
   if (root->value("plan_version", Json()) != kPlanVersion) {
-    return unexpected(error(where + "#/plan_version", "missing or unknown",
-                            "this program reads version " + std::to_string(kPlanVersion)));
+    complaints.add(where + "#/plan_version", "missing or unknown",
+                   fmt::format("this program reads version {}", kPlanVersion));
   }
-  const auto faults = root->find("faults");
-  if (faults == root->end() || !faults->is_array()) {
-    return unexpected(error(where + "#/faults", "missing or no list", "a list of faults"));
-  }
-  return read_faults(*faults, where + "#/faults");
+  if (!has_list) complaints.add(where + "#/faults", "missing or no list", "a list of faults");
+  Plan plan = has_list ? read_faults(*faults) : Plan();
+  if (!complaints.none()) return unexpected(complaints.first());
+  return plan;
 }
 
 std::string write_plan(const Plan& plan) {

@@ -11,6 +11,7 @@
 
 #include "fake_workers/catalogue.hpp"
 #include "harness/base/ids.hpp"
+#include "harness/base/json_node.hpp"
 #include "harness/base/result.hpp"
 
 namespace poolproof::faults {
@@ -42,7 +43,9 @@ using Plan = std::vector<PlannedFault>;
 
 /// Reads one fault object {"fault": name, "at": {...}, PARAM: value...}; unknown keys, unknown
 /// faults, values out of bounds and aims that the fault's moment does not allow are errors that
-/// name `where` (a file and JSON pointer) and what would be right.
+/// name `where` (a file and JSON pointer) and what would be right. The first form complains to its
+/// node; what it gives then is of no use.
+PlannedFault read_fault(const JsonNode& node);
 Parsed<PlannedFault> read_fault(const nlohmann::json& object, const std::string& where);
 nlohmann::json write_fault(const PlannedFault& fault);  ///< with its "id" when not empty
 

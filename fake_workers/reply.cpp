@@ -8,27 +8,19 @@
 namespace poolproof::faults {
 namespace {
 
-std::string big_endian(std::int64_t length, std::uint8_t prefix_bytes) {
-  std::string bytes(prefix_bytes, '\0');
-  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) {
-    *byte = static_cast<char>(length & 0xff);
-    length >>= 8;
-  }
-  return bytes;
-}
-
 std::string header_bytes(const ReplyInProgress& reply, std::size_t payload_size,
-                         std::uint8_t prefix_bytes) {
+                         const wire::Framing& framing) {
   // A fault may make a payload that its prefix can't announce; then it announces all it can.
   const std::int64_t said = reply.header == ReplyInProgress::Header::over_limit
                                 ? static_cast<std::int64_t>(reply.payload_limit) + reply.over_bytes
                                 : static_cast<std::int64_t>(payload_size);
-  const auto most = static_cast<std::int64_t>(wire::largest_length(prefix_bytes));
+  const auto most = static_cast<std::int64_t>(wire::largest_length(framing.prefix_bytes));
   const auto length = std::clamp<std::int64_t>(said + reply.length_error, 1, most);
-  std::string header = big_endian(length, prefix_bytes);
+  std::string header(framing.prefix_bytes, '\0');
+  wire::put_length(framing, static_cast<std::uint64_t>(length), header);
   if (reply.header == ReplyInProgress::Header::little_endian) std::ranges::reverse(header);
   if (reply.header == ReplyInProgress::Header::huge) {
-    header.assign(prefix_bytes, '\xff');
+    header.assign(header.size(), '\xff');
     header.front() = '\x7f';
   }
   return header;
@@ -103,7 +95,7 @@ std::string ReplyInProgress::bytes(const wire::Framing& framing) const {
   } else if (header == Header::zero) {
     once.assign(framing.prefix_bytes, '\0');
   } else {
-    once = header_bytes(*this, inside.size(), framing.prefix_bytes) + inside;
+    once = header_bytes(*this, inside.size(), framing) + inside;
   }
   if (copies == 1 && text_before.empty() && text_after.empty()) return once;
   std::string all = text_before;

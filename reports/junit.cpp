@@ -71,7 +71,7 @@ void append_complaints(pugi::xml_node test, const run::ScenarioResult& scenario)
   std::string text = fmt::format("why: {}\n", scenario.why);
   for (const std::string& line : lines) text += line + "\n";
   for (const run::Said& word : scenario.said) {
-    text += fmt::format("the pool said to {} ({}): {}\n", word.client, word.op, told(word));
+    text += fmt::format("the pool said to {} ({}): {}\n", word.client, name(word.kind), told(word));
   }
   if (!scenario.control.empty()) text += fmt::format("control: {}\n", scenario.control);
   text += fmt::format("again: {}\n", scenario.again);

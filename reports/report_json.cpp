@@ -31,7 +31,7 @@ Json said(const run::ScenarioResult& scenario) {
   Json list = Json::array();
   for (const run::Said& word : scenario.said) {
     list.push_back({{"client", word.client},
-                    {"op", word.op},
+                    {"op", name(word.kind)},
                     {"outcome", name(word.outcome)},
                     {"message", word.message}});
   }

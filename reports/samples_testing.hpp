@@ -18,7 +18,8 @@ inline run::ScenarioResult passed_scenario() {
   s.strikes = {{"f0", "reply_late", 1}};
   s.calls_ok = 1;
   s.calls_failed = 1;
-  s.said = {{"a", "call", Outcome::call_timeout, "call_timeout after 100 ms: no byte came back"}};
+  s.said = {
+      {"a", StepKind::call, Outcome::call_timeout, "call_timeout after 100 ms: no byte came back"}};
   s.control = "without its fault both calls succeed";
   s.elapsed = 412'345us;
   return s;
@@ -37,7 +38,7 @@ inline run::ScenarioResult failed_scenario() {
                 {"expectation", "client a, step 1: wanted ok, got start_failed", Time{31ms}}};
   s.strikes = {{"f0", "stdout_banner", 2}, {"f1", "reply_lost", 0}};
   s.calls_failed = 3;
-  s.said = {{"a", "checkout", Outcome::start_failed,
+  s.said = {{"a", StepKind::checkout, Outcome::start_failed,
              "start_failed: text_on_stdout: 57 61 72 6e (\"Warn\")"}};
   s.control = "without its faults the same scenario passes";
   s.elapsed = 5'200ms;
@@ -78,7 +79,7 @@ inline run::ScenarioResult hostile_scenario() {
   s.reasons = {nasty, std::string("nul \0 inside", 12)};
   s.findings = {{nasty, nasty, Time{1ms}}};
   s.strikes = {{"f0", nasty, 1}};
-  s.said = {{nasty, nasty, Outcome::protocol_error, nasty}};
+  s.said = {{nasty, StepKind::call, Outcome::protocol_error, nasty}};
   s.control = nasty;
   s.elapsed = 1ms;
   s.timeline = nasty;

@@ -36,9 +36,8 @@ std::string said(const run::ScenarioResult& scenario) {
   if (scenario.said.empty()) return "";
   std::string out = "\nWhat the pool said:\n\n";
   for (const run::Said& word : scenario.said) {
-    out +=
-        fmt::format("- to {} ({}): **{}** {}\n", markdown_line(word.client), markdown_line(word.op),
-                    markdown_line(name(word.outcome)), markdown_line(word.message));
+    out += fmt::format("- to {} ({}): **{}** {}\n", markdown_line(word.client), name(word.kind),
+                       markdown_line(name(word.outcome)), markdown_line(word.message));
   }
   return out;
 }

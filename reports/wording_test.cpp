@@ -27,10 +27,10 @@ TEST_CASE("reports: label: the world and the repetition tell runs of one scenari
 }
 
 TEST_CASE("reports: told: the outcome is named once", "[reports]") {
-  CHECK(told({"a", "call", Outcome::call_timeout, "call_timeout after 1 ms"}) ==
+  CHECK(told({"a", StepKind::call, Outcome::call_timeout, "call_timeout after 1 ms"}) ==
         "call_timeout after 1 ms");
-  CHECK(told({"a", "call", Outcome::worker_died, "signal 9"}) == "worker_died: signal 9");
-  CHECK(told({"a", "call", Outcome::cancelled, ""}) == "cancelled");
+  CHECK(told({"a", StepKind::call, Outcome::worker_died, "signal 9"}) == "worker_died: signal 9");
+  CHECK(told({"a", StepKind::call, Outcome::cancelled, ""}) == "cancelled");
 }
 
 TEST_CASE("reports: theme: it is the folder that holds the file", "[reports]") {

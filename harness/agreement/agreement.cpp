@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/scenario/client_name.hpp"
 #include "harness/trace/fields.hpp"
 
 namespace poolproof::agreement {
@@ -25,9 +26,8 @@ constexpr const char* kClosed = "closed";
 std::map<std::string, const scenario::Client*> clients_of(const Scenario& scenario) {
   std::map<std::string, const scenario::Client*> clients;
   for (const auto& client : scenario.clients) {
-    if (client.count == 1) clients[client.name] = &client;
-    for (std::uint32_t i = 1; client.count > 1 && i <= client.count; ++i) {
-      clients[fmt::format("{}.{}", client.name, i)] = &client;
+    for (std::uint32_t i = 1; i <= client.count; ++i) {
+      clients[scenario::single_name(client, i)] = &client;
     }
   }
   return clients;
@@ -48,11 +48,6 @@ Place place_of(const std::map<std::string, const scenario::Client*>& clients,
   return {fmt::format("{}{}, step {}", step.client,
                       rounds ? fmt::format(", round {}", step.repetition + 1) : "", step.step),
           kind};
-}
-
-bool arranges(const trace::ClientStep& step) {
-  return step.op == "await" || step.op == "pause" || step.op == "cancel" ||
-         step.op == "signal_worker";
 }
 
 // ---- an incarnation's life ---------------------------------------------------------------------
@@ -184,15 +179,16 @@ std::string joined(const Words& words) {
 void tell_steps(const Scenario& scenario, const trace::Trace& trace, Story& story) {
   const auto clients = clients_of(scenario);
   for (const auto& step : trace.clients) {
-    if (arranges(step)) continue;
+    if (!has_outcome(step.kind)) continue;
     const std::string came(step.skipped ? "skipped" : name(step.outcome));
     const Place place = place_of(clients, step);
     const bool harness = step.client.empty();
-    story.facts[harness ? fmt::format("the harness ({})", step.op)
-                        : fmt::format("client {} ({})", place.exact, step.op)] = came;
+    story.facts[harness ? fmt::format("the harness ({})", name(step.kind))
+                        : fmt::format("client {} ({})", place.exact, name(step.kind))] = came;
     story
-        .outline[harness ? fmt::format("the harness ({})", step.op)
-                         : fmt::format("client {}, step {} ({})", place.kind, step.step, step.op)]
+        .outline[harness ? fmt::format("the harness ({})", name(step.kind))
+                         : fmt::format("client {}, step {} ({})", place.kind, step.step,
+                                       name(step.kind))]
         .insert(came);
   }
 }
@@ -355,7 +351,8 @@ Story story_of(const Scenario& scenario, const trace::Trace& trace) {
   std::map<LeaseId, Place> holders;
   const auto clients = clients_of(scenario);
   for (const auto& step : trace.clients) {
-    const bool granted = step.op == "checkout" && !step.skipped && step.outcome == Outcome::ok;
+    const bool granted =
+        step.kind == StepKind::checkout && !step.skipped && step.outcome == Outcome::ok;
     if (granted) holders[step.lease] = place_of(clients, step);
   }
   Lives lives(std::move(holders));

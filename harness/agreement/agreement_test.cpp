@@ -33,9 +33,9 @@ scenario::Scenario two() {
 /// A trace written by hand, step by step, at times that tell nothing.
 class Told {
  public:
-  Told& step(const std::string& name, std::uint32_t place, const char* op,
+  Told& step(const std::string& name, std::uint32_t place, StepKind kind,
              Outcome outcome = Outcome::ok, std::uint64_t lease = 0, std::uint32_t round = 0) {
-    auto step = trace::testing::step(name.c_str(), place, op, ++at_);
+    auto step = trace::testing::step(name.c_str(), place, kind, ++at_);
     step.outcome = outcome;
     step.lease = LeaseId{lease};
     step.repetition = round;
@@ -80,8 +80,12 @@ pool::Stop term(WorkerId worker, pool::RemovalReason why) {
 /// a and b use one worker each, and all goes well.
 Told sound(std::uint64_t id = 1) {
   Told told;
-  told.step("a", 0, "checkout", Outcome::ok, id).step("a", 1, "call").step("a", 2, "checkin");
-  told.step("b", 0, "checkout", Outcome::ok, id + 1).step("b", 1, "call").step("b", 2, "checkin");
+  told.step("a", 0, StepKind::checkout, Outcome::ok, id)
+      .step("a", 1, StepKind::call)
+      .step("a", 2, StepKind::checkin);
+  told.step("b", 0, StepKind::checkout, Outcome::ok, id + 1)
+      .step("b", 1, StepKind::call)
+      .step("b", 2, StepKind::checkin);
   told.leased(kFirst, id).leased(kSecond, id + 1).back(id).back(id + 1);
   return told.close({kFirst, kSecond});
 }
@@ -122,7 +126,7 @@ std::string life_of(const Told& told) {
 
 Told held() {
   Told told;
-  told.step("a", 0, "checkout", Outcome::ok, 1);
+  told.step("a", 0, StepKind::checkout, Outcome::ok, 1);
   return std::move(told.leased(kFirst, 1));
 }
 
@@ -150,7 +154,7 @@ TEST_CASE("run: agreement: ids, slots, times, texts, bytes and arrangements are 
     step.written_bytes = 4711;
     step.phase = Phase::queued;
   }
-  other.step("a", 3, "pause").step("b", 3, "await");
+  other.step("a", 3, StepKind::pause).step("b", 3, StepKind::await);
   Told swapped;
   swapped.trace.clients = other.trace.clients;
   swapped.leased({1, 4}, 77).leased({0, 9}, 78).back(78).back(77).close({{1, 4}, {0, 9}});
@@ -164,9 +168,9 @@ TEST_CASE("run: agreement: ids, slots, times, texts, bytes and arrangements are 
 
 TEST_CASE("run: agreement: a skipped step, a refused one and the harness's close are told") {
   Told told;
-  told.step("a", 0, "checkout", Outcome::checkout_timeout).step("a", 1, "call");
+  told.step("a", 0, StepKind::checkout, Outcome::checkout_timeout).step("a", 1, StepKind::call);
   told.trace.clients.back().skipped = true;
-  told.step("", 0, "close", Outcome::call_timeout);
+  told.step("", 0, StepKind::close, Outcome::call_timeout);
   CHECK(story(told).facts ==
         std::map<std::string, std::string>{{"client a, step 0 (checkout)", "checkout_timeout"},
                                            {"client a, step 1 (call)", "skipped"},
@@ -202,7 +206,7 @@ TEST_CASE("run: agreement: a drain that is over in the step of a check-in came f
 
 TEST_CASE("run: agreement: a worker leased by two is known by both, in their order") {
   Told told = held();
-  told.step("b", 0, "checkout", Outcome::ok, 3).back(1);
+  told.step("b", 0, StepKind::checkout, Outcome::ok, 3).back(1);
   told.event(pool::Tick{}, {pool::Grant{CheckoutId{3}, LeaseId{3}, kFirst}}).back(3, false);
   told.event(pool::Tick{}, {term(kFirst, pool::RemovalReason::dirty)});
   CHECK(life_of(told) ==
@@ -252,8 +256,8 @@ TEST_CASE("run: agreement: an outline does not tell clients of one kind and thei
   for (const char* name : {"a.1", "a.2"}) {
     for (const std::uint32_t round : {0U, 1U}) {
       ++lease;
-      told.step(name, 0, "checkout", Outcome::ok, lease, round);
-      told.step(name, 1, "call", lease == 3 ? Outcome::worker_died : Outcome::ok, 0, round);
+      told.step(name, 0, StepKind::checkout, Outcome::ok, lease, round);
+      told.step(name, 1, StepKind::call, lease == 3 ? Outcome::worker_died : Outcome::ok, 0, round);
     }
   }
   told.leased(kFirst, 1).back(1).event(pool::Tick{}, {pool::Grant{{}, LeaseId{3}, kFirst}});

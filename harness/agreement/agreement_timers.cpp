@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/agreement/agreement.hpp"
+#include "harness/scenario/client_name.hpp"
 
 /// Which timers of a scenario race with what: a question about files, asked before any run.
 namespace poolproof::agreement {
@@ -94,16 +95,6 @@ std::string name_of(const PlannedFault& fault) {
 }
 
 // ---- the scenario, looked through once ---------------------------------------------------------
-
-bool is_call(const Step& step) {
-  return std::holds_alternative<scenario::Call>(step) ||
-         std::holds_alternative<scenario::CallBytes>(step);
-}
-
-/// Those of which a step in this place is one: `a`, or `a.1`, `a.2`...
-bool is_client(const Client& client, std::string_view single) {
-  return client.count == 1 ? single == client.name : single.starts_with(client.name + ".");
-}
 
 class Timers {
  public:
@@ -245,10 +236,11 @@ class Timers {
     using faults::Moment;
     if (faults::aimed_by_incarnation(*fault.fault)) return false;
     if (fault.at.client.empty()) return fault.at.request.value_or(1) > 0;
-    if (!is_client(client, fault.at.client)) return false;
+    if (!scenario::is_named(client, fault.at.client)) return false;
     const auto begin = client.steps.begin();
-    const auto before = std::count_if(begin, begin + static_cast<std::ptrdiff_t>(place), is_call);
-    const auto each = std::count_if(begin, client.steps.end(), is_call);
+    const auto before =
+        std::count_if(begin, begin + static_cast<std::ptrdiff_t>(place), scenario::is_call);
+    const auto each = std::count_if(begin, client.steps.end(), scenario::is_call);
     return (static_cast<std::ptrdiff_t>(fault.at.call) - 1) % each == before;
   }
 
@@ -363,13 +355,13 @@ class Timers {
 
   [[nodiscard]] static bool awaits_end(const Step& step, const Client& client, std::size_t place) {
     const auto* await = std::get_if<scenario::AwaitClient>(&step);
-    if (await == nullptr || !is_client(client, await->client)) return false;
+    if (await == nullptr || !scenario::is_named(client, await->client)) return false;
     return await->step > place || (await->step == place && await->ended);
   }
 
   [[nodiscard]] const Client* predecessor(const Client& client) const {
     for (const Client& other : scenario_.clients) {
-      if (!client.after.empty() && is_client(other, client.after)) return &other;
+      if (!client.after.empty() && scenario::is_named(other, client.after)) return &other;
     }
     return nullptr;
   }
@@ -391,7 +383,7 @@ class Timers {
     const auto awaits = [](const Client& waiting, const Client& awaited) {
       return std::any_of(waiting.steps.begin(), waiting.steps.end(), [&](const Step& step) {
         const auto* await = std::get_if<scenario::AwaitClient>(&step);
-        return await != nullptr && is_client(awaited, await->client);
+        return await != nullptr && scenario::is_named(awaited, await->client);
       });
     };
     return awaits(a, b) || awaits(b, a);
@@ -414,7 +406,7 @@ class Timers {
     const bool pause = std::holds_alternative<scenario::Pause>(client.steps[place]);
     return fmt::format(
         "the {} of client {}, step {}",
-        pause ? "pause" : fmt::format("{} timeout", scenario::name(client.steps[place])),
+        pause ? "pause" : fmt::format("{} timeout", name(scenario::kind(client.steps[place]))),
         client.name, place);
   }
 

@@ -28,6 +28,10 @@ constexpr Time after(Time at, Duration span) {
   return at > Time() && span >= kNever - at ? kNever : at + span;
 }
 
+/// No wait that anybody can ask for is longer than a day: it keeps every sum of times far from
+/// overflow.
+inline constexpr std::int64_t kLongestMs = 24LL * 60 * 60 * 1000;
+
 constexpr std::int64_t to_ms(Duration d) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
 }

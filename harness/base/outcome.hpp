@@ -92,6 +92,11 @@ constexpr std::string_view name(StartCause c) {
   return kStartCauseNames[static_cast<std::size_t>(c)];
 }
 
+/// The worker answered, be it with an error.
+constexpr bool was_answered(Outcome outcome) {
+  return outcome == Outcome::ok || outcome == Outcome::worker_error;
+}
+
 /// The enumerator of that name, or nothing.
 template <class Enum, class Names>
 constexpr std::optional<Enum> named(const Names& names, std::string_view wanted) {

@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "harness/base/step_kind.hpp"
+
 using namespace poolproof;
 
 namespace {
@@ -69,4 +71,18 @@ TEST_CASE("base: outcome: every start cause has its own name, in its own place")
   CHECK(name(StartCause::behind_another_start) == "behind_another_start");
   CHECK(name(StartCause::budget_spent) == "budget_spent");
   check_round_trip<StartCause>(kStartCauseNames);
+}
+
+TEST_CASE("base: step kinds: each has its own name; what arranges comes to nothing") {
+  check_round_trip<StepKind>(kStepKindNames);
+  std::string arrange;
+  std::string calls;
+  for (std::size_t i = 0; i < kStepKindNames.size(); ++i) {
+    const auto kind = static_cast<StepKind>(i);
+    if (!has_outcome(kind)) arrange.append(name(kind)).append(" ");
+    if (is_call(kind)) calls.append(name(kind)).append(" ");
+  }
+  CHECK(name(StepKind::thrown) == "throw");
+  CHECK(arrange == "await pause cancel signal_worker ");
+  CHECK(calls == "call call_bytes ");
 }

@@ -33,6 +33,13 @@ bool is_text(std::string_view bytes);
 template <class Names>
 std::string_view nearest(std::string_view name, const Names& names);
 
+/// `did you mean "size"?`, or nothing when no name is near.
+template <class Names>
+std::string did_you_mean(std::string_view name, const Names& names) {
+  const std::string_view near = nearest(name, names);
+  return near.empty() ? "" : "did you mean \"" + std::string(near) + "\"?";
+}
+
 /// Bytes to insert, remove or replace. Of texts above 128 bytes it is told without counting: all
 /// differ.
 std::size_t edit_distance(std::string_view a, std::string_view b);

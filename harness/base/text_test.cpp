@@ -110,5 +110,7 @@ TEST_CASE("base: text: a typing error finds its name, a strange word finds none"
   CHECK(nearest("sise", names) == "size");
   CHECK(nearest("chekout_timeout", names) == "checkout_timeout_ms");
   CHECK(nearest("xyzzy", names).empty());
+  CHECK(did_you_mean("sise", names) == "did you mean \"size\"?");
+  CHECK(did_you_mean("xyzzy", names).empty());
   CHECK(nearest("overfow", std::array<std::string_view, 2>{"size", "overflow"}) == "overflow");
 }

@@ -95,8 +95,7 @@ void close_pool(const benchmark::State&) {
   the_pool.reset();
 }
 
-// ---- checkout
-// ------------------------------------------------------------------------------------
+// ---- checkout -----------------------------------------------------------------------------------
 
 /// The least a pool can do: a mutex, a stack of free workers, a condition.
 struct FreeList {
@@ -131,8 +130,7 @@ void checkout_pool(benchmark::State& state) {
   }
 }
 
-// ---- echo
-// ----------------------------------------------------------------------------------------
+// ---- echo ---------------------------------------------------------------------------------------
 
 /// The same bytes over the same pipes with the same poll set, and nothing else.
 void echo_raw(benchmark::State& state) {

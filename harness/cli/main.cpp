@@ -101,10 +101,9 @@ std::string wrong_subcommand(const CLI::App& app, int argc, char** argv) {
       app.get_subcommands([&](const CLI::App* command) { return command->get_name() == argv[1]; });
   if (!known.empty()) return "";
   const auto names = names_of(app, false);
-  const std::string near(nearest(argv[1], names));
+  const std::string near = did_you_mean(argv[1], names);
   return fmt::format("no subcommand \"{}\"; {}", argv[1],
-                     near.empty() ? fmt::format("there are {}", fmt::join(names, ", "))
-                                  : fmt::format("did you mean \"{}\"?", near));
+                     near.empty() ? fmt::format("there are {}", fmt::join(names, ", ")) : near);
 }
 
 std::string unexpected_word(const CLI::App& app, const CLI::Error& error) {
@@ -131,6 +130,131 @@ int words_before_command(int argc, char** argv) {
   return argc;
 }
 
+void add_run(CLI::App& app, RunArguments& arguments, int& code) {
+  auto* run_command =
+      app.add_subcommand("run", "run scenarios against the real pool and real processes");
+  run_command->add_option("PATH", arguments.paths, "scenario files, or folders of them")
+      ->required();
+  run_command->add_option("--out", arguments.out, "folder for the reports")->capture_default_str();
+  run_command->add_option("--seed", arguments.seed,
+                          "instead of the scenarios' own: a number, or 0x...");
+  run_command
+      ->add_option("--world", arguments.world,
+                   "real processes, the simulator, or both, compared: host, sim or both")
+      ->check(CLI::IsMember({"host", "sim", "both"}))
+      ->capture_default_str();
+  run_command
+      ->add_option("--jobs", arguments.jobs,
+                   "scenarios side by side (default: twice the processors)")
+      ->check(CLI::Range(1, 256));
+  run_command->add_option("--repeat", arguments.repeat, "run each that many times")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  run_command->callback([&] { code = run(arguments); });
+}
+
+void add_merge(CLI::App& app, std::vector<std::string>& folders, int& code) {
+  auto* merge_command = app.add_subcommand("merge", "add up the shards of a sweep");
+  merge_command->add_option("FOLDER", folders, "what --out was of each shard")->required();
+  merge_command->callback([&] { code = merge(folders); });
+}
+
+void add_check(CLI::App& app, std::vector<std::string>& paths, int& code) {
+  auto* check_command =
+      app.add_subcommand("check", "read scenario files and say what is wrong with them");
+  check_command->add_option("FILE", paths, "scenario files, or folders of them")->required();
+  check_command->callback([&] { code = check(paths); });
+}
+
+struct ListArguments {
+  std::string what;
+  std::vector<std::string> paths{"scenarios"};
+  bool json = false;
+};
+
+void add_list(CLI::App& app, ListArguments& arguments, int& code) {
+  auto* list_command = app.add_subcommand("list", "list faults, invariants or scenarios");
+  list_command->add_option("WHAT", arguments.what)
+      ->required()
+      ->check(CLI::IsMember({"faults", "invariants", "scenarios"}));
+  list_command->add_option("PATH", arguments.paths, "where scenarios are looked for")
+      ->capture_default_str();
+  list_command->add_flag("--json", arguments.json, "for programs");
+  list_command->callback([&] { code = list(arguments.what, arguments.paths, arguments.json); });
+}
+
+void add_show(CLI::App& app, std::string& file, int& code) {
+  auto* show_command = app.add_subcommand("show", "print a trace as a time line");
+  show_command->add_option("TRACE", file, "a trace.jsonl")->required();
+  show_command->callback([&] { code = show(file); });
+}
+
+void add_replay(CLI::App& app, std::vector<std::string>& files, int& code) {
+  auto* replay_command = app.add_subcommand(
+      "replay", "feed recorded traces to the pool of today and show the first difference");
+  replay_command->add_option("TRACE", files, "trace.jsonl files")->required();
+  replay_command->callback([&] { code = replay(files); });
+}
+
+void add_probe(CLI::App& app, ProbeArguments& arguments, int& code) {
+  auto* probe_command =
+      app.add_subcommand("probe", "talk to one worker outside any pool and say what it does");
+  probe_command->add_option("--prefix-bytes", arguments.prefix_bytes, "length prefix")
+      ->check(CLI::IsMember({1, 2, 4}))
+      ->capture_default_str();
+  probe_command->add_option("--max-frame-bytes", arguments.max_frame_bytes)
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32U))
+      ->capture_default_str();
+  probe_command->add_option("--timeout-ms", arguments.timeout_ms, "for each answer")
+      ->check(CLI::Range(1, 600000))
+      ->capture_default_str();
+  probe_command->add_option("COMMAND", arguments.command, "the worker, after --");
+  probe_command->callback([&] { code = probe(arguments); });
+}
+
+void add_compare(CLI::App& app, CompareArguments& arguments, int& code) {
+  auto* compare_command =
+      app.add_subcommand("compare", "compare two benchmark outputs, or two report.json");
+  compare_command->add_option("BASE", arguments.base)->required();
+  compare_command->add_option("NEW", arguments.now)->required();
+  compare_command
+      ->add_option("--limit", arguments.limit, "share of the median by which a row may be slower")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  compare_command->callback([&] { code = compare(arguments); });
+}
+
+/// What was typed, by subcommand.
+struct Arguments {
+  RunArguments run;
+  SweepArguments sweep;
+  ExploreArguments explore;
+  std::vector<std::string> merge;
+  std::vector<std::string> check;
+  ListArguments list;
+  std::string show;
+  std::vector<std::string> replay;
+  ProbeArguments probe;
+  CompareArguments compare;
+  std::string token;
+  run::Errand errand;
+};
+
+/// In the order in which the help lists them.
+void add_commands(CLI::App& app, Arguments& arguments, int& code) {
+  add_run(app, arguments.run, code);
+  add_sweep(app, arguments.sweep, code);
+  add_explore(app, arguments.explore, code);
+  add_merge(app, arguments.merge, code);
+  add_check(app, arguments.check, code);
+  add_list(app, arguments.list, code);
+  add_show(app, arguments.show, code);
+  add_replay(app, arguments.replay, code);
+  add_probe(app, arguments.probe, code);
+  add_compare(app, arguments.compare, code);
+  add_hidden(app, arguments.token, arguments.errand, code);
+}
+
 int program(int argc, char** argv) {
   int code = kHeld;
   CLI::App app{
@@ -141,105 +265,12 @@ int program(int argc, char** argv) {
     return fmt::format("poolproof: {}; see poolproof --help\n",
                        printable_message(error.what(), 500));
   });
-
-  RunArguments run_arguments;
-  run_arguments.command_line = line_of(argc, argv);
-  auto* run_command =
-      app.add_subcommand("run", "run scenarios against the real pool and real processes");
-  run_command->add_option("PATH", run_arguments.paths, "scenario files, or folders of them")
-      ->required();
-  run_command->add_option("--out", run_arguments.out, "folder for the reports")
-      ->capture_default_str();
-  run_command->add_option("--seed", run_arguments.seed,
-                          "instead of the scenarios' own: a number, or 0x...");
-  run_command
-      ->add_option("--world", run_arguments.world,
-                   "real processes, the simulator, or both, compared: host, sim or both")
-      ->check(CLI::IsMember({"host", "sim", "both"}))
-      ->capture_default_str();
-  run_command
-      ->add_option("--jobs", run_arguments.jobs,
-                   "scenarios side by side (default: twice the processors)")
-      ->check(CLI::Range(1, 256));
-  run_command->add_option("--repeat", run_arguments.repeat, "run each that many times")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
-  run_command->callback([&] { code = run(run_arguments); });
-
-  SweepArguments sweep_arguments;
-  add_sweep(app, sweep_arguments, code);
-
-  ExploreArguments explore_arguments;
-  add_explore(app, explore_arguments, code);
-
-  std::vector<std::string> merge_folders;
-  auto* merge_command = app.add_subcommand("merge", "add up the shards of a sweep");
-  merge_command->add_option("FOLDER", merge_folders, "what --out was of each shard")->required();
-  merge_command->callback([&] { code = merge(merge_folders); });
-
-  std::vector<std::string> check_paths;
-  auto* check_command =
-      app.add_subcommand("check", "read scenario files and say what is wrong with them");
-  check_command->add_option("FILE", check_paths, "scenario files, or folders of them")->required();
-  check_command->callback([&] { code = check(check_paths); });
-
-  std::string list_what;
-  std::vector<std::string> list_paths{"scenarios"};
-  bool list_json = false;
-  auto* list_command = app.add_subcommand("list", "list faults, invariants or scenarios");
-  list_command->add_option("WHAT", list_what)
-      ->required()
-      ->check(CLI::IsMember({"faults", "invariants", "scenarios"}));
-  list_command->add_option("PATH", list_paths, "where scenarios are looked for")
-      ->capture_default_str();
-  list_command->add_flag("--json", list_json, "for programs");
-  list_command->callback([&] { code = list(list_what, list_paths, list_json); });
-
-  std::string trace_file;
-  auto* show_command = app.add_subcommand("show", "print a trace as a time line");
-  show_command->add_option("TRACE", trace_file, "a trace.jsonl")->required();
-  show_command->callback([&] { code = show(trace_file); });
-
-  std::vector<std::string> replay_files;
-  auto* replay_command = app.add_subcommand(
-      "replay", "feed recorded traces to the pool of today and show the first difference");
-  replay_command->add_option("TRACE", replay_files, "trace.jsonl files")->required();
-  replay_command->callback([&] { code = replay(replay_files); });
-
-  ProbeArguments probe_arguments;
-  auto* probe_command =
-      app.add_subcommand("probe", "talk to one worker outside any pool and say what it does");
-  probe_command->add_option("--prefix-bytes", probe_arguments.prefix_bytes, "length prefix")
-      ->check(CLI::IsMember({1, 2, 4}))
-      ->capture_default_str();
-  probe_command->add_option("--max-frame-bytes", probe_arguments.max_frame_bytes)
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32U))
-      ->capture_default_str();
-  probe_command->add_option("--timeout-ms", probe_arguments.timeout_ms, "for each answer")
-      ->check(CLI::Range(1, 600000))
-      ->capture_default_str();
-  probe_command->add_option("COMMAND", probe_arguments.command, "the worker, after --");
-  probe_command->callback([&] { code = probe(probe_arguments); });
-
-  CompareArguments compare_arguments;
-  auto* compare_command =
-      app.add_subcommand("compare", "compare two benchmark outputs, or two report.json");
-  compare_command->add_option("BASE", compare_arguments.base)->required();
-  compare_command->add_option("NEW", compare_arguments.now)->required();
-  compare_command
-      ->add_option("--limit", compare_arguments.limit,
-                   "share of the median by which a row may be slower")
-      ->check(CLI::Range(0.0, 100.0))
-      ->capture_default_str();
-  compare_command->callback([&] { code = compare(compare_arguments); });
-
-  std::string token;
-  run::Errand errand;
-  add_hidden(app, token, errand, code);
-
+  Arguments arguments;
+  arguments.run.command_line = line_of(argc, argv);
+  add_commands(app, arguments, code);
   if (const auto line = wrong_subcommand(app, argc, argv); !line.empty()) return bad_input(line);
   const int ours = words_before_command(argc, argv);
-  for (int i = ours + 1; i < argc; ++i) probe_arguments.command.emplace_back(argv[i]);
+  for (int i = ours + 1; i < argc; ++i) arguments.probe.command.emplace_back(argv[i]);
   try {
     app.parse(ours, argv);
   } catch (const CLI::ExtrasError& error) {

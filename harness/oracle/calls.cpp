@@ -18,13 +18,9 @@ using trace::ClientStep;
 using trace::dotted;
 using Kind = JournalRecord::Kind;
 
-bool was_answered(const ClientStep& call) {
-  return call.outcome == Outcome::ok || call.outcome == Outcome::worker_error;
-}
-
 // ---- one outcome -------------------------------------------------------------------------------
 
-bool is_legal(Op op, Outcome outcome) {
+bool is_legal(StepKind kind, Outcome outcome) {
   using enum Outcome;
   constexpr std::array kCheckout{ok,           checkout_timeout, queue_full,
                                  start_failed, pool_closed,      cancelled};
@@ -34,15 +30,16 @@ bool is_legal(Op op, Outcome outcome) {
   const auto among = [outcome](const auto& outcomes) {
     return std::find(outcomes.begin(), outcomes.end(), outcome) != outcomes.end();
   };
-  switch (op) {
-    case Op::checkout:
+  switch (kind) {
+    case StepKind::checkout:
       return among(kCheckout);
-    case Op::call:
+    case StepKind::call:
+    case StepKind::call_bytes:
       return !among(kNotOfCall);
-    case Op::checkin:
-    case Op::thrown:
+    case StepKind::checkin:
+    case StepKind::thrown:
       return among(kGivesBack);
-    case Op::close:
+    case StepKind::close:
       return among(kClose);
     default:
       return false;
@@ -57,7 +54,7 @@ class History {
 
   void judge() {
     for (const std::uint32_t place : client_.history) {
-      take(view_.trace().clients[place], view_.ops[place]);
+      take(view_.trace().clients[place]);
     }
     const bool whole =
         repetition_ + 1 == client_.client->repeat && next_ == client_.client->steps.size();
@@ -65,10 +62,10 @@ class History {
   }
 
  private:
-  void take(const ClientStep& step, Op op) {
+  void take(const ClientStep& step) {
     const auto& steps = client_.client->steps;
     const bool known = step.step < steps.size() && step.repetition < client_.client->repeat;
-    if (!known || !same(scenario::name(steps[step.step]), std::string_view(step.op))) {
+    if (!known || scenario::kind(steps[step.step]) != step.kind) {
       return report(who(step) + " is no step of the scenario", step.ended);
     }
     const bool next = step.repetition == repetition_ && step.step == next_;
@@ -79,7 +76,7 @@ class History {
     if (!next) skip_to(step.repetition, step.step, step.begun);
     next_ = step.step + 1;
     end_ = step.ended;
-    if (step.outcome != Outcome::ok && !step.skipped && !is_legal(op, step.outcome)) {
+    if (step.outcome != Outcome::ok && !step.skipped && !is_legal(step.kind, step.outcome)) {
       report(fmt::format("{} ended with {}, which it never can", who(step), name(step.outcome)),
              step.ended);
     }
@@ -102,8 +99,8 @@ class History {
         next_ = 0;
         continue;
       }
-      if (scenario::has_outcome(steps[next_]) && missing++ == 0) {
-        first = fmt::format("step {} ({})", next_, scenario::name(steps[next_]));
+      if (has_outcome(scenario::kind(steps[next_])) && missing++ == 0) {
+        first = fmt::format("step {} ({})", next_, name(scenario::kind(steps[next_])));
       }
       ++next_;
     }
@@ -128,7 +125,8 @@ class History {
 bool all_may_be(const Case& given) {
   const auto& failed = given.view.failed;
   return std::all_of(failed.begin(), failed.end(), [&given](std::uint32_t place) {
-    return is_legal(given.view.ops[place], given.evidence.trace.clients[place].outcome);
+    const ClientStep& step = given.evidence.trace.clients[place];
+    return is_legal(step.kind, step.outcome);
   });
 }
 
@@ -154,7 +152,7 @@ void judge_pairing(const Case& given, Findings& findings) {
     findings.push_back({"pairing", who(call) + " " + what, at});
   };
   for (const ClientStep* call : view.calls) {
-    if (!was_answered(*call) || call->reply_nonce.empty()) continue;
+    if (!was_answered(call->outcome) || call->reply_nonce.empty()) continue;
     if (same(std::string_view(call->reply_nonce), std::string_view(call->nonce))) continue;
     report(*call, "got the reply to " + call->reply_nonce, call->ended);
   }
@@ -169,7 +167,7 @@ void judge_pairing(const Case& given, Findings& findings) {
              read.at);
     } else if (read.at + view.grain < call.begun) {
       report(call, "was read before it was sent", read.at);
-    } else if (was_answered(call) && call.ended + view.grain < read.at) {
+    } else if (was_answered(call.outcome) && call.ended + view.grain < read.at) {
       report(call, "was answered before it was read", read.at);
     }
   }

@@ -13,19 +13,17 @@ using trace::ClientStep;
 
 /// The client at which that step's cancel is aimed; empty: it is no cancel.
 std::string_view target_of(const scenario::Scenario& scenario, const ClientStep& step) {
-  const std::string_view name = step.client;
-  const std::string_view head = name.substr(0, name.find('.'));
-  for (const scenario::Client& client : scenario.clients) {
-    if (client.name != name && client.name != head) continue;
-    if (step.step >= client.steps.size()) return {};
-    const auto* cancel = std::get_if<scenario::Cancel>(&client.steps[step.step]);
-    return cancel == nullptr ? std::string_view() : std::string_view(cancel->client);
-  }
-  return {};
+  const scenario::Step* const done = asked(scenario, step);
+  const auto* cancel = done == nullptr ? nullptr : std::get_if<scenario::Cancel>(done);
+  return cancel == nullptr ? std::string_view() : std::string_view(cancel->client);
+}
+
+bool waits(StepKind kind) {
+  return kind == StepKind::checkout || is_call(kind);
 }
 
 /// The step of that client which was surely under way at `at`; null: none was.
-const ClientStep* under_way(const View& view, std::string_view client, Time at, Op& op) {
+const ClientStep* under_way(const View& view, std::string_view client, Time at) {
   const std::uint32_t number = view.clients.find(client);
   if (number == kNone) return nullptr;
   const auto steps = view.steps_of(number);
@@ -34,9 +32,7 @@ const ClientStep* under_way(const View& view, std::string_view client, Time at, 
     return view.trace().clients[place].begun < at;
   });
   if (behind == steps.begin()) return nullptr;
-  const std::uint32_t place = *std::prev(behind);
-  op = view.ops[place];
-  return &view.trace().clients[place];
+  return &view.trace().clients[*std::prev(behind)];
 }
 
 }  // namespace
@@ -47,9 +43,8 @@ void judge_cancels(const Case& given, Findings& findings) {
     const ClientStep& cancel = given.evidence.trace.clients[place];
     if (cancel.skipped) continue;
     const std::string_view target = target_of(given.evidence.scenario, cancel);
-    Op op = Op::other;
-    const ClientStep* step = under_way(given.view, target, cancel.begun, op);
-    if (step == nullptr || step->skipped || (op != Op::checkout && op != Op::call)) continue;
+    const ClientStep* step = under_way(given.view, target, cancel.begun);
+    if (step == nullptr || step->skipped || !waits(step->kind)) continue;
     if (step->ended <= after(cancel.ended, lateness)) continue;
     findings.push_back(
         {"deadlines",

@@ -1,9 +1,11 @@
 #include "harness/oracle/clients.hpp"
 
+#include "harness/scenario/client_name.hpp"
+
 namespace poolproof::oracle {
 
 std::string ClientSteps::name() const {
-  return client->count > 1 ? client->name + '.' + std::to_string(which) : client->name;
+  return scenario::single_name(*client, which);
 }
 
 std::uint32_t number_of(const ClientSteps& client, const View& view) {

@@ -294,10 +294,10 @@ class Callers {
     }
     for (const std::uint32_t place : view.failed) {
       const ClientStep& step = evidence.trace.clients[place];
-      if (view.ops[place] == Op::checkin && step.outcome == Outcome::lease_over) {
+      if (step.kind == StepKind::checkin && step.outcome == Outcome::lease_over) {
         found.see(Mark::returned_twice);
       }
-      if (view.ops[place] != Op::call || step.nonce.empty()) continue;
+      if (!is_call(step.kind) || step.nonce.empty()) continue;
       const bool gave_up =
           step.outcome == Outcome::call_timeout || step.outcome == Outcome::cancelled;
       if (gave_up && nonces_.number(step.nonce) == gone_.size()) gone_.push_back(&step);
@@ -335,13 +335,9 @@ class Callers {
 
 /// Whom that cancel is meant for; null: it is none of the scenario.
 const std::string* cancelled_by(const scenario::Scenario& scenario, const ClientStep& step) {
-  const std::string_view name = std::string_view(step.client).substr(0, step.client.find('.'));
-  for (const scenario::Client& client : scenario.clients) {
-    if (client.name != name || step.step >= client.steps.size()) continue;
-    const auto* cancel = std::get_if<scenario::Cancel>(&client.steps[step.step]);
-    return cancel == nullptr ? nullptr : &cancel->client;
-  }
-  return nullptr;
+  const scenario::Step* const done = asked(scenario, step);
+  const auto* cancel = done == nullptr ? nullptr : std::get_if<scenario::Cancel>(done);
+  return cancel == nullptr ? nullptr : &cancel->client;
 }
 
 void look_at_cancels(const Evidence& evidence, const View& view, Coverage& found) {
@@ -354,7 +350,7 @@ void look_at_cancels(const Evidence& evidence, const View& view, Coverage& found
     const auto history = view.steps_of(client);
     const bool met = std::any_of(history.begin(), history.end(), [&](std::uint32_t other) {
       const ClientStep& checkout = steps[other];
-      return view.ops[other] == Op::checkout && checkout.outcome == Outcome::ok &&
+      return checkout.kind == StepKind::checkout && checkout.outcome == Outcome::ok &&
              checkout.ended == step.begun && checkout.begun < checkout.ended;
     });
     if (met) found.see(Mark::grant_met_cancel);

@@ -227,7 +227,7 @@ TEST_CASE("oracle: coverage: each rare situation is marked where it is, and not 
          trace::ClientStep cancel;
          cancel.client = s.scenario.clients.front().name;
          cancel.step = static_cast<std::uint32_t>(s.scenario.clients.front().steps.size() - 1);
-         cancel.op = "cancel";
+         cancel.kind = StepKind::cancel;
          cancel.begun = cancel.ended = step(s, "b", 0).ended;
          s.trace.clients.push_back(cancel);
        }},

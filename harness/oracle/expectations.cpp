@@ -73,15 +73,16 @@ void judge_repetition(const ClientSteps& client, std::uint32_t repetition,
   const auto& steps = client.client->steps;
   std::size_t place = 0;
   for (std::uint32_t i = 0; i < steps.size(); ++i) {
-    if (!scenario::has_outcome(steps[i])) continue;
+    if (!has_outcome(scenario::kind(steps[i]))) continue;
     const Expected& wanted = place < expected.size() ? expected[place] : kSkipped;
     ++place;
     const ClientStep* step = step_of(client, repetition, i, trace);
     if (step == nullptr) {
-      findings.push_back({"expectation",
-                          fmt::format("client {}, step {} ({}) never ended; expected {}",
-                                      client.name(), i, scenario::name(steps[i]), words(wanted)),
-                          Time{}});
+      findings.push_back(
+          {"expectation",
+           fmt::format("client {}, step {} ({}) never ended; expected {}", client.name(), i,
+                       name(scenario::kind(steps[i])), words(wanted)),
+           Time{}});
       continue;
     }
     const bool met = std::any_of(wanted.begin(), wanted.end(),
@@ -135,12 +136,11 @@ void judge_success(const Evidence& evidence, Findings& findings) {
   bool calls = false;
   for (const scenario::Client& client : evidence.scenario.clients) {
     for (const scenario::Step& step : client.steps) {
-      calls = calls || std::holds_alternative<scenario::Call>(step) ||
-              std::holds_alternative<scenario::CallBytes>(step);
+      calls = calls || is_call(step);
     }
   }
   const auto good = count([calls](const ClientStep& step) {
-    const bool counts = calls ? is_call(step) : step.op == "checkout";
+    const bool counts = calls ? is_call(step.kind) : step.kind == StepKind::checkout;
     return counts && !step.skipped && step.outcome == Outcome::ok;
   });
   if (evidence.scenario.expect.no_success) {

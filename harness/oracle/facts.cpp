@@ -109,8 +109,7 @@ void judge_phases(const View& view, Duration lateness, Findings& findings) {
   }
 }
 
-// ---- kinds
-// ---------------------------------------------------------------------------------------
+// ---- kinds --------------------------------------------------------------------------------------
 
 /// The largest payload, told apart from the code that is judged.
 std::uint64_t largest_payload(const wire::Framing& framing) {

@@ -444,7 +444,7 @@ TEST_CASE("oracle: cancels: who is cancelled goes at once") {
     story.trace.pool.clear();
     story.scenario.clients[0].steps.emplace_back(scenario::Cancel{"b"});
     trace::ClientStep cancel = step(story, "a", 2);
-    cancel.op = "cancel";
+    cancel.kind = StepKind::cancel;
     cancel.step = 3;
     cancel.begun = cancel.ended = ms(at);
     story.trace.clients.insert(story.trace.clients.end() - 1, cancel);

@@ -31,16 +31,11 @@ struct WorkersOwn {
 class Cancels {
  public:
   explicit Cancels(const Case& given) {
-    Numbering<std::string_view> known;
-    const auto& clients = given.evidence.scenario.clients;
-    for (const scenario::Client& client : clients) known.number(client.name);
     for (const std::uint32_t place : given.view.cancels) {
       const ClientStep& step = given.evidence.trace.clients[place];
       if (step.skipped) continue;
-      const std::string_view name = step.client;
-      const std::uint32_t number = known.find(name.substr(0, name.find('.')));
-      if (number == kNone || step.step >= clients[number].steps.size()) continue;
-      const auto* cancel = std::get_if<scenario::Cancel>(&clients[number].steps[step.step]);
+      const scenario::Step* const done = asked(given.evidence.scenario, step);
+      const auto* cancel = done == nullptr ? nullptr : std::get_if<scenario::Cancel>(done);
       if (cancel != nullptr) add(cancel->client, step);
     }
     for (auto& of_one : cancels_) std::stable_sort(of_one.begin(), of_one.end(), begins_earlier);
@@ -149,13 +144,11 @@ class Isolation {
     const auto& all = evidence_.trace.clients;
     const auto place = static_cast<std::uint32_t>(&call - all.data());
     for (auto at = std::lower_bound(steps.begin(), steps.end(), place); at != steps.begin();) {
-      const std::uint32_t before = *--at;
-      if (all[before].skipped) continue;
-      const Op op = view_.ops[before];
-      if (op == Op::checkout) return false;
-      if (op == Op::checkin || op == Op::thrown || op == Op::close) return true;
-      if (op == Op::call && all[before].outcome != Outcome::ok) return true;
-      if (op == Op::call && all[before].in_doubt) return true;
+      const ClientStep& before = all[*--at];
+      if (before.skipped || !has_outcome(before.kind)) continue;
+      if (before.kind == StepKind::checkout) return false;
+      if (!is_call(before.kind)) return true;
+      if (before.outcome != Outcome::ok || before.in_doubt) return true;
     }
     return false;
   }

@@ -41,10 +41,8 @@ Table<Doubt> doubts(const Evidence& evidence, const View& view) {
   }
   if (evidence.scenario.pool.on_exception != pool::OnException::discard) return found;
   if (!view.any_thrown) return found;
-  for (std::size_t i = 0; i < view.ops.size(); ++i) {
-    if (view.ops[i] != Op::thrown) continue;
-    const ClientStep& step = evidence.trace.clients[i];
-    if (step.skipped || !step.worker) continue;
+  for (const ClientStep& step : evidence.trace.clients) {
+    if (step.kind != StepKind::thrown || step.skipped || !step.worker) continue;
     found.push_back({*step.worker, step.lease, step.begun, &step});
   }
   return found;

@@ -136,13 +136,13 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
        [](Story& s) {
          s.scenario.pool.on_exception = pool::OnException::discard;
          s.scenario.clients[0].steps[2] = scenario::Throw{};
-         step(s, "a", 2).op = "throw";
+         step(s, "a", 2).kind = StepKind::thrown;
        },
        {"no_dirty_reuse"}},
       {"the same, when the pool may keep it",
        [](Story& s) {
          s.scenario.clients[0].steps[2] = scenario::Throw{};
-         step(s, "a", 2).op = "throw";
+         step(s, "a", 2).kind = StepKind::thrown;
        },
        {}},
       {"a stale worker is leased again",
@@ -316,14 +316,14 @@ Names broken_in_virtual_time(const Story& story) {
 Story good_at_once() {
   Story story = told("good");
   for (auto& client : story.trace.clients) {
-    const bool waits = client.op == "checkout" && client.client == "a";
-    if (client.op == "checkin")
+    const bool waits = client.kind == StepKind::checkout && client.client == "a";
+    if (client.kind == StepKind::checkin)
       client.begun = client.ended = client.client == "a" ? ms(5.1) : ms(8.1);
-    if (client.op == "checkout" && !waits) client.begun = client.ended = ms(6.1);
+    if (client.kind == StepKind::checkout && !waits) client.begun = client.ended = ms(6.1);
     if (waits) client.begun = ms(1.1);
     if (waits) client.ended = ms(3.5);
-    if (client.op == "close") client.begun = ms(9.1);
-    if (client.op == "close") client.ended = ms(10.0);
+    if (client.kind == StepKind::close) client.begun = ms(9.1);
+    if (client.kind == StepKind::close) client.ended = ms(10.0);
   }
   for (auto& record : story.trace.workers) {
     if (record.record.nonce == "a:1") record.at = step(story, "a", 1).begun;
@@ -691,7 +691,7 @@ TEST_CASE("oracle: isolation: a cancel must be meant for the client") {
   CHECK(is_blamed(story));
   trace::ClientStep cancel;
   cancel.client = "a";
-  cancel.op = "cancel";
+  cancel.kind = StepKind::cancel;
   cancel.step = 3;
   cancel.begun = cancel.ended = ms(7.5);
   story.scenario.clients[0].steps.emplace_back(scenario::Cancel{"b"});

@@ -38,11 +38,10 @@ void judge_deadlines(const Case& given, Findings& findings) {
          step.ended});
   };
   for (const std::uint32_t i : given.view.slow) {
-    const Op op = given.view.ops[i];
     const ClientStep& step = evidence.trace.clients[i];
-    const Duration limit = limit_of(step, op, evidence.scenario.pool);
+    const Duration limit = limit_of(step, evidence.scenario.pool);
     const Time deadline = after(step.begun, limit);
-    const bool granted = op == Op::checkout && step.outcome == Outcome::ok;
+    const bool granted = step.kind == StepKind::checkout && step.outcome == Outcome::ok;
     if (step.ended > after(deadline, evidence.bounds.liveness)) {
       report(step, limit, "too long after");
     } else if (exact && granted && step.ended >= deadline && step.ended > step.begun) {
@@ -66,7 +65,7 @@ void judge_during_close(const Case& given, const ClientStep& close, Findings& fi
   const Evidence& evidence = given.evidence;
   const Duration lateness = evidence.bounds.liveness;
   const bool exact = lateness == Duration::zero();
-  const Duration limit = limit_of(close, Op::close, evidence.scenario.pool);
+  const Duration limit = limit_of(close, evidence.scenario.pool);
   const Time calls_over_by = after(after(close.begun, limit), lateness);
   // A process whose start was under way can be ended only once it is there.
   const Time born =
@@ -84,18 +83,18 @@ void judge_during_close(const Case& given, const ClientStep& close, Findings& fi
   if (given.view.others_ended <= close.begun) return;
   for (std::size_t i = 0; i < evidence.trace.clients.size(); ++i) {
     const ClientStep& step = evidence.trace.clients[i];
-    const Op op = given.view.ops[i];
     if (step.ended <= close.begun || step.skipped || &step == &close) continue;
     const bool in_the_way = step.begun < close.begun;
-    if (op == Op::checkout && in_the_way && step.ended > after(close.begun, lateness)) {
+    if (step.kind == StepKind::checkout && in_the_way &&
+        step.ended > after(close.begun, lateness)) {
       report(fmt::format("{} still waited {} ms after the pool began to close", who(step),
                          milliseconds(step.ended - close.begun)),
              step.ended);
     }
-    if (op == Op::call && in_the_way && step.ended > calls_over_by) {
+    if (is_call(step.kind) && in_the_way && step.ended > calls_over_by) {
       report(who(step) + " went on after the pool had to be closed", step.ended);
     }
-    if (op == Op::checkout && step.outcome == Outcome::ok && step.begun > shut) {
+    if (step.kind == StepKind::checkout && step.outcome == Outcome::ok && step.begun > shut) {
       report(who(step) + " was granted a worker after the pool was closed", step.ended);
     }
   }
@@ -286,7 +285,7 @@ class Recovery {
   [[nodiscard]] bool must_be_served(const ClientStep& step) {
     if (core_.startup_budget < kLeastBudget) return false;
     if (step.begun < last_strike_ || step.ended >= view_.close_begun) return false;
-    const Duration limit = limit_of(step, Op::checkout, evidence_.scenario.pool);
+    const Duration limit = limit_of(step, evidence_.scenario.pool);
     const Time free_by = after(std::max(step.begun, after(strikes_over_, pause())), leaving());
     const Duration start = std::max(evidence_.bounds.liveness, kSoundStart);
     // As long as starts are held back, the pool says so at once.
@@ -322,9 +321,8 @@ class Recovery {
   }
 
   void gather() {
-    for (std::size_t i = 0; i < view_.ops.size(); ++i) {
-      const ClientStep& step = evidence_.trace.clients[i];
-      if (view_.ops[i] != Op::checkout) continue;
+    for (const ClientStep& step : evidence_.trace.clients) {
+      if (step.kind != StepKind::checkout) continue;
       interests_.push_back({step.begun, step.ended, step.client, {}});
     }
     for (const Hold& hold : view_.holds) {

@@ -30,19 +30,10 @@ bool leaves_bytes(const View& view, const JournalRecord& receipt) {
   return planned != nullptr && !planned->text("text").empty();
 }
 
-bool was_answered(const ClientStep& call) {
-  return call.outcome == Outcome::ok || call.outcome == Outcome::worker_error;
-}
-
 /// What the scenario has the client say there; null: no such step, or another kind.
 const scenario::Call* asked_by(const scenario::Scenario& scenario, const ClientStep& call) {
-  const std::string_view name = call.client;
-  for (const scenario::Client& client : scenario.clients) {
-    if (client.name != name && client.name != name.substr(0, name.find('.'))) continue;
-    return call.step < client.steps.size() ? std::get_if<scenario::Call>(&client.steps[call.step])
-                                           : nullptr;
-  }
-  return nullptr;
+  const scenario::Step* const step = asked(scenario, call);
+  return step == nullptr ? nullptr : std::get_if<scenario::Call>(step);
 }
 
 /// The first request of that worker behind whose reply there were bytes, and nothing else was
@@ -72,7 +63,7 @@ void judge_opaque_residue(const Case& given, Findings& findings) {
     if (struck[receipt.worker] != 1 || !leaves_bytes(view, left.record)) continue;
     for (const std::uint32_t place : view.calls_of_worker[receipt.worker]) {
       const ClientStep& call = *view.calls[place];
-      if (call.begun <= left.at + view.grain || !was_answered(call)) continue;
+      if (call.begun <= left.at + view.grain || !was_answered(call.outcome)) continue;
       findings.push_back(
           {"no_dirty_reuse",
            fmt::format("{} was answered by worker {}, which had written more than "
@@ -102,7 +93,7 @@ void judge_residue(const Case& given, Findings& findings) {
       if (read.record.kind != Kind::read || !read.record.nonce) continue;
       if (!read.record.request || *read.record.request <= *left) continue;
       const ClientStep* call = given.view.call_of(*read.record.nonce);
-      if (call == nullptr || !was_answered(*call)) continue;
+      if (call == nullptr || !was_answered(call->outcome)) continue;
       findings.push_back({"no_dirty_reuse",
                           fmt::format("{} was answered by worker {}, which had written more than "
                                       "its reply to request {}",
@@ -124,7 +115,7 @@ void judge_unread_answers(const Case& given, Findings& findings) {
   const bool any = std::any_of(scenario.faults.begin(), scenario.faults.end(), answers_unread);
   if (!any || given.view.receipts.empty()) return;
   for (const ClientStep* call : given.view.calls) {
-    if (!was_answered(*call) || call->in_doubt) continue;
+    if (!was_answered(call->outcome) || call->in_doubt) continue;
     const scenario::Call* asked = asked_by(scenario, *call);
     if (asked == nullptr || call->written_bytes >= asked->pad_bytes) continue;
     findings.push_back({"no_dirty_reuse",

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "harness/scenario/client_name.hpp"
 
 namespace poolproof::oracle {
 namespace {
@@ -17,40 +18,6 @@ using namespace std::string_view_literals;
 
 constexpr Duration kHostGrain{2};
 
-/// Their lengths tell most names apart.
-Op op_of(std::string_view name) {
-  const auto if_it_is = [name](std::string_view wanted, Op op) {
-    return name == wanted ? op : Op::other;
-  };
-  switch (name.size()) {
-    case 4:
-      return if_it_is("call", Op::call);
-    case 5:
-      return name == "throw" ? Op::thrown : if_it_is("close", Op::close);
-    case 6:
-      return if_it_is("cancel", Op::cancel);
-    case 7:
-      return if_it_is("checkin", Op::checkin);
-    case 8:
-      return if_it_is("checkout", Op::checkout);
-    default:
-      return if_it_is("call_bytes", Op::call);
-  }
-}
-
-/// By the scenario's kinds of steps.
-constexpr std::array<Op, std::variant_size_v<scenario::Step>> kOps{
-    Op::checkout, Op::call,  Op::call,  Op::checkin, Op::thrown, Op::other,
-    Op::other,    Op::other, Op::other, Op::cancel,  Op::other,  Op::close};
-
-/// Whether a client may call that step so: told apart by its Op, but for two.
-bool is_named(const scenario::Step& step, const ClientStep& done, Op op) {
-  using enum Op;
-  if (kOps[step.index()] != op) return false;
-  if (op != call && op != other) return true;
-  return same(scenario::name(step), std::string_view(done.op));
-}
-
 /// The catalogue's rows by name: looked up for each receipt.
 const Numbering<std::string_view>& fault_names() {
   static const Numbering<std::string_view> names = [] {
@@ -61,9 +28,14 @@ const Numbering<std::string_view>& fault_names() {
   return names;
 }
 
+/// A client that asks for another worker has surely let go of the one before.
+constexpr bool ends_hold(StepKind kind) {
+  return kind == StepKind::checkin || kind == StepKind::thrown || kind == StepKind::checkout;
+}
+
 }  // namespace
 
-inline bool Progress::takes(const ClientStep& step, Op op) {
+inline bool Progress::takes(const ClientStep& step) {
   // The harness closes the pool.
   if (client == nullptr) return step.client.empty();
   if (next == steps.size()) {
@@ -71,14 +43,13 @@ inline bool Progress::takes(const ClientStep& step, Op op) {
     next = 0;
   }
   const bool is_next = step.step == next && next < steps.size() && step.repetition == repetition;
-  if (!is_next || !is_named(steps[next], step, op)) return false;
+  if (!is_next || scenario::kind(steps[next]) != step.kind) return false;
   ++next;
   return end <= step.begun && step.begun <= step.ended;
 }
 
 View::View(const Evidence& evidence, Memory* memory)
     : grain(evidence.bounds.liveness == Duration::zero() ? Duration::zero() : kHostGrain),
-      ops(memory),
       closes(memory),
       cancels(memory),
       grants(memory),
@@ -150,34 +121,35 @@ inline void View::look_at_call(const ClientStep& call, std::uint32_t worker) {
   call_workers.push_back(worker);
 }
 
-inline bool View::is_in_time(const ClientStep& step, Op op) const {
-  const Time deadline = after(step.begun, limit_of(step, op, scenario_.pool));
-  return step.ended < deadline || (op != Op::checkout && step.ended == deadline);
+inline bool View::is_in_time(const ClientStep& step) const {
+  const Time deadline = after(step.begun, limit_of(step, scenario_.pool));
+  return step.ended < deadline || (step.kind != StepKind::checkout && step.ended == deadline);
 }
 
-[[gnu::always_inline]] inline void View::look_at_step(std::uint32_t place, Op op, Client& client) {
+[[gnu::always_inline]] inline void View::look_at_step(std::uint32_t place, Client& client) {
   const ClientStep& step = trace_.clients[place];
-  is_in_order = client.progress.takes(step, op) && is_in_order;
+  is_in_order = client.progress.takes(step) && is_in_order;
   client.progress.end = step.ended;
-  if (op == Op::cancel) add(cancels, place);
+  const StepKind kind = step.kind;
+  if (kind == StepKind::cancel) add(cancels, place);
   if (step.skipped) return;
-  if (op == Op::checkin || op == Op::thrown || op == Op::checkout) finish(client, step.begun);
+  if (ends_hold(kind)) finish(client, step.begun);
   const std::uint32_t worker = step.worker ? number_of_worker(step, client) : kNone;
   const bool ok = step.outcome == Outcome::ok;
   if (!ok) add(failed, place);
-  if (has_limit(op) && !(ok && is_in_time(step, op))) add(slow, place);
-  if (op == Op::call) {
+  if (has_limit(kind) && !(ok && is_in_time(step))) add(slow, place);
+  if (is_call(kind)) {
     look_at_call(step, worker);
-  } else if (op == Op::checkout) {
+  } else if (kind == StepKind::checkout) {
     if (!ok) return add(refused, place);
     grants.push_back(place);
     if (!step.worker) return;
     client.holds = &step;
     client.held = worker;
-  } else if (op == Op::close) {
+  } else if (kind == StepKind::close) {
     add(closes, place);
     close_begun = std::min(close_begun, step.begun);
-  } else if (op == Op::thrown) {
+  } else if (kind == StepKind::thrown) {
     any_thrown = true;
   }
 }
@@ -190,28 +162,11 @@ void View::expect_clients(Table<Client>& all) {
   all.reserve(std::max(most, scenario_.clients.size()));
   clients.reserve(std::max(most, scenario_.clients.size()));
   for (const scenario::Client& client : scenario_.clients) {
-    if (client.count > 1) continue;  // their names stand nowhere: see counted
+    if (client.count > 1) continue;  // their names stand nowhere: see client_of()
     const std::uint32_t number = clients.number(client.name);
     if (number == all.size()) all.emplace_back();
     all[number].progress.follow(client);
   }
-}
-
-/// Whose name is that of a counted client with a number behind it; null: nobody's.
-const scenario::Client* View::counted(std::string_view name) const {
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return nullptr;
-  const std::string_view digits = name.substr(dot + 1);
-  std::uint32_t which = 0;
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), which);
-  const bool number = read.ec == std::errc() && read.ptr == name.data() + name.size() &&
-                      which > 0 && digits.front() != '0';
-  if (!number) return nullptr;
-  for (const scenario::Client& client : scenario_.clients) {
-    const bool of_it = client.count > 1 && which <= client.count;
-    if (of_it && same(name.substr(0, dot), std::string_view(client.name))) return &client;
-  }
-  return nullptr;
 }
 
 void View::look_at_clients() {
@@ -225,7 +180,6 @@ void View::look_at_clients() {
   nonces.reserve(some);
   nonce_numbers.reserve(some);
   workers.reserve(scenario_.pool.core.size < some ? scenario_.pool.core.size : some);
-  ops.resize(steps);
   client_of_step.resize(steps);
   Table<Client> open(memory());
   expect_clients(open);
@@ -238,16 +192,15 @@ void View::look_at_clients() {
       client = clients.number(step.client);
       if (client == open.size()) {
         open.emplace_back();
-        const scenario::Client* const one = counted(step.client);
+        const scenario::Client* const one = scenario::client_of(scenario_, step.client);
         if (one != nullptr) open.back().progress.follow(*one);
       }
     }
     client_of_step[i] = client;
-    const Op op = ops[i] = op_of(step.op);
     begun = std::min(begun, step.begun);
-    Time& ended = op == Op::close ? closes_ended : others_ended;
+    Time& ended = step.kind == StepKind::close ? closes_ended : others_ended;
     ended = std::max(ended, step.ended);
-    look_at_step(i, op, open[client]);
+    look_at_step(i, open[client]);
   }
   for (Client& one : open) {
     finish(one, one.progress.end);
@@ -398,12 +351,14 @@ const Signs& Incarnation::signs() const {
   return view->signs[number];
 }
 
-bool is_call(const ClientStep& step) {
-  return step.op == "call" || step.op == "call_bytes";
+const scenario::Step* asked(const scenario::Scenario& scenario, const ClientStep& step) {
+  const scenario::Client* const client = scenario::client_of(scenario, step.client);
+  return client != nullptr && step.step < client->steps.size() ? &client->steps[step.step]
+                                                               : nullptr;
 }
 
 bool is_grant(const ClientStep& step) {
-  return step.op == "checkout" && !step.skipped && step.outcome == Outcome::ok;
+  return step.kind == StepKind::checkout && !step.skipped && step.outcome == Outcome::ok;
 }
 
 bool leaves_doubt(const ClientStep& call, bool read) {
@@ -425,7 +380,7 @@ bool leaves_doubt(const ClientStep& call, bool read) {
 
 std::string who(const ClientStep& step) {
   return fmt::format("client {}, step {} ({}{}{})", step.client.empty() ? "(harness)" : step.client,
-                     step.step, step.op, step.nonce.empty() ? "" : " ", step.nonce);
+                     step.step, name(step.kind), step.nonce.empty() ? "" : " ", step.nonce);
 }
 
 bool is_deadly(int signal) {

@@ -19,9 +19,6 @@ struct Hold {
   Time to;  ///< the check-in (or throw, or next checkout) begins; else the client's last step ended
 };
 
-/// What a step does, so that its name is compared once.
-enum class Op : std::uint8_t { checkout, call, checkin, thrown, close, cancel, other };
-
 /// A call's nonce, as clients and workers know it.
 struct Nonce {
   const trace::ClientStep* call = nullptr;    ///< the first step that sent it; null: nobody did
@@ -75,7 +72,7 @@ struct Progress {
     steps = one.steps;
   }
   /// Goes on by a step that it did; false: that was not the next one, or it is out of time.
-  bool takes(const trace::ClientStep& step, Op op);
+  bool takes(const trace::ClientStep& step);
   [[nodiscard]] bool is_done() const {
     return next == steps.size() && repetition + 1 == client->repeat;
   }
@@ -108,7 +105,6 @@ class View {
   /// means by more than this. In virtual time there is one clock: nothing.
   Duration grain;
 
-  Table<Op> ops;                 ///< of each of the clients' steps
   Table<std::uint32_t> closes;   ///< places in trace.clients: not skipped
   Table<std::uint32_t> cancels;  ///< the same, and also skipped ones
   Table<std::uint32_t> grants;   ///< checkouts, not skipped and ok
@@ -144,7 +140,7 @@ class View {
 
   [[nodiscard]] const trace::Trace& trace() const { return trace_; }
   /// Where it keeps its tables: whoever judges by it may keep some there, too.
-  [[nodiscard]] Memory* memory() const { return ops.get_allocator().resource(); }
+  [[nodiscard]] Memory* memory() const { return closes.get_allocator().resource(); }
   /// The places in trace.clients of a client's steps, by its number in `clients`.
   [[nodiscard]] std::span<const std::uint32_t> steps_of(std::uint32_t client) const;
   /// The plan's fault of the receipt's name and id; null: it has none.
@@ -172,12 +168,11 @@ class View {
   };
 
   void expect_clients(Table<Client>& all);
-  [[nodiscard]] const scenario::Client* counted(std::string_view name) const;
   void look_at_clients();
-  void look_at_step(std::uint32_t place, Op op, Client& client);
+  void look_at_step(std::uint32_t place, Client& client);
   void look_at_call(const trace::ClientStep& call, std::uint32_t worker);
   void finish(Client& client, Time at);
-  [[nodiscard]] bool is_in_time(const trace::ClientStep& step, Op op) const;
+  [[nodiscard]] bool is_in_time(const trace::ClientStep& step) const;
   [[nodiscard]] std::uint32_t number_of_worker(const trace::ClientStep& step, Client& client);
   void group_by_worker();
   void look_at_journal();
@@ -192,19 +187,20 @@ class View {
 };
 
 /// Whether such a step has to end by a time of its own. (How a close does is another matter.)
-constexpr bool has_limit(Op op) {
-  return op == Op::checkout || op == Op::call || op == Op::checkin || op == Op::thrown;
+constexpr bool has_limit(StepKind kind) {
+  return has_outcome(kind) && kind != StepKind::close;
 }
 
 /// How long the step may take: its own limit or the pool's; a check-in may take no time.
-inline Duration limit_of(const trace::ClientStep& step, Op op, const scenario::PoolSpec& pool) {
+inline Duration limit_of(const trace::ClientStep& step, const scenario::PoolSpec& pool) {
   if (step.limit) return *step.limit;
-  if (op == Op::checkout) return pool.checkout_timeout;
-  if (op == Op::call) return pool.call_timeout;
-  return op == Op::close ? pool.close_timeout : Duration::zero();
+  if (step.kind == StepKind::checkout) return pool.checkout_timeout;
+  if (is_call(step.kind)) return pool.call_timeout;
+  return step.kind == StepKind::close ? pool.close_timeout : Duration::zero();
 }
 
-bool is_call(const trace::ClientStep& step);
+/// The scenario's step that was done there; null: it has none such.
+const scenario::Step* asked(const scenario::Scenario& scenario, const trace::ClientStep& step);
 /// A checkout that got a worker.
 bool is_grant(const trace::ClientStep& step);
 

@@ -36,7 +36,7 @@ void judge_clients_and_journal(const View& view, Findings& findings) {
   }
   for (std::size_t i = 0; i < view.calls.size(); ++i) {
     const ClientStep* call = view.calls[i];
-    const bool answered = call->outcome == Outcome::ok || call->outcome == Outcome::worker_error;
+    const bool answered = was_answered(call->outcome);
     if (!answered || call->nonce.empty() || view.was_read(i)) continue;
     const bool journalled =
         call->worker ? view.has_journal(*call->worker) : view.all_have_journals();

@@ -17,15 +17,14 @@ enum class OnException : std::uint8_t { keep, discard };
 
 /// Everything the Core decides by. Every queue, retry and wait has its bound here.
 struct Config {
-  std::uint32_t size = 1;                ///< slots, 1..100000
+  std::uint32_t size = 1;                ///< slots
   StartMode start = StartMode::lazy;     ///< eager: full at once and kept full
   InitMode init_mode = InitMode::async;  ///< blocking: one start at a time, and no grant meanwhile
   Reuse reuse = Reuse::last_in_first_out;  ///< which idle worker is leased next
 
-  std::uint32_t waiters_max =
-      1000;                      ///< clients that may wait, at least 1; one more is refused at once
-  std::uint32_t starts_max = 4;  ///< starts and handshakes under way at a time
-  std::uint32_t leaving_max = 16;  ///< workers told to go and not gone; when full, starts wait
+  std::uint32_t waiters_max = 1000;  ///< clients that may wait; one more is refused at once
+  std::uint32_t starts_max = 4;      ///< starts and handshakes under way at a time
+  std::uint32_t leaving_max = 16;    ///< workers told to go and not gone; when full, starts wait
 
   Duration startup_budget = 5s;        ///< from the order to start to the init ping's good reply
   Duration postmortem_budget = 300ms;  ///< on top, to find out why a start failed

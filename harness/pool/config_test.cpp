@@ -1,8 +1,12 @@
 #include "harness/pool/config.hpp"
 
 #include <functional>
+#include <set>
 
 #include <catch2/catch.hpp>
+
+#include "harness/base/members_testing.hpp"
+#include "harness/pool/options.hpp"
 
 namespace poolproof::pool {
 namespace {
@@ -15,6 +19,25 @@ struct Case {
 
 TEST_CASE("pool: config: the defaults are good") {
   CHECK(checked(Config{}).has_value());
+}
+
+TEST_CASE("pool: config: every member but the seed has a row in the table of options") {
+  CHECK(kOptions.size() == poolproof::testing::members<Config>() - 1);
+  std::set<std::string_view> names;
+  for (const Option<Config>& option : kOptions) {
+    CAPTURE(std::string(option.name));
+    CHECK(names.insert(option.name).second);
+    CHECK((option.unit == Unit::milliseconds) == option.name.ends_with("_ms"));
+    for (const std::int64_t value : {option.min, option.max}) {
+      Config config;
+      option.set(config, value);
+      CHECK(option.get(config) == value);
+      CHECK(option.is_within(config, value, value));
+      for (const Option<Config>& other : kOptions) {
+        if (other.name != option.name) CHECK(other.get(config) == other.get(Config{}));
+      }
+    }
+  }
 }
 
 TEST_CASE("pool: config: every option has its bounds, and the error names it") {

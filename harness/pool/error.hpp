@@ -14,9 +14,9 @@ namespace poolproof::pool {
 struct Error {
   Outcome kind = Outcome::ok;
   Phase phase = Phase::none;
-  StartCause cause =
-      StartCause::none;  ///< start_failed, and checkout_timeout where starts are the reason
-  std::string message;   ///< one paragraph, safe on a terminal
+  /// Of start_failed, and of checkout_timeout where starts are the reason.
+  StartCause cause = StartCause::none;
+  std::string message;  ///< one paragraph, safe on a terminal
   std::optional<WorkerId> worker;
   ExitStatus exit;          ///< worker_died; start_failed with cause exited
   std::string stderr_tail;  ///< raw

@@ -119,6 +119,40 @@ const char* signal_name(int signal) {
   return known == nullptr ? "?" : known;
 }
 
+std::string exited_words(const StartEvidence& e) {
+  const std::string wrote =
+      e.first_size > 0
+          ? fmt::format(FMT_COMPILE("; on its stdout it had written {}"), text_or_bytes(e))
+          : "";
+  return fmt::format(FMT_COMPILE("{} before it answered its ping: dead at start{}"), words(e.exit),
+                     wrote);
+}
+
+std::string unread_ping_words(const StartEvidence& e, std::int64_t budget) {
+  if (e.unread_bytes < e.ping_bytes) {
+    return fmt::format(
+        FMT_COMPILE(
+            "stopped reading in the middle of its ping ({} of {} bytes unread after {} ms)"),
+        e.unread_bytes, e.ping_bytes, budget);
+  }
+  return fmt::format(FMT_COMPILE("had not answered when its start-up budget of {} ms was over: {}, "
+                                 "so it is one of: still importing (a slow start), or a program "
+                                 "that never reads its input"),
+                     budget, unread_words(e.unread_bytes, e.ping_bytes));
+}
+
+std::string unanswered_words(const StartEvidence& e, std::int64_t budget) {
+  return fmt::format(
+      FMT_COMPILE("read its ping ({} bytes) and answered nothing within {} ms, {}: it found no "
+                  "frame in what it read. One of: it reads another framing (lines, another length "
+                  "prefix), or it hangs in the ping{}"),
+      e.ping_bytes, budget,
+      e.outlived_stdin   ? "nor at end of input, which it outlived"
+      : e.late_bytes > 0 ? "and no whole frame at end of input"
+                         : "and nothing at end of input either",
+      e.first_size > 0 ? fmt::format(FMT_COMPILE("; it wrote {}"), first_words(e)) : "");
+}
+
 /// The part of a start's post-mortem that depends on its cause.
 std::string cause_words(const StartEvidence& e, const Config& config,
                         const std::string& launch_error) {
@@ -127,43 +161,16 @@ std::string cause_words(const StartEvidence& e, const Config& config,
     case StartCause::exec_failed:
       return fmt::format(FMT_COMPILE("could not be started: {}"),
                          launch_error.empty() ? std::strerror(e.errno_value) : launch_error);
-    case StartCause::exited: {
-      const std::string wrote =
-          e.first_size > 0
-              ? fmt::format(FMT_COMPILE("; on its stdout it had written {}"), text_or_bytes(e))
-              : "";
-      return fmt::format(FMT_COMPILE("{} before it answered its ping: dead at start{}"),
-                         words(e.exit), wrote);
-    }
+    case StartCause::exited:
+      return exited_words(e);
     case StartCause::ping_unread:
-      if (e.unread_bytes < e.ping_bytes) {
-        return fmt::format(
-            FMT_COMPILE(
-                "stopped reading in the middle of its ping ({} of {} bytes unread after {} ms)"),
-            e.unread_bytes, e.ping_bytes, budget);
-      }
-      return fmt::format(FMT_COMPILE("had not answered when its start-up budget of {} ms was over: "
-                                     "{}, so it is one of: still "
-                                     "importing "
-                                     "(a slow start), or a program that never reads its input"),
-                         budget, unread_words(e.unread_bytes, e.ping_bytes));
+      return unread_ping_words(e, budget);
     case StartCause::ping_unanswered:
-      return fmt::format(
-          FMT_COMPILE(
-              "read its ping ({} bytes) and answered nothing within {} ms, {}: it found no frame "
-              "in "
-              "what it read. "
-              "One of: it reads another framing (lines, another length prefix), or it hangs in the "
-              "ping{}"),
-          e.ping_bytes, budget,
-          e.outlived_stdin   ? "nor at end of input, which it outlived"
-          : e.late_bytes > 0 ? "and no whole frame at end of input"
-                             : "and nothing at end of input either",
-          e.first_size > 0 ? fmt::format(FMT_COMPILE("; it wrote {}"), first_words(e)) : "");
+      return unanswered_words(e, budget);
     case StartCause::reply_unflushed:
       return fmt::format(FMT_COMPILE("read its ping and its whole reply ({} bytes) came out only "
-                                     "when its stdin was closed: "
-                                     "it answers, but never flushes its stdout"),
+                                     "when its stdin was closed: it answers, but never flushes "
+                                     "its stdout"),
                          e.late_bytes);
     case StartCause::text_on_stdout:
       return fmt::format(

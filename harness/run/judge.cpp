@@ -49,11 +49,10 @@ void judge_trouble(const trace::Header& header, const std::string& which, Scenar
 
 void count_calls(const trace::Trace& trace, ScenarioResult& result) {
   for (const auto& step : trace.clients) {
-    const bool call = step.op == "call" || step.op == "call_bytes";
-    if (call && !step.skipped)
+    if (is_call(step.kind) && !step.skipped)
       ++(step.outcome == Outcome::ok ? result.calls_ok : result.calls_failed);
     if (step.outcome != Outcome::ok && result.said.size() < kSaidMost) {
-      result.said.push_back({step.client, step.op, step.outcome, step.message});
+      result.said.push_back({step.client, step.kind, step.outcome, step.message});
     }
   }
 }

@@ -23,8 +23,7 @@ struct Attempt {
 /// fail: an invariant or an expectation is broken, in the run or (invariants) in its control; or it
 /// hung or crashed. invalid: a planned fault or signal never struck, or changed nothing against
 /// the control. unknown: the harness could not tell, or an await never came true and yet nothing
-/// was broken. Worst wins. `control` is nothing when the
-/// scenario has no faults to switch off.
+/// was broken. Worst wins. `control` is nothing when the scenario has no faults to switch off.
 ScenarioResult judge(const scenario::Scenario& scenario, const Attempt& run,
                      const std::optional<Attempt>& control);
 

@@ -34,7 +34,7 @@ struct Strikes {
 /// What the pool told a client that did not get what it asked for.
 struct Said {
   std::string client;
-  std::string op;
+  StepKind kind = StepKind::checkout;
   Outcome outcome = Outcome::ok;
   std::string message;
 };

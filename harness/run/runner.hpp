@@ -39,8 +39,8 @@ struct RunOptions {
   std::uint32_t jobs = 0;  ///< scenarios side by side; 0: twice the processors
   std::uint32_t repeat = 1;
   bool control = true;  ///< a scenario with faults is run without them as well
-  Duration scenario_limit =
-      std::chrono::seconds(120);  ///< then one that hangs is killed and has failed
+  /// Then a scenario that hangs is killed and has failed.
+  Duration scenario_limit = std::chrono::seconds(120);
 };
 
 /// Called after each scenario, from the thread that ran it, one at a time.

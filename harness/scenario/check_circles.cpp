@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "harness/base/assert.hpp"
+#include "harness/scenario/client_name.hpp"
 #include "harness/scenario/read_parts.hpp"
 
 namespace poolproof::scenario {
@@ -113,7 +114,7 @@ std::size_t Waits::held_up_by(std::size_t point) const {
 std::size_t Waits::index(std::string_view name) const {
   for (std::size_t i = 0; i < scenario_.clients.size(); ++i) {
     const Client& client = scenario_.clients[i];
-    if (client.name == name.substr(0, name.find('.'))) return i;
+    if (client.name == common_name(name)) return i;
   }
   POOLPROOF_ASSERT(false);
   return 0;
@@ -121,7 +122,7 @@ std::size_t Waits::index(std::string_view name) const {
 
 }  // namespace
 
-void check_circles(const Scenario& scenario, const Node& root) {
+void check_circles(const Scenario& scenario, const JsonNode& root) {
   const std::vector<Waits::Point> circle = Waits(scenario).circle();
   if (circle.empty()) return;
   const auto earliest = std::min_element(

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/scenario/client_name.hpp"
 #include "harness/scenario/read_parts.hpp"
 
 namespace poolproof::scenario {
@@ -12,11 +13,10 @@ using Names = std::vector<std::string>;
 /// One scenario under examination, and where complaints go.
 class Examination {
  public:
-  Examination(const Scenario& scenario, const Node& root) : scenario_(scenario), root_(root) {
+  Examination(const Scenario& scenario, const JsonNode& root) : scenario_(scenario), root_(root) {
     for (const Client& client : scenario.clients) {
-      if (client.count == 1) singles_.push_back(client.name);
-      for (std::uint32_t i = 1; client.count > 1 && i <= client.count; ++i) {
-        singles_.push_back(fmt::format("{}.{}", client.name, i));
+      for (std::uint32_t i = 1; i <= client.count; ++i) {
+        singles_.push_back(single_name(client, i));
       }
     }
   }
@@ -35,13 +35,12 @@ class Examination {
   void known_client(const std::string& place, const std::string& name);
   void known_slot(const std::string& place, std::uint32_t slot);
   void known_fault(const std::string& place, const std::string& name);
-  [[nodiscard]] const Client* find(std::string_view single) const;
   void wrong(const std::string& place, std::string what, std::string want) {
     root_.complaints().add(root_.where() + "#" + place, std::move(what), std::move(want));
   }
 
   const Scenario& scenario_;
-  const Node& root_;
+  const JsonNode& root_;
   Names singles_;  ///< the clients as they are named in a run: `a`, `b.1`, `b.2`
 };
 
@@ -62,7 +61,8 @@ void Examination::clients() {
 void Examination::steps(std::size_t client) {
   const std::vector<Step>& steps = scenario_.clients[client].steps;
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    const std::string place = fmt::format("/clients/{}/steps/{}/{}", client, i, name(steps[i]));
+    const std::string place =
+        fmt::format("/clients/{}/steps/{}/{}", client, i, name(kind(steps[i])));
     step(place, steps[i]);
     payload(place, steps[i]);
   }
@@ -71,7 +71,7 @@ void Examination::steps(std::size_t client) {
 void Examination::step(const std::string& place, const Step& step) {
   if (const auto* await = std::get_if<AwaitClient>(&step)) {
     known_client(place + "/client", await->client);
-    const Client* client = find(await->client);
+    const Client* client = client_of(scenario_, await->client);
     if (client == nullptr || await->step < client->steps.size()) return;
     wrong(
         place + "/step",
@@ -118,10 +118,10 @@ void Examination::aim(const std::string& place, const faults::PlannedFault& faul
 
 void Examination::aim_at_client(const std::string& place, const faults::Aim& aim) {
   known_client(place + "/client", aim.client);
-  const Client* client = find(aim.client);
+  const Client* client = client_of(scenario_, aim.client);
   if (client == nullptr) return;
-  const auto is_call = [](const Step& step) { return std::holds_alternative<Call>(step); };
-  const auto each = std::count_if(client->steps.begin(), client->steps.end(), is_call);
+  const auto has_nonce = [](const Step& step) { return std::holds_alternative<Call>(step); };
+  const auto each = std::count_if(client->steps.begin(), client->steps.end(), has_nonce);
   const std::uint64_t calls = static_cast<std::uint64_t>(each) * client->repeat;
   if (aim.call <= calls) return;
   wrong(place + "/call", fmt::format("is {}, \"{}\" makes {} calls", aim.call, aim.client, calls),
@@ -139,7 +139,7 @@ void Examination::success() {
   if (scenario_.expect.no_success || scenario_.expect.any_success) return;
   for (const Client& client : scenario_.clients) {
     for (const Step& step : client.steps) {
-      if (std::holds_alternative<Call>(step) || std::holds_alternative<CallBytes>(step)) return;
+      if (is_call(step)) return;
     }
   }
   wrong("/clients", "nobody calls, and some call must succeed",
@@ -147,14 +147,15 @@ void Examination::success() {
 }
 
 void Examination::known_client(const std::string& place, const std::string& name) {
-  if (find(name) != nullptr) return;
+  if (client_of(scenario_, name) != nullptr) return;
   for (const Client& client : scenario_.clients) {
     if (client.name != name) continue;
     return wrong(place, fmt::format("\"{}\" are {} clients", name, client.count),
-                 fmt::format("one of them, \"{}.1\" to \"{}.{}\"", name, name, client.count));
+                 fmt::format("one of them, \"{}\" to \"{}\"", single_name(client, 1),
+                             single_name(client, client.count)));
   }
   const std::vector<std::string_view> names(singles_.begin(), singles_.end());
-  wrong(place, fmt::format("unknown client \"{}\"", name), did_you_mean(name, names));
+  wrong(place, fmt::format("unknown client \"{}\"", name), suggestion(name, names));
 }
 
 void Examination::known_slot(const std::string& place, std::uint32_t slot) {
@@ -169,21 +170,12 @@ void Examination::known_fault(const std::string& place, const std::string& name)
   for (const faults::PlannedFault& fault : scenario_.faults) planned.push_back(fault.fault->name);
   if (std::find(planned.begin(), planned.end(), name) != planned.end()) return;
   wrong(place, fmt::format("\"{}\" is not planned", name),
-        planned.empty() ? "a fault of \"faults\"" : did_you_mean(name, planned));
-}
-
-const Client* Examination::find(std::string_view single) const {
-  for (const Client& client : scenario_.clients) {
-    if (client.count == 1 && client.name == single) return &client;
-    if (client.count == 1 || !single.starts_with(client.name + ".")) continue;
-    if (std::find(singles_.begin(), singles_.end(), single) != singles_.end()) return &client;
-  }
-  return nullptr;
+        planned.empty() ? "a fault of \"faults\"" : suggestion(name, planned));
 }
 
 }  // namespace
 
-void check_coherence(const Scenario& scenario, const Node& root) {
+void check_coherence(const Scenario& scenario, const JsonNode& root) {
   Examination examination(scenario, root);
   examination.clients();
   examination.faults();

@@ -11,10 +11,6 @@ constexpr std::array<Outcome, 5> kRefusals{Outcome::checkout_timeout, Outcome::q
                                            Outcome::start_failed, Outcome::pool_closed,
                                            Outcome::cancelled};
 
-bool is_call(const Step& step) {
-  return std::holds_alternative<Call>(step) || std::holds_alternative<CallBytes>(step);
-}
-
 bool can_be_skipped(const Step& step) {
   return is_call(step) || std::holds_alternative<Checkin>(step) ||
          std::holds_alternative<Throw>(step);
@@ -27,34 +23,34 @@ bool can_fail_with(const Step& step, Outcome outcome) {
   return !refusal || outcome == Outcome::cancelled || outcome == Outcome::pool_closed;
 }
 
-void check_one(const Node& node, const Step& step) {
+void check_one(const JsonNode& node, const Step& step) {
   if (node.is_text()) {
     const std::string word = node.text();
     if (word == good_word(step) || (word == "skipped" && can_be_skipped(step))) return;
-    return node.wrong(fmt::format("is \"{}\" for a {}", word, name(step)),
+    return node.wrong(fmt::format("is \"{}\" for a {}", word, name(kind(step))),
                       fmt::format("\"{}\"", good_word(step)));
   }
   const auto error = node.find("error");
   const auto outcome = named<Outcome>(kOutcomeNames, error->text());
   if (!can_fail_with(step, *outcome)) {
     error->wrong(
-        fmt::format("is \"{}\" for a {}", error->text(), name(step)),
+        fmt::format("is \"{}\" for a {}", error->text(), name(kind(step))),
         std::holds_alternative<Checkout>(step) ? "an error of a checkout" : "an error of a call");
   }
 }
 
-void check_expected(const Node& node, const Step& step) {
+void check_expected(const JsonNode& node, const Step& step) {
   const auto any_of = node.find("any_of");
   if (!any_of) return check_one(node, step);
-  for (const Node& one : any_of->elements()) check_one(one, step);
+  for (const JsonNode& one : any_of->elements()) check_one(one, step);
 }
 
-void check_client(const Node& node, const Client& client) {
+void check_client(const JsonNode& node, const Client& client) {
   std::vector<const Step*> steps;
   for (const Step& step : client.steps) {
-    if (has_outcome(step)) steps.push_back(&step);
+    if (has_outcome(kind(step))) steps.push_back(&step);
   }
-  const std::vector<Node> expected = node.elements();
+  const std::vector<JsonNode> expected = node.elements();
   if (expected.size() > steps.size()) {
     return node.wrong(fmt::format("has {} entries", expected.size()),
                       fmt::format("at most {}, one for each step with an outcome", steps.size()));
@@ -62,8 +58,8 @@ void check_client(const Node& node, const Client& client) {
   for (std::size_t i = 0; i < expected.size(); ++i) check_expected(expected[i], *steps[i]);
 }
 
-void check_fates(const Scenario& scenario, const Node& node) {
-  const std::vector<Node> fates = node.elements();
+void check_fates(const Scenario& scenario, const JsonNode& node) {
+  const std::vector<JsonNode> fates = node.elements();
   const auto& workers = scenario.expect.workers;
   for (std::size_t i = 0; i < workers.size(); ++i) {
     const WorkerId worker = workers[i].worker;
@@ -82,7 +78,7 @@ void check_fates(const Scenario& scenario, const Node& node) {
 
 }  // namespace
 
-void check_expectations(const Scenario& scenario, const Node& root) {
+void check_expectations(const Scenario& scenario, const JsonNode& root) {
   const auto expect = root.find("expect");
   if (!expect) return;
   if (scenario.expect.no_success && scenario.expect.any_success) {

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/text.hpp"
-#include "harness/scenario/node.hpp"
+#include "harness/scenario/read_parts.hpp"
 
 namespace poolproof::scenario {
 namespace {

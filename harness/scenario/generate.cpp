@@ -66,9 +66,8 @@ Client calm_after(const Scenario& scenario) {
     const auto last = static_cast<std::uint32_t>(client.steps.size() - 1);
     if (client.repeat > 1) calm.after = client.name;
     for (std::uint32_t i = 1; i <= client.count; ++i) {
-      std::string name = client.name;
-      if (client.count > 1) name.append(".").append(std::to_string(i));
-      if (client.repeat == 1) calm.steps.emplace_back(AwaitClient{std::move(name), last, true});
+      if (client.repeat > 1) continue;
+      calm.steps.emplace_back(AwaitClient{single_name(client, i), last, true});
     }
   }
   if (may_open_breaker(scenario)) {

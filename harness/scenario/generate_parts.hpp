@@ -6,7 +6,7 @@
 #include <string>
 
 #include "harness/base/choices.hpp"
-#include "harness/scenario/scenario.hpp"
+#include "harness/scenario/client_name.hpp"
 
 /// The parts of a generated scenario, each from choices of its own.
 namespace poolproof::scenario {
@@ -77,8 +77,7 @@ inline std::uint32_t pick_index(Choices& choices, std::size_t size, std::uint32_
 
 /// One client of a counted one, drawn: `b.2`; otherwise its name.
 inline std::string pick_single(Choices& choices, const Client& client) {
-  const std::uint32_t number = 1 + pick_index(choices, client.count);
-  return client.count == 1 ? client.name : client.name + "." + std::to_string(number);
+  return single_name(client, 1 + pick_index(choices, client.count));
 }
 
 }  // namespace poolproof::scenario

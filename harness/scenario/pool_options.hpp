@@ -1,24 +1,32 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
-#include <string_view>
 
+#include "harness/pool/options.hpp"
 #include "harness/scenario/scenario.hpp"
 
 namespace poolproof::scenario {
 
-/// One option of a scenario's pool. Reader, writer and schema test all go by this table; its bounds
-/// are those of pool::checked().
-struct PoolOption {
-  enum class Kind : std::uint8_t { whole, milliseconds, choice };
-  std::string_view name;
-  Kind kind = Kind::whole;
-  std::int64_t min = 0;
-  std::int64_t max = 0;
-  std::span<const std::string_view> names;  ///< choice only; the value is the place in it
-  std::int64_t (*get)(const PoolSpec&) = nullptr;
-  void (*set)(PoolSpec&, std::int64_t) = nullptr;
+/// What the generator sets an option to: `default_weight` times its default, once each of the
+/// others. Without others it leaves the option alone.
+struct Palette {
+  std::uint32_t default_weight = 1;
+  std::array<std::int64_t, 8> others{};
+  std::uint32_t others_count = 0;
+};
+
+template <class... Numbers>
+constexpr Palette palette(std::uint32_t default_weight, Numbers... others) {
+  return {default_weight, {others...}, sizeof...(others)};
+}
+
+/// One option of a scenario's pool. Reader, writer, schema test, generator and shrinker go by this
+/// table.
+struct PoolOption : pool::Option<PoolSpec> {
+  Palette palette;
+  bool stands_alone = true;  ///< false: other parts hang on it, the shrinker has an edit for it
 };
 
 /// All of them, in the order of the schema.

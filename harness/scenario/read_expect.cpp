@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::string_view, 6> kWords{"granted", "ok",     "returned",
                                                  "thrown",  "closed", "skipped"};
 
-ExpectedOne read_error(const Node& node) {
+ExpectedOne read_error(const JsonNode& node) {
   static constexpr std::array<std::string_view, 5> kKeys{"error", "phase", "cause", "says",
                                                          "any_of"};
   ExpectedOne one;
@@ -31,33 +31,33 @@ ExpectedOne read_error(const Node& node) {
   return one;
 }
 
-ExpectedOne read_one(const Node& node) {
+ExpectedOne read_one(const JsonNode& node) {
   if (!node.is_text()) return read_error(node);
   ExpectedOne one;
   one.skipped = kWords[node.choice(kWords)] == "skipped";
   return one;
 }
 
-Expected read_expected(const Node& node) {
+Expected read_expected(const JsonNode& node) {
   Expected expected;
   const auto any_of = node.find("any_of");
   if (!any_of || node.find("error")) return {read_one(node)};
   static constexpr std::array<std::string_view, 1> kKeys{"any_of"};
   if (!node.object(kKeys)) return expected;
-  for (const Node& one : any_of->elements(1)) expected.push_back(read_one(one));
+  for (const JsonNode& one : any_of->elements(1)) expected.push_back(read_one(one));
   return expected;
 }
 
-ExpectedFate read_fate(const Node& node) {
+ExpectedFate read_fate(const JsonNode& node) {
   static constexpr std::array<std::string_view, 3> kKeys{"slot", "generation", "fate"};
   ExpectedFate fate;
   if (!node.object(kKeys)) return fate;
   fate.worker = read_worker_id(node);
   const auto value = node.need("fate", "closed, killed, died or unborn");
   if (!value) return fate;
-  const std::vector<Node> names =
-      value->is_array() ? value->elements(1) : std::vector<Node>{*value};
-  for (const Node& name : names) {
+  const std::vector<JsonNode> names =
+      value->is_array() ? value->elements(1) : std::vector<JsonNode>{*value};
+  for (const JsonNode& name : names) {
     fate.any_of.push_back(static_cast<Fate>(name.choice(kFateNames)));
   }
   return fate;
@@ -65,20 +65,20 @@ ExpectedFate read_fate(const Node& node) {
 
 }  // namespace
 
-Expectations read_expectations(const Node& node) {
+Expectations read_expectations(const JsonNode& node) {
   Expectations expect;
   if (!node.is_object()) node.not_a("an object: what each client's steps come to");
   for (const std::string& key : node.keys()) {
-    const Node value = *node.find(key);
+    const JsonNode value = *node.find(key);
     if (key == "no_success") {
       expect.no_success = value.flag();
     } else if (key == "any_success") {
       expect.any_success = value.flag();
     } else if (key == "workers") {
-      for (const Node& fate : value.elements()) expect.workers.push_back(read_fate(fate));
+      for (const JsonNode& fate : value.elements()) expect.workers.push_back(read_fate(fate));
     } else {
       std::vector<Expected>& steps = expect.clients[key];
-      for (const Node& step : value.elements()) steps.push_back(read_expected(step));
+      for (const JsonNode& step : value.elements()) steps.push_back(read_expected(step));
     }
   }
   return expect;

@@ -3,31 +3,34 @@
 #include <string>
 #include <string_view>
 
-#include "harness/scenario/node.hpp"
+#include "harness/base/json_node.hpp"
 #include "harness/scenario/scenario.hpp"
 
 /// The parts of a scenario file, each read from its own JSON value. They look only at what they
 /// read; what must fit together across parts is check_coherence()'s.
 namespace poolproof::scenario {
 
-PoolSpec read_pool(const Node& node);
-Step read_step(const Node& node);
-Expectations read_expectations(const Node& node);
+PoolSpec read_pool(const JsonNode& node);
+Step read_step(const JsonNode& node);
+Expectations read_expectations(const JsonNode& node);
 
 /// `{slot, generation}` among other keys, which the caller has checked.
-WorkerId read_worker_id(const Node& node);
+WorkerId read_worker_id(const JsonNode& node);
 
 /// Lower-case words with single hyphens between them.
 bool is_kebab(std::string_view name);
 
 /// What can be refuted only by looking at several parts together: clients awaited that do not
 /// exist, calls that are never made, faults aimed at nobody...
-void check_coherence(const Scenario& scenario, const Node& root);
+void check_coherence(const Scenario& scenario, const JsonNode& root);
+
+/// The second of two equal keys in one object, which a parser would silently let win.
+std::optional<InputError> find_duplicate_key(std::string_view json_text, const std::string& where);
 
 /// Waits that can never end, since they wait for one another.
-void check_circles(const Scenario& scenario, const Node& root);
+void check_circles(const Scenario& scenario, const JsonNode& root);
 
 /// Expectations for nobody, for more steps than there are, or that no step can come to.
-void check_expectations(const Scenario& scenario, const Node& root);
+void check_expectations(const Scenario& scenario, const JsonNode& root);
 
 }  // namespace poolproof::scenario

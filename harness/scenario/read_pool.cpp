@@ -6,8 +6,8 @@
 namespace poolproof::scenario {
 namespace {
 
-std::int64_t read_value(const Node& node, const PoolOption& option) {
-  if (option.kind == PoolOption::Kind::choice) {
+std::int64_t read_value(const JsonNode& node, const PoolOption& option) {
+  if (option.unit == pool::Unit::choice) {
     return static_cast<std::int64_t>(node.choice(option.names));
   }
   return node.whole(option.min, option.max);
@@ -15,7 +15,7 @@ std::int64_t read_value(const Node& node, const PoolOption& option) {
 
 }  // namespace
 
-PoolSpec read_pool(const Node& node) {
+PoolSpec read_pool(const JsonNode& node) {
   PoolSpec pool;
   std::vector<std::string_view> keys;
   for (const PoolOption& option : pool_options()) keys.push_back(option.name);

@@ -13,30 +13,30 @@ using Keys = std::initializer_list<std::string_view>;
 constexpr std::int64_t kPadBytesMax = 64 << 20;
 constexpr std::array<std::string_view, 2> kClientMoments{"begun", "ended"};
 
-bool has_only(const Node& node, Keys keys) {
+bool has_only(const JsonNode& node, Keys keys) {
   return node.object(std::span(keys.begin(), keys.size()));
 }
 
-std::optional<Duration> read_timeout(const Node& node) {
+std::optional<Duration> read_timeout(const JsonNode& node) {
   const auto value = node.find("timeout_ms");
   return value ? std::optional(value->span()) : std::nullopt;
 }
 
-std::uint32_t read_count(const Node& node, std::int64_t min, std::int64_t max) {
+std::uint32_t read_count(const JsonNode& node, std::int64_t min, std::int64_t max) {
   return static_cast<std::uint32_t>(node.whole(min, max));
 }
 
-std::string read_text(const Node& node, std::string_view key, std::string_view why) {
+std::string read_text(const JsonNode& node, std::string_view key, std::string_view why) {
   const auto value = node.need(key, why);
   return value ? value->text() : "";
 }
 
-Step read_checkout(const Node& node) {
+Step read_checkout(const JsonNode& node) {
   has_only(node, {"timeout_ms"});
   return Checkout{read_timeout(node)};
 }
 
-std::shared_ptr<const nlohmann::json> read_args(const Node& node) {
+std::shared_ptr<const nlohmann::json> read_args(const JsonNode& node) {
   const auto args = node.find("args");
   if (!args) return std::make_shared<const nlohmann::json>(nlohmann::json::object());
   if (!args->is_object()) args->not_a("an object");
@@ -48,7 +48,7 @@ std::shared_ptr<const nlohmann::json> read_args(const Node& node) {
   return std::make_shared<const nlohmann::json>(args->json());
 }
 
-Step read_call(const Node& node) {
+Step read_call(const JsonNode& node) {
   Call call;
   if (has_only(node, {"command", "args", "timeout_ms", "pad_bytes"})) {
     call.command = read_text(node, "command", "what the worker shall do, as \"echo\"");
@@ -60,7 +60,7 @@ Step read_call(const Node& node) {
   return call;
 }
 
-Step read_call_bytes(const Node& node) {
+Step read_call_bytes(const JsonNode& node) {
   CallBytes call;
   has_only(node, {"text", "timeout_ms"});
   call.text = read_text(node, "text", "the bytes of the request");
@@ -69,17 +69,17 @@ Step read_call_bytes(const Node& node) {
   return call;
 }
 
-Step read_checkin(const Node& node) {
+Step read_checkin(const JsonNode& node) {
   has_only(node, {});
   return Checkin{};
 }
 
-Step read_throw(const Node& node) {
+Step read_throw(const JsonNode& node) {
   has_only(node, {});
   return Throw{};
 }
 
-Step read_await_client(const Node& node) {
+Step read_await_client(const JsonNode& node) {
   AwaitClient await;
   if (!has_only(node, {"client", "step", "moment"})) return await;
   await.client = read_text(node, "client", "whose step");
@@ -92,7 +92,7 @@ Step read_await_client(const Node& node) {
   return await;
 }
 
-Step read_await_worker(const Node& node) {
+Step read_await_worker(const JsonNode& node) {
   AwaitWorker await;
   if (!has_only(node, {"worker", "moment"})) return await;
   if (const auto worker = node.find("worker")) {
@@ -104,7 +104,7 @@ Step read_await_worker(const Node& node) {
   return await;
 }
 
-Step read_await(const Node& node) {
+Step read_await(const JsonNode& node) {
   if (node.find("client")) return read_await_client(node);
   if (node.find("worker")) return read_await_worker(node);
   has_only(node, {"client", "step", "worker", "moment", "fault"});
@@ -114,25 +114,25 @@ Step read_await(const Node& node) {
   return AwaitFault{fault ? fault->text() : ""};
 }
 
-Step read_pause(const Node& node) {
+Step read_pause(const JsonNode& node) {
   has_only(node, {"span_ms"});
   const auto span = node.need("span_ms", "how long");
   return Pause{span ? span->span() : Duration{}};
 }
 
-Step read_cancel(const Node& node) {
+Step read_cancel(const JsonNode& node) {
   has_only(node, {"client"});
   return Cancel{read_text(node, "client", "whose checkout or call")};
 }
 
-int read_signal(const Node& node) {
+int read_signal(const JsonNode& node) {
   if (!node.is_text()) return static_cast<int>(node.whole(1, kSignalMax));
   std::array<std::string_view, kSignals.size()> names;
   for (std::size_t i = 0; i < names.size(); ++i) names[i] = kSignals[i].first;
   return kSignals[node.choice(names)].second;
 }
 
-Step read_signal_worker(const Node& node) {
+Step read_signal_worker(const JsonNode& node) {
   SignalWorker step;
   if (!has_only(node, {"slot", "generation", "signal"})) return step;
   step.worker = read_worker_id(node);
@@ -142,14 +142,14 @@ Step read_signal_worker(const Node& node) {
   return step;
 }
 
-Step read_close(const Node& node) {
+Step read_close(const JsonNode& node) {
   has_only(node, {"timeout_ms"});
   return Close{read_timeout(node)};
 }
 
 struct StepReader {
   std::string_view name;
-  Step (*read)(const Node&);
+  Step (*read)(const JsonNode&);
 };
 constexpr std::array kReaders{StepReader{"checkout", read_checkout},
                               StepReader{"call", read_call},
@@ -164,7 +164,7 @@ constexpr std::array kReaders{StepReader{"checkout", read_checkout},
 
 }  // namespace
 
-WorkerId read_worker_id(const Node& node) {
+WorkerId read_worker_id(const JsonNode& node) {
   WorkerId id;
   if (const auto slot = node.need("slot", "which place of the pool, counted from 0")) {
     id.slot = read_count(*slot, 0, UINT32_MAX);
@@ -175,7 +175,7 @@ WorkerId read_worker_id(const Node& node) {
   return id;
 }
 
-Step read_step(const Node& node) {
+Step read_step(const JsonNode& node) {
   std::array<std::string_view, kReaders.size()> names;
   for (std::size_t i = 0; i < names.size(); ++i) names[i] = kReaders[i].name;
   const auto key = node.only_key(names, "step");

@@ -5,9 +5,10 @@
 namespace poolproof::scenario {
 namespace {
 
-constexpr std::array<std::string_view, std::variant_size_v<Step>> kStepNames{
-    "checkout", "call",  "call_bytes", "checkin", "throw",         "await",
-    "await",    "await", "pause",      "cancel",  "signal_worker", "close"};
+constexpr std::array<StepKind, std::variant_size_v<Step>> kKinds{
+    StepKind::checkout, StepKind::call,   StepKind::call_bytes,    StepKind::checkin,
+    StepKind::thrown,   StepKind::await,  StepKind::await,         StepKind::await,
+    StepKind::pause,    StepKind::cancel, StepKind::signal_worker, StepKind::close};
 
 /// Whether a step is a fault of the environment, or waits for what a run without faults may never
 /// see.
@@ -21,14 +22,8 @@ bool needs_a_fault(const Step& step) {
 
 }  // namespace
 
-std::string_view name(const Step& step) {
-  return kStepNames[step.index()];
-}
-
-bool has_outcome(const Step& step) {
-  return std::holds_alternative<Checkout>(step) || std::holds_alternative<Call>(step) ||
-         std::holds_alternative<CallBytes>(step) || std::holds_alternative<Checkin>(step) ||
-         std::holds_alternative<Throw>(step) || std::holds_alternative<Close>(step);
+StepKind kind(const Step& step) {
+  return kKinds[step.index()];
 }
 
 std::string_view good_word(const Step& step) {

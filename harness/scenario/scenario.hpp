@@ -15,6 +15,7 @@
 #include "fake_workers/plan.hpp"
 #include "harness/base/clock.hpp"
 #include "harness/base/outcome.hpp"
+#include "harness/base/step_kind.hpp"
 #include "harness/pool/config.hpp"
 #include "harness/wire/framing.hpp"
 
@@ -41,12 +42,11 @@ struct PoolSpec {
   Duration call_timeout = 5s;
   Duration close_timeout = 5s;
   pool::OnException on_exception = pool::OnException::keep;
-  bool opaque =
-      false;  ///< payloads are bytes, not envelopes: no init ping, `call_bytes` instead of `call`
+  /// Payloads are bytes, not envelopes: no init ping, `call_bytes` instead of `call`.
+  bool opaque = false;
 };
 
-// ---- steps
-// ---------------------------------------------------------------------------------------
+// ---- steps --------------------------------------------------------------------------------------
 
 struct Checkout {
   std::optional<Duration> timeout;
@@ -100,11 +100,10 @@ struct Close {
 using Step = std::variant<Checkout, Call, CallBytes, Checkin, Throw, AwaitClient, AwaitWorker,
                           AwaitFault, Pause, Cancel, SignalWorker, Close>;
 
-/// "checkout", "call", "call_bytes", "checkin", "throw", "await", "await", "await", "pause",
-/// "cancel", "signal_worker", "close".
-std::string_view name(const Step& step);
-/// Checkout, call, call_bytes, checkin, throw and close have an outcome; the others arrange.
-bool has_outcome(const Step& step);
+StepKind kind(const Step& step);
+inline bool is_call(const Step& step) {
+  return poolproof::is_call(kind(step));
+}
 /// What expectations call a step that came to what it should: "granted", "ok", "returned",
 /// "thrown", "closed". Only of steps that have an outcome.
 std::string_view good_word(const Step& step);
@@ -117,13 +116,11 @@ struct Client {
   std::vector<Step> steps;
 };
 
-// ---- expectations
-// --------------------------------------------------------------------------------
+// ---- expectations -------------------------------------------------------------------------------
 
-/// What one step must come to. In JSON: "granted", "ok", "returned", "thrown", "closed", "skipped",
-/// or
-/// {"error": OUTCOME, "phase"?: PHASE, "cause"?: START_CAUSE, "says"?: part of the message}, or
-/// {"any_of": [...]}.
+/// What one step must come to. In JSON: "granted", "ok", "returned", "thrown", "closed",
+/// "skipped", {"error": OUTCOME, "phase"?: PHASE, "cause"?: START_CAUSE, "says"?: part of the
+/// message}, or {"any_of": [...]}.
 struct ExpectedOne {
   bool skipped = false;  ///< it needs a lease and there was none
   Outcome outcome = Outcome::ok;

@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 13> kKeys{
     "$schema", "schema_version", "name",    "why",    "tags",   "worlds",  "seed",
     "pool",    "workers",        "clients", "faults", "expect", "schedule"};
 
-std::string read_name(const Node& root) {
+std::string read_name(const JsonNode& root) {
   const auto node = root.need("name", "the name of the file without .json");
   if (!node) return "";
   std::string name = node->text();
@@ -27,7 +27,7 @@ std::string read_name(const Node& root) {
   return name;
 }
 
-std::string read_why(const Node& root) {
+std::string read_why(const JsonNode& root) {
   const auto node = root.need("why", "one sentence that names the symptom a user would see");
   if (!node) return "";
   std::string why = node->text();
@@ -38,11 +38,11 @@ std::string read_why(const Node& root) {
   return why;
 }
 
-std::vector<std::string> read_tags(const Node& root) {
+std::vector<std::string> read_tags(const JsonNode& root) {
   std::vector<std::string> tags;
   const auto node = root.find("tags");
   if (!node) return tags;
-  for (const Node& tag : node->elements()) {
+  for (const JsonNode& tag : node->elements()) {
     tags.push_back(tag.text());
     if (!is_kebab(tags.back())) tag.not_a("lower-case words with hyphens");
     if (std::count(tags.begin(), tags.end(), tags.back()) > 1) {
@@ -52,11 +52,11 @@ std::vector<std::string> read_tags(const Node& root) {
   return tags;
 }
 
-std::vector<WorldKind> read_worlds(const Node& root) {
+std::vector<WorldKind> read_worlds(const JsonNode& root) {
   const auto node = root.find("worlds");
   if (!node) return {WorldKind::sim, WorldKind::host};
   std::vector<WorldKind> worlds;
-  for (const Node& world : node->elements(1)) {
+  for (const JsonNode& world : node->elements(1)) {
     worlds.push_back(static_cast<WorldKind>(world.choice(kWorldNames)));
     if (std::count(worlds.begin(), worlds.end(), worlds.back()) > 1) {
       world.not_a("each world once");
@@ -66,7 +66,7 @@ std::vector<WorldKind> read_worlds(const Node& root) {
 }
 
 /// A number, or as text in hexadecimal: JSON readers elsewhere keep only 53 bits of a number.
-std::uint64_t read_seed(const Node& root) {
+std::uint64_t read_seed(const JsonNode& root) {
   const auto node = root.find("seed");
   if (!node) return 0;
   std::uint64_t seed = 0;
@@ -82,7 +82,7 @@ std::uint64_t read_seed(const Node& root) {
   return seed;
 }
 
-WorkerSpec read_worker(const Node& node) {
+WorkerSpec read_worker(const JsonNode& node) {
   static constexpr std::array<std::string_view, 3> kWorkerKeys{"kind", "argv", "env"};
   WorkerSpec worker;
   if (!node.object(kWorkerKeys)) return worker;
@@ -94,7 +94,7 @@ WorkerSpec read_worker(const Node& node) {
       command ? node.need("argv", "the program and its arguments") : node.find("argv");
   if (argv && !command) argv->wrong("is there", "no argv: only a command has one");
   if (argv) {
-    for (const Node& argument : argv->elements(1)) worker.argv.push_back(argument.text());
+    for (const JsonNode& argument : argv->elements(1)) worker.argv.push_back(argument.text());
   }
   const auto env = node.find("env");
   if (!env) return worker;
@@ -103,15 +103,15 @@ WorkerSpec read_worker(const Node& node) {
   return worker;
 }
 
-std::vector<WorkerSpec> read_workers(const Node& root) {
+std::vector<WorkerSpec> read_workers(const JsonNode& root) {
   const auto node = root.find("workers");
   if (!node) return {WorkerSpec{}};
   std::vector<WorkerSpec> workers;
-  for (const Node& worker : node->elements(1)) workers.push_back(read_worker(worker));
+  for (const JsonNode& worker : node->elements(1)) workers.push_back(read_worker(worker));
   return workers;
 }
 
-Client read_client(const Node& node) {
+Client read_client(const JsonNode& node) {
   static constexpr std::array<std::string_view, 5> kClientKeys{"name", "after", "count", "repeat",
                                                                "steps"};
   Client client;
@@ -129,37 +129,32 @@ Client read_client(const Node& node) {
     client.repeat = static_cast<std::uint32_t>(repeat->whole(1, kRepeatMax));
   }
   if (const auto steps = node.need("steps", "what it does")) {
-    for (const Node& step : steps->elements(1)) client.steps.push_back(read_step(step));
+    for (const JsonNode& step : steps->elements(1)) client.steps.push_back(read_step(step));
   }
   return client;
 }
 
-std::vector<Client> read_clients(const Node& root) {
+std::vector<Client> read_clients(const JsonNode& root) {
   std::vector<Client> clients;
   const auto node = root.need("clients", "who uses the pool");
   if (!node) return clients;
-  for (const Node& client : node->elements(1)) clients.push_back(read_client(client));
+  for (const JsonNode& client : node->elements(1)) clients.push_back(read_client(client));
   return clients;
 }
 
-faults::Plan read_faults(const Node& root) {
+faults::Plan read_faults(const JsonNode& root) {
   faults::Plan plan;
   const auto node = root.find("faults");
   if (!node) return plan;
-  for (const Node& element : node->elements()) {
+  for (const JsonNode& element : node->elements()) {
     if (element.find("id")) element.wrong("has an \"id\"", "none: its place in the list is its id");
-    auto fault = faults::read_fault(element.json(), element.where());
-    if (!fault) {
-      root.complaints().add(fault.error());
-      return plan;
-    }
-    fault->id = fmt::format("f{}", plan.size());
-    plan.push_back(*std::move(fault));
+    plan.push_back(faults::read_fault(element));
+    plan.back().id = fmt::format("f{}", plan.size() - 1);
   }
   return plan;
 }
 
-std::optional<std::vector<std::uint32_t>> read_schedule(const Node& root) {
+std::optional<std::vector<std::uint32_t>> read_schedule(const JsonNode& root) {
   const auto node = root.find("schedule");
   if (!node) return std::nullopt;
   const auto elements = node->elements();
@@ -169,13 +164,13 @@ std::optional<std::vector<std::uint32_t>> read_schedule(const Node& root) {
   }
   std::vector<std::uint32_t> schedule;
   schedule.reserve(elements.size());
-  for (const Node& choice : elements) {
+  for (const JsonNode& choice : elements) {
     schedule.push_back(static_cast<std::uint32_t>(choice.whole(0, kScheduleChoiceMax)));
   }
   return schedule;
 }
 
-void read_version(const Node& root) {
+void read_version(const JsonNode& root) {
   if (const auto schema = root.find("$schema")) (void)schema->text();
   const auto node = root.need("schema_version", fmt::format("{}", kSchemaVersion));
   if (node && node->whole(0, INT32_MAX) != kSchemaVersion) {
@@ -183,7 +178,7 @@ void read_version(const Node& root) {
   }
 }
 
-Scenario read_root(const Node& root) {
+Scenario read_root(const JsonNode& root) {
   Scenario scenario;
   if (!root.object(kKeys)) return scenario;
   read_version(root);
@@ -219,7 +214,7 @@ Parsed<Scenario> read_scenario(std::string_view json_text, const std::string& wh
   if (!json) return unexpected(InputError{where, json.error(), "a scenario as JSON"});
   if (auto twice = find_duplicate_key(json_text, where)) return unexpected(*std::move(twice));
   Complaints complaints;
-  const Node root(*json, where, complaints);
+  const JsonNode root(*json, where, complaints);
   Scenario scenario = read_root(root);
   if (complaints.none()) check_coherence(scenario, root);
   if (complaints.none()) check_circles(scenario, root);

@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "harness/scenario/node.hpp"
+#include "harness/base/json_node.hpp"
 #include "harness/scenario/pool_options.hpp"
 #include "harness/scenario/testing.hpp"
 
@@ -263,7 +263,7 @@ TEST_CASE("scenario: control: has no faults, nothing that needs one, and the sam
 
 TEST_CASE("scenario: pool: the options' bounds are those that the pool checks") {
   for (const PoolOption& option : pool_options()) {
-    if (option.kind == PoolOption::Kind::choice) continue;
+    if (option.unit == pool::Unit::choice) continue;
     CAPTURE(option.name);
     const auto sound_at = [&](std::int64_t value) {
       PoolSpec pool;

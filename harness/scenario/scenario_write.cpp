@@ -22,7 +22,7 @@ Json write_pool(const PoolSpec& pool) {
   for (const PoolOption& option : pool_options()) {
     const std::int64_t value = option.get(pool);
     if (value == option.get(defaults)) continue;
-    if (option.kind == PoolOption::Kind::choice) {
+    if (option.unit == pool::Unit::choice) {
       json[option.name] = option.names[static_cast<std::size_t>(value)];
     } else {
       json[option.name] = value;
@@ -99,7 +99,7 @@ Json body(const Close& step) {
 
 Json write_step(const Step& step) {
   Json json = Json::object();
-  json[name(step)] = std::visit([](const auto& kind) { return body(kind); }, step);
+  json[name(kind(step))] = std::visit([](const auto& kind) { return body(kind); }, step);
   return json;
 }
 
@@ -143,7 +143,7 @@ Json write_steps(const std::vector<Expected>& expected, const Client& client) {
   Json json = Json::array();
   std::size_t next = 0;
   for (const Step& step : client.steps) {
-    if (!has_outcome(step) || next == expected.size()) continue;
+    if (!has_outcome(kind(step)) || next == expected.size()) continue;
     json.push_back(write_expected(expected[next++], step));
   }
   return json;

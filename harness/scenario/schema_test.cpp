@@ -97,23 +97,34 @@ TEST_CASE("scenario: schema: names the faults of the catalogue and all their par
   }
 }
 
-TEST_CASE("scenario: schema: has the loader's pool options with their bounds, in their order") {
+TEST_CASE("scenario: schema: has the pool options of the table, in their order") {
   const auto schema = nlohmann::ordered_json::parse(text_of(kScenarios / "scenario.schema.json"));
-  const auto& properties = schema.at("definitions").at("pool").at("properties");
   std::vector<std::string> in_file;
-  for (const auto& item : properties.items()) in_file.push_back(item.key());
+  for (const auto& item : schema.at("definitions").at("pool").at("properties").items()) {
+    in_file.push_back(item.key());
+  }
   std::vector<std::string> in_table;
   for (const PoolOption& option : pool_options()) in_table.emplace_back(option.name);
   CHECK(in_file == in_table);
+}
+
+TEST_CASE("scenario: schema: has each pool option's bounds and default") {
+  const json& properties = definition("pool").at("properties");
   for (const PoolOption& option : pool_options()) {
     CAPTURE(std::string(option.name));
-    const auto& property = properties.at(std::string(option.name));
-    if (option.kind == PoolOption::Kind::choice) {
+    REQUIRE(properties.contains(option.name));
+    const json& property = properties.at(std::string(option.name));
+    const std::int64_t usual = option.get(PoolSpec{});
+    CHECK(!property.at("description").get<std::string>().empty());
+    if (option.unit == pool::Unit::choice) {
       CHECK(property.at("enum").get<std::vector<std::string>>() == texts(option.names));
-    } else if (option.name != "prefix_bytes") {
-      CHECK(property.at("minimum") == option.min);
-      CHECK(property.at("maximum") == option.max);
+      CHECK(property.at("default") == option.names[static_cast<std::size_t>(usual)]);
+      continue;
     }
+    CHECK(property.at("default") == usual);
+    if (option.name == "prefix_bytes") continue;  // 1, 2 or 4
+    CHECK(property.at("minimum") == option.min);
+    CHECK(property.at("maximum") == option.max);
   }
 }
 

@@ -80,8 +80,7 @@ void each_from_last(Search& search, std::size_t count, Edit edit) {
   }
 }
 
-// ---- whole parts
-// ---------------------------------------------------------------------------------
+// ---- whole parts --------------------------------------------------------------------------------
 
 bool use_natural_order(Scenario& candidate) {
   if (candidate.schedule && candidate.schedule->empty()) return false;
@@ -194,8 +193,7 @@ void size(Search& search) {
   }
 }
 
-// ---- values
-// --------------------------------------------------------------------------------------
+// ---- values -------------------------------------------------------------------------------------
 
 /// What a real clock keeps apart from what takes no time, and these two from each other: three
 /// times as long and 200 ms longer (agreement/agreement.hpp).
@@ -204,8 +202,7 @@ constexpr Duration kVisiblePause = std::chrono::milliseconds(1000);
 
 bool set_default(Scenario& candidate, const PoolOption& option) {
   const std::int64_t value = option.get(PoolSpec{});
-  if (option.name == "size" || option.name == "payload") return false;
-  if (option.get(candidate.pool) == value) return false;
+  if (!option.stands_alone || option.get(candidate.pool) == value) return false;
   option.set(candidate.pool, value);
   return true;
 }
@@ -214,7 +211,7 @@ bool set_default(Scenario& candidate, const PoolOption& option) {
 bool set_visible(Scenario& candidate, const PoolOption& option) {
   const std::int64_t ms = to_ms(kVisibleLimit);
   const std::int64_t now = option.get(candidate.pool);
-  if (!option.name.ends_with("_ms") || now <= 0 || now >= ms) return false;
+  if (option.unit != pool::Unit::milliseconds || now <= 0 || now >= ms) return false;
   if (option.get(PoolSpec{}) < ms) return false;  // a grace, not a limit
   option.set(candidate.pool, ms);
   return true;
@@ -420,8 +417,7 @@ void fault_values(Search& search) {
   }
 }
 
-// ---- the schedule
-// --------------------------------------------------------------------------------
+// ---- the schedule -------------------------------------------------------------------------------
 
 bool is_zero(std::uint32_t choice) {
   return choice == 0;

@@ -1,24 +1,15 @@
 #include "harness/scenario/shrink_edits.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/scenario/client_name.hpp"
 #include "harness/scenario/read_parts.hpp"
 
 namespace poolproof::scenario {
 namespace {
-
-/// `b` of `b.2`.
-std::string_view head(std::string_view single) {
-  return single.substr(0, single.find('.'));
-}
-
-bool is_call(const Step& step) {
-  return std::holds_alternative<Call>(step) || std::holds_alternative<CallBytes>(step);
-}
 
 /// Every place where a scenario calls a client by its name.
 template <class Visit>
@@ -42,9 +33,10 @@ void number_faults(Scenario& scenario) {
 }
 
 bool speaks_of(const Step& step, std::string_view client) {
-  if (const auto* await = std::get_if<AwaitClient>(&step)) return head(await->client) == client;
+  if (const auto* await = std::get_if<AwaitClient>(&step))
+    return common_name(await->client) == client;
   const auto* cancel = std::get_if<Cancel>(&step);
-  return cancel != nullptr && head(cancel->client) == client;
+  return cancel != nullptr && common_name(cancel->client) == client;
 }
 
 /// Drops the first step that speaks of `client`; whether there was one.
@@ -69,7 +61,7 @@ void cut_aims(Scenario& scenario, const Client& client, std::size_t from, std::s
   }
   const auto calls = static_cast<std::uint32_t>(renumbered.size() - 1);
   std::erase_if(scenario.faults, [&](faults::PlannedFault& fault) {
-    if (head(fault.at.client) != client.name || calls == 0) return false;
+    if (common_name(fault.at.client) != client.name || calls == 0) return false;
     const std::uint32_t repetition = (fault.at.call - 1) / calls;
     const std::uint32_t number = renumbered[(fault.at.call - 1) % calls + 1];
     fault.at.call = repetition * left + number;
@@ -83,7 +75,7 @@ void cut_awaits(Scenario& scenario, std::string_view client, std::size_t from, s
   for (Client& other : scenario.clients) {
     for (Step& step : other.steps) {
       auto* await = std::get_if<AwaitClient>(&step);
-      if (await == nullptr || head(await->client) != client || await->step < from) continue;
+      if (await == nullptr || common_name(await->client) != client || await->step < from) continue;
       const std::size_t before = from == 0 ? 0 : from - 1;
       await->step =
           static_cast<std::uint32_t>(await->step < from + count ? before : await->step - count);
@@ -98,7 +90,7 @@ void cut_expectations(Scenario& scenario, const Client& client, std::size_t from
   std::vector<Expected> kept;
   std::size_t next = 0;
   for (std::size_t i = 0; i < client.steps.size(); ++i) {
-    if (!has_outcome(client.steps[i]) || next == found->second.size()) continue;
+    if (!has_outcome(kind(client.steps[i])) || next == found->second.size()) continue;
     Expected& expected = found->second[next++];
     if (i < from || i >= from + count) kept.push_back(std::move(expected));
   }
@@ -113,10 +105,11 @@ bool drop_client(Scenario& scenario, std::size_t client) {
   const std::string after = scenario.clients[client].after;
   scenario.clients.erase(scenario.clients.begin() + static_cast<std::ptrdiff_t>(client));
   scenario.expect.clients.erase(name);
-  std::erase_if(scenario.faults, [&](const auto& fault) { return head(fault.at.client) == name; });
+  std::erase_if(scenario.faults,
+                [&](const auto& fault) { return common_name(fault.at.client) == name; });
   number_faults(scenario);
   for (Client& other : scenario.clients) {
-    if (head(other.after) == name) other.after = after;
+    if (common_name(other.after) == name) other.after = after;
   }
   while (drop_mention(scenario, name)) {
   }
@@ -150,12 +143,8 @@ bool set_count(Scenario& scenario, std::size_t client, std::uint32_t count) {
   if (count == 0 || count >= fewer.count) return false;
   fewer.count = count;
   for_each_name(scenario, [&](std::string& name) {
-    if (head(name) != fewer.name) return;
-    std::uint32_t number = 1;
-    const char* digits = name.data() + fewer.name.size() + 1;
-    std::from_chars(digits, name.data() + name.size(), number);
-    name = fewer.name;
-    if (count > 1) name.append(".").append(std::to_string(std::min(number, count)));
+    if (common_name(name) != fewer.name) return;
+    name = single_name(fewer, std::clamp(number_in(name), 1U, count));
   });
   return true;
 }
@@ -168,7 +157,7 @@ bool set_repeat(Scenario& scenario, std::size_t client, std::uint32_t repeat) {
   const auto calls = static_cast<std::uint32_t>(
       std::count_if(fewer.steps.begin(), fewer.steps.end(), is_call) * fewer.repeat);
   for (auto& fault : scenario.faults) {
-    if (head(fault.at.client) != fewer.name || calls == 0) continue;
+    if (common_name(fault.at.client) != fewer.name || calls == 0) continue;
     fault.at.call = (fault.at.call - 1) % calls + 1;
   }
   return true;
@@ -198,7 +187,7 @@ bool is_sound(const Scenario& scenario) {
   if (scenario.clients.empty() || !pool::checked(scenario.pool.core)) return false;
   const auto nothing = nlohmann::json::object();
   Complaints complaints;
-  const Node root(nothing, "", complaints);
+  const JsonNode root(nothing, "", complaints);
   check_coherence(scenario, root);
   if (complaints.none()) check_circles(scenario, root);
   if (!complaints.none()) return false;

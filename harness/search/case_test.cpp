@@ -66,7 +66,8 @@ namespace {
 std::map<std::string, std::string> stories(const trace::Trace& trace) {
   std::map<std::string, std::string> told;
   for (const auto& step : trace.clients) {
-    told[step.client] += fmt::format("{} {}; ", step.op, step.skipped ? "-" : name(step.outcome));
+    told[step.client] +=
+        fmt::format("{} {}; ", name(step.kind), step.skipped ? "-" : name(step.outcome));
   }
   return told;
 }

@@ -163,7 +163,7 @@ class Cuts final : public ExploredSpace {
       if (!owed || (step.outcome == Outcome::ok && !step.skipped)) continue;
       findings.push_back({"cut",
                           fmt::format("client {} was not served after the cut: {} {}", step.client,
-                                      step.op, name(step.outcome)),
+                                      name(step.kind), name(step.outcome)),
                           step.ended});
       return;
     }

@@ -105,7 +105,7 @@ class Combinations final : public ExploredSpace {
       if (struck_since(runner.trace(), step.begun)) continue;
       findings.push_back({"calm",
                           fmt::format("client {} came after the storm and was not served: {} {}",
-                                      step.client, step.op, name(step.outcome)),
+                                      step.client, name(step.kind), name(step.outcome)),
                           step.ended});
       return;
     }

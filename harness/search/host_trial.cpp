@@ -7,6 +7,7 @@
 
 #include "harness/host/system.hpp"
 #include "harness/run/runner.hpp"
+#include "harness/scenario/client_name.hpp"
 #include "harness/scenario/shrink.hpp"
 #include "harness/search/apart.hpp"
 
@@ -54,7 +55,7 @@ void insert_pause(Scenario& scenario, std::size_t client, std::size_t at, Durati
     for (scenario::Step& step : other.steps) {
       auto* await = std::get_if<scenario::AwaitClient>(&step);
       if (await == nullptr || await->step < at) continue;
-      if (await->client.substr(0, await->client.find('.')) == name) ++await->step;
+      if (scenario::common_name(await->client) == name) ++await->step;
     }
   }
 }

@@ -123,6 +123,7 @@ void Client::begin_step() {
 void Client::begin_record() {
   record_.repetition = repetition_;
   record_.step = step_;
+  record_.kind = scenario::kind(client_->steps[step_]);
   record_.begun = stage_.machine.now;
   record_.skipped = record_.in_doubt = record_.retryable = false;
   record_.outcome = Outcome::ok;
@@ -139,7 +140,6 @@ void Client::end_step() {
   stage_.machine.writes(Shared::records);
   trace::ClientStep& kept = stage_.machine.trace.clients.emplace_back();
   kept.client = name_;
-  kept.op = scenario::name(client_->steps[step_]);
   record_.hand_over(kept);
   if (repetition_ == 0) first_ended_ = step_ + 1;
   note_progress(Progress::ended);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "harness/base/assert.hpp"
+#include "harness/scenario/client_name.hpp"
 
 namespace poolproof::sim {
 namespace {
@@ -97,9 +98,7 @@ void World::begin(const scenario::Scenario& scenario, std::uint64_t seed, Schedu
     for (std::uint32_t i = 1; i <= one.count; ++i) {
       Client& begun = client(static_cast<std::uint32_t>(stage_.clients.size()));
       stage_.clients.push_back(&begun);
-      std::string name = one.name;
-      if (one.count > 1) name.append(1, '.').append(std::to_string(i));
-      begun.begin(one, std::move(name));
+      begun.begin(one, scenario::single_name(one, i));
     }
   }
 }

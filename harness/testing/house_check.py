@@ -76,6 +76,17 @@ SYSTEM_FILES = re.compile(
     r"|^harness/(cli|drivers|testing)/"
 )
 
+FUNCTION_LINES = 70
+FILE_LINES = 500
+LONG_FILES = {
+    "harness/pool/core.cpp",  # one machine, read as a whole
+    "harness/oracle/mirror.cpp",  # one model
+    "harness/sim/client.cpp",
+    "harness/sim/pool.cpp",
+}
+# Inside of these braces stand functions.
+SCOPE = re.compile(r"\s*(?:template\s*<[^{]*>\s*)?(?:namespace|struct|class|union|extern)\b[^()]*$")
+
 MARK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MACHINE_PATH = re.compile(r"(?<![\w./$}])/(work|root|home/\w+)/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"][^>"]+[>"])')
@@ -147,6 +158,37 @@ def check_code(name, lines):
             yield number, "system", f"{found.group(0)}...: use harness/host/system.hpp"
 
 
+def functions(code):
+    """The first line and the number of lines of each function in code without comments."""
+    code = re.sub(r"(?m)^#.*", "", code)
+    # The braces of a value, as in the head of a constructor, have no space before them.
+    code = re.sub(r"(?<=\S){[^{};]*}", lambda value: "\n" * value.group(0).count("\n"), code)
+    inside, begun = [], 0  # of each open brace: "scope", where its function begins, or nothing
+    for brace in re.finditer(r"[{};]", code):
+        head = code[begun : brace.start()]
+        begun = brace.end()
+        if brace.group(0) == "{" and SCOPE.match(head):
+            inside.append("scope")
+        elif brace.group(0) == "{":
+            is_body = ")" in head and all(one == "scope" for one in inside)
+            inside.append(begun - 1 - len(head.lstrip()) if is_body else None)
+        elif brace.group(0) == "}" and inside:
+            first = inside.pop()
+            if isinstance(first, int):
+                yield code.count("\n", 0, first) + 1, code.count("\n", first, begun) + 1
+
+
+def check_lengths(name, code):
+    if TEST.search(name) or name.endswith("_bench.cpp"):
+        return
+    for line, length in functions(code):
+        if length > FUNCTION_LINES:
+            yield line, "function", f"{length} lines, more than {FUNCTION_LINES}"
+    length = code.count("\n")
+    if length > FILE_LINES and name not in LONG_FILES:
+        yield 1, "file", f"{length} lines, more than {FILE_LINES}"
+
+
 def check_text(name, text):
     for number, line in enumerate(text.split("\n"), 1):
         # A raw string cannot be broken, and a test's tables and expected texts are better not.
@@ -171,11 +213,11 @@ def check(root):
     violations, files = [], 0
     for name, text in cpp_files(root):
         files += 1
-        code = without_comments(text).split("\n")
+        code = without_comments(text)
         if room_of(name) is None:
             violations.append((name, 1, "room", "lies in no room of the house"))
-        for found in (check_includes(name, text.split("\n")), check_code(name, code),
-                      check_text(name, text)):
+        for found in (check_includes(name, text.split("\n")), check_code(name, code.split("\n")),
+                      check_lengths(name, code), check_text(name, text)):
             violations.extend((name, *violation) for violation in found)
     return violations, files
 
@@ -211,6 +253,9 @@ PLANTED = [
     ("path", "harness/base/x.cpp", 'auto p = "/ro' + 'ot/x";\n'),
     ("pragma", "harness/base/x.hpp", "struct X {};\n"),
     ("room", "harness/attic/x.cpp", "int x;\n"),
+    ("function", "harness/base/x.cpp", "namespace a {\nint f() {\n" + "  g();\n" * 69 + "}\n}\n"),
+    ("function", "harness/base/x.cpp", "X::X(int a)\n    : a_{a} {\n" + "  g();\n" * 69 + "}\n"),
+    ("file", "harness/base/x.cpp", "int x;\n" * 501),
 ]
 INNOCENT = [
     ("harness/pool/x.cpp", '#include "harness/pool/y.hpp"\n#include "harness/base/y.hpp"\n'),
@@ -222,6 +267,9 @@ INNOCENT = [
     ("harness/host/y.cpp", "auto r = sys::read(1, b);\nvoid Pipe::close() {}\n"),
     ("harness/base/x.hpp", "#pragma once\n// " + "x" * 97 + "\n"),
     ("harness/base/x.cpp", 'auto s = R"(' + "x" * 98 + ')";\n'),
+    ("harness/base/x.cpp", "struct A {\n" + "int f() {\n  if (a) {\n  }\n}\n" * 100 + "};\n"),
+    ("harness/base/x.cpp", "int f() {\n" + "  g();\n" * 68 + "}\n"),
+    ("harness/base/x_test.cpp", "int f() {\n" + "  g();\n" * 600 + "}\n"),
 ]
 
 

@@ -12,11 +12,11 @@ inline Time ms(int at) {
   return Time(std::chrono::milliseconds(at));
 }
 
-inline ClientStep step(const char* client, std::uint32_t place, const char* op, int begun) {
+inline ClientStep step(const char* client, std::uint32_t place, StepKind kind, int begun) {
   ClientStep step;
   step.client = client;
   step.step = place;
-  step.op = op;
+  step.kind = kind;
   step.begun = ms(begun);
   step.ended = ms(begun + 1);
   return step;
@@ -35,19 +35,19 @@ inline Trace seen() {
   using Kind = faults::JournalRecord::Kind;
   Trace trace;
   trace.os = {{ms(0), "before", 0, 0, 3, 1, {}}, {ms(20), "after", 0, 0, 3, 1, {}}};
-  auto checkout = step("a", 0, "checkout", 1);
+  auto checkout = step("a", 0, StepKind::checkout, 1);
   checkout.lease = LeaseId{1};
   checkout.worker = WorkerId{0, 0};
-  auto call = step("a", 1, "call", 5);
+  auto call = step("a", 1, StepKind::call, 5);
   call.command = "echo";
   call.nonce = call.reply_nonce = "a:1";
   call.written_bytes = 100;
   call.lease = LeaseId{1};
   call.worker = WorkerId{0, 0};
-  auto checkin = step("a", 2, "checkin", 8);
+  auto checkin = step("a", 2, StepKind::checkin, 8);
   checkin.lease = LeaseId{1};
   checkin.worker = WorkerId{0, 0};
-  trace.clients = {checkout, call, checkin, step("", 0, "close", 10)};
+  trace.clients = {checkout, call, checkin, step("", 0, StepKind::close, 10)};
   trace.workers.push_back(journal(Kind::started, 2));
   for (const int request : {0, 1}) {
     auto read = journal(Kind::read, request == 0 ? 2 : 5);

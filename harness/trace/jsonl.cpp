@@ -52,7 +52,7 @@ struct WriteRecord {
   std::uint64_t seq;
 
   std::string operator()(const ClientStep& step) const {
-    LineWriter line = begin_line(seq, step.ended, "client", step.op);
+    LineWriter line = begin_line(seq, step.ended, "client", name(step.kind));
     client_step_fields(line, step);
     return line.object() + "\n";
   }
@@ -143,7 +143,9 @@ class RecordReader {
   Error client() {
     ClientStep step;
     step.ended = at_;
-    step.op = kind_;
+    const auto kind = named<StepKind>(kStepKindNames, kind_);
+    if (!kind) return unknown_kind(reader_, kind_);
+    step.kind = *kind;
     client_step_fields(reader_, step);
     trace_.clients.push_back(std::move(step));
     return reader_.finish();

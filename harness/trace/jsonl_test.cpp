@@ -34,8 +34,7 @@ TEST_CASE("trace: a step that is handed over is whole, and leaves no text behind
   ClientStep kept;
   step.hand_over(kept);
   CHECK(kept == whole);
-  CHECK((step.client + step.op + step.message + step.command + step.nonce + step.reply_nonce)
-            .empty());
+  CHECK((step.client + step.message + step.command + step.nonce + step.reply_nonce).empty());
 }
 
 TEST_CASE("trace: jsonl: the lines are those of the contract") {
@@ -80,6 +79,18 @@ TEST_CASE("trace: jsonl: every kind of record is written, and reading it back lo
   CHECK(std::get<pool::Refuse>(again->pool.back().effects[1]).since == ms(1.001));
 }
 
+TEST_CASE("trace: jsonl: every kind of step is written by its name, and read back") {
+  for (const std::string_view word : kStepKindNames) {
+    Trace trace;
+    ClientStep step = a_call();
+    step.kind = named<StepKind>(kStepKindNames, word).value();
+    trace.clients.push_back(step);
+    const std::string text = write_trace(trace);
+    CHECK(text.find("\"kind\":\"" + std::string(word) + "\"") != std::string::npos);
+    CHECK(read_trace(text, "t.jsonl").value().clients == trace.clients);
+  }
+}
+
 TEST_CASE("trace: jsonl: the order of the witnesses' lists does not matter, only time does") {
   Trace trace = every_record();
   std::swap(trace.clients[0], trace.clients[2]);
@@ -116,6 +127,8 @@ TEST_CASE("trace: jsonl: what is wrong with a line is said with file and line") 
         std::string::npos);
   CHECK(second(R"({"seq":0,"at_ms":1,"from":"pool","kind":"x"})").find("unknown kind \"x\"") !=
         std::string::npos);
+  CHECK(second(R"({"seq":0,"at_ms":1,"from":"client","kind":"chekout"})")
+            .find("unknown kind \"chekout\"") != std::string::npos);
   CHECK(second(R"({"seq":0,"at_ms":1,"from":"pool","kind":"tick","sqe":1})") ==
         "t.jsonl:2: unknown key \"sqe\"; did you mean \"seq\"?");
   CHECK(second(R"({"seq":0,"at_ms":1,"from":"pool","kind":"tick","effectz":[]})") ==

@@ -96,7 +96,7 @@ inline ClientStep a_call() {
   call.client = "a";
   call.repetition = 1;
   call.step = 2;
-  call.op = "call";
+  call.kind = StepKind::call;
   call.outcome = Outcome::call_timeout;
   call.phase = Phase::awaiting_reply;
   call.cause = StartCause::exited;
@@ -130,13 +130,13 @@ inline Trace every_record() {
   checkout.begun = ms(1);
   checkout.ended = ms(9);
   checkout.client = "a";
-  checkout.op = "checkout";
+  checkout.kind = StepKind::checkout;
   checkout.lease = LeaseId{1};
   checkout.worker = WorkerId{0, 1};
   ClientStep skipped;
   skipped.begun = skipped.ended = ms(120);
   skipped.client = "b";
-  skipped.op = "checkin";
+  skipped.kind = StepKind::checkin;
   skipped.skipped = true;
   trace.clients = {checkout, a_call(), skipped};
   double at = 2;

@@ -1,12 +1,12 @@
 #include "harness/trace/line_reader.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/json_node.hpp"
 #include "harness/base/text.hpp"
 
 namespace poolproof::trace {
@@ -51,13 +51,9 @@ void LineReader::wrong(std::string_view key, const std::string& what, const std:
 
 std::optional<InputError> LineReader::finish() {
   if (error_) return error_;
-  for (const auto& [key, unused] : object_.items()) {
-    if (std::find(asked_.begin(), asked_.end(), key) != asked_.end()) continue;
-    const std::string_view near = nearest(key, asked_);
-    return InputError{where_, "unknown key \"" + printable(key) + "\"",
-                      near.empty() ? "" : "did you mean \"" + std::string(near) + "\"?"};
-  }
-  return std::nullopt;
+  const auto key = unknown_key(object_, asked_);
+  if (!key) return std::nullopt;
+  return InputError{where_, "unknown key \"" + printable(*key) + "\"", did_you_mean(*key, asked_)};
 }
 
 void LineReader::nested(std::string_view key, pool::StartEvidence& evidence) {
@@ -143,14 +139,10 @@ void LineReader::get(std::string_view key, std::vector<std::string>& values) {
 void LineReader::signed_number(std::string_view key, std::int32_t& number) {
   const Json* found = value(key);
   if (found == nullptr) return;
-  constexpr std::int64_t kMin = std::numeric_limits<std::int32_t>::min();
-  constexpr std::int64_t kMax = std::numeric_limits<std::int32_t>::max();
-  const bool whole = found->is_number_integer();
-  const bool huge = found->is_number_unsigned() && found->get<std::uint64_t>() > kMax;
-  if (!whole || huge || found->get<std::int64_t>() < kMin || found->get<std::int64_t>() > kMax) {
-    return wrong(key, "is no whole number in range");
-  }
-  number = static_cast<std::int32_t>(found->get<std::int64_t>());
+  using Limits = std::numeric_limits<std::int32_t>;
+  const auto read = whole_within(*found, Limits::min(), Limits::max());
+  if (!read) return wrong(key, "is no whole number in range");
+  number = static_cast<std::int32_t>(*read);
 }
 
 void LineReader::whole_number(std::string_view key, std::uint64_t& number, std::uint64_t max) {

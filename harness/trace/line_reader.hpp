@@ -97,7 +97,7 @@ class LineReader {
 
   const nlohmann::json& object_;
   std::string where_;
-  std::vector<std::string> asked_;
+  std::vector<std::string_view> asked_;
   std::optional<InputError> error_;
 };
 

@@ -7,6 +7,7 @@ void ClientStep::hand_over(ClientStep& to) {
   to.ended = ended;
   to.repetition = repetition;
   to.step = step;
+  to.kind = kind;
   to.skipped = skipped;
   to.outcome = outcome;
   to.phase = phase;
@@ -21,7 +22,6 @@ void ClientStep::hand_over(ClientStep& to) {
     if (!from.empty()) into.swap(from);
   };
   hand_over_text(client, to.client);
-  hand_over_text(op, to.op);
   hand_over_text(message, to.message);
   hand_over_text(command, to.command);
   hand_over_text(nonce, to.nonce);

@@ -12,6 +12,7 @@
 #include "harness/base/clock.hpp"
 #include "harness/base/ids.hpp"
 #include "harness/base/outcome.hpp"
+#include "harness/base/step_kind.hpp"
 #include "harness/pool/effect.hpp"
 #include "harness/pool/event.hpp"
 
@@ -40,8 +41,8 @@ struct ClientStep {
   std::string client;
   std::uint32_t repetition = 0;
   std::uint32_t step = 0;  ///< place in the client's list
-  std::string op;          ///< name(Step)
-  bool skipped = false;    ///< it needs a lease and there was none
+  StepKind kind = StepKind::checkout;
+  bool skipped = false;  ///< it needs a lease and there was none
   Outcome outcome = Outcome::ok;
   Phase phase = Phase::none;
   StartCause cause = StartCause::none;
@@ -68,15 +69,14 @@ using WorkerRecord = faults::StampedJournalRecord;
 /// What the operating system showed: the third.
 struct OsRecord {
   Time at;
-  /// "before" the pool was made, "calm": nothing was left to do, "after" it was closed and
-  /// destroyed
+  /// "before" the pool was made; "calm": nothing was left to do; "after" it was destroyed.
   std::string when;
   std::uint32_t children = 0;
   std::uint32_t zombies = 0;
   std::uint32_t descriptors = 0;
   std::uint32_t threads = 0;
-  std::vector<std::string>
-      survivors;  ///< after: `pid 4711 (sleep 60)`, every process with the run's mark
+  /// After: every process with the run's mark, as `pid 4711 (sleep 60)`.
+  std::vector<std::string> survivors;
 };
 
 /// What the harness did to a worker from outside (signal_worker), and how long the run was given.

@@ -32,13 +32,14 @@ std::string what_came(const ClientStep& step) {
     if (step.cause != StartCause::none) came += fmt::format(", cause {}", name(step.cause));
     return came;
   }
-  if (step.op == "checkout" && step.worker) return "granted worker " + dotted(*step.worker);
+  if (step.kind == StepKind::checkout && step.worker)
+    return "granted worker " + dotted(*step.worker);
   return "ok";
 }
 
 Line line_of(const ClientStep& step) {
   const bool trouble = !step.skipped && step.outcome != Outcome::ok;
-  std::string what = step.op;
+  std::string what{name(step.kind)};
   if (!step.command.empty()) what += " " + step.command;
   if (!step.nonce.empty()) what += " " + step.nonce;
   what += ": " + what_came(step);

@@ -49,7 +49,7 @@ void ClientRun::once() {
     record.client = name_;
     record.repetition = repetition_;
     record.step = step;
-    record.op = std::string(scenario::name(client_.steps[step]));
+    record.kind = scenario::kind(client_.steps[step]);
     record.begun = host::sys::now();
     stop_now_ = fresh_stop();
     stage_.board.step_begun(name_, step);

@@ -19,6 +19,7 @@
 #include "harness/host/census.hpp"
 #include "harness/host/pool.hpp"
 #include "harness/host/system.hpp"
+#include "harness/scenario/client_name.hpp"
 #include "harness/worlds/board.hpp"
 #include "harness/worlds/calm.hpp"
 #include "harness/worlds/client.hpp"
@@ -173,8 +174,7 @@ class Run {
                 }};
     for (const auto& client : scenario_.clients) {
       for (std::uint32_t i = 1; i <= client.count; ++i) {
-        clients_.emplace_back(
-            stage, client, client.count == 1 ? client.name : fmt::format("{}.{}", client.name, i));
+        clients_.emplace_back(stage, client, scenario::single_name(client, i));
       }
     }
     std::vector<std::thread> threads;
@@ -196,7 +196,7 @@ class Run {
   /// Whoever closed it before, the harness closes it once more: the client without a name.
   void close_at_last(host::Pool& pool) {
     trace::ClientStep record;
-    record.op = "close";
+    record.kind = StepKind::close;
     record.limit = scenario_.pool.close_timeout;
     record.begun = host::sys::now();
     if (!pool.close(*record.limit)) {

@@ -12,7 +12,8 @@
 #include "harness/base/clock.hpp"
 #include "harness/base/result.hpp"
 
-namespace poolproof::scenario {
+/// Reading JSON that people wrote: where a value stands, what is wrong with it, what was meant.
+namespace poolproof {
 
 /// Keeps the first thing wrong with a file. What is read after it is of no matter, so that readers
 /// need no exit of their own for each mistake: they give defaults and go on.
@@ -29,18 +30,20 @@ class Complaints {
 
 /// One JSON value and the place where it stands: `x.json#/clients/0/steps/2`. A value of another
 /// type or out of bounds is a complaint, and a default is given.
-class Node {
+class JsonNode {
  public:
-  Node(const nlohmann::json& value, std::string where, Complaints& complaints)
-      : value_(&value), where_(std::move(where)), complaints_(&complaints) {}
+  /// `where` is the file; `separator` stands between it and the first key.
+  JsonNode(const nlohmann::json& value, std::string where, Complaints& complaints,
+           std::string_view separator = "#/")
+      : value_(&value), where_(std::move(where)), separator_(separator), complaints_(&complaints) {}
 
   /// Whether it is an object without any key but these.
   [[nodiscard]] bool object(std::span<const std::string_view> keys) const;
-  [[nodiscard]] std::optional<Node> find(std::string_view key) const;
+  [[nodiscard]] std::optional<JsonNode> find(std::string_view key) const;
   /// The value of a key that must be there. `why` is what is said if it is not.
-  [[nodiscard]] std::optional<Node> need(std::string_view key, std::string_view why) const;
+  [[nodiscard]] std::optional<JsonNode> need(std::string_view key, std::string_view why) const;
   /// The elements of an array of at least `min` of them.
-  [[nodiscard]] std::vector<Node> elements(std::size_t min = 0) const;
+  [[nodiscard]] std::vector<JsonNode> elements(std::size_t min = 0) const;
   /// The keys of an object in order.
   [[nodiscard]] std::vector<std::string> keys() const;
   /// The only key of an object with one of `keys`; nothing after a complaint.
@@ -72,16 +75,19 @@ class Node {
 
   const nlohmann::json* value_;
   std::string where_;
+  std::string_view separator_;
   Complaints* complaints_;
 };
 
+/// A whole number within these bounds.
+std::optional<std::int64_t> whole_within(const nlohmann::json& value, std::int64_t min,
+                                         std::int64_t max);
+
+/// The first key of an object that is not among `known`.
+std::optional<std::string> unknown_key(const nlohmann::json& object,
+                                       std::span<const std::string_view> known);
+
 /// `did you mean "size"?`, or what there is.
-std::string did_you_mean(std::string_view name, std::span<const std::string_view> names);
+std::string suggestion(std::string_view name, std::span<const std::string_view> names);
 
-/// Duration bounds in JSON: no wait is longer than a day.
-inline constexpr std::int64_t kLongestMs = 24LL * 60 * 60 * 1000;
-
-/// The second of two equal keys in one object, which a parser would silently let win.
-std::optional<InputError> find_duplicate_key(std::string_view json_text, const std::string& where);
-
-}  // namespace poolproof::scenario
+}  // namespace poolproof

@@ -1,4 +1,4 @@
-#include "harness/scenario/node.hpp"
+#include "harness/base/json_node.hpp"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 
 #include "harness/base/text.hpp"
 
-namespace poolproof::scenario {
+namespace poolproof {
 namespace {
 
 constexpr std::size_t kShownBytes = 60;
@@ -39,10 +39,10 @@ std::string escaped(std::string_view token) {
 
 }  // namespace
 
-std::string did_you_mean(std::string_view name, std::span<const std::string_view> names) {
+std::string suggestion(std::string_view name, std::span<const std::string_view> names) {
   if (names.empty()) return "it has no keys";
-  const std::string_view near = nearest(name, names);
-  if (!near.empty()) return fmt::format("did you mean \"{}\"?", near);
+  std::string near = did_you_mean(name, names);
+  if (!near.empty()) return near;
   if (names.size() > kListedMax) return "the schema lists them all";
   return fmt::format("there is {}", fmt::join(names, ", "));
 }
@@ -55,54 +55,51 @@ void Complaints::add(InputError error) {
   if (!first_) first_ = std::move(error);
 }
 
-bool Node::object(std::span<const std::string_view> keys) const {
+bool JsonNode::object(std::span<const std::string_view> keys) const {
   if (!value_->is_object()) {
     not_a("an object");
     return false;
   }
-  for (const auto& item : value_->items()) {
-    if (std::find(keys.begin(), keys.end(), item.key()) != keys.end()) continue;
-    unknown("key", item.key(), keys);
-    return false;
-  }
-  return true;
+  const auto other = unknown_key(*value_, keys);
+  if (other) unknown("key", *other, keys);
+  return !other;
 }
 
-std::optional<Node> Node::find(std::string_view key) const {
+std::optional<JsonNode> JsonNode::find(std::string_view key) const {
   if (!value_->is_object()) return std::nullopt;
   const auto found = value_->find(std::string(key));
   if (found == value_->end()) return std::nullopt;
-  return Node(*found, below(key), *complaints_);
+  return JsonNode(*found, below(key), *complaints_, "/");
 }
 
-std::optional<Node> Node::need(std::string_view key, std::string_view why) const {
-  std::optional<Node> found = find(key);
+std::optional<JsonNode> JsonNode::need(std::string_view key, std::string_view why) const {
+  std::optional<JsonNode> found = find(key);
   if (!found) wrong(fmt::format("there is no \"{}\"", key), std::string(why));
   return found;
 }
 
-std::vector<Node> Node::elements(std::size_t min) const {
-  std::vector<Node> found;
+std::vector<JsonNode> JsonNode::elements(std::size_t min) const {
+  std::vector<JsonNode> found;
   if (!value_->is_array()) {
     not_a("an array");
     return found;
   }
   if (value_->size() < min) wrong("is an empty array", "at least one");
   for (std::size_t i = 0; i < value_->size(); ++i) {
-    found.emplace_back((*value_)[i], below(std::to_string(i)), *complaints_);
+    found.emplace_back((*value_)[i], below(std::to_string(i)), *complaints_, "/");
   }
   return found;
 }
 
-std::vector<std::string> Node::keys() const {
+std::vector<std::string> JsonNode::keys() const {
   std::vector<std::string> found;
   if (!value_->is_object()) return found;
   for (const auto& item : value_->items()) found.push_back(item.key());
   return found;
 }
 
-std::optional<std::string> Node::only_key(std::span<const std::string_view> keys,
-                                          std::string_view noun) const {
+std::optional<std::string> JsonNode::only_key(std::span<const std::string_view> keys,
+                                              std::string_view noun) const {
   if (!value_->is_object() || value_->size() != 1) {
     const std::string what = value_->is_object()
                                  ? fmt::format("is an object of {} keys", value_->size())
@@ -116,34 +113,29 @@ std::optional<std::string> Node::only_key(std::span<const std::string_view> keys
   return std::nullopt;
 }
 
-std::string Node::text() const {
+std::string JsonNode::text() const {
   if (value_->is_string()) return value_->get<std::string>();
   not_a("a text");
   return "";
 }
 
-std::int64_t Node::whole(std::int64_t min, std::int64_t max) const {
-  const bool too_large = value_->is_number_unsigned() &&
-                         value_->get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX);
-  if (value_->is_number_integer() && !too_large) {
-    const auto number = value_->get<std::int64_t>();
-    if (number >= min && number <= max) return number;
-  }
-  not_a(fmt::format("a whole number, {} to {}", min, max));
-  return min;
+std::int64_t JsonNode::whole(std::int64_t min, std::int64_t max) const {
+  const auto number = whole_within(*value_, min, max);
+  if (!number) not_a(fmt::format("a whole number, {} to {}", min, max));
+  return number.value_or(min);
 }
 
-Duration Node::span() const {
+Duration JsonNode::span() const {
   return std::chrono::milliseconds(whole(0, kLongestMs));
 }
 
-bool Node::flag() const {
+bool JsonNode::flag() const {
   if (value_->is_boolean()) return value_->get<bool>();
   not_a("true or false");
   return false;
 }
 
-std::size_t Node::choice(std::span<const std::string_view> names) const {
+std::size_t JsonNode::choice(std::span<const std::string_view> names) const {
   if (!value_->is_string()) {
     not_a(fmt::format("a text: {}", fmt::join(names, ", ")));
     return 0;
@@ -151,37 +143,54 @@ std::size_t Node::choice(std::span<const std::string_view> names) const {
   const auto wanted = value_->get<std::string>();
   const auto found = std::find(names.begin(), names.end(), wanted);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-  wrong("is " + shown(*value_), did_you_mean(wanted, names));
+  wrong("is " + shown(*value_), suggestion(wanted, names));
   return 0;
 }
 
-void Node::unknown(std::string_view noun, std::string_view name,
-                   std::span<const std::string_view> names) const {
+void JsonNode::unknown(std::string_view noun, std::string_view name,
+                       std::span<const std::string_view> names) const {
   wrong(fmt::format("unknown {} \"{}\"", noun, printable(name, kShownBytes)),
-        did_you_mean(name, names));
+        suggestion(name, names));
 }
 
-bool Node::is_object() const {
+bool JsonNode::is_object() const {
   return value_->is_object();
 }
-bool Node::is_array() const {
+bool JsonNode::is_array() const {
   return value_->is_array();
 }
-bool Node::is_text() const {
+bool JsonNode::is_text() const {
   return value_->is_string();
 }
 
-void Node::wrong(std::string what, std::string want) const {
+void JsonNode::wrong(std::string what, std::string want) const {
   complaints_->add(where_, std::move(what), std::move(want));
 }
 
-void Node::not_a(std::string_view want) const {
+void JsonNode::not_a(std::string_view want) const {
   wrong("is " + shown(*value_), std::string(want));
 }
 
-std::string Node::below(std::string_view token) const {
-  const bool at_root = where_.find('#') == std::string::npos;
-  return where_ + (at_root ? "#/" : "/") + escaped(token);
+std::string JsonNode::below(std::string_view token) const {
+  return where_ + std::string(separator_) + escaped(token);
 }
 
-}  // namespace poolproof::scenario
+std::optional<std::int64_t> whole_within(const nlohmann::json& value, std::int64_t min,
+                                         std::int64_t max) {
+  if (!value.is_number_integer()) return std::nullopt;
+  const bool too_large = value.is_number_unsigned() &&
+                         value.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX);
+  const auto number = value.get<std::int64_t>();
+  if (too_large || number < min || number > max) return std::nullopt;
+  return number;
+}
+
+std::optional<std::string> unknown_key(const nlohmann::json& object,
+                                       std::span<const std::string_view> known) {
+  for (const auto& item : object.items()) {
+    if (std::find(known.begin(), known.end(), item.key()) == known.end()) return item.key();
+  }
+  return std::nullopt;
+}
+
+}  // namespace poolproof

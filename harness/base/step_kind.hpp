@@ -1,0 +1,40 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace poolproof {
+
+/// What a client does in one step. The names are those of scenario files, traces and reports.
+enum class StepKind : std::uint8_t {
+  checkout,
+  call,
+  call_bytes,
+  checkin,
+  thrown,  ///< the holder throws: its lease ends by unwinding
+  await,
+  pause,
+  cancel,
+  signal_worker,
+  close,
+};
+
+inline constexpr std::array<std::string_view, 10> kStepKindNames{
+    "checkout", "call",  "call_bytes", "checkin",       "throw",
+    "await",    "pause", "cancel",     "signal_worker", "close"};
+
+constexpr std::string_view name(StepKind kind) {
+  return kStepKindNames[static_cast<std::size_t>(kind)];
+}
+
+constexpr bool is_call(StepKind kind) {
+  return kind == StepKind::call || kind == StepKind::call_bytes;
+}
+
+/// It comes to something; the others arrange what happens when.
+constexpr bool has_outcome(StepKind kind) {
+  return kind <= StepKind::thrown || kind == StepKind::close;
+}
+
+}  // namespace poolproof

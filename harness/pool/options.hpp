@@ -1,0 +1,104 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "harness/base/clock.hpp"
+#include "harness/pool/config.hpp"
+
+/// What scenario files, errors and tests know of an option; README.md says how to add one.
+namespace poolproof::pool {
+
+enum class Unit : std::uint8_t { count, milliseconds, choice };
+
+/// One option of some settings. Its default is that of the settings' member.
+template <class Settings>
+struct Option {
+  std::string_view name;
+  Unit unit = Unit::count;
+  std::int64_t min = 0;  ///< in its unit
+  std::int64_t max = 0;
+  std::span<const std::string_view> names;  ///< of a choice: the value is the place in it
+  std::int64_t (*get)(const Settings&) = nullptr;
+  void (*set)(Settings&, std::int64_t) = nullptr;
+  bool (*is_within)(const Settings&, std::int64_t min, std::int64_t max) = nullptr;
+};
+
+template <class Value>
+constexpr std::int64_t in_unit(Value value) {
+  if constexpr (std::is_same_v<Value, Duration>) return to_ms(value);
+  if constexpr (!std::is_same_v<Value, Duration>) return static_cast<std::int64_t>(value);
+}
+
+template <class Value>
+constexpr Value from_unit(std::int64_t number) {
+  if constexpr (std::is_same_v<Value, Duration>) return std::chrono::milliseconds(number);
+  if constexpr (!std::is_same_v<Value, Duration>) return static_cast<Value>(number);
+}
+
+/// The class of the first of these members.
+template <class Settings, class Member, class... Others>
+Settings settings_of(Member Settings::*first, Others... others);
+
+/// The row of the member at the end of a path: `option<&Config::size>("size", 1, 100'000)`.
+template <auto... path>
+constexpr auto option(std::string_view name, std::int64_t min, std::int64_t max,
+                      std::span<const std::string_view> names = {}) {
+  using Settings = decltype(settings_of(path...));
+  using Value = std::remove_cvref_t<decltype((std::declval<Settings&>().*....*path))>;
+  constexpr bool kIsSpan = std::is_same_v<Value, Duration>;
+  return Option<Settings>{name,
+                          kIsSpan         ? Unit::milliseconds
+                          : names.empty() ? Unit::count
+                                          : Unit::choice,
+                          min,
+                          max,
+                          names,
+                          [](const Settings& settings) { return in_unit((settings.*....*path)); },
+                          [](Settings& settings, std::int64_t number) {
+                            (settings.*....*path) = from_unit<Value>(number);
+                          },
+                          [](const Settings& settings, std::int64_t least, std::int64_t most) {
+                            const Value value = (settings.*....*path);
+                            return value >= from_unit<Value>(least) &&
+                                   value <= from_unit<Value>(most);
+                          }};
+}
+
+template <auto... path>
+constexpr auto choice(std::string_view name, std::span<const std::string_view> names) {
+  return option<path...>(name, 0, static_cast<std::int64_t>(names.size()) - 1, names);
+}
+
+inline constexpr std::array<std::string_view, 2> kStartModeNames{"lazy", "eager"};
+inline constexpr std::array<std::string_view, 2> kInitModeNames{"async", "blocking"};
+inline constexpr std::array<std::string_view, 2> kReuseNames{"lifo", "fifo"};
+inline constexpr std::array<std::string_view, 2> kOnExceptionNames{"keep", "discard"};
+
+/// All that the Core decides by, but for the seed.
+inline constexpr std::array kOptions{
+    option<&Config::size>("size", 1, 100'000),
+    choice<&Config::start>("start", kStartModeNames),
+    choice<&Config::init_mode>("init_mode", kInitModeNames),
+    choice<&Config::reuse>("reuse", kReuseNames),
+    option<&Config::waiters_max>("waiters_max", 1, 10'000'000),
+    option<&Config::starts_max>("starts_max", 1, 100'000),
+    option<&Config::leaving_max>("leaving_max", 1, 100'000),
+    option<&Config::startup_budget>("startup_budget_ms", 1, kLongestMs),
+    option<&Config::postmortem_budget>("postmortem_budget_ms", 0, kLongestMs),
+    option<&Config::silence_max>("silence_max_ms", 0, kLongestMs),
+    option<&Config::backoff_initial>("backoff_initial_ms", 1, kLongestMs),
+    option<&Config::backoff_max>("backoff_max_ms", 1, kLongestMs),
+    option<&Config::backoff_jitter_percent>("backoff_jitter_percent", 0, 100),
+    option<&Config::breaker_failures>("breaker_failures", 0, 1'000'000),
+    option<&Config::breaker_open>("breaker_open_ms", 1, kLongestMs),
+    option<&Config::shutdown_grace>("shutdown_grace_ms", 0, kLongestMs),
+    option<&Config::stdin_grace>("stdin_grace_ms", 0, kLongestMs),
+    option<&Config::term_grace>("term_grace_ms", 0, kLongestMs),
+};
+
+}  // namespace poolproof::pool
