@@ -3,13 +3,14 @@
 
     mutants.py [OPTIONS]    builds each mutant, prints a scoreboard; exit code 1 when one survives,
                             no longer applies, does not build, or the sound pool fails
-    mutants.py --check      only: every patch applies to the tree as it is, and says what it must
+    mutants.py --check      only: every patch applies to the tree as it is, and says what it must;
+                            every code in the repository stands in FIELD_BUGS.md, and is used
     mutants.py --refresh    only: rewrites each patch that applies with fuzz alone, and shows what
                             changed in it; exit code 1 when one does not apply even so
     mutants.py --self-test  plants bad patches of every kind and sees that they are found
 
 A mutant is a file mutants/NAME.patch: lines `key: value`, an empty line, a unified diff.
-    bug        the codes of the public reports behind it
+    bug        the codes of the public reports behind it: rows of harness/FIELD_BUGS.md
     what       the bug in one sentence, as its report tells it
     invariant  what is expected to catch it: a name of harness/oracle/oracle.cpp, `expectation`
                (a scenario's own), or `broken promise`, `hang`, `stuck`, `crash`, `nondeterminism`

@@ -4,11 +4,11 @@ import re
 import subprocess
 from dataclasses import dataclass
 
+from mutation.field_bugs import PAGE, check_codes, known_codes
+
 PATCHES = "harness/testing/mutants"
 ORACLE = "harness/oracle/oracle.cpp"
 
-# How many reports of each kind the catalogue has.
-CODES = {"B": 32, "N": 14, "P": 10, "SK": 30, "H": 19, "X": 21, "D": 15, "Y": 12, "W": 12, "M": 9}
 KEYS = {"bug", "what", "invariant", "world", "scenarios"}
 WORLDS = {"sim", "host", "both"}
 # What catches a mutant besides the oracle's invariants.
@@ -67,21 +67,15 @@ def invariants(tree):
     return re.findall(r'Invariant\{"(\w+)"', (tree / ORACLE).read_text())
 
 
-def known_code(code):
-    kind, number = re.fullmatch(r"([A-Z]+)-?(\d+)", code).groups() if re.fullmatch(
-        r"B\d\d|[A-Z]+-\d+", code) else ("", "0")
-    return 1 <= int(number) <= CODES.get(kind, 0)
-
-
 def wrong_with(mutant, tree):
     """Why the patch's header or target is no good; empty: it is."""
     keys = mutant.keys
     lacking = [key for key in ("bug", "what", "invariant", "world") if not keys.get(key)]
     if lacking:
         return f"header lacks {', '.join(lacking)}"
-    unknown = [code for code in keys["bug"].split(", ") if not known_code(code)]
+    unknown = [code for code in keys["bug"].split(", ") if code not in known_codes(tree)]
     if unknown:
-        return f"bug: no such code in the catalogue: {', '.join(unknown)}"
+        return f"bug: no such code in {PAGE}: {', '.join(unknown)}"
     if keys["invariant"] not in OTHER_CATCHERS | set(invariants(tree)):
         return f"invariant: {keys['invariant']!r}; a name of {ORACLE} or {sorted(OTHER_CATCHERS)}"
     if mutant.world not in WORLDS:
@@ -107,14 +101,14 @@ def patch(mutant, tree, *options, fuzz=0):
 
 
 def check(tree):
-    """One line for each patch that is no good."""
+    """One line for each patch that is no good, and for each code without a row or a use."""
     try:
         mutants = read_mutants(tree)
     except Trouble as trouble:
         return [str(trouble)]
     if not mutants:
         return [f"{PATCHES}: there are no mutants"]
-    found = []
+    found = list(check_codes(tree))
     for mutant in mutants:
         wrong = wrong_with(mutant, tree)
         try:

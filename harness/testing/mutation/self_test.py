@@ -5,10 +5,12 @@ import io
 import tempfile
 from pathlib import Path
 
+from mutation.field_bugs import PAGE, check_codes
 from mutation.patches import ORACLE, PATCHES, check
 from mutation.refresh import refresh
 
 ORACLE_TEXT = 'Invariant{"order", "S15", "first come first served", true, judge_order},\n'
+PAGE_TEXT = "| B10 | a bug | x |\n| N-7 | a bug | x |\n| S15 | a promise | N-7 |\n"
 SOURCE_FILE = "harness/x.cpp"
 SOURCE = "one\ntwo\nthree\nfour\nfive\nsix\nseven\n"
 DIFF = ("--- a/harness/x.cpp\n+++ b/harness/x.cpp\n@@ -1,7 +1,7 @@\n one\n two\n three\n"
@@ -21,7 +23,7 @@ BAD = {
     "a line that is gone": (HEAD, DIFF.replace("-four", "-vier")),
     "a file that is gone": (HEAD, DIFF.replace("x.cpp", "y.cpp")),
     "no diff": (HEAD, ""),
-    "an unknown code": (HEAD.replace("B10", "B99"), DIFF),
+    "an unknown code": (HEAD.replace("B10", "B1000"), DIFF),
     "a code of no kind": (HEAD.replace("N-7", "Q-1"), DIFF),
     "an unknown invariant": (HEAD.replace("order", "ardor"), DIFF),
     "an unknown world": (HEAD.replace("sim", "dream"), DIFF),
@@ -29,6 +31,14 @@ BAD = {
     "scenarios that are gone": (HEAD + "scenarios: no.json\n", DIFF),
     "a header without its sentence": (HEAD.replace("what: a bug\n", ""), DIFF),
     "an unknown key": (HEAD + "color: red\n", DIFF),
+}
+# Texts in which one code has no row, or one row no use.
+BAD_CODES = {
+    "a code without a row": {SOURCE_FILE: "// K" + "10\n"},
+    "a code without a row, in a file's name": {f"{PATCHES}/SK" + "-4-bug.patch": ""},
+    "a code without a row, in the page": {PAGE: PAGE_TEXT + "| B" + "11 | as D" + "-3 | |\n",
+                                          SOURCE_FILE: "// B" + "11\n"},
+    "a row that nobody uses": {PAGE: PAGE_TEXT + "| B" + "11 | a bug | x |\n"},
 }
 # What --refresh makes of a diff, beside the source as it is; None: it must tell of it.
 REFRESHED = {
@@ -47,7 +57,7 @@ def tree_with(patches):
     """A small tree with one source and these patches."""
     with tempfile.TemporaryDirectory() as name:
         tree = Path(name)
-        files = {ORACLE: ORACLE_TEXT, SOURCE_FILE: SOURCE}
+        files = {ORACLE: ORACLE_TEXT, SOURCE_FILE: SOURCE, PAGE: PAGE_TEXT}
         files |= {f"{PATCHES}/{stem}.patch": text for stem, text in patches.items()}
         for file, text in files.items():
             (tree / file).parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +73,15 @@ def wrong_in_check(kind, head, diff):
             yield f"{kind}: {found}"
         if (tree / SOURCE_FILE).read_text() != SOURCE:
             yield f"{kind}: the tree was changed"
+
+
+def wrong_in_codes(kind, texts):
+    with tree_with({"good": f"{HEAD}\n{DIFF}"}) as tree:
+        for file, text in texts.items():
+            (tree / file).write_text(text)
+        found = list(check_codes(tree))
+        if len(found) != 1:
+            yield f"{kind}: {found}"
 
 
 def wrong_in_refresh(kind, diff, expected):
@@ -82,7 +101,10 @@ def self_test():
     wrong = []
     for kind, (head, diff) in {"nothing bad": (HEAD, DIFF), **BAD}.items():
         wrong.extend(wrong_in_check(kind, head, diff))
+    for kind, texts in BAD_CODES.items():
+        wrong.extend(wrong_in_codes(kind, texts))
     for kind, (diff, expected) in REFRESHED.items():
         wrong.extend(wrong_in_refresh(kind, diff, expected))
-    print("\n".join(wrong) or f"{len(BAD)} kinds of bad patches found, {len(REFRESHED)} refreshed")
+    print("\n".join(wrong) or f"{len(BAD) + len(BAD_CODES)} kinds of bad patches and codes found, "
+                              f"{len(REFRESHED)} patches refreshed or given up")
     return 1 if wrong else 0
