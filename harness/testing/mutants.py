@@ -5,8 +5,9 @@
                             no longer applies, does not build, or the sound pool fails
     mutants.py --check      only: every patch applies to the tree as it is, and says what it must;
                             every code in the repository stands in FIELD_BUGS.md, and is used
-    mutants.py --refresh    only: rewrites each patch that applies with fuzz alone, and shows what
-                            changed in it; exit code 1 when one does not apply even so
+    mutants.py --refresh    only: rewrites each patch that applies with fuzz alone, or applied to an
+                            earlier commit and can be merged, and shows what changed in it: look at
+                            each. Exit code 1 when one does not apply even so
     mutants.py --self-test  plants bad patches of every kind and sees that they are found
 
 A mutant is a file mutants/NAME.patch: lines `key: value`, an empty line, a unified diff.

@@ -2,12 +2,13 @@
 
 import contextlib
 import io
+import shutil
 import tempfile
 from pathlib import Path
 
 from mutation.field_bugs import PAGE, check_codes
 from mutation.patches import ORACLE, PATCHES, check
-from mutation.refresh import refresh
+from mutation.refresh import git, refresh
 
 ORACLE_TEXT = 'Invariant{"order", "S15", "first come first served", true, judge_order},\n'
 PAGE_TEXT = "| B10 | a bug | x |\n| N-7 | a bug | x |\n| S15 | a promise | N-7 |\n"
@@ -49,6 +50,13 @@ REFRESHED = {
     "the line beside the change has changed": (DIFF.replace(" three", " drei"), None),
     "the changed line itself has changed": (DIFF.replace("-four", "-vier"), None),
     "the file is gone": (DIFF.replace("x.cpp", "y.cpp"), None),
+}
+# What --refresh makes of DIFF, which applied to the last commit, once these words are others.
+MERGED = {
+    "a comment above the change": ({"three": "drei"}, DIFF.replace(" three", " drei")),
+    "both neighbours of the change": ({"three": "drei", "five": "5"},
+                                      DIFF.replace(" three", " drei").replace(" five", " 5")),
+    "the changed line itself": ({"four": "vier"}, None),
 }
 
 
@@ -97,6 +105,20 @@ def wrong_in_refresh(kind, diff, expected):
             yield f"refresh: {kind}: the tree was changed"
 
 
+def wrong_in_merge(kind, words, expected):
+    with tree_with({"one": f"{HEAD}\n{DIFF}"}) as tree:
+        for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+            git(tree, "-c", "user.name=x", "-c", "user.email=x", *command)
+        for before, now in words.items():
+            source = (tree / SOURCE_FILE).read_text().replace(before, now)
+            (tree / SOURCE_FILE).write_text(source)
+        with contextlib.redirect_stdout(io.StringIO()):
+            lost = refresh(tree)
+        text = (tree / PATCHES / "one.patch").read_text()
+        if bool(lost) != (expected is None) or text != f"{HEAD}\n{expected or DIFF}":
+            yield f"merge: {kind}: {lost}, {text}"
+
+
 def self_test():
     wrong = []
     for kind, (head, diff) in {"nothing bad": (HEAD, DIFF), **BAD}.items():
@@ -105,6 +127,8 @@ def self_test():
         wrong.extend(wrong_in_codes(kind, texts))
     for kind, (diff, expected) in REFRESHED.items():
         wrong.extend(wrong_in_refresh(kind, diff, expected))
+    for kind, (words, expected) in MERGED.items() if shutil.which("git") else ():
+        wrong.extend(wrong_in_merge(kind, words, expected))
     print("\n".join(wrong) or f"{len(BAD) + len(BAD_CODES)} kinds of bad patches and codes found, "
-                              f"{len(REFRESHED)} patches refreshed or given up")
+                              f"{len(REFRESHED) + len(MERGED)} patches refreshed or given up")
     return 1 if wrong else 0
