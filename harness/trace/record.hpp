@@ -74,8 +74,8 @@ struct OsRecord {
   std::uint32_t zombies = 0;
   std::uint32_t descriptors = 0;
   std::uint32_t threads = 0;
-  std::vector<std::string>
-      survivors;  ///< after: `pid 4711 (sleep 60)`, every process with the run's token
+  /// After: `pid 4711 (sleep 60)`, every process with the run's token.
+  std::vector<std::string> survivors;
 };
 
 /// What the harness did to a worker from outside (step signal_worker).

@@ -28,8 +28,8 @@ struct CallResult {
   Reply reply;                ///< envelope and handshake: ok and worker_error
   std::string payload;        ///< opaque and ok: the reply's bytes
   std::string detail;         ///< any other outcome: one sentence for a person, safe on a terminal
-  std::string
-      first_bytes;  ///< protocol_error: the first bytes of what was no reply, raw, at most 64
+  /// protocol_error: the first bytes of what was no reply, raw, at most 64.
+  std::string first_bytes;
   std::uint64_t written_bytes = 0;  ///< including those written after the decision
   std::uint64_t read_bytes = 0;     ///< including those read after the decision
   ExitStatus exit;                  ///< the status given to ended(), if that decided

@@ -21,8 +21,8 @@ namespace poolproof::wire {
 struct Reply {
   std::int64_t id = 0;
   bool success = false;
-  std::shared_ptr<const nlohmann::json>
-      result;  ///< not null if success (JSON; terse.hpp leaves it out)
+  /// Not null if success (JSON; terse.hpp leaves it out).
+  std::shared_ptr<const nlohmann::json> result;
   bool result_is_object = false;
   std::string nonce;  ///< of a result that carries one, else empty
   std::string error;  ///< if not success
