@@ -13,11 +13,11 @@ namespace poolproof::reports {
 
 /// When a benchmark counts as slower.
 struct Limits {
-  double slower_by = 0.25;  ///< of the median: 0.25 is a quarter
+  double slower_by = 0.25;  ///< as a share of the median: 0.25 is a quarter
 };
 
-/// The times of one benchmark's repetitions, in nanoseconds: the median, and the range in which
-/// they lie without those further than three median deviations from it.
+/// The times of one benchmark's repetitions, in nanoseconds: the median, and the range of the
+/// times, without those that are further than three median deviations from it.
 struct Spread {
   double median_ns = 0;
   double low_ns = 0;
@@ -54,18 +54,20 @@ struct Comparison {
   [[nodiscard]] bool regressed() const;
 };
 
-/// Compares two outputs of Google Benchmark (`--benchmark_format=json`; each repetition's own row
-/// is read, not the aggregates) or two report.json of Poolproof; which, their content tells.
-/// Refused: anything else, one of each, and files that have nothing in common, since that would
-/// prove nothing. The names are those of the files, for messages.
+/// Compares two outputs of Google Benchmark (`--benchmark_format=json`; the rows of single
+/// repetitions are read, not the aggregates) or two files report.json of Poolproof. The content
+/// tells which. Refused are anything else, one file of each kind, and files that have nothing in
+/// common, because that comparison would prove nothing. The names are those of the files, for
+/// messages.
 Parsed<Comparison> compare(std::string_view base_json, const std::string& base_name,
                            std::string_view new_json, const std::string& new_name,
                            Limits limits = {});
 
-/// For people: one line a row, what was added, removed and went wrong, and the judgement last.
+/// The comparison for people: one line a row, then what was added, removed and went wrong, then the
+/// judgement.
 std::string text(const Comparison& comparison);
 
-/// `times_ns` is not empty.
+/// Requires: `times_ns` is not empty.
 Spread spread_of(const std::vector<double>& times_ns);
 
 }  // namespace poolproof::reports

@@ -17,7 +17,7 @@ using nlohmann::json;
 /// What one file says about one benchmark.
 struct Measured {
   std::vector<double> times_ns;
-  std::string error;  ///< why there is no usable time; empty: there is
+  std::string error;  ///< why there is no usable time; empty: there is one
 };
 
 struct Benchmarks {
@@ -43,7 +43,7 @@ bool has_error(const json& row) {
   return flag != row.end() && flag->is_boolean() && flag->get<bool>();
 }
 
-/// Adds one row; the answer is what is wrong with it, or "".
+/// Adds one row. Returns what is wrong with it, or "".
 std::string read_row(const json& row, Measured& into) {
   if (has_error(row)) {
     into.error = text_at(row, "error_message").value_or("error_occurred");
@@ -117,7 +117,7 @@ ComparedRow row_of(const std::string& name, const Measured& base, const Measured
   return {name, judged(before, after, ratio, limits), readable(before), readable(after), ratio};
 }
 
-/// `values` is not empty.
+/// Requires: `values` is not empty.
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t half = values.size() / 2;

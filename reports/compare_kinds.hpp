@@ -6,7 +6,7 @@
 
 #include "reports/compare.hpp"
 
-/// The two kinds of files that compare() knows; for compare.cpp alone.
+/// The two kinds of files that compare() knows. Only compare.cpp uses them.
 namespace poolproof::reports {
 
 struct Document {
@@ -14,7 +14,7 @@ struct Document {
   const nlohmann::json& json;
 };
 
-/// Both fill the lists of a comparison whose names are set already.
+/// Both fill the lists of a comparison whose names have been set.
 Parsed<Comparison> compare_benchmarks(const Document& base, const Document& fresh, Limits limits,
                                       Comparison into);
 Parsed<Comparison> compare_reports(const Document& base, const Document& fresh, Comparison into);

@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 using run::Verdict;
 
-/// The worst verdict of each scenario: of its repetitions, and of files that share a name.
+/// The worst verdict of each scenario, over its repetitions and over files with the same name.
 struct Verdicts {
   std::vector<std::string> order;
   std::map<std::string, Verdict> by_name;

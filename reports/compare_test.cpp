@@ -22,7 +22,7 @@ json row(const std::string& name, double time, const std::string& unit = "ns") {
 std::string file_of(const std::vector<double>& times, const std::string& unit = "ns") {
   json rows = json::array();
   for (const double time : times) rows.push_back(row("step", time, unit));
-  // Aggregates must not be read: this one would be a wild regression or a wild gain.
+  // Aggregates must not be read: this one would show a huge regression or gain.
   rows.push_back({{"name", "step_median"},
                   {"run_name", "step"},
                   {"run_type", "aggregate"},

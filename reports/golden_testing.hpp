@@ -9,7 +9,7 @@
 
 namespace poolproof::reports {
 
-/// A file of this folder; for tests only.
+/// The text of a file in this folder.
 inline std::string read_file(const std::string& name) {
   std::ifstream in(std::string(POOLPROOF_REPORTS_DIR "/") + name, std::ios::binary);
   std::ostringstream text;

@@ -13,7 +13,7 @@
 namespace poolproof::reports {
 namespace {
 
-/// What JUnit's readers count, of one suite or of all.
+/// The numbers that readers of JUnit files expect, for one suite or for all.
 struct Counts {
   std::size_t tests = 0;
   std::size_t failures = 0;
@@ -50,7 +50,7 @@ void write(const Counts& counts, pugi::xml_node node) {
   set(node, "time", seconds(counts.elapsed));
 }
 
-/// One line each: findings first, they name the pool's fault.
+/// The reasons, one line each. Findings come first, because they name the pool's fault.
 std::vector<std::string> complaints(const run::ScenarioResult& scenario) {
   std::vector<std::string> lines;
   for (const oracle::Finding& finding : scenario.findings) {
@@ -121,7 +121,7 @@ void append_nothing_ran(pugi::xml_node root) {
   set(test.append_child("error"), "message", "no scenario ran: this proves nothing");
 }
 
-/// In the order in which they come up.
+/// The themes in the order of their first scenario.
 std::vector<std::string> themes(const run::RunResult& result) {
   std::vector<std::string> found;
   for (const run::ScenarioResult& scenario : result.scenarios) {

@@ -6,9 +6,10 @@
 
 namespace poolproof::reports {
 
-/// JUnit XML: one suite per theme folder, one case per scenario run. `fail` is a failure;
-/// `invalid`, `unknown` and `divergent` are errors: they prove nothing about the pool. A run of
-/// nothing is an error too. Always well-formed: what XML 1.0 cannot carry is written as `\xNN`.
+/// JUnit XML: one suite for each theme folder, one case for each run of a scenario. `fail` is a
+/// failure; `invalid`, `unknown` and `divergent` are errors, because they prove nothing about the
+/// pool. A report without a run is an error, too. The text is always well-formed: characters that
+/// XML 1.0 cannot carry are written as `\xNN`.
 std::string junit(const run::RunResult& result);
 
 }  // namespace poolproof::reports

@@ -11,7 +11,7 @@
 namespace poolproof::reports {
 namespace {
 
-/// What XML 1.0 has no way to write, as bytes or as references.
+/// Characters that XML 1.0 cannot carry, as bytes or as references.
 bool is_legal_xml(const std::string& text) {
   const bool control = std::any_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' && c != '\r';

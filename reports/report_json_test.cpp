@@ -18,8 +18,8 @@ bool has_type(const json& value, const std::string& type) {
   return type == "integer" && value.is_number_integer();
 }
 
-/// As much of JSON Schema as report.schema.json uses, and stricter: a property that the schema
-/// knows and the report lacks is a complaint too, so that the two cannot drift apart.
+/// Checks the part of JSON Schema that report.schema.json uses. It is stricter: a property that the
+/// schema knows and the report lacks is a complaint, too, so that the two cannot drift apart.
 void check(const json& value, const json& schema_or_reference, const json& root,
            const std::string& where) {
   const json& schema =

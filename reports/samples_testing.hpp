@@ -63,7 +63,7 @@ inline run::ScenarioResult invalid_scenario() {
   return s;
 }
 
-/// Everything in it tries to break the report that quotes it.
+/// A result in which every text tries to break the report that quotes it.
 inline run::ScenarioResult hostile_scenario() {
   const std::string nasty =
       "a|b `c` ```d``` <script>&amp; [x](y) *z* \\| ]]> \x1b[31m \x01 \xff \xe2\x80\xae end\n"

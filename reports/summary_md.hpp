@@ -10,7 +10,7 @@ namespace poolproof::reports {
 /// that did not pass. No text of a scenario, a worker or a pool can break its shape.
 std::string summary_md(const run::RunResult& result);
 
-/// One line of running text in which nothing is markup.
+/// Escapes a text so that it is one line of running text without markup.
 std::string markdown_line(std::string_view text);
 
 /// A code block whose fence is longer than any run of backticks inside.

@@ -17,7 +17,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-/// Bars that divide cells: those without a backslash before them.
+/// The number of bars that divide cells: those without a backslash before them.
 int dividers(const std::string& line) {
   int count = 0;
   for (std::size_t i = 0; i < line.size(); ++i) {

@@ -11,7 +11,7 @@ namespace poolproof::reports {
 namespace {
 
 constexpr std::size_t kVerdictColumn = 1;
-constexpr std::size_t kFirstNumber = 3;  ///< this column and those after it align to the right
+constexpr std::size_t kFirstNumber = 3;  ///< this column and all after it are aligned to the right
 
 using Row = std::array<std::string, 5>;
 using Widths = std::array<std::size_t, 5>;

@@ -22,7 +22,8 @@ constexpr const char* kClosed = "closed";
 
 // ---- who speaks --------------------------------------------------------------------------------
 
-/// A client as the run names it, and the client of the scenario it is one of.
+/// The clients by the names that the run gives them. Of a client with a count, each of `name.1`,
+/// `name.2`... leads to it.
 std::map<std::string, const scenario::Client*> clients_of(const Scenario& scenario) {
   std::map<std::string, const scenario::Client*> clients;
   for (const auto& client : scenario.clients) {
@@ -33,8 +34,8 @@ std::map<std::string, const scenario::Client*> clients_of(const Scenario& scenar
   return clients;
 }
 
-/// Where something happened: exactly, and as it is called when clients of one kind and their rounds
-/// are not told apart.
+/// The place of a step. `exact` tells all clients and rounds apart; `kind` does not tell apart the
+/// clients of one kind and their rounds.
 struct Place {
   std::string exact;
   std::string kind;
@@ -54,14 +55,14 @@ Place place_of(const std::map<std::string, const scenario::Client*>& clients,
 
 struct Life {
   bool greeted = false;
-  StartCause cause = StartCause::none;  ///< of a bad greeting
+  StartCause cause = StartCause::none;  ///< why the handshake failed
   LeaseId lease = LeaseId::none;        ///< the open one
   std::vector<Place> holders;
-  std::vector<std::string> endings;  ///< of its leases, in order
+  std::vector<std::string> endings;  ///< how its leases ended, in order
   std::string end;                   ///< why it had to go, or how it died; empty: neither yet
 };
 
-/// The pool's records, told as lives. What comes after the word to go is passed over.
+/// Turns the pool's records into lives. Events after a worker was told to go are ignored.
 class Lives {
  public:
   explicit Lives(std::map<LeaseId, Place> holders) : holders_(std::move(holders)) {}
@@ -87,7 +88,7 @@ class Lives {
   void happened(const pool::CheckedIn& event) {
     const auto worker = workers_.find(event.lease);
     if (worker == workers_.end()) return;
-    // A drain that was over in the same step came first.
+    // If a drain ended in the same step, it had ended the lease already.
     if (!told_to_go(worker->second, pool::RemovalReason::closing)) {
       end_lease(lives_[worker->second], event.lease, event.clean ? "returned" : "dirty");
     }
@@ -195,7 +196,7 @@ void tell_steps(const Scenario& scenario, const trace::Trace& trace, Story& stor
 
 void tell_life(const Life& life, Story& story) {
   if (life.holders.empty()) {
-    // Whether one more was started than was needed is a matter of speed.
+    // Whether the pool started one worker more than it needed depends on speed alone.
     if (life.end == kClosed) return;
     story.outline[kUnleased].insert(life.end);
     return;
@@ -219,7 +220,7 @@ bool all_heard(std::size_t loners, std::size_t schedules) {
   return loners * kSchedulesPerLoner <= schedules;
 }
 
-/// The facts of all schedules.
+/// The different facts of all schedules.
 struct Heard {
   explicit Heard(const std::vector<Story>& simulated) : schedules(simulated.size()) {
     std::map<Facts, std::size_t> counted;
@@ -237,9 +238,9 @@ struct Heard {
     return std::find(stories.begin(), stories.end(), real) != stories.end();
   }
 
-  std::vector<Facts> stories;  ///< different ones
+  std::vector<Facts> stories;  ///< each of them once
   std::size_t schedules;
-  std::size_t loners = 0;  ///< stories told once
+  std::size_t loners = 0;  ///< stories told by one schedule only
 };
 
 std::string said(const Facts& facts, const std::string& about) {
@@ -247,7 +248,7 @@ std::string said(const Facts& facts, const std::string& about) {
   return found == facts.end() ? "(nothing)" : found->second;
 }
 
-/// What is spoken of in either and not said alike.
+/// The subjects on which the two differ.
 std::vector<std::string> disputed(const Facts& real, const Facts& simulated) {
   Words about;
   for (const auto& [what, how] : real) about.insert(what);
@@ -262,7 +263,8 @@ std::string dispute(const std::string& about, const std::string& real, const std
                      simulated, schedules, schedules == 1 ? "" : "s");
 }
 
-/// The nearest simulated story, and in it preferably what no simulated story says.
+/// A sentence about the simulated story that differs least. It names, if possible, a subject on
+/// which no simulated story says what the real run says.
 std::string divergence(const Heard& heard, const Facts& real) {
   std::vector<std::string> nearest = disputed(real, heard.stories.front());
   for (const auto& facts : heard.stories) {
@@ -280,7 +282,7 @@ std::string divergence(const Heard& heard, const Facts& real) {
          (unheard == nearest.end() ? ", and never together with the rest" : "");
 }
 
-/// The outlines of all schedules, as one.
+/// The outlines of all schedules taken together.
 struct Bounds {
   explicit Bounds(const std::vector<Story>& simulated) : schedules(simulated.size()) {
     std::set<Outline> all;
@@ -301,9 +303,9 @@ struct Bounds {
 
   std::size_t schedules;
   std::size_t different = 0;
-  std::size_t loners = 0;  ///< sayings heard once
-  Outline may;             ///< what any of them says
-  Outline must;            ///< what all of them say
+  std::size_t loners = 0;  ///< words said by one schedule only
+  Outline may;             ///< what at least one schedule says
+  Outline must;            ///< what every schedule says
 };
 
 bool is_within(const Outline& inner, const Outline& outer, std::string& about) {

@@ -30,7 +30,7 @@ scenario::Scenario two() {
   return scenario_of(client("a") + "," + client("b"));
 }
 
-/// A trace written by hand, step by step, at times that tell nothing.
+/// A trace written by hand, step by step. Its times mean nothing.
 class Told {
  public:
   Told& step(const std::string& name, std::uint32_t place, StepKind kind,
@@ -46,7 +46,7 @@ class Told {
     trace.pool.push_back({ms(++at_), event, std::move(effects)});
     return *this;
   }
-  /// The worker is started, greets well and is leased.
+  /// The worker is started, completes its handshake and is leased.
   Told& leased(WorkerId worker, std::uint64_t lease) {
     return up(worker).event(pool::Tick{}, {pool::Grant{CheckoutId{lease}, LeaseId{lease}, worker}});
   }
@@ -77,7 +77,7 @@ pool::Stop term(WorkerId worker, pool::RemovalReason why) {
   return {worker, pool::StopStep::term, why};
 }
 
-/// a and b use one worker each, and all goes well.
+/// Clients a and b use one worker each, and all goes well.
 Told sound(std::uint64_t id = 1) {
   Told told;
   told.step("a", 0, StepKind::checkout, Outcome::ok, id)
@@ -94,7 +94,7 @@ Story story(const Told& told) {
   return story_of(two(), told.trace);
 }
 
-/// A story of one step, and as often as wanted.
+/// A story of one step, repeated as often as wanted.
 std::vector<Story> stories(std::size_t count, const std::string& came) {
   Story story;
   story.facts["client a, step 1 (call)"] = came;
@@ -107,7 +107,7 @@ std::vector<Story> together(std::vector<Story> all, const std::vector<Story>& mo
   return all;
 }
 
-/// Stories whose facts and outlines all differ: 0, 1, 2...
+/// Stories whose facts and outlines all differ, numbered from 0.
 std::vector<Story> many(std::size_t count, std::size_t each) {
   std::vector<Story> all;
   for (std::size_t i = 0; i < count; ++i)
@@ -115,7 +115,7 @@ std::vector<Story> many(std::size_t count, std::size_t each) {
   return all;
 }
 
-/// The end of the only worker, which `a` holds unless the tale goes otherwise.
+/// The end of the only worker, which `a` holds unless the test says otherwise.
 std::string life_of(const Told& told) {
   const Story all = story(told);
   for (const auto& [about, how] : all.facts) {
@@ -158,7 +158,7 @@ TEST_CASE("run: agreement: ids, slots, times, texts, bytes and arrangements are 
   Told swapped;
   swapped.trace.clients = other.trace.clients;
   swapped.leased({1, 4}, 77).leased({0, 9}, 78).back(78).back(77).close({{1, 4}, {0, 9}});
-  // What they do while they leave.
+  // What workers do while they leave.
   swapped.event(pool::Tick{},
                 {pool::Stop{{0, 9}, pool::StopStep::end_of_input, pool::RemovalReason::closing},
                  term({0, 9}, pool::RemovalReason::closing)});
@@ -231,7 +231,7 @@ TEST_CASE("run: agreement: of workers nobody leased only the ends count, not how
                           {"the workers that nobody leased", "start failed: exited"}});
   CHECK(failed(5, StartCause::exited) == once);
   CHECK(failed(5, StartCause::ping_unread) != once);
-  // Its end may be noticed before the greeting's.
+  // The end may be noticed before the handshake's.
   Told noticed;
   noticed.event(pool::Tick{}, {pool::Start{kFirst}}).event(pool::Started{kFirst});
   CHECK(story(noticed.event(pool::Exited{kFirst, {3, 0}})) == once);
@@ -244,7 +244,7 @@ TEST_CASE("run: agreement: of workers nobody leased only the ends count, not how
   spent.event(pool::Started{kFirst}, {term(kFirst, pool::RemovalReason::budget_spent)});
   CHECK(story(spent).outline.begin()->second ==
         std::set<std::string>{"start failed: budget_spent"});
-  // Asked to go, or killed as it starts: closed is closed.
+  // A worker that was asked to go and one that was killed while it started are both just closed.
   CHECK(story(Told().up(kFirst).close({kFirst})) ==
         story(Told().event(pool::Tick{}, {pool::Start{kFirst}}).close({})));
 }
@@ -324,7 +324,7 @@ TEST_CASE("run: agreement: too many stories, or none, are unknown") {
   const Story real = stories(1, "ok")[0];
   CHECK(compare_worlds(two(), {}, real).what == Agreement::unknown);
   CHECK(compare_worlds(two(), many(kStoriesMax, 30), real).what == Agreement::divergent);
-  // As long as the facts are not too many, they decide, and not the outlines.
+  // As long as there are not too many facts, the facts decide and not the outlines.
   Story known_in_outline = stories(1, "003")[0];
   known_in_outline.facts = real.facts;
   CHECK(compare_worlds(two(), many(kStoriesMax, 30), known_in_outline).what ==
@@ -367,7 +367,7 @@ TEST_CASE("run: agreement: where the facts are too many, the outlines decide") {
   CHECK(unheard.reason ==
         "client a, step 1 (call): \"cancelled or ok\" on real processes, \"ok or worker_died\" in "
         "200 simulated schedules");
-  // Every schedule has some call that comes to ok.
+  // In every schedule some call ends with ok.
   CHECK(compare_worlds(two(), simulated, with(999, {"worker_died"})).what == Agreement::divergent);
   CHECK(compare_worlds(two(), simulated, Story{}).what == Agreement::divergent);
 }

@@ -9,7 +9,7 @@
 #include "harness/agreement/agreement.hpp"
 #include "harness/scenario/client_name.hpp"
 
-/// Which timers of a scenario race with what: a question about files, asked before any run.
+/// Which timers of a scenario compete with which events: answered from the file, before any run.
 namespace poolproof::agreement {
 namespace {
 
@@ -19,11 +19,11 @@ using scenario::Scenario;
 using scenario::Step;
 
 constexpr Duration kNone = Duration::zero();
-/// What never ends by itself: the timer it is aimed at is meant to run out.
+/// The length of what never ends by itself. The timer around it is meant to run out.
 constexpr Duration kEndless = Duration::max();
-/// About as long as an echo's reply, for what is written byte by byte.
+/// The approximate size of an echo's reply, for faults that write it byte by byte.
 constexpr std::int64_t kReplyBytes = 100;
-/// The shortest prefix in which text read as a length is longer than any frame.
+/// From this prefix on, text read as a length is longer than any frame.
 constexpr std::uint32_t kWholePrefix = 4;
 
 Duration plus(Duration a, Duration b) {
@@ -32,7 +32,7 @@ Duration plus(Duration a, Duration b) {
 
 // ---- how long things take ----------------------------------------------------------------------
 
-/// Something that happens in the life of a timer, and so long after the timer has begun.
+/// An event that happens `span` after a timer has begun.
 struct Aim {
   std::string what;
   Duration span;
@@ -43,9 +43,9 @@ struct Timer {
   std::string what;
   Duration limit;
   Aims aims;
-  std::function<void(Duration)> set = {};  ///< none: it stays as it is
+  std::function<void(Duration)> set = {};  ///< changes the limit; none: it stays
 
-  /// All that is meant to happen in it does so before it runs out.
+  /// Everything that is meant to happen within it does so before it runs out.
   [[nodiscard]] bool never_runs_out() const {
     return std::all_of(aims.begin(), aims.end(), [this](const Aim& a) { return a.span < limit; });
   }
@@ -61,19 +61,19 @@ bool is_one_of(const PlannedFault& fault, const Names& names) {
   return std::find(names.begin(), names.end(), fault.fault->name) != names.end();
 }
 
-/// It stops within a frame and lives, and nobody is told.
+/// The worker stops within a frame and lives on, and no evidence shows it.
 bool goes_silent(const PlannedFault& fault) {
   if (fault.fault->name == "reading_stopped")
     return fault.text("then") != "exit" && fault.text("then") != "kill";
   return fault.fault->name == "reply_truncated" && fault.text("then") == "hang";
 }
 
-/// So long nothing comes that would end what waits for the worker; none: it ends, well or badly, at
-/// once.
+/// How long the fault keeps others waiting for the worker. None: the wait ends at once, well or
+/// badly.
 Duration span_of(const PlannedFault& fault, const Scenario& scenario) {
   constexpr std::array<std::string_view, 4> kSilent{"reply_dropped", "input_read_as_lines",
                                                     "length_too_long", "reply_unflushed"};
-  // Read as a short length, text announces a frame that never comes.
+  // With a short prefix, text read as a length announces a frame that never comes.
   constexpr std::array<std::string_view, 5> kSilentIfShort{
       "banner", "reply_unframed", "text_before_reply", "length_little_endian", "length_huge"};
   constexpr std::array<std::string_view, 3> kDelays{"import_slow", "reply_slow", "reply_late"};
@@ -126,7 +126,8 @@ class Timers {
             [this](Duration limit) { scenario_.pool.core.startup_budget = limit; }};
   }
 
-  /// Nothing is leased any more, and what workers do that were told to go decides nothing.
+  /// Nothing competes with it: no lease is open any more, and what leaving workers do decides
+  /// nothing.
   Timer final_close() {
     return {"the close timeout", scenario_.pool.close_timeout, {}, [this](Duration limit) {
               scenario_.pool.close_timeout = limit;
@@ -159,7 +160,7 @@ class Timers {
             std::move(aims), [&step](Duration limit) { step.timeout = limit; }};
   }
 
-  /// A pause lets others do something meanwhile: it races with all that they wait for.
+  /// A pause gives others time, so it competes with everything that they wait for.
   Timer pause(const Client& client, std::size_t place) {
     Aims aims = start_delays();
     bool later = false;
@@ -184,7 +185,8 @@ class Timers {
             std::move(aims)};
   }
 
-  /// A worker that takes its time to go, against each rung by which it may have to be gone.
+  /// A worker that is slow to exit competes with each sum of graces after which it is pushed
+  /// harder.
   [[nodiscard]] std::vector<Timer> graces() const {
     const auto& core = scenario_.pool.core;
     const Aims aims = slow_exits();
@@ -224,7 +226,7 @@ class Timers {
     return {{"the command sleep", std::chrono::milliseconds(ms)}};
   }
 
-  /// How long the call lasts; none: as long as an echo.
+  /// How long the call lasts. None: as long as an echo.
   [[nodiscard]] Duration call_length(const Client& client, std::size_t place) const {
     Duration length = kNone;
     for (const Aim& aim : call_aims(client, place)) length = std::max(length, aim.span);
@@ -274,8 +276,8 @@ class Timers {
     return aims;
   }
 
-  /// When a client that waits for a start knows how it ended: a slow one at its delay; failing ones
-  /// when the last has failed, or when the breaker opens.
+  /// When a client that waits for a start knows the result: after the delay of a slow start; for
+  /// failing ones, after the last failure or when the breaker opens.
   [[nodiscard]] Aims start_ends() const {
     const auto& core = scenario_.pool.core;
     Aims aims;
@@ -306,7 +308,7 @@ class Timers {
     Duration pause = core.backoff_initial;
     for (std::uint32_t i = 0; i < std::min(failures, kMost); ++i) {
       sum += each;
-      // The last failure opens the breaker, or the start behind it succeeds after its pause.
+      // After the last failure the breaker opens, or the next start succeeds after its pause.
       sum += std::min(pause, core.backoff_max);
       pause = std::min(2 * pause, core.backoff_max);
     }
@@ -315,7 +317,7 @@ class Timers {
 
   // ---- clients
 
-  /// How long one hold of another client may last while this client is at that step.
+  /// How long another client may hold a lease while this client is at that step.
   [[nodiscard]] Aims holds_of_others(const Client& client, std::size_t place) const {
     Aims aims;
     for (const Client& other : scenario_.clients) {
@@ -342,7 +344,7 @@ class Timers {
     return held;
   }
 
-  /// Somebody goes on only when this step is over: it may be what the step itself waits for.
+  /// A client that goes on only after this step may be what the step itself waits for.
   [[nodiscard]] Aims who_awaits(const Client& client, std::size_t place) const {
     for (const Client& other : scenario_.clients) {
       for (const Step& step : other.steps) {
@@ -368,7 +370,7 @@ class Timers {
 
   [[nodiscard]] bool comes_after(const Client& late, const Client& early) const {
     for (const auto* before = predecessor(late); before != nullptr; before = predecessor(*before)) {
-      // Of several alike only one is waited for.
+      // Of several clients of one kind only one is awaited.
       if (before == &early) return early.count == 1;
     }
     return false;
@@ -378,7 +380,7 @@ class Timers {
     return comes_after(a, b) || comes_after(b, a);
   }
 
-  /// One of them awaits the other, so that their pauses don't begin as they please.
+  /// Whether one of them awaits the other, so that their pauses do not begin independently.
   [[nodiscard]] static bool ordered(const Client& a, const Client& b) {
     const auto awaits = [](const Client& waiting, const Client& awaited) {
       return std::any_of(waiting.steps.begin(), waiting.steps.end(), [&](const Step& step) {
@@ -438,8 +440,8 @@ std::vector<std::string> competing_timers(const Scenario& scenario) {
 
 Scenario unhurried(const Scenario& scenario) {
   Scenario calm = scenario;
-  // All is measured before anything is changed.
-  Timers measured(calm);  // the timers' setters point into it
+  // Everything is measured before anything is changed.
+  Timers measured(calm);  // the timers' setters refer to it
   const std::vector<Timer> timers = measured.all();
   for (const Timer& timer : timers) {
     if (timer.set && timer.never_runs_out()) timer.set(std::max(timer.limit, kUnhurried));

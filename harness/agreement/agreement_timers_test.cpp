@@ -58,7 +58,7 @@ Duration timeout(const scenario::Scenario& scenario, std::size_t client, std::si
   return std::get<scenario::Checkout>(one).timeout.value_or(0s);
 }
 
-/// The timeout of the first client's call, on real processes.
+/// The call timeout of the first client, as the real run has it.
 Duration call_timeout(const scenario::Scenario& scenario) {
   return timeout(unhurried(scenario), 0, 1);
 }

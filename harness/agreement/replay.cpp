@@ -14,8 +14,9 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-/// An archive (see fields.hpp) that lists fields as `key value`, as they stand in a trace. One that
-/// a trace leaves out is an empty entry, so that values of one type have equally many.
+/// An archive (see fields.hpp) that lists fields as `key value`, as a trace writes them. A field
+/// that a trace leaves out is an empty entry, so that all values of one type have equally many
+/// entries.
 class FieldList {
  public:
   template <class Value>
@@ -55,12 +56,12 @@ class FieldList {
     if (object == "{}") return lines.emplace_back(), void();
     std::string value = object.substr(key.size() + kAround);
     value.pop_back();
-    std::erase(value, '"');  // names, numbers and hex only: none holds a quote of its own
+    std::erase(value, '"');  // values are names, numbers and hex: none contains a quote
     lines.push_back(fmt::format("{} {}", key, value));
   }
 };
 
-/// The kind, then its fields.
+/// The kind and then the fields of an event or an effect.
 template <class Variant>
 Lines lines_of(const Variant& variant) {
   FieldList fields;
@@ -75,7 +76,7 @@ std::string in_words(const pool::Event& event) {
   return fmt::format("{}", fmt::join(lines, ", "));
 }
 
-/// The effect of that place in lines, its fields indented; none: no lines.
+/// The lines of effect number `index`, its fields indented. No lines if there is no such effect.
 Lines lines_at(std::span<const pool::Effect> effects, std::size_t place) {
   if (place >= effects.size()) return {};
   Lines lines = lines_of(effects[place]);

@@ -28,7 +28,7 @@ std::string pool_text(const std::string& pool) {
          R"({"call":{"command":"echo"}},{"checkin":{}}]}]})";
 }
 
-/// A Core whose steps are written down as a world does it.
+/// A Core whose steps are recorded as a world records them.
 class Recorded {
  public:
   explicit Recorded(const std::string& pool, std::uint64_t seed = kSeed)
@@ -109,7 +109,7 @@ Effect& effect_of(trace::Trace& trace, std::size_t event, std::size_t place = 0)
   return std::get<Effect>(trace.pool.at(event).effects.at(place));
 }
 
-/// A world that does whatever may happen, at any time, and writes it all down.
+/// A world that does whatever is possible, at any time, and records it.
 class Storm {
  public:
   explicit Storm(std::uint64_t seed)
@@ -124,7 +124,7 @@ class Storm {
   trace::Trace blow(int steps) {
     for (int i = 0; i < steps; ++i) {
       now_ += Duration(static_cast<Duration::rep>(random_.below(30'000)));
-      // Mostly punctual, as a world is: the Tick comes soon after it is due.
+      // A world is usually punctual: the Tick comes soon after it is due.
       if (run_.core.next_deadline() <= now_) take(pool::Tick{});
       take(event(i + 1 == steps));
     }
@@ -179,7 +179,7 @@ class Storm {
   std::set<LeaseId> leases_;
 };
 
-/// Takes out the Ticks that ordered nothing while every order to start had its answer.
+/// Removes the Ticks that ordered nothing, if no order to start was unanswered at that time.
 std::size_t without_idle_ticks(trace::Trace& trace) {
   std::size_t left_out = 0;
   std::size_t unanswered = 0;
@@ -247,7 +247,7 @@ TEST_CASE(
   Recorded run(
       R"({"size":1,"startup_budget_ms":40,"backoff_initial_ms":20,"backoff_jitter_percent":0})");
   run.step(1, pool::CheckoutRequested{CheckoutId{1}, kNever});
-  // The slot's pause counts from here, and nothing is ordered: there is no process to kill yet.
+  // The slot's pause counts from here. Nothing is ordered, because there is no process to kill yet.
   REQUIRE(run.step(41, pool::Tick{}).empty());
   run.step(50, pool::Started{kFirst});
   REQUIRE(run.step(61, pool::Tick{}).size() == 1);
@@ -267,7 +267,7 @@ TEST_CASE("run: replay: one changed field is named, with the event and the line"
   const Replay replay = replayed(*read);
   REQUIRE(replay.difference);
   CHECK(replay.difference->number == 9);
-  CHECK(replay.difference->line == 10);  // behind the header
+  CHECK(replay.difference->line == 10);  // the header is line 1
   CHECK(replay.difference->at == ms(9));
   CHECK(replay.difference->event == "checkout_requested, checkout 3, deadline_ms 5000.000");
   CHECK(differing(*replay.difference) == std::vector<std::string>{"  worker 0.0 |   worker 1.0"});

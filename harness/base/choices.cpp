@@ -35,7 +35,8 @@ std::uint32_t Choices::below(std::uint32_t bound) {
   if (bound == 1) return 0;
   std::uint32_t chosen = 0;
   if (random_) {
-    // The upper half of a product instead of a division: this is asked millions of times a second.
+    // The upper half of a product replaces a division: this function runs millions of times a
+    // second.
     chosen = static_cast<std::uint32_t>(((source_.next() >> 32U) * bound) >> 32U);
   } else if (next_ < sequence_.size()) {
     chosen = sequence_[next_++] % bound;
@@ -88,7 +89,7 @@ void ChoiceBook::begin(Entry& entry) {
                                                   : std::span<const std::uint32_t>{found->second});
 }
 
-// A book has about ten streams: a search from end to end is the fastest.
+// A book has about ten streams, so a linear search is the fastest.
 Choices& ChoiceBook::stream(std::string_view name) {
   for (Entry& entry : entries_) {
     if (entry.name != name) continue;

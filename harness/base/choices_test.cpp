@@ -90,7 +90,7 @@ TEST_CASE("base: choices: the streams of a book do not touch one another") {
   CHECK(some(other.stream("client.1")) == client);
   CHECK(some(other.stream("pool")) == pool);
   CHECK(other.taken() == one.taken());
-  CHECK(some(other.stream("pool")) != pool);  // it goes on where it was
+  CHECK(some(other.stream("pool")) != pool);  // the stream goes on where it was
 }
 
 TEST_CASE("base: choices: a book is replayed stream by stream") {

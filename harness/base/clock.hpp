@@ -6,7 +6,7 @@
 namespace poolproof {
 
 /// Pool time: microseconds since a zero that only the world knows. It has no `now()` on purpose:
-/// what decides is told the time, it never asks (design, law 1).
+/// code that decides is told the time and never asks for it (law 1).
 struct PoolClock {
   using duration = std::chrono::microseconds;
   using rep = duration::rep;
@@ -21,8 +21,8 @@ using Time = PoolClock::time_point;
 /// Later than anything that happens: "no deadline".
 inline constexpr Time kNever = Time::max();
 
-/// `at + span`, where an endless span gives kNever instead of overflowing. Of a time before all
-/// (Time::min(): it never happened) it stays long ago.
+/// `at + span`. An endless span gives kNever instead of an overflow, and Time::min() ("it never
+/// happened") stays Time::min().
 constexpr Time after(Time at, Duration span) {
   if (span == Duration::max()) return kNever;
   return at > Time() && span >= kNever - at ? kNever : at + span;

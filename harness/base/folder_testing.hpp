@@ -9,7 +9,7 @@
 
 namespace poolproof::testing {
 
-/// A folder of its own, gone with the test.
+/// A temporary folder, which is removed at the end of the test.
 class Folder {
  public:
   Folder() {
@@ -33,8 +33,8 @@ class Folder {
     std::ofstream(path, std::ios::binary) << text;
     return path.string();
   }
-  /// A stand-in for our own program: its guardian waits as it should, its errands are the script's.
-  /// `$folder` is the errand's.
+  /// A script that stands in for our own program: it waits where the guardian should, and otherwise
+  /// does as the script says. `$folder` in the script is the folder of the scenario's process.
   [[nodiscard]] std::string program(const std::string& errand) const {
     const std::string path =
         write("program",

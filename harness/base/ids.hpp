@@ -5,8 +5,8 @@
 
 namespace poolproof {
 
-/// One process in one place of the pool. Both numbers start at 0; each start attempt, also one
-/// that fails, uses up a generation.
+/// One process in one slot of the pool. Both numbers start at 0. Each attempt to start uses up a
+/// generation, even one that fails.
 struct WorkerId {
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
@@ -17,8 +17,8 @@ struct WorkerId {
 /// One client's exclusive hold of one worker. Unique for the life of a pool; 0 is "none".
 enum class LeaseId : std::uint64_t { none = 0 };
 
-/// One request for a lease. Given by the world, strictly increasing in order of arrival; 0 is
-/// "none".
+/// One request for a lease. The world gives out the numbers in order of arrival, strictly rising; 0
+/// is "none".
 enum class CheckoutId : std::uint64_t { none = 0 };
 
 }  // namespace poolproof

@@ -10,23 +10,23 @@ namespace poolproof {
 /// How a checkout or a call ended. The names are those of scenario files, traces and reports.
 enum class Outcome : std::uint8_t {
   ok,
-  worker_error,       ///< the worker answered with an error; it stays in service
-  checkout_timeout,   ///< no worker within the checkout timeout
-  queue_full,         ///< as many clients wait as the pool allows
-  start_failed,       ///< workers do not start; the cause says why
-  pool_closed,        ///< the pool is closing or closed
-  cancelled,          ///< the client gave up
-  call_timeout,       ///< no whole reply within the call timeout
-  worker_died,        ///< the process ended in the middle of the call
-  stdout_closed,      ///< the worker closed its stdout and lives on
-  stdin_closed,       ///< the worker closed its stdin and lives on; nothing was answered
-  protocol_error,     ///< the worker wrote something that is not a reply to this request
-  stale_worker,       ///< found dead or talking before the first byte was written; safe to retry
-  lease_over,         ///< the lease had ended before the call (returned, revoked, worker gone)
+  worker_error,      ///< the worker answered with an error; it stays in service
+  checkout_timeout,  ///< no worker within the checkout timeout
+  queue_full,        ///< as many clients wait as the pool allows
+  start_failed,      ///< workers do not start; the cause says why
+  pool_closed,       ///< the pool is closing or closed
+  cancelled,         ///< the client gave up
+  call_timeout,      ///< no whole reply within the call timeout
+  worker_died,       ///< the process ended in the middle of the call
+  stdout_closed,     ///< the worker closed its stdout and lives on
+  stdin_closed,      ///< the worker closed its stdin and lives on; nothing was answered
+  protocol_error,    ///< the worker wrote something that is not a reply to this request
+  stale_worker,  ///< dead, or had written something, before the call's first byte; retry is safe
+  lease_over,    ///< the lease had ended before the call (returned, revoked, worker gone)
   request_too_large,  ///< the request does not fit into a frame; nothing was written
 };
 
-/// Where it was when it ended.
+/// The phase in which a call or a checkout ended.
 enum class Phase : std::uint8_t {
   none,
   queued,     ///< waiting for a worker; all are busy
@@ -38,13 +38,13 @@ enum class Phase : std::uint8_t {
   reading_reply,   ///< part of a reply has come
 };
 
-/// Why a worker did not get through its start, or has not yet: told from evidence alone.
+/// Why a worker has not got through its start. Told from evidence alone.
 enum class StartCause : std::uint8_t {
   none,
   exec_failed,           ///< the program could not be started (errno says why)
   exited,                ///< it ended before it answered (dead at start)
   ping_unread,           ///< its ping lies unread in its stdin: still importing, or it never reads
-  ping_unanswered,       ///< it read the ping, answered nothing, also at end of stdin: misframed
+  ping_unanswered,       ///< it read the ping, answered nothing even at end of stdin: other framing
   reply_unflushed,       ///< it read the ping, and the whole reply came out only at end of stdin
   text_on_stdout,        ///< text where a frame should be (a banner, a print)
   reply_unframed,        ///< a JSON reply without its length prefix
@@ -53,7 +53,7 @@ enum class StartCause : std::uint8_t {
   refused,               ///< it answered the ping with an error
   stdout_closed,         ///< it closed its stdout and lives on
   stdin_closed,          ///< it closed its stdin before it read its ping
-  behind_another_start,  ///< not begun: starts are one at a time and another one is not done
+  behind_another_start,  ///< its start has not begun: starts go one at a time
   budget_spent,          ///< the start-up budget ran out before any evidence was gathered
 };
 

@@ -9,17 +9,17 @@
 
 namespace poolproof {
 
-/// How much of a property is run; 0 leaves it to RapidCheck (100 cases of sizes up to 100).
+/// How much of a property is run. 0 leaves it to RapidCheck (100 cases of sizes up to 100).
 struct Effort {
   int cases = 0;
   int size_max = 0;
 };
 
-/// A RapidCheck property as an assertion of a Catch2 case; for tests only.
+/// Turns a RapidCheck property into an assertion of a Catch2 case.
 ///
-/// `id` is the name under which `RC_PARAMS=reproduce=...` finds it again. A property that ran
-/// nothing (the same setting with another id) is a failure: RapidCheck alone would call it a
-/// success.
+/// `id` is the name under which `RC_PARAMS=reproduce=...` finds the property again. A property that
+/// ran nothing (the same setting with another id) is a failure here; RapidCheck alone would call it
+/// a success.
 template <class Testable>
 void holds(const std::string& id, Effort effort, Testable&& testable) {
   rc::detail::TestParams params = rc::detail::configuration().testParams;

@@ -13,7 +13,7 @@ std::uint64_t splitmix64(std::uint64_t& state) {
   return z ^ (z >> 31U);
 }
 
-/// FNV-1a: a purpose's name becomes a number that no library version changes.
+/// FNV-1a turns the name of a purpose into a number that no library version changes.
 std::uint64_t name_hash(std::string_view name) {
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const char c : name) {
@@ -31,7 +31,8 @@ Random::Random(std::uint64_t seed, std::string_view purpose) : state_{} {
 
 std::uint64_t Random::below(std::uint64_t bound) {
   POOLPROOF_ASSERT(bound > 0);
-  // Reject the few numbers above the last whole multiple, so that no result is favoured.
+  // The few numbers above the last whole multiple of `bound` are rejected, so that no result is
+  // favoured.
   const std::uint64_t limit = UINT64_MAX - UINT64_MAX % bound;
   std::uint64_t drawn = next();
   while (drawn >= limit) drawn = next();

@@ -9,7 +9,7 @@
 using namespace poolproof;
 
 // The numbers come from a second implementation (Python, after the published xoshiro256** and
-// splitmix64): whoever changes one of them changes every scenario that was ever saved.
+// splitmix64). A change of any of them changes every scenario that was ever saved.
 TEST_CASE("base: random: the numbers of a seed and a purpose never change") {
   struct Row {
     std::uint64_t seed;

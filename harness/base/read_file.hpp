@@ -7,8 +7,9 @@
 
 namespace poolproof {
 
-/// A regular file as it is, whole. Errors: there is none, it is something else (a folder, a pipe),
-/// it is longer than `most_bytes`, it can't be read; `want` says what would be right.
+/// Reads a regular file whole. Errors: the file does not exist, is no regular file (a folder, a
+/// pipe), is longer than `most_bytes`, or can't be read. `want` of the error says what would be
+/// right.
 Parsed<std::string> read_file(const std::string& path, std::uintmax_t most_bytes,
                               const std::string& want);
 

@@ -7,7 +7,7 @@
 
 namespace poolproof {
 
-/// A value or the reason why there is none. (`std::expected` is hidden from clang 14.)
+/// A value, or the reason why there is none. (clang 14 does not see `std::expected`.)
 template <class T, class E>
 using Expected = tl::expected<T, E>;
 

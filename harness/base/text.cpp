@@ -25,7 +25,7 @@ bool is_continuation(std::uint32_t byte) {
   return (byte & 0xC0U) == 0x80U;
 }
 
-/// The length that a lead byte announces; 0 when no character starts with it.
+/// The length that a lead byte announces; 0 if no character starts with this byte.
 std::size_t announced_length(std::uint32_t lead) {
   if (lead < 0x80U) return 1;
   if (lead >= 0xC2U && lead <= 0xDFU) return 2;
@@ -34,8 +34,8 @@ std::size_t announced_length(std::uint32_t lead) {
   return 0;
 }
 
-/// Nothing for a stray or missing continuation byte, an overlong form, a surrogate, a code too
-/// large.
+/// Reads the character at the start of the bytes. Nothing for a stray or missing continuation byte,
+/// an overlong form, a surrogate or a code that is too large.
 std::optional<Character> first_character(std::string_view bytes) {
   static constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
   const std::uint32_t lead = byte_at(bytes, 0);
@@ -52,7 +52,8 @@ std::optional<Character> first_character(std::string_view bytes) {
   return Character{code, length};
 }
 
-/// False for what moves the cursor, ends a line, turns the direction of writing or shows nothing.
+/// False for a character that moves the cursor, ends a line, turns the direction of writing or
+/// shows nothing.
 bool is_visible(std::uint32_t code) {
   struct Range {
     std::uint32_t first;
@@ -130,7 +131,7 @@ std::string shown(std::string_view bytes, std::size_t limit, std::string_view ke
   return out;
 }
 
-/// A character cut short by the end of the bytes, and nothing else.
+/// Whether the bytes are a character cut short by their end, and nothing else.
 bool is_cut_character(std::string_view tail) {
   return announced_length(byte_at(tail, 0)) > tail.size() &&
          std::all_of(tail.begin() + 1, tail.end(),

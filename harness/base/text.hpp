@@ -6,30 +6,31 @@
 
 namespace poolproof {
 
-/// Text that is safe on a terminal and on one line: printable ASCII and well-formed printable UTF-8
-/// stay, everything else (control characters, C1, bidi overrides, broken UTF-8) becomes `\n`, `\t`,
-/// `\r`, `\\` or `\xNN`. At most `limit` bytes of input are shown; a longer one ends in `... (N
+/// Makes a text safe on a terminal, on one line. Printable ASCII and well-formed printable UTF-8
+/// stay; everything else (control characters, C1, bidi overrides, broken UTF-8) becomes `\n`, `\t`,
+/// `\r`, `\\` or `\xNN`. At most `limit` bytes of input are shown; a longer text ends in `... (N
 /// bytes)`.
 std::string printable(std::string_view bytes, std::size_t limit = 200);
 
-/// The same for text of several lines (a stderr tail): newlines stay.
+/// The same for a text of several lines (a stderr tail): newlines stay.
 std::string printable_lines(std::string_view bytes, std::size_t limit = 4096);
 
-/// For sentences that quote bytes made printable before: the same as printable(), but a backslash
-/// stays one.
+/// The same as printable() for a sentence that quotes text which is printable already: a backslash
+/// stays a single backslash.
 std::string printable_message(std::string_view text, std::size_t limit = 4096);
 
-/// The same for several lines.
+/// The same for a sentence of several lines.
 std::string printable_page(std::string_view text, std::size_t limit = std::string_view::npos);
 
 /// The first bytes as hex and as text: `57 61 72 6e ("Warn")`.
 std::string hex_and_text(std::string_view bytes, std::size_t limit = 32);
 
-/// Whether bytes are what a person would print: visible UTF-8, white space, colour escapes, perhaps
-/// behind a byte order mark; the last character may be cut short. False for no bytes.
+/// Whether the bytes look like a text that a person would print: visible UTF-8, white space and
+/// colour escapes, perhaps behind a byte order mark. The last character may be cut short. False for
+/// no bytes.
 bool is_text(std::string_view bytes);
 
-/// The entry of `names` nearest to `name`, or "" when none is near (for "did you mean").
+/// The entry of `names` that is nearest to `name`, or "" if none is near (for "did you mean").
 template <class Names>
 std::string_view nearest(std::string_view name, const Names& names);
 
@@ -40,8 +41,8 @@ std::string did_you_mean(std::string_view name, const Names& names) {
   return near.empty() ? "" : "did you mean \"" + std::string(near) + "\"?";
 }
 
-/// Bytes to insert, remove or replace. Of texts above 128 bytes it is told without counting: all
-/// differ.
+/// The edit distance: how many bytes must be inserted, removed or replaced. For texts above 128
+/// bytes it is not computed: all bytes count as different.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 template <class Names>

@@ -23,9 +23,9 @@ int write_all(int fd, std::string_view text) {
   return 0;
 }
 
-/// Written, on the disk and closed: 0, or the errno.
+/// Writes the file, flushes it to the disk and closes it. Returns 0 or the errno.
 int write_through(const std::string& path, std::string_view text) {
-  constexpr mode_t kForAll = 0666;  // less the umask
+  constexpr mode_t kForAll = 0666;  // the umask takes bits away
   const int fd =
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kForAll);
   if (fd < 0) return errno;
@@ -41,7 +41,7 @@ Expected<void, std::string> write_file_whole(const std::filesystem::path& path,
                                              std::string_view text) {
   const std::filesystem::path hidden =
       path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().string(), ::getpid());
-  // One of this name can only be left from a killed run whose process id has come round again.
+  // A file of this name can only be left from a killed run that had the same process id.
   ::unlink(hidden.c_str());
   int problem = write_through(hidden.string(), text);
   if (problem == 0 && ::rename(hidden.c_str(), path.c_str()) != 0) problem = errno;

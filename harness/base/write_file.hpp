@@ -8,8 +8,8 @@
 
 namespace poolproof {
 
-/// Writes the file whole or not at all: into a hidden file in the same folder, then by rename, so
-/// that a killed run leaves the older file or none, never half of one. The folder must exist. An
+/// Writes the file whole or not at all: first into a hidden file in the same folder, then by
+/// rename. A killed run leaves the older file or none, never half of one. The folder must exist. An
 /// error is one sentence with the path, and leaves nothing behind.
 Expected<void, std::string> write_file_whole(const std::filesystem::path& path,
                                              std::string_view text);

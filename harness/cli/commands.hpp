@@ -37,34 +37,36 @@ int list(const std::string& what, const std::vector<std::string>& paths, bool js
 
 int show(const std::string& trace_file);
 
-/// Each trace's pool records are fed to a fresh Core. 1: one of them orders something else today.
+/// Feeds each trace's pool records to a new Core. Returns 1 if today's Core orders something else.
 int replay(const std::vector<std::string>& trace_files);
 
 struct SweepArguments {
-  std::string seed = "1";     ///< a number, or any text (a commit hash)
+  std::string seed = "1";     ///< a number or any text (a commit hash)
   std::uint64_t count = 0;    ///< scenarios; 0: until the time is over
   std::uint64_t time_s = 0;   ///< 0: until the count is reached
   std::uint32_t jobs = 0;     ///< 0: one a processor
   std::string shard = "1/1";  ///< K/N
   std::string out = "poolproof-sweep";
   bool shrink = true;
-  bool host = true;  ///< try on real processes what failed
+  bool host = true;  ///< try failures on real processes
   bool stop_at_failure = false;
-  std::optional<std::string> once;  ///< the seed of one case: carry it out and tell all about it
+  /// The seed of one case: carry it out and print everything about it.
+  std::optional<std::string> once;
 };
 int sweep(const SweepArguments& arguments);
 
-/// What the shards of one sweep found together.
+/// Prints what the shards of one sweep found together.
 int merge(const std::vector<std::string>& folders);
 
-/// Two lines: how the scenario in `file`, which failed in the simulator, is run again, and how
-/// often it failed on real processes if that was tried.
+/// Two lines about the scenario in `file`, which failed in the simulator: the command that runs it
+/// again, and how often it failed on real processes if that was tried.
 std::string again_lines(const std::string& file, search::OnHost on_host = {});
 
 struct ExploreArguments {
   std::string what;  ///< cuts, faults or orders
   std::string out = "poolproof-explore";
-  std::uint64_t runs_most = 0;  ///< of each part; 0: all there are (orders: a limit of its own)
+  /// Of each part; 0: all there are (orders have a limit of their own).
+  std::uint64_t runs_most = 0;
 };
 int explore(const ExploreArguments& arguments);
 
@@ -83,19 +85,19 @@ struct CompareArguments {
 };
 int compare(const CompareArguments& arguments);
 
-/// The path of this very program, for those that start it again.
+/// The path of this program, for code that starts it again.
 std::string own_program();
 
 /// Prints one line on stderr and returns 64.
 int bad_input(const std::string& line);
 
-/// The same and 70: the harness itself can't go on.
+/// Prints one line on stderr and returns 70: the harness itself can't go on.
 int broken(const std::string& why);
 
-/// Prints on stdout, at once. Nobody reading it any more (`| head`) stops nothing.
+/// Prints on stdout at once. A reader that has gone (`| head`) stops nothing.
 void say(std::string_view text);
-/// At the end: `code`, or 70 with a line on stderr when what was said could not be written (a full
-/// disk).
+/// Called at the end. Returns `code`; if something could not be written (a full disk), prints a
+/// line on stderr and returns 70.
 int said(int code);
 
 }  // namespace poolproof::cli

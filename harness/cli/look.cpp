@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-/// No trace or report of ours is longer.
+/// No trace or report that we write is longer.
 constexpr std::uintmax_t kLongestFile = std::uintmax_t{1} << 30U;
 
 json param_json(const faults::Param& param) {

@@ -12,7 +12,7 @@
 namespace poolproof::cli {
 namespace {
 
-/// No trace of ours is longer.
+/// No trace that we write is longer.
 constexpr std::uintmax_t kLongestFile = std::uintmax_t{1} << 30U;
 
 Parsed<agreement::Replay> replay_file(const std::string& file) {

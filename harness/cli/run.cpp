@@ -29,14 +29,14 @@ std::optional<std::uint64_t> seed_of(std::string_view text) {
   return seed;
 }
 
-/// Why there is no folder at `path` after we tried to make one.
+/// Why there is no folder at `path` after an attempt to make one.
 std::string why_not(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   return path.empty() ? "it has no name" : error.message();
 }
 
-/// One line a scenario while it goes on, on a terminal and in a log alike.
+/// Prints one line for each scenario as it ends, on a terminal and into a log alike.
 void print_progress(std::size_t done, std::size_t of, const run::ScenarioResult& result) {
   say(fmt::format("[{}/{}] {:<8} {} ({} ms)\n", done, of, run::name(result.verdict), result.name,
                   to_ms(result.elapsed)));

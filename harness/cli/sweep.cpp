@@ -25,7 +25,8 @@ using oracle::WorkerPhase;
 
 constexpr std::size_t kTimelineLines = 60;
 constexpr std::size_t kNamed = 12;
-/// From so many scenarios on, what was never reached is a failure: the sweep has lost its aim.
+/// From this number of scenarios on, a coverage cell that was never reached is a failure: the
+/// generator has lost its aim.
 constexpr std::uint64_t kEnough = 1'000'000;
 constexpr std::uint64_t kEnoughForFaults = 50'000;
 
@@ -47,8 +48,8 @@ void each_cell(Visit visit) {
 struct Reached {
   std::size_t cells = 0;
   std::size_t possible = 0;
-  std::vector<std::string> never;         ///< cells
-  std::vector<std::string> contradicted;  ///< struck, though it cannot be
+  std::vector<std::string> never;         ///< coverage cells
+  std::vector<std::string> contradicted;  ///< cells that were reached although they cannot be
   std::vector<std::string> faults_never;
   std::size_t marks = 0;
   std::vector<std::string> marks_never;
@@ -129,7 +130,7 @@ void print_failures(const search::SweepState& state, const std::string& out) {
   }
 }
 
-/// How fast one process is, alone with its codec. Each run in JSON is a second one of a scenario.
+/// The rate of one process in one codec. A run in JSON is the second run of its scenario.
 void print_rates(const search::SweepState& state) {
   const auto print = [](std::string_view what, const search::Spoken& spoken) {
     if (spoken.runs == 0) return;
@@ -165,7 +166,7 @@ void print_reached(const search::SweepState& state, const Reached& reached) {
   }
 }
 
-/// The host world's rate, measured now, beside them.
+/// The host world's rate, measured now, for comparison.
 std::string host_rate_line(const std::string& out) {
   const auto folder = std::filesystem::path(out) / ".host-rate";
   const auto rate = search::measure_host_rate(own_program(), folder.string());
@@ -177,7 +178,7 @@ std::string host_rate_line(const std::string& out) {
                      per_second(rate->core_events, rate->span));
 }
 
-/// The code to exit with. `host_rate`: a line to print beside the sweep's own rates.
+/// The exit code. `host_rate`: a line to print beside the sweep's own rates.
 int print_end(const search::SweepState& state, const std::string& out,
               const std::string& host_rate) {
   print_failures(state, out);

@@ -48,7 +48,7 @@ struct Case;
 
 struct Invariant {
   std::string_view name;     ///< `exclusive_lease`
-  std::string_view code;     ///< of the catalogue: S1
+  std::string_view code;     ///< of harness/FIELD_BUGS.md: S1
   std::string_view summary;  ///< one sentence
   bool needs_testimony;
   void (*judge)(const Case& given, std::vector<Finding>& findings);

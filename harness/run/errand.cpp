@@ -20,11 +20,11 @@ int broken(const std::string& why) {
   return kBroken;
 }
 
-/// Equal stories are counted, so there must be many.
+/// Many schedules: the comparison counts how often each story occurs.
 constexpr std::uint64_t kSchedules = 200;
 constexpr std::uintmax_t kTraceBytesMax = std::uintmax_t{1} << 30U;
 
-/// The stories of many simulated schedules, the first of them the natural one.
+/// The stories of many simulated schedules, the first of them in the plainest order.
 Expected<std::vector<agreement::Story>, std::string> simulated_stories(
     scenario::Scenario scenario) {
   std::vector<agreement::Story> stories;

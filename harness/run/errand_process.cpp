@@ -14,10 +14,11 @@ namespace poolproof::run {
 namespace {
 
 constexpr std::size_t kSaidBytes = 8192;
-/// Reads in a row from one stream: whoever floods it must not keep us from looking at the time.
+/// Reads in a row from one stream: a process that floods it must not keep us from looking at the
+/// time.
 constexpr int kRoundsMost = 64;
 
-/// What our own program may need of our environment; nothing else is handed on.
+/// The variables of our environment that our own program may need. No others are handed on.
 std::vector<std::string> environment(const std::string& token) {
   std::vector<std::string> env{"POOLPROOF_TOKEN=" + token};
   for (const char* name :
@@ -28,7 +29,7 @@ std::vector<std::string> environment(const std::string& token) {
   return env;
 }
 
-/// Reads both streams until the process has ended. False when the time was over first.
+/// Reads both streams until the process has ended. False: the time was over first.
 bool follow(const host::Child& child, Tail& said, Time deadline) {
   std::array<char, 16384> chunk{};
   std::array<pollfd, 3> fds{{{child.stderr_end.get(), POLLIN, 0},

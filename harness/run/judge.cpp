@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kTimelineLines = 20;
 constexpr std::size_t kSaidMost = 20;
 
-/// In virtual time nothing is late but by a fault of the pool.
+/// In virtual time only a fault of the pool makes anything late.
 oracle::Bounds bounds_of(const trace::Trace& trace) {
   return trace.header.world == "sim" ? oracle::Bounds{Duration::zero()} : oracle::Bounds{};
 }
@@ -23,7 +23,8 @@ void worsen(ScenarioResult& result, Verdict verdict) {
   result.verdict = std::max(result.verdict, verdict);
 }
 
-/// No trace: a hang or a crash is the pool's failure, everything else is the harness's own trouble.
+/// The verdict without a trace. A hang or a crash is the pool's failure, everything else is the
+/// harness's.
 void judge_without_trace(const Attempt& attempt, const std::string& which, ScenarioResult& result) {
   if (attempt.overran) {
     worsen(result, Verdict::fail);
@@ -37,7 +38,7 @@ void judge_without_trace(const Attempt& attempt, const std::string& which, Scena
   }
 }
 
-/// What came before the trouble is judged all the same.
+/// What happened before the trouble is judged as usual.
 void judge_trouble(const trace::Header& header, const std::string& which, ScenarioResult& result) {
   if (header.endless) {
     result.findings.push_back({"hang", which + std::string(kEndless), Time{}});

@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// No scenario a person writes is longer.
+/// No scenario that a person writes is longer.
 constexpr std::uintmax_t kLongestFile = 16U << 20U;
 
 bool is_scenario_file(const fs::path& path) {
@@ -34,7 +34,8 @@ Parsed<std::vector<std::string>> files_below(const std::string& path) {
   std::error_code ignored;
   for (fs::recursive_directory_iterator entry(path, error), end; !error && entry != end;
        entry.increment(error)) {
-    // A dangling link or a pipe of that name is not passed over in silence: it can't be read.
+    // A dangling link or a pipe with such a name is not skipped: it gives an error that it can't be
+    // read.
     if (is_scenario_file(entry->path()) && !fs::is_directory(entry->status(ignored)))
       files.push_back(entry->path().string());
   }

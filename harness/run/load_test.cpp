@@ -58,7 +58,7 @@ TEST_CASE("run: load: what is missing, empty, too big or broken is refused with 
   const std::string big = folder.write("big/x.json", "");
   std::filesystem::resize_file(big, (16U << 20U) + 1);
   CHECK(has(refusal({big}), "16777217 bytes long; at most 16 MiB"));
-  // A scenario may be renamed, mailed, copied: its name need not be its file's.
+  // A scenario may be renamed, mailed or copied, so its name need not be its file's.
   CHECK(load_scenario(folder.write("renamed/other.json", echo_text("ok"))).has_value());
 }
 

@@ -10,10 +10,10 @@
 #include "harness/base/outcome.hpp"
 #include "harness/oracle/oracle.hpp"
 
-/// What came of a run: plain values, from which every report is written.
+/// The results of a run as plain values, from which every report is written.
 namespace poolproof::run {
 
-/// Worst wins, in this order from good to bad.
+/// In this order from good to bad; the worst verdict wins.
 enum class Verdict : std::uint8_t { pass, unknown, invalid, divergent, fail };
 inline constexpr std::array<std::string_view, 5> kVerdictNames{"pass", "unknown", "invalid",
                                                                "divergent", "fail"};
@@ -21,7 +21,7 @@ constexpr std::string_view name(Verdict v) {
   return kVerdictNames[static_cast<std::size_t>(v)];
 }
 
-/// What is found of a simulated run that reached the limit of moves.
+/// The finding of a simulated run that reached the limit of moves.
 inline constexpr std::string_view kEndless = "the run came to no end within the limit of moves";
 
 /// One fault of the plan and how often it struck.
@@ -31,7 +31,7 @@ struct Strikes {
   std::size_t count = 0;
 };
 
-/// What the pool told a client that did not get what it asked for.
+/// The pool's message to a client that did not get what it asked for.
 struct Said {
   std::string client;
   StepKind kind = StepKind::checkout;
@@ -53,13 +53,13 @@ struct ScenarioResult {
   std::vector<Strikes> strikes;
   std::size_t calls_ok = 0;
   std::size_t calls_failed = 0;
-  std::vector<Said> said;  ///< first 20
-  std::string control;     ///< one sentence: what the control run showed; empty: none was made
-  std::string agreement;   ///< of both worlds: one sentence; empty: only one was asked
-  Duration elapsed{};      ///< run and control together
-  std::string trace_file;  ///< relative to the output folder; empty: none kept
+  std::vector<Said> said;  ///< the first 20
+  std::string control;     ///< one sentence about the control run; empty: none was made
+  std::string agreement;   ///< one sentence about both worlds; empty: only one was asked for
+  Duration elapsed{};      ///< of the run and its control run together
+  std::string trace_file;  ///< relative to the output folder; empty: none was kept
   std::string timeline;    ///< of a run that did not pass; at most 20 lines
-  std::string again;       ///< the line to copy that runs it again
+  std::string again;       ///< the command that runs it again
 };
 
 struct RunResult {
@@ -67,10 +67,10 @@ struct RunResult {
   std::string command_line;
   std::uint32_t jobs = 1;
   Duration elapsed{};
-  std::vector<ScenarioResult> scenarios;  ///< in the order of their files, whatever finished first
+  std::vector<ScenarioResult> scenarios;  ///< in the order of their files
 
   [[nodiscard]] Verdict worst() const;
-  /// 0 pass, 1 fail or divergent, 2 invalid, unknown or nothing ran.
+  /// The exit code: 0 pass, 1 fail or divergent, 2 invalid, unknown or nothing ran.
   [[nodiscard]] int exit_code() const;
 };
 

@@ -8,7 +8,7 @@
 #include "harness/scenario/parsed_testing.hpp"
 #include "harness/trace/history_testing.hpp"
 
-/// What the tests of this room and of those above it share.
+/// Helpers for the tests of this room and of the rooms above it.
 namespace poolproof::run::testing {
 
 using namespace poolproof::testing;

@@ -41,13 +41,13 @@ std::string text_of(const fs::path& path) {
   return text.str();
 }
 
-/// The errand could not be done, and has said why. Any other end is a crash; another code is a
-/// sanitizer's.
+/// Whether the process could not do its work and has said why. Any other end is a crash; a
+/// sanitizer exits with another code.
 bool said_why(ExitStatus exit) {
   return exit == ExitStatus{64, 0} || exit == ExitStatus{70, 0};
 }
 
-/// Whole in a shell, whatever is in it.
+/// Quotes a word for a shell, whatever is in it.
 std::string shell_word(const std::string& text) {
   const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 ||
@@ -59,12 +59,12 @@ std::string shell_word(const std::string& text) {
   return quoted + "'";
 }
 
-/// One scenario to run, once.
+/// One scenario to be run once.
 struct Job {
   const Loaded* loaded;
   std::uint32_t repetition;
   std::size_t number;
-  std::string label;  ///< names its traces: no other job of the run has it
+  std::string label;  ///< names its traces; unique among the jobs of the run
 };
 
 class Runner {
@@ -72,12 +72,13 @@ class Runner {
   Runner(const RunOptions& options, std::string token)
       : options_(options), token_(std::move(token)), work_(fs::path(options.out) / ".work") {}
 
-  /// A folder that a killed run left behind is of no use to anybody.
+  /// Makes and locks the output folder, and removes what a killed run left in the work folder.
   Expected<void, std::string> prepare() {
     std::error_code error;
     fs::create_directories(fs::path(options_.out) / "traces", error);
     if (error) return unexpected(trouble_with_out("can't make", error.message()));
-    // Held until we end, however that happens: two runs would take each other's files away.
+    // We hold this lock until we end, however that happens: two runs would remove each other's
+    // files.
     auto folder = host::sys::lock_folder(options_.out.c_str());
     if (!folder) {
       const bool taken = folder.error() == EWOULDBLOCK;
@@ -121,12 +122,12 @@ class Runner {
   }
 
  private:
-  /// What one world carries out.
+  /// The orders to one world.
   struct Version {
     const scenario::Scenario& scenario;
-    std::string text;  ///< of the scenario, as a file
+    std::string text;  ///< the scenario as a file
     WorldKind world;
-    std::string suffix;  ///< of its traces' names
+    std::string suffix;  ///< of the names of its traces
   };
 
   ScenarioResult run_in(const Job& job, const Version& version) {
@@ -140,7 +141,8 @@ class Runner {
     return result;
   }
 
-  /// On real processes without hurry, then in the simulator; what both came to is compared.
+  /// Runs on real processes with all timeouts that should not decide made long, then in the
+  /// simulator, and compares both.
   ScenarioResult run_in_both(const Job& job) {
     const auto& scenario = job.loaded->scenario;
     const std::string reason = agreement::why_not_compared(scenario);
@@ -208,9 +210,10 @@ class Runner {
     const fs::path folder = work_ / place;
     std::error_code error;
     fs::create_directories(folder, error);
-    // One of an earlier run would pass for this one's.
+    // A file of an earlier run must not pass for a new one.
     fs::remove(fs::path(options_.out) / trace_file(job, version, control), error);
-    // What was checked is what is run, even if somebody edits the file meanwhile.
+    // The scenario that was checked is the one that is run, even if somebody edits the file
+    // meanwhile.
     const fs::path scenario = folder / "scenario.json";
     std::ofstream(scenario, std::ios::binary) << version.text;
     std::vector<std::string> argv{
@@ -254,7 +257,7 @@ class Runner {
   host::Descriptor folder_;
 };
 
-/// What must not end the program: it becomes the verdict of this one scenario.
+/// Turns an exception into the verdict of this one scenario, so that the program goes on.
 ScenarioResult run_safely(Runner& runner, const Job& job) {
   try {
     return runner.run(job);
@@ -282,7 +285,7 @@ Expected<RunResult, std::string> run_all(const std::vector<Loaded>& scenarios,
   const Time begun = host::sys::now();
   host::sys::ignore_sigpipe();
   const std::string token = host::new_token();
-  // Before anything else is started: from here on a kill -9 leaves nobody behind.
+  // The guardian comes first: from here on even a kill -9 leaves no process behind.
   const auto guardian = host::Guardian::start(options.self, token);
   if (!guardian) return unexpected(guardian.error().message);
   Runner runner(options, token);

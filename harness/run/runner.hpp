@@ -17,53 +17,52 @@ namespace poolproof::run {
 struct Loaded {
   scenario::Scenario scenario;
   std::string file;
-  std::string text;  ///< as it was read
+  std::string text;  ///< its text as it was read
 };
 
-/// Every scenario below the paths given (a folder: its *.json files and those of its folders, by
-/// name, without
-/// *.schema.json), read and checked down to the programs of its workers. Error: the first file that
-/// is wrong.
+/// Every scenario below the given paths, read and checked down to the programs of its workers. Of a
+/// folder these are its *.json files and those of its folders, in order of name, without
+/// *.schema.json. Error: the first file that is wrong.
 Parsed<std::vector<Loaded>> load_scenarios(const std::vector<std::string>& paths,
                                            const worlds::Programs& programs);
 Parsed<Loaded> load_scenario(const std::string& path);
 
-/// `both`: on real processes, in the simulator, and then their agreement.
+/// `both`: on real processes, then in the simulator, then the comparison of both.
 enum class Worlds : std::uint8_t { sim, host, both };
 
 struct RunOptions {
   std::string self;  ///< our own program: each scenario runs in a process of its own
   std::string out;   ///< output folder; made if need be
-  std::optional<std::uint64_t> seed;  ///< instead of the scenarios' own
+  std::optional<std::uint64_t> seed;  ///< replaces the scenarios' own seeds
   Worlds worlds = Worlds::host;
-  std::uint32_t jobs = 0;  ///< scenarios side by side; 0: twice the processors
+  std::uint32_t jobs = 0;  ///< scenarios side by side; 0: two for each processor
   std::uint32_t repeat = 1;
-  bool control = true;  ///< a scenario with faults is run without them as well
-  /// Then a scenario that hangs is killed and has failed.
+  bool control = true;  ///< run a scenario with faults without them as well
+  /// After that a hanging one is killed and has failed.
   Duration scenario_limit = std::chrono::seconds(120);
 };
 
-/// Called after each scenario, from the thread that ran it, one at a time.
+/// Called after each scenario by the thread that ran it, one call at a time.
 using Progress = std::function<void(std::size_t done, std::size_t of, const ScenarioResult&)>;
 
-/// Runs them all: each in a process of its own, then its control run if it has faults, then the
-/// oracle. Traces go to `out`/traces. Leaves no process behind, however it ends (a guardian sees to
-/// that). Error: one sentence, when the harness itself can't do it.
+/// Runs all scenarios: each in a process of its own, then its control run if it has faults, then
+/// the oracle. Writes traces to `out`/traces. Leaves no process behind, however it ends (a guardian
+/// sees to that). Error: one sentence why the harness itself can't do it.
 Expected<RunResult, std::string> run_all(const std::vector<Loaded>& scenarios,
                                          const RunOptions& options, const Progress& progress);
 
-/// What the process of one scenario does.
+/// The orders to the process that carries out one scenario.
 struct Errand {
   std::string scenario_file;
-  bool control = false;  ///< faults switched off
+  bool control = false;  ///< switch its faults off
   scenario::WorldKind world = scenario::WorldKind::host;
-  std::string compare;  ///< a trace of the host: compare it with simulated runs, nothing else
+  std::string compare;  ///< a trace of the host world: only compare it with simulated runs
   std::optional<std::uint64_t> seed;
   std::string token;
-  std::string folder;  ///< of its own; the trace is written there as trace.jsonl
+  std::string folder;  ///< a folder of its own; the trace is written there as trace.jsonl
 };
-/// Returns the exit code: 0 the trace (or agreement.txt: the word, and the reason in a second line)
-/// is written, 70 it could not be (a sentence on stderr).
+/// Returns the exit code. 0: the trace is written, or agreement.txt (a word, and the reason in a
+/// second line). 70: it could not be written, and a sentence on stderr says why.
 int carry_out_errand(const Errand& errand);
 
 }  // namespace poolproof::run

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kWordsMost = std::size_t{16} << 20U;
 
-/// Reads what is there. False at the end.
+/// Reads what is in the pipe. False at its end.
 bool drain(int fd, std::string& into) {
   std::array<char, 16384> chunk{};
   while (true) {

@@ -14,22 +14,22 @@
 
 namespace poolproof::search {
 
-/// What a simulated run in a process of its own came to: it may crash, break a promise of the code
-/// or never end.
+/// The result of a simulated run in a process of its own, in which it may crash, break a promise of
+/// the code or never end.
 struct Apart {
-  std::vector<std::string> signatures;  ///< of its findings, in their order; empty: it held
-  std::vector<std::string> sentences;   ///< theirs
+  std::vector<std::string> signatures;  ///< of its findings, in their order; empty: the run held
+  std::vector<std::string> sentences;   ///< of the same findings
 
   [[nodiscard]] bool failed_with(const std::string& signature) const;
-  /// Empty: it did not fail so.
+  /// The sentence of the finding with this signature; empty if there is none.
   [[nodiscard]] std::string sentence_of(const std::string& signature) const;
 };
 Apart run_apart(const scenario::Scenario& scenario, Duration limit,
                 wire::Codec codec = wire::Codec::json);
-/// The same for any run.
+/// The same from the result of a run in this process.
 Apart find_apart(const std::function<std::vector<oracle::Finding>()>& run, Duration limit);
 
-/// Reads all of `offshoot`'s words until it has ended or `limit` is over (then it is killed).
+/// Reads everything that `offshoot` writes until it has ended. After `limit` it is killed.
 struct LastWords {
   std::string said;
   std::string errors;

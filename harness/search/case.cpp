@@ -7,13 +7,13 @@
 namespace poolproof::search {
 namespace {
 
-/// What a generated scenario never needs: a thousandth of it is usual.
+/// A limit that no generated scenario needs: a thousandth of it is usual.
 constexpr sim::Limits kLimits{200'000};
 
 }  // namespace
 
 std::uint64_t case_seed(std::uint64_t sweep_seed, std::uint64_t number) {
-  // splitmix64: neighbours get seeds that have nothing in common.
+  // splitmix64 gives neighbouring numbers seeds that have nothing in common.
   std::uint64_t mixed = sweep_seed + (number + 1) * 0x9e3779b97f4a7c15U;
   mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9U;
   mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebU;
@@ -48,7 +48,7 @@ CaseResult CaseRunner::run(const scenario::Scenario& scenario, wire::Codec codec
 }
 
 std::uint64_t hash_of(const trace::Trace& trace) {
-  // FNV-1a over the file it would be.
+  // FNV-1a over the text of the trace's file.
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const char c : trace::write_trace(trace)) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;

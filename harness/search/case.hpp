@@ -11,15 +11,16 @@
 
 namespace poolproof::search {
 
-/// The seed of the `number`th case of a sweep: the case can be made again from it alone.
+/// The seed of case `number` of a sweep. The seed alone is enough to make the case again.
 std::uint64_t case_seed(std::uint64_t sweep_seed, std::uint64_t number);
 
-/// What one simulated run came to.
+/// The result of one simulated run.
 struct CaseResult {
-  std::vector<oracle::Finding> findings;  ///< also `hang`: no end within the limit of moves
-  std::string trouble;                    ///< why it proves nothing; empty: it does
+  /// Including `hang`: the run did not end within the limit of moves.
+  std::vector<oracle::Finding> findings;
+  std::string trouble;  ///< why the run proves nothing; empty: it proves something
   std::uint64_t core_events = 0;
-  bool broken_off = false;  ///< by the one who led it: nothing was judged
+  bool broken_off = false;  ///< the explorer broke the run off: nothing was judged
 
   [[nodiscard]] bool failed() const { return !findings.empty(); }
 };
@@ -27,21 +28,23 @@ struct CaseResult {
 /// Makes, carries out and judges simulated scenarios, one after another in the same memory.
 class CaseRunner {
  public:
-  /// The scenario of that seed. It is not to be looked at any more once the next one is made.
+  /// Makes the scenario of that seed. It is valid until the next one is made.
   const scenario::Scenario& make(std::uint64_t seed);
 
-  /// A scenario, in the order of its schedule, else in one drawn from its seed.
+  /// Carries out a scenario in the order of its schedule; without one, in an order drawn from its
+  /// seed.
   CaseResult run(const scenario::Scenario& scenario, wire::Codec codec = wire::Codec::json);
   CaseResult run_made(wire::Codec codec = wire::Codec::json) { return run(made_, codec); }
 
-  /// Of the last run.
+  /// The trace of the last run.
   [[nodiscard]] const trace::Trace& trace() const { return world_.trace(); }
-  /// What it reached, if it was not broken off. Its scenario must still be there.
+  /// What the last run reached, unless it was broken off. Requires: its scenario still exists.
   [[nodiscard]] oracle::Coverage coverage() const { return judge_.coverage(); }
   [[nodiscard]] const sim::Schedule& schedule() const { return schedule_; }
-  /// Of the runs to come.
+  /// Whether reads are cut in the runs to come.
   void cut_reads(bool whether) { schedule_.cut_reads(whether); }
-  /// Who leads the runs to come, instead of their schedules; null: nobody.
+  /// Who chooses the moves of the runs to come, in place of their schedules. Null: their schedules
+  /// do.
   void follow(sim::Moves* leader) { schedule_.follow(leader); }
 
  private:
@@ -52,8 +55,8 @@ class CaseRunner {
   oracle::Judge judge_;
 };
 
-/// A number that is the same exactly when two traces are (but for chance): what determinism is
-/// checked by.
+/// A hash of a trace. Equal traces have equal hashes, and different ones differ but for chance:
+/// determinism is checked by it.
 std::uint64_t hash_of(const trace::Trace& trace);
 
 }  // namespace poolproof::search

@@ -62,7 +62,7 @@ TEST_CASE("run: case: another schedule is another run") {
 
 namespace {
 
-/// How every step of every client ended.
+/// The outcome of every step of every client.
 std::map<std::string, std::string> stories(const trace::Trace& trace) {
   std::map<std::string, std::string> told;
   for (const auto& step : trace.clients) {
@@ -72,7 +72,7 @@ std::map<std::string, std::string> stories(const trace::Trace& trace) {
   return told;
 }
 
-/// Nothing in it hangs on how long a message is.
+/// No outcome of this scenario depends on the length of a message.
 bool knows_no_size(const scenario::Scenario& scenario) {
   const bool faults = std::none_of(
       scenario.faults.begin(), scenario.faults.end(), [](const faults::PlannedFault& planned) {

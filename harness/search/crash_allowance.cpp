@@ -5,15 +5,16 @@
 namespace poolproof::search {
 namespace {
 
-/// What one kind costs.
+/// The price of one kind of crash.
 struct Terms {
-  std::uint64_t for_nothing;  ///< so many times
-  std::uint64_t price;        ///< cases, from then on
+  std::uint64_t for_nothing;  ///< the number of crashes without a price
+  std::uint64_t price;        ///< of each further one, in cases carried out
 };
 constexpr Terms kCrash{100, 5};
-/// Each is waited for as long as thousands of cases take.
+/// The wait for each run without end costs as much time as thousands of cases.
 constexpr Terms kStuck{20, 20'000};
-/// Who tells every crash by another name gets nothing for the later ones.
+/// After this many kinds a new kind has no free crashes. So a pool whose every crash has a
+/// signature of its own ends the sweep, too.
 constexpr std::size_t kKindsForNothing = 20;
 
 }  // namespace

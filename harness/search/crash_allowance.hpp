@@ -9,18 +9,19 @@ namespace poolproof::search {
 /// The signature of a case that did not end.
 inline constexpr const char* kStuckSignature = "stuck";
 
-/// How often a sweep may crash before it ends. A crash costs its case and a new process, no end of
-/// a case much more; and a frequent one must not hide a rare one. So each kind may come often for
-/// nothing, and what comes beyond is paid for by cases that were carried out: a sweep that does
-/// little but crash is soon over, one that crashes now and then is not.
+/// Decides how often a sweep may crash before it gives up. A crash costs its case and a new
+/// process, and a case without end costs much more; yet a frequent crash must not hide a rare one.
+/// So each kind may occur a number of times free of charge, and each further crash must be paid for
+/// with cases that were carried out. A sweep that does little but crash soon ends; one that crashes
+/// now and then goes on.
 class CrashAllowance {
  public:
-  /// One more, while `done` cases have been carried out. False: that is enough.
+  /// Counts one more crash, at a time when `done` cases have been carried out. False: give up.
   bool grant(const std::string& signature, std::uint64_t done);
 
  private:
   std::map<std::string, std::uint64_t> times_;
-  std::uint64_t owed_ = 0;  ///< cases
+  std::uint64_t owed_ = 0;  ///< in cases
 };
 
 }  // namespace poolproof::search

@@ -6,7 +6,7 @@ using namespace poolproof::search;
 
 namespace {
 
-/// How many crashes were granted until it was enough. One case in `one_in` crashes.
+/// How many crashes are granted before the sweep gives up, if one case in `one_in` crashes.
 std::uint64_t granted(CrashAllowance& allowance, const std::string& signature, std::uint64_t one_in,
                       std::uint64_t most) {
   for (std::uint64_t crashes = 1; crashes <= most; ++crashes) {

@@ -6,7 +6,7 @@ namespace poolproof::search {
 
 void DoneNumbers::add(Stretch fresh) {
   if (fresh.from >= fresh.to) return;
-  // All that touch it become one with it.
+  // All stretches that touch the new one are merged into it.
   const auto first = std::find_if(apart_.begin(), apart_.end(),
                                   [&](const Stretch& stretch) { return stretch.to >= fresh.from; });
   auto last = first;

@@ -26,11 +26,11 @@ using namespace std::chrono_literals;
 
 constexpr Duration kLookEvery = 250ms;
 constexpr Duration kTellEvery = 5s;
-/// A run that takes so long never ends.
+/// A run that takes this long will never end.
 constexpr Duration kStuck = 20s;
 constexpr std::size_t kSavedMost = 32;
 
-/// What both processes see.
+/// The memory that both processes share.
 struct Desk {
   std::atomic<std::uint64_t> runs;
   std::atomic<std::uint64_t> core_events;
@@ -70,7 +70,7 @@ void save(const std::string& folder, const JobFailure& failure, scenario::Scenar
   std::ofstream(fs::path(folder) / (scenario.name + ".json")) << scenario::write_scenario(scenario);
 }
 
-/// Carries out one run after the other from where the walk is.
+/// Carries out one run after another from the present point of the walk.
 class Walker {
  public:
   Walker(const ExploreOptions& options, Desk& desk, ExploredSpace& space, int said)
@@ -105,7 +105,7 @@ class Walker {
     desk_.runs.fetch_add(1);
   }
 
-  /// Of each kind the first is saved and told, and then at every power of two how many there are.
+  /// Saves and reports the first failure of each kind, and reports the count at every power of two.
   void failed(const scenario::Scenario& scenario, const oracle::Finding& finding) {
     const std::string signature = oracle::signature(finding);
     const std::uint64_t times = ++seen_[signature];
@@ -130,7 +130,7 @@ class Walker {
   std::map<std::string, std::uint64_t> seen_;
 };
 
-/// Starts the process that walks, hears what it says, and goes on behind a run that crashed it.
+/// Starts the process that walks, reads its reports, and goes on after a run that crashed it.
 class Guide {
  public:
   Guide(const ExploreOptions& options, Desk& desk, ExploredSpace& space)
@@ -158,7 +158,7 @@ class Guide {
   }
 
  private:
-  /// Until it has ended. The signature of its crash; empty: it is done.
+  /// Watches the process until it has ended. Returns the signature of its crash; empty: it is done.
   std::string watch(host::Offshoot& offshoot, const ExploreProgress& progress) {
     std::string said;
     std::string errors;
@@ -208,7 +208,7 @@ class Guide {
     }
   }
 
-  /// Whoever walks on after a crash counts anew: times are at least so many.
+  /// A process that walks on after a crash begins to count anew, so `times` is a lower bound.
   void note(const JobFailure& failure) {
     const auto known = std::find_if(failures_.begin(), failures_.end(), [&](const auto& one) {
       return one.signature == failure.signature;
@@ -234,7 +234,8 @@ class Guide {
     Explored explored;
     for (std::size_t i = 0; i < space_.parts().size(); ++i) {
       const Walk::Tally& tally = desk_.walk.tallies[i];
-      const bool given_up = i >= desk_.walk.part;  // after too many crashes
+      const bool given_up =
+          i >= desk_.walk.part;  // the exploration ended early, after too many crashes
       explored.parts.push_back(
           {space_.parts()[i], tally.runs, tally.different, tally.cut_short || given_up});
     }

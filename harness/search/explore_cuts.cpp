@@ -17,7 +17,7 @@ namespace {
 using faults::JournalRecord;
 using scenario::Scenario;
 
-/// Worker 0.0 reads: its ping, a call of each client, the request to leave.
+/// What worker 0.0 reads: its ping, one call of each client, the request to shut down.
 constexpr const char* kScenario = R"({
   "schema_version": 1, "name": "cut", "why": "a frame that ends too early costs its own call only",
   "pool": {"size": 1, "startup_budget_ms": 1000, "call_timeout_ms": 1000,
@@ -36,7 +36,7 @@ constexpr const char* kScenario = R"({
 
 struct Frame {
   const char* name;
-  bool reply;  ///< the worker writes it; else it reads it
+  bool reply;  ///< the worker writes this frame; if false, it reads it
   std::uint64_t request;
 };
 constexpr std::uint64_t kFarewell = 4;
@@ -55,13 +55,13 @@ struct EndingRow {
 };
 constexpr std::array kEndings{EndingRow{"exit", 0}, EndingRow{"exit", 1}, EndingRow{"kill", 0},
                               EndingRow{"hang", 0}, EndingRow{"close", 0}};
-/// The plainest order and some others.
+/// The plainest order and two drawn ones.
 constexpr std::uint64_t kOrders = 3;
 
 constexpr std::string_view kNothing = "nothing";
 constexpr std::string_view kWhole = "the whole frame";
 
-/// How one run with a cut went, for the clients.
+/// The outcomes of one run, as its clients saw them.
 using Story = std::vector<std::tuple<Outcome, Phase, StartCause, bool>>;
 
 class Cuts final : public ExploredSpace {
@@ -94,7 +94,8 @@ class Cuts final : public ExploredSpace {
              std::vector<oracle::Finding>& findings) override {
     const std::string_view kind = kind_of(walk, runner);
     judge_service(runner, kind, findings);
-    // The end of a worker that is between two frames may meet whatever comes next.
+    // A worker that ends between two frames may disturb whichever request comes next, so the
+    // stories of different orders may differ.
     const bool within = kind != kNothing && kind != kWhole;
     if (order_of(walk) != 0 && !within) return;
     const Frame& frame = kFrames[walk.part];
@@ -127,7 +128,8 @@ class Cuts final : public ExploredSpace {
   static const EndingRow& ending_of(const Walk& walk) { return kEndings[ending_index(walk)]; }
   static std::uint64_t keep_of(const Walk& walk) { return walk.place / kOrders / kEndings.size(); }
 
-  /// Nothing is missing: the worker wrote all of it, or was not stopped from reading it.
+  /// Whether nothing of the frame was cut off: the worker wrote all of it, or was not stopped while
+  /// it read it.
   static bool is_whole(const Walk& walk, const CaseRunner& runner) {
     const Frame& frame = kFrames[walk.part];
     const auto kind = frame.reply ? JournalRecord::Kind::wrote : JournalRecord::Kind::receipt;
@@ -154,8 +156,8 @@ class Cuts final : public ExploredSpace {
     return story;
   }
 
-  /// The next checkout and call succeed. A worker whose last reply was whole may have got lost
-  /// unseen: then it is those after the next.
+  /// The client after the cut is served. If the cut left the whole frame, the worker may have been
+  /// lost unnoticed; then only the client after that one must be served.
   static void judge_service(const CaseRunner& runner, std::string_view kind,
                             std::vector<oracle::Finding>& findings) {
     for (const trace::ClientStep& step : runner.trace().clients) {

@@ -16,8 +16,8 @@ using faults::JournalRecord;
 using faults::PlannedFault;
 using scenario::Scenario;
 
-/// When the storm is over, somebody calm comes; what two workers can still have in store for him
-/// is spent after two calls.
+/// Calm clients follow when the storm is over. Two calls use up the faults that two workers can
+/// still have in store.
 constexpr const char* kScenario = R"({
   "schema_version": 1, "name": "faults", "why": "whatever befalls two workers, it passes",
   "pool": {"size": 2, "call_timeout_ms": 100, "checkout_timeout_ms": 20000,
@@ -40,7 +40,7 @@ constexpr std::uint32_t kLastRepetition = 2;
 constexpr std::uint32_t kWorkers = 2;
 constexpr std::uint32_t kFaultsMost = 3;
 
-/// What another value than the default shows as well, and sooner.
+/// A value that shows the same as the default value and shows it sooner.
 struct Value {
   std::string_view fault;
   std::string_view param;
@@ -61,8 +61,8 @@ std::int64_t number_of(const Fault& fault, const faults::Param& param) {
   return param.default_number;
 }
 
-/// The one canonical place of a fault on a worker: its first process, and the first call that this
-/// gets.
+/// The same place for every fault: the first process in its slot, and the first call that this
+/// process gets.
 PlannedFault placed(const Fault& fault, std::uint32_t slot) {
   PlannedFault planned;
   planned.fault = &fault;
@@ -87,7 +87,7 @@ class Combinations final : public ExploredSpace {
 
   [[nodiscard]] const std::vector<std::string>& parts() const override { return parts_; }
 
-  /// Part n has n faults; walk.choices are their places in all_, rising.
+  /// Part n has n faults; walk.choices are their indices in all_, rising.
   const Scenario& at(const Walk& walk) override {
     scenario_.faults.clear();
     for (std::uint32_t i = 0; i < walk.part; ++i) {
@@ -129,7 +129,7 @@ class Combinations final : public ExploredSpace {
   }
 
  private:
-  /// At a part's beginning the first so many.
+  /// At the beginning of a part, the first ones in order.
   static std::uint32_t chosen(const Walk& walk, std::uint32_t i) {
     return walk.depth == 0 ? i : walk.choices[i];
   }

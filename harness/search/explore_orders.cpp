@@ -4,8 +4,9 @@
 
 #include "harness/search/explore_space.hpp"
 
-/// Every order of a short race, and every time its starts can take: explore_tree.hpp says how, and
-/// why those left out show nothing new. Reads are not cut: that is the business of the cuts.
+/// Every order of a short race, with every time its starts can take. explore_tree.hpp explains how,
+/// and why the orders left out show nothing new. Reads are not cut here: explore_cuts.cpp does
+/// that.
 namespace poolproof::search {
 namespace {
 
@@ -97,7 +98,7 @@ constexpr std::array kRaces{
          R"("size": 1)"},
 };
 
-/// Twice what the largest one has.
+/// Twice the number of runs of the largest race.
 constexpr std::uint64_t kRunsMost = 500'000;
 
 std::string json_of(const Race& race) {
@@ -121,7 +122,7 @@ class Orders final : public ExploredSpace {
   [[nodiscard]] bool cuts_reads() const override { return false; }
   [[nodiscard]] std::uint64_t runs_most() const override { return kRunsMost; }
 
-  /// With the schedule as far as it is known: that of a run that crashed is told by nobody else.
+  /// The schedule as far as it is known. For a run that crashed, no other record of it exists.
   const Scenario& at(const Walk& walk) override {
     const OrderTree& tree = walk.tree;
     Scenario& race = races_[walk.part];

@@ -16,8 +16,7 @@
 
 namespace poolproof::search {
 
-/// How far an exploration has got: all that is needed to go on from there, also in another process
-/// after a crash.
+/// How far an exploration has got. Another process can go on from it after a crash.
 struct Walk {
   static constexpr std::size_t kPartsMax = 32;
   static constexpr std::size_t kChoicesMax = 32;
@@ -29,16 +28,16 @@ struct Walk {
   };
 
   std::uint32_t part;
-  std::uint64_t place;  ///< in its part; what it means is the space's business
-  std::uint32_t depth;  ///< how many choices there are
+  std::uint64_t place;  ///< the position in its part; its meaning is up to the space
+  std::uint32_t depth;  ///< how many of the choices are in use
   std::array<std::uint32_t, kChoicesMax> choices;
-  OrderTree tree;  ///< of a race
+  OrderTree tree;  ///< the tree of a race's orders
   std::array<Tally, kPartsMax> tallies;
 
   void next_part();
 };
 
-/// What can be explored: a finite number of runs, one after the other.
+/// A finite set of runs, explored one after another.
 class ExploredSpace {
  public:
   ExploredSpace() = default;
@@ -47,18 +46,18 @@ class ExploredSpace {
   virtual ~ExploredSpace() = default;
 
   [[nodiscard]] virtual const std::vector<std::string>& parts() const = 0;
-  /// What is to be run at that point; not to be looked at any more once the next is asked for.
-  /// Requires: walk.part is a part.
+  /// The scenario to run at that point. It is valid until the next one is asked for. Requires:
+  /// walk.part is a part.
   virtual const scenario::Scenario& at(const Walk& walk) = 0;
-  /// What else must hold of the last run of `runner`.
+  /// Judges the last run of `runner` by rules of this space, beyond the invariants.
   virtual void judge(const Walk& walk, const CaseRunner& runner,
                      std::vector<oracle::Finding>& findings) = 0;
-  /// Goes on behind the last run of `runner`; null: the run came to no end.
+  /// Moves on after the last run of `runner`. Null: that run did not come to its end.
   virtual void go_on(Walk& walk, const CaseRunner* runner) = 0;
   [[nodiscard]] virtual bool cuts_reads() const { return true; }
-  /// Who leads all runs, move by move; null: their scenarios' schedules do.
+  /// Who chooses the moves of all runs. Null: the schedules of their scenarios.
   virtual sim::Moves* leader(Walk&) { return nullptr; }
-  /// Of one part, when nobody says how many runs it may have; 0: any number.
+  /// The default limit for the runs of one part. 0: none.
   [[nodiscard]] virtual std::uint64_t runs_most() const { return 0; }
 };
 
@@ -66,11 +65,11 @@ std::unique_ptr<ExploredSpace> explored_cuts();
 std::unique_ptr<ExploredSpace> explored_faults();
 std::unique_ptr<ExploredSpace> explored_orders();
 
-/// As explore() of explore.hpp, which see; of any space.
+/// As explore() in explore.hpp, for any space.
 Expected<Explored, std::string> explore(ExploredSpace& space, const ExploreOptions& options,
                                         const ExploreProgress& progress);
 
-/// A scenario of ours. Requires: it is sound.
+/// Parses a scenario that is part of this program. Requires: it is sound.
 scenario::Scenario own_scenario(const char* json);
 
 }  // namespace poolproof::search

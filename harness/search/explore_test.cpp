@@ -34,7 +34,7 @@ bool has_run(const Explored& explored) {
                      [](const ExploredPart& part) { return part.runs > 0; });
 }
 
-/// Runs of one part, of which all but the first and the last are no good.
+/// A part whose runs all fail, except the first and the last.
 class Marred final : public ExploredSpace {
  public:
   explicit Marred(bool crashes, std::uint64_t runs = 3) : crashes_(crashes), runs_(runs) {}
@@ -46,7 +46,7 @@ class Marred final : public ExploredSpace {
   }
   void judge(const Walk& walk, const CaseRunner&, std::vector<oracle::Finding>& findings) override {
     if (walk.place == 0 || walk.place == runs_ - 1) return;
-    std::signal(SIGABRT, SIG_DFL);  // else the test's own handler would report it
+    std::signal(SIGABRT, SIG_DFL);  // so that the test's own handler does not report it
     POOLPROOF_ASSERT(!crashes_);
     findings.push_back({"marred", "the second run is no good", Time{}});
   }
@@ -65,7 +65,7 @@ class Marred final : public ExploredSpace {
     "faults": [], "expect": {"any_success": true}})");
 };
 
-/// All the walk's points in one part, without running anything.
+/// All points of the walk in one part. Nothing is run.
 std::uint64_t points_of(ExploredSpace& space, Walk& walk, std::uint32_t part) {
   std::uint64_t points = 0;
   for (; walk.part == part; space.go_on(walk, nullptr)) ++points;

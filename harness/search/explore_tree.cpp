@@ -21,14 +21,14 @@ constexpr std::uint32_t bit(std::uint32_t place) {
 void lay(const Move& last, std::uint32_t sleeper, Move& next) {
   const auto end = next.tasks.begin() + next.ready;
   const auto found = std::find(next.tasks.begin(), end, last.tasks[sleeper]);
-  POOLPROOF_ASSERT(found != end);  // nobody has touched what makes it ready
+  POOLPROOF_ASSERT(found != end);  // no move in between touched what makes the sleeper ready
   const auto place = static_cast<std::uint32_t>(found - next.tasks.begin());
   next.asleep |= bit(place);
   next.touched[place] = last.touched[sleeper];
 }
 
-/// Who sleeps when `next` is made: who slept or was tried instead of `last`, unless that touched
-/// what they do.
+/// Puts tasks to sleep when `next` is made: those that slept or had been tried at `last`, unless
+/// the move made there conflicts with theirs.
 void put_to_sleep(const Move& last, Move& next) {
   const std::uint32_t candidates = (last.asleep | last.tried) & ~bit(last.chosen);
   for (std::uint32_t i = 0; i < last.ready; ++i) {
@@ -37,7 +37,7 @@ void put_to_sleep(const Move& last, Move& next) {
   }
 }
 
-/// The first who neither sleeps nor was tried. False: there is none.
+/// Chooses the first task that neither sleeps nor has been tried. False: there is none.
 bool choose(Move& move) {
   move.chosen = static_cast<std::uint32_t>(std::countr_one(move.asleep | move.tried));
   if (move.chosen >= move.ready) return false;
@@ -45,7 +45,7 @@ bool choose(Move& move) {
   return true;
 }
 
-/// The same task draws something else, or another one moves. False: all has been tried.
+/// Lets the same task draw something else, or another task move. False: everything has been tried.
 bool turn(Move& move) {
   move.touched[move.chosen].add(move.touches);
   for (; move.draws > 0; --move.draws) {
@@ -78,7 +78,7 @@ std::uint32_t EveryOrder::pick(std::span<const Task> ready) {
   Move& move = tree_.moves[tree_.length++];
   POOLPROOF_ASSERT(
       std::equal(ready.begin(), ready.end(), move.tasks.begin(), move.tasks.begin() + move.ready));
-  // As long as nobody knows: it may end in a crash.
+  // Until the move has ended its footprint is unknown: it may end in a crash.
   move.touches.writes_all();
   tree_.draw = 0;
   tree_.under_way = true;
@@ -86,7 +86,7 @@ std::uint32_t EveryOrder::pick(std::span<const Task> ready) {
   return move.chosen;
 }
 
-/// False: the run goes on without us.
+/// False: the run goes on, but in the plainest order.
 bool EveryOrder::add_move(std::span<const Task> ready) {
   if (tree_.length == OrderTree::kMovesMost || ready.size() > OrderTree::kReadyMost) {
     tree_.unled = tree_.incomplete = true;

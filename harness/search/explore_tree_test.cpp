@@ -16,7 +16,7 @@ using namespace poolproof::search;
 
 namespace {
 
-using Stories = std::set<std::uint64_t>;  ///< traces
+using Stories = std::set<std::uint64_t>;  ///< hashes of traces
 
 scenario::Scenario race_of(const std::string& clients, const std::string& pool = "") {
   const std::string json =
@@ -46,14 +46,14 @@ scenario::Scenario cancel_meets_close() {
                     {"name": "b", "steps": [{"cancel": {"client": "a"}}]})");
 }
 
-/// The last choice that can be another one, is. False: there is none.
+/// Changes the last choice that can be changed. False: there is none.
 bool turn(std::vector<std::uint32_t>& choices, const std::vector<std::uint32_t>& bounds) {
   while (!choices.empty() && choices.back() + 1 >= bounds[choices.size() - 1]) choices.pop_back();
   if (!choices.empty()) ++choices.back();
   return !choices.empty();
 }
 
-/// Of all runs, one after the other.
+/// The stories of all runs, one run after another.
 Stories told_by_all(scenario::Scenario race, std::uint64_t& runs) {
   CaseRunner runner;
   runner.cut_reads(false);
@@ -68,7 +68,8 @@ Stories told_by_all(scenario::Scenario race, std::uint64_t& runs) {
   return stories;
 }
 
-/// Of those that are left; every time by somebody new, who knows only the tree.
+/// The stories of the runs that the search makes. A new object, which knows only the tree, leads
+/// each run.
 Stories told_by_some(const scenario::Scenario& race, std::uint64_t& runs, OrderTree& tree) {
   CaseRunner runner;
   runner.cut_reads(false);
@@ -90,7 +91,7 @@ Stories told_by_some(const scenario::Scenario& race, std::uint64_t& runs) {
   return told_by_some(race, runs, *tree);
 }
 
-/// Of those that begin with other moves than the first run.
+/// The stories of the runs that begin with other moves than the first run.
 Stories told_without_beginning(const scenario::Scenario& race, std::uint32_t moves) {
   const auto tree = std::make_unique<OrderTree>();
   EveryOrder orders(*tree);
@@ -106,7 +107,7 @@ Stories told_without_beginning(const scenario::Scenario& race, std::uint32_t mov
   return stories;
 }
 
-/// Stops in the middle of some move of its runs, as a crash does.
+/// Stops in the middle of some move of its runs, as a crash would.
 class Crashing final : public sim::Moves {
  public:
   Crashing(OrderTree& tree, std::uint32_t last) : tree_(tree), orders_(tree), last_(last) {}

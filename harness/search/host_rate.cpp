@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Reached only by a pool that hangs.
+/// Only a pool that hangs reaches this limit.
 constexpr Duration kLimit = 10s;
 constexpr std::uintmax_t kTraceBytesMax = std::uintmax_t{1} << 26U;
 
@@ -82,7 +82,7 @@ Expected<HostRate, std::string> measure_host_rate(const std::string& self,
   options.jobs = 1;
   options.scenario_limit = kLimit;
   const auto run = run::run_all({loaded}, options, {});
-  if (!run) return unexpected(run.error());  // the folder may be somebody else's
+  if (!run) return unexpected(run.error());  // the folder may belong to another process
   const auto trace = trace_of(run->scenarios.front(), folder);
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);

@@ -21,10 +21,11 @@ constexpr Duration kRunLimit = 15s;
 constexpr Duration kSimulatedLimit = 5s;
 constexpr std::uint32_t kRunsToTell = 3;
 constexpr std::uint32_t kRunsOnTheWay = 2;
-/// The second one is more than is given to a real machine (oracle::Bounds).
+/// The second value is longer than the time in which a real machine must act (oracle::Bounds).
 constexpr std::array<Duration, 2> kMoreTimes{1s, 7s};
 
-/// What the simulator breaks off with a word of its own is a crash here.
+/// A run that breaks a promise of the code has a signature of its own in the simulator; on real
+/// processes it is a crash.
 bool fails_likewise(const run::ScenarioResult& result, const std::string& signature) {
   const std::string invariant = signature.substr(0, signature.find(':'));
   return std::any_of(result.findings.begin(), result.findings.end(),
@@ -33,7 +34,7 @@ bool fails_likewise(const run::ScenarioResult& result, const std::string& signat
                      });
 }
 
-/// As it is, and in the plainest order.
+/// Tries the scenario's own order, then the plainest.
 bool fails_simulated(Scenario& candidate, const std::string& signature) {
   if (run_apart(candidate, kSimulatedLimit).failed_with(signature)) return true;
   if (candidate.schedule && candidate.schedule->empty()) return false;
@@ -60,7 +61,7 @@ void insert_pause(Scenario& scenario, std::size_t client, std::size_t at, Durati
   }
 }
 
-/// Whether there are any.
+/// Returns whether there are any such steps.
 bool pause_before_strikes(Scenario& scenario, Duration span) {
   bool any = false;
   for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
@@ -74,15 +75,17 @@ bool pause_before_strikes(Scenario& scenario, Duration span) {
   return any;
 }
 
-/// For a scenario that fails in both worlds, from one that fails in the simulator alone.
+/// Searches for a scenario that fails in both worlds, starting from one that fails in the
+/// simulator.
 class Search {
  public:
   Search(ShrunkFailure& shrunk, const std::string& signature, const TryOnHost& try_on_host)
       : shrunk_(shrunk), signature_(signature), try_on_host_(try_on_host) {}
 
-  /// The simulator ends when nothing can happen any more. A real pool is closed when all is done
-  /// and its workers live: what is to come after that needs somebody who is still there. And in the
-  /// plainest order everybody else has come as far as they can when somebody strikes.
+  /// Adds pauses. The simulator goes on until nothing can happen any more, but a real pool is
+  /// closed as soon as its clients are done: a failure that comes later needs a client that is
+  /// still there. A pause before a strike helps, too: in the plainest order the other clients have
+  /// come as far as they can by then.
   bool more_time() {
     return std::any_of(kMoreTimes.begin(), kMoreTimes.end(), [this](Duration more) {
       Scenario longer = shrunk_.scenario;
@@ -94,8 +97,8 @@ class Search {
     });
   }
 
-  /// From the smallest on, since small ones are soon over, in strides that double; then the
-  /// smallest between the last two.
+  /// Goes back over the scenarios that were made on the way, from the smallest (small ones end
+  /// soon) in strides that double, and then by bisection.
   bool on_the_way() {
     const auto& way = shrunk_.way;
     if (way.size() < 2) return false;
@@ -127,7 +130,7 @@ class Search {
     shrunk_.way = std::move(smaller.way);
   }
 
-  /// What real processes made of the last one that failed there.
+  /// How often the scenario that is kept failed on real processes.
   [[nodiscard]] OnHost kept() const { return kept_; }
 
  private:

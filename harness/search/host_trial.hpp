@@ -10,21 +10,22 @@
 
 namespace poolproof::search {
 
-/// How often a scenario that fails in the simulator failed on real processes, too.
+/// How often a scenario that fails in the simulator failed on real processes.
 struct OnHost {
   std::uint32_t failed = 0;
-  std::uint32_t runs = 0;  ///< 0: not tried
+  std::uint32_t runs = 0;  ///< 0: it was not tried
 };
 
-/// Runs scenarios on real processes, one after another, within a budget.
+/// Runs scenarios on real processes, one after another, within a budget of time.
 class HostTrials {
  public:
-  /// `self`: our own program. `folder`: for what the runs leave behind; it is removed after each.
+  /// `self`: our own program. `folder`: a place for what the runs leave behind, emptied after each.
   HostTrials(std::string self, std::string folder, Duration budget);
 
-  /// Runs `scenario` so many times, without its control run. A run counts as failed if it breaks
-  /// the same invariant or crashes; one that breaks another, none, or proves nothing does not. No
-  /// runs: the budget is spent, or the machine does not have what the scenario needs.
+  /// Runs `scenario` `runs` times, without its control run. A run counts as failed if it breaks the
+  /// same invariant or crashes. It does not count if it breaks another invariant, breaks none or
+  /// proves nothing. No runs are made if the budget is spent or the machine lacks what the scenario
+  /// needs.
   OnHost run(const scenario::Scenario& scenario, const std::string& signature, std::uint32_t runs);
 
   [[nodiscard]] Duration spent() const { return spent_; }
@@ -36,12 +37,12 @@ class HostTrials {
   Duration spent_{};
 };
 
-/// Runs a scenario so many times, or not at all when the time for it is over.
+/// Runs a scenario a number of times, or not at all when its time is over.
 using TryOnHost = std::function<OnHost(const scenario::Scenario& scenario, std::uint32_t runs)>;
 
-/// Tries the smallest scenario on real processes. Where it does not fail there, but with a pause at
-/// its end or as it was on the way does, that one is made as small as it can be while it fails in
-/// both worlds, and takes its place.
+/// Tries the smallest scenario on real processes. If it does not fail there, the same scenario with
+/// pauses and then the larger ones from which it was made are tried. One that fails there is made
+/// as small as possible while it fails in both worlds, and takes the smallest one's place.
 OnHost suit_host(ShrunkFailure& shrunk, const std::string& signature, const TryOnHost& try_on_host);
 
 }  // namespace poolproof::search

@@ -21,7 +21,7 @@ namespace {
 const std::string kHang = "hang: the run came to no end within the limit of moves";
 const std::string kRound = R"([{"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}])";
 
-/// Its last client has more moves than a sweep's case may have; `clients` go before it.
+/// Its last client makes more moves than a case of a sweep may have. `clients` come before it.
 Scenario endless(const std::string& clients) {
   return scenario::testing::parsed(
       R"({"schema_version": 1, "name": "x", "why": "a run without end is a failure like any other",
@@ -62,7 +62,7 @@ bool takes_time(const Scenario& scenario) {
                      });
 }
 
-/// Stands for real processes: fails whenever `fails` says so, `runs_left` runs long.
+/// Stands in for real processes: a run fails if `fails` says so, and there are `runs_left` runs.
 template <class Fails>
 TryOnHost host_that(Fails fails, std::uint32_t runs_left = 100'000) {
   return [fails, runs_left](const Scenario& scenario, std::uint32_t runs) mutable {
@@ -153,7 +153,7 @@ TEST_CASE("run: host trial: when the time is over the best so far is kept") {
     };
     const OnHost on_host = suit_host(shrunk, kHang, counted);
     CAPTURE(runs, on_host.failed, on_host.runs);
-    CHECK(refused <= 2);  // one tells that the time is over; then the end is asked for
+    CHECK(refused <= 2);  // one run tells that the time is over, then the search ends
     CHECK(has_client(shrunk.scenario, "a") == (on_host.failed > 0));
     CHECK((on_host.runs > 0) == (runs >= 3));
     CHECK(run_apart(shrunk.scenario, 60s).failed_with(kHang));
@@ -162,7 +162,7 @@ TEST_CASE("run: host trial: when the time is over the best so far is kept") {
 
 namespace {
 
-/// A stand-in for our own program whose errands do as `errand` says.
+/// A stand-in for our own program; its processes for scenarios run the script `errand`.
 OnHost on_host_with(const std::string& errand, const std::string& signature, Duration budget,
                     std::uint32_t runs) {
   const testing::Folder folder;

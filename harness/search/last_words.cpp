@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t kSignatureBytesMax = 200;
 constexpr auto kNowhere = std::string_view::npos;
 
-/// What comes before `end` in `text`, which goes on behind it; all of it if that is not there.
+/// The part of `text` before `end`; `text` continues behind it. All of `text` if `end` is not in
+/// it.
 std::string_view take_until(std::string_view& text, std::string_view end) {
   const std::size_t at = text.find(end);
   const std::string_view taken = text.substr(0, at);
@@ -27,7 +28,7 @@ bool is_of_name(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-/// Every number in it as `#`: values and addresses differ from run to run.
+/// Replaces every number by `#`: values and addresses differ from run to run.
 std::string without_numbers(std::string_view text) {
   std::string plain;
   for (std::size_t i = 0; i < text.size();) {
@@ -43,7 +44,7 @@ std::string without_numbers(std::string_view text) {
   return plain;
 }
 
-/// `/there/core.cpp:12:5` as `core.cpp:12`.
+/// Shortens `/there/core.cpp:12:5` to `core.cpp:12`.
 std::string place_of(std::string_view path) {
   path.remove_prefix(path.rfind('/') + 1);  // npos + 1 is 0
   const std::string_view file = take_until(path, ":");
@@ -51,12 +52,12 @@ std::string place_of(std::string_view path) {
   return line.empty() ? std::string(file) : fmt::format("{}:{}", file, line);
 }
 
-/// Whether that file is part of this program, and not of a library or the sanitizer itself.
+/// Whether that file belongs to this program, and not to a library or the sanitizer itself.
 bool is_ours(std::string_view path) {
   return path.find("/harness/") != kNowhere || path.find("/fake_workers/") != kNowhere;
 }
 
-/// What one sanitizer says, line by line.
+/// Reads a sanitizer's report line by line.
 class Report {
  public:
   void hear(std::string_view line) {
@@ -66,16 +67,16 @@ class Report {
     hear_frame(line);
     hear_runtime_error(line);
     constexpr std::string_view kSummary = "SUMMARY: ";
-    // Of undefined behaviour the line before has said more.
+    // For undefined behaviour an earlier line has said more.
     if (!line.starts_with(kSummary) || line.find("UndefinedBehavior") != kNowhere) return;
     hear_summary(line.substr(kSummary.size()));
   }
 
-  /// Empty: it has found nothing.
+  /// The error and its place. Empty: no error was found.
   [[nodiscard]] const std::string& found() const { return found_; }
 
  private:
-  /// `/there/file.cpp:12:5: runtime error: what`.
+  /// Reads `/there/file.cpp:12:5: runtime error: what`.
   void hear_runtime_error(std::string_view line) {
     constexpr std::string_view kMark = ": runtime error: ";
     const std::size_t at = line.find(kMark);
@@ -85,7 +86,7 @@ class Report {
                     place_of(line.substr(0, at)));
   }
 
-  /// `AddressSanitizer: heap-use-after-free /there/file.cpp:12:5 in function`.
+  /// Reads `AddressSanitizer: heap-use-after-free /there/file.cpp:12:5 in function`.
   void hear_summary(std::string_view summary) {
     std::string_view function = summary;
     std::string_view head = take_until(function, " in ");
@@ -95,23 +96,24 @@ class Report {
     while (!head.empty()) {
       const std::string_view word = take_until(head, " ");
       const bool of_program = word.starts_with("(/") || word.starts_with("(BuildId");
-      if (of_program) break;  // and an offset: there is no more than the function's name
+      if (of_program) break;  // an offset follows: the function's name is all there is
       if (word.find('/') != kNowhere) path = word;
       text += ' ';
       text += path.empty() ? without_numbers(word) : place_of(path);
     }
     found_ = fmt::format("{}:{}", tool, text);
-    const bool count = !function.empty() && is_digit(function.front());  // of a leak's pieces
+    const bool count =
+        !function.empty() && is_digit(function.front());  // the number of leaked pieces
     if (count) found_ += " in " + without_numbers(function);
     if (!count && !function.empty()) found_ += fmt::format(" in {}", function);
     if (!is_ours(path) && !frame_.empty()) found_ += fmt::format(", from {}", frame_);
   }
 
-  /// `#1 0x55d6 in function /there/file.cpp:12`: the first of our own after the error is kept.
+  /// Reads `#1 0x55d6 in function /there/file.cpp:12`. The first frame of our own code is kept.
   void hear_frame(std::string_view line) {
     line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
     if (!line.starts_with('#') || !frame_.empty()) return;
-    // Some name the program last: `(program+0x12a0)`, and some its build.
+    // Some sanitizers append the program, `(program+0x12a0)`, and some its build.
     for (const std::string_view program : {" (BuildId: ", " ("}) {
       const std::size_t at = line.rfind(program);
       const bool last = at != kNowhere && line.ends_with(')') &&

@@ -7,9 +7,9 @@
 
 namespace poolproof::search {
 
-/// Under which signature a process that ended in this way has failed, by the last of its stderr:
-/// the promise of the code that was broken, or what a sanitizer found and where, else how it ended.
-/// The same fault has the same one again: no addresses, no values, no folders of this machine.
+/// The signature of a process that ended in this way, from the last lines of its stderr: the broken
+/// promise of the code, or what a sanitizer found and where, or else how the process ended. The
+/// same fault always has the same signature: it has no addresses, values or folders in it.
 std::string signature_of_end(ExitStatus exit, std::string_view last_words);
 
 }  // namespace poolproof::search

@@ -11,14 +11,14 @@ using namespace poolproof::search;
 namespace {
 
 const std::string kHang = "hang: the run came to no end within the limit of moves";
-/// Of a file that is run; that of a sweep's case is 200,000 as well.
+/// Limits for a run that stands for a file's; a sweep's case has the same limit.
 constexpr sim::Limits kLimits{200'000};
 
 scenario::Scenario sound() {
   return scenario::testing::parsed(scenario::testing::echo_text("ok"));
 }
 
-/// More moves than a sweep's case may have, fewer than a file may have.
+/// It makes more moves than a case of a sweep may have and fewer than a file may have.
 scenario::Scenario long_one() {
   scenario::Scenario scenario = sound();
   scenario.expect = {};
@@ -32,7 +32,7 @@ scenario::Scenario long_one() {
 
 TEST_CASE("run: shown by: the file, if it fails so as it will be run") {
   CHECK(shown_by(long_one(), long_one(), kHang, kLimits) == ShownBy::file);
-  // It fails otherwise than it is said to.
+  // It fails with another signature than the given one.
   CHECK(shown_by(long_one(), sound(), "stuck", kLimits) == ShownBy::nothing);
 }
 

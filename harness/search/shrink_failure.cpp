@@ -18,18 +18,19 @@ using scenario::Scenario;
 using namespace std::chrono_literals;
 
 constexpr Duration kAttemptLimit = 5s;
-/// For what fails with terse messages: to find what fails with JSON, and to shrink that.
+/// Time limits for a failure that was found with terse messages: first to make it fail with JSON,
+/// then to shrink the scenario that does.
 constexpr Duration kFindJsonLimit = 3s;
 constexpr Duration kShrinkJsonLimit = 10s;
-/// Real processes take their time: of a scenario that takes longer in virtual time nothing is made
-/// that takes longer still, of any other nothing that takes longer than this.
+/// Real processes need real time. A scenario that takes less virtual time than this may grow up to
+/// it while it is shrunk; one that takes more must not grow.
 constexpr Duration kShort = 8s;
-/// When its own schedule shows nothing any more, so many others are tried.
+/// The number of other orders that are tried when the candidate's own schedule no longer fails.
 constexpr std::uint64_t kOtherOrders = 6;
-/// So many orders tell whether a failure hangs on one of them.
+/// The number of orders tried to learn whether a failure depends on the order.
 constexpr std::uint32_t kOrdersAsked = 8;
-/// As many others are tried for what was found without JSON: where it hangs on a read that was cut
-/// in a header, few orders show it.
+/// The number of other orders that are tried to make a failure show with JSON. If it depends on a
+/// read that was cut within a header, few orders show it.
 constexpr std::uint64_t kOrdersWithJson = 5000;
 
 struct Goal {
@@ -42,25 +43,27 @@ bool fails_with(const std::string& signature, const CaseResult& result) {
                      [&](const auto& finding) { return oracle::signature(finding) == signature; });
 }
 
-/// One that is too long for a file is drawn again from the seed.
+/// Keeps the schedule of the last run. A schedule that is too long for a file is left out: it is
+/// drawn again from the seed.
 void keep_schedule(Scenario& scenario, const CaseRunner& runner) {
   scenario.schedule.reset();
   const auto& taken = runner.schedule().taken();
   if (taken.size() <= scenario::kScheduleMax) scenario.schedule = taken;
 }
 
-/// In virtual time.
+/// The virtual time that the run took.
 Duration span_of(const trace::Trace& trace) {
   return trace.os.empty() ? Duration{} : trace.os.back().at - trace.os.front().at;
 }
 
-/// Attempts in this very process; the candidate gets the schedule that shows the failure.
+/// Tries candidates in this process. A candidate that fails gets the schedule that shows the
+/// failure.
 class Attempts {
  public:
   Attempts(Goal goal, Time deadline, std::uint64_t other_orders = kOtherOrders)
       : goal_(std::move(goal)), deadline_(deadline), other_orders_(other_orders) {}
 
-  /// In how many of kOrdersAsked orders it fails: the plainest, and some that are drawn.
+  /// In how many of kOrdersAsked orders it fails: the plainest order, and some that are drawn.
   std::uint32_t orders_failing(const Scenario& candidate) {
     std::uint32_t failing = 0;
     for (std::uint32_t order = 0; order < kOrdersAsked; ++order) {
@@ -68,9 +71,9 @@ class Attempts {
     }
     return failing;
   }
-  /// From now on only what fails in so many orders counts.
+  /// From now on a candidate counts as failing only if it fails in at least this many orders.
   void ask_for(std::uint32_t orders) { orders_asked_for_ = orders; }
-  /// From now on only what takes no longer than this one counts, or is short.
+  /// From now on a candidate must take no longer than this example, or less than kShort.
   void limit_span(const Scenario& example) {
     (void)runner_.run(example, goal_.codec);
     longest_ = std::max(kShort, span_of(runner_.trace()));
@@ -98,7 +101,7 @@ class Attempts {
     return false;
   }
 
-  /// Order 0 is the plainest.
+  /// Order 0 is the plainest, the others are drawn.
   bool fails_in(const Scenario& candidate, std::uint32_t order) {
     Scenario other = candidate;
     if (order == 0) {
@@ -140,7 +143,7 @@ class Attempts {
   CaseRunner runner_;
 };
 
-/// Chooses the example that fails in most orders, and asks for as many from then on.
+/// Chooses the example that fails in most orders, and requires as many of all candidates.
 const Scenario& choose(const std::vector<Scenario>& examples, Attempts& attempts) {
   const Scenario* best = &examples.front();
   std::uint32_t most = 0;
@@ -159,12 +162,12 @@ scenario::Shrunk shrink_with(Attempts& attempts, Scenario failing) {
                           [&attempts](Scenario& candidate) { return attempts.fails(candidate); });
 }
 
-/// Of the one that fails in most orders.
+/// Shrinks the example that fails in most orders.
 scenario::Shrunk shrink_best(const std::vector<Scenario>& examples, const Goal& goal,
                              Time deadline) {
   Attempts attempts(goal, deadline);
   Scenario failing = choose(examples, attempts);
-  if (!attempts.fails(failing)) {  // for its schedule
+  if (!attempts.fails(failing)) {  // this call also gives it its schedule
     failing = examples.front();
     attempts.ask_for(1);
     (void)attempts.fails(failing);
@@ -172,8 +175,9 @@ scenario::Shrunk shrink_best(const std::vector<Scenario>& examples, const Goal& 
   return shrink_with(attempts, std::move(failing));
 }
 
-/// `shrunk` fails with terse messages. Where it or one of `examples` fails with JSON in some order,
-/// that is shrunk instead: a file that shows it is better than a smaller one that does not.
+/// `shrunk` fails with terse messages. If it or one of `examples` fails with JSON in some order,
+/// that one is shrunk instead: a file that reproduces the failure is better than a smaller scenario
+/// that does not.
 void shrink_with_json(const std::vector<Scenario>& examples, const std::string& signature,
                       scenario::Shrunk& shrunk) {
   const Goal goal{signature, wire::Codec::json};
@@ -199,7 +203,7 @@ bool say_all(int fd, std::string_view text) {
   return true;
 }
 
-/// For another process.
+/// The result as text, for the process that asked for it.
 std::string text_of(const scenario::Shrunk& shrunk) {
   nlohmann::json way = nlohmann::json::array();
   for (const Scenario& one : shrunk.way) way.push_back(scenario::write_scenario(one));
@@ -208,7 +212,7 @@ std::string text_of(const scenario::Shrunk& shrunk) {
 
 bool read_shrunk(const std::string& text, ShrunkFailure& shrunk) {
   const auto said = nlohmann::json::parse(text, nullptr, false);
-  if (said.is_discarded()) return false;  // it ended before all was said
+  if (said.is_discarded()) return false;  // the process ended before it had written all of it
   std::vector<Scenario> way;
   for (const auto& one : said.at("way")) {
     auto read = scenario::read_scenario(one.get_ref<const std::string&>(), "shrunk");
@@ -222,7 +226,7 @@ bool read_shrunk(const std::string& text, ShrunkFailure& shrunk) {
   return true;
 }
 
-/// All attempts in one copy of this process: quick, if none of them crashes.
+/// Makes all attempts in one copy of this process, which is quick if none of them crashes.
 bool shrink_together(const std::vector<Scenario>& examples, const Goal& goal, Duration limit,
                      ShrunkFailure& shrunk) {
   auto offshoot = host::fork_off([&](int said) {

@@ -19,8 +19,8 @@ namespace {
 
 const std::string kHang = "hang: the run came to no end within the limit of moves";
 
-/// Two clients, of which one goes on without end: the pool is sound, the limit of moves is not.
-/// A pause is the cheapest step.
+/// Two clients, one of which goes on without end: the sound pool reaches the limit of moves. A
+/// pause is the step that costs least.
 scenario::Scenario endless() {
   const auto read = scenario::read_scenario(R"({
     "schema_version": 1, "name": "x", "why": "a run without end is a failure like any other",
@@ -37,8 +37,8 @@ scenario::Scenario endless() {
   return *read;
 }
 
-/// The same, but in the plainest order it comes to its end just within the limit. Cuts of reads are
-/// moves as well, and drawn: of its seed it has an order that is too long.
+/// The same, but in the plainest order it ends just within the limit of moves. Cuts of reads are
+/// moves as well, and they are drawn: in the order drawn from its seed it has too many moves.
 scenario::Scenario endless_in_some_orders() {
   CaseRunner runner;
   scenario::Scenario scenario = endless();
@@ -102,7 +102,7 @@ TEST_CASE("run: shrink failure: what fails with JSON comes before what fails wit
 
 TEST_CASE("run: apart: a copy that breaks a promise, ends badly or never ends is told apart") {
   auto broken = host::fork_off([](int) {
-    std::signal(SIGABRT, SIG_DFL);  // Catch2 would report it as its own
+    std::signal(SIGABRT, SIG_DFL);  // so that Catch2 does not report it
     POOLPROOF_ASSERT(1 + 1 == 3);
     return 0;
   });

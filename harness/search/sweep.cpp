@@ -35,18 +35,20 @@ using namespace std::chrono_literals;
 
 constexpr Duration kLookEvery = 250ms;
 constexpr Duration kTellEvery = 1s;
-/// A case that takes so long never ends.
+/// A case that takes this long will never end.
 constexpr Duration kStuck = 20s;
 constexpr std::size_t kShrunkMost = 8;
-/// All kinds of failure together have as much time on real processes as so many of them.
+/// The time on real processes for all kinds of failure together, in multiples of the time for one
+/// kind.
 constexpr int kKindsOnHost = 3;
-/// Of one kind of failure so many are looked at, besides the first, for the one to be shrunk.
+/// The number of examples of each kind of failure, besides the first, from which the one to be
+/// shrunk is chosen.
 constexpr std::size_t kExamplesMost = 12;
 constexpr std::uint64_t kLastCases = 100'000;
-/// Of a process's stderr: a sanitizer's report whole.
+/// How much of a process's stderr is kept: enough for a whole report of a sanitizer.
 constexpr std::size_t kWordsKept = 65'536;
 
-/// One process of the sweep.
+/// One process of the sweep, as its parent sees it.
 struct Worker {
   host::Offshoot process;
   std::string said;
@@ -109,7 +111,7 @@ class Sweep {
   }
 
  private:
-  /// The same sweep into the same folder goes on where it stopped.
+  /// Goes on where the same sweep into the same folder stopped.
   Expected<void, std::string> go_on_from_before() {
     state_.seed = options_.seed;
     state_.shard = options_.shard;
@@ -136,7 +138,8 @@ class Sweep {
 
   bool start(std::uint32_t job) {
     auto offshoot = host::fork_off([this, job](int said) {
-      folder_.reset();  // ours alone: whoever follows us need not wait for the end of the copies
+      folder_.reset();  // the lock is ours alone: the next sweep need not wait for the end of the
+                        // copies
       do_job(options_, base_.numbers, desk_, job, deadline_, said);
       return 0;
     });
@@ -150,7 +153,7 @@ class Sweep {
     return true;
   }
 
-  /// Waits a moment for what the processes say. False when none runs any more.
+  /// Waits a moment for reports of the processes. False: none of them runs any more.
   bool look() {
     std::vector<pollfd> fds;
     for (const Worker& worker : workers_) {
@@ -234,7 +237,7 @@ class Sweep {
   void note(const JobFailure& failure) {
     const auto [known, fresh] = found_.try_emplace(failure.signature);
     Failure& kept = known->second;
-    // What was under way when a sweep was killed is told a second time.
+    // A case that was under way when an earlier sweep was killed is reported a second time.
     if (!fresh && failure.times == 1 && failure.number == kept.number) return;
     kept.times = std::max(kept.times + (failure.times == 1 ? 1 : 0), failure.times);
     if (!fresh && kept.others.size() < kExamplesMost) kept.others.push_back(failure.number);
@@ -245,14 +248,14 @@ class Sweep {
     kept.seed = case_seed(options_.seed, failure.number);
   }
 
-  /// A whole chunk counts, and only once: so the state is always that of whole numbers.
+  /// Counts a chunk as a whole and only once, so that the state never includes half a chunk.
   void add(const JobChunk& chunk) {
     if (state_.numbers.has_all(chunk.numbers)) return;
     state_.numbers.add(chunk.numbers);
     state_.Tally::add(chunk.tally);
   }
 
-  /// What beside the chunks is to be told of the sweep so far.
+  /// Updates what the state says beyond the tally of the chunks.
   void gather() {
     state_.elapsed = base_.elapsed + (host::sys::now() - begun_);
     state_.failures.clear();
@@ -331,7 +334,7 @@ class Sweep {
     failure.shrink_attempts = shrunk.attempts;
   }
 
-  /// The invariant, as a part of a file's name.
+  /// The invariant's name, fit for a file's name.
   static std::string slug(const std::string& signature) {
     std::string slug;
     for (const char c : signature.substr(0, signature.find(':'))) {
@@ -341,7 +344,7 @@ class Sweep {
     return slug;
   }
 
-  /// Whole or not at all: a sweep may be killed at any moment.
+  /// Writes the file whole or not at all: a sweep may be killed at any moment.
   void save() const {
     const std::string path = state_file();
     std::ofstream(path + ".new") << write_sweep_state(state_);
@@ -354,15 +357,15 @@ class Sweep {
   const SweepOptions& options_;
   SweepDesk& desk_;
   host::Descriptor folder_;
-  SweepState base_;   ///< of an earlier run of this sweep
-  SweepState state_;  ///< with what this one has done
+  SweepState base_;   ///< of earlier runs of this sweep
+  SweepState state_;  ///< including this run
   Time begun_;
   Time deadline_ = kNever;
   std::vector<Worker> workers_;
   std::map<std::string, Failure> found_;
   std::vector<std::pair<std::uint64_t, std::size_t>> history_;  ///< scenarios, cells
   CrashAllowance crashes_;
-  Duration host_left_;  ///< of the time on real processes, for all kinds of failure together
+  Duration host_left_;  ///< the time left on real processes, for all kinds of failure
 };
 
 }  // namespace

@@ -15,9 +15,9 @@
 namespace poolproof::search {
 namespace {
 
-/// One case in so many is carried out twice, and the traces compared.
+/// One case in this many is carried out twice, and the traces are compared.
 constexpr std::uint64_t kRepeatOneIn = 512;
-/// One case in so many is carried out with JSON, too.
+/// One case in this many is carried out with JSON, too.
 constexpr std::uint64_t kJsonOneIn = 20;
 
 class Job {
@@ -30,7 +30,7 @@ class Job {
     for (std::uint64_t number = desk_.at.load();; ++number) {
       if (number >= desk_.end.load()) {
         end_chunk(number);
-        // Only between chunks, so that few are left half done.
+        // The time is checked between chunks only, so that few chunks stay incomplete.
         if (host::sys::now() >= deadline) return;
         number = shared_.next.fetch_add(kChunk);
         desk_.begin.store(number);
@@ -60,7 +60,7 @@ class Job {
     const std::uint64_t seed = case_seed(options_.seed, number);
     const auto& scenario = runner_.make(seed);
     run(number, wire::Codec::terse, begun);
-    // Told by the seed: so every shard has its share of them.
+    // The seed decides and not the number, so that every shard has its share of such cases.
     const bool with_json = seed % kJsonOneIn == 0 || touches_payload(scenario);
     if (with_json) run(number, wire::Codec::json, host::sys::now());
     ++desk_.tally.done;
@@ -96,7 +96,7 @@ class Job {
     failed(number, "nondeterminism", "the same seed gave another trace the second time");
   }
 
-  /// Of each kind the first is told, and then at every power of two how many there are.
+  /// Reports the first failure of each kind, and the count at every power of two.
   void failed(std::uint64_t number, const std::string& signature, const std::string& what) {
     const std::uint64_t times = ++seen_[signature];
     if ((times & (times - 1)) != 0) return;
@@ -126,10 +126,10 @@ std::uint64_t number_of(std::string_view text) {
   return number;
 }
 
-/// What the line of a chunk begins with; that of a failure begins with a number.
+/// The first word of a chunk's line. A failure's line begins with a number.
 constexpr std::string_view kChunkWord = "chunk";
 
-/// All that is in a chunk's line, in its order.
+/// Visits all numbers of a chunk's line, in order.
 template <class Chunk, class Visit>
 void each_number(Chunk& chunk, Visit visit) {
   visit(chunk.numbers.from);

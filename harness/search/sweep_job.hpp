@@ -12,39 +12,38 @@
 
 namespace poolproof::search {
 
-/// What one process of a sweep leaves in the memory it shares with the one that watches it: when it
-/// crashes, this is how it is known at which scenario, and whoever comes after it goes on from
-/// here.
+/// The memory that one process of a sweep shares with its parent. After a crash the parent reads
+/// there which case crashed, and the next process goes on from there.
 struct JobDesk {
   std::atomic<std::uint64_t> at;     ///< the number of the case under way
   std::atomic<std::uint64_t> begin;  ///< of the chunk under way
   std::atomic<std::uint64_t> end;
-  Tally tally;  ///< of the chunk under way; its coverage: of all chunks of this process
+  Tally tally;  ///< of the chunk under way; its coverage is that of all chunks of this process
 };
 
-/// What all of them share.
+/// The memory that all processes of a sweep share.
 struct SweepDesk {
   static constexpr std::uint32_t kJobsMax = 64;
 
-  std::atomic<std::uint64_t> next;  ///< the first case nobody has taken
-  std::atomic<bool> stop;           ///< nobody shall begin another case
+  std::atomic<std::uint64_t> next;  ///< the first case that no process has taken
+  std::atomic<bool> stop;           ///< no process may begin another case
   std::array<JobDesk, kJobsMax> jobs;
 };
 
 /// How many cases a process takes at a time.
 inline constexpr std::uint64_t kChunk = 64;
 
-/// A whole chunk, or the part of one behind which nothing is done: what is said of it at its end,
-/// so that no count is ever of half a chunk.
+/// A chunk of cases that are done: whole, or up to the case at which the process ended. It is
+/// reported at its end, so that no total ever includes half a chunk.
 struct JobChunk {
   DoneNumbers::Stretch numbers;
   Tally tally;
 };
 std::string line_of(const JobChunk& chunk);
-/// Nothing: the line is not of a chunk.
+/// Nothing: the line is not a chunk's.
 std::optional<JobChunk> chunk_of(std::string_view line);
 
-/// One line a failure: number, times, signature, sentence; tabs in between.
+/// One failure as a line: number, times, signature, sentence, with tabs in between.
 struct JobFailure {
   std::uint64_t number = 0;
   std::uint64_t times = 0;
@@ -54,9 +53,9 @@ struct JobFailure {
 std::string line_of(const JobFailure& failure);
 JobFailure failure_of(std::string_view line);
 
-/// Carries out chunk after chunk, but for what is `done`, until the count or `deadline` is reached
-/// or the desk says stop; says failures and chunks as lines on `said`. First the rest of a chunk
-/// that a process before it did not end.
+/// Carries out one chunk after another, except for the cases in `done`, until the count or
+/// `deadline` is reached or the desk says stop. Begins with the rest of a chunk that an earlier
+/// process left. Writes failures and chunks as lines to `said`.
 void do_job(const SweepOptions& options, const DoneNumbers& done, SweepDesk& desk,
             std::uint32_t job, Time deadline, int said);
 

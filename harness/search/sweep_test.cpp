@@ -33,7 +33,7 @@ SweepState swept(const SweepOptions& options) {
   return *state;
 }
 
-/// The same sweep, killed as soon as it has told of its progress: after a second.
+/// The same sweep, killed when it has reported progress for the first time, after a second.
 void sweep_killed(SweepOptions options) {
   options.save_every = {};
   auto offshoot = host::fork_off([&options](int) {
@@ -70,8 +70,8 @@ void check_same(const Tally& one, const Tally& other) {
 
 TEST_CASE("run: sweep: one that was killed and goes on comes to the same", "[sweep]") {
   const testing::Folder folder;
-  // So many that it is not over when it tells of its progress; and so many processes that mostly
-  // one of them is ahead of the lowest open chunk.
+  // Enough cases that the sweep is still going on when it reports progress, and enough processes
+  // that usually one of them is ahead of the lowest open chunk.
   auto killed = options_for(folder / "killed", 1'000'000);
   killed.jobs = 4;
   std::uint64_t done = 0;
@@ -114,7 +114,7 @@ TEST_CASE("run: sweep: a frequent crash does not hide a rare one", "[sweep]") {
   const testing::Folder folder;
   auto options = options_for(folder / "sweep", 3000);
   options.before_each = [](std::uint64_t number) {
-    std::signal(SIGABRT, SIG_DFL);  // else the test's own handler would report it
+    std::signal(SIGABRT, SIG_DFL);  // so that the test's own handler does not report it
     const bool rare = number == 2991;
     const bool frequent = number % 8 == 1;
     POOLPROOF_ASSERT(!rare);
@@ -131,7 +131,7 @@ TEST_CASE("run: sweep: a frequent crash does not hide a rare one", "[sweep]") {
   CHECK(state.failures[1].signature == "broken promise: !rare");
   CHECK(state.failures[1].number == 2991);
   CHECK(state.failures[1].times == 1);
-  // Nothing is lost of what came before a crash: every other case is there.
+  // A crash loses nothing that came before it: every other case is counted.
   CHECK(state.terse.runs == 3000 - 376);
   CHECK(state.repeated >= 6);
 }
@@ -171,7 +171,7 @@ TEST_CASE("run: sweep: one that stops at a failure counts what it carried out, a
   CHECK(stopped.failures.size() == 1);
   CHECK(stopped.done == 6);
   CHECK(stopped.terse.runs == 5);
-  // One that went to its end has not stopped, whatever it found.
+  // A sweep that reached its count has not stopped early, whatever it found.
   options.out = folder / "whole";
   options.stop_at_failure = false;
   options.count = 200;
@@ -179,7 +179,7 @@ TEST_CASE("run: sweep: one that stops at a failure counts what it carried out, a
   CHECK_FALSE(whole.stopped_early);
   CHECK(whole.failures.size() == 1);
   CHECK(whole.done == 200);
-  // Its time was over first.
+  // Its time was over before its count was reached.
   options.out = folder / "short";
   options.before_each = {};
   options.count = 100'000'000;

@@ -2,7 +2,7 @@
 
 #include "harness/trace/record.hpp"
 
-/// Which JSON key holds which member: told once for each type, used by the writer and the reader.
+/// Which JSON key holds which member: stated once for each type, used by the writer and the reader.
 ///
 /// An archive has `must(key, member)` for keys that are always there and `may(key, member)` for
 /// those that are left out when the member has its default value.
@@ -128,7 +128,7 @@ inline std::string_view name(pool::StopStep step) {
   return kStopStepNames[static_cast<std::size_t>(step)];
 }
 
-/// Milliseconds with three decimals, exact: `12.345`, `-0.001`.
+/// Exact milliseconds with three decimals: `12.345`, `-0.001`.
 std::string milliseconds(Duration span);
 
 /// `slot.generation`: `0.1`.

@@ -30,7 +30,7 @@ inline WorkerRecord journal(faults::JournalRecord::Kind kind, int at) {
   return record;
 }
 
-/// What its witnesses saw of a sound run; the pool's own record is left out.
+/// The witnesses' records of a sound run, without the pool's own.
 inline Trace seen() {
   using Kind = faults::JournalRecord::Kind;
   Trace trace;

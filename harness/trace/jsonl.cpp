@@ -89,7 +89,7 @@ struct WriteRecord {
 
 // ---- reading -----------------------------------------------------------------------------------
 
-/// The alternative of that place, with its default value.
+/// The alternative number `index` of a variant, with its default value.
 template <class Variant, std::size_t... I>
 Variant alternative(std::size_t index, std::index_sequence<I...> /*all*/) {
   Variant value;
@@ -121,7 +121,7 @@ Error read_effect(const Json& object, const std::string& where, Effects& effects
   return reader.finish();
 }
 
-/// One line behind its `seq` and `from`.
+/// One line, without its `seq` and `from`.
 class RecordReader {
  public:
   RecordReader(LineReader& reader, std::string_view line, std::size_t number, Trace& trace)
@@ -226,7 +226,7 @@ Error read_header(LineReader& reader, Header& header) {
   return reader.finish();
 }
 
-/// Reads line by line and keeps what the lines have in common.
+/// Reads line by line and remembers the values that all lines share.
 class TraceReader {
  public:
   Error line(std::string_view text, std::size_t number, const std::string& file) {

@@ -113,7 +113,7 @@ inline ClientStep a_call() {
   return call;
 }
 
-/// Everything at once, each witness in the order of time.
+/// All records in one trace, each witness in the order of time.
 inline Trace every_record() {
   Trace trace;
   trace.header = {"late-reply",

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// A double still tells every microsecond apart.
+/// Up to this many milliseconds a double tells every microsecond apart.
 constexpr double kMaxMs = 1e12;
 
 std::optional<WorkerId> worker_of(std::string_view word) {

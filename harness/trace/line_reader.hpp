@@ -16,8 +16,8 @@
 
 namespace poolproof::trace {
 
-/// Reads the keys of one JSON object; remembers the first thing that is wrong, and which keys were
-/// asked for. A member whose key is missing or wrong stays as it was.
+/// Reads the keys of one JSON object. It remembers the first error and which keys were asked for. A
+/// member whose key is missing or wrong keeps its value.
 class LineReader {
  public:
   /// `object` must be a JSON object and outlive the reader; `where` is `file:line`.
@@ -37,13 +37,13 @@ class LineReader {
   void nested(std::string_view key, pool::StartEvidence& evidence);
   void first_bytes(std::string_view key, std::array<char, 48>& bytes, std::uint8_t& size);
 
-  /// A value that the caller reads by itself; null when it is missing (an error).
+  /// A value for the caller to read. Null if the key is missing, which is an error.
   const nlohmann::json* value(std::string_view key);
   [[nodiscard]] bool has(std::string_view key) const;
   void wrong(std::string_view key, const std::string& what, const std::string& want = "");
 
   [[nodiscard]] const std::optional<InputError>& error() const { return error_; }
-  /// Nothing was wrong and every key was asked for; else the error.
+  /// The first error; a key that nobody asked for is one. Nothing: the object is as it should be.
   std::optional<InputError> finish();
   [[nodiscard]] const std::string& where() const { return where_; }
 

@@ -36,7 +36,7 @@ class LineWriter {
 
   void first_bytes(std::string_view key, const std::array<char, 48>& bytes, std::uint8_t size);
 
-  /// A key with JSON text that stands as it is.
+  /// Adds a key whose value is JSON text already.
   void add(std::string_view key, std::string_view json_text);
 
   [[nodiscard]] std::string object() const { return "{" + members_ + "}"; }

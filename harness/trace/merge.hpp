@@ -7,17 +7,17 @@
 
 namespace poolproof::trace {
 
-/// One record of any witness; it points into the trace.
+/// A pointer to one record of any witness in the trace.
 struct Merged {
   Time at;
-  int rank;  ///< among records of the same time
+  int rank;  ///< orders records of the same time
   std::variant<const ClientStep*, const WorkerRecord*, const OsRecord*, const EnvironmentRecord*,
                const PoolRecord*>
       record;
 };
 
-/// All records in the order of time; at the same time a census "before", the environment, workers,
-/// the pool, clients, a census "after"; then as they stand in the trace.
+/// All records in the order of time. At the same time: a census "before", the environment, workers,
+/// the pool, clients, a census "after". Records of one witness keep their order.
 std::vector<Merged> merged(const Trace& trace);
 
 }  // namespace poolproof::trace

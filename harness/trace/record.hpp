@@ -16,7 +16,7 @@
 #include "harness/pool/effect.hpp"
 #include "harness/pool/event.hpp"
 
-/// What the witnesses saw. One file, one line a record, in the order of time; see jsonl.hpp.
+/// The records of all witnesses of one run. In a file each record is one line; see jsonl.hpp.
 namespace poolproof::trace {
 
 /// 2: the three effects `ask_shutdown`, `close_stdin` and `signal` became one, `stop` with a step.
@@ -25,24 +25,24 @@ inline constexpr int kSchemaVersion = 2;
 struct Header {
   std::string scenario;      ///< its name
   std::string world;         ///< "host" or "sim"
-  std::string role = "run";  ///< "run", or "control": the same with its faults switched off
+  std::string role = "run";  ///< "run", or "control": the same run without its faults
   std::uint64_t seed = 0;
   std::string version;        ///< of poolproof
   std::string scenario_json;  ///< the whole scenario, as text (an object in the file)
-  std::string trouble;        ///< why the run shows less than it should; empty: nothing
-  bool endless = false;       ///< simulated: the limit of moves came first
+  std::string trouble;        ///< why the run shows less than it should; empty: it shows all
+  bool endless = false;       ///< simulated: the limit of moves ended the run
 };
 
-/// One step of one client, written by the client when the step ended. The first witness.
-/// The harness's own close at the end of a run is a step `close` of the client with the empty name.
+/// The first witness: one step of one client, written by the client when the step ended. The
+/// harness's own close at the end of a run is a step `close` of a client with an empty name.
 struct ClientStep {
   Time begun;
   Time ended;
   std::string client;
   std::uint32_t repetition = 0;
-  std::uint32_t step = 0;  ///< place in the client's list
+  std::uint32_t step = 0;  ///< its index in the client's list
   StepKind kind = StepKind::checkout;
-  bool skipped = false;  ///< it needs a lease and there was none
+  bool skipped = false;  ///< it needs a lease, and there was none
   Outcome outcome = Outcome::ok;
   Phase phase = Phase::none;
   StartCause cause = StartCause::none;
@@ -54,32 +54,33 @@ struct ClientStep {
   std::string nonce;        ///< sent with a call, `client:call`
   std::string reply_nonce;  ///< found in the reply; empty: none
   std::uint64_t written_bytes = 0;
-  bool in_doubt = false;   ///< call: the stream was left in doubt, the lease is dirty
-  bool retryable = false;  ///< the error says that it is safe to ask again
+  bool in_doubt = false;   ///< call: the stream is in doubt, so the lease is dirty
+  bool retryable = false;  ///< the error says that a retry is safe
 
-  /// Moves itself into a fresh record and is as fresh itself afterwards, but for what is no text.
-  /// What is empty, as most texts are, costs nothing.
+  /// Moves itself into a new record. Afterwards its own texts are empty. Moving an empty text, as
+  /// most are, costs nothing.
   void hand_over(ClientStep& to);
   bool operator==(const ClientStep&) const = default;
 };
 
-/// The second witness: what a worker wrote into its journal.
+/// The second witness: a line of a worker's journal.
 using WorkerRecord = faults::StampedJournalRecord;
 
-/// What the operating system showed: the third.
+/// The third witness: a census of the operating system.
 struct OsRecord {
   Time at;
-  /// "before" the pool was made; "calm": nothing was left to do; "after" it was destroyed.
+  /// "before" the pool was made; "calm": nothing was left to do; "after" it was closed and
+  /// destroyed
   std::string when;
   std::uint32_t children = 0;
   std::uint32_t zombies = 0;
   std::uint32_t descriptors = 0;
   std::uint32_t threads = 0;
-  /// After: every process with the run's mark, as `pid 4711 (sleep 60)`.
+  /// After: `pid 4711 (sleep 60)`, every process with the run's token.
   std::vector<std::string> survivors;
 };
 
-/// What the harness did to a worker from outside (signal_worker), and how long the run was given.
+/// What the harness did to a worker from outside (step signal_worker).
 struct EnvironmentRecord {
   Time at;
   WorkerId worker;
@@ -87,10 +88,10 @@ struct EnvironmentRecord {
   bool delivered = false;
 };
 
-/// Mostly none or one: those need no memory of their own.
+/// Usually none or one; both fit in without memory of their own.
 using Effects = boost::container::small_vector<pool::Effect, 1>;
 
-/// The pool's own testimony, the fourth: one event and what the Core ordered on it.
+/// The fourth witness, the pool itself: one event and the Core's orders.
 struct PoolRecord {
   Time at;
   pool::Event event;
@@ -104,7 +105,7 @@ struct Trace {
   std::vector<WorkerRecord> workers;
   std::vector<OsRecord> os;
   std::vector<EnvironmentRecord> environment;
-  std::vector<PoolRecord> pool;  ///< empty when the pool is somebody else's
+  std::vector<PoolRecord> pool;  ///< empty for somebody else's pool
 };
 
 }  // namespace poolproof::trace

@@ -12,7 +12,7 @@
 namespace poolproof::trace {
 namespace {
 
-/// How much a line matters when there is room for a few only.
+/// How important a line is when there is room for a few only.
 enum Weight : int { kPlain, kResult, kEnding, kTrouble, kLast };
 
 struct Line {
@@ -107,7 +107,7 @@ Line line_of(const EnvironmentRecord& record) {
           kTrouble};
 }
 
-/// Name and coordinates of an event or an effect.
+/// The name and the coordinates of an event or an effect.
 template <class Variant>
 std::string in_words(const Variant& variant) {
   std::string words{name(variant)};
@@ -160,7 +160,7 @@ bool worth_a_line(const Merged& record) {
 
 // ---- the choice --------------------------------------------------------------------------------
 
-/// The places of the `room` lines that matter most, in the order of time.
+/// The indices of the `room` most important lines, in the order of time.
 std::vector<std::size_t> chosen(const std::vector<Line>& lines, std::size_t room) {
   std::vector<std::size_t> places(lines.size());
   std::iota(places.begin(), places.end(), std::size_t{0});

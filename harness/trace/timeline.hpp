@@ -10,12 +10,12 @@ namespace poolproof::trace {
 
 inline constexpr std::size_t kAllLines = std::numeric_limits<std::size_t>::max();
 
-/// What happened, a line a record, for a person: ms since the first record, who, what in words.
-/// Ticks of the pool that ordered nothing are left out.
+/// The trace as text for a person, one line a record: ms since the first record, the witness, the
+/// record in words. Ticks of the pool that ordered nothing are left out.
 ///
-/// Limits: at most `max_lines` lines. When there is more to say, those that matter most stay (the
-///   end; errors, receipts, signals; then endings and what clients got), and the last line is
-///   `... 34 more`.
+/// Limits: at most `max_lines` lines. If there are more, the most important ones stay (first the
+/// end, then errors, receipts and signals, then endings and the clients' outcomes), and the last
+/// line is `... 34 more`.
 std::string timeline(const Trace& trace, std::size_t max_lines = kAllLines);
 
 }  // namespace poolproof::trace

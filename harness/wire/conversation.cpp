@@ -51,7 +51,7 @@ void Conversation::read(std::string_view bytes) {
   if (bytes.empty()) return;
   read_ += bytes.size();
   if (decided()) return doubt();
-  // Mostly one read brings the whole reply: then it is not kept.
+  // Most replies arrive in one read: such a reply is not copied into the buffer.
   if (decoder_.buffered_bytes() == 0) {
     const std::string_view whole = whole_frame(framing_, bytes);
     if (!whole.empty()) {
@@ -195,7 +195,7 @@ std::string Conversation::received() const {
 }
 
 std::string Conversation::text_so_far() const {
-  // With a short prefix the first letters of a banner pass for a length.
+  // With a short length prefix the first letters of a banner pass for a length.
   return is_text(undecoded()) ? "; text where a frame should be: " + hex_and_text(undecoded()) : "";
 }
 

@@ -13,7 +13,7 @@
 
 namespace poolproof::wire {
 
-/// What the reply's payload must be.
+/// What the payload of the reply must be.
 enum class Payload : std::uint8_t {
   envelope,   ///< a JSON reply with the request's id
   handshake,  ///< the same, and `result` must be an object (the init ping)
@@ -27,19 +27,20 @@ struct CallResult {
   bool in_doubt = false;      ///< the stream can't be trusted: the worker must leave service
   Reply reply;                ///< envelope and handshake: ok and worker_error
   std::string payload;        ///< opaque and ok: the reply's bytes
-  std::string detail;         ///< otherwise: one sentence for a person, safe on a terminal
-  std::string first_bytes;    ///< protocol_error: the first bytes of no reply, raw, at most 64
-  std::uint64_t written_bytes = 0;  ///< all of them, also those after the decision
-  std::uint64_t read_bytes = 0;     ///< the same
-  ExitStatus exit;                  ///< of a conversation that ended() decided
+  std::string detail;         ///< any other outcome: one sentence for a person, safe on a terminal
+  /// protocol_error: the first bytes of what was no reply, raw, at most 64.
+  std::string first_bytes;
+  std::uint64_t written_bytes = 0;  ///< including those written after the decision
+  std::uint64_t read_bytes = 0;     ///< including those read after the decision
+  ExitStatus exit;                  ///< the status given to ended(), if that decided
 };
 
 /// One request and its reply on one worker. Pure: bytes in, bytes out, deadline in, outcome out.
 /// The same class serves the init ping, client calls and the `probe` command.
 ///
-/// A conversation is decided by the first of: a whole frame, a frame error, the end of the worker
-/// or of its stdout, a write error, the deadline, a cancel. Whatever comes later only makes
-/// `in_doubt` true: so the chunking of the bytes never changes an outcome.
+/// A conversation is decided by the first of these: a whole frame, a frame error, the end of the
+/// worker or of its stdout, a write error, the deadline, a cancel. Anything later can only set
+/// `in_doubt`, so the way in which the bytes are chunked never changes an outcome.
 ///
 /// Rules:
 ///  * A whole frame decides even when the request is not fully written yet (phase
@@ -61,7 +62,7 @@ class Conversation {
   Conversation(Framing framing, Payload payload, std::int64_t request_id, std::string frame,
                Time deadline, Codec codec = Codec::json);
 
-  /// Bytes that are still to be written; empty when all is written or the conversation is decided.
+  /// The bytes still to be written. Empty when all are written or the conversation is decided.
   [[nodiscard]] std::string_view pending_output() const;
   void wrote(std::size_t bytes);
   void write_failed(int errno_value);
@@ -69,7 +70,7 @@ class Conversation {
   void read(std::string_view bytes);
   void output_closed();
   void ended(ExitStatus status);
-  void tick(Time now);  ///< decides when now >= deadline
+  void tick(Time now);  ///< decides if now >= deadline
   void cancel();
 
   [[nodiscard]] Time deadline() const { return deadline_; }
@@ -77,15 +78,15 @@ class Conversation {
   [[nodiscard]] bool decided() const { return result_.has_value(); }
   [[nodiscard]] std::uint64_t written_bytes() const { return written_; }
   [[nodiscard]] std::uint64_t read_bytes() const { return read_; }
-  /// Bytes read that make no whole frame yet (for post-mortems).
+  /// The bytes read so far that make no whole frame (for post-mortems).
   [[nodiscard]] std::string_view undecoded() const { return decoder_.buffered(); }
-  /// Only once decided().
+  /// Requires: decided().
   [[nodiscard]] const CallResult& result() const;
   [[nodiscard]] CallResult take_result();
 
  private:
   void decide(Outcome outcome, bool in_doubt, std::string detail);
-  /// `surplus`: bytes followed the frame.
+  /// `surplus`: more bytes followed the frame.
   void decide_by_frame(std::string_view payload, bool surplus);
   void decide_protocol_error(std::string detail, std::string_view bytes);
   void decide_truncated(std::string_view how);

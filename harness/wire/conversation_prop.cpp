@@ -80,8 +80,8 @@ bool same_result(const CallResult& a, const CallResult& b) {
          a.read_bytes == b.read_bytes && a.exit == b.exit;
 }
 
-/// The sentence about a bad header shows what had come when it was read: never more than that
-/// differs.
+/// The sentence about a bad header shows the bytes that had arrived when the header was read.
+/// Nothing else may differ between two ways of chunking.
 bool one_begins_the_other(std::string_view a, std::string_view b) {
   return a.starts_with(b) || b.starts_with(a);
 }

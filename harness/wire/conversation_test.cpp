@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kId = 7;
 const Time kDeadline(100ms);
-const std::string kRequest = "0123456789";  // no conversation looks into its own request
+const std::string kRequest = "0123456789";  // a conversation never looks into its own request
 
 const std::string kOk = R"({"id":7,"result":{"n":1},"success":true})";
 const std::string kError = R"({"error":"boom","id":7,"success":false})";
@@ -25,7 +25,7 @@ std::string framed(std::string_view payload) {
   return encode_frame(Framing{}, payload).value();
 }
 
-/// A header that announces 100 bytes, and the first `bytes` of them.
+/// A header that announces 100 bytes, and the first `bytes` of those 100.
 std::string part_of_100(std::size_t bytes) {
   return "\x00\x00\x00\x64"s + std::string(bytes, '\x01');
 }
@@ -34,7 +34,7 @@ Conversation fresh(Payload payload = Payload::envelope, Framing framing = {}) {
   return {framing, payload, kId, kRequest, kDeadline};
 }
 
-/// A conversation whose request is written.
+/// A conversation whose request has been written.
 Conversation asked(Payload payload = Payload::envelope, Framing framing = {}) {
   Conversation conversation = fresh(payload, framing);
   conversation.wrote(kRequest.size());

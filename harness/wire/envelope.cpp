@@ -15,13 +15,14 @@ namespace {
 
 using nlohmann::json;
 
-/// Compact, keys sorted; bytes that are not UTF-8 become U+FFFD, as dump() would throw on them.
+/// Compact JSON with sorted keys. Bytes that are not UTF-8 become U+FFFD, because dump() throws on
+/// them.
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-/// The middle of nlohmann's message: without its error code, line and column, and without the text
-/// read so far.
+/// The middle of nlohmann's message, without its error code, its line and column, and the text that
+/// had been read.
 std::string reason(std::string_view message) {
   const std::size_t dash = message.find(" - ");
   const std::size_t bracket = message.find("] ");
@@ -34,8 +35,9 @@ std::string reason(std::string_view message) {
   return std::string(message.substr(0, 120));
 }
 
-/// How far before the reader's position an error begins: a misplaced token is named by its start,
-/// a broken one by the byte that breaks it. (`last_token` is exact for strings and numbers only.)
+/// How many bytes before the reader's position an error begins. A misplaced token is named by its
+/// start, a broken token by the byte that breaks it. (`last_token` is exact for strings and numbers
+/// only.)
 std::size_t bytes_of_token(std::string_view why, const std::string& last_token) {
   for (const std::string_view measured : {"unexpected string", "unexpected number", "number"}) {
     if (why.starts_with(measured)) return std::max<std::size_t>(last_token.size(), 1);
@@ -44,7 +46,7 @@ std::size_t bytes_of_token(std::string_view why, const std::string& last_token) 
   return why.starts_with("unexpected false") ? 5 : 1;
 }
 
-/// Reads JSON without building anything: finds the first error and the nesting.
+/// Reads JSON without building a document, to find the first error and the depth of the nesting.
 class Check final : public nlohmann::json_sax<json> {
  public:
   Check(std::string_view text, int max_depth) : text_(text), max_depth_(max_depth) {}
@@ -102,7 +104,7 @@ class Check final : public nlohmann::json_sax<json> {
     return std::nullopt;
   }
 
-  /// Where the bracket stands that opened one level too many; up to there the text is sound JSON.
+  /// The offset of the bracket that opened one level too many. Up to there the text is sound JSON.
   [[nodiscard]] std::size_t offset_of_depth() const {
     int depth = 0;
     bool in_string = false;
@@ -128,7 +130,7 @@ class Check final : public nlohmann::json_sax<json> {
   std::string error_;
 };
 
-/// A value as a person would name it, bounded: `the text "7"`, `an array`, `8`.
+/// A value in a person's words, bounded: `the text "7"`, `an array`, `8`.
 std::string described(const json& value) {
   if (value.is_string()) {
     return fmt::format("the text \"{}\"", printable(value.get_ref<const std::string&>(), 40));
@@ -146,21 +148,21 @@ bool is_id(const json& value, std::int64_t expected) {
   return value.is_number_integer() && value.get<std::int64_t>() == expected;
 }
 
-/// The `nonce` of a result that is an object and has one that is a text.
+/// The text `nonce` of a result that is an object; empty if it has none.
 std::string nonce_of(const json& result) {
   if (!result.is_object()) return "";
   const auto nonce = result.find("nonce");
   return nonce != result.end() && nonce->is_string() ? nonce->get<std::string>() : "";
 }
 
-/// Whether some brackets in it may be nested deeper than that: told without reading it as JSON.
+/// Whether brackets may be nested deeper than `max_depth`. Counts them without parsing the JSON.
 bool may_be_deep(std::string_view text, int max_depth) {
   const auto opening =
       std::count_if(text.begin(), text.end(), [](char c) { return c == '[' || c == '{'; });
   return opening > max_depth;
 }
 
-/// The worker's own words, whatever their shape.
+/// The worker's own error text, whatever its JSON type.
 std::string error_text(const json& reply) {
   const auto error = reply.find("error");
   if (error == reply.end()) return "(no error text)";
@@ -194,8 +196,8 @@ std::optional<std::string> wrong_success(const json& reply) {
 std::string encode_request(std::int64_t id, std::string_view command, const json& args,
                            std::string_view timestamp) {
   POOLPROOF_ASSERT(args.is_object());
-  // The keys stand here in the order in which a sorted dump would write them; a whole document
-  // would copy args.
+  // The keys stand here in the order in which a sorted dump would write them. Building a whole
+  // document would copy `args`.
   return fmt::format(R"({{"args":{},"command":{},"id":{},"timestamp":{}}})", dump(args),
                      dump(json(command)), id, dump(json(timestamp)));
 }
@@ -224,15 +226,15 @@ Expected<Reply, std::string> decode_reply(std::string_view payload, std::int64_t
 }
 
 Expected<json, std::string> parse_json(std::string_view text, int max_depth) {
-  // A document is built at once where it can't be too deep; who can't be read is read again, for
-  // the words of the error.
+  // A text that can't be nested too deeply is parsed at once. Only a text that fails is read a
+  // second time, to find words for the error.
   if (!may_be_deep(text, max_depth) && text.find('\0') == std::string_view::npos) {
     json document = json::parse(text, nullptr, false);
     if (!document.is_discarded()) return document;
   }
   Check check(text, max_depth);
   if (!json::sax_parse(text, &check)) return unexpected(check.error());
-  // nlohmann takes a zero byte for the end of the text, and would never look at what follows it.
+  // nlohmann takes a zero byte for the end of the text and would never look at what follows it.
   const std::size_t zero = text.find('\0');
   if (zero != std::string_view::npos) {
     return unexpected(fmt::format("not JSON: a zero byte at byte {}", zero));

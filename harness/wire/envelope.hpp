@@ -21,25 +21,27 @@ namespace poolproof::wire {
 struct Reply {
   std::int64_t id = 0;
   bool success = false;
-  std::shared_ptr<const nlohmann::json> result;  ///< never null when success (but see terse.hpp)
+  /// Not null if success (JSON; terse.hpp leaves it out).
+  std::shared_ptr<const nlohmann::json> result;
   bool result_is_object = false;
-  std::string nonce;  ///< of a result that carries one
-  std::string error;  ///< when not success
+  std::string nonce;  ///< of a result that carries one, else empty
+  std::string error;  ///< if not success
 };
 
 /// JSON of one request. `args` must be an object; `timestamp` is copied as it is.
 std::string encode_request(std::int64_t id, std::string_view command, const nlohmann::json& args,
                            std::string_view timestamp);
 
-/// Why a payload is not the reply to request `expected_id`: one sentence, safe on a terminal.
-/// Bounded: JSON nested deeper than kMaxDepth is refused before a document is built. Bare NaN and
-/// Infinity, broken UTF-8, a string id, a missing `success`, success without `result` are errors.
+/// The reply to request `expected_id`, or one sentence, safe on a terminal, why the payload is
+/// none. Bounded: JSON nested deeper than kMaxDepth is refused before a document is built. Errors
+/// are also: bare NaN and Infinity, broken UTF-8, an id that is a string, a missing `success`,
+/// success without `result`.
 Expected<Reply, std::string> decode_reply(std::string_view payload, std::int64_t expected_id);
 
 inline constexpr int kMaxDepth = 128;
 
-/// Parses JSON from anyone: depth-limited, never throws. The error is one sentence with the byte
-/// offset.
+/// Parses JSON from an untrusted source. Limits the depth and never throws. The error is one
+/// sentence with the byte offset.
 Expected<nlohmann::json, std::string> parse_json(std::string_view text, int max_depth = kMaxDepth);
 
 }  // namespace poolproof::wire

@@ -37,7 +37,7 @@ TEST_CASE("wire: envelope: any bytes give a reply or a sentence that is safe on 
       return;
     }
     RC_ASSERT(reply.error().size() < 400U);
-    // Backslashes are the escapes themselves; nothing else may need one.
+    // The backslashes in the sentence belong to its escapes; nothing else in it may need escaping.
     std::string unescaped = reply.error();
     std::erase(unescaped, '\\');
     RC_ASSERT(printable(unescaped, 400) == unescaped);

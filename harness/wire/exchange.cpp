@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// So long the exit of a worker is waited for after it closed a pipe.
+/// How long we wait for the exit of a worker after it closed a pipe.
 constexpr Duration kExitWait = 250ms;
 
 CallResult stale(const std::string& what) {
@@ -25,7 +25,7 @@ CallResult stale(const std::string& what) {
 
 }  // namespace
 
-/// Nothing may lie in stdout before a call: a byte there would be taken for its reply.
+/// Nothing may lie in stdout before a call: it would be taken for the reply.
 std::optional<CallResult> Exchange::look_before() {
   std::array<char, 64> chunk{};
   const auto got = pipes_.read(chunk);
@@ -63,12 +63,12 @@ void Exchange::read_some(Time now) {
       return;
     }
     conversation_.read(std::string_view(chunk.data(), *got));
-    // A short read emptied the pipe: another one would only say EAGAIN.
+    // A short read has emptied the pipe: another read would only return EAGAIN.
     if (*got < chunk.size()) return;
   }
 }
 
-/// A grandchild that holds the pipe does not delay us: what is there now is all that counts.
+/// A grandchild that holds the pipe open does not delay us: only what is in the pipe now counts.
 bool Exchange::process_ended(Time now) {
   process_ended_ = true;
   while (!stdout_ended_ && !conversation_.decided()) {

@@ -8,33 +8,34 @@
 
 namespace poolproof::wire {
 
-/// One call on a leased worker: feeds a Conversation from the worker's pipes, and decides what an
-/// end of a pipe means. Never blocks: whoever waits (a thread in poll, the simulator) calls it when
-/// something is ready and at next_deadline().
+/// One call on a leased worker: feeds a Conversation from the worker's pipes, and decides what the
+/// end of a pipe means. It never blocks. The caller (a thread in poll, or the simulator) calls it
+/// when a pipe is ready and at next_deadline().
 ///
-/// Rules on top of the Conversation's:
-///  * look_before(): anything in stdout before the first byte is written, or its end, is a
-///    stale_worker: nothing is written.
-///  * A pipe that closes mostly means that the process is ending: its exit is waited for 250 ms
-///    before the pipe alone is named as the reason.
+/// Rules beyond those of the Conversation:
+///  * look_before(): if anything lies in stdout before the first byte is written, or stdout has
+///    ended, the outcome is stale_worker and nothing is written.
+///  * A pipe that closes usually means that the process is ending. Its exit is awaited for 250 ms
+///    before the closed pipe itself is named as the reason.
 ///  * process_ended(): what the worker wrote before its end still counts.
 class Exchange {
  public:
-  /// The rest is what a Conversation is made of.
+  /// The other arguments are those of the Conversation.
   template <class... Parts>
   explicit Exchange(Stdio& pipes, Parts&&... conversation)
       : pipes_(pipes), conversation_(std::forward<Parts>(conversation)...) {}
 
-  /// Before anything else. Nothing: the worker is as quiet as it should be.
+  /// Comes before anything else. Nothing: the worker's stdout is open and empty, as it should be.
   std::optional<CallResult> look_before();
 
   void write_some(Time now);
   void read_some(Time now);
-  /// Reads what is left; true when that decided the call. Else tell `ended` how it ended.
+  /// Reads what is left in the pipe. True if that decided the call; if not, tell `ended` how the
+  /// process ended.
   bool process_ended(Time now);
   void ended(ExitStatus status) { conversation_.ended(status); }
   void cancel();
-  /// A stdin that is known to be broken is never in order, even if no byte was written.
+  /// A worker whose stdin is known to be broken is in doubt, even if no byte was written.
   void tick(Time now);
 
   [[nodiscard]] bool wants_to_write() const {

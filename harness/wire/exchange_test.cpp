@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A worker that has closed its stdin, lives on and says nothing.
+/// A worker that has closed its stdin, lives on and writes nothing.
 class DeafWorker final : public Stdio {
  public:
   Expected<std::size_t, int> write(std::string_view) override { return unexpected(EPIPE); }
@@ -39,7 +39,8 @@ TEST_CASE("wire: exchange: a closed stdin is named when the exit that it may ann
   CHECK(result.in_doubt);
 }
 
-// Without a byte written such a worker would go back into the pool as sound, for ever.
+// If this worker counted as sound because no byte was written, it would go back into the pool for
+// ever.
 TEST_CASE("wire: exchange: a closed stdin leaves a doubt also when the deadline comes first") {
   DeafWorker worker;
   Exchange exchange = call_on(worker, 100ms);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kBytesShownAfterHeader = 60;
 
-/// What most likely wrote bytes that are no frame; empty when nothing speaks for any cause.
+/// The most likely origin of bytes that are no frame; empty if nothing suggests one.
 std::string likely_cause(std::string_view bytes, std::size_t prefix_bytes) {
   if (!is_text(bytes)) return "";
   if (bytes.front() == '{') {
@@ -59,8 +59,8 @@ bool Framing::can_be_exceeded() const {
 }
 
 void FrameDecoder::push(std::string_view bytes) {
-  // A prefix at least as long as what stays behind it: each byte is moved once for each byte given
-  // out.
+  // What has been given out is erased only when it is at least as long as the rest: so each byte
+  // given out costs at most one byte moved.
   if (start_ >= buffered_bytes()) {
     buffer_.erase(0, start_);
     start_ = 0;
@@ -84,7 +84,7 @@ Expected<std::optional<std::string_view>, FrameError> FrameDecoder::next() {
   return payload;
 }
 
-/// Of the frame that comes next.
+/// Reads the length of the next frame, if its header is whole.
 void FrameDecoder::look_at_header() {
   announced_.reset();
   if (buffered_bytes() >= framing_.prefix_bytes) {

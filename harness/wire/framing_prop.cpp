@@ -17,7 +17,7 @@ std::string text_of(const Bytes& bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
-/// Everything a stream gave: the payloads, the error if one ended it, and what was left.
+/// Everything that a stream yielded: the payloads, the error if one ended it, and the bytes left.
 struct Decoded {
   std::vector<std::string> payloads;
   std::string error;
@@ -38,14 +38,15 @@ void take_all(FrameDecoder& decoder, Decoded& decoded) {
   }
 }
 
-/// Feeds the stream in chunks of the given sizes, over and over; 0 is a read that brings nothing.
+/// Feeds the stream in chunks of the given sizes, over and over. A size of 0 is a read without
+/// bytes.
 Decoded decode_in_chunks(const Framing& framing, std::string_view stream, const Bytes& chunks) {
   FrameDecoder decoder(framing);
   Decoded decoded;
   std::size_t arrived = 0;
   for (std::size_t i = 0; arrived < stream.size(); ++i) {
     const std::size_t asked = chunks.empty() ? stream.size() : chunks[i % chunks.size()];
-    const bool stuck = i % 64 == 63;  // a list of zeros must not go on for ever
+    const bool stuck = i % 64 == 63;  // a list of zeros must not loop for ever
     const std::size_t bytes = std::min(asked + (stuck ? 1U : 0U), stream.size() - arrived);
     decoder.push(stream.substr(arrived, bytes));
     arrived += bytes;

@@ -15,7 +15,7 @@ const Framing kFour{4, 1000};
 const Framing kTwo{2, 1000};
 const Framing kOne{1, 1000};
 
-/// What a decoder says about bytes that come in one read.
+/// The decoder's answer to bytes that arrive in one read.
 Expected<std::optional<std::string>, FrameError> decode(const Framing& framing,
                                                         std::string_view bytes) {
   FrameDecoder decoder(framing);

@@ -18,10 +18,10 @@ constexpr std::uint8_t kNoVerdict = 2;
 constexpr std::size_t kRequestHead = 1 + 8 + 1 + 1 + 4 + 4;
 constexpr std::size_t kReplyHead = 1 + 8 + 1 + 1 + 1 + 4 + 4;
 
-/// Puts numbers and texts one behind the other.
+/// Writes numbers and texts one after another.
 class Writer {
  public:
-  /// So many bytes come behind what `into` holds.
+  /// `size` bytes will follow behind the present end of `into`.
   Writer(std::string& into, std::size_t bytes) {
     const std::size_t before = into.size();
     into.resize(before + bytes);
@@ -42,7 +42,7 @@ class Writer {
   char* at_ = nullptr;
 };
 
-/// Takes them off again. Requires: what is taken is there.
+/// Reads them back in the same order. Requires: enough bytes are left.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : left_(bytes) {}
@@ -65,7 +65,7 @@ class Reader {
   std::string_view left_;
 };
 
-/// Whether a value may begin so; a bare NaN does not.
+/// Whether a JSON value may begin with this character. A bare NaN may not.
 bool begins_as_json(std::string_view body) {
   return !body.empty() && std::string_view("{[\"-0123456789tfn").find(body.front()) != body.npos;
 }

@@ -13,7 +13,7 @@ namespace poolproof::wire {
 /// How a message is written inside its frame.
 enum class Codec : std::uint8_t {
   json,   ///< what real workers speak: envelope.hpp
-  terse,  ///< the same said in few bytes and steps: simulations by the million speak it
+  terse,  ///< the same content in few bytes and steps, for simulations by the million
 };
 
 /// Terse messages: a tag, numbers of a fixed width in the machine's own order (both ends are in one
@@ -27,8 +27,8 @@ enum class Codec : std::uint8_t {
 
 struct TerseRequest {
   std::int64_t id = 0;
-  std::string_view command;  ///< at most 255 bytes, as the nonce
-  std::string_view nonce;    ///< empty: none
+  std::string_view command;  ///< at most 255 bytes; the nonce likewise
+  std::string_view nonce;    ///< empty: there is none
   std::string_view args;     ///< a JSON object, without nonce and pad
   std::uint32_t pad_bytes = 0;
 };
@@ -36,24 +36,24 @@ struct TerseRequest {
 struct TerseReply {
   std::optional<std::int64_t> id;
   std::optional<bool> success;
-  std::string_view nonce;  ///< of a request that is given back
+  std::string_view nonce;  ///< copied from the request
   std::string_view body;   ///< the result as JSON, or the error's text as JSON
   std::uint32_t pad_bytes = 0;
 };
 
-/// Payloads, put behind what `into` holds. Requires: command and nonce are not too long.
+/// Appends the payload to `into`. Requires: command and nonce are at most 255 bytes.
 void encode_terse(const TerseRequest& request, std::string& into);
 void encode_terse(const TerseReply& reply, std::string& into);
 
-/// Of a reply whose texts and pad have so many bytes together.
+/// The size of a reply whose texts and pad have `content_bytes` together.
 std::size_t terse_reply_size(std::size_t content_bytes);
 
-/// What points into `payload`; nothing when it is no such message.
+/// The message, with views into `payload`. Nothing if the payload is no such message.
 std::optional<TerseRequest> read_terse_request(std::string_view payload);
 std::optional<TerseReply> read_terse_reply(std::string_view payload);
 
-/// As decode_reply, of a terse payload. The result is left out, but for its nonce and for whether
-/// it is an object.
+/// As decode_reply() does, from a terse payload. The result itself is left out, except for its
+/// nonce and for whether it is an object.
 Expected<Reply, std::string> decode_terse_reply(std::string_view payload, std::int64_t expected_id);
 
 }  // namespace poolproof::wire
