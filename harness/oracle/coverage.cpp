@@ -5,7 +5,7 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/oracle/view.hpp"
-#include "harness/oracle/watch.hpp"
+#include "harness/oracle/coverage_marks.hpp"
 
 namespace poolproof::oracle {
 namespace {
@@ -73,7 +73,7 @@ constexpr std::array<MarkRow, kMarks> kRows{{
     {"signal_reached_nobody", "a signal from outside found its worker gone"},
 }};
 
-using State = Watch::State;
+using State = ReferenceModel::State;
 
 /// Where the worker was when it wrote that receipt: what is in hand tells its journal, whether it
 /// was told to go the pool.
@@ -82,7 +82,7 @@ class Strikes {
   Strikes(const Evidence& evidence, const View& view, Coverage& found)
       : evidence_(evidence),
         view_(view),
-        watch_(evidence, view.memory(), found),
+        pool_(evidence, view.memory(), found),
         found_(found),
         receipts_(view.memory()) {
     if (view.receipts.empty()) return;
@@ -99,7 +99,7 @@ class Strikes {
     for (const Struck& struck : receipts_) {
       if (struck.fault != nullptr) look_at(struck, *struck.fault);
     }
-    watch_.take_all();
+    pool_.take_all();
   }
 
  private:
@@ -156,23 +156,23 @@ class Strikes {
 
   void look_at(const Struck& given, const faults::Fault& fault) {
     const trace::WorkerRecord& receipt = *given.record;
-    watch_.take_before(receipt.at);
+    pool_.take_before(receipt.at);
     const WorkerPhase phase = phase_of(given, fault);
     const auto row = static_cast<std::size_t>(&fault - faults::catalogue().data());
-    found_.strike({row, phase, watch_.mood()});
+    found_.strike({row, phase, pool_.mood()});
   }
 
   WorkerPhase phase_of(const Struck& given, const faults::Fault& fault) {
     const trace::WorkerRecord& receipt = *given.record;
     const WorkerId worker = receipt.worker;
-    watch_.take_at(receipt.at, [&] { return watch_.was_started(worker); });
+    pool_.take_at(receipt.at, [&] { return pool_.was_started(worker); });
     if (is_told(worker)) return WorkerPhase::leaving;
     const bool told_now = given.in_hand == InHand::farewell ||
                           (given.in_hand == InHand::stdin_end && !in_post_mortem(worker));
     if (told_now) return take_farewell(receipt);
     const auto greeted = [&] {
-      const State state = watch_.state(worker);
-      return state != State::starting && (state != State::over || !watch_.was_started(worker));
+      const State state = pool_.state(worker);
+      return state != State::starting && (state != State::over || !pool_.was_started(worker));
     };
     switch (fault.moment) {
       case Moment::start:
@@ -183,15 +183,15 @@ class Strikes {
       case Moment::reply:
         if (fault.name == "reading_stopped") break;
         if (receipt.record.request.value_or(0) == 0 && !evidence_.scenario.pool.opaque) {
-          watch_.take_at(receipt.at, greeted);
+          pool_.take_at(receipt.at, greeted);
           return WorkerPhase::handshake;
         }
-        watch_.take_at(receipt.at, [&] { return watch_.state(worker) == State::leased; });
+        pool_.take_at(receipt.at, [&] { return pool_.state(worker) == State::leased; });
         return WorkerPhase::in_call;
       case Moment::shutdown:
         return shutdown_phase(given);
       case Moment::idle:
-        watch_.take_at(receipt.at, greeted);
+        pool_.take_at(receipt.at, greeted);
         break;
     }
     return phase_by_state(given);
@@ -209,24 +209,24 @@ class Strikes {
 
   /// Whether its stdin was closed to see what comes of it, before it was told to go.
   [[nodiscard]] bool in_post_mortem(WorkerId worker) const {
-    const State state = watch_.state(worker);
+    const State state = pool_.state(worker);
     return state == State::starting || state == State::greeting;
   }
 
   /// Where no ping is sent a worker is leased before it has read anything.
   [[nodiscard]] WorkerPhase start_phase(const trace::WorkerRecord& receipt) const {
     const bool leased =
-        evidence_.scenario.pool.opaque && watch_.state(receipt.worker) == State::leased;
+        evidence_.scenario.pool.opaque && pool_.state(receipt.worker) == State::leased;
     return leased ? WorkerPhase::in_call : WorkerPhase::starting;
   }
 
   WorkerPhase take_farewell(const trace::WorkerRecord& receipt) {
-    watch_.take_at(receipt.at, [&] { return is_told(receipt.worker); });
+    pool_.take_at(receipt.at, [&] { return is_told(receipt.worker); });
     return WorkerPhase::leaving;
   }
 
   [[nodiscard]] WorkerPhase phase_by_state(const Struck& given) const {
-    switch (watch_.state(given.record->worker)) {
+    switch (pool_.state(given.record->worker)) {
       case State::starting:
       case State::greeting:
         return given.has_read ? WorkerPhase::handshake : WorkerPhase::starting;
@@ -240,13 +240,13 @@ class Strikes {
   }
 
   [[nodiscard]] bool is_told(WorkerId worker) const {
-    const State state = watch_.state(worker);
-    return watch_.was_started(worker) && (state == State::leaving || state == State::over);
+    const State state = pool_.state(worker);
+    return pool_.was_started(worker) && (state == State::leaving || state == State::over);
   }
 
   const Evidence& evidence_;
   const View& view_;
-  Watch watch_;
+  PoolMarks pool_;
   Coverage& found_;
   Table<Struck> receipts_;
 };

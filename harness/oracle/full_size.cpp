@@ -60,8 +60,8 @@ void judge_full_size(const Case& given, Findings& findings) {
                                     : "an eager pool",
                        core.size));
   }
-  if (given.mirror == nullptr || !stood_still_until_close(given.evidence.trace, *calm)) return;
-  const Standing left = given.mirror->before_last_close();
+  if (given.testimony == nullptr || !stood_still_until_close(given.evidence.trace, *calm)) return;
+  const Standing left = given.testimony->before_last_close();
   if (left.waiting > 0) report(fmt::format("{} client(s) still waited", left.waiting));
   if (left.leased > 0) report(fmt::format("{} worker(s) were still leased", left.leased));
   if (left.leaving > 0) {

@@ -74,12 +74,12 @@ constexpr std::array kInvariants{
 constexpr std::size_t kSentenceBytesMax = 1000;
 
 std::vector<Finding> judge_by(const Evidence& evidence, const View& view) {
-  std::optional<Mirror> mirror;
-  if (!evidence.trace.pool.empty()) mirror.emplace(evidence, view.memory());
-  const Case given{evidence, view, mirror ? &*mirror : nullptr};
+  std::optional<Promises> testimony;
+  if (!evidence.trace.pool.empty()) testimony.emplace(evidence, view.memory());
+  const Case given{evidence, view, testimony ? &*testimony : nullptr};
   std::vector<Finding> findings;
   for (const Invariant& invariant : kInvariants) {
-    if (invariant.needs_testimony && !mirror) continue;
+    if (invariant.needs_testimony && !testimony) continue;
     invariant.judge(given, findings);
   }
   for (Finding& finding : findings)

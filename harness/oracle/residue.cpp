@@ -224,7 +224,7 @@ class Strays {
 }  // namespace
 
 void judge_strays(const Case& given, Findings& findings) {
-  if (given.mirror == nullptr || given.view.receipts.empty()) return;
+  if (given.testimony == nullptr || given.view.receipts.empty()) return;
   if (!any_planned(given.evidence.scenario, "text_while_idle")) return;
   // Where any frame is a reply, the text may be the one to a call that came meanwhile.
   if (given.evidence.scenario.pool.opaque) return;

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "harness/oracle/mirror.hpp"
 #include "harness/oracle/oracle.hpp"
+#include "harness/oracle/promises.hpp"
 #include "harness/oracle/view.hpp"
 
 /// The invariants' judges, by family; oracle.cpp has the table.
@@ -13,7 +13,7 @@ using Findings = std::vector<Finding>;
 struct Case {
   const Evidence& evidence;
   const View& view;
-  const Mirror* mirror;  ///< null: the pool gave no testimony
+  const Promises* testimony;  ///< null: the pool gave none
 };
 
 // leases.cpp: who may use which worker, and which worker is lost

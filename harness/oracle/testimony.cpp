@@ -2,8 +2,8 @@
 
 namespace poolproof::oracle {
 void judge_testimony(const Case& given, std::string_view invariant, Findings& findings) {
-  if (given.mirror == nullptr) return;
-  for (const Finding& finding : given.mirror->findings()) {
+  if (given.testimony == nullptr) return;
+  for (const Finding& finding : given.testimony->findings()) {
     if (finding.invariant == invariant) findings.push_back(finding);
   }
 }

@@ -3,13 +3,17 @@
 #include <catch2/catch.hpp>
 
 #include "harness/base/property_testing.hpp"
-#include "harness/pool/core_model_testing.hpp"
+#include "harness/oracle/reference_model_testing.hpp"
 
-namespace poolproof::pool {
+/// The Core against the reference model, in whatever world.
+namespace poolproof::oracle {
 namespace {
 
+using namespace pool;
+using testing::BrokenPromise;
 using testing::demand;
-using testing::Onlooker;
+using testing::Effects;
+using testing::Witness;
 
 /// What a whole run of cases has met. A property that never met a fault has shown nothing.
 struct Tally {
@@ -29,6 +33,8 @@ struct Tally {
   }
 };
 
+using State = ReferenceModel::State;
+
 /// Plays the world by numbers: clients, processes, time, and every mishap that may befall them.
 class World {
  public:
@@ -39,7 +45,7 @@ class World {
         closes_(knobs[15] / 2 % 2 == 0),
         mishaps_(knobs[15] / 4 % 4),
         core_(config_),
-        onlooker_(config_),
+        witness_(config_, core_),
         log_(log) {}
 
   void play(std::uint32_t number) {
@@ -67,7 +73,7 @@ class World {
   void close_at_last() {
     step(now_, CloseRequested{now_ + 10s});
     heal();
-    demand(onlooker_.closed(), "closing comes to its end");
+    demand(witness_.closed(), "closing comes to its end");
     demand(core_.counters().starts == core_.counters().forgotten, "no worker is left behind");
   }
 
@@ -75,8 +81,6 @@ class World {
   std::uint64_t late_steps = 0, garbage = 0, closed_while_busy = 0;
 
  private:
-  using Life = Onlooker::Worker::Life;
-
   static Config config_of(const std::vector<std::uint32_t>& knobs) {
     const auto ms = [&](std::size_t i, std::uint32_t least, std::uint32_t most) {
       return Duration(std::chrono::milliseconds(least + knobs[i] % (most - least + 1)));
@@ -122,13 +126,13 @@ class World {
     if (kind < 3) return Tick{};
     if (kind < 8) return checkout(pick);
     if (kind == 8) {
-      return onlooker_.waiting.empty() ? checkout(pick) : CheckoutCancelled{some_client(pick)};
+      return witness_.waiting() == 0 ? checkout(pick) : CheckoutCancelled{some_client(pick)};
     }
     if (kind < 16) return end_lease(kind, pick);
     if (kind < 27) return answer(pick);
-    if (kind == 27) return Exited{some(Onlooker::running, pick), {static_cast<int>(pick % 3), 0}};
-    if (kind == 28) return Exited{some(Onlooker::leaving, pick), {0, 15}};
-    if (kind == 29) return OutputStrayed{some(Onlooker::idle, pick)};
+    if (kind == 27) return Exited{some(Witness::is_running, pick), {static_cast<int>(pick % 3), 0}};
+    if (kind == 28) return Exited{some(Witness::is_leaving, pick), {0, 15}};
+    if (kind == 29) return OutputStrayed{some(Witness::is_idle, pick)};
     if (kind == 30 && pick % 8 == 0 && closes_) return close(pick);
     return stranger(pick);
   }
@@ -136,13 +140,13 @@ class World {
     return CheckoutRequested{CheckoutId{++checkouts_}, deadline(pick)};
   }
   Event end_lease(std::uint32_t kind, std::uint32_t pick) {
-    if (onlooker_.leases.empty()) return answer(pick);
+    if (witness_.open_leases().empty()) return answer(pick);
     if (kind == 15 && pick % 2 == 0) return LeaseRevoked{some_lease(pick)};
     return CheckedIn{some_lease(pick), kind != 15};
   }
   Event answer(std::uint32_t pick) {
-    if (onlooker_.count(is_greeting) > 0 && pick % 4 > 0) return answer_ping(pick);
-    if (onlooker_.count(is_ordered) > 0) return answer_start(pick);
+    if (!witness_.workers(Witness::is_greeting).empty() && pick % 4 > 0) return answer_ping(pick);
+    if (!witness_.workers(Witness::is_ordered).empty()) return answer_start(pick);
     return checkout(pick);
   }
   [[nodiscard]] Time deadline(std::uint32_t pick) const {
@@ -151,17 +155,17 @@ class World {
     return now_ + Duration(1 + pick % (pick % 4 == 0 ? 5'000 : 500'000));
   }
   Event answer_start(std::uint32_t pick) const {
-    const WorkerId worker = some(is_ordered, pick);
+    const WorkerId worker = some(Witness::is_ordered, pick);
     if (pick / 16 % 8 < mishaps_) return StartFailed{worker, 11};
     return Started{worker};
   }
   Event answer_ping(std::uint32_t pick) const {
     StartEvidence evidence;
     if (pick / 16 % 8 < mishaps_) evidence.cause = StartCause::text_on_stdout;
-    return HandshakeEnded{some(is_greeting, pick), evidence};
+    return HandshakeEnded{some(Witness::is_greeting, pick), evidence};
   }
   Event close(std::uint32_t pick) {
-    if (!onlooker_.workers.empty()) ++closed_while_busy;
+    if (witness_.present() + witness_.count(State::leaving) > 0) ++closed_while_busy;
     return CloseRequested{now_ + Duration(2 + pick % 400'000)};
   }
   /// An event about somebody who may be there or not, in whatever state.
@@ -188,46 +192,43 @@ class World {
     }
   }
 
-  static bool is_ordered(const Onlooker::Worker& w) { return w.life == Life::ordered; }
-  static bool is_greeting(const Onlooker::Worker& w) { return w.life == Life::greeting; }
-  [[nodiscard]] WorkerId some(bool (*is)(const Onlooker::Worker&), std::uint32_t pick) const {
-    std::vector<WorkerId> found;
-    for (const auto& [id, worker] : onlooker_.workers) {
-      if (is(worker)) found.push_back(id);
-    }
+  template <class Fits>
+  [[nodiscard]] WorkerId some(Fits fits, std::uint32_t pick) const {
+    const auto found = witness_.workers(fits);
     return found.empty() ? WorkerId{config_.size, 0} : found[pick % found.size()];
   }
   [[nodiscard]] LeaseId some_lease(std::uint32_t pick) const {
-    if (onlooker_.leases.empty()) return LeaseId::none;
-    return std::next(onlooker_.leases.begin(),
-                     pick % static_cast<std::uint32_t>(onlooker_.leases.size()))
-        ->first;
+    const auto found = witness_.open_leases();
+    return found.empty() ? LeaseId::none : found[pick % found.size()];
   }
   [[nodiscard]] CheckoutId some_client(std::uint32_t pick) const {
-    if (onlooker_.waiting.empty()) return CheckoutId::none;
-    return onlooker_.waiting[pick % onlooker_.waiting.size()].checkout;
+    const auto found = witness_.clients();
+    return found.empty() ? CheckoutId::none : found[pick % found.size()];
   }
 
   /// One event that a world without faults still owes, if there is any.
   bool everybody_does_his_duty() {
-    for (const auto& [id, worker] : onlooker_.workers) {
-      const bool told = worker.rung != Onlooker::Worker::Rung::none;
-      if (is_ordered(worker)) return step(now_, Started{id});
-      if (told) return step(now_, Exited{id, {}});
-      if (is_greeting(worker)) return step(now_, HandshakeEnded{id, {}});
+    const auto first = [this](auto fits) -> std::optional<WorkerId> {
+      const auto found = witness_.workers(fits);
+      return found.empty() ? std::nullopt : std::optional(found.front());
+    };
+    if (const auto ordered = first(Witness::is_ordered)) return step(now_, Started{*ordered});
+    if (const auto told = first(Witness::is_told)) return step(now_, Exited{*told, {}});
+    if (const auto greeting = first(Witness::is_greeting)) {
+      return step(now_, HandshakeEnded{*greeting, {}});
     }
-    if (onlooker_.leases.empty()) return false;
-    return step(now_, CheckedIn{onlooker_.leases.begin()->first, true});
+    const auto leases = witness_.open_leases();
+    return !leases.empty() && step(now_, CheckedIn{leases.front(), true});
   }
   [[nodiscard]] bool is_well() const {
-    const bool full = config_.start == StartMode::lazy || onlooker_.closing ||
-                      onlooker_.count(Onlooker::idle) == config_.size;
-    return full && onlooker_.waiting.empty();
+    const bool full = config_.start == StartMode::lazy || witness_.closing() ||
+                      witness_.count(State::idle) == config_.size;
+    return full && witness_.waiting() == 0;
   }
   void check_health() const {
-    demand(onlooker_.leases.empty(), "no lease is left");
-    demand(onlooker_.count(Onlooker::leaving) == 0, "nobody is leaving");
-    demand(onlooker_.closing == onlooker_.closed(), "a closing pool is closed");
+    demand(witness_.open_leases().empty(), "no lease is left");
+    demand(witness_.count(State::leaving) == 0, "nobody is leaving");
+    demand(witness_.closing() == witness_.closed(), "a closing pool is closed");
   }
 
   bool step(Time now, const Event& event) {
@@ -237,25 +238,23 @@ class World {
     effects_.clear();
     core_.step(now, event, effects_);
     if (log_ != nullptr) {
-      *log_ += fmt::format("{} event {}: {}\n", testing::say(now), event.index(),
-                           testing::say(effects_));
+      *log_ += fmt::format("{} event {}: {}\n", pool::testing::say(now), event.index(),
+                           pool::testing::say(effects_));
     }
     demand(!idle_tick || effects_.empty(), "a Tick before the next deadline does nothing");
     const std::uint64_t ignored = core_.counters().ignored - ignored_before;
     demand(ignored <= (std::holds_alternative<Tick>(event) ? 0 : 1),
            "what is ignored is counted once");
     for (const Effect& effect : effects_) check_punctual(effect);
-    onlooker_.see(now, event, effects_, core_);
+    witness_.see(now, event, effects_);
     return true;
   }
   /// If every Tick comes when it is due, every client has its answer by its deadline.
   void check_punctual(const Effect& effect) const {
     const auto* const refusal = std::get_if<Refuse>(&effect);
     if (!punctual_ || refusal == nullptr) return;
-    for (const auto& client : onlooker_.waiting) {
-      if (client.checkout != refusal->checkout) continue;
-      demand(now_ <= client.deadline, "every client is answered by its deadline");
-    }
+    demand(now_ <= witness_.deadline_of(refusal->checkout),
+           "every client is answered by its deadline");
   }
 
   Config config_;
@@ -263,22 +262,27 @@ class World {
   bool closes_;            ///< the pool may be closed in the middle
   std::uint32_t mishaps_;  ///< of 8 starts, and of 8 pings
   Core core_;
-  Onlooker onlooker_;
+  Witness witness_;
   std::string* log_;
   Time now_{};
-  std::vector<Effect> effects_;
+  Effects effects_;
   std::uint64_t checkouts_ = 0;
 };
 
 using Numbers = std::vector<std::uint32_t>;
 
-/// The whole of a case; the log holds every step.
-World play(const Numbers& knobs, const Numbers& numbers, std::string* log) {
+/// The whole of a case, added to the tally; the log holds every step.
+void play(const Numbers& knobs, const Numbers& numbers, std::string* log, Tally& tally) {
   World world(knobs, log);
   for (const std::uint32_t number : numbers) world.play(number);
   world.heal();
   world.close_at_last();
-  return world;
+  ++tally.cases;
+  tally.steps += numbers.size();
+  tally.late_steps += world.late_steps;
+  tally.garbage += world.garbage;
+  tally.closed_while_busy += world.closed_while_busy;
+  tally.add(world.counters());
 }
 
 rc::Gen<std::uint32_t> any_number() {
@@ -291,24 +295,18 @@ Numbers some_numbers() {
   return *rc::gen::container<Numbers>(any_number());
 }
 
-TEST_CASE("pool: core: keeps every promise whatever the world does") {
+TEST_CASE("oracle: reference model: the core keeps every promise whatever the world does") {
   Tally tally;
   holds("the core keeps its promises", {8000, 400}, [&] {
     const Numbers knobs = some_knobs();
     const Numbers numbers = some_numbers();
     try {
-      const World world = play(knobs, numbers, nullptr);
-      ++tally.cases;
-      tally.steps += numbers.size();
-      tally.late_steps += world.late_steps;
-      tally.garbage += world.garbage;
-      tally.closed_while_busy += world.closed_while_busy;
-      tally.add(world.counters());
-    } catch (const testing::BrokenPromise& broken) {
+      play(knobs, numbers, nullptr, tally);
+    } catch (const BrokenPromise& broken) {
       std::string log;
       try {
-        play(knobs, numbers, &log);
-      } catch (const testing::BrokenPromise&) {
+        play(knobs, numbers, &log, tally);
+      } catch (const BrokenPromise&) {
         RC_FAIL(std::string(broken.what()) + "\n" + log);
       }
     }
@@ -335,15 +333,16 @@ TEST_CASE("pool: core: keeps every promise whatever the world does") {
   CHECK(tally.closed_while_busy > 100);
 }
 
-TEST_CASE("pool: core: the same events give the same effects, twice") {
+TEST_CASE("oracle: reference model: the core the same events give the same effects, twice") {
   std::size_t effects = 0;
   holds("the core is deterministic", {100, 300}, [&] {
     const Numbers knobs = some_knobs();
     const Numbers numbers = some_numbers();
     std::string first;
     std::string second;
-    play(knobs, numbers, &first);
-    play(knobs, numbers, &second);
+    Tally tally;
+    play(knobs, numbers, &first, tally);
+    play(knobs, numbers, &second, tally);
     effects += first.size();
     RC_ASSERT(first == second);
   });
@@ -351,4 +350,4 @@ TEST_CASE("pool: core: the same events give the same effects, twice") {
 }
 
 }  // namespace
-}  // namespace poolproof::pool
+}  // namespace poolproof::oracle

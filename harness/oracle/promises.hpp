@@ -1,0 +1,91 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "harness/oracle/oracle.hpp"
+#include "harness/oracle/reference_model.hpp"
+
+namespace poolproof::oracle {
+
+/// What a pool promises, held against its testimony: every effect is judged by the reference model
+/// as it stood just before, every record by what stands after it.
+///
+/// Where testimony cannot show what the Core knows (how long a slot cools) it stays silent. A rule
+/// that stays broken from record to record is told once.
+class Promises : public ReferenceModel {
+ public:
+  /// `lateness`: of what the world tells; the Core has none.
+  Promises(const pool::Config& config, Duration lateness, Memory* memory, std::size_t records)
+      : ReferenceModel(config, memory, records), lateness_(lateness) {}
+  /// Takes the whole testimony.
+  Promises(const Evidence& evidence, Memory* memory);
+
+  [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
+
+ protected:
+  void before(const pool::Event& event) override;
+  void before(const pool::Effect& effect) override;
+  void missed(std::uint32_t worker, pool::StopStep step) override;
+  void record_over() override;
+
+  void report(const char* invariant, std::string what) {
+    findings_.push_back({invariant, std::move(what), now_});
+  }
+
+ private:
+  /// What is wrong now and was so after the last record already.
+  struct Told {
+    bool beside_idle = false;
+    bool beside_vacant = false;
+    bool crowded = false;
+    bool queue = false;
+    bool leaving = false;
+    bool refill = false;
+  };
+
+  void judge(const pool::Grant& effect);
+  void judge(const pool::Refuse& effect);
+  void judge(const pool::Start& effect);
+  void judge(const pool::Handshake& effect);
+  void judge(const pool::Stop& effect);
+  void judge(const pool::Forget& effect);
+  void judge(const pool::Closed& effect);
+
+  [[nodiscard]] bool is_answered_once(CheckoutId checkout);
+  void judge_reuse(std::uint32_t worker);
+  void judge_place(WorkerId worker);
+  void judge_patience(std::uint32_t worker, const pool::StartEvidence& evidence);
+  void judge_waiting();
+  void judge_bounds();
+  void judge_refill();
+  void judge_end();
+  [[nodiscard]] bool lacks_a_start() const;
+  [[nodiscard]] std::uint32_t first_vacant() const;
+
+  // promises_refusals.cpp
+  void judge_reason(const pool::Refuse& refusal, const Asked& asked);
+  void judge_late(const pool::Refuse& refusal, const Asked& asked);
+  void judge_cause(const pool::Refuse& refusal);
+  void judge_blocker(const pool::Refuse& refusal, std::uint32_t place);
+  [[nodiscard]] std::string_view wrong_wait(const pool::Refuse& refusal, const Asked& asked) const;
+  [[nodiscard]] bool may_have_cooled() const;
+  [[nodiscard]] std::string_view wrong_start(const pool::Refuse& refusal,
+                                             std::uint32_t place) const;
+
+  [[nodiscard]] Duration least_pause(std::uint32_t failures) const {
+    const Duration longest = longest_pause(failures);
+    return longest - longest * config_.backoff_jitter_percent / 100;
+  }
+
+  /// True once for as long as something stays wrong.
+  static bool newly(bool wrong, bool& told) { return !std::exchange(told, wrong) && wrong; }
+
+  const Duration lateness_;
+  Told told_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace poolproof::oracle

@@ -1,0 +1,427 @@
+#include "harness/oracle/reference_model.hpp"
+
+#include <algorithm>
+
+#include "harness/oracle/dispatch.hpp"
+
+namespace poolproof::oracle {
+
+using pool::RemovalReason;
+using pool::StopStep;
+
+ReferenceModel::ReferenceModel(const pool::Config& config, Memory* memory, std::size_t records)
+    : config_(config),
+      ids_(memory),
+      workers_(memory),
+      slots_(memory),
+      lease_numbers_(memory),
+      leases_(memory),
+      checkout_numbers_(memory),
+      asked_(memory),
+      timers_(memory),
+      cooling_(memory),
+      awaited_(memory),
+      refusals_(memory),
+      bad_handshakes_(memory),
+      taken_back_(memory),
+      strayed_(memory),
+      deaf_(memory) {
+  // In a usual trace one record in four asks, grants, or starts.
+  const std::size_t some = records / 4 + 1;
+  asked_.reserve(some);
+  leases_.reserve(some);
+  ids_.reserve(some);
+  workers_.reserve(some);
+  timers_.reserve(some);
+  slots_.reserve(std::min<std::size_t>(config_.size, some));
+}
+
+void ReferenceModel::take(const trace::PoolRecord& record) {
+  record_ = &record;
+  ++records_;
+  now_ = std::max(now_, record.at);
+  failed_now_ = false;
+  greet_ = ending_ = kNone;
+  begin_close_steps();
+  std::size_t done = 0;
+  for (; done < record.effects.size(); ++done) {
+    const Time due = due_of(record.effects[done]);
+    if (due > now_) break;
+    expire(due);
+    apply(record.effects[done]);
+  }
+  expire(after(now_, Duration(1)));
+  before(record.event);
+  dispatch(record.event, [this](const auto& event) { happened(event); });
+  for (; done < record.effects.size(); ++done) apply(record.effects[done]);
+  look_for_missed();
+  end_cooling();
+  record_over();
+}
+
+void ReferenceModel::apply(const pool::Effect& effect) {
+  before(effect);
+  dispatch(effect, [this](const auto& order) { ordered(order); });
+}
+
+// ---- what is due -------------------------------------------------------------------------------
+
+/// Leases that go on when a closing pool has drained long enough are taken back.
+void ReferenceModel::begin_close_steps() {
+  time_is_up_ = close_deadline_ <= now_;
+  if (drain_until_ > now_) return;
+  drain_until_ = kNever;
+  for (std::uint32_t worker = 0; worker < workers_.size(); ++worker) {
+    if (workers_[worker].state != State::leased) continue;
+    must_stop(worker, StopStep::term, RemovalReason::closing);
+  }
+}
+
+/// When this effect was due without any event; kNever: it was not.
+Time ReferenceModel::due_of(const pool::Effect& effect) const {
+  if (const auto* refused = std::get_if<pool::Refuse>(&effect)) {
+    const std::uint32_t place = waiter(refused->checkout);
+    return place == kNone ? kNever : asked_[place].deadline;
+  }
+  const auto* stop = std::get_if<pool::Stop>(&effect);
+  const std::uint32_t worker = stop == nullptr ? kNone : living(stop->worker);
+  if (worker == kNone || !workers_[worker].running) return kNever;
+  return time_is_up_ && stop->step == StopStep::kill ? now_ : workers_[worker].next.due;
+}
+
+/// At the same time clients come before workers.
+void ReferenceModel::expire(Time before) {
+  while (!timers_.empty() && timers_.front().due < before) {
+    const Time due = timers_.front().due;
+    const std::uint32_t worker = pop_timer(timers_);
+    if (workers_[worker].next.due == due) fall_due(worker);
+  }
+}
+
+/// A start whose order has not been answered within the budget is given up without a word.
+void ReferenceModel::fall_due(std::uint32_t worker) {
+  Worker& one = workers_[worker];
+  if (one.state != State::starting) return add(awaited_, {worker, one.next.step});
+  one.next.due = kNever;
+  failed_start(worker, StartCause::budget_spent);
+  enter(worker, State::leaving);
+}
+
+void ReferenceModel::look_for_missed() {
+  for (const Awaited& awaited : awaited_) {
+    NextStop& next = workers_[awaited.worker].next;
+    const bool missing = next.step == awaited.step && next.due <= now_;
+    if (!missing || workers_[awaited.worker].state == State::over) continue;
+    missed(awaited.worker, awaited.step);
+    next.due = kNever;
+  }
+  awaited_.clear();
+  if (!std::exchange(time_is_up_, false)) return;
+  close_deadline_ = kNever;
+  for (std::uint32_t worker = 0; worker < workers_.size(); ++worker) {
+    const Worker& one = workers_[worker];
+    const bool told = one.state == State::leaving && one.taken;
+    if (told && one.taken != StopStep::kill) missed(worker, StopStep::kill);
+  }
+}
+
+/// However the jitter fell, these slots are vacant now.
+void ReferenceModel::end_cooling() {
+  while (!cooling_.empty() && cooling_.front().due <= now_) {
+    const std::uint32_t slot = pop_timer(cooling_);
+    const Slot& one = slots_[slot];
+    if (!one.may_cool || after(one.cooled_from, longest_pause(one.failures)) > now_) continue;
+    change(slots_[slot], [](Slot& cooled) { cooled.may_cool = false; });
+  }
+}
+
+void ReferenceModel::start_timer(Table<Timer>& timers, const Timer& timer) {
+  add(timers, timer);
+  std::push_heap(timers.begin(), timers.end(),
+                 [](const Timer& a, const Timer& b) { return a.due > b.due; });
+}
+
+std::uint32_t ReferenceModel::pop_timer(Table<Timer>& timers) {
+  std::pop_heap(timers.begin(), timers.end(),
+                [](const Timer& a, const Timer& b) { return a.due > b.due; });
+  const std::uint32_t number = timers.back().number;
+  timers.pop_back();
+  return number;
+}
+
+// ---- events ------------------------------------------------------------------------------------
+
+inline void ReferenceModel::happened(const pool::CheckoutRequested& event) {
+  if (checkout_numbers_.number(event.checkout) < asked_.size()) return;
+  asked_.push_back({event.checkout, now_, event.deadline, records_, false});
+  ++waiting_;
+}
+
+inline void ReferenceModel::happened(const pool::CheckedIn& event) {
+  const std::uint32_t worker = holder(event.lease);
+  const std::uint32_t place = lease_numbers_.number(event.lease);
+  if (place == leases_.size()) leases_.emplace_back();
+  Lease& lease = leases_[place];
+  if (!lease.story.returned_clean) lease.story.returned_clean = event.clean;
+  if (worker == kNone) return;
+  lease.holds = kNone;
+  if (event.clean) {
+    workers_[worker].served = true;
+    slot_of(worker).failures = 0;
+  }
+  if (event.clean && !closing_) return enter(worker, State::idle);
+  enter(worker, State::leaving);
+  if (!event.clean) return must_stop(worker, StopStep::term, RemovalReason::dirty);
+  must_stop(worker, StopStep::ask, RemovalReason::closing);
+}
+
+inline void ReferenceModel::happened(const pool::LeaseRevoked& event) {
+  const std::uint32_t worker = holder(event.lease);
+  if (worker == kNone) return;
+  enter(worker, State::leaving);
+  must_stop(worker, StopStep::term, RemovalReason::revoked);
+}
+
+/// One that nobody waits for any more is killed once it is there.
+inline void ReferenceModel::happened(const pool::Started& event) {
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone || workers_[worker].running) return;
+  Worker& one = workers_[worker];
+  one.running = true;
+  one.greeted = now_;
+  if (one.state == State::leaving) {
+    late_start_ = now_;
+    return must_stop(worker, StopStep::kill, one.next.why);
+  }
+  greet_ = worker;
+  will_stop(worker,
+            {StopStep::kill, RemovalReason::budget_spent, after(one.since, longest_start())});
+  enter(worker, State::greeting);
+}
+
+inline void ReferenceModel::happened(const pool::StartFailed& event) {
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone || workers_[worker].running) return;
+  ending_ = worker;
+  if (workers_[worker].state == State::leaving) late_start_ = now_;
+  if (workers_[worker].state != State::starting) return;
+  failed_start(worker, StartCause::exec_failed);
+}
+
+inline void ReferenceModel::happened(const pool::HandshakeEnded& event) {
+  const bool good = event.evidence.cause == StartCause::none;
+  if (!good) add(bad_handshakes_, record_);
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone || workers_[worker].state != State::greeting) return;
+  if (good) {
+    failures_ = 0;
+    workers_[worker].next = {};
+    return enter(worker, State::idle);
+  }
+  failed_start(worker, event.evidence.cause);
+  enter(worker, State::leaving);
+  must_stop(worker, StopStep::term, RemovalReason::start_failed);
+}
+
+/// It is put away at once; if it had not been of any use, that is as if it had died.
+inline void ReferenceModel::happened(const pool::OutputStrayed& event) {
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone || workers_[worker].state != State::idle) return;
+  if (!workers_[worker].served) of_no_use(worker);
+  add(strayed_, {event.worker, now_});
+  must_stop(worker, StopStep::term, RemovalReason::strayed);
+}
+
+inline void ReferenceModel::happened(const pool::Exited& event) {
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone || !workers_[worker].running) return;
+  ending_ = worker;
+  const State state = workers_[worker].state;
+  if (state == State::greeting) failed_start(worker, StartCause::exited);
+  if (state == State::idle && !workers_[worker].served) of_no_use(worker);
+  enter(worker, State::leaving);
+}
+
+/// The last part of a close belongs to TERM. Nobody is idle or being started any more.
+inline void ReferenceModel::happened(const pool::CloseRequested& event) {
+  last_close_ = standing();
+  closing_ = true;
+  close_deadline_ = std::min(close_deadline_, std::max(now_, event.deadline));
+  const Duration left = close_deadline_ - now_;
+  drain_until_ = std::min(drain_until_, close_deadline_ - std::min(config_.term_grace, left / 2));
+  for (std::uint32_t worker = 0; worker < workers_.size(); ++worker) {
+    Worker& one = workers_[worker];
+    if (one.state == State::idle) must_stop(worker, StopStep::ask, RemovalReason::closing);
+    if (one.state == State::greeting) must_stop(worker, StopStep::kill, RemovalReason::closing);
+    if (one.state != State::starting) continue;
+    one.next = {StopStep::kill, RemovalReason::closing, kNever};
+    enter(worker, State::leaving);
+  }
+}
+
+// ---- effects -----------------------------------------------------------------------------------
+
+inline void ReferenceModel::ordered(const pool::Grant& effect) {
+  answer(effect.checkout);
+  const std::uint32_t worker = living(effect.worker);
+  if (worker != kNone) enter(worker, State::leased);
+  const std::uint32_t place = lease_numbers_.number(effect.lease);
+  if (place == leases_.size()) leases_.emplace_back();
+  if (!leases_[place].story.granted) leases_[place].story.granted = effect.worker;
+  leases_[place].holds = worker;
+}
+
+inline void ReferenceModel::ordered(const pool::Refuse& effect) {
+  add(refusals_, &effect);
+  answer(effect.checkout);
+}
+
+inline void ReferenceModel::ordered(const pool::Start& effect) {
+  const std::uint32_t worker = ids_.number(effect.worker);
+  if (worker < workers_.size()) return;
+  const std::uint32_t slot = effect.worker.slot;
+  if (slot < config_.size && slot >= slots_.size()) slots_.resize(slot + 1);
+  Worker& one = workers_.emplace_back();
+  one.since = one.greeted = now_;
+  one.begun_after = static_cast<std::uint32_t>(asked_.size());
+  ++counts_[static_cast<std::size_t>(State::over)];
+  change(slot_of(worker), [](Slot& begun) {
+    begun.may_cool = false;
+    ++begun.generations;
+  });
+  will_stop(worker,
+            {StopStep::kill, RemovalReason::budget_spent, after(now_, config_.startup_budget)});
+  enter(worker, State::starting);
+}
+
+inline void ReferenceModel::ordered(const pool::Stop& effect) {
+  const std::uint32_t worker = living(effect.worker);
+  if (worker == kNone) return;
+  Worker& one = workers_[worker];
+  const bool spent = effect.why == RemovalReason::budget_spent;
+  if (spent && one.state == State::greeting) failed_start(worker, StartCause::budget_spent);
+  if (one.state == State::leased && effect.why == RemovalReason::closing) {
+    add(taken_back_, {effect.worker, now_});
+  }
+  if (effect.step == StopStep::end_of_input) add(deaf_, effect.worker);
+  one.taken = effect.step;
+  one.next = {effect.step, effect.why, kNever};
+  enter(worker, State::leaving);
+  if (effect.step == StopStep::kill) return;
+  const auto following = static_cast<StopStep>(static_cast<int>(effect.step) + 1);
+  will_stop(worker, {following, effect.why, after(now_, grace(effect.step))});
+}
+
+inline void ReferenceModel::ordered(const pool::Forget& effect) {
+  const std::uint32_t worker = living(effect.worker);
+  if (worker == kNone) return;
+  if (worker == ending_) ending_ = kNone;
+  workers_[worker].next.due = kNever;
+  enter(worker, State::over);
+}
+
+// ---- small steps -------------------------------------------------------------------------------
+
+void ReferenceModel::must_stop(std::uint32_t worker, StopStep step, RemovalReason why) {
+  workers_[worker].next = {step, why, now_};
+  add(awaited_, {worker, step});
+}
+
+void ReferenceModel::will_stop(std::uint32_t worker, const NextStop& next) {
+  workers_[worker].next = next;
+  start_timer(timers_, {next.due, worker});
+}
+
+Duration ReferenceModel::grace(StopStep step) const {
+  if (step == StopStep::ask) return config_.shutdown_grace;
+  return step == StopStep::end_of_input ? config_.stdin_grace : config_.term_grace;
+}
+
+std::uint32_t ReferenceModel::holder(LeaseId lease) const {
+  const std::uint32_t place = lease_numbers_.find(lease);
+  const std::uint32_t worker = place == kNone ? kNone : leases_[place].holds;
+  return worker == kNone || workers_[worker].state != State::leased ? kNone : worker;
+}
+
+void ReferenceModel::answer(CheckoutId checkout) {
+  const std::uint32_t place = waiter(checkout);
+  if (place == kNone) return;
+  asked_[place].answered = true;
+  --waiting_;
+}
+
+std::uint32_t ReferenceModel::first_waiter() {
+  while (first_ < asked_.size() && asked_[first_].answered) ++first_;
+  return first_ < asked_.size() ? static_cast<std::uint32_t>(first_) : kNone;
+}
+
+void ReferenceModel::failed_start(std::uint32_t worker, StartCause cause) {
+  before_failure(worker, cause);
+  ++failures_;
+  last_cause_ = cause;
+  last_failure_ = now_;
+  last_failed_ = failed_now_ ? std::nullopt : std::optional(ids_.key(worker));
+  failed_now_ = true;
+  of_no_use(worker);
+}
+
+/// The next one in its slot may have to wait.
+void ReferenceModel::of_no_use(std::uint32_t worker) {
+  Slot& slot = slot_of(worker);
+  change(slot, [this](Slot& one) {
+    ++one.failures;
+    one.may_cool = true;
+    one.cooled_from = now_;
+  });
+  if (&slot == &outside_) return;
+  start_timer(cooling_, {after(now_, longest_pause(slot.failures)), ids_.key(worker).slot});
+}
+
+Duration ReferenceModel::longest_pause(std::uint32_t failures) const {
+  Duration pause = config_.backoff_initial;
+  for (std::uint32_t i = 1; i < failures && pause < config_.backoff_max; ++i) pause *= 2;
+  return std::min(pause, config_.backoff_max);
+}
+
+void ReferenceModel::enter(std::uint32_t worker, State state) {
+  const auto is_present = [](State one) { return one < State::leaving; };
+  const State before = std::exchange(workers_[worker].state, state);
+  --counts_[static_cast<std::size_t>(before)];
+  ++counts_[static_cast<std::size_t>(state)];
+  if (line_of(before) != line_of(state)) {
+    if (line_of(before) != nullptr) unlink(*line_of(before), worker);
+    if (line_of(state) != nullptr) link(*line_of(state), worker);
+  }
+  if (is_present(before) == is_present(state)) return;
+  change(slot_of(worker), [arrives = is_present(state)](Slot& slot) {
+    slot.occupants += arrives ? 1U : UINT32_MAX;
+  });
+}
+
+ReferenceModel::Line* ReferenceModel::line_of(State state) {
+  if (state == State::idle) return &idle_;
+  return state == State::starting || state == State::greeting ? &under_way_ : nullptr;
+}
+
+void ReferenceModel::link(Line& line, std::uint32_t worker) {
+  workers_[worker].previous = line.last;
+  workers_[worker].following = kNone;
+  (line.last == kNone ? line.first : workers_[line.last].following) = worker;
+  line.last = worker;
+}
+
+void ReferenceModel::unlink(Line& line, std::uint32_t worker) {
+  const Worker& one = workers_[worker];
+  (one.previous == kNone ? line.first : workers_[one.previous].following) = one.following;
+  (one.following == kNone ? line.last : workers_[one.following].previous) = one.previous;
+}
+
+template <class Change>
+void ReferenceModel::change(Slot& slot, Change what) {
+  const bool counts = &slot != &outside_;
+  if (counts && slot.held()) --held_;
+  what(slot);
+  if (counts && slot.held()) ++held_;
+}
+
+}  // namespace poolproof::oracle

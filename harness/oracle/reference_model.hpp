@@ -1,0 +1,289 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "harness/oracle/numbering.hpp"
+#include "harness/pool/config.hpp"
+#include "harness/trace/record.hpp"
+
+namespace poolproof::oracle {
+
+/// How many there were of each at one moment.
+struct Standing {
+  std::uint32_t waiting = 0;
+  std::uint32_t leased = 0;
+  std::uint32_t leaving = 0;
+};
+
+/// What the pool says of one lease.
+struct LeaseStory {
+  std::optional<WorkerId> granted;     ///< the first time
+  std::optional<bool> returned_clean;  ///< the first time
+};
+
+/// A worker that the pool made go.
+struct PutAway {
+  WorkerId worker;
+  Time at;
+};
+
+/// The pool as its own testimony tells it: a book kept apart from the Core, to which the events and
+/// effects are applied record by record. It holds what follows from an event: who is idle, who has
+/// to be stopped by which step, and when. What is due at a record comes before its event.
+///
+/// Judges nothing. Those who do, or who look for what is rare, derive from it and are called before
+/// each event and each effect is applied: the promises, the coverage, the property of the Core.
+/// Exact in both worlds: all of it speaks of what one step of the Core does at once.
+/// Cost: about linear in the testimony.
+class ReferenceModel {
+ public:
+  enum class State : std::uint8_t { starting, greeting, idle, leased, leaving, over };
+
+  /// `records`: how many will be taken, about. `config` is not to change or go away.
+  ReferenceModel(const pool::Config& config, Memory* memory, std::size_t records);
+  ReferenceModel(const ReferenceModel&) = delete;
+  ReferenceModel& operator=(const ReferenceModel&) = delete;
+  virtual ~ReferenceModel() = default;
+
+  void take(const trace::PoolRecord& record);
+
+  /// `over` also for one that was never started.
+  [[nodiscard]] State state(WorkerId worker) const {
+    const std::uint32_t number = ids_.find(worker);
+    return number == kNone ? State::over : workers_[number].state;
+  }
+  [[nodiscard]] bool was_started(WorkerId worker) const { return ids_.find(worker) != kNone; }
+  [[nodiscard]] std::uint32_t count(State state) const {
+    return counts_[static_cast<std::size_t>(state)];
+  }
+  [[nodiscard]] std::uint32_t under_way() const {
+    return count(State::starting) + count(State::greeting);
+  }
+  /// In slots, and not told to go.
+  [[nodiscard]] std::uint32_t present() const {
+    return under_way() + count(State::idle) + count(State::leased);
+  }
+  [[nodiscard]] std::uint32_t waiting() const { return waiting_; }
+  [[nodiscard]] bool closing() const { return closing_; }
+  [[nodiscard]] bool closed() const { return closed_; }
+  [[nodiscard]] bool breaker_open() const {
+    return config_.breaker_failures > 0 && failures_ >= config_.breaker_failures;
+  }
+
+  /// The leases of which the pool speaks, by their numbers. kNone: it does not speak of that one.
+  [[nodiscard]] std::uint32_t leases() const { return lease_numbers_.size(); }
+  [[nodiscard]] std::uint32_t number_of(LeaseId lease) const { return lease_numbers_.find(lease); }
+  [[nodiscard]] const LeaseStory& lease(std::uint32_t number) const {
+    return leases_[number].story;
+  }
+  /// Clients that were turned away.
+  [[nodiscard]] const Table<const pool::Refuse*>& refusals() const { return refusals_; }
+  /// The records of handshakes that ended badly.
+  [[nodiscard]] const Table<const trace::PoolRecord*>& bad_handshakes() const {
+    return bad_handshakes_;
+  }
+  /// Workers that a closing pool took back from their clients when it had drained long enough.
+  [[nodiscard]] const Table<PutAway>& taken_back() const { return taken_back_; }
+  /// Workers that were put away because of their output.
+  [[nodiscard]] const Table<PutAway>& strayed() const { return strayed_; }
+  /// Workers that were asked to go and had not gone when the grace was over.
+  [[nodiscard]] const Table<WorkerId>& deaf() const { return deaf_; }
+  /// How the pool stood just before it was asked to close the last time; else at the end.
+  [[nodiscard]] Standing before_last_close() const { return last_close_.value_or(standing()); }
+  /// When the last start was answered that the pool had no use for any more; Time::min(): none was.
+  [[nodiscard]] Time last_late_start() const { return late_start_; }
+
+ protected:
+  /// The step of the stop ladder that comes next, and when. kNever: none is known of.
+  struct NextStop {
+    pool::StopStep step = pool::StopStep::ask;
+    pool::RemovalReason why = pool::RemovalReason::none;
+    Time due = kNever;
+  };
+  struct Worker {
+    State state = State::over;
+    bool running = false;                 ///< there is a process
+    bool served = false;                  ///< has had a clean lease
+    std::optional<pool::StopStep> taken;  ///< the last step of the stop ladder
+    NextStop next;
+    Time since;                      ///< the order to start
+    Time greeted;                    ///< its process was there
+    std::uint32_t begun_after = 0;   ///< how many clients had asked before its start
+    std::uint32_t previous = kNone;  ///< its neighbours in the line of its state
+    std::uint32_t following = kNone;
+  };
+  /// Workers in the order in which they came into their state.
+  struct Line {
+    std::uint32_t first = kNone;
+    std::uint32_t last = kNone;
+  };
+  struct Slot {
+    std::uint32_t occupants = 0;    ///< incarnations there that have not been told to go
+    std::uint32_t generations = 0;  ///< so many have been started
+    std::uint32_t failures = 0;     ///< incarnations in a row that were of no use
+    bool may_cool = false;          ///< the last one was of no use
+    Time cooled_from;
+    [[nodiscard]] bool held() const { return occupants > 0 || may_cool; }
+  };
+  struct Asked {
+    CheckoutId checkout;
+    Time at;
+    Time deadline;
+    std::uint64_t in = 0;  ///< the record's number
+    bool answered = false;
+  };
+  struct Lease {
+    LeaseStory story;
+    std::uint32_t holds = kNone;  ///< the worker's number while the lease goes on
+  };
+
+  // What those who derive from it are told.
+  virtual void before(const pool::Event& /*event*/) {}
+  virtual void before(const pool::Effect& /*effect*/) {}
+  /// A start has failed; it is not counted yet.
+  virtual void before_failure(std::uint32_t /*worker*/, StartCause /*cause*/) {}
+  /// The record is over, and that step has not been taken with the worker.
+  virtual void missed(std::uint32_t /*worker*/, pool::StopStep /*step*/) {}
+  virtual void record_over() {}
+
+  /// The number of an incarnation that was started and is not over; else kNone.
+  [[nodiscard]] std::uint32_t living(WorkerId worker) const {
+    const std::uint32_t found = ids_.find(worker);
+    return found == kNone || workers_[found].state == State::over ? kNone : found;
+  }
+  /// The number of the worker that goes with an open lease; else kNone.
+  [[nodiscard]] std::uint32_t holder(LeaseId lease) const;
+  /// The place in `asked_` of a client that waits; else kNone.
+  [[nodiscard]] std::uint32_t waiter(CheckoutId checkout) const {
+    const std::uint32_t place = checkout_numbers_.find(checkout);
+    return place == kNone || asked_[place].answered ? kNone : place;
+  }
+  [[nodiscard]] std::uint32_t first_waiter();
+  [[nodiscard]] std::uint32_t under_way_limit() const {
+    return config_.init_mode == pool::InitMode::blocking ? 1 : config_.starts_max;
+  }
+  /// Whoever is idle may be leased.
+  [[nodiscard]] bool may_grant() const {
+    return config_.init_mode == pool::InitMode::async || under_way() == 0;
+  }
+  /// No worker lives and none will be tried before the breaker half-opens.
+  [[nodiscard]] bool is_hopeless() const {
+    return breaker_open() && now_ < after(last_failure_, config_.breaker_open) && present() == 0;
+  }
+  /// From the order to start to the end of all budgets.
+  [[nodiscard]] Duration longest_start() const {
+    return config_.startup_budget + config_.postmortem_budget + config_.silence_max;
+  }
+  [[nodiscard]] Duration longest_pause(std::uint32_t failures) const;
+  [[nodiscard]] Standing standing() const {
+    return {waiting_, count(State::leased), count(State::leaving)};
+  }
+
+  const pool::Config& config_;
+  const trace::PoolRecord* record_ = nullptr;  ///< the one being taken
+  std::uint64_t records_ = 0;                  ///< how many have been taken, with this one
+  Time now_ = Time::min();
+  Numbering<WorkerId> ids_;
+  Table<Worker> workers_;  ///< every one that was ever started
+  Line under_way_;
+  Line idle_;
+  Table<Slot> slots_;       ///< as far as they have been used
+  std::uint32_t held_ = 0;  ///< slots that are surely not vacant, or may cool
+  DirectNumbering<LeaseId> lease_numbers_;
+  Table<Lease> leases_;
+  SerialNumbering<CheckoutId> checkout_numbers_;
+  Table<Asked> asked_;
+  std::uint32_t waiting_ = 0;
+  std::uint32_t failures_ = 0;  ///< failed starts in a row
+  Time last_failure_ = Time::min();
+  std::optional<WorkerId> last_failed_;  ///< nothing: of several at once nobody knows
+  StartCause last_cause_ = StartCause::none;
+  bool failed_now_ = false;  ///< a start, by this record
+  bool closing_ = false;
+  bool closed_ = false;
+  bool time_is_up_ = false;       ///< of the close: all are to be killed
+  std::uint32_t greet_ = kNone;   ///< has started in this record
+  std::uint32_t ending_ = kNone;  ///< has ended in this record
+
+ private:
+  /// When something about a worker, or a slot, falls due.
+  struct Timer {
+    Time due;
+    std::uint32_t number;
+  };
+  /// In this very record that step is to be taken.
+  struct Awaited {
+    std::uint32_t worker;
+    pool::StopStep step;
+  };
+  static void start_timer(Table<Timer>& timers, const Timer& timer);
+  static std::uint32_t pop_timer(Table<Timer>& timers);
+
+  // What is due.
+  void begin_close_steps();
+  [[nodiscard]] Time due_of(const pool::Effect& effect) const;
+  void expire(Time before);
+  void fall_due(std::uint32_t worker);
+  void end_cooling();
+
+  void happened(const pool::CheckoutRequested& event);
+  void happened(const pool::CheckedIn& event);
+  void happened(const pool::LeaseRevoked& event);
+  void happened(const pool::Started& event);
+  void happened(const pool::StartFailed& event);
+  void happened(const pool::HandshakeEnded& event);
+  void happened(const pool::OutputStrayed& event);
+  void happened(const pool::Exited& event);
+  void happened(const pool::CloseRequested& event);
+  template <class Other>
+  void happened(const Other&) {}
+
+  void apply(const pool::Effect& effect);
+  void ordered(const pool::Grant& effect);
+  void ordered(const pool::Refuse& effect);
+  void ordered(const pool::Start& effect);
+  void ordered(const pool::Handshake&) { greet_ = kNone; }
+  void ordered(const pool::Stop& effect);
+  void ordered(const pool::Forget& effect);
+  void ordered(const pool::Closed&) { closed_ = true; }
+
+  /// The worker is to be stopped so: in this very record, or when that time has come.
+  void must_stop(std::uint32_t worker, pool::StopStep step, pool::RemovalReason why);
+  void will_stop(std::uint32_t worker, const NextStop& next);
+  void look_for_missed();
+  [[nodiscard]] Duration grace(pool::StopStep step) const;
+  void answer(CheckoutId checkout);
+  void failed_start(std::uint32_t worker, StartCause cause);
+  void of_no_use(std::uint32_t worker);
+  void enter(std::uint32_t worker, State state);
+  void link(Line& line, std::uint32_t worker);
+  void unlink(Line& line, std::uint32_t worker);
+  Line* line_of(State state);
+  Slot& slot_of(std::uint32_t worker) {
+    const std::uint32_t slot = ids_.key(worker).slot;
+    return slot < slots_.size() ? slots_[slot] : outside_;
+  }
+  template <class Change>
+  void change(Slot& slot, Change what);
+
+  std::array<std::uint32_t, 6> counts_{};  ///< by state
+  Slot outside_;                           ///< of workers outside of the pool
+  Table<Timer> timers_;                    ///< heaps: of workers, and of slots that may cool
+  Table<Timer> cooling_;
+  Table<Awaited> awaited_;
+  std::size_t first_ = 0;  ///< all before it are answered
+  Time drain_until_ = kNever;
+  Time close_deadline_ = kNever;
+  Table<const pool::Refuse*> refusals_;
+  Table<const trace::PoolRecord*> bad_handshakes_;
+  Table<PutAway> taken_back_;
+  Table<PutAway> strayed_;
+  Table<WorkerId> deaf_;
+  Time late_start_ = Time::min();
+  std::optional<Standing> last_close_;
+};
+
+}  // namespace poolproof::oracle

@@ -1,0 +1,178 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "harness/oracle/dispatch.hpp"
+#include "harness/oracle/promises.hpp"
+#include "harness/pool/core_testing.hpp"
+
+/// For tests only: the Core against the reference model.
+namespace poolproof::oracle::testing {
+
+using namespace pool;
+using Effects = std::vector<Effect>;
+
+struct BrokenPromise : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+inline void demand(bool holds, const std::string& promise) {
+  if (!holds) throw BrokenPromise(promise);
+}
+
+/// Throws on the first promise that is broken, and demands what only somebody can who sees the Core
+/// itself: its gauges, counters, slots and deadlines.
+class Witness final : public Promises {
+ public:
+  Witness(const Config& config, const Core& core)
+      : Promises(config, kLateness, std::pmr::get_default_resource(), 0), core_(core) {}
+
+  void see(Time now, const Event& event, const Effects& effects) {
+    trace::PoolRecord record{now, event, {effects.begin(), effects.end()}, 0};
+    take(record);
+    demand(findings().empty(), findings().empty() ? "" : findings().front().what);
+    check_state();
+    check_slots();
+    check_accounts();
+  }
+
+  /// The workers that are not over and fit.
+  template <class Fits>
+  [[nodiscard]] std::vector<WorkerId> workers(Fits fits) const {
+    std::vector<WorkerId> found;
+    for (std::uint32_t i = 0; i < workers_.size(); ++i) {
+      if (workers_[i].state != State::over && fits(workers_[i])) found.push_back(ids_.key(i));
+    }
+    return found;
+  }
+  [[nodiscard]] std::vector<CheckoutId> clients() const {
+    std::vector<CheckoutId> found;
+    for (const Asked& asked : asked_) {
+      if (!asked.answered) found.push_back(asked.checkout);
+    }
+    return found;
+  }
+  [[nodiscard]] std::vector<LeaseId> open_leases() const {
+    std::vector<LeaseId> found;
+    for (const LeaseId lease : granted_) {
+      if (holder(lease) != kNone) found.push_back(lease);
+    }
+    return found;
+  }
+  [[nodiscard]] Time deadline_of(CheckoutId checkout) const {
+    const std::uint32_t place = checkout_numbers_.find(checkout);
+    return place == kNone ? kNever : asked_[place].deadline;
+  }
+
+  using Worker = ReferenceModel::Worker;
+  static bool is_ordered(const Worker& worker) { return !worker.running; }
+  static bool is_running(const Worker& worker) { return worker.running; }
+  static bool is_idle(const Worker& worker) { return worker.state == State::idle; }
+  static bool is_leaving(const Worker& worker) { return worker.state == State::leaving; }
+  static bool is_told(const Worker& worker) { return worker.taken.has_value(); }
+  /// Also one whose greeting was given up.
+  static bool is_greeting(const Worker& worker) {
+    return worker.state == State::greeting || worker.taken == StopStep::kill;
+  }
+
+ private:
+  static constexpr Duration kLateness{1};  ///< its world may be late
+
+  /// How patient the world was is no matter of the Core.
+  void before(const Event& event) override {
+    if (std::holds_alternative<CheckoutRequested>(event)) ++seen_.requested;
+    if (const auto* back = std::get_if<CheckedIn>(&event); back && holder(back->lease) != kNone) {
+      ++(back->clean ? seen_.returned_clean : seen_.returned_dirty);
+    }
+    const auto* revoked = std::get_if<LeaseRevoked>(&event);
+    if (revoked != nullptr && holder(revoked->lease) != kNone) ++seen_.revoked;
+    const auto* exited = std::get_if<Exited>(&event);
+    if (exited != nullptr && state(exited->worker) == State::leased) ++seen_.lost;
+  }
+  void before(const Effect& effect) override {
+    Promises::before(effect);
+    dispatch(effect, [this](const auto& order) { count_in(order); });
+  }
+  void before_failure(std::uint32_t /*worker*/, StartCause /*cause*/) override {
+    ++seen_.starts_failed;
+    if (failures_ + 1 == config_.breaker_failures) ++seen_.breaker_opened;
+  }
+
+  void count_in(const Grant& grant) {
+    ++seen_.granted;
+    granted_.push_back(grant.lease);
+  }
+  void count_in(const Refuse& refusal) {
+    ++seen_.refused[static_cast<std::size_t>(refusal.why)];
+    const std::uint32_t place = waiter(refusal.checkout);
+    demand(place != kNone && refusal.waiting_since == asked_[place].at,
+           "a refusal says since when the client waited");
+    const bool names_a_start = refusal.phase == Phase::starting ||
+                               refusal.phase == Phase::handshake ||
+                               refusal.cause.cause == StartCause::behind_another_start;
+    demand(names_a_start == refusal.has_blocker, "a blocker is a start under way");
+  }
+  void count_in(const Start& /*order*/) { ++seen_.starts; }
+  void count_in(const Handshake& /*order*/) {}
+  void count_in(const Stop& stop) {
+    if (state(stop.worker) == State::leased) ++seen_.revoked;
+  }
+  void count_in(const Forget& /*order*/) { ++seen_.forgotten; }
+  void count_in(const Closed& /*order*/) {
+    demand(waiting_ == 0 && present() + count(State::leaving) == 0, "at Closed, nothing is left");
+  }
+
+  void check_state() const {
+    demand(core_.next_deadline() > now_, "after a step nothing is overdue");
+    for (const Asked& asked : asked_) {
+      demand(asked.answered || asked.deadline > now_, "nobody waits for ever");
+    }
+    demand(count(State::leaving) + present() < config_.leaving_max + config_.size,
+           "leaving workers are bounded");
+    demand(!closing_ || present() == count(State::leased), "a closing pool keeps only leases");
+  }
+  void check_slots() const {
+    const bool held_back = closing_ || breaker_open() || under_way() >= under_way_limit() ||
+                           count(State::leaving) >= config_.leaving_max;
+    const bool wanted = config_.start == StartMode::eager || waiting_ > under_way();
+    for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
+      const bool may_cool = slot < slots_.size() && slots_[slot].may_cool;
+      const SlotState state = core_.state(slot);
+      demand(state != SlotState::cooling || may_cool,
+             "no slot rests without a failure, nor too long");
+      demand(state != SlotState::vacant || held_back || !wanted,
+             "no demand beside an unfilled slot");
+    }
+  }
+  void check_accounts() const {
+    const Gauges gauges = core_.gauges();
+    demand(gauges.waiting == waiting_, "gauge: waiting");
+    demand(gauges.idle == count(State::idle), "gauge: idle");
+    demand(gauges.leased == count(State::leased), "gauge: leased");
+    demand(gauges.leaving == count(State::leaving), "gauge: leaving");
+    demand(gauges.starting == count(State::starting), "gauge: starting");
+    demand(gauges.greeting == count(State::greeting), "gauge: greeting");
+    demand(gauges.vacant == config_.size - present(), "gauge: vacant");
+    demand(gauges.closing == closing_, "gauge: closing");
+    demand(gauges.breaker_open == breaker_open(), "gauge: breaker");
+    Counters expected = seen_;
+    expected.ignored = core_.counters().ignored;
+    demand(is_same(core_.counters(), expected), "counters say what was seen");
+    demand(adds_up(core_.counters(), gauges), "counters add up");
+  }
+
+  static bool is_same(const Counters& a, const Counters& b) {
+    return a.requested == b.requested && a.granted == b.granted && a.refused == b.refused &&
+           a.returned_clean == b.returned_clean && a.returned_dirty == b.returned_dirty &&
+           a.revoked == b.revoked && a.lost == b.lost && a.starts == b.starts &&
+           a.starts_failed == b.starts_failed && a.forgotten == b.forgotten &&
+           a.breaker_opened == b.breaker_opened;
+  }
+
+  const Core& core_;
+  Counters seen_;  ///< `ignored` is not kept
+  std::vector<LeaseId> granted_;
+};
+
+}  // namespace poolproof::oracle::testing
