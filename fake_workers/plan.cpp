@@ -66,8 +66,7 @@ std::string text(const JsonNode& node, std::string want) {
 /// Which coordinates the fault's moment allows.
 Names coordinates(const Fault& fault) {
   if (aimed_by_incarnation(fault)) return {"slot", "generation"};
-  // It acts before the request is read, so no client's nonce has been seen.
-  if (fault.name == "reading_stopped") return {"slot", "generation", "request"};
+  if (!aimed_by_call(fault)) return {"slot", "generation", "request"};
   return {"client", "call", "slot", "generation", "request"};
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/agreement/agreement.hpp"
+#include "harness/base/signals.hpp"
 #include "harness/scenario/client_name.hpp"
 
 /// Which timers of a scenario compete with which events: answered from the file, before any run.
@@ -23,8 +24,6 @@ constexpr Duration kNone = Duration::zero();
 constexpr Duration kEndless = Duration::max();
 /// The approximate size of an echo's reply, for faults that write it byte by byte.
 constexpr std::int64_t kReplyBytes = 100;
-/// From this prefix on, text read as a length is longer than any frame.
-constexpr std::uint32_t kWholePrefix = 4;
 
 Duration plus(Duration a, Duration b) {
   return a == kEndless || b == kEndless ? kEndless : a + b;
@@ -51,43 +50,22 @@ struct Timer {
   }
 };
 
-bool stops(std::int64_t signal) {
-  constexpr std::array<std::int64_t, 4> kStops{19, 20, 21, 22};  // STOP, TSTP, TTIN, TTOU
-  return std::find(kStops.begin(), kStops.end(), signal) != kStops.end();
-}
-
-template <class Names>
-bool is_one_of(const PlannedFault& fault, const Names& names) {
-  return std::find(names.begin(), names.end(), fault.fault->name) != names.end();
-}
-
-/// The worker stops within a frame and lives on, and no evidence shows it.
-bool goes_silent(const PlannedFault& fault) {
-  if (fault.fault->name == "reading_stopped")
-    return fault.text("then") != "exit" && fault.text("then") != "kill";
-  return fault.fault->name == "reply_truncated" && fault.text("then") == "hang";
-}
-
-/// How long the fault keeps others waiting for the worker. None: the wait ends at once, well or
-/// badly.
+/// So long nothing comes that would end what waits for the worker; none: it ends, well or badly, at
+/// once.
 Duration span_of(const PlannedFault& fault, const Scenario& scenario) {
-  constexpr std::array<std::string_view, 4> kSilent{"reply_dropped", "input_read_as_lines",
-                                                    "length_too_long", "reply_unflushed"};
-  // With a short prefix, text read as a length announces a frame that never comes.
-  constexpr std::array<std::string_view, 5> kSilentIfShort{
-      "banner", "reply_unframed", "text_before_reply", "length_little_endian", "length_huge"};
-  constexpr std::array<std::string_view, 3> kDelays{"import_slow", "reply_slow", "reply_late"};
-  constexpr std::array<std::string_view, 2> kSignals{"killed_mid_call", "killed_at_start"};
-  if (is_one_of(fault, kSilent) || goes_silent(fault)) return kEndless;
-  if (is_one_of(fault, kSilentIfShort) && scenario.pool.framing.prefix_bytes < kWholePrefix)
-    return kEndless;
-  if (fault.fault->name == "length_over_limit")
-    return scenario.pool.framing.can_be_exceeded() ? kNone : kEndless;
-  if (is_one_of(fault, kDelays)) return std::chrono::milliseconds(fault.number("delay_ms"));
-  if (is_one_of(fault, kSignals)) return stops(fault.number("signal")) ? kEndless : kNone;
-  if (fault.fault->name != "reply_trickled") return kNone;
-  const std::int64_t chunk = fault.number("chunk_bytes");
-  return std::chrono::milliseconds((kReplyBytes + chunk - 1) / chunk * fault.number("gap_ms"));
+  const auto payload = scenario.pool.opaque ? wire::Payload::opaque : wire::Payload::envelope;
+  if (faults::leaves_waiting(fault, {scenario.pool.framing, payload})) return kEndless;
+  switch (fault.fault->shows) {
+    case faults::Shows::pause_before_reading:
+    case faults::Shows::pause_before_reply:
+      return faults::pause_of(fault);
+    case faults::Shows::pauses_in_reply: {
+      const std::int64_t chunk = fault.number("chunk_bytes");
+      return std::chrono::milliseconds((kReplyBytes + chunk - 1) / chunk * fault.number("gap_ms"));
+    }
+    default:
+      return kNone;
+  }
 }
 
 std::string name_of(const PlannedFault& fault) {
@@ -250,7 +228,7 @@ class Timers {
     for (const Client& client : scenario_.clients) {
       for (const Step& step : client.steps) {
         const auto* signal = std::get_if<scenario::SignalWorker>(&step);
-        if (signal != nullptr && stops(signal->signal)) return true;
+        if (signal != nullptr && is_stopping(signal->signal)) return true;
       }
     }
     return false;
@@ -262,7 +240,7 @@ class Timers {
     using faults::Moment;
     const Moment moment = fault.fault->moment;
     if (moment == Moment::start || moment == Moment::launch) return true;
-    if (moment != Moment::request && moment != Moment::reply) return false;
+    if (moment == Moment::idle || moment == Moment::shutdown) return false;
     return fault.at.client.empty() && fault.at.request.value_or(0) == 0;
   }
 
@@ -394,8 +372,8 @@ class Timers {
   [[nodiscard]] Aims slow_exits() const {
     Aims aims;
     for (const auto& fault : scenario_.faults) {
-      if (fault.fault->name == "exit_slow")
-        aims.push_back({name_of(fault), std::chrono::milliseconds(fault.number("delay_ms"))});
+      if (fault.fault->shows == faults::Shows::pause_before_exit)
+        aims.push_back({name_of(fault), faults::pause_of(fault)});
     }
     return aims;
   }

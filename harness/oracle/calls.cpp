@@ -226,13 +226,11 @@ void judge_at_most_once(const Case& given, Findings& findings) {
 
 namespace {
 
-/// Faults that make a reply to the init ping no good reply, whatever their parameters.
-bool spoils_ping(const JournalRecord& record) {
-  constexpr std::array<std::string_view, 7> kSpoilers{
-      "error_reply",  "id_text",    "success_missing", "reply_reshaped",
-      "json_invalid", "nan_result", "utf8_invalid"};
+/// Its fault made the reply to the init ping no good reply.
+bool spoils_ping(const View& view, const JournalRecord& record) {
   if (record.kind != Kind::receipt || record.request != 0U) return false;
-  return std::find(kSpoilers.begin(), kSpoilers.end(), record.fault) != kSpoilers.end();
+  const faults::Leaves left = view.left_by(record);
+  return left == faults::Leaves::error || faults::is_spoilt(left);
 }
 
 /// Why the first call to this incarnation came too early; empty: it did not.
@@ -247,7 +245,7 @@ std::string gate_broken(const Incarnation& incarnation) {
       pinged = is_ping(record);
     }
     ponged = ponged || (record.kind == Kind::wrote && record.request == 0U);
-    if (spoils_ping(record)) spoiled = record.fault;
+    if (spoils_ping(*incarnation.view, record)) spoiled = record.fault;
     if (record.kind == Kind::receipt && record.request == 0U) ++strikes;
     if (record.kind != Kind::read || !record.nonce) continue;
     if (!pinged) return "it had not got its init ping";

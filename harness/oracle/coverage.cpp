@@ -4,8 +4,8 @@
 #include <bit>
 
 #include "harness/base/assert.hpp"
-#include "harness/oracle/view.hpp"
 #include "harness/oracle/coverage_marks.hpp"
+#include "harness/oracle/view.hpp"
 
 namespace poolproof::oracle {
 namespace {
@@ -179,9 +179,10 @@ class Strikes {
         return start_phase(receipt);
       case Moment::launch:
         return WorkerPhase::starting;
+      case Moment::reading:
+        break;
       case Moment::request:
       case Moment::reply:
-        if (fault.name == "reading_stopped") break;
         if (receipt.record.request.value_or(0) == 0 && !evidence_.scenario.pool.opaque) {
           pool_.take_at(receipt.at, greeted);
           return WorkerPhase::handshake;
@@ -189,7 +190,7 @@ class Strikes {
         pool_.take_at(receipt.at, [&] { return pool_.state(worker) == State::leased; });
         return WorkerPhase::in_call;
       case Moment::shutdown:
-        return shutdown_phase(given);
+        return shutdown_phase(given, fault);
       case Moment::idle:
         pool_.take_at(receipt.at, greeted);
         break;
@@ -198,10 +199,11 @@ class Strikes {
   }
 
   /// A client may tell it to go, the post-mortem of its start, or TERM, the pool's or another's.
-  WorkerPhase shutdown_phase(const Struck& given) {
+  WorkerPhase shutdown_phase(const Struck& given, const faults::Fault& fault) {
     const bool by_client = given.in_hand == InHand::clients_farewell;
     const bool by_word = by_client || given.in_hand == InHand::stdin_end;
-    const bool by_term = given.termed || given.record->record.fault == "term_ignored" || !by_word;
+    const bool only_by_term = fault.strikes_at == faults::Reasons{.term = true};
+    const bool by_term = given.termed || only_by_term || !by_word;
     if (by_term && !was_termed_from_outside(*given.record)) return take_farewell(*given.record);
     return by_client || given.in_hand == InHand::call ? WorkerPhase::in_call
                                                       : phase_by_state(given);
@@ -359,10 +361,9 @@ void look_at_cancels(const Evidence& evidence, const View& view, Coverage& found
 
 /// A process left behind that was to live longer than the run, and did not.
 void look_at_grandchildren(const Evidence& evidence, Coverage& found) {
-  static const faults::Fault* const left = row_of("grandchild_left");
   const auto planned =
       std::find_if(evidence.scenario.faults.begin(), evidence.scenario.faults.end(),
-                   [](const faults::PlannedFault& fault) { return fault.fault == left; });
+                   [](const auto& fault) { return fault.fault->shows == faults::Shows::process; });
   if (planned == evidence.scenario.faults.end()) return;
   const auto lifetime = std::chrono::milliseconds(planned->number("lifetime_ms"));
   for (const trace::OsRecord& census : evidence.trace.os) {

@@ -33,9 +33,7 @@ std::string_view launch_cannot_be(WorkerPhase phase) {
   return ran ? "it strikes before there is a worker that could be greeted or leased" : "";
 }
 
-std::string_view request_cannot_be(const Fault& fault, WorkerPhase phase) {
-  // reading_stopped strikes while the worker has no request in hand.
-  if (fault.name == "reading_stopped") return "";
+std::string_view request_cannot_be(WorkerPhase phase) {
   if (phase == WorkerPhase::starting) return "it strikes only at a request that was read";
   if (phase == WorkerPhase::idle) {
     return "it strikes with a request in hand, and an idle worker has none";
@@ -45,11 +43,11 @@ std::string_view request_cannot_be(const Fault& fault, WorkerPhase phase) {
 
 std::string_view shutdown_cannot_be(const Fault& fault, WorkerPhase phase) {
   // TERM from outside may come at any time; a client may send the shutdown request itself.
-  const bool by_request = fault.name == "shutdown_not_obeyed";
+  const bool by_request = fault.strikes_at == faults::Reasons{.request = true};
   if (by_request && phase != WorkerPhase::leaving && phase != WorkerPhase::in_call) {
     return "it strikes at a shutdown request, which is sent to a worker told to go, or by a client";
   }
-  if (fault.name == "stdin_end_ignored" && phase == WorkerPhase::idle) {
+  if (!fault.strikes_at.term && phase == WorkerPhase::idle) {
     return "the pool closes no idle worker's stdin, and a client's shutdown request is a call";
   }
   return "";
@@ -62,9 +60,11 @@ std::string_view reason_it_cannot_be(const Fault& fault, WorkerPhase phase, Pool
   switch (fault.moment) {
     case Moment::start:
       return start_cannot_be(phase);
+    case Moment::reading:
+      return "";  // the worker may have anything in hand, or nothing
     case Moment::request:
     case Moment::reply:
-      return request_cannot_be(fault, phase);
+      return request_cannot_be(phase);
     case Moment::idle:
       return phase == WorkerPhase::starting ? "it strikes only after a reply" : "";
     case Moment::shutdown:

@@ -23,7 +23,7 @@ void judge_strayed_dead(const Case& given, Findings& findings) {
     bool left_only = true;
     for (const std::uint32_t place : known->records()) {
       const auto& record = given.evidence.trace.workers[place].record;
-      left_only = left_only && (record.kind != Kind::receipt || record.fault == "exit_while_idle");
+      left_only = left_only && (record.kind != Kind::receipt || exits_while_idle(record));
     }
     if (!left_only) continue;
     findings.push_back({"diagnosis",

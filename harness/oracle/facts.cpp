@@ -161,7 +161,7 @@ class Kinds {
     for (const std::uint32_t at : view_.records_of_worker[view_.workers.find(read.worker)]) {
       const JournalRecord& record = view_.trace().workers[at].record;
       // What stood in the pipe before may have spoilt it, too.
-      if (record.kind == Kind::receipt && record.fault != "exit_while_idle") return false;
+      if (record.kind == Kind::receipt && !exits_while_idle(record)) return false;
       wrote = wrote || (record.kind == Kind::wrote && record.request == read.record.request);
     }
     return wrote;
@@ -170,8 +170,7 @@ class Kinds {
   /// Its reply began with a header that no sound reader waits behind: nothing else had befallen its
   /// worker, and all was written in time.
   [[nodiscard]] bool was_over_limit(const ClientStep& call, std::size_t place) const {
-    if (!view_.was_read(place) || !given_.evidence.scenario.pool.framing.can_be_exceeded())
-      return false;
+    if (!view_.was_read(place)) return false;
     const trace::WorkerRecord& read = *view_.nonces[view_.call_nonces[place]].read;
     bool announced = false;
     bool wrote = false;
@@ -179,7 +178,8 @@ class Kinds {
       const trace::WorkerRecord& one = view_.trace().workers[at];
       const bool of_call = one.record.request == read.record.request;
       if (one.record.kind == Kind::receipt) {
-        if (!of_call || one.record.fault != "length_over_limit" || announced) return false;
+        const bool no_frame = view_.left_by(one.record) == faults::Leaves::no_frame;
+        if (!of_call || !no_frame || announced) return false;
         announced = true;
       }
       wrote = wrote || (of_call && one.record.kind == Kind::wrote &&

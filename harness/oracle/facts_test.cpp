@@ -227,7 +227,10 @@ TEST_CASE("oracle: sound reply: which faults spoil one depends on their paramete
   CHECK_FALSE(answered("killed_mid_call", "signal", 18));
   CHECK(answered("error_reply", "", 0));  // it ended with ok
   CHECK_FALSE(answered("reply_slow", "", 0));
-  CHECK_FALSE(answered("reply_truncated", "", 0));  // it was written whole
+  CHECK(answered("reply_truncated", "keep_bytes", 3));
+  CHECK_FALSE(answered("reply_truncated", "keep_bytes", 100'000));  // it was written whole
+  CHECK(answered("text_before_reply", "", 0));
+  CHECK_FALSE(answered("reply_twice", "", 0));
 }
 
 TEST_CASE("oracle: sound reply: of the shapes of a reply only a list is an answer") {

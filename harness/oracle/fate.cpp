@@ -1,9 +1,9 @@
 #include "harness/oracle/fate.hpp"
 
 #include <algorithm>
-#include <array>
 #include <set>
 
+#include "harness/base/signals.hpp"
 #include "harness/oracle/view.hpp"
 
 namespace poolproof::oracle {
@@ -60,20 +60,6 @@ Time close_begun(const Evidence& evidence, const View& view) {
   return std::min(view.close_begun, done);
 }
 
-/// Faults that end the worker by its own doing.
-bool ends_it(const View& view, const JournalRecord& receipt) {
-  constexpr std::array<std::string_view, 3> kExits{"exit_mid_call", "exit_at_start",
-                                                   "exit_while_idle"};
-  if (std::find(kExits.begin(), kExits.end(), receipt.fault) != kExits.end()) return true;
-  const bool raises = receipt.fault == "killed_mid_call" || receipt.fault == "killed_at_start";
-  const bool cuts = receipt.fault == "reply_truncated" || receipt.fault == "reading_stopped";
-  if (!raises && !cuts) return false;
-  const faults::PlannedFault* const planned = view.planned_for(receipt);
-  if (planned == nullptr) return true;
-  if (raises) return is_deadly(static_cast<int>(planned->number("signal")));
-  return planned->text("then") == "exit" || planned->text("then") == "kill";
-}
-
 bool died_by_itself(const Evidence& evidence, const Incarnation& incarnation, Time until) {
   for (const std::uint32_t place : incarnation.records()) {
     const trace::WorkerRecord& record = evidence.trace.workers[place];
@@ -83,7 +69,7 @@ bool died_by_itself(const Evidence& evidence, const Incarnation& incarnation, Ti
                        (kind == Kind::read && record.record.command == "shutdown");
     if (asked) return false;
     if (kind == Kind::exiting) return true;
-    if (kind == Kind::receipt && ends_it(*incarnation.view, record.record)) return true;
+    if (kind == Kind::receipt && incarnation.view->ended_process(record.record)) return true;
   }
   return false;
 }

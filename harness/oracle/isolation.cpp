@@ -171,9 +171,9 @@ class Isolation {
   [[nodiscard]] bool may_dawdle(WorkerId worker) const {
     const auto& plan = evidence_.scenario.faults;
     return std::any_of(plan.begin(), plan.end(), [worker](const faults::PlannedFault& planned) {
-      const auto delay = planned.numbers.find("delay_ms");
-      return planned.fault->moment == faults::Moment::idle && delay != planned.numbers.end() &&
-             delay->second > 0 && planned.at.slot.value_or(worker.slot) == worker.slot &&
+      return planned.fault->moment == faults::Moment::idle &&
+             faults::pause_of(planned) > Duration::zero() &&
+             planned.at.slot.value_or(worker.slot) == worker.slot &&
              planned.at.generation.value_or(worker.generation) == worker.generation;
     });
   }
@@ -191,14 +191,15 @@ class Isolation {
       const bool farewell = signs.farewell != nullptr && signs.farewell <= &stamped;
       struck = struck || record.kind == Kind::receipt;
       const bool harm = (record.kind == Kind::exiting && !farewell && struck) ||
-                        (record.kind == Kind::receipt &&
-                         excuses_loss(record, fault_of(record), view_.planned_for(record)));
+                        (record.kind == Kind::receipt && view_.excuses_loss(record));
       if (harm) own.harmed = std::min(own.harmed, stamped.at);
       if (record.kind != Kind::receipt) continue;
       const faults::Fault* fault = fault_of(record);
       const bool delays = fault != nullptr && fault->family == faults::Family::delay;
       if (delays) own.delayed = std::min(own.delayed, stamped.at);
-      if (record.fault == "error_reply") own.errs.push_back(record.request.value_or(0));
+      if (view_.left_by(record) == faults::Leaves::error) {
+        own.errs.push_back(record.request.value_or(0));
+      }
     }
   }
 

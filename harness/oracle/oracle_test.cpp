@@ -181,24 +181,14 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
        {"gate"}},
       {"a call is sent though the ping was answered with an error",
        [](Story& s) {
-         auto receipt = s.trace.workers[2];
-         receipt.record = {};
-         receipt.record.kind = faults::JournalRecord::Kind::receipt;
-         receipt.record.fault = "error_reply";
-         receipt.record.plan_id = "f0";
-         receipt.record.request = 0;
-         s.trace.workers.insert(s.trace.workers.begin() + 2, receipt);
+         plan(s, "error_reply");
+         strike(s, "error_reply", 3.1, 0);
        },
        {"gate"}},
       {"a call is sent though the answer to the ping had another shape",
        [](Story& s) {
-         auto receipt = s.trace.workers[2];
-         receipt.record = {};
-         receipt.record.kind = faults::JournalRecord::Kind::receipt;
-         receipt.record.fault = "reply_reshaped";
-         receipt.record.plan_id = "f0";
-         receipt.record.request = 0;
-         s.trace.workers.insert(s.trace.workers.begin() + 2, receipt);
+         plan(s, "reply_reshaped");
+         strike(s, "reply_reshaped", 3.1, 0);
        },
        {"gate"}},
       {"a dead worker's error tells no exit",
@@ -339,12 +329,8 @@ TEST_CASE("oracle: gate: what one fault spoils another may make good again") {
   const auto struck = [](std::vector<std::string> faults) {
     Story story = told("good");
     for (const std::string& fault : faults) {
-      auto receipt = story.trace.workers[2];
-      receipt.record = {};
-      receipt.record.kind = faults::JournalRecord::Kind::receipt;
-      receipt.record.fault = fault;
-      receipt.record.request = 0;
-      story.trace.workers.insert(story.trace.workers.begin() + 2, receipt);
+      plan(story, fault.c_str());
+      strike(story, fault.c_str(), 3.1, 0);
     }
     return broken(story).contains("gate");
   };

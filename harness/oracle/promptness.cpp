@@ -1,11 +1,10 @@
 #include <algorithm>
-#include <array>
-#include <csignal>
 #include <iterator>
 #include <set>
 
 #include <fmt/format.h>
 
+#include "harness/base/signals.hpp"
 #include "harness/oracle/rules.hpp"
 #include "harness/oracle/view.hpp"
 #include "harness/trace/fields.hpp"
@@ -120,19 +119,19 @@ struct Death {
 
   [[nodiscard]] std::string how() const {
     if (record == nullptr) return "was killed from outside";
-    if (record->record.kind != Kind::exiting) return "was killed (killed_mid_call)";
+    if (record->record.kind != Kind::exiting) {
+      return fmt::format("was killed ({})", record->record.fault);
+    }
     return fmt::format("exited ({})", record->record.code);
   }
 };
 
 /// A stopped process does not come to the end that it has announced.
 bool was_stopped(const Evidence& evidence, WorkerId worker) {
-  constexpr std::array kStops{SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
   return std::any_of(evidence.trace.environment.begin(), evidence.trace.environment.end(),
                      [&](const trace::EnvironmentRecord& strike) {
                        return strike.worker == worker && strike.delivered &&
-                              std::find(kStops.begin(), kStops.end(), strike.signal) !=
-                                  kStops.end();
+                              is_stopping(strike.signal);
                      });
 }
 
@@ -149,10 +148,8 @@ bool was_interrupted(const View& view, const trace::WorkerRecord& announced) {
 
 /// Whether the plan tells that the fault struck by a signal which ends the worker.
 bool kills(const Receipt& receipt) {
-  static const faults::Fault* const killed_mid_call = row_of("killed_mid_call");
-  if (receipt.fault == nullptr || receipt.fault != killed_mid_call) return false;
-  return receipt.planned != nullptr &&
-         is_deadly(static_cast<int>(receipt.planned->number("signal")));
+  return receipt.planned != nullptr && receipt.planned->fault->end == faults::End::by_signal &&
+         faults::ends_process(*receipt.planned);
 }
 
 /// All that was announced, also where it was interrupted: see there.
@@ -267,10 +264,7 @@ class Recovery {
 
   /// How long the fault holds its worker up.
   static Duration delay_of(const Receipt& receipt) {
-    if (receipt.planned == nullptr) return Duration::zero();
-    const auto& numbers = receipt.planned->numbers;
-    const auto delay = numbers.find("delay_ms");
-    return std::chrono::milliseconds(delay == numbers.end() ? 0 : delay->second);
+    return receipt.planned == nullptr ? Duration::zero() : faults::pause_of(*receipt.planned);
   }
 
   void struck(std::uint32_t worker, Time at, Time over, bool spoils_start) {

@@ -17,17 +17,9 @@ using trace::ClientStep;
 using trace::dotted;
 using Kind = JournalRecord::Kind;
 
-bool any_planned(const scenario::Scenario& scenario, std::string_view name) {
-  return std::any_of(scenario.faults.begin(), scenario.faults.end(),
-                     [name](const auto& planned) { return planned.fault->name == name; });
-}
-
 /// The receipt leaves bytes behind a whole, sound reply.
 bool leaves_bytes(const View& view, const JournalRecord& receipt) {
-  if (receipt.fault == "reply_twice") return true;
-  if (receipt.fault != "text_after_reply") return false;
-  const faults::PlannedFault* planned = view.planned_for(receipt);
-  return planned != nullptr && !planned->text("text").empty();
+  return view.left_by(receipt) == faults::Leaves::surplus;
 }
 
 /// What the scenario has the client say there; null: no such step, or another kind.
@@ -80,9 +72,6 @@ void judge_opaque_residue(const Case& given, Findings& findings) {
 void judge_residue(const Case& given, Findings& findings) {
   if (given.view.receipts.empty()) return;
   const auto& scenario = given.evidence.scenario;
-  const bool any =
-      any_planned(scenario, "reply_twice") || any_planned(scenario, "text_after_reply");
-  if (!any) return;
   if (scenario.pool.opaque) return judge_opaque_residue(given, findings);
   for (const Incarnation& incarnation : given.view.incarnations) {
     if (incarnation.signs().receipt == nullptr) continue;
@@ -104,15 +93,12 @@ void judge_residue(const Case& given, Findings& findings) {
   }
 }
 
-bool answers_unread(const faults::PlannedFault& planned) {
-  return planned.fault->name == "reading_stopped" && planned.text("then") == "answer";
-}
-
 /// A reply that came before its request was whole leaves the rest of the request behind: in the
 /// pipe, or unwritten. What it says of itself: the client's own record, and the scenario.
 void judge_unread_answers(const Case& given, Findings& findings) {
   const auto& scenario = given.evidence.scenario;
-  const bool any = std::any_of(scenario.faults.begin(), scenario.faults.end(), answers_unread);
+  const bool any =
+      std::any_of(scenario.faults.begin(), scenario.faults.end(), faults::answers_unread);
   if (!any || given.view.receipts.empty()) return;
   for (const ClientStep* call : given.view.calls) {
     if (!was_answered(call->outcome) || call->in_doubt) continue;
@@ -137,8 +123,7 @@ class Strays {
   Strays(const Case& given, Findings& findings) : given_(given), findings_(findings) {
     for (const Receipt& receipt : given.view.receipts) {
       const trace::WorkerRecord& record = *receipt.record;
-      if (record.record.fault != "text_while_idle") continue;
-      if (receipt.planned == nullptr || receipt.planned->text("text").empty()) continue;
+      if (receipt.planned == nullptr || !faults::writes_unasked(*receipt.planned)) continue;
       const std::uint32_t number = numbers_.number(record.worker);
       if (number == workers_.size()) workers_.push_back({record.at, {}, false});
     }
@@ -225,7 +210,6 @@ class Strays {
 
 void judge_strays(const Case& given, Findings& findings) {
   if (given.testimony == nullptr || given.view.receipts.empty()) return;
-  if (!any_planned(given.evidence.scenario, "text_while_idle")) return;
   // Where any frame is a reply, the text may be the one to a call that came meanwhile.
   if (given.evidence.scenario.pool.opaque) return;
   Strays(given, findings).judge();

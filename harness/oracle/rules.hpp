@@ -52,10 +52,8 @@ void judge_cancels(const Case& given, Findings& findings);  // cancels.cpp
 void judge_bounded_close(const Case& given, Findings& findings);
 void judge_residue(const Case& given, Findings& findings);         // residue.cpp
 void judge_unread_answers(const Case& given, Findings& findings);  // residue.cpp
-/// By that fault a worker answers what it has not read.
-bool answers_unread(const faults::PlannedFault& planned);
-void judge_strays(const Case& given, Findings& findings);  // residue.cpp
-void judge_pipes(const Case& given, Findings& findings);   // pipes.cpp: findings of three names
+void judge_strays(const Case& given, Findings& findings);          // residue.cpp
+void judge_pipes(const Case& given, Findings& findings);  // pipes.cpp: findings of three names
 void judge_prompt_death(const Case& given, Findings& findings);
 void judge_recovery(const Case& given, Findings& findings);
 

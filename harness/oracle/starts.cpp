@@ -14,34 +14,35 @@ namespace poolproof::oracle {
 namespace {
 
 using faults::JournalRecord;
+using faults::Leaves;
 using trace::dotted;
 using Kind = JournalRecord::Kind;
 
-using namespace std::string_view_literals;
-constexpr std::array kBadFrames{"json_invalid"sv, "utf8_invalid"sv,    "nan_result"sv,
-                                "id_text"sv,      "success_missing"sv, "reply_reshaped"sv};
-constexpr std::array kSilent{"reply_dropped"sv, "input_read_as_lines"sv};
-constexpr std::array kKeepReply{"error_reply"sv, "reply_unflushed"sv, "reply_slow"sv,
-                                "import_slow"sv, "stderr_flood"sv};
-constexpr std::array kExits{"exit_at_start"sv, "exit_mid_call"sv};
-
-/// The reply is late, or an error, but a whole one that is sound.
-bool keeps_reply(std::string_view fault) {
-  return std::find(kKeepReply.begin(), kKeepReply.end(), fault) != kKeepReply.end();
+/// The reply may be late, or an error, but it is a whole one that is sound.
+bool keeps_reply(Leaves left) {
+  return left == Leaves::sound || left == Leaves::late || left == Leaves::held_back ||
+         left == Leaves::error;
 }
 
 /// What a start comes to by this fault, if nothing else befalls it; none: that depends.
-StartCause cause_by(std::string_view fault) {
-  const auto among = [fault](const auto& names) {
-    return std::find(names.begin(), names.end(), fault) != names.end();
-  };
-  if (among(kBadFrames)) return StartCause::bad_frame;
-  if (among(kExits)) return StartCause::exited;
-  if (among(kSilent)) return StartCause::ping_unanswered;
-  if (fault == "reply_unflushed") return StartCause::reply_unflushed;
-  if (fault == "error_reply") return StartCause::refused;
-  if (fault == "stdout_closed") return StartCause::stdout_closed;
-  return StartCause::none;
+StartCause cause_by(const faults::Fault& fault, Leaves left) {
+  const bool reads_on = fault.moment != faults::Moment::reading;
+  switch (left) {
+    case Leaves::no_reply:
+    case Leaves::no_frame:
+      return StartCause::bad_frame;
+    case Leaves::held_back:
+      return StartCause::reply_unflushed;
+    case Leaves::error:
+      return StartCause::refused;
+    case Leaves::nothing:
+      if (fault.closes == faults::Closes::stdout_) return StartCause::stdout_closed;
+      if (fault.end == faults::End::exits) return StartCause::exited;
+      return fault.end == faults::End::lives && reads_on ? StartCause::ping_unanswered
+                                                         : StartCause::none;
+    default:
+      return StartCause::none;
+  }
 }
 
 /// Told when the budget is over: what strikes at that very moment may not have been seen.
@@ -72,8 +73,8 @@ class Start {
     if (cause == StartCause::ping_unread && read_ != nullptr && is_before(read_->at)) {
       return "though it had read its ping";
     }
-    const bool left = receipts_ == 0 || (receipts_ == 1 && is("exit_while_idle"));
-    if (cause == StartCause::exited && wrote_ && left) return "though it had answered before";
+    const bool only_left = receipts_ == 0 || (receipts_ == 1 && exits_while_idle(receipt_->record));
+    if (cause == StartCause::exited && wrote_ && only_left) return "though it had answered before";
     if (cause == StartCause::exited && exits_ && evidence_.exit != ExitStatus{code_, 0}) {
       return fmt::format("though not with the code {} with which it exited", code_);
     }
@@ -86,20 +87,18 @@ class Start {
       return "though it had not begun to read";
     }
     if (receipts_ > 1 || receipt_->record.request.value_or(0) != 0) return "";
-    const bool spoke = is("banner") && is_plain_banner();
-    const bool too_long =
-        is("length_over_limit") && given_.evidence.scenario.pool.framing.can_be_exceeded();
-    const StartCause expected = spoke      ? StartCause::text_on_stdout
-                                : too_long ? StartCause::bad_frame
-                                           : cause_by(receipt_->record.fault);
+    const Leaves left = given_.view.left_by(receipt_->record);
+    const StartCause expected = cause_of(left);
     if (expected == cause) return wrong_in_detail();
     if (expected == StartCause::none) return "";
     // Its first bytes may happen to be letters.
-    if (too_long && cause == StartCause::text_on_stdout) return "";
-    if (is("stdout_closed") && cause == StartCause::reply_incomplete)
+    if (left == Leaves::no_frame && cause == StartCause::text_on_stdout) return "";
+    if (left == Leaves::nothing && cause == StartCause::reply_incomplete) {
       return "though it said nothing";
+    }
     // Torn to pieces, it may not have been read whole; busy, it may not have looked at its stdin.
-    if (is("reply_unflushed") && (!wrote_ || evidence_.late_bytes != wrote_bytes_)) return "";
+    const bool whole = wrote_ && evidence_.late_bytes == wrote_bytes_;
+    if (left == Leaves::held_back && !whole) return "";
     const Duration postmortem = given_.evidence.scenario.pool.core.postmortem_budget;
     if (is_of_budget(cause) && !is_before(after(receipt_->at, postmortem))) return "";
     return fmt::format("though what it did was {}", receipt_->record.fault);
@@ -136,19 +135,27 @@ class Start {
       if (record.record.kind != Kind::receipt) continue;
       receipt_ = &record;
       ++receipts_;
-      only_keep_ = only_keep_ && keeps_reply(record.record.fault);
+      only_keep_ = only_keep_ && keeps_reply(given_.view.left_by(record.record));
     }
   }
 
-  [[nodiscard]] bool is(std::string_view fault) const { return receipt_->record.fault == fault; }
+  /// Text instead of a frame is named so.
+  [[nodiscard]] StartCause cause_of(Leaves left) const {
+    const faults::PlannedFault* const planned = given_.view.planned_for(receipt_->record);
+    if (planned == nullptr) return StartCause::none;
+    const auto text = planned->texts.find("text");
+    if (left != Leaves::no_frame || text == planned->texts.end()) {
+      return cause_by(*planned->fault, left);
+    }
+    return is_plain(text->second) ? StartCause::text_on_stdout : StartCause::none;
+  }
 
   /// It pauses before it reads anything.
   [[nodiscard]] bool is_still_importing() const {
-    if (!is("import_slow")) return false;
     const faults::PlannedFault* const planned = given_.view.planned_for(receipt_->record);
     if (planned == nullptr) return false;
-    const std::chrono::milliseconds pause(planned->number("delay_ms"));
-    return judged_.at + given_.view.grain < after(receipt_->at, pause);
+    return planned->fault->shows == faults::Shows::pause_before_reading &&
+           judged_.at + given_.view.grain < after(receipt_->at, faults::pause_of(*planned));
   }
 
   /// The cause is the right one; what is told of it may not be.
@@ -175,14 +182,10 @@ class Start {
   }
 
   /// Words, which nobody can take for a length.
-  [[nodiscard]] bool is_plain_banner() const {
+  [[nodiscard]] bool is_plain(std::string_view text) const {
     constexpr std::uint64_t kWordsAsLength = 0x20000000;
-    const auto& scenario = given_.evidence.scenario;
-    const wire::Framing& framing = scenario.pool.framing;
+    const wire::Framing& framing = given_.evidence.scenario.pool.framing;
     if (framing.prefix_bytes != 4 || framing.max_frame_bytes >= kWordsAsLength) return false;
-    const faults::PlannedFault* const planned = given_.view.planned_for(receipt_->record);
-    if (planned == nullptr) return false;
-    const std::string_view text = planned->text("text");
     return text.size() > 4 && std::all_of(text.begin(), text.end() - 1, [](char letter) {
              return (letter >= 'a' && letter <= 'z') || letter == ' ';
            });

@@ -112,6 +112,7 @@ TEST_CASE("oracle: starts: a whole reply at the end of stdin is one that was nev
   pool::StartEvidence evidence = evidence_of(StartCause::ping_unanswered);
   evidence.late_bytes = 90;  // as many as it wrote
   CHECK_FALSE(said_of_start(story, 5303.0, evidence).empty());
+  plan(story, "error_reply");
   strike(story, "error_reply", 3.1, 0);
   CHECK_FALSE(said_of_start(story, 5303.0, evidence).empty());
   evidence.late_bytes = 3;

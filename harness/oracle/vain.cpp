@@ -114,49 +114,54 @@ constexpr Duration kGrain{2};
 
 enum class Measure : std::uint8_t { none, felt, not_felt };
 
-/// Faults that show in their own journal lines, measured there; `none`: nothing to measure (the
-/// worker did not get that far), or a fault that shows in what the other witnesses saw.
-///
-///   import_slow                  so long from the receipt to the first read
-///   reply_slow, reply_late       so long from the receipt to the reply's last byte
-///   reply_trickled               so long as all its pauses together
-///   reply_fragmented             more bytes than go into one write
-///   stderr_flood, reply_padded   the receipt is the proof: neither is seen by a witness
-///   grandchild_left              a process was left behind
-///   exit_slow                    so long from the receipt to the exit
+/// How long the reply's pauses are together; nothing: it goes into one write.
+std::optional<Duration> pauses_of(const PlannedFault& fault, std::uint64_t reply_bytes) {
+  const auto bytes = static_cast<std::int64_t>(reply_bytes);
+  const std::int64_t chunk = fault.number("chunk_bytes");
+  if (bytes <= chunk) return std::nullopt;
+  if (fault.fault->shows == faults::Shows::pieces) return Duration::zero();
+  const std::int64_t pauses = (bytes + chunk - 1) / chunk - 1;
+  return std::chrono::milliseconds(pauses * fault.number("gap_ms"));
+}
+
+/// What its worker's journal shows of a fault; `none`: nothing to measure (the worker did not get
+/// that far), or a fault that shows in what the other witnesses saw.
 Measure measure(const PlannedFault& fault, const WorkerRecord& receipt, const trace::Trace& run) {
-  const std::string_view name = fault.fault->name;
+  using enum faults::Shows;
   const auto felt = [](bool it) { return it ? Measure::felt : Measure::not_felt; };
   const auto wrote = [&] {
     return next(run, receipt, [&receipt](const JournalRecord& record) {
       return record.kind == Kind::wrote && record.request == receipt.record.request;
     });
   };
-  const auto lasted = [&](const WorkerRecord* until, std::int64_t least_ms) {
+  const auto lasted = [&](const WorkerRecord* until, Duration least) {
     if (until == nullptr) return Measure::none;
-    return felt(after(until->at, kGrain) >= after(receipt.at, std::chrono::milliseconds(least_ms)));
+    return felt(after(until->at, kGrain) >= after(receipt.at, least));
   };
   const auto next_of = [&](Kind kind) {
     return next(run, receipt, [kind](const JournalRecord& record) { return record.kind == kind; });
   };
-  if (name == "import_slow") return lasted(next_of(Kind::read), fault.number("delay_ms"));
-  if (name == "exit_slow") return lasted(next_of(Kind::exiting), fault.number("delay_ms"));
-  if (name == "reply_slow" || name == "reply_late") {
-    return lasted(wrote(), fault.number("delay_ms"));
+  switch (fault.fault->shows) {
+    case elsewhere:
+      return Measure::none;
+    case by_receipt:
+      return Measure::felt;
+    case pause_before_reading:
+      return lasted(next_of(Kind::read), faults::pause_of(fault));
+    case pause_before_reply:
+      return lasted(wrote(), faults::pause_of(fault));
+    case pause_before_exit:
+      return lasted(next_of(Kind::exiting), faults::pause_of(fault));
+    case process:
+      return felt(next_of(Kind::grandchild) != nullptr);
+    case pauses_in_reply:
+    case pieces:
+      break;
   }
-  if (name == "stderr_flood" || name == "reply_padded") return Measure::felt;
-  if (name == "grandchild_left") {
-    return felt(next_of(Kind::grandchild) != nullptr);
-  }
-  if (name != "reply_trickled" && name != "reply_fragmented") return Measure::none;
-  const WorkerRecord* end = wrote();
+  const WorkerRecord* const end = wrote();
   if (end == nullptr) return Measure::none;
-  const auto bytes = static_cast<std::int64_t>(end->record.bytes);
-  const std::int64_t chunk = fault.number("chunk_bytes");
-  if (bytes <= chunk) return Measure::not_felt;
-  if (name == "reply_fragmented") return Measure::felt;
-  const std::int64_t pauses = (bytes + chunk - 1) / chunk - 1;
-  return lasted(end, pauses * fault.number("gap_ms"));
+  const auto pauses = pauses_of(fault, end->record.bytes);
+  return pauses ? lasted(end, *pauses) : Measure::not_felt;
 }
 
 /// What run and control came to, compared once.

@@ -233,18 +233,17 @@ inline void View::look_at_read(const trace::WorkerRecord& record, Signs& shown) 
 }
 
 void View::look_at_receipt(const trace::WorkerRecord& record, std::uint32_t worker) {
-  static const faults::Fault* const stdin_closed = row_of("stdin_closed");
-  static const faults::Fault* const stdout_closed = row_of("stdout_closed");
   const faults::PlannedFault* const planned = planned_for(record.record);
   const faults::Fault* const fault = planned != nullptr ? planned->fault : fault_of(record.record);
   add(receipts, {&record, fault, planned, worker});
   Signs& shown = signs[worker];
   if (shown.receipt == nullptr) shown.receipt = &record;
   if (record.record.request == 0U) shown.ping_struck = true;
-  shown.may_be_lost = shown.may_be_lost || excuses_loss(record.record, fault, planned);
-  if (fault == nullptr) return;
-  if (fault == stdin_closed) shown.stdin_closed = std::min(shown.stdin_closed, record.at);
-  if (fault == stdout_closed) shown.stdout_closed = std::min(shown.stdout_closed, record.at);
+  shown.may_be_lost = shown.may_be_lost || excuses_loss(record.record);
+  if (fault == nullptr || fault->closes == faults::Closes::nothing) return;
+  const bool input = fault->closes == faults::Closes::stdin_;
+  Time& closed = input ? shown.stdin_closed : shown.stdout_closed;
+  closed = std::min(closed, record.at);
 }
 
 [[gnu::always_inline]] inline void View::look_at_record(const trace::WorkerRecord& record,
@@ -316,6 +315,33 @@ const faults::PlannedFault* View::planned_for(const JournalRecord& receipt) cons
   return found == plan.end() ? nullptr : &*found;
 }
 
+faults::Reader View::reader_of(const JournalRecord& receipt) const {
+  const bool of_ping = receipt.request.value_or(0) == 0;
+  const wire::Payload payload = scenario_.pool.opaque ? wire::Payload::opaque
+                                : of_ping             ? wire::Payload::handshake
+                                                      : wire::Payload::envelope;
+  return {scenario_.pool.framing, payload};
+}
+
+faults::Leaves View::left_by(const JournalRecord& receipt) const {
+  const faults::PlannedFault* const planned = planned_for(receipt);
+  if (planned == nullptr) return faults::Leaves::depends;
+  return faults::leaves_of_reply(*planned, reader_of(receipt));
+}
+
+bool View::excuses_loss(const JournalRecord& receipt) const {
+  const faults::Fault* const fault = fault_of(receipt);
+  if (fault == nullptr) return true;
+  if (fault->harmless || fault->family == faults::Family::shutdown) return false;
+  const faults::PlannedFault* const planned = planned_for(receipt);
+  return planned == nullptr || !faults::keeps_worker(*planned, reader_of(receipt));
+}
+
+bool View::ended_process(const JournalRecord& receipt) const {
+  const faults::PlannedFault* const planned = planned_for(receipt);
+  return planned != nullptr && faults::ends_process(*planned);
+}
+
 std::span<const std::uint32_t> View::steps_of(std::uint32_t client) const {
   if (steps_of_client_.empty()) steps_of_client_.group(client_of_step, clients.size());
   return steps_of_client_[client];
@@ -383,18 +409,15 @@ std::string who(const ClientStep& step) {
                      step.step, name(step.kind), step.nonce.empty() ? "" : " ", step.nonce);
 }
 
-bool is_deadly(int signal) {
-  constexpr std::array kHarmless{17, 18, 19, 20, 21, 22, 23, 28};  // CHLD, CONT, stops, URG, WINCH
-  return signal != 0 && std::find(kHarmless.begin(), kHarmless.end(), signal) == kHarmless.end();
-}
-
-const faults::Fault* row_of(std::string_view fault) {
-  const std::uint32_t row = fault_names().find(fault);
+const faults::Fault* fault_of(const JournalRecord& receipt) {
+  const std::uint32_t row = fault_names().find(receipt.fault);
   return row == kNone ? nullptr : &faults::catalogue()[row];
 }
 
-const faults::Fault* fault_of(const JournalRecord& receipt) {
-  return row_of(receipt.fault);
+bool exits_while_idle(const JournalRecord& receipt) {
+  const faults::Fault* const fault = fault_of(receipt);
+  return fault != nullptr && fault->moment == faults::Moment::idle &&
+         fault->end == faults::End::exits;
 }
 
 const trace::WorkerRecord* could_not_start(const Incarnation& incarnation) {
@@ -402,18 +425,6 @@ const trace::WorkerRecord* could_not_start(const Incarnation& incarnation) {
   if (receipt == nullptr) return nullptr;
   const faults::Fault* fault = fault_of(receipt->record);
   return fault != nullptr && fault->moment == faults::Moment::launch ? receipt : nullptr;
-}
-
-bool excuses_loss(const JournalRecord& receipt, const faults::Fault* fault,
-                  const faults::PlannedFault* planned) {
-  static const faults::Fault* const error_reply = row_of("error_reply");
-  static const faults::Fault* const reshaped = row_of("reply_reshaped");
-  if (fault == nullptr) return true;
-  // An error, or a list, is an answer like any other, but to the init ping.
-  const bool is_list =
-      fault == reshaped && planned != nullptr && planned->text("shape") == "result_list";
-  const bool answers = (fault == error_reply || is_list) && receipt.request != 0U;
-  return !fault->harmless && fault->family != faults::Family::shutdown && !answers;
 }
 
 bool shows_farewell(const JournalRecord& record) {

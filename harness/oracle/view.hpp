@@ -145,6 +145,15 @@ class View {
   [[nodiscard]] std::span<const std::uint32_t> steps_of(std::uint32_t client) const;
   /// The plan's fault of the receipt's name and id; null: it has none.
   [[nodiscard]] const faults::PlannedFault* planned_for(const faults::JournalRecord& receipt) const;
+  /// Who reads the reply to the request at which the fault struck.
+  [[nodiscard]] faults::Reader reader_of(const faults::JournalRecord& receipt) const;
+  /// What the fault left of that reply; `depends` where the plan does not have it.
+  [[nodiscard]] faults::Leaves left_by(const faults::JournalRecord& receipt) const;
+  /// A sound pool may put the worker away after it. Those of the shutdown family act only when it
+  /// has been told to go.
+  [[nodiscard]] bool excuses_loss(const faults::JournalRecord& receipt) const;
+  /// The fault ended its worker's process.
+  [[nodiscard]] bool ended_process(const faults::JournalRecord& receipt) const;
   /// The call that sent that nonce; null: none did.
   [[nodiscard]] const trace::ClientStep* call_of(std::string_view nonce) const;
   /// Whether a journal shows that the call of that place in `calls` was read.
@@ -211,22 +220,14 @@ bool leaves_doubt(const trace::ClientStep& call, bool read);
 /// The name of a client and its step, as findings call it: `client a, step 1 (call a:1)`.
 std::string who(const trace::ClientStep& step);
 
-/// Whether that signal, not caught, ends a process.
-bool is_deadly(int signal);
-
-/// The row of a fault that the catalogue has: to be looked up once.
-const faults::Fault* row_of(std::string_view fault);
-
 /// The fault's row, by the name in a receipt; null for a name nobody knows.
 const faults::Fault* fault_of(const faults::JournalRecord& receipt);
 
+/// All that the fault does is to end its worker after a reply.
+bool exits_while_idle(const faults::JournalRecord& receipt);
+
 /// The receipt of the fault that kept it from being started; null: there is none.
 const trace::WorkerRecord* could_not_start(const Incarnation& incarnation);
-
-/// A fault after which a sound pool may put the worker away. Those of the shutdown family act only
-/// when it has been told to go. `fault` is the receipt's row, `planned` what was planned, if known.
-bool excuses_loss(const faults::JournalRecord& receipt, const faults::Fault* fault,
-                  const faults::PlannedFault* planned);
 
 /// What was read is the ping by which a pool begins.
 bool is_ping(const faults::JournalRecord& read);

@@ -22,8 +22,4 @@ Scenario generate(ChoiceBook& choices);
 
 inline constexpr Duration kStormMax = 25s;
 
-/// Whether the fault changes bytes inside of frames: then what a call comes to may hang on how they
-/// are read, and a run without JSON shows less of it.
-bool touches_payload(const faults::Fault& fault);
-
 }  // namespace poolproof::scenario

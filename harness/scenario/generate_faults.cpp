@@ -24,30 +24,8 @@ constexpr std::array<Weighted<std::uint32_t>, 4> kThemedCounts{{{1, 6}, {0, 1}, 
 constexpr std::array<Weighted<std::uint32_t>, 3> kGenerations{{{0, 5}, {1, 2}, {2, 1}}};
 constexpr std::array<Weighted<std::uint64_t>, 4> kRequests{{{1, 4}, {0, 3}, {2, 2}, {3, 1}}};
 
-/// The values of a parameter, by its name; the first is the simplest. What is out of a fault's
-/// bounds is brought to them.
-struct NumberPalette {
-  std::string_view param;
-  std::array<std::int64_t, 4> values;
-};
-constexpr std::array kNumbers{
-    NumberPalette{"code", {1, 0, 3, 255}},
-    NumberPalette{"signal", {9, 11, 15, 6}},
-    NumberPalette{"keep_bytes", {3, 0, 5, 50}},
-    NumberPalette{"extra_bytes", {5, 1, 100, 1'000'000}},
-    NumberPalette{"missing_bytes", {5, 1, 50, 1'000'000}},
-    NumberPalette{"over_bytes", {1, 1, 2, 1000}},
-    // At most a frame's limit: with the smaller ones it is that exactly.
-    NumberPalette{"payload_bytes", {1000, 1000, 256, 300}},
-    NumberPalette{"depth", {100, 1, 500, 2000}},
-    NumberPalette{"offset", {1, -1, 1000, -1000}},
-    NumberPalette{"gap_ms", {1, 0, 10, 50}},
-    NumberPalette{"chunk_bytes", {50, 1, 7, 1000}},
-    NumberPalette{"text_bytes", {1000, 1, 70'000, 200'000}},
-    NumberPalette{"lifetime_ms", {60'000, 10, 100, 1000}},
-};
-
-/// What goes with a theme, mostly aimed at one and the same incarnation.
+/// What goes with a theme, mostly aimed at one and the same incarnation. These are recipes, each of
+/// that one fault: a new one need not be in any of them.
 struct Companion {
   Theme theme;
   std::uint32_t one_in;  ///< of the scenarios with that theme
@@ -112,7 +90,10 @@ constexpr std::array kTexts{"tick\n"sv, "x"sv,      "\0\0\0\2{}"sv,   "\0\2{}"sv
 const std::array<const Fault*, kCompanions.size()>& companion_faults() {
   static const auto all = [] {
     std::array<const Fault*, kCompanions.size()> found{};
-    for (std::size_t i = 0; i < found.size(); ++i) found[i] = faults::find(kCompanions[i].fault);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      found[i] = faults::find(kCompanions[i].fault);
+      POOLPROOF_ASSERT(found[i] != nullptr);
+    }
     return found;
   }();
   return all;
@@ -120,7 +101,7 @@ const std::array<const Fault*, kCompanions.size()>& companion_faults() {
 
 const std::vector<const Fault*>& faults_of(Moment moment) {
   static const auto all = [] {
-    std::array<std::vector<const Fault*>, 6> found;
+    std::array<std::vector<const Fault*>, faults::kMoments> found;
     for (const Fault& fault : faults::catalogue()) {
       found[static_cast<std::size_t>(fault.moment)].push_back(&fault);
     }
@@ -256,9 +237,7 @@ const Fault& Planner::kind() {
 PlannedFault Planner::fault(const Fault& kind) {
   PlannedFault planned;
   planned.fault = &kind;
-  // reading_stopped strikes before the request is read: nobody knows whose it would have been.
-  const bool of_call =
-      callers_count_ > 0 && !faults::aimed_by_incarnation(kind) && kind.name != "reading_stopped";
+  const bool of_call = callers_count_ > 0 && faults::aimed_by_call(kind);
   const bool at_its_call = of_call && choices_.one_in(themes_.has(Theme::deaf_workers) ? 4 : 2);
   planned.at = at_its_call ? at_call() : at_worker(kind);
   set_params(planned);
@@ -308,36 +287,20 @@ std::string_view Planner::text(const Param& param) {
 
 std::int64_t Planner::number(const Param& param) {
   std::int64_t value = 0;
-  if (param.name == "delay_ms") {
+  if (param.is_pause) {
     value = pick(choices_, kPaletteMs);
     if (param.min == 0 && choices_.one_in(3)) value = 0;
   } else {
-    const auto* const palette =
-        std::find_if(kNumbers.begin(), kNumbers.end(),
-                     [&](const NumberPalette& one) { return one.param == param.name; });
-    POOLPROOF_ASSERT(palette != kNumbers.end());
-    value = pick(choices_, palette->values);
+    value = pick(choices_, param.palette);
   }
   if (param.name == "chunk_bytes" && large_) value = std::max(value, kChunkOfLargeMin);
   return std::clamp(value, param.min, param.max);
 }
 
-/// Those by which the payload of some frame is another than the sound worker's, or cut.
-constexpr std::array kTouching{
-    "reply_unframed"sv, "length_too_long"sv, "length_too_short"sv, "json_invalid"sv,
-    "utf8_invalid"sv,   "nan_result"sv,      "json_deep"sv,        "id_wrong"sv,
-    "id_text"sv,        "success_missing"sv, "reply_reshaped"sv,   "error_reply"sv,
-    "reply_padded"sv,
-};
-
 }  // namespace
 
 faults::Plan generate_faults(Choices& choices, Themes themes, const Scenario& scenario) {
   return Planner(choices, themes, scenario).plan();
-}
-
-bool touches_payload(const Fault& fault) {
-  return std::find(kTouching.begin(), kTouching.end(), fault.name) != kTouching.end();
 }
 
 }  // namespace poolproof::scenario

@@ -6,7 +6,6 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "fake_workers/brain.hpp"
 #include "harness/scenario/generate_parts.hpp"
 #include "harness/scenario/pool_options.hpp"
 #include "harness/scenario/testing.hpp"
@@ -107,48 +106,6 @@ std::vector<Duration> ends(const Scenario& scenario) {
     found.push_back(now);
   }
   return found;
-}
-
-/// What a worker with that fault at its first request writes to two echo requests, in pieces as a
-/// decoder finds them.
-std::string stdout_of(const faults::PlannedFault* fault) {
-  faults::BrainConfig config{{0, 0}, {}, {}, "0.0", "1.5"};
-  if (fault != nullptr) config.plan = {fault, 1};
-  faults::Brain brain(config);
-  faults::Actions actions;
-  brain.start(actions);
-  std::string input;
-  for (const char* id : {"1", "2"}) {
-    input += *wire::encode_frame(
-        config.framing, std::string(R"({"args":{"a":1},"command":"echo","id":)") + id + "}");
-  }
-  const auto over = [&actions] {
-    return !actions.empty() && (std::holds_alternative<faults::Exit>(actions.back()) ||
-                                std::holds_alternative<faults::Raise>(actions.back()) ||
-                                std::holds_alternative<faults::CloseStdout>(actions.back()));
-  };
-  while (!input.empty() && brain.wants() > 0 && !over()) {
-    const std::size_t size = std::min(brain.wants(), input.size());
-    const std::string bytes = input.substr(0, size);
-    input.erase(0, size);
-    brain.read(bytes, actions);
-  }
-  std::string written;
-  for (const faults::Action& action : actions) {
-    if (const auto* write = std::get_if<faults::Write>(&action)) written += write->bytes;
-  }
-  return written;
-}
-
-faults::PlannedFault with_defaults(const faults::Fault& fault) {
-  faults::PlannedFault planned;
-  planned.id = "f0";
-  planned.fault = &fault;
-  for (const faults::Param& param : fault.params) {
-    if (param.is_text) planned.texts.emplace(param.name, param.default_text);
-    if (!param.is_text) planned.numbers.emplace(param.name, param.default_number);
-  }
-  return planned;
 }
 
 }  // namespace
@@ -438,31 +395,4 @@ TEST_CASE("scenario: generate: calm comes when all others are done, for every sl
   }
   CHECK(breaths > 100);
   CHECK(calms > 1000);
-}
-
-/// The payloads that a reader cuts out of a stream, as far as it is one of frames.
-std::vector<std::string> payloads_in(const std::string& stream) {
-  wire::FrameDecoder decoder({});
-  decoder.push(stream);
-  std::vector<std::string> payloads;
-  for (auto next = decoder.next(); next && *next; next = decoder.next()) {
-    payloads.emplace_back(**next);
-  }
-  return payloads;
-}
-
-TEST_CASE("scenario: generate: only faults that touch payloads make frames with other payloads") {
-  const auto sound = payloads_in(stdout_of(nullptr));
-  REQUIRE(sound.size() == 2);
-  for (const faults::Fault& fault : faults::catalogue()) {
-    CAPTURE(std::string(fault.name));
-    auto planned = with_defaults(fault);
-    if (fault.name == "json_deep") planned.numbers["depth"] = 100;
-    const auto payloads = payloads_in(stdout_of(&planned));
-    const bool all_sound = std::all_of(payloads.begin(), payloads.end(), [&](const auto& payload) {
-      return std::find(sound.begin(), sound.end(), payload) != sound.end();
-    });
-    // What has no frame around it is a payload all the same.
-    CHECK(all_sound == (!touches_payload(fault) || fault.name == "reply_unframed"));
-  }
 }

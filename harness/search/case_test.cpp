@@ -76,8 +76,8 @@ std::map<std::string, std::string> stories(const trace::Trace& trace) {
 bool knows_no_size(const scenario::Scenario& scenario) {
   const bool faults = std::none_of(
       scenario.faults.begin(), scenario.faults.end(), [](const faults::PlannedFault& planned) {
-        return scenario::touches_payload(*planned.fault) ||
-               planned.numbers.contains("keep_bytes") || planned.numbers.contains("chunk_bytes");
+        return planned.fault->touches_payload || planned.numbers.contains("keep_bytes") ||
+               planned.numbers.contains("chunk_bytes");
       });
   return faults && scenario.pool.framing.prefix_bytes == 4 &&
          scenario.pool.framing.payload_limit() > 200'000;

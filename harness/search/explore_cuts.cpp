@@ -77,8 +77,7 @@ class Cuts final : public ExploredSpace {
     const EndingRow& ending = ending_of(walk);
     faults::PlannedFault planned;
     planned.id = "f0";
-    planned.fault = faults::find(frame.reply ? "reply_truncated" : "reading_stopped");
-    POOLPROOF_ASSERT(planned.fault != nullptr);
+    planned.fault = &faults::cutting(frame.reply ? faults::Moment::reply : faults::Moment::reading);
     planned.at = {{}, 0, 0, 0, frame.request};
     planned.numbers = {{"keep_bytes", static_cast<std::int64_t>(keep_of(walk))},
                        {"code", ending.code}};

@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 #include <fmt/format.h>
 
@@ -40,27 +38,6 @@ constexpr std::uint32_t kLastRepetition = 2;
 constexpr std::uint32_t kWorkers = 2;
 constexpr std::uint32_t kFaultsMost = 3;
 
-/// A value that shows the same as the default value and shows it sooner.
-struct Value {
-  std::string_view fault;
-  std::string_view param;
-  std::int64_t number;
-};
-constexpr std::array kValues{
-    Value{"json_deep", "depth", 500},
-    Value{"reply_trickled", "chunk_bytes", 20},
-    Value{"stderr_flood", "text_bytes", 5000},
-    Value{"reply_fragmented", "chunk_bytes", 20},
-    Value{"grandchild_left", "lifetime_ms", 1000},
-};
-
-std::int64_t number_of(const Fault& fault, const faults::Param& param) {
-  for (const Value& value : kValues) {
-    if (value.fault == fault.name && value.param == param.name) return value.number;
-  }
-  return param.default_number;
-}
-
 /// The same place for every fault: the first process in its slot, and the first call that this
 /// process gets.
 PlannedFault placed(const Fault& fault, std::uint32_t slot) {
@@ -71,7 +48,8 @@ PlannedFault placed(const Fault& fault, std::uint32_t slot) {
   if (!faults::aimed_by_incarnation(fault)) planned.at.request = 1;
   for (const faults::Param& param : fault.params) {
     if (param.is_text) planned.texts.emplace(param.name, param.default_text);
-    if (!param.is_text) planned.numbers.emplace(param.name, number_of(fault, param));
+    if (!param.is_text)
+      planned.numbers.emplace(param.name, param.quick.value_or(param.default_number));
   }
   return planned;
 }

@@ -81,9 +81,8 @@ class Job {
   }
 
   static bool touches_payload(const scenario::Scenario& scenario) {
-    return std::any_of(scenario.faults.begin(), scenario.faults.end(), [](const auto& planned) {
-      return scenario::touches_payload(*planned.fault);
-    });
+    return std::any_of(scenario.faults.begin(), scenario.faults.end(),
+                       [](const auto& planned) { return planned.fault->touches_payload; });
   }
 
   void repeat(std::uint64_t number, wire::Codec codec) {

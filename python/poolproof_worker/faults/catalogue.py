@@ -64,7 +64,7 @@ _CHUNK = Param("chunk_bytes", 1, 1, 65_536)
 
 FAULTS = [
     _row("reply_dropped", "drop", "reply"),
-    _row("reading_stopped", "drop", "request", Param("keep_bytes", 0, 0, 1_000_000),
+    _row("reading_stopped", "drop", "reading", Param("keep_bytes", 0, 0, 1_000_000),
          _then("hang", "answer"), _code(1)),
     _row("exit_mid_call", "drop", "request", _code(1)),
     _row("killed_mid_call", "drop", "request", _SIGNAL),

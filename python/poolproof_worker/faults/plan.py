@@ -119,7 +119,7 @@ def _read_call(at, where):
 def _coordinates(fault):
     if fault.moment in ("start", "shutdown", "launch"):
         return ("slot", "generation")
-    if fault.name == "reading_stopped":  # it acts before the request is read: no nonce was seen
+    if fault.moment == "reading":  # no client's nonce has been seen
         return ("slot", "generation", "request")
     return _COORDINATES
 
