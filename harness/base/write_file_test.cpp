@@ -1,3 +1,5 @@
+#include "harness/base/write_file.hpp"
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -6,8 +8,6 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-
-#include "harness/base/write_file.hpp"
 
 namespace poolproof {
 namespace {

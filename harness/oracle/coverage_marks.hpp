@@ -14,8 +14,7 @@ class PoolMarks final : public ReferenceModel {
       : ReferenceModel(evidence.scenario.pool.core, memory, evidence.trace.pool.size()),
         next_(evidence.trace.pool.data()),
         end_(next_ + evidence.trace.pool.size()),
-        found_(found),
-        moments_(memory) {}
+        found_(found) {}
 
   void take_before(Time at) {
     while (next_ != end_ && next_->at < at) take(*next_++);
@@ -189,7 +188,7 @@ class PoolMarks final : public ReferenceModel {
   const trace::PoolRecord* next_;
   const trace::PoolRecord* end_;
   Coverage& found_;
-  Table<Moments> moments_;  ///< by the worker's number
+  Table<Moments> moments_{memory_};  ///< by the worker's number
   Step step_;
   Time late_ = Time::min();  ///< the last of each
   Time cancelled_ = Time::min();

@@ -17,7 +17,7 @@ using Kind = faults::JournalRecord::Kind;
 /// its exit is seen at once, and the end of its stdout is no news of its own.
 void judge_strayed_dead(const Case& given, Findings& findings) {
   if (given.evidence.bounds.liveness != Duration::zero()) return;
-  for (const PutAway& strayed : given.testimony->strayed()) {
+  for (const PutAway& strayed : given.testimony->noted().strayed) {
     const auto known = given.view.find(strayed.worker);
     if (!known || !known->signs().exits || known->signs().exiting > strayed.at) continue;
     bool left_only = true;
@@ -36,7 +36,7 @@ void judge_strayed_dead(const Case& given, Findings& findings) {
 /// A sound worker that has nothing to do goes when it is asked, and in virtual time at once: of one
 /// that does not go the asking never came.
 void judge_deaf(const Case& given, Findings& findings) {
-  if (given.testimony->deaf().empty()) return;
+  if (given.testimony->noted().deaf.empty()) return;
   const Evidence& evidence = given.evidence;
   const auto& pool = evidence.scenario.pool;
   if (evidence.bounds.liveness != Duration::zero()) return;
@@ -50,7 +50,7 @@ void judge_deaf(const Case& given, Findings& findings) {
   };
   const auto& faults = evidence.scenario.faults;
   if (std::any_of(faults.begin(), faults.end(), waits)) return;
-  for (const WorkerId worker : given.testimony->deaf()) {
+  for (const WorkerId worker : given.testimony->noted().deaf) {
     const auto known = given.view.find(worker);
     if (!known || known->records().empty() || known->signs().receipt != nullptr) continue;
     const bool struck = std::any_of(
@@ -68,7 +68,7 @@ void judge_deaf(const Case& given, Findings& findings) {
 /// A call that a closing pool has ended by taking its worker back is told so.
 void judge_taken_back(const Case& given, Findings& findings) {
   const View& view = given.view;
-  for (const PutAway& taken : given.testimony->taken_back()) {
+  for (const PutAway& taken : given.testimony->noted().taken_back) {
     const std::uint32_t worker = view.workers.find(taken.worker);
     if (worker == kNone) continue;
     for (const std::uint32_t place : view.calls_of_worker[worker]) {

@@ -67,7 +67,7 @@ void judge_during_close(const Case& given, const ClientStep& close, Findings& fi
   const Duration limit = limit_of(close, evidence.scenario.pool);
   const Time calls_over_by = after(after(close.begun, limit), lateness);
   // A process whose start was under way can be ended only once it is there.
-  const Time born = given.testimony != nullptr ? given.testimony->last_late_start()
+  const Time born = given.testimony != nullptr ? given.testimony->noted().late_start
                                                : after(close.begun, kSoundStart);
   const Time closed_by = std::max(calls_over_by, born);
   const Time shut = exact ? close.begun : close.ended;

@@ -10,22 +10,7 @@ using pool::RemovalReason;
 using pool::StopStep;
 
 ReferenceModel::ReferenceModel(const pool::Config& config, Memory* memory, std::size_t records)
-    : config_(config),
-      ids_(memory),
-      workers_(memory),
-      slots_(memory),
-      lease_numbers_(memory),
-      leases_(memory),
-      checkout_numbers_(memory),
-      asked_(memory),
-      timers_(memory),
-      cooling_(memory),
-      awaited_(memory),
-      refusals_(memory),
-      bad_handshakes_(memory),
-      taken_back_(memory),
-      strayed_(memory),
-      deaf_(memory) {
+    : config_(config), memory_(memory) {
   // In a usual trace one record in four asks, grants, or starts.
   const std::size_t some = records / 4 + 1;
   asked_.reserve(some);
@@ -190,7 +175,7 @@ inline void ReferenceModel::happened(const pool::Started& event) {
   one.running = true;
   one.greeted = now_;
   if (one.state == State::leaving) {
-    late_start_ = now_;
+    noted_.late_start = now_;
     return must_stop(worker, StopStep::kill, one.next.why);
   }
   greet_ = worker;
@@ -203,14 +188,14 @@ inline void ReferenceModel::happened(const pool::StartFailed& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].running) return;
   ending_ = worker;
-  if (workers_[worker].state == State::leaving) late_start_ = now_;
+  if (workers_[worker].state == State::leaving) noted_.late_start = now_;
   if (workers_[worker].state != State::starting) return;
   failed_start(worker, StartCause::exec_failed);
 }
 
 inline void ReferenceModel::happened(const pool::HandshakeEnded& event) {
   const bool good = event.evidence.cause == StartCause::none;
-  if (!good) add(bad_handshakes_, record_);
+  if (!good) add(noted_.bad_handshakes, record_);
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::greeting) return;
   if (good) {
@@ -228,7 +213,7 @@ inline void ReferenceModel::happened(const pool::OutputStrayed& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::idle) return;
   if (!workers_[worker].served) of_no_use(worker);
-  add(strayed_, {event.worker, now_});
+  add(noted_.strayed, {event.worker, now_});
   must_stop(worker, StopStep::term, RemovalReason::strayed);
 }
 
@@ -272,7 +257,7 @@ inline void ReferenceModel::ordered(const pool::Grant& effect) {
 }
 
 inline void ReferenceModel::ordered(const pool::Refuse& effect) {
-  add(refusals_, &effect);
+  add(noted_.refusals, &effect);
   answer(effect.checkout);
 }
 
@@ -301,9 +286,9 @@ inline void ReferenceModel::ordered(const pool::Stop& effect) {
   const bool spent = effect.why == RemovalReason::budget_spent;
   if (spent && one.state == State::greeting) failed_start(worker, StartCause::budget_spent);
   if (one.state == State::leased && effect.why == RemovalReason::closing) {
-    add(taken_back_, {effect.worker, now_});
+    add(noted_.taken_back, {effect.worker, now_});
   }
-  if (effect.step == StopStep::end_of_input) add(deaf_, effect.worker);
+  if (effect.step == StopStep::end_of_input) add(noted_.deaf, effect.worker);
   one.taken = effect.step;
   one.next = {effect.step, effect.why, kNever};
   enter(worker, State::leaving);

@@ -30,6 +30,17 @@ struct PutAway {
   Time at;
 };
 
+/// What those want to know of the pool who hold its testimony against other witnesses.
+struct Noted {
+  Table<const pool::Refuse*> refusals;  ///< what clients were told that were turned away
+  Table<const trace::PoolRecord*> bad_handshakes;
+  Table<PutAway> taken_back;  ///< by a closing pool, when it had drained long enough
+  Table<PutAway> strayed;     ///< put away because of their output
+  Table<WorkerId> deaf;       ///< asked to go, and not gone when the grace was over
+  /// When the last start was answered that the pool had no use for any more.
+  Time late_start = Time::min();
+};
+
 /// The pool as its own testimony tells it: a book kept apart from the Core, to which the events and
 /// effects are applied record by record. It holds what follows from an event: who is idle, who has
 /// to be stopped by which step, and when. What is due at a record comes before its event.
@@ -79,22 +90,9 @@ class ReferenceModel {
   [[nodiscard]] const LeaseStory& lease(std::uint32_t number) const {
     return leases_[number].story;
   }
-  /// Clients that were turned away.
-  [[nodiscard]] const Table<const pool::Refuse*>& refusals() const { return refusals_; }
-  /// The records of handshakes that ended badly.
-  [[nodiscard]] const Table<const trace::PoolRecord*>& bad_handshakes() const {
-    return bad_handshakes_;
-  }
-  /// Workers that a closing pool took back from their clients when it had drained long enough.
-  [[nodiscard]] const Table<PutAway>& taken_back() const { return taken_back_; }
-  /// Workers that were put away because of their output.
-  [[nodiscard]] const Table<PutAway>& strayed() const { return strayed_; }
-  /// Workers that were asked to go and had not gone when the grace was over.
-  [[nodiscard]] const Table<WorkerId>& deaf() const { return deaf_; }
+  [[nodiscard]] const Noted& noted() const { return noted_; }
   /// How the pool stood just before it was asked to close the last time; else at the end.
   [[nodiscard]] Standing before_last_close() const { return last_close_.value_or(standing()); }
-  /// When the last start was answered that the pool had no use for any more; Time::min(): none was.
-  [[nodiscard]] Time last_late_start() const { return late_start_; }
 
  protected:
   /// The step of the stop ladder that comes next, and when. kNever: none is known of.
@@ -183,19 +181,20 @@ class ReferenceModel {
   }
 
   const pool::Config& config_;
+  Memory* const memory_;
   const trace::PoolRecord* record_ = nullptr;  ///< the one being taken
   std::uint64_t records_ = 0;                  ///< how many have been taken, with this one
   Time now_ = Time::min();
-  Numbering<WorkerId> ids_;
-  Table<Worker> workers_;  ///< every one that was ever started
+  Numbering<WorkerId> ids_{memory_};
+  Table<Worker> workers_{memory_};  ///< every one that was ever started
   Line under_way_;
   Line idle_;
-  Table<Slot> slots_;       ///< as far as they have been used
-  std::uint32_t held_ = 0;  ///< slots that are surely not vacant, or may cool
-  DirectNumbering<LeaseId> lease_numbers_;
-  Table<Lease> leases_;
-  SerialNumbering<CheckoutId> checkout_numbers_;
-  Table<Asked> asked_;
+  Table<Slot> slots_{memory_};  ///< as far as they have been used
+  std::uint32_t held_ = 0;      ///< slots that are surely not vacant, or may cool
+  DirectNumbering<LeaseId> lease_numbers_{memory_};
+  Table<Lease> leases_{memory_};
+  SerialNumbering<CheckoutId> checkout_numbers_{memory_};
+  Table<Asked> asked_{memory_};
   std::uint32_t waiting_ = 0;
   std::uint32_t failures_ = 0;  ///< failed starts in a row
   Time last_failure_ = Time::min();
@@ -271,18 +270,14 @@ class ReferenceModel {
 
   std::array<std::uint32_t, 6> counts_{};  ///< by state
   Slot outside_;                           ///< of workers outside of the pool
-  Table<Timer> timers_;                    ///< heaps: of workers, and of slots that may cool
-  Table<Timer> cooling_;
-  Table<Awaited> awaited_;
+  Table<Timer> timers_{memory_};           ///< heaps: of workers, and of slots that may cool
+  Table<Timer> cooling_{memory_};
+  Table<Awaited> awaited_{memory_};
   std::size_t first_ = 0;  ///< all before it are answered
   Time drain_until_ = kNever;
   Time close_deadline_ = kNever;
-  Table<const pool::Refuse*> refusals_;
-  Table<const trace::PoolRecord*> bad_handshakes_;
-  Table<PutAway> taken_back_;
-  Table<PutAway> strayed_;
-  Table<WorkerId> deaf_;
-  Time late_start_ = Time::min();
+  Noted noted_{Table<const pool::Refuse*>{memory_}, Table<const trace::PoolRecord*>{memory_},
+               Table<PutAway>{memory_}, Table<PutAway>{memory_}, Table<WorkerId>{memory_}};
   std::optional<Standing> last_close_;
 };
 

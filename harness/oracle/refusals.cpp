@@ -76,7 +76,7 @@ void judge_refusals(const Case& given, Findings& findings) {
   if (given.testimony == nullptr || evidence.bounds.liveness != Duration::zero()) return;
   if (given.view.refused.empty()) return;
   Table<Told> all(given.view.memory());
-  for (const pool::Refuse* told : given.testimony->refusals()) {
+  for (const pool::Refuse* told : given.testimony->noted().refusals) {
     ++times_of({told->why, told->phase, told->cause.cause}, all);
   }
   for (const std::uint32_t place : given.view.refused) {

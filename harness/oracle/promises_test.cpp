@@ -1,0 +1,108 @@
+#include <functional>
+
+#include "harness/oracle/oracle_testing.hpp"
+
+/// One record of the good story is changed, and one promise of the pool is broken.
+namespace poolproof::oracle {
+namespace {
+
+using pool::RemovalReason;
+using pool::StopStep;
+
+constexpr WorkerId kWorker{0, 0};
+
+using Records = std::vector<trace::PoolRecord>;
+
+bool says(const std::function<void(Records&)>& change, std::string_view what) {
+  Story story = told("good");
+  change(story.trace.pool);
+  const auto findings = judge(story.evidence());
+  return std::any_of(findings.begin(), findings.end(), [what](const Finding& finding) {
+    UNSCOPED_INFO(finding.what);
+    return finding.what.find(what) != std::string::npos;
+  });
+}
+
+/// With that record, before the place in the story.
+bool says_with(std::size_t place, const trace::PoolRecord& record, std::string_view what) {
+  return says(
+      [&](Records& all) { all.insert(all.begin() + static_cast<std::ptrdiff_t>(place), record); },
+      what);
+}
+
+pool::Refuse told_of(Outcome why) {
+  pool::Refuse refusal;
+  refusal.checkout = CheckoutId{3};
+  refusal.why = why;
+  return refusal;
+}
+
+TEST_CASE("oracle: promises: a worker that has started is greeted, one that has ended forgotten") {
+  CHECK(says([](Records& all) { all[1].effects.clear(); }, "had started, and was not greeted"));
+  CHECK(says([](Records& all) { all[7].effects.clear(); }, "had ended, and was not forgotten"));
+  CHECK(says([](Records& all) { std::swap(all[1].effects, all[0].effects); },
+             "was greeted, but not because it had started"));
+}
+
+TEST_CASE("oracle: promises: a slot has one worker at a time, and counts them") {
+  const auto start = [](WorkerId worker) {
+    return trace::PoolRecord{ms(1.2), pool::Tick{}, {pool::Start{worker}}, 0};
+  };
+  CHECK(says_with(1, start({0, 1}), "was started beside another in its slot"));
+  CHECK(says_with(1, start({0, 0}), "was started twice"));
+  CHECK(says_with(0, start({0, 1}), "was started after 0 others in its slot"));
+}
+
+TEST_CASE(
+    "oracle: promises: a lease is nobody else's, and none is given of a worker that must go") {
+  const auto second = [](Records& all) -> pool::Grant& {
+    return std::get<pool::Grant>(all[4].effects[0]);
+  };
+  CHECK(says([&](Records& all) { second(all).lease = LeaseId{1}; }, "a lease that was another's"));
+  CHECK(
+      says([&](Records& all) { second(all).lease = LeaseId::none; }, "a lease that was another's"));
+  CHECK(says([](Records& all) { all[4].event = pool::OutputStrayed{kWorker}; },
+             "though it had to go"));
+}
+
+TEST_CASE("oracle: promises: a closing pool serves and starts nobody, a closed one only refuses") {
+  const pool::CheckoutRequested asks{CheckoutId{3}, ms(9)};
+  const trace::PoolRecord close{ms(5.5), pool::CloseRequested{ms(5009)}, {}, 0};
+  CHECK(says_with(4, close, "was served by a closing pool"));
+  const trace::PoolRecord start{ms(9.5), asks, {pool::Start{{0, 1}}}, 0};
+  CHECK(says_with(7, start, "was started by a closing pool"));
+  CHECK(says_with(8, start, "a closed pool did more than turn clients away"));
+  const trace::PoolRecord refuse{ms(10.1), asks, {told_of(Outcome::pool_closed)}, 0};
+  CHECK_FALSE(says_with(8, refuse, "a closed pool did more"));
+}
+
+TEST_CASE("oracle: promises: at a close every idle worker is asked at once") {
+  CHECK(says([](Records& all) { all[6].effects.clear(); }, "was not pushed on"));
+}
+
+TEST_CASE("oracle: promises: on the ladder the reason stays the same") {
+  const auto pushed = [](RemovalReason why, std::string_view what) {
+    const pool::Stop stop{kWorker, StopStep::end_of_input, why};
+    return says(
+        [&](Records& all) {
+          all.back().at = ms(600);
+          all.insert(all.end() - 1, {ms(509.1), pool::Tick{}, {stop}, 0});
+        },
+        what);
+  };
+  CHECK(pushed(RemovalReason::dirty, "for another reason than before"));
+  CHECK_FALSE(pushed(RemovalReason::closing, "worker 0.0 was pushed"));
+}
+
+TEST_CASE("oracle: promises: what a client is told of itself and of the pool is true") {
+  const auto asks = [](Outcome why) {
+    return trace::PoolRecord{
+        ms(4.5), pool::CheckoutRequested{CheckoutId{3}, ms(2000)}, {told_of(why)}, 0};
+  };
+  CHECK(says_with(3, asks(Outcome::cancelled), "was told cancelled though it was not"));
+  CHECK(says_with(3, asks(Outcome::pool_closed), "was told pool_closed by an open pool"));
+  CHECK(says_with(3, asks(Outcome::start_failed), "while a worker lived, or would be tried"));
+}
+
+}  // namespace
+}  // namespace poolproof::oracle
