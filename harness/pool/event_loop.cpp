@@ -101,7 +101,7 @@ void EventLoop::finish_handshake(Worker& worker) {
   if (!worker.greeting || !worker.greeting->evidence()) return;
   const StartEvidence evidence = *worker.greeting->evidence();
   worker.greeting.reset();
-  if (evidence.cause != StartCause::none) drain_stderr(worker);
+  if (evidence.cause != StartCause::none) take_stderr(worker);
   handshake_ended(worker, evidence);
 }
 
@@ -116,12 +116,16 @@ void EventLoop::handshake_ended(Worker& worker, const StartEvidence& evidence) {
 // ---- what a process says -----------------------------------------------------------------------
 
 void EventLoop::drain_stderr(Worker& worker) {
+  take_stderr(worker);
+  world_.look(worker);
+}
+
+void EventLoop::take_stderr(Worker& worker) {
   if (!worker.stderr_open) return;
   worker.stderr_open = worker.drain_stderr([&](std::string_view bytes) {
     const Entered entered(dispatcher_);
     worker.stderr_tail.append(bytes);
   });
-  world_.look(worker);
 }
 
 bool EventLoop::reap_if_ended(Worker& worker) {
@@ -130,7 +134,7 @@ bool EventLoop::reap_if_ended(Worker& worker) {
   if (peeked && !*peeked) return false;  // woken for nothing
   // Only a stranger who has reaped our child is final; whatever else fails comes again by itself.
   if (!peeked && peeked.error() != ECHILD) return false;
-  drain_stderr(worker);
+  take_stderr(worker);
   const ExitStatus status = peeked ? **peeked : ExitStatus{};
   if (worker.greeting) {
     worker.greeting->process_ended(status, dispatcher_.now());
@@ -174,7 +178,7 @@ void EventLoop::look_at_idle(Worker& worker) {
   } else if (worker.watch_at <= now) {
     worker.watch_at = kNever;
     const Entered entered(dispatcher_);
-    worker.watched = !worker.reaped && dispatcher_.is_idle(worker.id());
+    if (!worker.reaped && dispatcher_.is_idle(worker.id())) worker.watched = true;
   } else if (std::exchange(worker.watched, false)) {
     const auto unread = worker.unread_output();
     if (unread && *unread == 0) {

@@ -60,6 +60,7 @@ class EventLoop {
   void begin_handshake(Worker& worker, Time deadline);
   void finish_handshake(Worker& worker);
   void handshake_ended(Worker& worker, const StartEvidence& evidence);
+  void take_stderr(Worker& worker);
   void stop(Worker& worker, StopStep step);
   void ask_shutdown(Worker& worker);
   void close_stdin(Worker& worker);
