@@ -259,7 +259,10 @@ TEST_CASE("fake_workers: brain: every fault does exactly what its row says") {
 TEST_CASE("fake_workers: brain: the table of actions has every fault of the catalogue") {
   std::set<std::string_view> tested;
   for (const Row& row : kRows) tested.insert(row.fault);
-  for (const Fault& fault : catalogue()) CHECK(tested.contains(fault.name));
+  for (const Fault& fault : catalogue()) {
+    INFO(fault.name);
+    CHECK(tested.contains(fault.name));
+  }
 }
 
 TEST_CASE(

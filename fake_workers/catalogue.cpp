@@ -5,6 +5,7 @@
 
 #include "fake_workers/cut.hpp"
 #include "fake_workers/launch.hpp"
+#include "fake_workers/left_by.hpp"
 #include "fake_workers/reply.hpp"
 #include "harness/base/assert.hpp"
 

@@ -15,10 +15,10 @@ enum class Leaves : std::uint8_t {
   late,       ///< a sound reply, after a pause or with pauses in it
   held_back,  ///< a sound reply, but not before the worker's stdin ends
   error,      ///< a sound error reply
-  surplus,    ///< a sound reply, and bytes behind it
+  surplus,    ///< a sound reply, be it an error, and bytes behind it
   no_reply,   ///< a whole frame that is no reply
   no_frame,   ///< bytes that no frame begins with
-  unframed,   ///< a sound reply without a frame around it, and no frame begins so
+  unframed,   ///< the same: a sound reply without a frame around it
   part,       ///< the beginning of a frame
   nothing,    ///< no byte
   garbled,    ///< no_reply, no_frame or part: the reply's length tells which
@@ -51,8 +51,6 @@ class LeavesColumn {
   Leaves always_ = Leaves::depends;
 };
 
-// ---- questions to the table --------------------------------------------------------------------
-
 /// What is left of the reply to the request at which it strikes, or, of a fault that knows no
 /// requests, to the first one. A frame of JSON; and nothing else has struck.
 Leaves leaves_of_reply(const PlannedFault& planned, const Reader& reader);
@@ -77,27 +75,5 @@ bool writes_unasked(const PlannedFault& planned);
 
 /// How long it pauses, if it has a parameter for that.
 Duration pause_of(const PlannedFault& planned);
-
-// ---- functions for the column, by the fault's name or by what it writes ------------------------
-
-namespace left_by {
-
-Leaves reading_stopped(const PlannedFault& planned, const Reader& reader);
-Leaves signal(const PlannedFault& planned, const Reader& reader);
-Leaves text_first(const PlannedFault& planned, const Reader& reader);
-Leaves text_last(const PlannedFault& planned, const Reader& reader);
-Leaves reply_unframed(const PlannedFault& planned, const Reader& reader);
-Leaves reply_truncated(const PlannedFault& planned, const Reader& reader);
-Leaves length_too_long(const PlannedFault& planned, const Reader& reader);
-Leaves length_too_short(const PlannedFault& planned, const Reader& reader);
-Leaves length_little_endian(const PlannedFault& planned, const Reader& reader);
-Leaves length_huge(const PlannedFault& planned, const Reader& reader);
-Leaves length_over_limit(const PlannedFault& planned, const Reader& reader);
-Leaves json_deep(const PlannedFault& planned, const Reader& reader);
-Leaves id_wrong(const PlannedFault& planned, const Reader& reader);
-Leaves reply_reshaped(const PlannedFault& planned, const Reader& reader);
-Leaves reply_trickled(const PlannedFault& planned, const Reader& reader);
-
-}  // namespace left_by
 
 }  // namespace poolproof::faults

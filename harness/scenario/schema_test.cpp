@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -80,20 +84,53 @@ TEST_CASE("scenario: schema: refuses what the loader refuses, as far as one plac
 }
 
 TEST_CASE("scenario: schema: names the faults of the catalogue and all their parameters") {
-  std::vector<std::string> names;
-  for (const faults::Fault& fault : faults::catalogue()) names.emplace_back(fault.name);
   const json& properties = definition("fault").at("properties");
-  CHECK(properties.at("fault").at("enum") == json(names));
+  const auto listed = definition("fault_name").at("enum").get<std::vector<std::string>>();
+  std::vector<std::string> names;
+  std::set<std::string> params{"fault", "at"};
+  for (const faults::Fault& fault : faults::catalogue()) {
+    names.emplace_back(fault.name);
+    for (const faults::Param& param : fault.params) params.emplace(param.name);
+  }
+  for (const std::string& name : names) {
+    if (std::ranges::count(listed, name) != 1) FAIL_CHECK("the schema lacks the fault " << name);
+  }
+  for (const std::string& name : listed) {
+    if (std::ranges::count(names, name) != 1) FAIL_CHECK("the schema has no fault's name " << name);
+  }
+  CHECK(listed == names);  // in the same order
+  for (const auto& [key, value] : properties.items()) {
+    if (!params.contains(key)) FAIL_CHECK("the schema has no fault's parameter " << key);
+  }
+}
+
+TEST_CASE("scenario: schema: a parameter's bounds are the widest of all faults that have it") {
+  const json& properties = definition("fault").at("properties");
+  std::map<std::string, json> wanted;
   for (const faults::Fault& fault : faults::catalogue()) {
     for (const faults::Param& param : fault.params) {
-      CAPTURE(std::string(fault.name), std::string(param.name));
-      REQUIRE(properties.contains(param.name));
-      const json& schema = properties.at(std::string(param.name));
-      CHECK((schema.at("type") == "string") == param.is_text);
+      json& schema = wanted[std::string(param.name)];
+      schema["type"] = param.is_text ? "string" : "integer";
+      for (const std::string_view word : param.words) {
+        if (!schema.contains("enum") || std::ranges::count(schema["enum"], json(word)) == 0) {
+          schema["enum"].push_back(word);
+        }
+      }
       if (param.is_text) continue;
-      CHECK(schema.at("minimum") <= param.min);
-      CHECK(schema.at("maximum") >= param.max);
+      schema["minimum"] = std::min(schema.value("minimum", param.min), param.min);
+      schema["maximum"] = std::max(schema.value("maximum", param.max), param.max);
     }
+  }
+  for (auto& [name, schema] : wanted) {
+    INFO("the schema's parameter " << name);
+    REQUIRE(properties.contains(name));
+    json found = properties.at(name);
+    CHECK(found.contains("description"));
+    found.erase("description");
+    for (json* const one : {&found, &schema}) {
+      if (one->contains("enum")) std::sort((*one)["enum"].begin(), (*one)["enum"].end());
+    }
+    CHECK(found == schema);
   }
 }
 

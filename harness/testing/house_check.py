@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the rules of the house that a compiler cannot: who may include whom, the doors, law 1.
+"""Checks the rules of the house that a compiler cannot: who may include whom, the doors, law 1,
+and that names of faults stand in their table.
 
     house_check.py ROOT          prints one line a violation; exit code 1 when there is one
     house_check.py --self-test   plants a violation of every rule and sees that it is found
@@ -78,14 +79,21 @@ SYSTEM_FILES = re.compile(
 
 FUNCTION_LINES = 70
 FILE_LINES = 500
-LONG_FILES = {
-    "harness/pool/core.cpp",  # one machine, read as a whole
-    "harness/oracle/mirror.cpp",  # one model
-    "harness/sim/client.cpp",
-    "harness/sim/pool.cpp",
-}
+LONG_FILES = {"harness/pool/core.cpp"}  # one machine, read as a whole
 # Inside of these braces stand functions.
 SCOPE = re.compile(r"\s*(?:template\s*<[^{]*>\s*)?(?:namespace|struct|class|union|extern)\b[^()]*$")
+
+# What stands for one fault in code stays true of that one alone: ask the table instead.
+FAULT_TABLE = "fake_workers/catalogue.cpp"
+FAULT_ROW = re.compile(r'\bFault\(\s*"(\w+)"')
+# A scenario written out as JSON is about the faults that it names.
+IN_SCENARIO = re.compile(r'"fault":\s*"\w+"')
+MAY_NAME_FAULTS = [
+    (r"^fake_workers/", r""),  # the faults' own room
+    (r"^harness/base/outcome\.hpp$", r""),  # outcomes and causes that have the same names
+    # What goes with a theme is a recipe, of that one fault.
+    (r"^harness/scenario/generate_faults\.cpp$", r"\bCompanion\{"),
+]
 
 MARK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MACHINE_PATH = re.compile(r"(?<![\w./$}])/(work|root|home/\w+)/")
@@ -202,6 +210,23 @@ def check_text(name, text):
         yield 1, "pragma", "a header starts with #pragma once"
 
 
+def fault_names(root):
+    table = root / FAULT_TABLE
+    return FAULT_ROW.findall(table.read_text(encoding="utf-8")) if table.exists() else []
+
+
+def check_faults(name, lines, named):
+    """`named` finds the literals that are names of faults."""
+    if TEST.search(name) or name.endswith("/testing.hpp"):
+        return
+    for number, line in enumerate(lines, 1):
+        found = named.search(IN_SCENARIO.sub("", line))
+        allowed = any(re.search(file, name) and re.search(here, line)
+                      for file, here in MAY_NAME_FAULTS)
+        if found and not allowed:
+            yield number, "fault", f"{found.group(0)}: ask a column of {FAULT_TABLE}"
+
+
 def cpp_files(root):
     for room in ("harness", "fake_workers", "reports"):
         for path in sorted((root / room).rglob("*.[ch]pp")):
@@ -211,13 +236,18 @@ def cpp_files(root):
 def check(root):
     """Every violation as (file, line, rule, message), and the number of files read."""
     violations, files = [], 0
+    faults = fault_names(root)
+    if (root / FAULT_TABLE).exists() and not faults:
+        violations.append((FAULT_TABLE, 1, "fault", "no row is found in it"))
+    named = re.compile(f'"(?:{"|".join(faults) or "(?!)"})"')
     for name, text in cpp_files(root):
         files += 1
         code = without_comments(text)
         if room_of(name) is None:
             violations.append((name, 1, "room", "lies in no room of the house"))
         for found in (check_includes(name, text.split("\n")), check_code(name, code.split("\n")),
-                      check_lengths(name, code), check_text(name, text)):
+                      check_lengths(name, code), check_text(name, text),
+                      check_faults(name, text.split("\n"), named)):
             violations.extend((name, *violation) for violation in found)
     return violations, files
 
@@ -256,6 +286,9 @@ PLANTED = [
     ("function", "harness/base/x.cpp", "namespace a {\nint f() {\n" + "  g();\n" * 69 + "}\n}\n"),
     ("function", "harness/base/x.cpp", "X::X(int a)\n    : a_{a} {\n" + "  g();\n" * 69 + "}\n"),
     ("file", "harness/base/x.cpp", "int x;\n" * 501),
+    ("fault", "harness/oracle/x.cpp", 'bool b = name == "reply_lost";\n'),
+    ("fault", "harness/scenario/generate_faults.cpp", 'constexpr auto a = "reply_lost"sv;\n'),
+    ("fault", FAULT_TABLE, "constexpr std::array kFaults{};\n"),
 ]
 INNOCENT = [
     ("harness/pool/x.cpp", '#include "harness/pool/y.hpp"\n#include "harness/base/y.hpp"\n'),
@@ -270,13 +303,19 @@ INNOCENT = [
     ("harness/base/x.cpp", "struct A {\n" + "int f() {\n  if (a) {\n  }\n}\n" * 100 + "};\n"),
     ("harness/base/x.cpp", "int f() {\n" + "  g();\n" * 68 + "}\n"),
     ("harness/base/x_test.cpp", "int f() {\n" + "  g();\n" * 600 + "}\n"),
+    ("harness/oracle/x_test.cpp", 'auto s = "reply_lost";\n'),
+    ("harness/search/x.cpp", 'auto s = R"({"fault": "reply_lost", "at": {}})";\n'),
+    ("harness/scenario/generate_faults.cpp", 'Companion{Theme::signals, 2, "reply_lost"};\n'),
 ]
 
 
 def rules_found(file, text):
     with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / FAULT_TABLE
+        table.parent.mkdir(parents=True)
+        table.write_text('Fault("reply_lost")\n', encoding="utf-8")
         path = Path(folder) / file
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return {violation[2] for violation in check(Path(folder))[0]}
 
