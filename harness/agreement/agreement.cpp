@@ -216,8 +216,8 @@ void tell_life(const Life& life, Story& story) {
 
 // ---- comparing ---------------------------------------------------------------------------------
 
-bool all_heard(std::size_t loners, std::size_t schedules) {
-  return loners * kSchedulesPerLoner <= schedules;
+bool all_heard(std::size_t singletons, std::size_t schedules) {
+  return singletons * kSchedulesPerSingleton <= schedules;
 }
 
 /// The different facts of all schedules.
@@ -227,12 +227,12 @@ struct Heard {
     for (const auto& story : simulated) ++counted[story.facts];
     for (const auto& [facts, count] : counted) {
       stories.push_back(facts);
-      if (count == 1) ++loners;
+      if (count == 1) ++singletons;
     }
   }
 
   [[nodiscard]] bool complete() const {
-    return stories.size() == 1 || all_heard(loners, schedules);
+    return stories.size() == 1 || all_heard(singletons, schedules);
   }
   [[nodiscard]] bool has(const Facts& real) const {
     return std::find(stories.begin(), stories.end(), real) != stories.end();
@@ -240,7 +240,7 @@ struct Heard {
 
   std::vector<Facts> stories;  ///< each of them once
   std::size_t schedules;
-  std::size_t loners = 0;  ///< stories told by one schedule only
+  std::size_t singletons = 0;  ///< stories told by one schedule only
 };
 
 std::string said(const Facts& facts, const std::string& about) {
@@ -297,15 +297,15 @@ struct Bounds {
     for (const auto& [what, count] : counted) {
       may[what.first].insert(what.second);
       if (count == schedules) must[what.first].insert(what.second);
-      if (count == 1 && schedules > 1) ++loners;
+      if (count == 1 && schedules > 1) ++singletons;
     }
   }
 
   std::size_t schedules;
   std::size_t different = 0;
-  std::size_t loners = 0;  ///< words said by one schedule only
-  Outline may;             ///< what at least one schedule says
-  Outline must;            ///< what every schedule says
+  std::size_t singletons = 0;  ///< words said by one schedule only
+  Outline may;                 ///< what at least one schedule says
+  Outline must;                ///< what every schedule says
 };
 
 bool is_within(const Outline& inner, const Outline& outer, std::string& about) {
@@ -338,11 +338,11 @@ AgreementResult compare_outlines(const std::vector<Story>& simulated, const Outl
   }
   const std::string what =
       dispute(about, listed(real, about), listed(bounds.may, about), bounds.schedules);
-  if (all_heard(bounds.loners, bounds.schedules)) return {Agreement::divergent, what};
+  if (all_heard(bounds.singletons, bounds.schedules)) return {Agreement::divergent, what};
   return {Agreement::unknown,
           fmt::format("{}; but {} such things were said by one schedule only, so that not all has "
                       "been heard",
-                      what, bounds.loners)};
+                      what, bounds.singletons)};
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ struct AgreementResult {
 inline constexpr std::size_t kStoriesMax = 64;
 /// If more than one schedule in this many tells a story that no other tells, more schedules would
 /// tell still others.
-inline constexpr std::size_t kSchedulesPerLoner = 20;
+inline constexpr std::size_t kSchedulesPerSingleton = 20;
 
 /// `simulated`: one story for each schedule tried, equal ones included, because their counts show
 /// whether enough schedules were tried. The facts of the real run must be those of one of them.

@@ -185,9 +185,9 @@ TEST_CASE("run: agreement: why a worker went is told, up to the word to go") {
   CHECK(life_of(held().event(pool::LeaseRevoked{LeaseId{1}},
                              {term(kFirst, pool::RemovalReason::revoked)})) ==
         who + "revoked; put away: revoked");
-  CHECK(life_of(held().back(1).event(pool::OutputStrayed{kFirst},
-                                     {term(kFirst, pool::RemovalReason::strayed)})) ==
-        who + "returned; put away: strayed");
+  CHECK(life_of(held().back(1).event(pool::UnsolicitedOutput{kFirst},
+                                     {term(kFirst, pool::RemovalReason::unsolicited)})) ==
+        who + "returned; put away: unsolicited");
   CHECK(life_of(held().event(pool::Exited{kFirst, {7, 0}})) == who + "lost; died with code 7");
   CHECK(life_of(held().back(1).event(pool::Exited{kFirst, {0, 9}})) ==
         who + "returned; died by signal 9");

@@ -156,7 +156,7 @@ class Storm {
     if (const auto* started = std::get_if<pool::Started>(&event)) alive_.insert(started->worker);
     for (const auto& effect : run_.step(now_, event)) {
       if (const auto* start = std::get_if<pool::Start>(&effect)) starting_.insert(start->worker);
-      if (const auto* greet = std::get_if<pool::Handshake>(&effect))
+      if (const auto* greet = std::get_if<pool::BeginHandshake>(&effect))
         greeting_.insert(greet->worker);
       if (const auto* grant = std::get_if<pool::Grant>(&effect)) leases_.insert(grant->lease);
     }

@@ -35,12 +35,12 @@ class Folder {
   }
   /// A script that stands in for our own program: it waits where the guardian should, and otherwise
   /// does as the script says. `$folder` in the script is the folder of the scenario's process.
-  [[nodiscard]] std::string program(const std::string& errand) const {
+  [[nodiscard]] std::string program(const std::string& job) const {
     const std::string path =
         write("program",
               "#!/bin/sh\nif [ \"$1\" = guardian ]; then cat >/dev/null; exit; fi\n"
               "for word; do [ \"$last\" = --folder ] && folder=$word; last=$word; done\n" +
-                  errand + "\n");
+                  job + "\n");
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
     return path;
   }

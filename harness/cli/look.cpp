@@ -69,7 +69,7 @@ int list_invariants(bool as_json) {
     all.push_back({{"name", invariant.name},
                    {"code", invariant.code},
                    {"summary", invariant.summary},
-                   {"needs_testimony", invariant.needs_testimony}});
+                   {"needs_self_report", invariant.needs_self_report}});
     if (!as_json)
       fmt::print("{:<24} {:<4} {}\n", invariant.name, invariant.code, invariant.summary);
   }

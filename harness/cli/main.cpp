@@ -24,22 +24,22 @@ std::string line_of(int argc, char** argv) {
 }
 
 /// The subcommands that we start ourselves with: hidden, not for people.
-void add_hidden(CLI::App& app, std::string& token, run::Errand& errand, int& code) {
+void add_hidden(CLI::App& app, std::string& token, run::ScenarioJob& job, int& code) {
   auto* guardian = app.add_subcommand("guardian")->group("");
   guardian->add_option("--token", token)->required();
   guardian->callback([&] { code = host::guardian_main(token); });
 
   auto* carry_out = app.add_subcommand("carry-out")->group("");
-  carry_out->add_option("--scenario", errand.scenario_file)->required();
-  carry_out->add_option("--token", errand.token)->required();
-  carry_out->add_option("--folder", errand.folder)->required();
-  carry_out->add_option("--seed", errand.seed);
-  carry_out->add_flag("--control", errand.control);
-  carry_out->add_option("--compare", errand.compare);
-  carry_out->add_option("--world", errand.world)
+  carry_out->add_option("--scenario", job.scenario_file)->required();
+  carry_out->add_option("--token", job.token)->required();
+  carry_out->add_option("--folder", job.folder)->required();
+  carry_out->add_option("--seed", job.seed);
+  carry_out->add_flag("--control", job.control);
+  carry_out->add_option("--compare", job.compare);
+  carry_out->add_option("--world", job.world)
       ->transform(CLI::CheckedTransformer(std::map<std::string, scenario::WorldKind>{
           {"sim", scenario::WorldKind::sim}, {"host", scenario::WorldKind::host}}));
-  carry_out->callback([&] { code = run::carry_out_errand(errand); });
+  carry_out->callback([&] { code = run::carry_out_job(job); });
 }
 
 void add_sweep(CLI::App& app, SweepArguments& arguments, int& code) {
@@ -237,7 +237,7 @@ struct Arguments {
   ProbeArguments probe;
   CompareArguments compare;
   std::string token;
-  run::Errand errand;
+  run::ScenarioJob job;
 };
 
 /// In the order in which the help lists them.
@@ -252,7 +252,7 @@ void add_commands(CLI::App& app, Arguments& arguments, int& code) {
   add_replay(app, arguments.replay, code);
   add_probe(app, arguments.probe, code);
   add_compare(app, arguments.compare, code);
-  add_hidden(app, arguments.token, arguments.errand, code);
+  add_hidden(app, arguments.token, arguments.job, code);
 }
 
 int program(int argc, char** argv) {

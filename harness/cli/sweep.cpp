@@ -124,9 +124,10 @@ void print_failures(const search::SweepState& state, const std::string& out) {
     const std::string file = out.empty() ? failure.file : out + "/" + failure.file;
     say(fmt::format("  shrunk to {} step(s) and fault(s) in {} attempts: {}\n", failure.size,
                     failure.shrink_attempts, printable_message(file)));
-    say(failure.shown_by == search::ShownBy::file
+    say(failure.reproduces_with == search::ReproducesWith::file
             ? again_lines(file, failure.on_host)
-            : fmt::format("  {}\n", search::why_no_file_shows_it(failure.shown_by, failure.seed)));
+            : fmt::format("  {}\n",
+                          search::why_no_file_shows_it(failure.reproduces_with, failure.seed)));
   }
 }
 

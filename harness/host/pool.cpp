@@ -120,8 +120,7 @@ Result<Reply> Lease::call(std::string_view command, const nlohmann::json& args,
   if (held_.open()) {
     message = wire::encode_request(held_.next_request(), command, args, timestamp());
   }
-  auto result =
-      converse({wire::Payload::envelope, printable(command, 60), limit_of(timeout)}, message, stop);
+  auto result = converse({wire::Payload::envelope, command, limit_of(timeout)}, message, stop);
   if (!result) return unexpected(std::move(result.error()));
   return std::move(result->reply);
 }
@@ -138,10 +137,11 @@ Result<wire::CallResult> Lease::converse(const pool::CallSpec& call, const std::
                                          const std::stop_token& stop) {
   written_bytes_ = 0;
   in_doubt_ = false;
-  if (!held_.open()) return unexpected(pool::explain_lease_over(call.command));
+  if (!held_.open()) return unexpected(pool::explain_lease_over(pool::printable_command(call)));
   const auto& framing = pool_->options().framing;
   auto frame = wire::encode_frame(framing, message);
-  if (!frame) return unexpected(pool::explain_too_large(call.command, frame.error()));
+  if (!frame)
+    return unexpected(pool::explain_too_large(pool::printable_command(call), frame.error()));
   wire::Conversation conversation(framing, call.payload, held_.next_request(), std::move(*frame),
                                   after(sys::now(), call.limit));
   held_.begin_call(call);
@@ -149,7 +149,9 @@ Result<wire::CallResult> Lease::converse(const pool::CallSpec& call, const std::
       carry_out(*pool_, static_cast<Worker&>(*held_.worker()), std::move(conversation), stop);
   written_bytes_ = result.written_bytes;
   in_doubt_ = result.in_doubt;
-  return held_.end_call(pool_->dispatcher(), std::move(result), call);
+  auto error = held_.end_call(pool_->dispatcher(), result, call);
+  if (error) return unexpected(std::move(*error));
+  return result;
 }
 
 }  // namespace poolproof::host

@@ -215,7 +215,7 @@ TEST_CASE_METHOD(PoolFixture, "host: pool: a late checkout says whether the ping
   SECTION("unread") {
     const auto pool = open(script("exec sleep 1000"));
     auto waiting = checkout_aside(*pool, stop.get_token());
-    REQUIRE(log.wait_for_effects<pool::Handshake>());
+    REQUIRE(log.wait_for_effects<pool::BeginHandshake>());
     std::string message;
     const bool told = comes_true([&] {
       message = pool->checkout(1ms).error().message;

@@ -152,7 +152,7 @@ TEST_CASE_METHOD(PoolFixture, "host: close: a worker in the middle of its start 
   options.core.start = pool::StartMode::eager;
   options.core.size = 3;
   const auto pool = open(options);
-  SECTION("greeting") {
+  SECTION("handshake") {
     REQUIRE(log.wait_for_events<pool::Started>(3));
   }
   SECTION("perhaps not even started") {}

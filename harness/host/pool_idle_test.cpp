@@ -78,8 +78,8 @@ TEST_CASE_METHOD(PoolFixture,
   CHECK(echoes(*lease, 1));
   falls_asleep();
   lease.reset();
-  REQUIRE(log.wait_for_events<pool::OutputStrayed>());
-  CHECK(log.effects<pool::Stop>().at(0).why == pool::RemovalReason::strayed);
+  REQUIRE(log.wait_for_events<pool::UnsolicitedOutput>());
+  CHECK(log.effects<pool::Stop>().at(0).why == pool::RemovalReason::unsolicited);
   if (waiting_for_a_start) return;
   Lease next = leased(*pool);
   CHECK(next.worker() == WorkerId{0, 1});
@@ -99,7 +99,7 @@ TEST_CASE_METHOD(PoolFixture,
     // Idle for so long that it is watched, and then leased while it is.
     if (round == 0) falls_asleep();
   }
-  REQUIRE(log.wait_for_events<pool::OutputStrayed>());
+  REQUIRE(log.wait_for_events<pool::UnsolicitedOutput>());
 }
 
 TEST_CASE_METHOD(PoolFixture, "host: idle: an idle worker that closes its stdout is put away") {
@@ -107,7 +107,7 @@ TEST_CASE_METHOD(PoolFixture, "host: idle: an idle worker that closes its stdout
   options.opaque = true;
   options.core.start = pool::StartMode::eager;
   const auto pool = open(options);
-  REQUIRE(log.wait_for_events<pool::OutputStrayed>());
+  REQUIRE(log.wait_for_events<pool::UnsolicitedOutput>());
   Lease lease = leased(*pool);
   CHECK(lease.worker() == WorkerId{0, 1});
   CHECK(lease.call_bytes("x").value_or("") == "x");

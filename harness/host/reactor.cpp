@@ -122,7 +122,7 @@ void Reactor::woken(std::uint64_t tag) {
     case Source::text:
       return loop_.drain_stderr(*worker);
     case Source::output:
-      return worker->greeting ? loop_.advance_handshake(*worker) : loop_.look_at_idle(*worker);
+      return worker->handshake ? loop_.advance_handshake(*worker) : loop_.look_at_idle(*worker);
     case Source::wake:
       return;
   }

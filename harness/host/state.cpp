@@ -86,7 +86,7 @@ Statistics PoolState::statistics() {
 
 pool::WorkerRef PoolState::find(WorkerId id) {
   const std::lock_guard lock(mutex_);
-  return dispatcher_.find(id);
+  return dispatcher_.keep(id);
 }
 
 std::optional<ExitStatus> PoolState::wait_for_exit(Worker& worker, Duration limit) {
@@ -180,7 +180,7 @@ void PoolState::closed() {
 /// The reactor naps only when it has done all that it took over, and keeps nothing of it.
 bool PoolState::is_quiescent() const {
   const pool::Gauges now = dispatcher_.core().gauges();
-  const auto busy = now.waiting + now.starting + now.greeting + now.leased + now.leaving;
+  const auto busy = now.waiting + now.starting + now.handshake + now.leased + now.leaving;
   const bool filled = options_.core.start == pool::StartMode::lazy || now.vacant == 0;
   const bool awake = nap_until_ == Time::min();
   return busy == 0 && filled && !awake && !dispatcher_.has_orders() && inbox_.fresh.empty();

@@ -317,7 +317,7 @@ void judge_diagnosis(const Case& given, Findings& findings) {
                         step.ended});
   }
   judge_facts(given, findings);
-  judge_testimony(given, "diagnosis", findings);
+  judge_self_report(given, "diagnosis", findings);
 }
 
 }  // namespace poolproof::oracle

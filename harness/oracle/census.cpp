@@ -27,21 +27,23 @@ void judge_count(const Evidence& evidence, std::string_view invariant, std::stri
                       after->at});
 }
 
-/// A leak while the pool lives is gone with the pool: it shows only when all is calm.
+/// A leak while the pool lives is gone with the pool: it shows only when all is quiescent.
 void judge_descriptors_at_rest(const Evidence& evidence, Findings& findings) {
   const trace::OsRecord* before = census(evidence.trace, "before");
-  const trace::OsRecord* calm = census(evidence.trace, "calm");
-  if (before == nullptr || calm == nullptr) return;
+  const trace::OsRecord* quiescent = census(evidence.trace, "quiescent");
+  if (before == nullptr || quiescent == nullptr) return;
   const DescriptorNeed need = descriptor_need(evidence.trace.header.world);
-  const std::uint32_t workers = calm->children - std::min(calm->children, before->children);
+  const std::uint32_t workers =
+      quiescent->children - std::min(quiescent->children, before->children);
   const std::uint32_t most = before->descriptors + need.pool + need.worker * workers;
-  if (calm->descriptors <= most) return;
+  if (quiescent->descriptors <= most) return;
   findings.push_back(
       {"descriptors",
-       fmt::format("open descriptors when all was calm: {}, though {} before the pool, {} for the "
-                   "pool itself and {} for each of {} living worker(s) make {}",
-                   calm->descriptors, before->descriptors, need.pool, need.worker, workers, most),
-       calm->at});
+       fmt::format(
+           "open descriptors when all was quiescent: {}, though {} before the pool, {} for the "
+           "pool itself and {} for each of {} living worker(s) make {}",
+           quiescent->descriptors, before->descriptors, need.pool, need.worker, workers, most),
+       quiescent->at});
 }
 
 }  // namespace

@@ -43,12 +43,12 @@ constexpr std::array<MarkRow, kMarks> kRows{{
     {"death_while_leased", "a worker died while it was leased"},
     {"exit_met_checkin", "a worker's exit and its check-in came at the same time"},
     {"exit_met_handshake_end", "a worker's exit and its handshake's end came at the same time"},
-    {"stray_output_while_idle", "an idle worker wrote unasked and was put away"},
+    {"unsolicited_output_while_idle", "an idle worker wrote unasked and was put away"},
     {"breaker_opened", "so many starts failed in a row that the breaker opened"},
     {"breaker_healed", "a good start closed the breaker"},
     {"breaker_probe_failed", "a start failed while the breaker was open"},
     {"close_while_starting", "the pool was closed while a process was being started"},
-    {"close_while_greeting", "the pool was closed in the middle of a handshake"},
+    {"close_while_in_handshake", "the pool was closed in the middle of a handshake"},
     {"close_while_leased", "the pool was closed while a worker was leased"},
     {"close_while_waiting", "the pool was closed while somebody waited"},
     {"close_with_open_breaker", "the pool was closed while the breaker was open"},
@@ -212,7 +212,7 @@ class Strikes {
   /// Whether its stdin was closed to see what comes of it, before it was told to go.
   [[nodiscard]] bool in_post_mortem(WorkerId worker) const {
     const State state = pool_.state(worker);
-    return state == State::starting || state == State::greeting;
+    return state == State::starting || state == State::handshake;
   }
 
   /// Where no ping is sent a worker is leased before it has read anything.
@@ -230,7 +230,7 @@ class Strikes {
   [[nodiscard]] WorkerPhase phase_by_state(const Struck& given) const {
     switch (pool_.state(given.record->worker)) {
       case State::starting:
-      case State::greeting:
+      case State::handshake:
         return given.has_read ? WorkerPhase::handshake : WorkerPhase::starting;
       case State::idle:
         return WorkerPhase::idle;

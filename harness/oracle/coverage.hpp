@@ -62,12 +62,12 @@ enum class Mark : std::uint8_t {
   death_while_leased,
   exit_met_checkin,
   exit_met_handshake_end,
-  stray_output_while_idle,
+  unsolicited_output_while_idle,
   breaker_opened,
   breaker_healed,
   breaker_probe_failed,
   close_while_starting,
-  close_while_greeting,
+  close_while_in_handshake,
   close_while_leased,
   close_while_waiting,
   close_with_open_breaker,
@@ -144,7 +144,7 @@ class Coverage {
 };
 static_assert(kMarks <= 64);
 
-/// What that run reached. Receipts of unknown faults count for nothing; without testimony there
+/// What that run reached. Receipts of unknown faults count for nothing; without self-report there
 /// are neither cells nor marks of the pool.
 ///
 /// At equal times: what the pool did is taken to be earlier than a receipt exactly as far as the

@@ -6,7 +6,7 @@
 
 namespace poolproof::oracle {
 
-/// What is rare about the pool's testimony, seen while the reference model takes it as far as
+/// What is rare about the pool's self-report, seen while the reference model takes it as far as
 /// somebody wants to know how the pool stood.
 class PoolMarks final : public ReferenceModel {
  public:
@@ -76,15 +76,15 @@ class PoolMarks final : public ReferenceModel {
     moments(ids_.find(event.worker)).answered = now_;
     const State now = state(event.worker);
     if (now == State::leaving) see(Mark::handshake_ended_after_given_up);
-    if (now != State::greeting || event.evidence.cause != StartCause::none) return;
+    if (now != State::handshake || event.evidence.cause != StartCause::none) return;
     if (breaker_open()) see(Mark::breaker_healed);
     good_ = now_;
     if (late_ == now_) see(Mark::deadline_met_good_start);
     const bool unwanted = waiting_ == 0 && config_.start == pool::StartMode::lazy;
     if (unwanted) see(Mark::start_for_a_client_who_left);
   }
-  void look(const pool::OutputStrayed& event) {
-    if (state(event.worker) == State::idle) see(Mark::stray_output_while_idle);
+  void look(const pool::UnsolicitedOutput& event) {
+    if (state(event.worker) == State::idle) see(Mark::unsolicited_output_while_idle);
   }
   void look(const pool::Exited& event) {
     const std::uint32_t worker = living(event.worker);
@@ -94,7 +94,7 @@ class PoolMarks final : public ReferenceModel {
     if (moment.back == now_) see(Mark::exit_met_checkin);
     const Worker& one = workers_[worker];
     switch (one.state) {
-      case State::greeting:
+      case State::handshake:
         return see(Mark::death_in_the_handshake);
       case State::idle:
         return see(one.served ? Mark::death_while_idle : Mark::death_unused);
@@ -113,7 +113,7 @@ class PoolMarks final : public ReferenceModel {
   void look(const pool::CloseRequested& /*event*/) {
     if (closing_) return see(Mark::close_asked_twice);
     if (count(State::starting) > 0) see(Mark::close_while_starting);
-    if (count(State::greeting) > 0) see(Mark::close_while_greeting);
+    if (count(State::handshake) > 0) see(Mark::close_while_in_handshake);
     if (count(State::leased) > 0) see(Mark::close_while_leased);
     if (waiting_ > 0) see(Mark::close_while_waiting);
     if (breaker_open()) see(Mark::close_with_open_breaker);

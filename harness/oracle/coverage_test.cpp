@@ -40,7 +40,7 @@ bool strikes_only(const Story& story, std::string_view fault, WorkerPhase phase,
   return found == expected;
 }
 
-TEST_CASE("oracle: coverage: the phase is told by what is in hand, the mood by the testimony") {
+TEST_CASE("oracle: coverage: the phase is told by what is in hand, the mood by the self_report") {
   using enum PoolMood;
   const auto cell = [](const std::string& fault, double at, std::optional<std::uint64_t> request,
                        WorkerPhase phase, PoolMood mood) {
@@ -126,7 +126,7 @@ TEST_CASE("oracle: coverage: without a ping a worker is leased before it has rea
   CHECK(strikes_only(story, "import_slow", in_call, PoolMood::busy));
 }
 
-TEST_CASE("oracle: coverage: without testimony no cell is struck") {
+TEST_CASE("oracle: coverage: without self_report no cell is struck") {
   Story story = struck("reply_dropped", 4.3, 1);
   story.trace.pool.clear();
   CHECK(coverage(story.evidence()).count() == 0);
@@ -256,8 +256,8 @@ TEST_CASE("oracle: coverage: each rare situation is marked where it is, and not 
        [](Story& s) {
          at_once(s, 8.5, pool::Exited{kWorker, {0, 9}});
        }},
-      {Mark::stray_output_while_idle,
-       [](Story& s) { at_once(s, 8.5, pool::OutputStrayed{kWorker}); }},
+      {Mark::unsolicited_output_while_idle,
+       [](Story& s) { at_once(s, 8.5, pool::UnsolicitedOutput{kWorker}); }},
       {Mark::late_checkin,
        [](Story& s) {
          at_once(s, 5.5, pool::CheckedIn{LeaseId{1}, true});
@@ -277,7 +277,8 @@ TEST_CASE("oracle: coverage: each rare situation is marked where it is, and not 
          s.scenario.pool.core.breaker_failures = 1;
        }},
       {Mark::close_while_leased, [](Story& s) { at_once(s, 4, pool::CloseRequested{ms(9)}); }},
-      {Mark::close_while_greeting, [](Story& s) { at_once(s, 3, pool::CloseRequested{ms(9)}); }},
+      {Mark::close_while_in_handshake,
+       [](Story& s) { at_once(s, 3, pool::CloseRequested{ms(9)}); }},
       {Mark::close_while_starting, [](Story& s) { at_once(s, 2, pool::CloseRequested{ms(9)}); }},
       {Mark::close_while_waiting, [](Story& s) { at_once(s, 2, pool::CloseRequested{ms(9)}); }},
       {Mark::close_asked_twice, [](Story& s) { at_once(s, 9.2, pool::CloseRequested{ms(9.9)}); }},

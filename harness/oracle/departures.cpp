@@ -17,9 +17,9 @@ using Kind = faults::JournalRecord::Kind;
 /// its exit is seen at once, and the end of its stdout is no news of its own.
 void judge_strayed_dead(const Case& given, Findings& findings) {
   if (given.evidence.bounds.liveness != Duration::zero()) return;
-  for (const PutAway& strayed : given.testimony->noted().strayed) {
-    const auto known = given.view.find(strayed.worker);
-    if (!known || !known->signs().exits || known->signs().exiting > strayed.at) continue;
+  for (const PutAway& unsolicited : given.self_report->noted().unsolicited) {
+    const auto known = given.view.find(unsolicited.worker);
+    if (!known || !known->signs().exits || known->signs().exiting > unsolicited.at) continue;
     bool left_only = true;
     for (const std::uint32_t place : known->records()) {
       const auto& record = given.evidence.trace.workers[place].record;
@@ -28,15 +28,15 @@ void judge_strayed_dead(const Case& given, Findings& findings) {
     if (!left_only) continue;
     findings.push_back({"diagnosis",
                         fmt::format("worker {} had exited, and was put away for its output",
-                                    dotted(strayed.worker)),
-                        strayed.at});
+                                    dotted(unsolicited.worker)),
+                        unsolicited.at});
   }
 }
 
 /// A sound worker that has nothing to do goes when it is asked, and in virtual time at once: of one
 /// that does not go the asking never came.
 void judge_deaf(const Case& given, Findings& findings) {
-  if (given.testimony->noted().deaf.empty()) return;
+  if (given.self_report->noted().deaf.empty()) return;
   const Evidence& evidence = given.evidence;
   const auto& pool = evidence.scenario.pool;
   if (evidence.bounds.liveness != Duration::zero()) return;
@@ -50,7 +50,7 @@ void judge_deaf(const Case& given, Findings& findings) {
   };
   const auto& faults = evidence.scenario.faults;
   if (std::any_of(faults.begin(), faults.end(), waits)) return;
-  for (const WorkerId worker : given.testimony->noted().deaf) {
+  for (const WorkerId worker : given.self_report->noted().deaf) {
     const auto known = given.view.find(worker);
     if (!known || known->records().empty() || known->signs().receipt != nullptr) continue;
     const bool struck = std::any_of(
@@ -68,7 +68,7 @@ void judge_deaf(const Case& given, Findings& findings) {
 /// A call that a closing pool has ended by taking its worker back is told so.
 void judge_taken_back(const Case& given, Findings& findings) {
   const View& view = given.view;
-  for (const PutAway& taken : given.testimony->noted().taken_back) {
+  for (const PutAway& taken : given.self_report->noted().taken_back) {
     const std::uint32_t worker = view.workers.find(taken.worker);
     if (worker == kNone) continue;
     for (const std::uint32_t place : view.calls_of_worker[worker]) {
@@ -88,7 +88,7 @@ void judge_taken_back(const Case& given, Findings& findings) {
 }  // namespace
 
 void judge_departures(const Case& given, Findings& findings) {
-  if (given.testimony == nullptr) return;
+  if (given.self_report == nullptr) return;
   judge_deaf(given, findings);
   judge_strayed_dead(given, findings);
   judge_taken_back(given, findings);

@@ -15,7 +15,7 @@ Names broken_at_once(const Story& story) {
   return names;
 }
 
-/// The good story, in which b's call came to that. There is no testimony to contradict it.
+/// The good story, in which b's call came to that. There is no self-report to contradict it.
 Story call_of_b(Outcome outcome, Phase phase, const std::string& message) {
   Story story = told("good");
   story.trace.pool.clear();
@@ -350,8 +350,8 @@ TEST_CASE("oracle: witnesses: who answers unread shows no read, and only by that
   CHECK_FALSE(broken(story).contains("witnesses"));
 }
 
-TEST_CASE("oracle: strays: an idle worker that writes unasked is put away") {
-  const auto strayed = [](double leased_again) {
+TEST_CASE("oracle: unsolicited output: an idle worker that writes unasked is put away") {
+  const auto unsolicited = [](double leased_again) {
     Story story = told("good");
     plan(story, "text_while_idle");
     strike(story, "text_while_idle", 5.5, 1);
@@ -363,11 +363,13 @@ TEST_CASE("oracle: strays: an idle worker that writes unasked is put away") {
       return finding.what.find("had written unasked") != std::string::npos;
     });
   };
-  CHECK(strayed(5005.6));  // on the host it may take 5 s
-  CHECK_FALSE(strayed(5005.5));
+  CHECK(unsolicited(5005.6));  // on the host it may take 5 s
+  CHECK_FALSE(unsolicited(5005.5));
 }
 
-TEST_CASE("oracle: strays: a late check-in does not make a worker idle that has been told to go") {
+TEST_CASE(
+    "oracle: unsolicited output: a late check-in does not make a worker idle that has been told to "
+    "go") {
   Story story = told("good");
   plan(story, "text_while_idle");
   strike(story, "text_while_idle", 7.5, 2);
@@ -391,8 +393,8 @@ TEST_CASE("oracle: facts: a worker that has exited is dead, not astray") {
     auto& pool = story.trace.pool;
     pool[pool.size() - 2] = {
         ms(at),
-        pool::OutputStrayed{{0, 0}},
-        {pool::Stop{{0, 0}, pool::StopStep::term, pool::RemovalReason::strayed}}};
+        pool::UnsolicitedOutput{{0, 0}},
+        {pool::Stop{{0, 0}, pool::StopStep::term, pool::RemovalReason::unsolicited}}};
     const auto findings = judge({story.scenario, story.trace, {Duration::zero()}});
     return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
       return finding.what.find("put away for its output") != std::string::npos;

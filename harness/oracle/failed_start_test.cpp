@@ -38,7 +38,7 @@ Story after_failed_start(int pause_us = 200) {
       now_second(greeted->worker);
     if (auto* exited = std::get_if<pool::Exited>(&record.event)) now_second(exited->worker);
     for (auto& effect : record.effects) {
-      if (auto* handshake = std::get_if<pool::Handshake>(&effect)) {
+      if (auto* handshake = std::get_if<pool::BeginHandshake>(&effect)) {
         *handshake = {kSecond, after(begun, story.scenario.pool.core.startup_budget)};
       }
       if (auto* grant = std::get_if<pool::Grant>(&effect)) now_second(grant->worker);
@@ -92,15 +92,16 @@ TEST_CASE("oracle: failed start: it is followed by a pause and counts for the br
 }
 
 TEST_CASE(
-    "oracle: failed start: it is no worker that was lost, and none that counts when all is calm") {
+    "oracle: failed start: it is no worker that was lost, and none that counts when all is "
+    "quiescent") {
   const auto calm_with = [](std::uint32_t workers) {
     Story story = after_failed_start();
     story.scenario.pool.core.start = pool::StartMode::eager;
-    trace::OsRecord calm = story.trace.os.front();
-    calm.at = ms(8.9);
-    calm.when = "calm";
-    calm.children += workers;
-    story.trace.os.insert(story.trace.os.begin() + 1, calm);
+    trace::OsRecord quiescent = story.trace.os.front();
+    quiescent.at = ms(8.9);
+    quiescent.when = "quiescent";
+    quiescent.children += workers;
+    story.trace.os.insert(story.trace.os.begin() + 1, quiescent);
     return broken(story);
   };
   CHECK(calm_with(1).empty());
@@ -191,8 +192,8 @@ TEST_CASE("oracle: failed start: it is felt where its incarnation left no work")
   const Story story = after_failed_start();
   const trace::Trace control = told("good").trace;
   CHECK(strikes(story.scenario, story.trace) == std::vector<std::size_t>{1});
-  CHECK(vain(story.scenario, story.trace, control).empty());
-  CHECK(vain(story.scenario, control, control).size() == 1);
+  CHECK(ineffective_faults(story.scenario, story.trace, control).empty());
+  CHECK(ineffective_faults(story.scenario, control, control).size() == 1);
 }
 
 }  // namespace

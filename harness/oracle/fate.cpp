@@ -82,7 +82,7 @@ bool struck_down(const Evidence& evidence, WorkerId worker, Time until) {
                      });
 }
 
-/// Without testimony: it was told to go, or another one stands in its slot, before the close.
+/// Without self-report: it was told to go, or another one stands in its slot, before the close.
 bool left_early(const View& view, WorkerId worker, Time until) {
   return std::any_of(
       view.trace().workers.begin(), view.trace().workers.end(), [&](const auto& record) {
@@ -103,19 +103,19 @@ std::optional<Fate> fate_of(const Evidence& evidence, WorkerId worker) {
 }
 
 std::optional<Fate> fate_of(const Evidence& evidence, const View& view, WorkerId worker) {
-  const bool testimony = !evidence.trace.pool.empty();
+  const bool self_report = !evidence.trace.pool.empty();
   const auto known = view.find(worker);
   const bool journalled =
       known && !known->records().empty() &&
       evidence.trace.workers[known->records().front()].at <= clients_done(evidence);
   const Told told = told_of(evidence, worker);
-  if (!view.has_journal(worker) && !testimony) return std::nullopt;
+  if (!view.has_journal(worker) && !self_report) return std::nullopt;
   if (!journalled && !told.ordered) return Fate::unborn;
   if (told.never_ran || (known && could_not_start(*known))) return Fate::unborn;
   const Time until = close_begun(evidence, view);
   if (struck_down(evidence, worker, until)) return Fate::died;
   if (journalled && died_by_itself(evidence, *known, until)) return Fate::died;
-  if (!testimony) return left_early(view, worker, until) ? Fate::killed : Fate::closed;
+  if (!self_report) return left_early(view, worker, until) ? Fate::killed : Fate::closed;
   if (told.put_away) return Fate::killed;
   return told.ended ? Fate::died : Fate::closed;
 }

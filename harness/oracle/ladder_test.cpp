@@ -1,6 +1,6 @@
 #include "harness/oracle/oracle_testing.hpp"
 
-/// Rules that hold the pool's own testimony to what it promises.
+/// Rules that hold the pool's own self-report to what it promises.
 namespace poolproof::oracle {
 namespace {
 
@@ -42,8 +42,8 @@ TEST_CASE("oracle: ladder: whoever is due must be pushed") {
   CHECK(broken(story).contains("ladder"));
   story.trace.pool[story.trace.pool.size() - 2].at = ms(509.099);
   CHECK_FALSE(broken(story).contains("ladder"));
-  Story strayed = with(8.5, pool::OutputStrayed{WorkerId{0, 0}}, {});
-  CHECK(broken(strayed).contains("ladder"));
+  Story unsolicited = with(8.5, pool::UnsolicitedOutput{WorkerId{0, 0}}, {});
+  CHECK(broken(unsolicited).contains("ladder"));
 }
 
 TEST_CASE("oracle: ladder: a closing pool does not ask whom it got back dirty") {
@@ -61,11 +61,11 @@ TEST_CASE("oracle: ladder: a closing pool does not ask whom it got back dirty") 
 
 TEST_CASE("oracle: starts: the budget runs from the order to start") {
   Story story = told("good");
-  std::get<pool::Handshake>(story.trace.pool[1].effects[0]).deadline = ms(5002.4);
+  std::get<pool::BeginHandshake>(story.trace.pool[1].effects[0]).deadline = ms(5002.4);
   CHECK(broken(story) == Names{"deadlines"});
 }
 
-TEST_CASE("oracle: starts: a greeting ends when its budgets do") {
+TEST_CASE("oracle: starts: a handshake ends when its budgets do") {
   // Ordered at 1.1, with 5000 ms for its start and 300 ms more for its post-mortem.
   const auto late = [](double at, StartCause cause, Duration lateness) {
     Story story = told("good");
@@ -76,7 +76,7 @@ TEST_CASE("oracle: starts: a greeting ends when its budgets do") {
     all.resize(3);
     const auto findings = judge({story.scenario, story.trace, {lateness}});
     return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
-      return finding.what.find("the greeting of worker") != std::string::npos;
+      return finding.what.find("the handshake of worker") != std::string::npos;
     });
   };
   using enum StartCause;
@@ -114,7 +114,7 @@ Names leased_of_two(pool::Reuse reuse, WorkerId leased) {
   all.push_back({ms(1), pool::CheckoutRequested{CheckoutId{2}, ms(900)}, {pool::Start{second}}});
   for (const WorkerId id : {WorkerId{0, 0}, second}) {
     const CheckoutId checkout{id.slot + 1};
-    all.push_back({ms(2), pool::Started{id}, {pool::Handshake{id, ms(5001)}}});
+    all.push_back({ms(2), pool::Started{id}, {pool::BeginHandshake{id, ms(5001)}}});
     all.push_back(
         {ms(3), pool::HandshakeEnded{id, {}}, {pool::Grant{checkout, LeaseId{id.slot + 2}, id}}});
   }

@@ -252,7 +252,7 @@ class DirtyReuse {
 void judge_no_dirty_reuse(const Case& given, Findings& findings) {
   judge_residue(given, findings);
   judge_unread_answers(given, findings);
-  judge_strays(given, findings);
+  judge_unsolicited_output(given, findings);
   auto found = doubts(given.evidence, given.view);
   if (found.empty()) return;
   // A worker in doubt is not used again, so that its first doubt says all.

@@ -22,7 +22,7 @@ using Memory = std::pmr::memory_resource;
 template <class Thing>
 using Table = std::pmr::vector<Thing>;
 
-/// Apart, so that adding stays short.
+/// ChildFindings, so that adding stays short.
 template <class Thing>
 [[gnu::noinline]] void add_first(Table<Thing>& table, const Thing& thing) {
   table.reserve(8);

@@ -30,7 +30,7 @@ constexpr std::array kInvariants{
               judge_gate},
     Invariant{"reaping", "S9", "no zombie is left", false, judge_reaping},
     Invariant{"descriptors", "S10",
-              "after the pool descriptors are as before, in the calm as its workers need", false,
+              "after the pool descriptors are as before, in quiescence as its workers need", false,
               judge_descriptors},
     Invariant{"threads", "S10", "as many threads run after the pool as before", false,
               judge_threads},
@@ -55,8 +55,9 @@ constexpr std::array kInvariants{
     Invariant{"no_waiter_beside_idle", "L2",
               "nobody waits while a worker is idle or could be started", true,
               judge_no_waiter_beside_idle},
-    Invariant{"full_size", "L3", "when all is calm the pool is whole, and nothing is left over",
-              false, judge_full_size},
+    Invariant{"full_size", "L3",
+              "when all is quiescent the pool is whole, and nothing is left over", false,
+              judge_full_size},
     Invariant{"bounded_starts", "L4", "starts are bounded, paused after failures, and few", true,
               judge_bounded_starts},
     Invariant{"ladder", "L5", "a worker told to go is pushed rung by rung, each in its time", true,
@@ -74,12 +75,12 @@ constexpr std::array kInvariants{
 constexpr std::size_t kSentenceBytesMax = 1000;
 
 std::vector<Finding> judge_by(const Evidence& evidence, const View& view) {
-  std::optional<Promises> testimony;
-  if (!evidence.trace.pool.empty()) testimony.emplace(evidence, view.memory());
-  const Case given{evidence, view, testimony ? &*testimony : nullptr};
+  std::optional<Promises> self_report;
+  if (!evidence.trace.pool.empty()) self_report.emplace(evidence, view.memory());
+  const Case given{evidence, view, self_report ? &*self_report : nullptr};
   std::vector<Finding> findings;
   for (const Invariant& invariant : kInvariants) {
-    if (invariant.needs_testimony && !testimony) continue;
+    if (invariant.needs_self_report && !self_report) continue;
     invariant.judge(given, findings);
   }
   for (Finding& finding : findings)

@@ -28,7 +28,7 @@ struct Finding {
 ///    isolation's timeouts, and the order of reads in no_dirty_reuse;
 ///  * what happens at one moment is in doubt only across witnesses: there, cause and effect may
 ///    share a moment, and neither order is a finding. Within one witness its order counts;
-///  * what only the testimony tells (order, accounting, bounds, bounded_starts,
+///  * what only the self-report tells (order, accounting, bounds, bounded_starts,
 ///    no_waiter_beside_idle) is exact in both worlds;
 ///  * a start, and a sound worker's answer to a command that asks for no work, still take time: up
 ///    to 1 s is no finding of recovery and isolation.
@@ -37,7 +37,7 @@ struct Bounds {
 };
 
 /// What an invariant may look at. `trace.pool` is the accused's own word: only invariants marked
-/// `needs_testimony` read it.
+/// `needs_self_report` read it.
 struct Evidence {
   const scenario::Scenario& scenario;
   const trace::Trace& trace;
@@ -50,14 +50,14 @@ struct Invariant {
   std::string_view name;     ///< `exclusive_lease`
   std::string_view code;     ///< of harness/FIELD_BUGS.md: S1
   std::string_view summary;  ///< one sentence
-  bool needs_testimony;
+  bool needs_self_report;
   void (*judge)(const Case& given, std::vector<Finding>& findings);
 };
 
 /// All of them, in the order of the documentation.
 std::span<const Invariant> invariants();
 
-/// Every invariant over one run. Testimony-only ones are skipped when there is no testimony.
+/// Every invariant over one run. self-report-only ones are skipped when there is no self-report.
 std::vector<Finding> judge(const Evidence& evidence);
 
 /// Under which findings of one cause are grouped over many scenarios: the invariant's name and the
@@ -72,8 +72,8 @@ std::vector<Finding> judge_expectations(const Evidence& evidence);
 /// Why the run proves nothing, if so: planned faults without a receipt, or a run whose faults
 /// changed nothing against the control (a harmless fault: nothing in its own receipts' reads or
 /// latency). Empty: all struck and had an effect.
-std::vector<std::string> vain(const scenario::Scenario& scenario, const trace::Trace& run,
-                              const trace::Trace& control);
+std::vector<std::string> ineffective_faults(const scenario::Scenario& scenario,
+                                            const trace::Trace& run, const trace::Trace& control);
 
 /// Receipts per fault of the plan, in the plan's order.
 std::vector<std::size_t> strikes(const scenario::Scenario& scenario, const trace::Trace& run);

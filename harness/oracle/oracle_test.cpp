@@ -42,12 +42,12 @@ TEST_CASE("oracle: table: names are unique and every row is complete") {
   CHECK(names.size() == 26);
 }
 
-TEST_CASE("oracle: testimony: without it only the rules that need it are skipped") {
+TEST_CASE("oracle: self-report: without it only the rules that need it are skipped") {
   Story order = told("order");
   order.trace.pool.clear();
   CHECK(broken(order).empty());
   for (const Invariant& invariant : invariants()) {
-    if (invariant.needs_testimony) continue;
+    if (invariant.needs_self_report) continue;
     Story story = told(std::string(invariant.name));
     story.trace.pool.clear();
     CHECK_FALSE(broken(story).empty());
@@ -70,7 +70,7 @@ struct Change {
   Names broken;
 };
 
-void without_testimony(Story& story) {
+void without_self_report(Story& story) {
   story.trace.pool.clear();
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
   const std::vector<Change> changes{
       {"a worker reads a stranger's call within a lease",
        [](Story& s) {
-         without_testimony(s);
+         without_self_report(s);
          step(s, "a", 2).begun = ms(4.9);
          for (auto& record : s.trace.workers) {
            if (record.record.nonce == "b:1") record.at = ms(4.8);
@@ -98,7 +98,7 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
        {"exclusive_lease"}},
       {"a call is read by another worker than the leased one",
        [](Story& s) {
-         without_testimony(s);
+         without_self_report(s);
          step(s, "b", 0).worker = step(s, "b", 1).worker = step(s, "b", 2).worker = WorkerId{0, 1};
        },
        {"pairing"}},
@@ -147,7 +147,7 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
        {}},
       {"a stale worker is leased again",
        [](Story& s) {
-         without_testimony(s);
+         without_self_report(s);
          step(s, "a", 1).outcome = Outcome::stale_worker;
          step(s, "a", 1).message = "it had ended";
        },
@@ -193,7 +193,7 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
        {"gate"}},
       {"a dead worker's error tells no exit",
        [](Story& s) {
-         without_testimony(s);
+         without_self_report(s);
          auto& call = step(s, "b", 1);
          call.outcome = Outcome::worker_died;
          call.message = "it is gone";
@@ -201,7 +201,7 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
        {"diagnosis", "isolation"}},
       {"a failed start names no cause",
        [](Story& s) {
-         without_testimony(s);
+         without_self_report(s);
          auto& checkout = step(s, "b", 0);
          checkout.outcome = Outcome::start_failed;
          checkout.message = "it did not start";
@@ -221,7 +221,7 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
        {"bounded_close"}},
       {"a waiter is let wait while the pool closes",
        [](Story& s) {
-         without_testimony(s);
+         without_self_report(s);
          auto& checkout = step(s, "b", 0);
          checkout.outcome = Outcome::pool_closed;
          checkout.message = "closed";
@@ -280,7 +280,7 @@ TEST_CASE("oracle: rules: each half of a rule speaks for itself") {
          s.trace.pool.front().effects.clear();
          s.trace.pool.insert(s.trace.pool.begin() + 1,
                              {ms(1.2), pool::Tick{}, {pool::Start{WorkerId{0, 0}}}});
-         std::get<pool::Handshake>(s.trace.pool[2].effects[0]).deadline = ms(5001.2);
+         std::get<pool::BeginHandshake>(s.trace.pool[2].effects[0]).deadline = ms(5001.2);
        },
        {"no_waiter_beside_idle"}},
   };
@@ -357,7 +357,7 @@ TEST_CASE("oracle: virtual time: no microsecond is given away") {
        {}},
       {"a call times out a microsecond before its limit",
        [](Story& s) {
-         without_testimony(s);
+         without_self_report(s);
          auto& call = step(s, "b", 1);
          call.outcome = Outcome::call_timeout;
          call.phase = Phase::awaiting_reply;
@@ -378,7 +378,7 @@ TEST_CASE("oracle: virtual time: no microsecond is given away") {
        {"pairing"}},
       {"a worker dies and its call ends a microsecond later",
        [](Story& s) {
-         without_testimony(s);
+         without_self_report(s);
          s.trace.environment.push_back({ms(7.599), WorkerId{0, 0}, 9, true});
          auto& call = step(s, "b", 1);
          call.outcome = Outcome::worker_died;
@@ -392,7 +392,7 @@ TEST_CASE("oracle: virtual time: no microsecond is given away") {
        {"prompt_death"}},
       {"a worker has died before, and the call takes its time to see it",
        [](Story& s) {
-         without_testimony(s);
+         without_self_report(s);
          s.trace.environment.push_back({ms(6.5), WorkerId{0, 0}, 9, true});
          auto& call = step(s, "b", 1);
          call.outcome = Outcome::stale_worker;
@@ -405,13 +405,13 @@ TEST_CASE("oracle: virtual time: no microsecond is given away") {
        {"bounded_close"}},
       {"a checkout is granted a microsecond after the pool began to close",
        [](Story& s) {
-         without_testimony(s);
+         without_self_report(s);
          step(s, "", 0).begun = ms(6.099);
        },
        {"bounded_close"}},
       {"a dirty worker is asked again within its lease, at once",
        [](Story& s) {
-         without_testimony(s);
+         without_self_report(s);
          auto again = step(s, "b", 1);
          auto& call = step(s, "b", 1);
          call.in_doubt = true;
@@ -439,7 +439,7 @@ TEST_CASE("oracle: virtual time: no microsecond is given away") {
   }
 }
 
-TEST_CASE("oracle: testimony: deadlines and bounds are held to the microsecond in both worlds") {
+TEST_CASE("oracle: self-report: deadlines and bounds are held to the microsecond in both worlds") {
   const auto requested = [](Story& s) -> pool::CheckoutRequested& {
     return std::get<pool::CheckoutRequested>(s.trace.pool.front().event);
   };
@@ -481,7 +481,8 @@ bool says(const Story& story, std::string_view what) {
   });
 }
 
-TEST_CASE("oracle: testimony: who gives no time has an idle worker, or hears of the open breaker") {
+TEST_CASE(
+    "oracle: self-report: who gives no time has an idle worker, or hears of the open breaker") {
   const auto turned_away = [](double at, std::string_view what) {
     Story story = told("good");
     pool::Refuse refuse = refusal(3);
@@ -512,7 +513,7 @@ TEST_CASE("oracle: testimony: who gives no time has an idle worker, or hears of 
   CHECK_FALSE(told_at(11.9, Outcome::start_failed));
 }
 
-TEST_CASE("oracle: testimony: the start that is in the way is the one that was ordered first") {
+TEST_CASE("oracle: self-report: the start that is in the way is the one that was ordered first") {
   const auto blames = [](WorkerId worker, double since) {
     Story story = told("good");
     story.scenario.pool.core.size = 2;
@@ -532,7 +533,7 @@ TEST_CASE("oracle: testimony: the start that is in the way is the one that was o
   CHECK(blames({1, 0}, 1.2));
 }
 
-TEST_CASE("oracle: testimony: a deadline comes before the end of a start at the same time") {
+TEST_CASE("oracle: self-report: a deadline comes before the end of a start at the same time") {
   const auto told_too_much = [](double deadline) {
     Story story = told("good");
     story.scenario.pool.core.startup_budget = std::chrono::milliseconds(5);
@@ -548,12 +549,12 @@ TEST_CASE("oracle: testimony: a deadline comes before the end of a start at the 
   CHECK_FALSE(told_too_much(6.101));
 }
 
-/// The good story, and then the calm with that many workers.
-Story calm(std::uint32_t workers, pool::StartMode start = pool::StartMode::lazy) {
+/// The good story, and then the quiescent with that many workers.
+Story quiescent(std::uint32_t workers, pool::StartMode start = pool::StartMode::lazy) {
   Story story = told("full_size");
   story.scenario.pool.core.start = start;
   for (auto& census : story.trace.os) {
-    if (census.when != "calm") continue;
+    if (census.when != "quiescent") continue;
     census.zombies = 0;
     census.children = 1 + workers;
     census.descriptors = 12 + kHostNeed.pool + kHostNeed.worker * workers;
@@ -561,12 +562,13 @@ Story calm(std::uint32_t workers, pool::StartMode start = pool::StartMode::lazy)
   return story;
 }
 
-TEST_CASE("oracle: descriptors: in the calm the pool holds no more than its living workers need") {
+TEST_CASE(
+    "oracle: descriptors: in quiescence the pool holds no more than its living workers need") {
   for (const std::uint32_t workers : {0U, 1U}) {
-    Story story = calm(workers);
+    Story story = quiescent(workers);
     CHECK(broken(story).empty());
     auto& census = story.trace.os.at(1);
-    REQUIRE(census.when == "calm");
+    REQUIRE(census.when == "quiescent");
     ++census.descriptors;
     CHECK(broken(story) == Names{"descriptors"});
     census.descriptors -= 2;
@@ -575,7 +577,7 @@ TEST_CASE("oracle: descriptors: in the calm the pool holds no more than its livi
 }
 
 TEST_CASE("oracle: descriptors: the simulated pool counts nothing but its ends of the pipes") {
-  Story story = calm(1);
+  Story story = quiescent(1);
   story.trace.header.world = "sim";
   story.trace.os.at(1).descriptors = 12 + 3;
   CHECK_FALSE(broken(story).contains("descriptors"));
@@ -585,13 +587,13 @@ TEST_CASE("oracle: descriptors: the simulated pool counts nothing but its ends o
 
 TEST_CASE("oracle: full size: an eager pool is whole, a lazy one no larger, a closed one empty") {
   using pool::StartMode;
-  CHECK(broken(calm(1)).empty());
-  CHECK(broken(calm(0)).empty());
-  CHECK(broken(calm(2)) == Names{"full_size"});
-  CHECK(broken(calm(1, StartMode::eager)).empty());
-  CHECK(broken(calm(0, StartMode::eager)) == Names{"full_size"});
+  CHECK(broken(quiescent(1)).empty());
+  CHECK(broken(quiescent(0)).empty());
+  CHECK(broken(quiescent(2)) == Names{"full_size"});
+  CHECK(broken(quiescent(1, StartMode::eager)).empty());
+  CHECK(broken(quiescent(0, StartMode::eager)) == Names{"full_size"});
   const auto closed = [](std::uint32_t workers) {
-    Story story = calm(workers, StartMode::eager);
+    Story story = quiescent(workers, StartMode::eager);
     trace::ClientStep close = step(story, "", 0);
     close.client = "b";
     close.step = 3;
@@ -604,8 +606,8 @@ TEST_CASE("oracle: full size: an eager pool is whole, a lazy one no larger, a cl
   CHECK(closed(1) == Names{"full_size"});
 }
 
-TEST_CASE("oracle: full size: what the pool notices after the calm is no finding") {
-  Story story = calm(1);
+TEST_CASE("oracle: full size: what the pool notices after quiescence is no finding") {
+  Story story = quiescent(1);
   const auto noticed = [&](Time at) {
     Story changed = story;
     changed.trace.pool.insert(std::prev(changed.trace.pool.end(), 2),
@@ -618,12 +620,12 @@ TEST_CASE("oracle: full size: what the pool notices after the calm is no finding
 }
 
 TEST_CASE("oracle: full size: nobody waits or holds a worker when nothing is left to happen") {
-  Story waits = calm(1);
+  Story waits = quiescent(1);
   waits.trace.pool.insert(std::prev(waits.trace.pool.end(), 2),
                           {ms(8.7), pool::CheckoutRequested{CheckoutId{3}, ms(9)}, {}});
   waits.trace.pool[waits.trace.pool.size() - 2].effects.push_back(refusal(3));
   CHECK(broken(waits).contains("full_size"));
-  Story leased = calm(1);
+  Story leased = quiescent(1);
   std::erase_if(leased.trace.pool, [](const auto& record) { return record.at == ms(8.1); });
   CHECK(broken(leased) == Names{"full_size", "ladder"});  // and asked though it was leased
 }
@@ -743,7 +745,7 @@ Story failing_starts(const std::vector<double>& started_at_ms) {
       story.trace.pool.push_back({ms(at), pool::Tick{}, {pool::Start{worker}}});
     }
     story.trace.pool.push_back(
-        {ms(at + 1), pool::Started{worker}, {pool::Handshake{worker, ms(5001)}}});
+        {ms(at + 1), pool::Started{worker}, {pool::BeginHandshake{worker, ms(5001)}}});
     pool::StartEvidence evidence;
     evidence.cause = StartCause::text_on_stdout;
     story.trace.pool.push_back(

@@ -29,14 +29,16 @@ inline Story told(const std::string& name) {
   REQUIRE(file.good());
   std::ostringstream text;
   text << file.rdbuf();
-  // The reader of traces knows the censuses of the host only: that of the calm is renamed here.
+  // The reader of traces knows the censuses of the host only: that of the quiescent is renamed
+  // here.
   std::string lines = text.str();
-  constexpr std::string_view kCalm = "\"kind\":\"calm\"";
-  const std::size_t calm = lines.find(kCalm);
-  if (calm != std::string::npos) lines.replace(calm, kCalm.size(), "\"kind\":\"before\"");
+  constexpr std::string_view kQuiescent = "\"kind\":\"quiescent\"";
+  const std::size_t quiescent = lines.find(kQuiescent);
+  if (quiescent != std::string::npos)
+    lines.replace(quiescent, kQuiescent.size(), "\"kind\":\"before\"");
   auto trace = trace::read_trace(lines, name + ".jsonl");
   if (!trace) FAIL(trace.error().line());
-  if (calm != std::string::npos) trace->os.at(1).when = "calm";
+  if (quiescent != std::string::npos) trace->os.at(1).when = "quiescent";
   auto scenario = scenario::read_scenario(trace->header.scenario_json, name + ".jsonl#scenario");
   if (!scenario) FAIL(scenario.error().line());
   return {std::move(*scenario), std::move(*trace)};

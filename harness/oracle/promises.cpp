@@ -40,7 +40,7 @@ Promises::Promises(const Evidence& evidence, Memory* memory)
 void Promises::before(const pool::Event& event) {
   const auto* ended = std::get_if<pool::HandshakeEnded>(&event);
   const std::uint32_t worker = ended == nullptr ? kNone : living(ended->worker);
-  if (worker == kNone || workers_[worker].state != State::greeting) return;
+  if (worker == kNone || workers_[worker].state != State::handshake) return;
   judge_patience(worker, ended->evidence);
 }
 
@@ -204,7 +204,7 @@ void Promises::judge_place(WorkerId worker) {
 }
 
 /// The start-up budget runs from the order to start.
-inline void Promises::judge(const pool::Handshake& effect) {
+inline void Promises::judge(const pool::BeginHandshake& effect) {
   const std::uint32_t worker = living(effect.worker);
   if (worker == kNone || worker != greet_) {
     return report(kAccounting, fmt::format("worker {} was greeted, but not because it had started",
@@ -229,7 +229,7 @@ void Promises::judge_patience(std::uint32_t worker, const pool::StartEvidence& e
   const Time budget_over = after(one.since, config_.startup_budget);
   const Time end = good ? budget_over : after(budget_over, config_.postmortem_budget);
   if (now_ > after(end, lateness_)) {
-    report(kDeadlines, fmt::format("the greeting of worker {} ended {} ms after its {} was over",
+    report(kDeadlines, fmt::format("the handshake of worker {} ended {} ms after its {} was over",
                                    dotted(ids_.key(worker)), milliseconds(now_ - end),
                                    good ? "start-up budget" : "post-mortem"));
   }
@@ -301,7 +301,7 @@ inline void Promises::judge(const pool::Stop& effect) {
 
 void Promises::missed(std::uint32_t worker, StopStep step) {
   const std::string who = "worker " + dotted(ids_.key(worker));
-  if (workers_[worker].state == State::greeting && !closing_) {
+  if (workers_[worker].state == State::handshake && !closing_) {
     return report(kDeadlines, who + " was still greeted when its start was to be given up");
   }
   report(kLadder,

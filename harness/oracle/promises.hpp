@@ -10,17 +10,17 @@
 
 namespace poolproof::oracle {
 
-/// What a pool promises, held against its testimony: every effect is judged by the reference model
-/// as it stood just before, every record by what stands after it.
+/// What a pool promises, held against its self-report: every effect is judged by the reference
+/// model as it stood just before, every record by what stands after it.
 ///
-/// Where testimony cannot show what the Core knows (how long a slot cools) it stays silent. A rule
-/// that stays broken from record to record is told once.
+/// Where the self-report cannot show what the Core knows (how long a slot cools) no rule speaks. A
+/// rule that stays broken from record to record is told once.
 class Promises : public ReferenceModel {
  public:
   /// `lateness`: of what the world tells; the Core has none.
   Promises(const pool::Config& config, Duration lateness, Memory* memory, std::size_t records)
       : ReferenceModel(config, memory, records), lateness_(lateness) {}
-  /// Takes the whole testimony.
+  /// Takes the whole self-report.
   Promises(const Evidence& evidence, Memory* memory);
 
   [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
@@ -49,7 +49,7 @@ class Promises : public ReferenceModel {
   void judge(const pool::Grant& effect);
   void judge(const pool::Refuse& effect);
   void judge(const pool::Start& effect);
-  void judge(const pool::Handshake& effect);
+  void judge(const pool::BeginHandshake& effect);
   void judge(const pool::Stop& effect);
   void judge(const pool::Forget& effect);
   void judge(const pool::Closed& effect);

@@ -61,7 +61,7 @@ TEST_CASE(
   CHECK(says([&](Records& all) { second(all).lease = LeaseId{1}; }, "a lease that was another's"));
   CHECK(
       says([&](Records& all) { second(all).lease = LeaseId::none; }, "a lease that was another's"));
-  CHECK(says([](Records& all) { all[4].event = pool::OutputStrayed{kWorker}; },
+  CHECK(says([](Records& all) { all[4].event = pool::UnsolicitedOutput{kWorker}; },
              "though it had to go"));
 }
 

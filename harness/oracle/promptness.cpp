@@ -53,7 +53,7 @@ void judge_deadlines(const Case& given, Findings& findings) {
     }
   }
   judge_cancels(given, findings);
-  judge_testimony(given, "deadlines", findings);
+  judge_self_report(given, "deadlines", findings);
 }
 
 // ---- close -------------------------------------------------------------------------------------
@@ -67,8 +67,8 @@ void judge_during_close(const Case& given, const ClientStep& close, Findings& fi
   const Duration limit = limit_of(close, evidence.scenario.pool);
   const Time calls_over_by = after(after(close.begun, limit), lateness);
   // A process whose start was under way can be ended only once it is there.
-  const Time born = given.testimony != nullptr ? given.testimony->noted().late_start
-                                               : after(close.begun, kSoundStart);
+  const Time born = given.self_report != nullptr ? given.self_report->noted().late_start
+                                                 : after(close.begun, kSoundStart);
   const Time closed_by = std::max(calls_over_by, born);
   const Time shut = exact ? close.begun : close.ended;
   const auto report = [&findings](const std::string& what, Time at) {

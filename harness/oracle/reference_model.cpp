@@ -32,15 +32,16 @@ void ReferenceModel::take(const trace::PoolRecord& record) {
   for (; done < record.effects.size(); ++done) {
     const Time due = due_of(record.effects[done]);
     if (due > now_) break;
-    expire(due);
+    if (is_due(timers_, due)) expire(due);
     apply(record.effects[done]);
   }
-  expire(after(now_, Duration(1)));
+  const Time later = after(now_, Duration(1));
+  if (is_due(timers_, later)) expire(later);
   before(record.event);
   dispatch(record.event, [this](const auto& event) { happened(event); });
   for (; done < record.effects.size(); ++done) apply(record.effects[done]);
-  look_for_missed();
-  end_cooling();
+  if (!awaited_.empty() || time_is_up_) look_for_missed();
+  if (is_due(cooling_, later)) end_cooling();
   record_over();
 }
 
@@ -76,7 +77,7 @@ Time ReferenceModel::due_of(const pool::Effect& effect) const {
 
 /// At the same time clients come before workers.
 void ReferenceModel::expire(Time before) {
-  while (!timers_.empty() && timers_.front().due < before) {
+  while (is_due(timers_, before)) {
     const Time due = timers_.front().due;
     const std::uint32_t worker = pop_timer(timers_);
     if (workers_[worker].next.due == due) fall_due(worker);
@@ -181,7 +182,7 @@ inline void ReferenceModel::happened(const pool::Started& event) {
   greet_ = worker;
   will_stop(worker,
             {StopStep::kill, RemovalReason::budget_spent, after(one.since, longest_start())});
-  enter(worker, State::greeting);
+  enter(worker, State::handshake);
 }
 
 inline void ReferenceModel::happened(const pool::StartFailed& event) {
@@ -197,7 +198,7 @@ inline void ReferenceModel::happened(const pool::HandshakeEnded& event) {
   const bool good = event.evidence.cause == StartCause::none;
   if (!good) add(noted_.bad_handshakes, record_);
   const std::uint32_t worker = living(event.worker);
-  if (worker == kNone || workers_[worker].state != State::greeting) return;
+  if (worker == kNone || workers_[worker].state != State::handshake) return;
   if (good) {
     failures_ = 0;
     workers_[worker].next = {};
@@ -209,12 +210,12 @@ inline void ReferenceModel::happened(const pool::HandshakeEnded& event) {
 }
 
 /// It is put away at once; if it had not been of any use, that is as if it had died.
-inline void ReferenceModel::happened(const pool::OutputStrayed& event) {
+inline void ReferenceModel::happened(const pool::UnsolicitedOutput& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::idle) return;
   if (!workers_[worker].served) of_no_use(worker);
-  add(noted_.strayed, {event.worker, now_});
-  must_stop(worker, StopStep::term, RemovalReason::strayed);
+  add(noted_.unsolicited, {event.worker, now_});
+  must_stop(worker, StopStep::term, RemovalReason::unsolicited);
 }
 
 inline void ReferenceModel::happened(const pool::Exited& event) {
@@ -222,7 +223,7 @@ inline void ReferenceModel::happened(const pool::Exited& event) {
   if (worker == kNone || !workers_[worker].running) return;
   ending_ = worker;
   const State state = workers_[worker].state;
-  if (state == State::greeting) failed_start(worker, StartCause::exited);
+  if (state == State::handshake) failed_start(worker, StartCause::exited);
   if (state == State::idle && !workers_[worker].served) of_no_use(worker);
   enter(worker, State::leaving);
 }
@@ -237,7 +238,7 @@ inline void ReferenceModel::happened(const pool::CloseRequested& event) {
   for (std::uint32_t worker = 0; worker < workers_.size(); ++worker) {
     Worker& one = workers_[worker];
     if (one.state == State::idle) must_stop(worker, StopStep::ask, RemovalReason::closing);
-    if (one.state == State::greeting) must_stop(worker, StopStep::kill, RemovalReason::closing);
+    if (one.state == State::handshake) must_stop(worker, StopStep::kill, RemovalReason::closing);
     if (one.state != State::starting) continue;
     one.next = {StopStep::kill, RemovalReason::closing, kNever};
     enter(worker, State::leaving);
@@ -284,7 +285,7 @@ inline void ReferenceModel::ordered(const pool::Stop& effect) {
   if (worker == kNone) return;
   Worker& one = workers_[worker];
   const bool spent = effect.why == RemovalReason::budget_spent;
-  if (spent && one.state == State::greeting) failed_start(worker, StartCause::budget_spent);
+  if (spent && one.state == State::handshake) failed_start(worker, StartCause::budget_spent);
   if (one.state == State::leased && effect.why == RemovalReason::closing) {
     add(noted_.taken_back, {effect.worker, now_});
   }
@@ -385,7 +386,7 @@ void ReferenceModel::enter(std::uint32_t worker, State state) {
 
 ReferenceModel::Line* ReferenceModel::line_of(State state) {
   if (state == State::idle) return &idle_;
-  return state == State::starting || state == State::greeting ? &under_way_ : nullptr;
+  return state == State::starting || state == State::handshake ? &under_way_ : nullptr;
 }
 
 void ReferenceModel::link(Line& line, std::uint32_t worker) {

@@ -30,28 +30,28 @@ struct PutAway {
   Time at;
 };
 
-/// What those want to know of the pool who hold its testimony against other witnesses.
+/// What those want to know of the pool who hold its self-report against other witnesses.
 struct Noted {
   Table<const pool::Refuse*> refusals;  ///< what clients were told that were turned away
   Table<const trace::PoolRecord*> bad_handshakes;
-  Table<PutAway> taken_back;  ///< by a closing pool, when it had drained long enough
-  Table<PutAway> strayed;     ///< put away because of their output
-  Table<WorkerId> deaf;       ///< asked to go, and not gone when the grace was over
+  Table<PutAway> taken_back;   ///< by a closing pool, when it had drained long enough
+  Table<PutAway> unsolicited;  ///< put away because of their output
+  Table<WorkerId> deaf;        ///< asked to go, and not gone when the grace was over
   /// When the last start was answered that the pool had no use for any more.
   Time late_start = Time::min();
 };
 
-/// The pool as its own testimony tells it: a book kept apart from the Core, to which the events and
+/// The pool as its self-report tells it: a book kept apart from the Core, to which the events and
 /// effects are applied record by record. It holds what follows from an event: who is idle, who has
 /// to be stopped by which step, and when. What is due at a record comes before its event.
 ///
 /// Judges nothing. Those who do, or who look for what is rare, derive from it and are called before
 /// each event and each effect is applied: the promises, the coverage, the property of the Core.
 /// Exact in both worlds: all of it speaks of what one step of the Core does at once.
-/// Cost: about linear in the testimony.
+/// Cost: about linear in the self-report.
 class ReferenceModel {
  public:
-  enum class State : std::uint8_t { starting, greeting, idle, leased, leaving, over };
+  enum class State : std::uint8_t { starting, handshake, idle, leased, leaving, over };
 
   /// `records`: how many will be taken, about. `config` is not to change or go away.
   ReferenceModel(const pool::Config& config, Memory* memory, std::size_t records);
@@ -71,7 +71,7 @@ class ReferenceModel {
     return counts_[static_cast<std::size_t>(state)];
   }
   [[nodiscard]] std::uint32_t under_way() const {
-    return count(State::starting) + count(State::greeting);
+    return count(State::starting) + count(State::handshake);
   }
   /// In slots, and not told to go.
   [[nodiscard]] std::uint32_t present() const {
@@ -213,6 +213,9 @@ class ReferenceModel {
     Time due;
     std::uint32_t number;
   };
+  static bool is_due(const Table<Timer>& timers, Time before) {
+    return !timers.empty() && timers.front().due < before;
+  }
   /// In this very record that step is to be taken.
   struct Awaited {
     std::uint32_t worker;
@@ -234,7 +237,7 @@ class ReferenceModel {
   void happened(const pool::Started& event);
   void happened(const pool::StartFailed& event);
   void happened(const pool::HandshakeEnded& event);
-  void happened(const pool::OutputStrayed& event);
+  void happened(const pool::UnsolicitedOutput& event);
   void happened(const pool::Exited& event);
   void happened(const pool::CloseRequested& event);
   template <class Other>
@@ -244,7 +247,7 @@ class ReferenceModel {
   void ordered(const pool::Grant& effect);
   void ordered(const pool::Refuse& effect);
   void ordered(const pool::Start& effect);
-  void ordered(const pool::Handshake&) { greet_ = kNone; }
+  void ordered(const pool::BeginHandshake&) { greet_ = kNone; }
   void ordered(const pool::Stop& effect);
   void ordered(const pool::Forget& effect);
   void ordered(const pool::Closed&) { closed_ = true; }

@@ -132,7 +132,7 @@ class World {
     if (kind < 27) return answer(pick);
     if (kind == 27) return Exited{some(Witness::is_running, pick), {static_cast<int>(pick % 3), 0}};
     if (kind == 28) return Exited{some(Witness::is_leaving, pick), {0, 15}};
-    if (kind == 29) return OutputStrayed{some(Witness::is_idle, pick)};
+    if (kind == 29) return UnsolicitedOutput{some(Witness::is_idle, pick)};
     if (kind == 30 && pick % 8 == 0 && closes_) return close(pick);
     return stranger(pick);
   }
@@ -145,7 +145,8 @@ class World {
     return CheckedIn{some_lease(pick), kind != 15};
   }
   Event answer(std::uint32_t pick) {
-    if (!witness_.workers(Witness::is_greeting).empty() && pick % 4 > 0) return answer_ping(pick);
+    if (!witness_.workers(Witness::is_in_handshake).empty() && pick % 4 > 0)
+      return answer_ping(pick);
     if (!witness_.workers(Witness::is_ordered).empty()) return answer_start(pick);
     return checkout(pick);
   }
@@ -162,7 +163,7 @@ class World {
   Event answer_ping(std::uint32_t pick) const {
     StartEvidence evidence;
     if (pick / 16 % 8 < mishaps_) evidence.cause = StartCause::text_on_stdout;
-    return HandshakeEnded{some(Witness::is_greeting, pick), evidence};
+    return HandshakeEnded{some(Witness::is_in_handshake, pick), evidence};
   }
   Event close(std::uint32_t pick) {
     if (witness_.present() + witness_.count(State::leaving) > 0) ++closed_while_busy;
@@ -180,7 +181,7 @@ class World {
       case 2:
         return HandshakeEnded{worker, {}};
       case 3:
-        return OutputStrayed{worker};
+        return UnsolicitedOutput{worker};
       case 4:
         return Exited{worker, {}};
       case 5:
@@ -214,8 +215,8 @@ class World {
     };
     if (const auto ordered = first(Witness::is_ordered)) return step(now_, Started{*ordered});
     if (const auto told = first(Witness::is_told)) return step(now_, Exited{*told, {}});
-    if (const auto greeting = first(Witness::is_greeting)) {
-      return step(now_, HandshakeEnded{*greeting, {}});
+    if (const auto handshake = first(Witness::is_in_handshake)) {
+      return step(now_, HandshakeEnded{*handshake, {}});
     }
     const auto leases = witness_.open_leases();
     return !leases.empty() && step(now_, CheckedIn{leases.front(), true});

@@ -71,9 +71,9 @@ class Witness final : public Promises {
   static bool is_idle(const Worker& worker) { return worker.state == State::idle; }
   static bool is_leaving(const Worker& worker) { return worker.state == State::leaving; }
   static bool is_told(const Worker& worker) { return worker.taken.has_value(); }
-  /// Also one whose greeting was given up.
-  static bool is_greeting(const Worker& worker) {
-    return worker.state == State::greeting || worker.taken == StopStep::kill;
+  /// Also one whose handshake was given up.
+  static bool is_in_handshake(const Worker& worker) {
+    return worker.state == State::handshake || worker.taken == StopStep::kill;
   }
 
  private:
@@ -114,7 +114,7 @@ class Witness final : public Promises {
     demand(names_a_start == refusal.has_blocker, "a blocker is a start under way");
   }
   void count_in(const Start& /*order*/) { ++seen_.starts; }
-  void count_in(const Handshake& /*order*/) {}
+  void count_in(const BeginHandshake& /*order*/) {}
   void count_in(const Stop& stop) {
     if (state(stop.worker) == State::leased) ++seen_.revoked;
   }
@@ -152,7 +152,7 @@ class Witness final : public Promises {
     demand(gauges.leased == count(State::leased), "gauge: leased");
     demand(gauges.leaving == count(State::leaving), "gauge: leaving");
     demand(gauges.starting == count(State::starting), "gauge: starting");
-    demand(gauges.greeting == count(State::greeting), "gauge: greeting");
+    demand(gauges.handshake == count(State::handshake), "gauge: handshake");
     demand(gauges.vacant == config_.size - present(), "gauge: vacant");
     demand(gauges.closing == closing_, "gauge: closing");
     demand(gauges.breaker_open == breaker_open(), "gauge: breaker");

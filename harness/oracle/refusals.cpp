@@ -73,10 +73,10 @@ void judge_refusal_words(const Case& given, Findings& findings) {
 void judge_refusals(const Case& given, Findings& findings) {
   const Evidence& evidence = given.evidence;
   // On a real machine a client may have been told, and not be done when the trace ends.
-  if (given.testimony == nullptr || evidence.bounds.liveness != Duration::zero()) return;
+  if (given.self_report == nullptr || evidence.bounds.liveness != Duration::zero()) return;
   if (given.view.refused.empty()) return;
   Table<Told> all(given.view.memory());
-  for (const pool::Refuse* told : given.testimony->noted().refusals) {
+  for (const pool::Refuse* told : given.self_report->noted().refusals) {
     ++times_of({told->why, told->phase, told->cause.cause}, all);
   }
   for (const std::uint32_t place : given.view.refused) {

@@ -117,10 +117,10 @@ namespace {
 /// So long the pool may take to see what an idle worker writes.
 constexpr Duration kToNotice = 1s;
 
-/// Walks through the testimony: since when is each worker that strayed idle?
-class Strays {
+/// Walks through the self-report: since when is each worker with unsolicited output idle?
+class UnsolicitedOutputs {
  public:
-  Strays(const Case& given, Findings& findings) : given_(given), findings_(findings) {
+  UnsolicitedOutputs(const Case& given, Findings& findings) : given_(given), findings_(findings) {
     for (const Receipt& receipt : given.view.receipts) {
       const trace::WorkerRecord& record = *receipt.record;
       if (receipt.planned == nullptr || !faults::writes_unasked(*receipt.planned)) continue;
@@ -130,7 +130,7 @@ class Strays {
     // Who was signalled may have stopped, or ended, before the text was out.
     for (const trace::EnvironmentRecord& strike : given.evidence.trace.environment) {
       const std::uint32_t number = numbers_.find(strike.worker);
-      if (number != kNone) workers_[number].strayed = kNever;
+      if (number != kNone) workers_[number].unsolicited = kNever;
     }
   }
 
@@ -147,7 +147,7 @@ class Strays {
 
  private:
   struct Worker {
-    Time strayed;
+    Time unsolicited;
     std::optional<Time> idle;
     bool gone = false;  ///< told to go, or ended: a late check-in changes nothing
   };
@@ -187,7 +187,7 @@ class Strays {
   void leaves(WorkerId worker) {
     const std::uint32_t number = numbers_.find(worker);
     if (number == kNone || !workers_[number].idle) return;
-    const Time since = std::max(*workers_[number].idle, workers_[number].strayed);
+    const Time since = std::max(*workers_[number].idle, workers_[number].unsolicited);
     workers_[number].idle.reset();
     const Duration lateness = std::max(kToNotice, given_.evidence.bounds.liveness);
     if (now_ <= after(since, lateness)) return;
@@ -208,11 +208,11 @@ class Strays {
 
 }  // namespace
 
-void judge_strays(const Case& given, Findings& findings) {
-  if (given.testimony == nullptr || given.view.receipts.empty()) return;
+void judge_unsolicited_output(const Case& given, Findings& findings) {
+  if (given.self_report == nullptr || given.view.receipts.empty()) return;
   // Where any frame is a reply, the text may be the one to a call that came meanwhile.
   if (given.evidence.scenario.pool.opaque) return;
-  Strays(given, findings).judge();
+  UnsolicitedOutputs(given, findings).judge();
 }
 
 }  // namespace poolproof::oracle

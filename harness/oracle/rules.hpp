@@ -13,7 +13,7 @@ using Findings = std::vector<Finding>;
 struct Case {
   const Evidence& evidence;
   const View& view;
-  const Promises* testimony;  ///< null: the pool gave none
+  const Promises* self_report;  ///< null: the pool gave none
 };
 
 // leases.cpp: who may use which worker, and which worker is lost
@@ -50,14 +50,14 @@ void judge_full_size(const Case& given, Findings& findings);
 void judge_deadlines(const Case& given, Findings& findings);
 void judge_cancels(const Case& given, Findings& findings);  // cancels.cpp
 void judge_bounded_close(const Case& given, Findings& findings);
-void judge_residue(const Case& given, Findings& findings);         // residue.cpp
-void judge_unread_answers(const Case& given, Findings& findings);  // residue.cpp
-void judge_strays(const Case& given, Findings& findings);          // residue.cpp
+void judge_residue(const Case& given, Findings& findings);             // residue.cpp
+void judge_unread_answers(const Case& given, Findings& findings);      // residue.cpp
+void judge_unsolicited_output(const Case& given, Findings& findings);  // residue.cpp
 void judge_pipes(const Case& given, Findings& findings);  // pipes.cpp: findings of three names
 void judge_prompt_death(const Case& given, Findings& findings);
 void judge_recovery(const Case& given, Findings& findings);
 
-// testimony.cpp: what only the pool itself can show
+// self-report.cpp: what only the pool itself can show
 void judge_order(const Case& given, Findings& findings);
 void judge_no_waiter_beside_idle(const Case& given, Findings& findings);
 void judge_accounting(const Case& given, Findings& findings);
@@ -65,7 +65,7 @@ void judge_bounded_starts(const Case& given, Findings& findings);
 void judge_bounds(const Case& given, Findings& findings);
 void judge_ladder(const Case& given, Findings& findings);
 /// What the pool's own word adds to an invariant that other witnesses can judge, too.
-void judge_testimony(const Case& given, std::string_view invariant, Findings& findings);
+void judge_self_report(const Case& given, std::string_view invariant, Findings& findings);
 
 // witnesses.cpp
 void judge_refusals(const Case& given, Findings& findings);  // refusals.cpp

@@ -240,8 +240,8 @@ constexpr Duration kPatience{50'000};
 void judge_starts(const Case& given, Findings& findings) {
   const auto& pool = given.evidence.scenario.pool;
   if (pool.opaque || pool.core.postmortem_budget < kPatience) return;
-  if (given.testimony == nullptr) return;
-  for (const trace::PoolRecord* bad : given.testimony->noted().bad_handshakes) {
+  if (given.self_report == nullptr) return;
+  for (const trace::PoolRecord* bad : given.self_report->noted().bad_handshakes) {
     const trace::PoolRecord& record = *bad;
     const auto* ended = std::get_if<pool::HandshakeEnded>(&record.event);
     if (!given.view.has_journal(ended->worker) || !is_believed(record, ended->worker)) continue;

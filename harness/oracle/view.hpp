@@ -92,7 +92,7 @@ struct Incarnation {
 };
 
 /// The witnesses' records, indexed for the invariants; made once for a judgement. Points into the
-/// evidence, which must outlive it. Knows nothing of the pool's testimony.
+/// evidence, which must outlive it. Knows nothing of the pool's self-report.
 ///
 /// Cost: linear in the trace, but for one sort of the incarnations.
 class View {

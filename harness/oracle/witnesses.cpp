@@ -104,7 +104,7 @@ class Testimony {
       : given_(given),
         findings_(findings),
         others_(given.view.memory()),
-        holders_(given.testimony->leases(), nullptr, given.view.memory()) {}
+        holders_(given.self_report->leases(), nullptr, given.view.memory()) {}
 
   void judge() {
     const View& view = given_.view;
@@ -116,8 +116,8 @@ class Testimony {
 
  private:
   void granted(const ClientStep& step) {
-    std::uint32_t number = given_.testimony->number_of(step.lease);
-    const auto told = number == kNone ? std::nullopt : given_.testimony->lease(number).granted;
+    std::uint32_t number = given_.self_report->number_of(step.lease);
+    const auto told = number == kNone ? std::nullopt : given_.self_report->lease(number).granted;
     if (!told || (step.worker && *told != *step.worker)) {
       report(findings_,
              fmt::format("{} was given worker {}, but the pool says it granted {}", who(step),
@@ -136,8 +136,9 @@ class Testimony {
   }
 
   void left_in_doubt(const ClientStep& step) {
-    const std::uint32_t number = given_.testimony->number_of(step.lease);
-    if (number == kNone || !given_.testimony->lease(number).returned_clean.value_or(false)) return;
+    const std::uint32_t number = given_.self_report->number_of(step.lease);
+    if (number == kNone || !given_.self_report->lease(number).returned_clean.value_or(false))
+      return;
     report(findings_,
            who(step) + " left its stream in doubt, but the pool took the worker as clean",
            step.ended);
@@ -145,7 +146,7 @@ class Testimony {
 
   /// Of a lease of which the pool does not speak.
   std::uint32_t number_of_other(LeaseId lease) {
-    const std::uint32_t number = given_.testimony->leases() + others_.number(lease);
+    const std::uint32_t number = given_.self_report->leases() + others_.number(lease);
     if (number == holders_.size()) holders_.push_back(nullptr);
     return number;
   }
@@ -153,7 +154,7 @@ class Testimony {
   const Case& given_;
   Findings& findings_;
   Numbering<LeaseId> others_;
-  Table<const ClientStep*> holders_;  ///< by the testimony's number of the lease, then the others
+  Table<const ClientStep*> holders_;  ///< by the self-report's number of the lease, then the others
 };
 
 }  // namespace
@@ -163,7 +164,7 @@ void judge_witnesses(const Case& given, Findings& findings) {
   judge_unborn(given, findings);
   judge_census(given.evidence, findings);
   judge_refusals(given, findings);
-  if (given.testimony != nullptr) Testimony(given, findings).judge();
+  if (given.self_report != nullptr) Testimony(given, findings).judge();
 }
 
 }  // namespace poolproof::oracle

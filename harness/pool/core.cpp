@@ -97,11 +97,11 @@ void Core::on(const Started& event) {
   const std::uint32_t slot = slot_in(event.worker, SlotState::starting);
   if (slot != kNone) {
     const Time begun = slots_[slot].since;
-    enter(slot, SlotState::greeting);
+    enter(slot, SlotState::handshake);
     // The backstop: should the world fall silent, the Core ends the start by itself.
     const Time deadline = after(begun, config_.startup_budget);
     slot_deadlines_.set(slot, after(deadline, config_.postmortem_budget + config_.silence_max));
-    return emit(Handshake{event.worker, deadline});
+    return emit(BeginHandshake{event.worker, deadline});
   }
   const std::uint32_t place = find_stopping(event.worker);
   if (place == kNone || stopping_[place].started) return ignore();
@@ -118,7 +118,7 @@ void Core::on(const StartFailed& event) {
     start_did_not_work(slot, evidence);
     ++counters_.forgotten;
     emit(Forget{event.worker});
-    return rest(slot, true);
+    return vacate(slot, true);
   }
   const std::uint32_t place = find_stopping(event.worker);
   if (place == kNone || stopping_[place].started) return ignore();
@@ -126,7 +126,7 @@ void Core::on(const StartFailed& event) {
 }
 
 void Core::on(const HandshakeEnded& event) {
-  const std::uint32_t slot = slot_in(event.worker, SlotState::greeting);
+  const std::uint32_t slot = slot_in(event.worker, SlotState::handshake);
   if (slot == kNone) return ignore();
   if (event.evidence.cause != StartCause::none) {
     start_did_not_work(slot, event.evidence);
@@ -138,11 +138,11 @@ void Core::on(const HandshakeEnded& event) {
   become_idle(slot);
 }
 
-void Core::on(const OutputStrayed& event) {
+void Core::on(const UnsolicitedOutput& event) {
   const std::uint32_t slot = slot_in(event.worker, SlotState::idle);
   if (slot == kNone) return ignore();
   if (!slots_[slot].served) ++slots_[slot].failures;  // as if it had died, see Exited
-  leave(slot, StopStep::term, RemovalReason::strayed);
+  leave(slot, StopStep::term, RemovalReason::unsolicited);
 }
 
 void Core::on(const Exited& event) {
@@ -154,11 +154,11 @@ void Core::on(const Exited& event) {
   const std::uint32_t slot = event.worker.slot;
   if (slot >= config_.size || id(slot) != event.worker) return ignore();
   const SlotState state = slots_[slot].state;
-  if (state != SlotState::greeting && state != SlotState::idle && state != SlotState::leased) {
+  if (state != SlotState::handshake && state != SlotState::idle && state != SlotState::leased) {
     return ignore();
   }
   bool cool = false;
-  if (state == SlotState::greeting) {
+  if (state == SlotState::handshake) {
     StartEvidence evidence;
     evidence.cause = StartCause::exited;
     evidence.exit = event.status;
@@ -173,7 +173,7 @@ void Core::on(const Exited& event) {
   if (state == SlotState::leased) ++counters_.lost;
   ++counters_.forgotten;
   emit(Forget{event.worker});
-  rest(slot, cool);
+  vacate(slot, cool);
 }
 
 void Core::on(const CloseRequested& event) {
@@ -186,10 +186,10 @@ void Core::on(const CloseRequested& event) {
   for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
     const SlotState state = slots_[slot].state;
     if (state == SlotState::idle) leave(slot, StopStep::ask, RemovalReason::closing);
-    if (state == SlotState::starting || state == SlotState::greeting) {
+    if (state == SlotState::starting || state == SlotState::handshake) {
       leave(slot, StopStep::kill, RemovalReason::closing);
     }
-    if (state == SlotState::cooling) rest(slot, false);
+    if (state == SlotState::cooling) vacate(slot, false);
   }
 }
 
@@ -219,7 +219,7 @@ void Core::expire() {
 }
 
 void Core::expire_slot(std::uint32_t slot) {
-  if (slots_[slot].state == SlotState::cooling) return rest(slot, false);
+  if (slots_[slot].state == SlotState::cooling) return vacate(slot, false);
   StartEvidence evidence;
   evidence.cause = StartCause::budget_spent;
   start_did_not_work(slot, evidence);
@@ -374,13 +374,13 @@ void Core::name_blocker(Refuse& refusal) const {
 void Core::enter(std::uint32_t slot, SlotState state) {
   Slot& entered = slots_[slot];
   const bool was_under_way =
-      entered.state == SlotState::starting || entered.state == SlotState::greeting;
-  const bool is_under_way = state == SlotState::starting || state == SlotState::greeting;
+      entered.state == SlotState::starting || entered.state == SlotState::handshake;
+  const bool is_under_way = state == SlotState::starting || state == SlotState::handshake;
   if (was_under_way && !is_under_way) unlink_under_way(slot);
   --in_state_[static_cast<std::size_t>(entered.state)];
   ++in_state_[static_cast<std::size_t>(state)];
   entered.state = state;
-  if (state != SlotState::greeting) entered.since = now_;  // a start's age counts from its order
+  if (state != SlotState::handshake) entered.since = now_;  // a start's age counts from its order
   slot_deadlines_.clear(slot);
 }
 
@@ -430,7 +430,7 @@ void Core::start_did_not_work(std::uint32_t slot, const StartEvidence& evidence)
 }
 
 /// The slot is free; when `cool`, only after a pause.
-void Core::rest(std::uint32_t slot, bool cool) {
+void Core::vacate(std::uint32_t slot, bool cool) {
   if (slots_[slot].state == SlotState::idle) unlink_idle(slot);
   slots_[slot].lease = LeaseId::none;
   if (cool && !closing_) {
@@ -459,8 +459,8 @@ Duration Core::backoff(std::uint32_t failures) {
 void Core::leave(std::uint32_t slot, StopStep step, RemovalReason why) {
   const SlotState state = slots_[slot].state;
   const WorkerId worker = id(slot);
-  const bool was_no_use = state == SlotState::starting || state == SlotState::greeting ||
-                          (why == RemovalReason::strayed && !slots_[slot].served);
+  const bool was_no_use = state == SlotState::starting || state == SlotState::handshake ||
+                          (why == RemovalReason::unsolicited && !slots_[slot].served);
   std::uint32_t place = static_cast<std::uint32_t>(stopping_.size());
   if (free_stopping_.empty()) {
     stopping_.emplace_back();
@@ -471,7 +471,7 @@ void Core::leave(std::uint32_t slot, StopStep step, RemovalReason why) {
   }
   stopping_[place] = {worker, step, state != SlotState::starting, why};
   stopping_index_.put(key(worker), place);
-  rest(slot, was_no_use);
+  vacate(slot, was_no_use);
   if (stopping_[place].started) take_step(place, step);
 }
 
@@ -529,7 +529,7 @@ Gauges Core::gauges() const {
   Gauges gauges;
   gauges.vacant = in(SlotState::vacant) + in(SlotState::cooling);
   gauges.starting = in(SlotState::starting);
-  gauges.greeting = in(SlotState::greeting);
+  gauges.handshake = in(SlotState::handshake);
   gauges.idle = in(SlotState::idle);
   gauges.leased = in(SlotState::leased);
   gauges.leaving = stopping_index_.size();
@@ -548,7 +548,7 @@ std::uint64_t Counters::refused_total() const {
 bool adds_up(const Counters& counted, const Gauges& now) {
   const auto ended =
       counted.returned_clean + counted.returned_dirty + counted.revoked + counted.lost;
-  const auto live = now.starting + now.greeting + now.idle + now.leased;
+  const auto live = now.starting + now.handshake + now.idle + now.leased;
   return counted.requested == counted.granted + counted.refused_total() + now.waiting &&
          counted.granted == ended + now.leased &&
          counted.starts == counted.forgotten + live + now.leaving;

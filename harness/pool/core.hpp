@@ -17,9 +17,9 @@
 namespace poolproof::pool {
 
 /// Where a slot is. A worker told to go has left its slot already (see Leaving).
-enum class SlotState : std::uint8_t { vacant, cooling, starting, greeting, idle, leased };
-inline constexpr std::array<std::string_view, 6> kSlotStateNames{"vacant",   "cooling", "starting",
-                                                                 "greeting", "idle",    "leased"};
+enum class SlotState : std::uint8_t { vacant, cooling, starting, handshake, idle, leased };
+inline constexpr std::array<std::string_view, 6> kSlotStateNames{"vacant",    "cooling", "starting",
+                                                                 "handshake", "idle",    "leased"};
 
 /// Counts since the pool began. See adds_up().
 struct Counters {
@@ -39,11 +39,11 @@ struct Counters {
   [[nodiscard]] std::uint64_t refused_total() const;
 };
 
-/// How things stand now. starting + greeting + idle + leased <= size.
+/// How things stand now. starting + handshake + idle + leased <= size.
 struct Gauges {
   std::uint32_t vacant = 0;  ///< cooling ones included
   std::uint32_t starting = 0;
-  std::uint32_t greeting = 0;
+  std::uint32_t handshake = 0;
   std::uint32_t idle = 0;
   std::uint32_t leased = 0;
   std::uint32_t leaving = 0;
@@ -125,7 +125,7 @@ class Core {
   void on(const Started& event);
   void on(const StartFailed& event);
   void on(const HandshakeEnded& event);
-  void on(const OutputStrayed& event);
+  void on(const UnsolicitedOutput& event);
   void on(const Exited& event);
   void on(const Tick&) {}
   void on(const CloseRequested& event);
@@ -155,7 +155,7 @@ class Core {
   void enter(std::uint32_t slot, SlotState state);
   void become_idle(std::uint32_t slot);
   void start_did_not_work(std::uint32_t slot, const StartEvidence& evidence);
-  void rest(std::uint32_t slot, bool cool);
+  void vacate(std::uint32_t slot, bool cool);
   void unlink_idle(std::uint32_t slot);
   void link_under_way(std::uint32_t slot);
   void unlink_under_way(std::uint32_t slot);

@@ -242,7 +242,7 @@ TEST_CASE("pool: core: an eager pool pauses between workers that are of no use o
   for (int i = 0; i < 4; ++i) {
     const WorkerId worker = s.core.current(0);
     s.up(worker);
-    if (talks) s.strayed(worker);
+    if (talks) s.unsolicited(worker);
     s.exited(worker);
     CHECK(s.core.state(0) == SlotState::cooling);
     pauses.push_back(s.core.next_deadline() - s.now());

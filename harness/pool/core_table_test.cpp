@@ -14,7 +14,7 @@ enum class Where {
   vacant,  ///< not started yet
   cooling,
   starting,
-  greeting,
+  handshake,
   fresh,     ///< idle, and has served nobody yet
   idle,      ///< and has served
   leased,    ///< nobody waits
@@ -27,7 +27,7 @@ enum class Where {
   unstarted,  ///< told to go before the order to start was answered
 };
 constexpr std::array<std::string_view, 14> kWhereNames{
-    "vacant", "cooling",  "starting", "greeting",     "fresh",  "idle",   "leased",
+    "vacant", "cooling",  "starting", "handshake",    "fresh",  "idle",   "leased",
     "wanted", "draining", "asked",    "stdin_closed", "termed", "killed", "unstarted"};
 
 /// What happens to it. `requested`: by c9; `cancelled`: by c3, for whom it was started.
@@ -41,15 +41,15 @@ enum class What {
   start_failed,
   good,
   bad,
-  strayed,
+  unsolicited,
   exited,
   tick_early,  ///< just before the next deadline
   tick_due,    ///< at it; a day later if there is none
   close,
 };
 constexpr std::array<std::string_view, 14> kWhatNames{
-    "requested", "cancelled", "clean",   "dirty",  "revoked",    "started",  "start_failed",
-    "good",      "bad",       "strayed", "exited", "tick_early", "tick_due", "close"};
+    "requested", "cancelled", "clean",       "dirty",  "revoked",    "started",  "start_failed",
+    "good",      "bad",       "unsolicited", "exited", "tick_early", "tick_due", "close"};
 
 struct Row {
   Where where;
@@ -73,7 +73,7 @@ constexpr Row kTable[] = {
   {vacant, start_failed, "vacant", "ignored"},
   {vacant, good, "vacant", "ignored"},
   {vacant, bad, "vacant", "ignored"},
-  {vacant, strayed, "vacant", "ignored"},
+  {vacant, unsolicited, "vacant", "ignored"},
   {vacant, exited, "vacant", "ignored"},
   {vacant, tick_early, "vacant", ""},
   {vacant, tick_due, "vacant", ""},
@@ -88,7 +88,7 @@ constexpr Row kTable[] = {
   {cooling, start_failed, "cooling", "ignored"},
   {cooling, good, "cooling", "ignored"},
   {cooling, bad, "cooling", "ignored"},
-  {cooling, strayed, "cooling", "ignored"},
+  {cooling, unsolicited, "cooling", "ignored"},
   {cooling, exited, "cooling", "ignored"},
   {cooling, tick_early, "cooling", ""},
   {cooling, tick_due, "starting", "Start 0.3"},
@@ -99,30 +99,30 @@ constexpr Row kTable[] = {
   {starting, clean, "starting", "ignored"},
   {starting, dirty, "starting", "ignored"},
   {starting, revoked, "starting", "ignored"},
-  {starting, started, "greeting", "Handshake 0.2 by 6000"},
+  {starting, started, "handshake", "Handshake 0.2 by 6000"},
   {starting, start_failed, "cooling", "Forget 0.2"},
   {starting, good, "starting", "ignored"},
   {starting, bad, "starting", "ignored"},
-  {starting, strayed, "starting", "ignored"},
+  {starting, unsolicited, "starting", "ignored"},
   {starting, exited, "starting", "ignored"},
   {starting, tick_early, "starting", ""},
   {starting, tick_due, "cooling+", ""},
   {starting, close, "vacant+", "Refuse c3 pool_closed: starting of 0.2 since 1000"},
 
-  {greeting, requested, "greeting", ""},
-  {greeting, cancelled, "greeting", "Refuse c3 cancelled: handshake of 0.2 since 1000"},
-  {greeting, clean, "greeting", "ignored"},
-  {greeting, dirty, "greeting", "ignored"},
-  {greeting, revoked, "greeting", "ignored"},
-  {greeting, started, "greeting", "ignored"},
-  {greeting, start_failed, "greeting", "ignored"},
-  {greeting, good, "leased", "Grant c3 0.2"},
-  {greeting, bad, "cooling+", "Stop 0.2 term start_failed"},
-  {greeting, strayed, "greeting", "ignored"},
-  {greeting, exited, "cooling", "Forget 0.2"},
-  {greeting, tick_early, "greeting", ""},
-  {greeting, tick_due, "cooling+", "Stop 0.2 kill budget_spent"},
-  {greeting, close, "vacant+", "Refuse c3 pool_closed: handshake of 0.2 since 1000; Stop 0.2 kill closing"},
+  {handshake, requested, "handshake", ""},
+  {handshake, cancelled, "handshake", "Refuse c3 cancelled: handshake of 0.2 since 1000"},
+  {handshake, clean, "handshake", "ignored"},
+  {handshake, dirty, "handshake", "ignored"},
+  {handshake, revoked, "handshake", "ignored"},
+  {handshake, started, "handshake", "ignored"},
+  {handshake, start_failed, "handshake", "ignored"},
+  {handshake, good, "leased", "Grant c3 0.2"},
+  {handshake, bad, "cooling+", "Stop 0.2 term start_failed"},
+  {handshake, unsolicited, "handshake", "ignored"},
+  {handshake, exited, "cooling", "Forget 0.2"},
+  {handshake, tick_early, "handshake", ""},
+  {handshake, tick_due, "cooling+", "Stop 0.2 kill budget_spent"},
+  {handshake, close, "vacant+", "Refuse c3 pool_closed: handshake of 0.2 since 1000; Stop 0.2 kill closing"},
 
   {fresh, requested, "leased", "Grant c9 0.2"},
   {fresh, cancelled, "idle", "ignored"},
@@ -133,7 +133,7 @@ constexpr Row kTable[] = {
   {fresh, start_failed, "idle", "ignored"},
   {fresh, good, "idle", "ignored"},
   {fresh, bad, "idle", "ignored"},
-  {fresh, strayed, "cooling+", "Stop 0.2 term strayed"},
+  {fresh, unsolicited, "cooling+", "Stop 0.2 term unsolicited"},
   {fresh, exited, "cooling", "Forget 0.2"},
   {fresh, tick_early, "idle", ""},
   {fresh, tick_due, "idle", ""},
@@ -148,7 +148,7 @@ constexpr Row kTable[] = {
   {idle, start_failed, "idle", "ignored"},
   {idle, good, "idle", "ignored"},
   {idle, bad, "idle", "ignored"},
-  {idle, strayed, "vacant+", "Stop 0.2 term strayed"},
+  {idle, unsolicited, "vacant+", "Stop 0.2 term unsolicited"},
   {idle, exited, "vacant", "Forget 0.2"},
   {idle, tick_early, "idle", ""},
   {idle, tick_due, "idle", ""},
@@ -163,7 +163,7 @@ constexpr Row kTable[] = {
   {leased, start_failed, "leased", "ignored"},
   {leased, good, "leased", "ignored"},
   {leased, bad, "leased", "ignored"},
-  {leased, strayed, "leased", "ignored"},
+  {leased, unsolicited, "leased", "ignored"},
   {leased, exited, "vacant", "Forget 0.2"},
   {leased, tick_early, "leased", ""},
   {leased, tick_due, "leased", ""},
@@ -178,7 +178,7 @@ constexpr Row kTable[] = {
   {wanted, start_failed, "leased", "ignored"},
   {wanted, good, "leased", "ignored"},
   {wanted, bad, "leased", "ignored"},
-  {wanted, strayed, "leased", "ignored"},
+  {wanted, unsolicited, "leased", "ignored"},
   {wanted, exited, "starting", "Forget 0.2; Start 0.3"},
   {wanted, tick_early, "leased", ""},
   {wanted, tick_due, "leased", ""},
@@ -193,7 +193,7 @@ constexpr Row kTable[] = {
   {draining, start_failed, "leased", "ignored"},
   {draining, good, "leased", "ignored"},
   {draining, bad, "leased", "ignored"},
-  {draining, strayed, "leased", "ignored"},
+  {draining, unsolicited, "leased", "ignored"},
   {draining, exited, "vacant", "Forget 0.2; Closed"},
   {draining, tick_early, "leased", ""},
   {draining, tick_due, "vacant+", "Stop 0.2 term closing"},
@@ -208,7 +208,7 @@ constexpr Row kTable[] = {
   {asked, start_failed, "vacant+", "ignored"},
   {asked, good, "vacant+", "ignored"},
   {asked, bad, "vacant+", "ignored"},
-  {asked, strayed, "vacant+", "ignored"},
+  {asked, unsolicited, "vacant+", "ignored"},
   {asked, exited, "vacant", "Forget 0.2; Closed"},
   {asked, tick_early, "vacant+", ""},
   {asked, tick_due, "vacant+", "Stop 0.2 end_of_input closing"},
@@ -223,7 +223,7 @@ constexpr Row kTable[] = {
   {stdin_closed, start_failed, "vacant+", "ignored"},
   {stdin_closed, good, "vacant+", "ignored"},
   {stdin_closed, bad, "vacant+", "ignored"},
-  {stdin_closed, strayed, "vacant+", "ignored"},
+  {stdin_closed, unsolicited, "vacant+", "ignored"},
   {stdin_closed, exited, "vacant", "Forget 0.2; Closed"},
   {stdin_closed, tick_early, "vacant+", ""},
   {stdin_closed, tick_due, "vacant+", "Stop 0.2 term closing"},
@@ -238,7 +238,7 @@ constexpr Row kTable[] = {
   {termed, start_failed, "vacant+", "ignored"},
   {termed, good, "vacant+", "ignored"},
   {termed, bad, "vacant+", "ignored"},
-  {termed, strayed, "vacant+", "ignored"},
+  {termed, unsolicited, "vacant+", "ignored"},
   {termed, exited, "vacant", "Forget 0.2"},
   {termed, tick_early, "vacant+", ""},
   {termed, tick_due, "vacant+", "Stop 0.2 kill dirty"},
@@ -253,7 +253,7 @@ constexpr Row kTable[] = {
   {killed, start_failed, "vacant+", "ignored"},
   {killed, good, "vacant+", "ignored"},
   {killed, bad, "vacant+", "ignored"},
-  {killed, strayed, "vacant+", "ignored"},
+  {killed, unsolicited, "vacant+", "ignored"},
   {killed, exited, "vacant", "Forget 0.2"},
   {killed, tick_early, "vacant+", ""},
   {killed, tick_due, "vacant+", ""},
@@ -268,7 +268,7 @@ constexpr Row kTable[] = {
   {unstarted, start_failed, "cooling", "Forget 0.2"},
   {unstarted, good, "cooling+", "ignored"},
   {unstarted, bad, "cooling+", "ignored"},
-  {unstarted, strayed, "cooling+", "ignored"},
+  {unstarted, unsolicited, "cooling+", "ignored"},
   {unstarted, exited, "cooling+", "ignored"},
   {unstarted, tick_early, "cooling+", ""},
   {unstarted, tick_due, "vacant+", ""},
@@ -325,7 +325,7 @@ Script bring(Where where) {
     return script;
   }
   script.started(kWorker);
-  if (where == greeting) return script;
+  if (where == handshake) return script;
   if (where != fresh) return in_service(where);
   script.cancel(3);
   script.good(kWorker);
@@ -354,8 +354,8 @@ std::string let_happen(Script& script, What what) {
       return script.good(worker);
     case bad:
       return script.bad(worker);
-    case strayed:
-      return script.strayed(worker);
+    case unsolicited:
+      return script.unsolicited(worker);
     case exited:
       return script.exited(worker);
     case tick_early:
@@ -409,8 +409,8 @@ std::vector<Event> strangers(const Script& script) {
   for (const WorkerId w : {WorkerId{0, 0}, WorkerId{0, 9}, WorkerId{7, 0}, WorkerId{7, 2},
                            WorkerId{UINT32_MAX, UINT32_MAX}}) {
     const std::initializer_list<Event> about_it{
-        Started{w},       StartFailed{w, 2}, HandshakeEnded{w, {}}, HandshakeEnded{w, failed},
-        OutputStrayed{w}, Exited{w, {}}};
+        Started{w},           StartFailed{w, 2}, HandshakeEnded{w, {}}, HandshakeEnded{w, failed},
+        UnsolicitedOutput{w}, Exited{w, {}}};
     events.insert(events.end(), about_it);
   }
   for (const LeaseId lease : {script.lease({0, 0}), LeaseId::none, LeaseId{12345}}) {

@@ -41,7 +41,7 @@ inline std::string_view say(StopStep step) {
 }
 inline std::string_view say(RemovalReason why) {
   constexpr std::array<std::string_view, 7> kNames{
-      "none", "start_failed", "budget_spent", "dirty", "revoked", "strayed", "closing"};
+      "none", "start_failed", "budget_spent", "dirty", "revoked", "unsolicited", "closing"};
   return kNames[static_cast<std::size_t>(why)];
 }
 
@@ -65,7 +65,7 @@ inline std::string say(const Effect& effect) {
                         },
                         [](const Refuse& e) { return say(e); },
                         [](const Start& e) { return "Start " + say(e.worker); },
-                        [](const Handshake& e) {
+                        [](const BeginHandshake& e) {
                           return fmt::format("Handshake {} by {}", say(e.worker), say(e.deadline));
                         },
                         [](const Stop& e) {
@@ -134,7 +134,7 @@ class Script {
     evidence.cause = cause;
     return step(HandshakeEnded{worker, evidence});
   }
-  std::string strayed(WorkerId worker) { return step(OutputStrayed{worker}); }
+  std::string unsolicited(WorkerId worker) { return step(UnsolicitedOutput{worker}); }
   std::string exited(WorkerId worker, ExitStatus status = {}) {
     return step(Exited{worker, status});
   }

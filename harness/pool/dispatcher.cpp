@@ -90,15 +90,16 @@ void Dispatcher::forget(WorkerId id) {
   std::erase_if(in_slot_[id.slot], [id](const auto& worker) { return worker->id() == id; });
 }
 
-WorkerRef Dispatcher::find(WorkerId id) const {
-  WorkerRef found;
+const WorkerRef& Dispatcher::place_of(WorkerId id) const {
+  static const WorkerRef kNobody;
+  const WorkerRef* found = &kNobody;
   if (id.slot < in_slot_.size()) {
     for (const auto& worker : in_slot_[id.slot]) {
-      if (worker->id() == id) found = worker;
+      if (worker->id() == id) found = &worker;
     }
   }
-  world_.looked_up(found.get());
-  return found;
+  world_.looked_up(found->get());
+  return *found;
 }
 
 bool Dispatcher::is_idle(WorkerId id) const {
@@ -111,7 +112,7 @@ void Dispatcher::deliver(const Effect& effect) {
   if (const auto* granted = std::get_if<Grant>(&effect)) {
     Ticket& ticket = answer(granted->checkout);
     ticket.lease = granted->lease;
-    ticket.worker = find(granted->worker);
+    ticket.worker = keep(granted->worker);
     POOLPROOF_ASSERT(ticket.worker != nullptr);
     ticket.answered();
   } else if (const auto* refused = std::get_if<Refuse>(&effect)) {
@@ -122,7 +123,7 @@ void Dispatcher::deliver(const Effect& effect) {
     world_.closed();
   } else {
     if (const auto* stop = std::get_if<Stop>(&effect)) {
-      if (const WorkerRef worker = find(stop->worker)) worker->told_to_go = stop->why;
+      if (Worker* const worker = find(stop->worker)) worker->told_to_go = stop->why;
     }
     ++ordered_;
     orders_.push_back(effect);
@@ -150,7 +151,7 @@ Error Dispatcher::explain(const Refuse& refusal) const {
   // Another start may have failed since in another way.
   if (refusal.cause_worker == last_unlaunched_) facts.launch_error = last_launch_error_;
   if (refusal.cause_worker == last_failed_) facts.cause_stderr = last_failed_tail_;
-  const WorkerRef blocker = refusal.has_blocker ? find(refusal.blocker) : nullptr;
+  const Worker* const blocker = refusal.has_blocker ? find(refusal.blocker) : nullptr;
   if (blocker != nullptr && refusal.phase == Phase::handshake) {
     facts.blocker_pid = blocker->pid();
     facts.ping_bytes = blocker->ping_bytes;

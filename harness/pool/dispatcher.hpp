@@ -89,7 +89,10 @@ class Dispatcher {
   void handshake_ended(Worker& worker, const StartEvidence& evidence);
   void forget(WorkerId id);
 
-  [[nodiscard]] WorkerRef find(WorkerId id) const;
+  /// Null: it is forgotten, or never was. Valid until it is forgotten.
+  [[nodiscard]] Worker* find(WorkerId id) const { return place_of(id).get(); }
+  /// The same for who keeps it longer.
+  [[nodiscard]] WorkerRef keep(WorkerId id) const { return place_of(id); }
   [[nodiscard]] bool is_idle(WorkerId id) const;
   [[nodiscard]] const Core& core() const { return *core_; }
   [[nodiscard]] Time now() const { return world_.now(); }
@@ -108,6 +111,7 @@ class Dispatcher {
 
  private:
   void deliver(const Effect& effect);
+  [[nodiscard]] const WorkerRef& place_of(WorkerId id) const;
   Ticket& answer(CheckoutId checkout);
   [[nodiscard]] Error explain(const Refuse& refusal) const;
 

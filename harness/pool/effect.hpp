@@ -14,10 +14,10 @@ namespace poolproof::pool {
 enum class RemovalReason : std::uint8_t {
   none,
   start_failed,  ///< bad handshake
-  budget_spent,  ///< still starting or greeting when its budget ran out
+  budget_spent,  ///< still starting or handshake when its budget ran out
   dirty,         ///< its stream is in doubt
   revoked,       ///< its holder is gone
-  strayed,       ///< it wrote while idle
+  unsolicited,   ///< it wrote while idle
   closing,       ///< the pool closes
 };
 
@@ -59,7 +59,7 @@ struct Start {
   WorkerId worker;
 };
 /// Send the init ping and judge the reply; give up and look into why at `deadline`.
-struct Handshake {
+struct BeginHandshake {
   WorkerId worker;
   Time deadline;
 };
@@ -76,6 +76,6 @@ struct Forget {
 /// Nothing is left. Comes once.
 struct Closed {};
 
-using Effect = std::variant<Grant, Refuse, Start, Handshake, Stop, Forget, Closed>;
+using Effect = std::variant<Grant, Refuse, Start, BeginHandshake, Stop, Forget, Closed>;
 
 }  // namespace poolproof::pool

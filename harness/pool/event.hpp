@@ -54,7 +54,7 @@ struct HandshakeEnded {
   StartEvidence evidence;
 };
 /// A worker wrote, or closed its stdout, while nobody had asked it anything.
-struct OutputStrayed {
+struct UnsolicitedOutput {
   WorkerId worker;
 };
 /// The process has ended and is reaped.
@@ -70,6 +70,6 @@ struct CloseRequested {
 
 using Event =
     std::variant<CheckoutRequested, CheckoutCancelled, CheckedIn, LeaseRevoked, Started,
-                 StartFailed, HandshakeEnded, OutputStrayed, Exited, Tick, CloseRequested>;
+                 StartFailed, HandshakeEnded, UnsolicitedOutput, Exited, Tick, CloseRequested>;
 
 }  // namespace poolproof::pool

@@ -22,12 +22,13 @@ constexpr Duration kSuspicion = 250ms;
 
 void EventLoop::obey(const Effect& order) {
   if (const auto* start = std::get_if<Start>(&order)) return world_.start(start->worker);
-  if (const auto* handshake = std::get_if<Handshake>(&order)) {
-    if (const auto worker = find(handshake->worker)) begin_handshake(*worker, handshake->deadline);
+  if (const auto* handshake = std::get_if<BeginHandshake>(&order)) {
+    if (Worker* const worker = find(handshake->worker))
+      begin_handshake(*worker, handshake->deadline);
   } else if (const auto* told = std::get_if<Stop>(&order)) {
-    if (const auto worker = find(told->worker)) stop(*worker, told->step);
+    if (Worker* const worker = find(told->worker)) stop(*worker, told->step);
   } else if (const auto* forgotten = std::get_if<Forget>(&order)) {
-    if (const auto worker = find(forgotten->worker)) forget(worker);
+    forget(forgotten->worker);
   }
 }
 
@@ -61,9 +62,9 @@ void EventLoop::close_stdin(Worker& worker) {
   worker.close_stdin();
 }
 
-void EventLoop::forget(const WorkerRef& worker) {
+void EventLoop::forget(WorkerId id) {
   const Entered entered(dispatcher_);
-  dispatcher_.forget(worker->id());
+  if (dispatcher_.find(id) != nullptr) dispatcher_.forget(id);
 }
 
 // ---- handshakes --------------------------------------------------------------------------------
@@ -75,12 +76,12 @@ void EventLoop::begin_handshake(Worker& worker, Time deadline) {
   auto frame = world_.ping(worker.id());
   POOLPROOF_ASSERT(frame.has_value());
   const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
-  worker.greeting.emplace(
+  worker.handshake.emplace(
       worker, wire_.framing, std::move(*frame), deadline,
       dispatcher_.core().config().postmortem_budget, [this, &worker] { close_stdin(worker); },
-      Greeting::Tap{}, wire_.codec);
-  worker.greeting->exchange(dispatcher_.now());
-  if (!worker.greeting->wants_to_write()) {
+      Handshake::Tap{}, wire_.codec);
+  worker.handshake->exchange(dispatcher_.now());
+  if (!worker.handshake->wants_to_write()) {
     const Entered entered(dispatcher_);
     worker.ping_bytes = ping_bytes;
   }
@@ -89,18 +90,18 @@ void EventLoop::begin_handshake(Worker& worker, Time deadline) {
 }
 
 void EventLoop::advance_handshake(Worker& worker) {
-  if (!worker.greeting) return;
+  if (!worker.handshake) return;
   const Time now = dispatcher_.now();
-  worker.greeting->exchange(now);
-  worker.greeting->tick(now);
+  worker.handshake->exchange(now);
+  worker.handshake->tick(now);
   finish_handshake(worker);
   world_.look(worker);
 }
 
 void EventLoop::finish_handshake(Worker& worker) {
-  if (!worker.greeting || !worker.greeting->evidence()) return;
-  const StartEvidence evidence = *worker.greeting->evidence();
-  worker.greeting.reset();
+  if (!worker.handshake || !worker.handshake->evidence()) return;
+  const StartEvidence evidence = *worker.handshake->evidence();
+  worker.handshake.reset();
   if (evidence.cause != StartCause::none) take_stderr(worker);
   handshake_ended(worker, evidence);
 }
@@ -136,8 +137,8 @@ bool EventLoop::reap_if_ended(Worker& worker) {
   if (!peeked && peeked.error() != ECHILD) return false;
   take_stderr(worker);
   const ExitStatus status = peeked ? **peeked : ExitStatus{};
-  if (worker.greeting) {
-    worker.greeting->process_ended(status, dispatcher_.now());
+  if (worker.handshake) {
+    worker.handshake->process_ended(status, dispatcher_.now());
     finish_handshake(worker);
   }
   // Its group is killed while the leader's number is still its own.
@@ -194,10 +195,11 @@ template <class Still>
 void EventLoop::unsolicited_if(Worker& worker, Still still) {
   const Entered entered(dispatcher_);
   if (worker.reaped || !dispatcher_.is_idle(worker.id()) || !still()) return;
-  dispatcher_.step(OutputStrayed{worker.id()});
+  dispatcher_.step(UnsolicitedOutput{worker.id()});
 }
 
-WorkerRef EventLoop::find(WorkerId id) {
+/// Only the loop forgets workers: what it finds stays until it does.
+Worker* EventLoop::find(WorkerId id) {
   const Entered entered(dispatcher_);
   return dispatcher_.find(id);
 }

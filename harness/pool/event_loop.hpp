@@ -64,10 +64,10 @@ class EventLoop {
   void stop(Worker& worker, StopStep step);
   void ask_shutdown(Worker& worker);
   void close_stdin(Worker& worker);
-  void forget(const WorkerRef& worker);
+  void forget(WorkerId id);
   template <class Still>
   void unsolicited_if(Worker& worker, Still still);
-  WorkerRef find(WorkerId id);
+  Worker* find(WorkerId id);
 
   Dispatcher& dispatcher_;
   World& world_;

@@ -96,12 +96,12 @@ std::string busy_words(const Refuse& refusal, const RefusalFacts& facts) {
     return fmt::format(FMT_COMPILE("no worker lives; starts are held back after {} failure(s)"),
                        refusal.failures);
   }
-  if (g.leased + g.starting + g.greeting + g.leaving == 0) {
+  if (g.leased + g.starting + g.handshake + g.leaving == 0) {
     return "no worker is there, and no time was given to start one";
   }
   std::string text = fmt::format(
       FMT_COMPILE("all workers are busy ({} leased, {} starting, {} other client(s) waiting)"),
-      g.leased, g.starting + g.greeting, g.waiting);
+      g.leased, g.starting + g.handshake, g.waiting);
   if (g.leaving > 0)
     text += fmt::format(FMT_COMPILE("; {} worker(s) told to go are not gone yet"), g.leaving);
   return text;

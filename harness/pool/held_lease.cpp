@@ -1,10 +1,16 @@
 #include "harness/pool/held_lease.hpp"
 
+#include "harness/base/text.hpp"
 #include "harness/pool/dispatcher.hpp"
 #include "harness/pool/explain.hpp"
 #include "harness/pool/worker.hpp"
 
 namespace poolproof::pool {
+
+std::string printable_command(const CallSpec& call) {
+  constexpr std::size_t kShown = 60;
+  return printable(call.command, kShown);
+}
 
 HeldLease& HeldLease::operator=(HeldLease&& other) noexcept {
   worker_ = std::move(other.worker_);
@@ -21,18 +27,18 @@ void HeldLease::begin_call(const CallSpec& call) {
   if (call.payload == wire::Payload::envelope) ++worker_->next_request;
 }
 
-Result<wire::CallResult> HeldLease::end_call(Dispatcher& dispatcher, wire::CallResult result,
-                                             const CallSpec& call) {
+std::optional<Error> HeldLease::end_call(Dispatcher& dispatcher, const wire::CallResult& result,
+                                         const CallSpec& call) {
   // Not a byte reached the worker: its next request is still this one.
   if (result.written_bytes == 0 && call.payload == wire::Payload::envelope) --worker_->next_request;
   if (result.outcome == Outcome::ok) {
     if (result.in_doubt) end(dispatcher, false);
-    return result;
+    return std::nullopt;
   }
   CallFacts facts;
   facts.worker = worker_->id();
   facts.pid = worker_->pid();
-  facts.command = call.command;
+  facts.command = printable_command(call);
   facts.limit = call.limit;
   {
     const Entered entered(dispatcher);
@@ -40,7 +46,7 @@ Result<wire::CallResult> HeldLease::end_call(Dispatcher& dispatcher, wire::CallR
     facts.pool_closing = result.in_doubt && worker_->told_to_go == RemovalReason::closing;
   }
   if (result.in_doubt) end(dispatcher, false);
-  return unexpected(explain_call(result, facts));
+  return explain_call(result, facts);
 }
 
 bool HeldLease::end(Dispatcher& dispatcher, bool clean) {

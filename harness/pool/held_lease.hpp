@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "harness/base/clock.hpp"
@@ -19,9 +21,11 @@ using WorkerRef = std::shared_ptr<Worker>;
 /// What is called, as an error will tell of it.
 struct CallSpec {
   wire::Payload payload = wire::Payload::envelope;
-  std::string command;  ///< printable
+  std::string_view command;  ///< raw; an error makes it printable
   Duration limit{};
 };
+
+std::string printable_command(const CallSpec& call);
 
 /// The holder's side of a lease, the same in both worlds: whether it is open, which request comes
 /// next, and what the end of a call does to it. For one thread at a time, which has not entered the
@@ -49,9 +53,9 @@ class HeldLease {
   [[nodiscard]] std::int64_t next_request() const;
   /// The call begins: its exchange is about to look at the worker. Requires: open.
   void begin_call(const CallSpec& call);
-  /// What the call came to, or why it failed; a stream that is left in doubt ends the lease.
-  Result<wire::CallResult> end_call(Dispatcher& dispatcher, wire::CallResult result,
-                                    const CallSpec& call);
+  /// Why the call failed, or nothing; a stream that is left in doubt ends the lease.
+  std::optional<Error> end_call(Dispatcher& dispatcher, const wire::CallResult& result,
+                                const CallSpec& call);
 
   /// Gives the worker back. False: the lease had ended before.
   bool end(Dispatcher& dispatcher, bool clean);

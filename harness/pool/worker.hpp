@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -13,7 +14,7 @@
 #include "harness/base/outcome.hpp"
 #include "harness/base/tail.hpp"
 #include "harness/pool/effect.hpp"
-#include "harness/pool/greeting.hpp"
+#include "harness/pool/handshake.hpp"
 #include "harness/wire/stdio.hpp"
 
 namespace poolproof::pool {
@@ -77,7 +78,16 @@ class Worker : public wire::Stdio {
     Time handshake_due = kNever;
     Time idle_due = kNever;
   };
-  [[nodiscard]] Wants wants() const;
+  [[nodiscard]] Wants wants() const {
+    Wants wants;
+    wants.end = !reaped;
+    wants.text = stderr_open && !reaped;
+    // A pipe at its end is always ready: it would keep the loop spinning.
+    wants.output = !reaped && (handshake ? !handshake->stdout_ended() : watched);
+    if (handshake) wants.handshake_due = handshake->next_deadline();
+    wants.idle_due = std::min(watch_at, suspect_at);
+    return wants;
+  }
 
  protected:
   void begin_again(WorkerId id);  ///< for a world that uses its workers' memory again
@@ -99,7 +109,7 @@ class Worker : public wire::Stdio {
   std::optional<ExitStatus> exit;  ///< once it has been reaped
 
   // ---- by the event loop
-  std::optional<Greeting> greeting;
+  std::optional<Handshake> handshake;
   bool stderr_open = true;   ///< its end has not been seen
   bool watched = false;      ///< idle for a while: a byte on its stdout is noticed
   Time watch_at = kNever;    ///< then it is watched, if it is still idle

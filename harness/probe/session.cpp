@@ -11,7 +11,7 @@
 #include "harness/host/system.hpp"
 #include "harness/host/timestamp.hpp"
 #include "harness/pool/explain.hpp"
-#include "harness/pool/greeting.hpp"
+#include "harness/pool/handshake.hpp"
 #include "harness/wire/envelope.hpp"
 
 namespace poolproof::probe {
@@ -52,27 +52,27 @@ pool::StartEvidence Session::greet() {
   ping_ = wire::encode_frame(framing, wire::encode_request(0, "ping", args, host::timestamp()))
               .value_or("");
   const Time deadline = after(host::sys::now(), settings_.limit);
-  pool::Greeting greeting(
+  pool::Handshake handshake(
       *worker_, framing, ping_, deadline, kPostmortem,
       [this] {
         note("no answer: its stdin is closed now, to see what comes out");
         worker_->close_stdin();
       },
       [this](bool written, std::string_view bytes) { cross(written, bytes); });
-  greeting.exchange(host::sys::now());
-  while (!greeting.evidence()) {
-    wait(greeting.next_deadline(), !greeting.stdout_ended());
+  handshake.exchange(host::sys::now());
+  while (!handshake.evidence()) {
+    wait(handshake.next_deadline(), !handshake.stdout_ended());
     if (const auto ended = exit_status()) {
-      greeting.process_ended(*ended, host::sys::now());
+      handshake.process_ended(*ended, host::sys::now());
     } else {
-      greeting.exchange(host::sys::now());
-      greeting.tick(host::sys::now());
+      handshake.exchange(host::sys::now());
+      handshake.tick(host::sys::now());
     }
   }
   if (const auto ended = exit_status()) note_end(*ended);
   worker_->drain_stderr();
   note_hidden();
-  return *greeting.evidence();
+  return *handshake.evidence();
 }
 
 bool Session::echoes(const pool::StartEvidence& evidence) const {

@@ -76,7 +76,7 @@ void judge_control(const scenario::Scenario& scenario, const trace::Trace& run,
     finding.what = "in the control run: " + finding.what;
     result.findings.push_back(std::move(finding));
   }
-  for (auto& reason : oracle::vain(scenario, run, *control.trace)) {
+  for (auto& reason : oracle::ineffective_faults(scenario, run, *control.trace)) {
     worsen(result, Verdict::invalid);
     result.reasons.push_back(std::move(reason));
   }

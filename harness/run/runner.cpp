@@ -21,7 +21,7 @@
 #include "harness/host/guardian.hpp"
 #include "harness/host/system.hpp"
 #include "harness/pool/explain.hpp"
-#include "harness/run/errand_process.hpp"
+#include "harness/run/job_process.hpp"
 #include "harness/run/judge.hpp"
 #include "harness/run/version.hpp"
 #include "harness/trace/jsonl.hpp"

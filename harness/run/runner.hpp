@@ -52,7 +52,7 @@ Expected<RunResult, std::string> run_all(const std::vector<Loaded>& scenarios,
                                          const RunOptions& options, const Progress& progress);
 
 /// The orders to the process that carries out one scenario.
-struct Errand {
+struct ScenarioJob {
   std::string scenario_file;
   bool control = false;  ///< switch its faults off
   scenario::WorldKind world = scenario::WorldKind::host;
@@ -63,6 +63,6 @@ struct Errand {
 };
 /// Returns the exit code. 0: the trace is written, or agreement.txt (a word, and the reason in a
 /// second line). 70: it could not be written, and a sentence on stderr says why.
-int carry_out_errand(const Errand& errand);
+int carry_out_job(const ScenarioJob& job);
 
 }  // namespace poolproof::run

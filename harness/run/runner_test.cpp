@@ -24,10 +24,10 @@ Loaded loaded(const Folder& folder, const std::string& more = "") {
   return std::move(*scenario);
 }
 
-ScenarioResult outcome(const std::string& errand, Duration limit = std::chrono::seconds(60)) {
+ScenarioResult outcome(const std::string& job, Duration limit = std::chrono::seconds(60)) {
   const Folder folder;
   RunOptions options;
-  options.self = folder.program(errand);
+  options.self = folder.program(job);
   options.out = folder / "out";
   options.scenario_limit = limit;
   const auto result = run_all({loaded(folder)}, options, {});
@@ -47,8 +47,8 @@ TEST_CASE("run: runner: a scenario process that hangs is killed and has failed")
 }
 
 TEST_CASE("run: runner: one that crashes has failed, by a signal or by a sanitizer's code") {
-  for (const char* errand : {"kill -ABRT $$", "echo data race >&2; exit 66"}) {
-    const auto result = outcome(errand);
+  for (const char* job : {"kill -ABRT $$", "echo data race >&2; exit 66"}) {
+    const auto result = outcome(job);
     CHECK(result.verdict == Verdict::fail);
     CHECK(found(result, "crash"));
   }
@@ -62,9 +62,9 @@ TEST_CASE("run: runner: one that says that it could not is unknown, with its wor
 }
 
 TEST_CASE("run: runner: no trace, half of one and garbage are unknown, and no trace is named") {
-  for (const char* errand : {"exit 0", "echo '{\"kind\":' >$folder/trace.jsonl",
-                             "head -c 1000 /dev/urandom >$folder/trace.jsonl"}) {
-    const auto result = outcome(errand);
+  for (const char* job : {"exit 0", "echo '{\"kind\":' >$folder/trace.jsonl",
+                          "head -c 1000 /dev/urandom >$folder/trace.jsonl"}) {
+    const auto result = outcome(job);
     CHECK(result.verdict == Verdict::unknown);
     CHECK(result.trace_file.empty());
   }

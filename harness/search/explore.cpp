@@ -11,11 +11,11 @@
 #include <fmt/format.h>
 
 #include "harness/base/assert.hpp"
-#include "harness/host/offshoot.hpp"
+#include "harness/host/forked_child.hpp"
 #include "harness/host/system.hpp"
 #include "harness/search/crash_allowance.hpp"
+#include "harness/search/crash_signature.hpp"
 #include "harness/search/explore_space.hpp"
-#include "harness/search/last_words.hpp"
 #include "harness/search/sweep_job.hpp"
 
 namespace poolproof::search {
@@ -145,12 +145,12 @@ class Guide {
     begun_ = told_ = host::sys::now();
     CrashAllowance allowance;
     while (true) {
-      auto offshoot = host::fork_off([this](int said) {
+      auto child = host::fork_child([this](int said) {
         Walker(options_, desk_, space_, said).run();
         return 0;
       });
-      if (!offshoot) return unexpected(std::string("can't start a process"));
-      const std::string crash = watch(*offshoot, progress);
+      if (!child) return unexpected(std::string("can't start a process"));
+      const std::string crash = watch(*child, progress);
       if (crash.empty()) return result();
       crashed(crash);
       if (!allowance.grant(crash, desk_.runs.load())) return result();
@@ -159,29 +159,28 @@ class Guide {
 
  private:
   /// Watches the process until it has ended. Returns the signature of its crash; empty: it is done.
-  std::string watch(host::Offshoot& offshoot, const ExploreProgress& progress) {
+  std::string watch(host::ForkedChild& child, const ExploreProgress& progress) {
     std::string said;
     std::string errors;
     std::uint64_t seen = 0;
     Time moved = host::sys::now();
     while (true) {
-      std::array<pollfd, 2> fds{
-          {{offshoot.said.get(), POLLIN, 0}, {offshoot.pidfd.get(), POLLIN, 0}}};
+      std::array<pollfd, 2> fds{{{child.said.get(), POLLIN, 0}, {child.pidfd.get(), POLLIN, 0}}};
       (void)host::sys::poll(fds, kLookEvery);
       const Time now = host::sys::now();
-      const auto ended = host::sys::peek_exit(offshoot.pidfd.get());
-      take(offshoot.said.get(), said);
-      take(offshoot.errors.get(), errors);
+      const auto ended = host::sys::peek_exit(child.pidfd.get());
+      take(child.said.get(), said);
+      take(child.errors.get(), errors);
       hear(said);
       if (ended && *ended) {
-        (void)host::sys::reap(offshoot.pidfd.get());
-        return **ended == ExitStatus{} ? "" : signature_of_end(**ended, errors);
+        (void)host::sys::reap(child.pidfd.get());
+        return **ended == ExitStatus{} ? "" : crash_signature(**ended, errors);
       }
       if (desk_.runs.load() != seen) moved = now;
       seen = desk_.runs.load();
       if (now - moved >= kStuck) {
-        (void)host::sys::signal_process(offshoot.pidfd.get(), SIGKILL);
-        (void)host::sys::reap(offshoot.pidfd.get());
+        (void)host::sys::signal_process(child.pidfd.get(), SIGKILL);
+        (void)host::sys::reap(child.pidfd.get());
         return kStuckSignature;
       }
       if (progress && now - told_ >= kTellEvery) {

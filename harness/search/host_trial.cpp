@@ -9,7 +9,7 @@
 #include "harness/run/runner.hpp"
 #include "harness/scenario/client_name.hpp"
 #include "harness/scenario/shrink.hpp"
-#include "harness/search/apart.hpp"
+#include "harness/search/run_in_child.hpp"
 
 namespace poolproof::search {
 namespace {
@@ -36,10 +36,10 @@ bool fails_likewise(const run::ScenarioResult& result, const std::string& signat
 
 /// Tries the scenario's own order, then the plainest.
 bool fails_simulated(Scenario& candidate, const std::string& signature) {
-  if (run_apart(candidate, kSimulatedLimit).failed_with(signature)) return true;
+  if (run_in_child(candidate, kSimulatedLimit).failed_with(signature)) return true;
   if (candidate.schedule && candidate.schedule->empty()) return false;
   candidate.schedule.emplace();
-  return run_apart(candidate, kSimulatedLimit).failed_with(signature);
+  return run_in_child(candidate, kSimulatedLimit).failed_with(signature);
 }
 
 bool strikes(const scenario::Step& step) {

@@ -7,7 +7,7 @@
 #include "harness/base/folder_testing.hpp"
 #include "harness/scenario/parsed_testing.hpp"
 #include "harness/scenario/shrink.hpp"
-#include "harness/search/apart.hpp"
+#include "harness/search/run_in_child.hpp"
 
 using namespace poolproof;
 using namespace poolproof::search;
@@ -91,7 +91,7 @@ TEST_CASE("run: host trial: a pause at the end is enough where the pool was clos
   auto shrunk = shrunk_from({with_a()});
   check_on_host(suit_host(shrunk, kHang, host_that(takes_time)), 3, 3);
   CHECK(takes_time(shrunk.scenario));
-  CHECK(run_apart(shrunk.scenario, 60s).failed_with(kHang));
+  CHECK(run_in_child(shrunk.scenario, 60s).failed_with(kHang));
 }
 
 TEST_CASE("run: host trial: who strikes pauses first, and who awaits it awaits the same step") {
@@ -120,7 +120,7 @@ TEST_CASE("run: host trial: who strikes pauses first, and who awaits it awaits t
   CHECK_FALSE(has_client(shrunk.scenario, "b"));
   REQUIRE(shrunk.scenario.clients.front().steps.size() == 2);
   CHECK(std::holds_alternative<scenario::Cancel>(shrunk.scenario.clients.front().steps.back()));
-  CHECK(run_apart(shrunk.scenario, 60s).failed_with(kHang));
+  CHECK(run_in_child(shrunk.scenario, 60s).failed_with(kHang));
 }
 
 TEST_CASE("run: host trial: what was on the way is made small while it fails in both worlds") {
@@ -130,7 +130,7 @@ TEST_CASE("run: host trial: what was on the way is made small while it fails in 
   REQUIRE(has_client(shrunk.scenario, "a"));
   CHECK_FALSE(has_client(shrunk.scenario, "b"));
   CHECK(scenario::size_of(shrunk.scenario) < scenario::size_of(with_a()));
-  CHECK(run_apart(shrunk.scenario, 60s).failed_with(kHang));
+  CHECK(run_in_child(shrunk.scenario, 60s).failed_with(kHang));
 }
 
 TEST_CASE("run: host trial: where real processes never fail the smallest is kept") {
@@ -156,17 +156,17 @@ TEST_CASE("run: host trial: when the time is over the best so far is kept") {
     CHECK(refused <= 2);  // one run tells that the time is over, then the search ends
     CHECK(has_client(shrunk.scenario, "a") == (on_host.failed > 0));
     CHECK((on_host.runs > 0) == (runs >= 3));
-    CHECK(run_apart(shrunk.scenario, 60s).failed_with(kHang));
+    CHECK(run_in_child(shrunk.scenario, 60s).failed_with(kHang));
   }
 }
 
 namespace {
 
-/// A stand-in for our own program; its processes for scenarios run the script `errand`.
-OnHost on_host_with(const std::string& errand, const std::string& signature, Duration budget,
+/// A stand-in for our own program; its processes for scenarios run the script `job`.
+OnHost on_host_with(const std::string& job, const std::string& signature, Duration budget,
                     std::uint32_t runs) {
   const testing::Folder folder;
-  HostTrials trials(folder.program(errand), folder / "trial", budget);
+  HostTrials trials(folder.program(job), folder / "trial", budget);
   const OnHost on_host =
       trials.run(scenario::testing::parsed(scenario::testing::echo_text("ok")), signature, runs);
   CHECK_FALSE(fs::exists(folder / "trial"));

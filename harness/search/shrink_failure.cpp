@@ -8,8 +8,8 @@
 #include "harness/host/system.hpp"
 #include "harness/oracle/oracle.hpp"
 #include "harness/scenario/shrink.hpp"
-#include "harness/search/apart.hpp"
 #include "harness/search/case.hpp"
+#include "harness/search/run_in_child.hpp"
 
 namespace poolproof::search {
 namespace {
@@ -229,22 +229,21 @@ bool read_shrunk(const std::string& text, ShrunkFailure& shrunk) {
 /// Makes all attempts in one copy of this process, which is quick if none of them crashes.
 bool shrink_together(const std::vector<Scenario>& examples, const Goal& goal, Duration limit,
                      ShrunkFailure& shrunk) {
-  auto offshoot = host::fork_off([&](int said) {
+  auto child = host::fork_child([&](int said) {
     auto result = shrink_best(examples, goal, after(host::sys::now(), limit));
     if (goal.codec != wire::Codec::json) {
       shrink_with_json(examples, goal.signature, result);
     }
     return say_all(said, text_of(result)) ? 0 : 1;
   });
-  if (!offshoot) return false;
-  const LastWords heard =
-      hear(*offshoot, limit + kFindJsonLimit + kShrinkJsonLimit + kAttemptLimit);
+  if (!child) return false;
+  const ChildOutput heard = hear(*child, limit + kFindJsonLimit + kShrinkJsonLimit + kAttemptLimit);
   if (heard.overran || heard.exit != ExitStatus{}) return false;
   return read_shrunk(heard.said, shrunk);
 }
 
 bool fails_apart(const Scenario& candidate, const Goal& goal, Duration limit) {
-  return run_apart(candidate, limit, goal.codec).failed_with(goal.signature);
+  return run_in_child(candidate, limit, goal.codec).failed_with(goal.signature);
 }
 
 void shrink_one_by_one(const Scenario& failing, const Goal& goal, Duration limit,
@@ -282,7 +281,7 @@ ShrunkFailure shrink_failure(const std::vector<Scenario>& examples, const std::s
   }
   for (const auto codec : {wire::Codec::json, wire::Codec::terse}) {
     if (!shrunk.what.empty()) break;
-    shrunk.what = run_apart(shrunk.scenario, kAttemptLimit, codec).sentence_of(signature);
+    shrunk.what = run_in_child(shrunk.scenario, kAttemptLimit, codec).sentence_of(signature);
   }
   return shrunk;
 }

@@ -7,9 +7,9 @@
 #include "harness/base/assert.hpp"
 #include "harness/scenario/parsed_testing.hpp"
 #include "harness/scenario/shrink.hpp"
-#include "harness/search/apart.hpp"
 #include "harness/search/case.hpp"
-#include "harness/search/last_words.hpp"
+#include "harness/search/crash_signature.hpp"
+#include "harness/search/run_in_child.hpp"
 
 using namespace poolproof;
 using namespace poolproof::search;
@@ -68,7 +68,7 @@ TEST_CASE("run: shrink failure: what a failure does not need is cut away") {
   CHECK(shrunk.scenario.clients.front().name == "b");
   CHECK(shrunk.scenario.faults.empty());
   CHECK(scenario::size_of(shrunk.scenario) < scenario::size_of(endless()));
-  CHECK(run_apart(shrunk.scenario, 60s).signatures == std::vector<std::string>{kHang});
+  CHECK(run_in_child(shrunk.scenario, 60s).signatures == std::vector<std::string>{kHang});
 }
 
 TEST_CASE("run: shrink failure: what fails in another way is not taken for it") {
@@ -97,20 +97,20 @@ TEST_CASE("run: shrink failure: what fails with JSON comes before what fails wit
   const auto shrunk = shrink_failure({terse, with_json}, kHang, 60s);
   REQUIRE(shrunk.scenario.clients.size() == 1);
   CHECK(shrunk.scenario.clients.front().name == "json");
-  CHECK(run_apart(shrunk.scenario, 60s, wire::Codec::json).failed_with(kHang));
+  CHECK(run_in_child(shrunk.scenario, 60s, wire::Codec::json).failed_with(kHang));
 }
 
 TEST_CASE("run: apart: a copy that breaks a promise, ends badly or never ends is told apart") {
-  auto broken = host::fork_off([](int) {
+  auto broken = host::fork_child([](int) {
     std::signal(SIGABRT, SIG_DFL);  // so that Catch2 does not report it
     POOLPROOF_ASSERT(1 + 1 == 3);
     return 0;
   });
   REQUIRE(broken);
   const auto words = hear(*broken, 60s);
-  CHECK(signature_of_end(words.exit, words.errors) == "broken promise: 1 + 1 == 3");
+  CHECK(crash_signature(words.exit, words.errors) == "broken promise: 1 + 1 == 3");
 
-  auto endless_one = host::fork_off([](int) {
+  auto endless_one = host::fork_child([](int) {
     const volatile bool forever = true;
     while (forever) {
     }
@@ -119,7 +119,7 @@ TEST_CASE("run: apart: a copy that breaks a promise, ends badly or never ends is
   REQUIRE(endless_one);
   CHECK(hear(*endless_one, 50ms).overran);
 
-  auto talker = host::fork_off([](int said) {
+  auto talker = host::fork_child([](int said) {
     (void)host::sys::write(said, "a line\n");
     return 5;
   });

@@ -16,13 +16,13 @@
 #include "harness/base/random.hpp"
 #include "harness/base/read_file.hpp"
 #include "harness/base/text.hpp"
-#include "harness/host/offshoot.hpp"
+#include "harness/host/forked_child.hpp"
 #include "harness/host/system.hpp"
 #include "harness/scenario/shrink.hpp"
-#include "harness/search/apart.hpp"
 #include "harness/search/case.hpp"
 #include "harness/search/crash_allowance.hpp"
-#include "harness/search/last_words.hpp"
+#include "harness/search/crash_signature.hpp"
+#include "harness/search/run_in_child.hpp"
 #include "harness/search/shrink_failure.hpp"
 #include "harness/search/sweep_job.hpp"
 #include "harness/search/sweep_state.hpp"
@@ -50,7 +50,7 @@ constexpr std::size_t kWordsKept = 65'536;
 
 /// One process of the sweep, as its parent sees it.
 struct Worker {
-  host::Offshoot process;
+  host::ForkedChild process;
   std::string said;
   std::string errors;
   std::uint64_t seen_at = 0;
@@ -137,15 +137,15 @@ class Sweep {
   }
 
   bool start(std::uint32_t job) {
-    auto offshoot = host::fork_off([this, job](int said) {
+    auto child = host::fork_child([this, job](int said) {
       folder_.reset();  // the lock is ours alone: the next sweep need not wait for the end of the
                         // copies
       do_job(options_, base_.numbers, desk_, job, deadline_, said);
       return 0;
     });
-    if (!offshoot) return false;
+    if (!child) return false;
     Worker& worker = workers_[job];
-    worker.process = std::move(*offshoot);
+    worker.process = std::move(*child);
     worker.said.clear();
     worker.errors.clear();
     worker.running = true;
@@ -177,7 +177,7 @@ class Sweep {
     (void)host::sys::reap(worker.process.pidfd.get());
     listen(worker);
     worker.running = false;
-    if (**ended != ExitStatus{}) crashed(job, signature_of_end(**ended, worker.errors));
+    if (**ended != ExitStatus{}) crashed(job, crash_signature(**ended, worker.errors));
   }
 
   void watch_for_standstill(std::uint32_t job) {
@@ -307,10 +307,10 @@ class Sweep {
     }
     auto shrunk = shrink_failure(examples, failure.signature, options_.shrink_time);
     const auto shown = [&] {
-      return shown_by(shrunk.scenario, examples.front(), failure.signature);
+      return reproduces_with(shrunk.scenario, examples.front(), failure.signature);
     };
-    failure.shown_by = shown();
-    if (failure.shown_by == ShownBy::file && !options_.self.empty()) {
+    failure.reproduces_with = shown();
+    if (failure.reproduces_with == ReproducesWith::file && !options_.self.empty()) {
       HostTrials trials(options_.self, (fs::path(options_.out) / ".trial").string(),
                         std::min(options_.host_time, host_left_));
       failure.on_host = suit_host(shrunk, failure.signature,
@@ -318,14 +318,14 @@ class Sweep {
                                     return trials.run(one, failure.signature, runs);
                                   });
       host_left_ -= trials.spent();
-      failure.shown_by = shown();
+      failure.reproduces_with = shown();
     }
     const std::string name = fmt::format("{}-{:x}", slug(failure.signature), failure.seed);
     shrunk.scenario.name = name;
     shrunk.scenario.why = "found by a sweep: " + (shrunk.what.empty() ? failure.what : shrunk.what);
     shrunk.scenario.tags = {"regression"};
-    if (failure.shown_by != ShownBy::file) {
-      shrunk.scenario.why += "; " + why_no_file_shows_it(failure.shown_by, failure.seed);
+    if (failure.reproduces_with != ReproducesWith::file) {
+      shrunk.scenario.why += "; " + why_no_file_shows_it(failure.reproduces_with, failure.seed);
     }
     const std::string file = fmt::format("failures/{}.json", name);
     std::ofstream(fs::path(options_.out) / file) << scenario::write_scenario(shrunk.scenario);

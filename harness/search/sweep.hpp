@@ -9,9 +9,9 @@
 #include "harness/base/clock.hpp"
 #include "harness/base/result.hpp"
 #include "harness/oracle/coverage.hpp"
-#include "harness/search/done_numbers.hpp"
+#include "harness/search/completed_ranges.hpp"
 #include "harness/search/host_trial.hpp"
-#include "harness/search/shown_by.hpp"
+#include "harness/search/reproduces_with.hpp"
 
 namespace poolproof::search {
 
@@ -45,9 +45,9 @@ struct Failure {
   std::uint64_t times = 0;
   std::vector<std::uint64_t> others;  ///< numbers of some more of them; not in files
   std::string file;                   ///< the shrunk scenario, in the folder; empty: not shrunk
-  ShownBy shown_by = ShownBy::file;   ///< found by trying, if there is a file
-  OnHost on_host;                     ///< how often the file failed on real processes
-  std::size_t size = 0;               ///< its steps and faults
+  ReproducesWith reproduces_with = ReproducesWith::file;  ///< found by trying, if there is a file
+  OnHost on_host;        ///< how often the file failed on real processes
+  std::size_t size = 0;  ///< its steps and faults
   std::size_t shrink_attempts = 0;
 };
 
@@ -76,7 +76,7 @@ struct SweepState : Tally {
   std::uint64_t seed = 0;
   std::uint32_t shard = 0;
   std::uint32_t shards = 1;
-  DoneNumbers numbers;                  ///< the cases that the tally counts
+  CompletedRanges numbers;              ///< the cases that the tally counts
   Duration elapsed{};                   ///< in all runs of the sweep together
   std::uint64_t cells_before_last = 0;  ///< coverage cells reached before the last 100,000 cases
   std::vector<Failure> failures;        ///< by their first number

@@ -22,7 +22,7 @@ constexpr std::uint64_t kJsonOneIn = 20;
 
 class Job {
  public:
-  Job(const SweepOptions& options, const DoneNumbers& done, SweepDesk& desk, std::uint32_t job,
+  Job(const SweepOptions& options, const CompletedRanges& done, SweepDesk& desk, std::uint32_t job,
       int said)
       : options_(options), done_(done), shared_(desk), desk_(desk.jobs[job]), said_(said) {}
 
@@ -103,7 +103,7 @@ class Job {
   }
 
   const SweepOptions& options_;
-  const DoneNumbers& done_;
+  const CompletedRanges& done_;
   SweepDesk& shared_;
   JobDesk& desk_;
   int said_;
@@ -190,7 +190,7 @@ JobFailure failure_of(std::string_view line) {
   return failure;
 }
 
-void do_job(const SweepOptions& options, const DoneNumbers& done, SweepDesk& desk,
+void do_job(const SweepOptions& options, const CompletedRanges& done, SweepDesk& desk,
             std::uint32_t job, Time deadline, int said) {
   Job(options, done, desk, job, said).run(deadline);
 }

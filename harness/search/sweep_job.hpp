@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "harness/search/done_numbers.hpp"
+#include "harness/search/completed_ranges.hpp"
 #include "harness/search/sweep.hpp"
 
 namespace poolproof::search {
@@ -36,7 +36,7 @@ inline constexpr std::uint64_t kChunk = 64;
 /// A chunk of cases that are done: whole, or up to the case at which the process ended. It is
 /// reported at its end, so that no total ever includes half a chunk.
 struct JobChunk {
-  DoneNumbers::Stretch numbers;
+  CompletedRanges::Range numbers;
   Tally tally;
 };
 std::string line_of(const JobChunk& chunk);
@@ -56,7 +56,7 @@ JobFailure failure_of(std::string_view line);
 /// Carries out one chunk after another, except for the cases in `done`, until the count or
 /// `deadline` is reached or the desk says stop. Begins with the rest of a chunk that an earlier
 /// process left. Writes failures and chunks as lines to `said`.
-void do_job(const SweepOptions& options, const DoneNumbers& done, SweepDesk& desk,
+void do_job(const SweepOptions& options, const CompletedRanges& done, SweepDesk& desk,
             std::uint32_t job, Time deadline, int said);
 
 }  // namespace poolproof::search

@@ -23,17 +23,18 @@ std::string hex(std::uint64_t number) {
 }
 
 json json_of(const Failure& failure) {
-  return {{"signature", failure.signature},
-          {"what", failure.what},
-          {"number", failure.number},
-          {"seed", hex(failure.seed)},
-          {"times", failure.times},
-          {"file", failure.file},
-          {"size", failure.size},
-          {"shrink_attempts", failure.shrink_attempts},
-          {"shown_by", kShownByNames[static_cast<std::size_t>(failure.shown_by)]},
-          {"host_failed", failure.on_host.failed},
-          {"host_runs", failure.on_host.runs}};
+  return {
+      {"signature", failure.signature},
+      {"what", failure.what},
+      {"number", failure.number},
+      {"seed", hex(failure.seed)},
+      {"times", failure.times},
+      {"file", failure.file},
+      {"size", failure.size},
+      {"shrink_attempts", failure.shrink_attempts},
+      {"reproduces_with", kReproducesWithNames[static_cast<std::size_t>(failure.reproduces_with)]},
+      {"host_failed", failure.on_host.failed},
+      {"host_runs", failure.on_host.runs}};
 }
 
 json json_of(const Spoken& spoken) {
@@ -53,10 +54,11 @@ std::uint64_t from_hex(const json& text) {
   return std::strtoull(text.get<std::string>().c_str(), nullptr, 16);
 }
 
-ShownBy shown_by_of(const json& name) {
+ReproducesWith shown_by_of(const json& name) {
   json numbers;
-  for (std::size_t i = 0; i < kShownByNames.size(); ++i) numbers[std::string(kShownByNames[i])] = i;
-  return static_cast<ShownBy>(numbers.at(name.get<std::string>()).get<std::uint8_t>());
+  for (std::size_t i = 0; i < kReproducesWithNames.size(); ++i)
+    numbers[std::string(kReproducesWithNames[i])] = i;
+  return static_cast<ReproducesWith>(numbers.at(name.get<std::string>()).get<std::uint8_t>());
 }
 
 Failure failure_of(const json& object) {
@@ -69,7 +71,7 @@ Failure failure_of(const json& object) {
   failure.file = object.at("file");
   failure.size = object.at("size");
   failure.shrink_attempts = object.at("shrink_attempts");
-  failure.shown_by = shown_by_of(object.at("shown_by"));
+  failure.reproduces_with = shown_by_of(object.at("reproduces_with"));
   failure.on_host = {object.at("host_failed"), object.at("host_runs")};
   return failure;
 }
@@ -140,7 +142,7 @@ std::string write_sweep_state(const SweepState& state) {
   json failures = json::array();
   for (const Failure& failure : state.failures) failures.push_back(json_of(failure));
   json apart = json::array();
-  for (const auto& stretch : state.numbers.apart()) apart.push_back({stretch.from, stretch.to});
+  for (const auto& stretch : state.numbers.above_next()) apart.push_back({stretch.from, stretch.to});
   const json object{{"sweep_version", kStateVersion},
                     {"version", run::kVersion},
                     {"seed", hex(state.seed)},

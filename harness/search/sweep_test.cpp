@@ -7,7 +7,7 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/base/folder_testing.hpp"
-#include "harness/host/offshoot.hpp"
+#include "harness/host/forked_child.hpp"
 #include "harness/run/runner.hpp"
 #include "harness/search/sweep_job.hpp"
 #include "harness/search/sweep_state.hpp"
@@ -36,12 +36,12 @@ SweepState swept(const SweepOptions& options) {
 /// The same sweep, killed when it has reported progress for the first time, after a second.
 void sweep_killed(SweepOptions options) {
   options.save_every = {};
-  auto offshoot = host::fork_off([&options](int) {
+  auto child = host::fork_child([&options](int) {
     (void)sweep(options, [](const SweepState&, Duration) { (void)std::raise(SIGKILL); });
     return 0;
   });
-  REQUIRE(offshoot);
-  const auto end = host::sys::reap(offshoot->pidfd.get());
+  REQUIRE(child);
+  const auto end = host::sys::reap(child->pidfd.get());
   REQUIRE(end);
   REQUIRE(end->signal == SIGKILL);
 }
@@ -79,18 +79,18 @@ TEST_CASE("run: sweep: one that was killed and goes on comes to the same", "[swe
     sweep_killed(killed);
     const SweepState state = saved_in(killed.out);
     CHECK(state.done > done);
-    CHECK(state.numbers.apart().size() <= killed.jobs);
+    CHECK(state.numbers.above_next().size() <= killed.jobs);
     done = state.done;
   }
   const SweepState state = saved_in(killed.out);
   const std::uint64_t above =
-      state.numbers.apart().empty() ? state.numbers.next() : state.numbers.apart().back().to;
+      state.numbers.above_next().empty() ? state.numbers.next() : state.numbers.above_next().back().to;
   const std::uint64_t count = above + 1000;
 
   const SweepState went_on = swept(options_for(killed.out, count));
   CHECK(went_on.done == count);
   CHECK(went_on.numbers.next() == count);
-  CHECK(went_on.numbers.apart().empty());
+  CHECK(went_on.numbers.above_next().empty());
   check_same(went_on, swept(options_for(folder / "whole", count)));
 }
 
@@ -151,7 +151,7 @@ TEST_CASE("run: sweep: what does nothing but crash is given up", "[sweep]") {
   REQUIRE(state.failures.size() == 1);
   CHECK(state.failures[0].times == state.done);
   std::uint64_t numbers = state.numbers.next();
-  for (const auto& stretch : state.numbers.apart()) numbers += stretch.to - stretch.from;
+  for (const auto& stretch : state.numbers.above_next()) numbers += stretch.to - stretch.from;
   CHECK(numbers == state.done);
 }
 
@@ -206,7 +206,7 @@ TEST_CASE("run: sweep: a failure that hangs on the sweep is saved, and not said 
   const Failure& failure = state.failures.front();
   CHECK(failure.times == 2);
   CHECK(made_small == std::vector<std::string>{failure.signature});
-  CHECK(failure.shown_by == ShownBy::nothing);
+  CHECK(failure.reproduces_with == ReproducesWith::nothing);
   CHECK(failure.on_host.runs == 0);
   REQUIRE_FALSE(failure.file.empty());
   CHECK(run::load_scenario(options.out + "/" + failure.file));
@@ -238,17 +238,17 @@ TEST_CASE("run: sweep: a file of an older version is refused in one line", "[swe
 
 TEST_CASE("run: sweep: what shows a failure again is kept in the file") {
   SweepState state;
-  for (std::size_t i = 0; i < kShownByNames.size(); ++i) {
+  for (std::size_t i = 0; i < kReproducesWithNames.size(); ++i) {
     Failure& failure = state.failures.emplace_back();
-    failure.shown_by = static_cast<ShownBy>(i);
+    failure.reproduces_with = static_cast<ReproducesWith>(i);
     failure.on_host = {static_cast<std::uint32_t>(i), 7};
   }
   std::string text = write_sweep_state(state);
   const auto read = read_sweep_state(text, "sweep.json");
   REQUIRE(read);
-  REQUIRE(read->failures.size() == kShownByNames.size());
-  for (std::size_t i = 0; i < kShownByNames.size(); ++i) {
-    CHECK(read->failures[i].shown_by == static_cast<ShownBy>(i));
+  REQUIRE(read->failures.size() == kReproducesWithNames.size());
+  for (std::size_t i = 0; i < kReproducesWithNames.size(); ++i) {
+    CHECK(read->failures[i].reproduces_with == static_cast<ReproducesWith>(i));
     CHECK(read->failures[i].on_host.failed == i);
     CHECK(read->failures[i].on_host.runs == 7);
   }

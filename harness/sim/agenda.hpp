@@ -12,14 +12,14 @@ namespace poolproof::sim {
 
 /// Somebody who can do something, as a number: who it is and in which of its capacities.
 enum class Role : std::uint8_t {
-  pool,      ///< 0: obeys the Core's next order; 1: ticks the Core; 2: starts a process
-  client,    ///< a client's next move
-  greet,     ///< the pool looks at a worker it greets
-  end,       ///< the pool learns of a worker's end
-  watch,     ///< the pool looks at an idle worker's stdout
-  text,      ///< the pool drains a worker's stderr
-  process,   ///< a worker process goes on
-  offspring  ///< what a worker left behind comes to its end
+  pool,       ///< 0: obeys the Core's next order; 1: ticks the Core; 2: starts a process
+  client,     ///< a client's next move
+  handshake,  ///< the pool looks at a worker it greets
+  end,        ///< the pool learns of a worker's end
+  watch,      ///< the pool looks at an idle worker's stdout
+  text,       ///< the pool drains a worker's stderr
+  process,    ///< a worker process goes on
+  offspring   ///< what a worker left behind comes to its end
 };
 using Task = std::uint32_t;
 constexpr Task task_of(Role role, std::uint32_t number) {
@@ -60,7 +60,7 @@ class Agenda {
   /// The same for those of one whose time comes and goes.
   void set_times(std::uint32_t number, Time greet, Time watch, Time process, Time offspring) {
     if (number >= who_.size()) grow(number);
-    set_known(task_of(Role::greet, number), greet);
+    set_known(task_of(Role::handshake, number), greet);
     set_known(task_of(Role::watch, number), watch);
     set_known(task_of(Role::process, number), process);
     set_known(task_of(Role::offspring, number), offspring);

@@ -249,7 +249,7 @@ void Client::carry(const scenario::Call& step) {
   record_.command = step.command;
   record_.limit = step.timeout.value_or(stage_.scenario->pool.call_timeout);
   if (had_lease_) record_.nonce.assign(name_).append(1, ':').append(std::to_string(++calls_));
-  if (!may_call(wire::Payload::envelope, printable(step.command, 60))) return;
+  if (!may_call(wire::Payload::envelope, step.command)) return;
   begin_call(stage_.machine.messages.call(held_.next_request(), step, record_.nonce));
 }
 
@@ -257,20 +257,20 @@ void Client::carry(const scenario::CallBytes& step) {
   record_.command = "bytes";
   record_.limit = step.timeout.value_or(stage_.scenario->pool.call_timeout);
   if (had_lease_) ++calls_;
-  if (!may_call(wire::Payload::opaque, record_.command)) return;
+  if (!may_call(wire::Payload::opaque, "bytes")) return;
   begin_call(wire::encode_frame(stage_.scenario->pool.framing, step.text));
 }
 
 /// False: without an open lease there is no call, and the step is over.
-bool Client::may_call(wire::Payload payload, std::string printable) {
-  call_ = {payload, std::move(printable), *record_.limit};
+bool Client::may_call(wire::Payload payload, std::string_view command) {
+  call_ = {payload, command, *record_.limit};
   if (!had_lease_) {
     record_.skipped = true;
     end_step();
     return false;
   }
   note_lease();
-  if (!held_.open()) refuse_call(pool::explain_lease_over(call_.command));
+  if (!held_.open()) refuse_call(pool::explain_lease_over(pool::printable_command(call_)));
   return held_.open();
 }
 
@@ -281,7 +281,9 @@ void Client::refuse_call(pool::Error error) {
 }
 
 void Client::begin_call(Expected<std::string, std::string> frame) {
-  if (!frame) return refuse_call(pool::explain_too_large(call_.command, frame.error()));
+  if (!frame) {
+    return refuse_call(pool::explain_too_large(pool::printable_command(call_), frame.error()));
+  }
   stage_.machine.writes(Shared::kept, worker().number());
   exchange_.emplace(worker(), stage_.scenario->pool.framing, call_.payload, held_.next_request(),
                     std::move(*frame), after(stage_.machine.now, call_.limit),
@@ -345,11 +347,10 @@ void Client::finish_call() {
   record_.in_doubt = result.in_doubt;
   stage_.machine.writes(Shared::kept, worker().number());
   if (result.outcome != Outcome::ok) stage_.machine.reads(Shared::err, worker().number());
-  auto ended = held_.end_call(stage_.pool.dispatcher(), std::move(result), call_);
-  if (ended) {
-    record_.reply_nonce = std::move(ended->reply.nonce);
+  if (auto error = held_.end_call(stage_.pool.dispatcher(), result, call_)) {
+    note_error(std::move(*error));
   } else {
-    note_error(std::move(ended.error()));
+    record_.reply_nonce = std::move(result.reply.nonce);
   }
   end_step();
 }

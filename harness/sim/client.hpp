@@ -102,7 +102,7 @@ class Client {
 
   void ask();
   void look_at_ticket();
-  bool may_call(wire::Payload payload, std::string printable);
+  bool may_call(wire::Payload payload, std::string_view command);
   void begin_call(Expected<std::string, std::string> frame);
   void refuse_call(pool::Error error);
   void go_on_calling();

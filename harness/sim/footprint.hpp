@@ -26,7 +26,7 @@ enum class Shared : std::uint8_t {
   in,           ///< a worker's stdin
   out,          ///< its stdout
   err,          ///< its stderr, and what is kept of it
-  errands,      ///< all that is the process's own
+  work,         ///< all that is the process's own
   state,        ///< whether the process runs, and is reaped
   kept,         ///< what the pool and the holder keep of the worker
   wake          ///< whether its caller was woken from elsewhere

@@ -81,9 +81,9 @@ void Pool::ask(std::uint32_t client, Duration timeout) {
 }
 
 bool Pool::signal(WorkerId id, int signal) {
-  const auto found = dispatcher_.find(id);
-  if (found) machine_.reads(Shared::state, own(*found).number());
-  if (!found || found->reaped) return false;
+  auto* const found = dispatcher_.find(id);
+  if (found != nullptr) machine_.reads(Shared::state, own(*found).number());
+  if (found == nullptr || found->reaped) return false;
   own(*found).process().signal(signal);
   own(*found).look();
   return true;
@@ -116,7 +116,7 @@ void Pool::obey_next() {
 void Pool::go_on(Role role, Worker& worker) {
   if (role != Role::text) machine_.writes(Shared::kept, worker.number());
   switch (role) {
-    case Role::greet:
+    case Role::handshake:
       return loop_.advance_handshake(worker);
     case Role::end:
       machine_.reads(Shared::state, worker.number());

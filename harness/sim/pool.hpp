@@ -8,8 +8,8 @@
 
 #include "harness/pool/dispatcher.hpp"
 #include "harness/pool/event_loop.hpp"
-#include "harness/scenario/milestones.hpp"
 #include "harness/scenario/scenario.hpp"
+#include "harness/scenario/worker_milestones.hpp"
 #include "harness/sim/machine.hpp"
 #include "harness/sim/worker.hpp"
 
@@ -101,7 +101,7 @@ class Pool final : private pool::Dispatcher::World, private pool::EventLoop::Wor
   bool forgot_a_process_ = false;  ///< a pool that is not sound may: it is there all the same
   bool closed_ = false;
   bool moments_matter_ = false;
-  scenario::Milestones milestones_;
+  scenario::WorkerMilestones milestones_;
   pool::Dispatcher dispatcher_;  ///< lets go of its workers before they are gone
   pool::EventLoop loop_;
 };

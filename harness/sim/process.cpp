@@ -44,8 +44,8 @@ void Process::start(Machine& machine, Pipes& pipes, faults::BrainConfig config, 
   offspring_.clear();
   offspring_pids_.clear();
   brain_ ? brain_->begin(std::move(config)) : void(brain_.emplace(std::move(config)));
-  brain_->start(fresh_errand());
-  begin_errand();
+  brain_->start(fresh_work());
+  begin_work();
 }
 
 bool Process::can_go() const {
@@ -56,8 +56,8 @@ bool Process::can_go() const {
   if (stopped_) return false;
   if (term_came_) return true;
   if (has_work()) {
-    const Errand& errand = top();
-    return errand.until == kNever ? !blocked() : errand.until <= machine_->now;
+    const Work& work = top();
+    return work.until == kNever ? !blocked() : work.until <= machine_->now;
   }
   return brain_->wants() > 0 && (!in_open_ || pipes_->in.readable());
 }
@@ -76,7 +76,7 @@ bool Process::blocked() const {
 
 void Process::go() {
   constexpr std::uint32_t kOrders = 2;
-  touch(Shared::errands);
+  touch(Shared::work);
   if (!can_go()) return;
   if (state_ == State::exiting) {
     // Who waits for its pipes and who waits for its exit may learn of it in either order.
@@ -88,8 +88,8 @@ void Process::go() {
   }
   if (state_ == State::ended) return close_all();
   if (std::exchange(term_came_, false)) {
-    brain_->term(fresh_errand());
-    return begin_errand();
+    brain_->term(fresh_work());
+    return begin_work();
   }
   has_work() ? act() : think();
 }
@@ -98,7 +98,7 @@ void Process::go() {
 /// cut short.
 void Process::think() {
   touch(Shared::in);
-  faults::Actions& actions = fresh_errand();
+  faults::Actions& actions = fresh_work();
   std::size_t there = in_open_ ? pipes_->in.unread() : 0;
   if (there == 0) brain_->end_of_input(actions);
   while (there > 0) {
@@ -111,7 +111,7 @@ void Process::think() {
     if (*got < most || !actions.empty()) break;
     there = pipes_->in.unread();
   }
-  begin_errand();
+  begin_work();
 }
 
 /// What is carried out must not be looked at any more once finish_action() has been called.
@@ -120,27 +120,27 @@ void Process::act() {
 }
 
 void Process::finish_action() {
-  Errand& errand = top();
-  ++errand.next;
-  errand.written = 0;
-  errand.until = kNever;
+  Work& work = top();
+  ++work.next;
+  work.written = 0;
+  work.until = kNever;
   while (has_work() && top().next >= top().actions.size()) --depth_;
 }
 
-/// Where the Brain puts what it wants done; begin_errand() makes it the errand on top.
-faults::Actions& Process::fresh_errand() {
-  if (errands_.size() == depth_) errands_.emplace_back();
-  Errand& errand = errands_[depth_];
-  errand.actions.clear();
-  errand.next = errand.written = 0;
-  errand.until = kNever;
-  return errand.actions;
+/// Where the Brain puts what it wants done; begin_work() makes it the work on top.
+faults::Actions& Process::fresh_work() {
+  if (work_.size() == depth_) work_.emplace_back();
+  Work& work = work_[depth_];
+  work.actions.clear();
+  work.next = work.written = 0;
+  work.until = kNever;
+  return work.actions;
 }
 
 /// What the worker notes in its journal before it does anything is noted at once: nobody could see
 /// whether time went by in between.
-void Process::begin_errand() {
-  if (errands_[depth_].actions.empty()) return;
+void Process::begin_work() {
+  if (work_[depth_].actions.empty()) return;
   const std::size_t before = depth_++;
   while (depth_ > before && std::holds_alternative<faults::Journal>(top().actions[top().next])) {
     act();
@@ -149,49 +149,49 @@ void Process::begin_errand() {
 
 void Process::carry_out(const faults::Write& write) {
   touch(Shared::out);
-  Errand& errand = top();
-  errand.until = kNever;
+  Work& work = top();
+  work.until = kNever;
   const std::size_t size = write.bytes.size();
-  if (errand.written == size) return finish_action();
+  if (work.written == size) return finish_action();
   const std::size_t chunk = write.chunk_bytes == 0 ? size : write.chunk_bytes;
-  const std::size_t end = std::min(size, (errand.written / chunk + 1) * chunk);
+  const std::size_t end = std::min(size, (work.written / chunk + 1) * chunk);
   if (out_open_) {
-    const auto took = pipes_->out.write(
-        std::string_view(write.bytes).substr(errand.written, end - errand.written));
+    const auto took =
+        pipes_->out.write(std::string_view(write.bytes).substr(work.written, end - work.written));
     if (!took && !pipes_->out.has_reader()) return leave();
     if (!took) return;
-    errand.written += *took;
+    work.written += *took;
   } else {
-    errand.written = end;
+    work.written = end;
   }
-  if (errand.written < end) return;
+  if (work.written < end) return;
   if (write.gap > Duration{0}) {
-    errand.until = after(machine_->now, write.gap);
-  } else if (errand.written == size) {
+    work.until = after(machine_->now, write.gap);
+  } else if (work.written == size) {
     finish_action();
   }
 }
 
 void Process::carry_out(const faults::WriteStderr& write) {
   touch(Shared::err);
-  Errand& errand = top();
-  const auto took = pipes_->err.write(std::string_view(write.text).substr(errand.written));
-  if (took) errand.written += *took;
-  if (errand.written == write.text.size() || !pipes_->err.has_reader()) finish_action();
+  Work& work = top();
+  const auto took = pipes_->err.write(std::string_view(write.text).substr(work.written));
+  if (took) work.written += *took;
+  if (work.written == write.text.size() || !pipes_->err.has_reader()) finish_action();
 }
 
 void Process::carry_out(const faults::Pause& pause) {
-  Errand& errand = top();
-  if (errand.until == kNever) errand.until = after(machine_->now, pause.span);
-  if (errand.until <= machine_->now) finish_action();
+  Work& work = top();
+  if (work.until == kNever) work.until = after(machine_->now, pause.span);
+  if (work.until <= machine_->now) finish_action();
 }
 
 void Process::carry_out(const faults::Compute& compute) {
   faults::PrimeCount count(compute.below);
   count.run(compute.below);
   finish_action();
-  brain_->computed(count.found(), fresh_errand());
-  begin_errand();
+  brain_->computed(count.found(), fresh_work());
+  begin_work();
 }
 
 void Process::carry_out(const faults::Raise& raised) {
@@ -268,7 +268,7 @@ void Process::close_all() {
 // ---- signals -----------------------------------------------------------------------------------
 
 void Process::signal(int signal) {
-  touch(Shared::errands);
+  touch(Shared::work);
   if (state_ != State::running) return;
   if (signal == SIGKILL) return end({0, SIGKILL});
   if (stops(signal)) {
@@ -291,7 +291,7 @@ void Process::signal_group(int signal) {
 
 void Process::reap() {
   close_all();
-  touch(Shared::errands);
+  touch(Shared::work);
   touch(Shared::state);
   state_ = State::none;
 }
@@ -303,7 +303,7 @@ void Process::clear() {
 }
 
 void Process::end_offspring() {
-  touch(Shared::errands);
+  touch(Shared::work);
   for (std::size_t i = offspring_.size(); i > 0; --i) {
     if (offspring_[i - 1].ends <= machine_->now) drop_offspring(i - 1);
   }

@@ -56,7 +56,7 @@ class Process {
 
  private:
   /// Actions under way. TERM puts its own on top.
-  struct Errand {
+  struct Work {
     faults::Actions actions;  ///< none: its memory is there to be used again
     std::size_t next = 0;
     std::size_t written = 0;  ///< of the write under way
@@ -72,12 +72,12 @@ class Process {
   void think();
   void act();
   void finish_action();
-  faults::Actions& fresh_errand();
-  void begin_errand();
+  faults::Actions& fresh_work();
+  void begin_work();
   [[nodiscard]] bool blocked() const;
   [[nodiscard]] bool has_work() const { return depth_ > 0; }
-  [[nodiscard]] Errand& top() { return errands_[depth_ - 1]; }
-  [[nodiscard]] const Errand& top() const { return errands_[depth_ - 1]; }
+  [[nodiscard]] Work& top() { return work_[depth_ - 1]; }
+  [[nodiscard]] const Work& top() const { return work_[depth_ - 1]; }
   void carry_out(const faults::Write& write);
   void carry_out(const faults::WriteStderr& write);
   void carry_out(const faults::Pause& pause);
@@ -102,7 +102,7 @@ class Process {
   std::int64_t pid_ = 0;
   State state_ = State::none;
   std::optional<faults::Brain> brain_;
-  std::vector<Errand> errands_;
+  std::vector<Work> work_;
   std::size_t depth_ = 0;  ///< so many of them are under way, the last one on top
   bool stopped_ = false;
   bool term_came_ = false;

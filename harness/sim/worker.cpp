@@ -7,7 +7,7 @@
 namespace poolproof::sim {
 namespace {
 
-constexpr std::uint8_t kOwnRoles = Agenda::bit_of(Role::greet) | Agenda::bit_of(Role::end) |
+constexpr std::uint8_t kOwnRoles = Agenda::bit_of(Role::handshake) | Agenda::bit_of(Role::end) |
                                    Agenda::bit_of(Role::watch) | Agenda::bit_of(Role::text) |
                                    Agenda::bit_of(Role::process);
 
@@ -21,7 +21,7 @@ Worker::Worker(Machine& machine, std::uint32_t number)
 void Worker::start(faults::BrainConfig config) {
   begin_again(config.self);
   pipes_.worker = number_;
-  for (const auto what : {Shared::in, Shared::out, Shared::err, Shared::errands, Shared::state,
+  for (const auto what : {Shared::in, Shared::out, Shared::err, Shared::work, Shared::state,
                           Shared::kept, Shared::wake}) {
     machine_.writes(what, number_);
   }
@@ -110,9 +110,9 @@ void Worker::look() {
     if (whether) ready |= Agenda::bit_of(role);
   };
   const bool talks = wants.output && readable;
-  is_ready(Role::greet, (talks && greeting) || due(wants.handshake_due));
+  is_ready(Role::handshake, (talks && handshake) || due(wants.handshake_due));
   is_ready(Role::end, (wants.end && ended) || (reaped && !end_told));
-  is_ready(Role::watch, (talks && !greeting) || due(wants.idle_due));
+  is_ready(Role::watch, (talks && !handshake) || due(wants.idle_due));
   is_ready(Role::text, wants.text && pipes_.err.unread() > 0);
   is_ready(Role::process, process_.can_go());
   agenda.set_ready(number_, kOwnRoles, ready);
@@ -133,7 +133,7 @@ void Worker::look_at_call(bool readable, bool ended) {
 }
 
 void Worker::drop_tasks() {
-  for (const Role role : {Role::greet, Role::end, Role::watch, Role::text, Role::process}) {
+  for (const Role role : {Role::handshake, Role::end, Role::watch, Role::text, Role::process}) {
     machine_.agenda.drop(task_of(role, number_));
   }
 }

@@ -17,9 +17,9 @@ constexpr std::int64_t kFirstPid = 1000;
 constexpr Duration kLongest = std::chrono::hours(24);
 /// After the last client everything must come to rest within that time, or there is no census of
 /// it.
-constexpr Duration kCalmLimit = 2min;
+constexpr Duration kQuiescenceLimit = 2min;
 /// ... and within so many moves: a worker that never starts is tried for ever.
-constexpr std::uint64_t kCalmMoves = 20'000;
+constexpr std::uint64_t kQuiescenceMoves = 20'000;
 /// So many moves in one moment are a circle; spread over time they are only many.
 constexpr std::uint64_t kMovesAtOnce = 50'000;
 
@@ -43,11 +43,12 @@ Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed,
   bool ended = run_until(after(kBeginning, kLongest), all_done);
   if (ended && !all_done()) stage_.trouble = "clients wait for each other and nothing happens";
   const std::uint64_t moves_left = moves_left_;
-  moves_left_ = std::min(moves_left_, kCalmMoves);
-  const bool rests = ended && run_until(after(machine_.now, kCalmLimit), [] { return false; });
+  moves_left_ = std::min(moves_left_, kQuiescenceMoves);
+  const bool rests =
+      ended && run_until(after(machine_.now, kQuiescenceLimit), [] { return false; });
   moves_left_ = moves_left;
   if (rests && !pool_.core().gauges().closing && machine_.agenda.earliest() == kNever) {
-    machine_.trace.os.push_back(pool_.census("calm"));
+    machine_.trace.os.push_back(pool_.census("quiescent"));
   }
   // Whoever closed it before, the harness closes it once more: the client without a name.
   closer_.steps.assign(1, scenario::Close{});

@@ -45,8 +45,8 @@ class World {
   Carried carry_out(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule,
                     Limits limits = {}, wire::Codec codec = wire::Codec::json);
 
-  /// Of the last run: what clients, workers, system and pool saw. The census `calm` is there when,
-  /// after the last client was done, everything had come to rest.
+  /// Of the last run: what clients, workers, system and pool saw. The census `quiescent` is there
+  /// if nothing was left to happen once the last client was done.
   [[nodiscard]] const trace::Trace& trace() const { return machine_.trace; }
 
  private:

@@ -86,9 +86,9 @@ TEST_CASE("sim: world: a sound call takes no time, and all is tidy afterwards") 
   CHECK(run.step("a", 1).outcome == Outcome::ok);
   CHECK(run.step("a", 1).reply_nonce == "a:1");
   CHECK(run.took_ms("a", 1) == 0);
-  REQUIRE(run.census("calm") != nullptr);
-  CHECK(run.census("calm")->children == 1);
-  CHECK(run.census("calm")->descriptors == oracle::kSimNeed.pool + oracle::kSimNeed.worker);
+  REQUIRE(run.census("quiescent") != nullptr);
+  CHECK(run.census("quiescent")->children == 1);
+  CHECK(run.census("quiescent")->descriptors == oracle::kSimNeed.pool + oracle::kSimNeed.worker);
   REQUIRE(run.census("after") != nullptr);
   CHECK(run.census("after")->children == 0);
   CHECK(run.census("after")->descriptors == 0);
@@ -106,8 +106,8 @@ TEST_CASE("sim: world: a start that fails leaves a receipt and nothing else, and
   const auto& unborn = run.trace().workers.front();
   CHECK(unborn.worker == WorkerId{0, 0});
   CHECK(unborn.pid == 0);
-  REQUIRE(run.census("calm") != nullptr);
-  CHECK(run.census("calm")->children == 1);
+  REQUIRE(run.census("quiescent") != nullptr);
+  CHECK(run.census("quiescent")->children == 1);
   const auto& records = run.trace().pool;
   const auto failed = std::find_if(records.begin(), records.end(), [](const auto& record) {
     return std::holds_alternative<pool::StartFailed>(record.event);
@@ -215,14 +215,14 @@ TEST_CASE("sim: world: who is deaf to everything is killed when its graces are o
       "faults": [{"fault": "stdin_end_ignored", "at": {"slot": 0}},
                  {"fault": "term_ignored", "at": {"slot": 0}}])");
   CHECK(run.took_ms("a", 2) == 700);
-  CHECK(run.census("calm") == nullptr);
+  CHECK(run.census("quiescent") == nullptr);
 }
 
-TEST_CASE("sim: world: an eager pool is at full size when all is calm") {
+TEST_CASE("sim: world: an eager pool is at full size when all is quiescent") {
   const Run run(R"("pool": {"size": 3, "start": "eager"}, )" +
                 one_call(R"({"fault": "exit_mid_call", "at": {"client": "a", "call": 1}})"));
-  REQUIRE(run.census("calm") != nullptr);
-  CHECK(run.census("calm")->children == 3);
+  REQUIRE(run.census("quiescent") != nullptr);
+  CHECK(run.census("quiescent")->children == 3);
 }
 
 TEST_CASE("sim: world: a run that never ends is given up") {

@@ -103,13 +103,13 @@ struct PoolFields {
 };
 
 inline constexpr std::array<std::string_view, 11> kEventNames{
-    "checkout_requested", "checkout_cancelled", "checked_in",     "lease_revoked", "started",
-    "start_failed",       "handshake_ended",    "output_strayed", "exited",        "tick",
+    "checkout_requested", "checkout_cancelled", "checked_in",         "lease_revoked", "started",
+    "start_failed",       "handshake_ended",    "unsolicited_output", "exited",        "tick",
     "close_requested"};
 inline constexpr std::array<std::string_view, 7> kEffectNames{
     "grant", "refuse", "start", "handshake", "stop", "forget", "closed"};
 inline constexpr std::array<std::string_view, 7> kRemovalReasonNames{
-    "none", "start_failed", "budget_spent", "dirty", "revoked", "strayed", "closing"};
+    "none", "start_failed", "budget_spent", "dirty", "revoked", "unsolicited", "closing"};
 inline constexpr std::array<std::string_view, 4> kStopStepNames{"ask", "end_of_input", "term",
                                                                 "kill"};
 static_assert(kEventNames.size() == std::variant_size_v<pool::Event>);

@@ -162,7 +162,7 @@ class RecordReader {
     record.when = kind_;
     os_fields(reader_, record);
     trace_.os.push_back(std::move(record));
-    if (kind_ != "before" && kind_ != "calm" && kind_ != "after") {
+    if (kind_ != "before" && kind_ != "quiescent" && kind_ != "after") {
       return unknown_kind(reader_, kind_);
     }
     return reader_.finish();

@@ -33,7 +33,7 @@ inline std::vector<pool::Event> every_event() {
           pool::Started{worker},
           pool::StartFailed{worker, 13},
           pool::HandshakeEnded{worker, every_evidence()},
-          pool::OutputStrayed{worker},
+          pool::UnsolicitedOutput{worker},
           pool::Exited{worker, {7, 0}},
           pool::Tick{},
           pool::CloseRequested{ms(99.5)}};
@@ -55,7 +55,7 @@ inline Effects every_effect() {
   return {pool::Grant{CheckoutId{1}, LeaseId{18446744073709551615U}, worker},
           refuse,
           pool::Start{worker},
-          pool::Handshake{worker, ms(12.345)},
+          pool::BeginHandshake{worker, ms(12.345)},
           pool::Stop{worker, pool::StopStep::ask, pool::RemovalReason::closing},
           pool::Stop{worker, pool::StopStep::end_of_input, pool::RemovalReason::closing},
           pool::Stop{worker, pool::StopStep::kill, pool::RemovalReason::budget_spent},

@@ -69,7 +69,7 @@ using WorkerRecord = faults::StampedJournalRecord;
 /// The third witness: a census of the operating system.
 struct OsRecord {
   Time at;
-  /// "before" the pool was made; "calm": nothing was left to do; "after" it was closed and
+  /// "before" the pool was made; "quiescent": nothing was left to do; "after" it was closed and
   /// destroyed
   std::string when;
   std::uint32_t children = 0;

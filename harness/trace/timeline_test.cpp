@@ -32,7 +32,7 @@ TEST_CASE("trace: timeline: a run reads as a story") {
      140.004  pool         started 1.2
      140.005  pool         start_failed 1.2
      140.006  pool         handshake_ended 1.2: text_on_stdout
-     140.007  pool         output_strayed 1.2
+     140.007  pool         unsolicited_output 1.2
      140.008  pool         exited 1.2 with code 7
      140.010  pool         close_requested -> grant #1 1.2 lease 18446744073709551615, refuse #5: start_failed (cooling), start 1.2, handshake 1.2, stop ask (closing) 1.2, stop end_of_input (closing) 1.2, stop kill (budget_spent) 1.2, forget 1.2, closed
      200.000  os           census after: 2 children, 1 zombies, 13 descriptors, 4 threads; still there: pid 4712 (sleep 60)

@@ -28,13 +28,13 @@ ClientRun::ClientRun(Stage& stage, const scenario::Client& client, std::string n
     : stage_(stage), client_(client), name_(std::move(name)) {}
 
 void ClientRun::run() {
-  if (!client_.after.empty() && !stage_.board.await_done(client_.after, 2 * kAwaitLimit)) {
+  if (!client_.after.empty() && !stage_.milestones.await_done(client_.after, 2 * kAwaitLimit)) {
     trouble_ =
         fmt::format("client {} waited in vain for client {} to be done", name_, client_.after);
   }
   for (repetition_ = 0; repetition_ < client_.repeat && trouble_.empty(); ++repetition_) once();
   lease_.reset();
-  stage_.board.client_done(name_);
+  stage_.milestones.client_done(name_);
 }
 
 void ClientRun::cancel() {
@@ -52,11 +52,11 @@ void ClientRun::once() {
     record.kind = scenario::kind(client_.steps[step]);
     record.begun = host::sys::now();
     stop_now_ = fresh_stop();
-    stage_.board.step_begun(name_, step);
+    stage_.milestones.step_begun(name_, step);
     std::visit([&](const auto& what) { carry(what, record); }, client_.steps[step]);
     record.ended = host::sys::now();
     history_.push_back(std::move(record));
-    stage_.board.step_ended(name_, step);
+    stage_.milestones.step_ended(name_, step);
   }
 }
 
@@ -169,13 +169,13 @@ void ClientRun::carry(const scenario::Close& step, trace::ClientStep& record) {
 // --------------------------------------------------------------------------
 
 void ClientRun::carry(const scenario::AwaitClient& step, trace::ClientStep&) {
-  if (stage_.board.await_step(step.client, step.step, step.ended, kAwaitLimit)) return;
+  if (stage_.milestones.await_step(step.client, step.step, step.ended, kAwaitLimit)) return;
   trouble_ = fmt::format("client {} waited in vain for step {} of client {}", name_, step.step,
                          step.client);
 }
 
 void ClientRun::carry(const scenario::AwaitWorker& step, trace::ClientStep&) {
-  if (stage_.board.await_worker(step.worker, step.moment, kAwaitLimit)) return;
+  if (stage_.milestones.await_worker(step.worker, step.moment, kAwaitLimit)) return;
   trouble_ = fmt::format("client {} waited in vain for worker {}.{} to be {}", name_,
                          step.worker.slot, step.worker.generation,
                          scenario::kWorkerMomentNames[static_cast<std::size_t>(step.moment)]);

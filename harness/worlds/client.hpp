@@ -10,7 +10,7 @@
 #include "harness/host/pool.hpp"
 #include "harness/scenario/scenario.hpp"
 #include "harness/trace/record.hpp"
-#include "harness/worlds/board.hpp"
+#include "harness/worlds/milestones.hpp"
 
 namespace poolproof::worlds {
 
@@ -18,7 +18,7 @@ namespace poolproof::worlds {
 struct Stage {
   host::Pool& pool;
   const scenario::Scenario& scenario;
-  Board& board;
+  Milestones& milestones;
   std::function<void(const std::string& client)> cancel;  ///< cancels what that client waits for
   std::function<bool(const std::string& fault)> fault_struck;  ///< has left a receipt by now
   std::function<void(const trace::EnvironmentRecord&)>

@@ -20,10 +20,10 @@
 #include "harness/host/pool.hpp"
 #include "harness/host/system.hpp"
 #include "harness/scenario/client_name.hpp"
-#include "harness/worlds/board.hpp"
-#include "harness/worlds/calm.hpp"
 #include "harness/worlds/client.hpp"
 #include "harness/worlds/failing_start.hpp"
+#include "harness/worlds/milestones.hpp"
+#include "harness/worlds/quiescence.hpp"
 
 namespace poolproof::worlds {
 namespace {
@@ -127,7 +127,7 @@ class Run {
     auto pool = host::Pool::open(options());
     if (!pool) return unexpected(pool.error().line());
     perform(**pool);
-    look_at_calm(**pool);
+    take_quiescence_census(**pool);
     close_at_last(**pool);
     pool->reset();
     trace_.os.push_back(after_the_end(world_.token));
@@ -156,7 +156,7 @@ class Run {
     };
     options.observer = [this](Time at, const pool::Event& event,
                               std::span<const pool::Effect> effects) {
-      board_.observed(event, effects);
+      milestones_.observed(event, effects);
       trace_.pool.push_back({at, event, {effects.begin(), effects.end()}});
     };
     return options;
@@ -165,7 +165,7 @@ class Run {
   void perform(host::Pool& pool) {
     Stage stage{pool,
                 scenario_,
-                board_,
+                milestones_,
                 [this](const std::string& name) { cancel(name); },
                 [this](const std::string& fault) { return struck(fault); },
                 [this](const trace::EnvironmentRecord& record) {
@@ -187,10 +187,10 @@ class Run {
     }
   }
 
-  void look_at_calm(host::Pool& pool) {
+  void take_quiescence_census(host::Pool& pool) {
     if (!trouble_.empty()) return;
-    auto calm = census_of_calm(pool, board_, trace_.os.front());
-    if (calm) trace_.os.push_back(std::move(*calm));
+    auto quiescent = quiescence_census(pool, milestones_, trace_.os.front());
+    if (quiescent) trace_.os.push_back(std::move(*quiescent));
   }
 
   /// Whoever closed it before, the harness closes it once more: the client without a name.
@@ -229,7 +229,7 @@ class Run {
   const Scenario& scenario_;
   const HostWorld& world_;
   const FailingStarts failing_starts_;
-  Board board_;
+  Milestones milestones_;
   std::deque<ClientRun> clients_;
   std::mutex mutex_;
   trace::Trace trace_;

@@ -115,7 +115,7 @@ class Sweep(ProgramTest):
             "signature": "isolation: client # got another's answer",
             "what": "client a got another's answer",
             "number": 7, "seed": "0xab", "times": 2, "file": "failures/isolation-ab.json",
-            "size": 3, "shrink_attempts": 40, "shown_by": "file",
+            "size": 3, "shrink_attempts": 40, "reproduces_with": "file",
             "host_failed": 0, "host_runs": 0, **changes,
         }
         state = {**self.state(), "failures": [failure]}
@@ -140,14 +140,14 @@ class Sweep(ProgramTest):
                 self.merged_with_failure(host_failed=failed, host_runs=3))
 
     def test_a_file_that_does_not_fail_is_not_said_to(self):
-        text = self.merged_with_failure(shown_by="terse_case")
+        text = self.merged_with_failure(reproduces_with="terse_case")
         self.assertIn(
             "  `poolproof run` does not show it, `poolproof sweep --case 0xab` does: "
             "it fails with terse messages only, and files are run with JSON\n", text)
         self.assertNotIn("--world", text)
-        for shown_by, words in (("case_alone", "only as it was generated"),
+        for reproduces_with, words in (("case_alone", "only as it was generated"),
                                 ("nothing", "it hangs on what ran before it")):
-            text = self.merged_with_failure(shown_by=shown_by)
+            text = self.merged_with_failure(reproduces_with=reproduces_with)
             self.assertIn(words, text)
             self.assertNotIn("--world", text)
 

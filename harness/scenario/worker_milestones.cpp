@@ -1,13 +1,13 @@
-#include "harness/scenario/milestones.hpp"
+#include "harness/scenario/worker_milestones.hpp"
 
 namespace poolproof::scenario {
 
-void Milestones::clear() {
+void WorkerMilestones::clear() {
   moments_.clear();
   holders_.clear();
 }
 
-void Milestones::note(const pool::Event& event, std::span<const pool::Effect> effects) {
+void WorkerMilestones::note(const pool::Event& event, std::span<const pool::Effect> effects) {
   if (const auto* started = std::get_if<pool::Started>(&event)) {
     moments_.emplace(started->worker, WorkerMoment::started);
   } else if (const auto* greeted = std::get_if<pool::HandshakeEnded>(&event)) {

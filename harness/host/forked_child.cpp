@@ -1,10 +1,10 @@
-#include "harness/host/offshoot.hpp"
+#include "harness/host/forked_child.hpp"
 
 #include <utility>
 
 namespace poolproof::host {
 
-sys::Try<Offshoot> fork_off(const std::function<int(int said)>& body) {
+sys::Try<ForkedChild> fork_child(const std::function<int(int said)>& body) {
   auto said = sys::pipe();
   if (!said) return unexpected(said.error());
   auto errors = sys::pipe();
@@ -17,19 +17,19 @@ sys::Try<Offshoot> fork_off(const std::function<int(int said)>& body) {
     errors->write_end.reset();
     sys::leave_copy(body(said->write_end.get()));
   }
-  Offshoot offshoot;
-  offshoot.pid = *pid;
+  ForkedChild child;
+  child.pid = *pid;
   auto pidfd = sys::pidfd_open(*pid);
   if (!pidfd) {
     sys::kill_and_reap(*pid);
     return unexpected(pidfd.error());
   }
-  offshoot.pidfd = std::move(*pidfd);
-  offshoot.said = std::move(said->read_end);
-  offshoot.errors = std::move(errors->read_end);
-  (void)sys::set_nonblocking(offshoot.said.get());
-  (void)sys::set_nonblocking(offshoot.errors.get());
-  return offshoot;
+  child.pidfd = std::move(*pidfd);
+  child.said = std::move(said->read_end);
+  child.errors = std::move(errors->read_end);
+  (void)sys::set_nonblocking(child.said.get());
+  (void)sys::set_nonblocking(child.errors.get());
+  return child;
 }
 
 sys::Try<SharedMemory> SharedMemory::of_size(std::size_t bytes) {

@@ -1,4 +1,4 @@
-#include "harness/search/shown_by.hpp"
+#include "harness/search/reproduces_with.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -31,31 +31,32 @@ scenario::Scenario long_one() {
 }  // namespace
 
 TEST_CASE("run: shown by: the file, if it fails so as it will be run") {
-  CHECK(shown_by(long_one(), long_one(), kHang, kLimits) == ShownBy::file);
+  CHECK(reproduces_with(long_one(), long_one(), kHang, kLimits) == ReproducesWith::file);
   // It fails with another signature than the given one.
-  CHECK(shown_by(long_one(), sound(), "stuck", kLimits) == ShownBy::nothing);
+  CHECK(reproduces_with(long_one(), sound(), "stuck", kLimits) == ReproducesWith::nothing);
 }
 
 TEST_CASE("run: shown by: a file that holds as it will be run shows nothing") {
-  CHECK(shown_by(sound(), long_one(), kHang, kLimits) == ShownBy::case_alone);
+  CHECK(reproduces_with(sound(), long_one(), kHang, kLimits) == ReproducesWith::case_alone);
   // A file may have more moves than a case.
-  CHECK(shown_by(long_one(), long_one(), kHang) == ShownBy::case_alone);
+  CHECK(reproduces_with(long_one(), long_one(), kHang) == ReproducesWith::case_alone);
 }
 
 TEST_CASE("run: shown by: what fails with terse messages only is shown by no file") {
   const auto failing = scenario::testing::endless_with_terse_messages();
-  CHECK(shown_by(failing, failing, kHang, kLimits) == ShownBy::terse_case);
+  CHECK(reproduces_with(failing, failing, kHang, kLimits) == ReproducesWith::terse_case);
 }
 
 TEST_CASE("run: shown by: what fails neither way alone hangs on what ran before") {
-  CHECK(shown_by(sound(), sound(), kHang, kLimits) == ShownBy::nothing);
+  CHECK(reproduces_with(sound(), sound(), kHang, kLimits) == ReproducesWith::nothing);
 }
 
 TEST_CASE("run: shown by: one line says what shows it and why no file does") {
-  const std::string terse = why_no_file_shows_it(ShownBy::terse_case, 0xab);
+  const std::string terse = why_no_file_shows_it(ReproducesWith::terse_case, 0xab);
   CHECK(terse ==
         "`poolproof run` does not show it, `poolproof sweep --case 0xab` does: it fails with terse "
         "messages only, and files are run with JSON");
-  CHECK(why_no_file_shows_it(ShownBy::case_alone, 0xab).find("in its own order") != terse.npos);
-  CHECK(why_no_file_shows_it(ShownBy::nothing, 0xab).find("--case") == terse.npos);
+  CHECK(why_no_file_shows_it(ReproducesWith::case_alone, 0xab).find("in its own order") !=
+        terse.npos);
+  CHECK(why_no_file_shows_it(ReproducesWith::nothing, 0xab).find("--case") == terse.npos);
 }

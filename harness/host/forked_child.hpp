@@ -13,7 +13,7 @@
 namespace poolproof::host {
 
 /// A copy of this process, made to try what may crash or never end. It is killed when we end.
-struct Offshoot {
+struct ForkedChild {
   pid_t pid = -1;
   Descriptor pidfd;
   Descriptor said;    ///< what its body writes, non-blocking
@@ -22,7 +22,7 @@ struct Offshoot {
 
 /// Forks; the copy runs `body`, which gets a descriptor to write to, and exits with its result.
 /// Requires: this process has one thread. The copy must be reaped (sys::reap).
-sys::Try<Offshoot> fork_off(const std::function<int(int said)>& body);
+sys::Try<ForkedChild> fork_child(const std::function<int(int said)>& body);
 
 /// Memory, all zero, that this process and every copy made of it later share; freed with it.
 class SharedMemory {

@@ -10,6 +10,6 @@ namespace poolproof::search {
 /// The signature of a process that ended in this way, from the last lines of its stderr: the broken
 /// promise of the code, or what a sanitizer found and where, or else how the process ended. The
 /// same fault always has the same signature: it has no addresses, values or folders in it.
-std::string signature_of_end(ExitStatus exit, std::string_view last_words);
+std::string crash_signature(ExitStatus exit, std::string_view last_words);
 
 }  // namespace poolproof::search

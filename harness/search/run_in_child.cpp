@@ -1,4 +1,4 @@
-#include "harness/search/apart.hpp"
+#include "harness/search/run_in_child.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include "harness/oracle/oracle.hpp"
 #include "harness/search/case.hpp"
 #include "harness/search/crash_allowance.hpp"
-#include "harness/search/last_words.hpp"
+#include "harness/search/crash_signature.hpp"
 
 namespace poolproof::search {
 namespace {
@@ -28,62 +28,63 @@ bool drain(int fd, std::string& into) {
 
 }  // namespace
 
-LastWords hear(host::Offshoot& offshoot, Duration limit) {
-  LastWords heard;
+ChildOutput hear(host::ForkedChild& child, Duration limit) {
+  ChildOutput heard;
   const Time deadline = after(host::sys::now(), limit);
-  std::array<pollfd, 3> fds{{{offshoot.said.get(), POLLIN, 0},
-                             {offshoot.errors.get(), POLLIN, 0},
-                             {offshoot.pidfd.get(), POLLIN, 0}}};
+  std::array<pollfd, 3> fds{{{child.said.get(), POLLIN, 0},
+                             {child.errors.get(), POLLIN, 0},
+                             {child.pidfd.get(), POLLIN, 0}}};
   while (true) {
     const Duration left = deadline - host::sys::now();
     if (left <= Duration::zero()) {
       heard.overran = true;
-      (void)host::sys::signal_process(offshoot.pidfd.get(), SIGKILL);
+      (void)host::sys::signal_process(child.pidfd.get(), SIGKILL);
     }
     (void)host::sys::poll(fds, std::max(left, Duration::zero()));
     if (fds[0].fd >= 0 && !drain(fds[0].fd, heard.said)) fds[0].fd = -1;
     if (fds[1].fd >= 0 && !drain(fds[1].fd, heard.errors)) fds[1].fd = -1;
     if (fds[2].revents == 0 && !heard.overran) continue;
-    if (const auto exit = host::sys::reap(offshoot.pidfd.get())) heard.exit = *exit;
+    if (const auto exit = host::sys::reap(child.pidfd.get())) heard.exit = *exit;
     if (fds[0].fd >= 0) drain(fds[0].fd, heard.said);
     if (fds[1].fd >= 0) drain(fds[1].fd, heard.errors);
     return heard;
   }
 }
 
-bool Apart::failed_with(const std::string& signature) const {
+bool ChildFindings::failed_with(const std::string& signature) const {
   return std::find(signatures.begin(), signatures.end(), signature) != signatures.end();
 }
 
-std::string Apart::sentence_of(const std::string& signature) const {
+std::string ChildFindings::sentence_of(const std::string& signature) const {
   const auto found = std::find(signatures.begin(), signatures.end(), signature);
   return found == signatures.end()
              ? ""
              : sentences[static_cast<std::size_t>(found - signatures.begin())];
 }
 
-Apart run_apart(const scenario::Scenario& scenario, Duration limit, wire::Codec codec) {
-  return find_apart([&] { return CaseRunner().run(scenario, codec).findings; }, limit);
+ChildFindings run_in_child(const scenario::Scenario& scenario, Duration limit, wire::Codec codec) {
+  return find_in_child([&] { return CaseRunner().run(scenario, codec).findings; }, limit);
 }
 
-Apart find_apart(const std::function<std::vector<oracle::Finding>()>& run, Duration limit) {
-  Apart apart;
+ChildFindings find_in_child(const std::function<std::vector<oracle::Finding>()>& run,
+                            Duration limit) {
+  ChildFindings apart;
   const auto add = [&apart](std::string_view signature, std::string_view sentence) {
     apart.signatures.emplace_back(signature);
     apart.sentences.emplace_back(sentence);
   };
-  auto offshoot = host::fork_off([&run](int said) {
+  auto child = host::fork_child([&run](int said) {
     for (const auto& finding : run()) {
       (void)host::sys::write(said, oracle::signature(finding) + "\t" + finding.what + "\n");
     }
     return 0;
   });
-  if (!offshoot) return apart;
-  const LastWords heard = hear(*offshoot, limit);
+  if (!child) return apart;
+  const ChildOutput heard = hear(*child, limit);
   if (heard.overran) {
     add(kStuckSignature, "the simulated run did not end");
   } else if (heard.exit != ExitStatus{}) {
-    const std::string signature = signature_of_end(heard.exit, heard.errors);
+    const std::string signature = crash_signature(heard.exit, heard.errors);
     add(signature, signature);
   }
   for (std::string_view rest = heard.said; !rest.empty();) {

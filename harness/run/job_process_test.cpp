@@ -1,4 +1,4 @@
-#include "harness/run/errand_process.hpp"
+#include "harness/run/job_process.hpp"
 
 #include <cstdlib>
 
@@ -22,7 +22,7 @@ Expected<Ended, std::string> shell(const std::string& script, const std::string&
 
 }  // namespace
 
-TEST_CASE("run: errand process: its exit and the last of its stderr are told") {
+TEST_CASE("run: job process: its exit and the last of its stderr are told") {
   const auto ended = shell("echo out; echo last words >&2; exit 7", host::new_token());
   REQUIRE(ended);
   CHECK(ended->exit == ExitStatus{7, 0});
@@ -33,7 +33,7 @@ TEST_CASE("run: errand process: its exit and the last of its stderr are told") {
   CHECK(killed->exit == ExitStatus{0, 11});
 }
 
-TEST_CASE("run: errand process: it may say more than a pipe holds; the end is kept") {
+TEST_CASE("run: job process: it may say more than a pipe holds; the end is kept") {
   const auto ended = shell(
       "i=0; while [ $i -lt 20000 ]; do echo line $i; echo line $i >&2; "
       "i=$((i+1)); done; echo end >&2",
@@ -44,7 +44,7 @@ TEST_CASE("run: errand process: it may say more than a pipe holds; the end is ke
   CHECK(ended->said.size() <= 8192);
 }
 
-TEST_CASE("run: errand process: what overruns is killed, also while it floods its stderr") {
+TEST_CASE("run: job process: what overruns is killed, also while it floods its stderr") {
   for (const char* script :
        {"sleep 1000", "trap '' TERM; while :; do :; done", "cat /dev/zero >&2 & cat /dev/zero >&2",
         "exec 2>&- >&-; sleep 1000"}) {
@@ -58,7 +58,7 @@ TEST_CASE("run: errand process: what overruns is killed, also while it floods it
   }
 }
 
-TEST_CASE("run: errand process: nobody who carries its token outlives it") {
+TEST_CASE("run: job process: nobody who carries its token outlives it") {
   const std::string token = host::new_token();
   const std::string escape =
       "setsid sh -c 'setsid sleep 1000 & setsid sleep 1001 & wait' >&- 2>&- <&- & "
@@ -69,13 +69,13 @@ TEST_CASE("run: errand process: nobody who carries its token outlives it") {
   CHECK(host::processes_marked(token).empty());
 }
 
-TEST_CASE("run: errand process: what can't be started is an error, not an exit") {
+TEST_CASE("run: job process: what can't be started is an error, not an exit") {
   const auto ended = run_process({"/no/such/program"}, host::new_token(), kLong);
   REQUIRE_FALSE(ended);
   CHECK(ended.error().find("/no/such/program") != std::string::npos);
 }
 
-TEST_CASE("run: errand process: of our environment only the list is handed on") {
+TEST_CASE("run: job process: of our environment only the list is handed on") {
   REQUIRE(::setenv("POOLPROOF_SECRET_OF_THE_TEST", "1", 1) == 0);
   const auto ended = shell("env >&2", "t");
   REQUIRE(ended);

@@ -1,4 +1,4 @@
-#include "harness/worlds/calm.hpp"
+#include "harness/worlds/quiescence.hpp"
 
 #include <csignal>
 #include <memory>
@@ -28,7 +28,7 @@ class Calm {
     options.opaque = true;
     options.observer = [this](Time, const pool::Event& event,
                               std::span<const pool::Effect> effects) {
-      board_.observed(event, effects);
+      milestones_.observed(event, effects);
     };
     auto opened = host::Pool::open(std::move(options));
     if (!opened) FAIL(opened.error().line());
@@ -36,7 +36,9 @@ class Calm {
   }
 
   host::Pool& pool() { return *pool_; }
-  std::optional<trace::OsRecord> census() { return census_of_calm(*pool_, board_, before_); }
+  std::optional<trace::OsRecord> census() {
+    return quiescence_census(*pool_, milestones_, before_);
+  }
 
   host::Lease lease() {
     auto lease = pool_->checkout(kHang);
@@ -48,7 +50,7 @@ class Calm {
   void holds(std::uint32_t workers) {
     const auto seen = census();
     REQUIRE(seen);
-    CHECK(seen->when == "calm");
+    CHECK(seen->when == "quiescent");
     CHECK(seen->children == before_.children + workers);
     is_exact(*seen);
   }
@@ -63,56 +65,56 @@ class Calm {
 
  private:
   trace::OsRecord before_;
-  Board board_;
+  Milestones milestones_;
   std::unique_ptr<host::Pool> pool_;
 };
 
 }  // namespace
 
-TEST_CASE("run: calm: a pool at rest holds what the oracle allows, exactly") {
-  Calm calm;
-  calm.holds(0);
+TEST_CASE("run: quiescent: a pool at rest holds what the oracle allows, exactly") {
+  Calm quiescent;
+  quiescent.holds(0);
   {
-    const auto first = calm.lease();
-    const auto second = calm.lease();
+    const auto first = quiescent.lease();
+    const auto second = quiescent.lease();
   }
-  calm.holds(2);
-  for (int round = 0; round < 5; ++round) calm.lease().discard();
-  calm.holds(0);
-  (void)calm.lease();
-  calm.holds(1);
+  quiescent.holds(2);
+  for (int round = 0; round < 5; ++round) quiescent.lease().discard();
+  quiescent.holds(0);
+  (void)quiescent.lease();
+  quiescent.holds(1);
 }
 
-TEST_CASE("run: calm: an eager pool is waited for until it is whole") {
-  Calm calm(pool::StartMode::eager);
-  calm.holds(3);
+TEST_CASE("run: quiescent: an eager pool is waited for until it is whole") {
+  Calm quiescent(pool::StartMode::eager);
+  quiescent.holds(3);
 }
 
-TEST_CASE("run: calm: a worker that is just dying still lives with all it needs, or is gone") {
-  Calm calm;
+TEST_CASE("run: quiescent: a worker that is just dying still lives with all it needs, or is gone") {
+  Calm quiescent;
   for (int round = 0; round < 5; ++round) {
     WorkerId worker;
     {
-      const auto lease = calm.lease();
+      const auto lease = quiescent.lease();
       worker = lease.worker();
     }
-    REQUIRE(calm.pool().signal(worker, SIGKILL));
-    const auto seen = calm.census();
+    REQUIRE(quiescent.pool().signal(worker, SIGKILL));
+    const auto seen = quiescent.census();
     REQUIRE(seen);
     CHECK(seen->children <= 1);
-    calm.is_exact(*seen);
+    quiescent.is_exact(*seen);
   }
 }
 
-TEST_CASE("run: calm: starts that fail leave nothing") {
-  Calm calm(pool::StartMode::lazy, "/no/such/program");
-  CHECK_FALSE(calm.pool().checkout(std::chrono::milliseconds(50)));
-  calm.holds(0);
+TEST_CASE("run: quiescent: starts that fail leave nothing") {
+  Calm quiescent(pool::StartMode::lazy, "/no/such/program");
+  CHECK_FALSE(quiescent.pool().checkout(std::chrono::milliseconds(50)));
+  quiescent.holds(0);
 }
 
-TEST_CASE("run: calm: of a pool that somebody has closed there is none") {
-  Calm calm;
-  (void)calm.lease();
-  REQUIRE(calm.pool().close(kHang));
-  CHECK_FALSE(calm.census());
+TEST_CASE("run: quiescent: of a pool that somebody has closed there is none") {
+  Calm quiescent;
+  (void)quiescent.lease();
+  REQUIRE(quiescent.pool().close(kHang));
+  CHECK_FALSE(quiescent.census());
 }

@@ -13,13 +13,13 @@
 #include "harness/base/ids.hpp"
 #include "harness/pool/effect.hpp"
 #include "harness/pool/event.hpp"
-#include "harness/scenario/milestones.hpp"
 #include "harness/scenario/scenario.hpp"
+#include "harness/scenario/worker_milestones.hpp"
 
 namespace poolproof::worlds {
 
 /// Who has got how far: what clients wait for when a scenario orders them causally. Thread-safe.
-class Board {
+class Milestones {
  public:
   void step_begun(const std::string& client, std::uint32_t step);
   void step_ended(const std::string& client, std::uint32_t step);
@@ -48,7 +48,7 @@ class Board {
   std::set<std::pair<std::string, std::uint32_t>> begun_;
   std::set<std::pair<std::string, std::uint32_t>> ended_;
   std::set<std::string> done_;
-  scenario::Milestones milestones_;
+  scenario::WorkerMilestones workers_;
   std::uint64_t events_ = 0;
 };
 

@@ -41,46 +41,46 @@ Expected<std::vector<agreement::Story>, std::string> simulated_stories(
   return stories;
 }
 
-int compare_errand(const scenario::Scenario& scenario, const Errand& errand) {
-  const auto text = read_file(errand.compare, kTraceBytesMax, "a trace");
+int compare_errand(const scenario::Scenario& scenario, const ScenarioJob& job) {
+  const auto text = read_file(job.compare, kTraceBytesMax, "a trace");
   if (!text) return broken(text.error().line());
-  const auto real = trace::read_trace(*text, errand.compare);
+  const auto real = trace::read_trace(*text, job.compare);
   if (!real) return broken(real.error().line());
   const auto stories = simulated_stories(scenario);
   if (!stories) return broken(stories.error());
   const auto result =
       agreement::compare_worlds(scenario, *stories, agreement::story_of(scenario, *real));
-  std::ofstream file(errand.folder + "/agreement.txt", std::ios::binary);
+  std::ofstream file(job.folder + "/agreement.txt", std::ios::binary);
   file << agreement::kAgreementNames[static_cast<std::size_t>(result.what)] << "\n"
        << result.reason << "\n";
   file.close();
-  return file ? 0 : broken("can't write " + errand.folder + "/agreement.txt");
+  return file ? 0 : broken("can't write " + job.folder + "/agreement.txt");
 }
 
 }  // namespace
 
-int carry_out_errand(const Errand& errand) {
-  const auto loaded = load_scenario(errand.scenario_file);
+int carry_out_job(const ScenarioJob& job) {
+  const auto loaded = load_scenario(job.scenario_file);
   if (!loaded) return broken(loaded.error().line());
   scenario::Scenario scenario =
-      errand.control ? scenario::control_of(loaded->scenario) : loaded->scenario;
-  if (errand.seed) scenario.seed = *errand.seed;
-  if (!errand.compare.empty()) return compare_errand(scenario, errand);
-  const bool simulated = errand.world == scenario::WorldKind::sim;
-  auto trace = simulated ? worlds::simulate(scenario)
-                         : worlds::carry_out(
-                               scenario, {worlds::find_programs(), errand.token, errand.folder});
+      job.control ? scenario::control_of(loaded->scenario) : loaded->scenario;
+  if (job.seed) scenario.seed = *job.seed;
+  if (!job.compare.empty()) return compare_errand(scenario, job);
+  const bool simulated = job.world == scenario::WorldKind::sim;
+  auto trace = simulated
+                   ? worlds::simulate(scenario)
+                   : worlds::carry_out(scenario, {worlds::find_programs(), job.token, job.folder});
   if (!trace) return broken(trace.error());
   trace->header.scenario = scenario.name;
-  trace->header.world = scenario::kWorldNames[static_cast<std::size_t>(errand.world)];
-  trace->header.role = errand.control ? "control" : "run";
+  trace->header.world = scenario::kWorldNames[static_cast<std::size_t>(job.world)];
+  trace->header.role = job.control ? "control" : "run";
   trace->header.seed = scenario.seed;
   trace->header.version = kVersion;
   trace->header.scenario_json = scenario::write_scenario(scenario);
-  std::ofstream file(errand.folder + "/trace.jsonl", std::ios::binary);
+  std::ofstream file(job.folder + "/trace.jsonl", std::ios::binary);
   file << trace::write_trace(*trace);
   file.close();
-  return file ? 0 : broken("can't write " + errand.folder + "/trace.jsonl");
+  return file ? 0 : broken("can't write " + job.folder + "/trace.jsonl");
 }
 
 }  // namespace poolproof::run

@@ -1,4 +1,4 @@
-#include "harness/pool/greeting.hpp"
+#include "harness/pool/handshake.hpp"
 
 #include <algorithm>
 #include <array>
@@ -36,8 +36,8 @@ std::uint32_t count(std::uint64_t bytes) {
 
 }  // namespace
 
-Greeting::Greeting(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
-                   Duration postmortem_budget, CloseStdin close_stdin, Tap tap, wire::Codec codec)
+Handshake::Handshake(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
+                     Duration postmortem_budget, CloseStdin close_stdin, Tap tap, wire::Codec codec)
     : pipes_(pipes),
       framing_(framing),
       codec_(codec),
@@ -49,31 +49,31 @@ Greeting::Greeting(wire::Stdio& pipes, wire::Framing framing, std::string ping, 
   gathered_.ping_bytes = count(conversation_.pending_output().size());
 }
 
-void Greeting::exchange(Time now) {
+void Handshake::exchange(Time now) {
   if (evidence_) return;
   write_some();
   read_all();
   judge(now);
 }
 
-void Greeting::tick(Time now) {
+void Handshake::tick(Time now) {
   if (evidence_ || now < until_) return;
   exchange(now);
   if (evidence_ || now < until_) return;
   stage_ == Stage::talking ? budget_over(now) : postmortem_over();
 }
 
-void Greeting::process_ended(ExitStatus status, Time now) {
+void Handshake::process_ended(ExitStatus status, Time now) {
   if (evidence_) return;
   read_all();
   gathered_.exit = status;
   if (stage_ == Stage::stdin_closed) return conclude(late_cause());
-  // A good reply and an exit at once: the greeting was good, the death is told apart.
+  // A good reply and an exit at once: the handshake was good, the death is told apart.
   judge(now);
   if (!evidence_) conclude(StartCause::exited);
 }
 
-void Greeting::write_some() {
+void Handshake::write_some() {
   while (!stdin_broken_ && stage_ == Stage::talking && wants_to_write()) {
     const auto wrote = pipes_.write(conversation_.pending_output());
     if (wrote) {
@@ -86,7 +86,7 @@ void Greeting::write_some() {
   }
 }
 
-void Greeting::read_all() {
+void Handshake::read_all() {
   std::array<char, 16384> chunk;  // NOLINT(*-member-init): only what was read is looked at
   // Bounded: what a worker floods its stdout with is of no more interest than its beginning.
   for (int rounds = 0; rounds < 8 && !stdout_ended_; ++rounds) {
@@ -114,7 +114,7 @@ void Greeting::read_all() {
 }
 
 /// While it talks: is there a verdict already, or a suspicion?
-void Greeting::judge(Time now) {
+void Handshake::judge(Time now) {
   if (stage_ == Stage::stdin_closed && stdout_ended_) return conclude(late_cause());
   if (stage_ != Stage::talking) return;
   if (conversation_.decided()) {
@@ -144,7 +144,7 @@ void Greeting::judge(Time now) {
   until_ = after(now, postmortem_budget_);
 }
 
-void Greeting::budget_over(Time now) {
+void Handshake::budget_over(Time now) {
   if (gathered_.answered_bytes > 0) {
     const bool all_text = leading_text(first_) == first_.size();
     return conclude(all_text ? cause_of(first_) : StartCause::reply_incomplete);
@@ -158,13 +158,13 @@ void Greeting::budget_over(Time now) {
   close_stdin_();
 }
 
-void Greeting::postmortem_over() {
+void Handshake::postmortem_over() {
   gathered_.outlived_stdin = stage_ == Stage::stdin_closed;
   conclude(stage_ == Stage::stdin_closed ? late_cause() : suspected_);
 }
 
 /// It had read its ping and answered nothing; what came out when its stdin was closed?
-StartCause Greeting::late_cause() const {
+StartCause Handshake::late_cause() const {
   wire::Conversation late(framing_, wire::Payload::handshake, kPingId, "", kNever, codec_);
   late.read(late_);
   if (late.decided() && late.result().outcome == Outcome::ok) return StartCause::reply_unflushed;
@@ -175,7 +175,7 @@ StartCause Greeting::late_cause() const {
   return StartCause::ping_unanswered;
 }
 
-void Greeting::conclude(StartCause cause) {
+void Handshake::conclude(StartCause cause) {
   POOLPROOF_ASSERT(!evidence_);
   gathered_.cause = cause;
   gathered_.first_size = static_cast<std::uint8_t>(std::min(first_.size(), gathered_.first.size()));

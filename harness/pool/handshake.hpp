@@ -16,16 +16,16 @@ namespace poolproof::pool {
 /// (then it is given the post-mortem's time to exit, since a dead worker is the better
 /// explanation); at the end of the budget, the ping still unread; else stdin is closed, and what
 /// comes out then tells a reply never flushed from none.
-class Greeting {
+class Handshake {
  public:
   using CloseStdin = std::function<void()>;
   /// Told of all bytes that cross, for those who want to show them.
   using Tap = std::function<void(bool written, std::string_view bytes)>;
 
-  /// `ping` is the encoded request with the id 0. `pipes` must outlive the greeting.
-  Greeting(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
-           Duration postmortem_budget, CloseStdin close_stdin, Tap tap = {},
-           wire::Codec codec = wire::Codec::json);
+  /// `ping` is the encoded request with the id 0. `pipes` must outlive the handshake.
+  Handshake(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
+            Duration postmortem_budget, CloseStdin close_stdin, Tap tap = {},
+            wire::Codec codec = wire::Codec::json);
 
   [[nodiscard]] bool wants_to_write() const { return !conversation_.pending_output().empty(); }
   [[nodiscard]] bool stdout_ended() const { return stdout_ended_; }

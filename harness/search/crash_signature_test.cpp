@@ -1,9 +1,9 @@
-#include "harness/search/last_words.hpp"
+#include "harness/search/crash_signature.hpp"
 
 #include <catch2/catch.hpp>
 
-#include "harness/host/offshoot.hpp"
-#include "harness/search/apart.hpp"
+#include "harness/host/child.hpp"
+#include "harness/search/run_in_child.hpp"
 
 using namespace poolproof;
 using namespace poolproof::search;
@@ -11,16 +11,16 @@ using namespace poolproof::search;
 namespace {
 
 std::string of_sanitizer(const std::string& words) {
-  return signature_of_end({1, 0}, words);
+  return crash_signature({1, 0}, words);
 }
 
 }  // namespace
 
 TEST_CASE("run: last words: a broken promise, a signal and a code are told apart") {
-  CHECK(signature_of_end({0, 6}, "core.cpp:12: broken promise: slot < size\n") ==
+  CHECK(crash_signature({0, 6}, "core.cpp:12: broken promise: slot < size\n") ==
         "broken promise: slot < size");
-  CHECK(signature_of_end({0, 11}, "") == "crash: signal 11");
-  CHECK(signature_of_end({3, 0}, "whatever\n") == "crash: exit code 3");
+  CHECK(crash_signature({0, 11}, "") == "crash: signal 11");
+  CHECK(crash_signature({3, 0}, "whatever\n") == "crash: exit code 3");
 }
 
 TEST_CASE("run: last words: a sanitizer's summary, without addresses and folders") {
@@ -97,13 +97,13 @@ TEST_CASE("run: last words: undefined behaviour is told by its place and kind, n
 
 TEST_CASE("run: last words: two faults of which a process tells as a sanitizer does are two") {
   const auto told = [](const std::string& report) {
-    auto ending = host::fork_off([&report](int) {
+    auto ending = host::fork_child([&report](int) {
       (void)host::sys::write(2, report);
       return 1;
     });
     REQUIRE(ending);
     const auto words = hear(*ending, std::chrono::seconds(60));
-    return signature_of_end(words.exit, words.errors);
+    return crash_signature(words.exit, words.errors);
   };
   const auto one =
       told("SUMMARY: AddressSanitizer: heap-use-after-free /a/harness/f.cpp:12 in f\n");

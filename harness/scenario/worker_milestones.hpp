@@ -13,7 +13,7 @@
 namespace poolproof::scenario {
 
 /// The moments of workers that a scenario may wait for (`await`), as the pool's events tell them.
-class Milestones {
+class WorkerMilestones {
  public:
   void clear();
   void note(const pool::Event& event, std::span<const pool::Effect> effects);

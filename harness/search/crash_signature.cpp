@@ -1,4 +1,4 @@
-#include "harness/search/last_words.hpp"
+#include "harness/search/crash_signature.hpp"
 
 #include <algorithm>
 
@@ -130,7 +130,7 @@ class Report {
 
 }  // namespace
 
-std::string signature_of_end(ExitStatus exit, std::string_view last_words) {
+std::string crash_signature(ExitStatus exit, std::string_view last_words) {
   constexpr std::string_view kPromise = "broken promise: ";
   const std::size_t promise = last_words.find(kPromise);
   if (promise != kNowhere) {

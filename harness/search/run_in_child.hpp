@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "harness/base/clock.hpp"
-#include "harness/host/offshoot.hpp"
+#include "harness/host/forked_child.hpp"
 #include "harness/oracle/judge.hpp"
 #include "harness/scenario/scenario.hpp"
 #include "harness/wire/terse.hpp"
@@ -16,7 +16,7 @@ namespace poolproof::search {
 
 /// The result of a simulated run in a process of its own, in which it may crash, break a promise of
 /// the code or never end.
-struct Apart {
+struct ChildFindings {
   std::vector<std::string> signatures;  ///< of its findings, in their order; empty: the run held
   std::vector<std::string> sentences;   ///< of the same findings
 
@@ -24,18 +24,19 @@ struct Apart {
   /// The sentence of the finding with this signature; empty if there is none.
   [[nodiscard]] std::string sentence_of(const std::string& signature) const;
 };
-Apart run_apart(const scenario::Scenario& scenario, Duration limit,
-                wire::Codec codec = wire::Codec::json);
+ChildFindings run_in_child(const scenario::Scenario& scenario, Duration limit,
+                           wire::Codec codec = wire::Codec::json);
 /// The same from the result of a run in this process.
-Apart find_apart(const std::function<std::vector<oracle::Finding>()>& run, Duration limit);
+ChildFindings find_in_child(const std::function<std::vector<oracle::Finding>()>& run,
+                            Duration limit);
 
-/// Reads everything that `offshoot` writes until it has ended. After `limit` it is killed.
-struct LastWords {
+/// Reads everything that `child` writes until it has ended. After `limit` it is killed.
+struct ChildOutput {
   std::string said;
   std::string errors;
   ExitStatus exit;
   bool overran = false;
 };
-LastWords hear(host::Offshoot& offshoot, Duration limit);
+ChildOutput hear(host::ForkedChild& child, Duration limit);
 
 }  // namespace poolproof::search

@@ -1,4 +1,4 @@
-#include "harness/run/errand_process.hpp"
+#include "harness/run/job_process.hpp"
 
 #include <array>
 #include <cerrno>

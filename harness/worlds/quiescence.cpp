@@ -1,4 +1,4 @@
-#include "harness/worlds/calm.hpp"
+#include "harness/worlds/quiescence.hpp"
 
 #include "harness/host/census.hpp"
 #include "harness/host/system.hpp"
@@ -9,7 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// So long a pool is given to come to rest.
-constexpr Duration kRestLimit = 5s;
+constexpr Duration kQuiescenceLimit = 5s;
 /// So long it is given to notice an end that the system shows already.
 constexpr Duration kNoticeLimit = 5s;
 
@@ -33,17 +33,17 @@ trace::OsRecord os_record(const char* when) {
   return record;
 }
 
-std::optional<trace::OsRecord> census_of_calm(host::Pool& pool, Board& board,
-                                              const trace::OsRecord& before) {
-  const Time give_up = after(host::sys::now(), kRestLimit);
+std::optional<trace::OsRecord> quiescence_census(host::Pool& pool, Milestones& milestones,
+                                                 const trace::OsRecord& before) {
+  const Time give_up = after(host::sys::now(), kQuiescenceLimit);
   for (Time now = host::sys::now(); now < give_up; now = host::sys::now()) {
-    const std::uint64_t events = board.events();
+    const std::uint64_t events = milestones.events();
     if (!pool.wait_until_quiescent(give_up - now)) return std::nullopt;
-    trace::OsRecord record = os_record("calm");
-    if (board.events() != events) continue;
+    trace::OsRecord record = os_record("quiescent");
+    if (milestones.events() != events) continue;
     if (is_as_told(record, before, pool.statistics())) return record;
     // What the pool does not notice for so long it never will: that is to be judged.
-    if (!board.await_events_after(events, kNoticeLimit)) return record;
+    if (!milestones.await_events_after(events, kNoticeLimit)) return record;
   }
   return std::nullopt;
 }

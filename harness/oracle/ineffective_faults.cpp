@@ -248,8 +248,8 @@ std::vector<std::size_t> strikes(const scenario::Scenario& scenario, const trace
   return counts;
 }
 
-std::vector<std::string> vain(const scenario::Scenario& scenario, const trace::Trace& run,
-                              const trace::Trace& control) {
+std::vector<std::string> ineffective_faults(const scenario::Scenario& scenario,
+                                            const trace::Trace& run, const trace::Trace& control) {
   std::vector<std::string> reasons;
   const Comparison comparison(run, control);
   for (std::size_t i = 0; i < scenario.faults.size(); ++i) {

@@ -1,4 +1,4 @@
-#include "harness/pool/greeting.hpp"
+#include "harness/pool/handshake.hpp"
 
 #include <csignal>
 
@@ -18,7 +18,7 @@ std::string ping() {
   return *wire::encode_frame({}, request);
 }
 
-/// One greeting of one program, driven by hand; the process is gone when it is.
+/// One handshake of one program, driven by hand; the process is gone when it is.
 class Meeting {
  public:
   explicit Meeting(const Command& command, Duration budget = kHang) {
@@ -61,7 +61,7 @@ class Meeting {
 
  private:
   std::shared_ptr<Worker> worker_;
-  std::optional<pool::Greeting> greeting_;
+  std::optional<pool::Handshake> greeting_;
 };
 
 Command fake_worker(std::vector<std::string> args = {}) {
@@ -75,7 +75,7 @@ std::string first_of(const pool::StartEvidence& evidence) {
 
 }  // namespace
 
-TEST_CASE("host: greeting: a good reply is no cause for anything, and all that crosses is told") {
+TEST_CASE("host: handshake: a good reply is no cause for anything, and all that crosses is told") {
   Meeting meeting(fake_worker());
   const auto evidence = meeting.outcome();
   CHECK(evidence.cause == StartCause::none);
@@ -85,38 +85,38 @@ TEST_CASE("host: greeting: a good reply is no cause for anything, and all that c
   CHECK(contains(meeting.received, "\"status\":\"ok\""));
 }
 
-TEST_CASE("host: greeting: a good reply and a death at once are told apart") {
+TEST_CASE("host: handshake: a good reply and a death at once are told apart") {
   Meeting meeting(fake_worker({"--fault", "exit_while_idle", "--at", "request=0"}));
   CHECK(meeting.outcome().cause == StartCause::none);
 }
 
-TEST_CASE("host: greeting: text before a sound frame is text") {
+TEST_CASE("host: handshake: text before a sound frame is text") {
   Meeting meeting(fake_worker({"--fault", "banner", "--text", "Loading model...\n"}));
   const auto evidence = meeting.outcome();
   CHECK(evidence.cause == StartCause::text_on_stdout);
   CHECK(contains(first_of(evidence), "Loading model...\n"));
 }
 
-TEST_CASE("host: greeting: two replies to one ping are no good reply") {
+TEST_CASE("host: handshake: two replies to one ping are no good reply") {
   Meeting meeting(fake_worker({"--fault", "reply_twice", "--at", "request=0"}));
   CHECK(meeting.outcome().cause == StartCause::bad_frame);
 }
 
-TEST_CASE("host: greeting: text without its line's end is text at the end of the budget") {
+TEST_CASE("host: handshake: text without its line's end is text at the end of the budget") {
   Meeting meeting(shell("printf Wa; exec sleep 1000"), 300ms);
   const auto evidence = meeting.outcome();
   CHECK(evidence.cause == StartCause::text_on_stdout);
   CHECK(first_of(evidence) == "Wa");
 }
 
-TEST_CASE("host: greeting: a flood instead of a reply is cut short") {
+TEST_CASE("host: handshake: a flood instead of a reply is cut short") {
   Meeting meeting(shell("exec yes 2>/dev/null"));
   const auto evidence = meeting.outcome();
   CHECK(evidence.cause == StartCause::text_on_stdout);
   CHECK(evidence.first_size == evidence.first.size());
 }
 
-TEST_CASE("host: greeting: a reply that was never flushed comes at the end of its input") {
+TEST_CASE("host: handshake: a reply that was never flushed comes at the end of its input") {
   Meeting meeting(fake_worker({"--fault", "reply_unflushed", "--at", "request=0"}), 2s);
   const auto evidence = meeting.outcome();
   CHECK(evidence.cause == StartCause::reply_unflushed);
@@ -126,7 +126,7 @@ TEST_CASE("host: greeting: a reply that was never flushed comes at the end of it
   CHECK(meeting.worker().stdin_fd() == -1);
 }
 
-TEST_CASE("host: greeting: a dead worker explains more than what it wrote") {
+TEST_CASE("host: handshake: a dead worker explains more than what it wrote") {
   Meeting meeting(shell("echo usage; exit 2"));
   const auto evidence = meeting.outcome();
   CHECK(evidence.cause == StartCause::exited);
@@ -134,7 +134,7 @@ TEST_CASE("host: greeting: a dead worker explains more than what it wrote") {
   CHECK(first_of(evidence) == "usage\n");
 }
 
-TEST_CASE("host: greeting: a ping nobody can read any more is a stdin that was closed") {
+TEST_CASE("host: handshake: a ping nobody can read any more is a stdin that was closed") {
   // It closes its stdin with the ping in it: that looks unread, and will be for ever.
   Meeting meeting(shell("sleep 0.2; exec 0<&-; exec sleep 1000"), 2s);
   CHECK(meeting.outcome().cause == StartCause::stdin_closed);

@@ -40,7 +40,7 @@ trace::Trace control() {
 }
 
 std::size_t reasons(const Story& story) {
-  return vain(story.scenario, story.trace, control()).size();
+  return ineffective_faults(story.scenario, story.trace, control()).size();
 }
 
 /// The reply to a:1 came out at that time.
@@ -50,24 +50,26 @@ void write_at(Story& story, double at) {
   }
 }
 
-TEST_CASE("oracle: vain: a planned fault without a receipt never struck") {
+TEST_CASE("oracle: ineffective faults: a planned fault without a receipt never struck") {
   Story story = struck("reply_dropped");
   CHECK(strikes(story.scenario, story.trace) == std::vector<std::size_t>{1});
   story.trace = control();
   CHECK(strikes(story.scenario, story.trace) == std::vector<std::size_t>{0});
-  const auto said = vain(story.scenario, story.trace, control());
+  const auto said = ineffective_faults(story.scenario, story.trace, control());
   REQUIRE(said.size() == 1);
   CHECK(said[0].find("fault f0 (reply_dropped) never struck") == 0);
 }
 
-TEST_CASE("oracle: vain: a strike that changes nothing is named") {
-  const auto said = vain(struck("reply_twice").scenario, struck("reply_twice").trace, control());
+TEST_CASE("oracle: ineffective faults: a strike that changes nothing is named") {
+  const auto said =
+      ineffective_faults(struck("reply_twice").scenario, struck("reply_twice").trace, control());
   REQUIRE(said.size() == 1);
   CHECK(said[0].find("fault f0 (reply_twice) struck, but nothing") == 0);
 }
 
 TEST_CASE(
-    "oracle: vain: the struck call's outcome, its worker's journal or successors are an effect") {
+    "oracle: ineffective faults: the struck call's outcome, its worker's journal or successors are "
+    "an effect") {
   Story outcome = struck("reply_dropped");
   step(outcome, "a", 1).outcome = Outcome::call_timeout;
   CHECK(reasons(outcome) == 0);
@@ -97,14 +99,14 @@ TEST_CASE(
   CHECK(reasons(code) == 0);
 }
 
-TEST_CASE("oracle: vain: a fault of the start shows in any client") {
+TEST_CASE("oracle: ineffective faults: a fault of the start shows in any client") {
   Story story = struck("banner", 2.6, std::nullopt);
   CHECK(reasons(story) == 1);
   step(story, "b", 0).outcome = Outcome::start_failed;
   CHECK(reasons(story) == 0);
 }
 
-TEST_CASE("oracle: vain: a delay is measured from its receipt") {
+TEST_CASE("oracle: ineffective faults: a delay is measured from its receipt") {
   Story slow = struck("reply_slow");  // 50 ms
   write_at(slow, 54.3);
   CHECK(reasons(slow) == 0);
@@ -121,7 +123,7 @@ TEST_CASE("oracle: vain: a delay is measured from its receipt") {
   CHECK(reasons(trickled) == 1);
 }
 
-TEST_CASE("oracle: vain: a harmless fault shows in its own journal lines") {
+TEST_CASE("oracle: ineffective faults: a harmless fault shows in its own journal lines") {
   Story fragmented = struck("reply_fragmented");
   CHECK(reasons(fragmented) == 0);
   fragmented.scenario.faults[0].numbers["chunk_bytes"] = 90;  // the whole reply at once
@@ -137,9 +139,9 @@ TEST_CASE("oracle: vain: a harmless fault shows in its own journal lines") {
   CHECK(reasons(left) == 0);
 }
 
-TEST_CASE("oracle: vain: a control that did nothing proves nothing") {
+TEST_CASE("oracle: ineffective faults: a control that did nothing proves nothing") {
   Story story = struck("stderr_flood");
-  CHECK(vain(story.scenario, story.trace, {}).size() == 1);
+  CHECK(ineffective_faults(story.scenario, story.trace, {}).size() == 1);
 }
 
 }  // namespace

@@ -7,29 +7,29 @@ namespace poolproof::search {
 
 /// Which cases of a sweep have been carried out: all below `next()`, and some stretches above it,
 /// which other processes finished while the lowest case was still under way.
-class DoneNumbers {
+class CompletedRanges {
  public:
   /// The numbers from `from` up to, but not including, `to`.
-  struct Stretch {
+  struct Range {
     std::uint64_t from = 0;
     std::uint64_t to = 0;
-    bool operator==(const Stretch&) const = default;
+    bool operator==(const Range&) const = default;
   };
 
   /// Adds a stretch. It may overlap what is there already.
-  void add(Stretch fresh);
+  void add(Range fresh);
   [[nodiscard]] bool has(std::uint64_t number) const;
-  [[nodiscard]] bool has_all(Stretch some) const;
+  [[nodiscard]] bool has_all(Range some) const;
 
   /// The lowest number that has not been done.
   [[nodiscard]] std::uint64_t next() const { return next_; }
   /// Sorted. No stretch is empty, and there is a gap before each.
-  [[nodiscard]] const std::vector<Stretch>& apart() const { return apart_; }
-  bool operator==(const DoneNumbers&) const = default;
+  [[nodiscard]] const std::vector<Range>& above_next() const { return above_next_; }
+  bool operator==(const CompletedRanges&) const = default;
 
  private:
   std::uint64_t next_ = 0;
-  std::vector<Stretch> apart_;  ///< at most one or two for each process of the sweep
+  std::vector<Range> above_next_;  ///< at most one or two for each process of the sweep
 };
 
 }  // namespace poolproof::search
