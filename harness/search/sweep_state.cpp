@@ -142,7 +142,7 @@ std::string write_sweep_state(const SweepState& state) {
   json failures = json::array();
   for (const Failure& failure : state.failures) failures.push_back(json_of(failure));
   json apart = json::array();
-  for (const auto& stretch : state.numbers.above_next()) apart.push_back({stretch.from, stretch.to});
+  for (const auto& range : state.numbers.above_next()) apart.push_back({range.from, range.to});
   const json object{{"sweep_version", kStateVersion},
                     {"version", run::kVersion},
                     {"seed", hex(state.seed)},
