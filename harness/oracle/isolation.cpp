@@ -195,7 +195,9 @@ class Isolation {
       if (harm) own.harmed = std::min(own.harmed, stamped.at);
       if (record.kind != Kind::receipt) continue;
       const faults::Fault* fault = fault_of(record);
-      const bool delays = fault != nullptr && fault->family == faults::Family::delay;
+      // What goes to stderr alone holds up no reply: the pool reads it meanwhile.
+      const bool delays = fault != nullptr && fault->family == faults::Family::delay &&
+                          fault->shows != faults::Shows::by_receipt;
       if (delays) own.delayed = std::min(own.delayed, stamped.at);
       if (view_.left_by(record) == faults::Leaves::error) {
         own.errs.push_back(record.request.value_or(0));
