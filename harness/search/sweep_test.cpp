@@ -83,8 +83,9 @@ TEST_CASE("run: sweep: one that was killed and goes on comes to the same", "[swe
     done = state.done;
   }
   const SweepState state = saved_in(killed.out);
-  const std::uint64_t above =
-      state.numbers.above_next().empty() ? state.numbers.next() : state.numbers.above_next().back().to;
+  const std::uint64_t above = state.numbers.above_next().empty()
+                                  ? state.numbers.next()
+                                  : state.numbers.above_next().back().to;
   const std::uint64_t count = above + 1000;
 
   const SweepState went_on = swept(options_for(killed.out, count));
