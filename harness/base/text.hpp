@@ -1,6 +1,8 @@
 #pragma once
 
+#include <charconv>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,6 +31,16 @@ std::string hex_and_text(std::string_view bytes, std::size_t limit = 32);
 /// colour escapes, perhaps behind a byte order mark. The last character may be cut short. False for
 /// no bytes.
 bool is_text(std::string_view bytes);
+
+/// The whole number that is all of the text.
+template <class Number>
+std::optional<Number> parse_number(std::string_view text, int base = 10) {
+  Number number{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number, base);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return number;
+}
 
 /// The entry of `names` that is nearest to `name`, or "" if none is near (for "did you mean").
 template <class Names>
