@@ -3,18 +3,9 @@
 #include <algorithm>
 #include <limits>
 #include <utility>
-#include <vector>
-
-#include "harness/base/assert.hpp"
 
 namespace poolproof::faults {
-namespace {
-
-constexpr int kKill = 9;
-
-}  // namespace
-
-void Life::begin() {
+void WorkerState::begin() {
   reading = Reading::frames;
   over = answers_unread = false;
   read_bytes = 0;
@@ -23,29 +14,29 @@ void Life::begin() {
   held = 0;
 }
 
-void Life::stop_reading(Actions& out) {
+void WorkerState::stop_reading(Actions& out) {
   reading = Reading::nothing;
   out.emplace_back(StopReading{});
 }
 
-void Life::hold_back(Write write, const Journal& wrote, Actions& out) {
+void WorkerState::hold_back(Write write, const Journal& wrote, Actions& out) {
   buffer.emplace_back(std::move(write));
   buffer.emplace_back(wrote);
   out.emplace_back(HoldBack{});
 }
 
-void Life::held_back() {
+void WorkerState::held_back() {
   constexpr std::size_t kActionsOfOne = 2;
   held = std::min(held + kActionsOfOne, buffer.size());
 }
 
-void Life::flush(Actions& out) {
+void WorkerState::flush(Actions& out) {
   for (Action& action : buffer) out.push_back(std::move(action));
   buffer.clear();
   held = 0;
 }
 
-void Life::exit(int code, Actions& out) {
+void WorkerState::exit(int code, Actions& out) {
   flush(out);
   Journal exiting{JournalRecord::Kind::exiting};
   exiting.code = code;
@@ -54,8 +45,9 @@ void Life::exit(int code, Actions& out) {
   over = true;
 }
 
-void Life::end(const Cut& cut, Actions& out) {
+void WorkerState::end(const Cut& cut, Actions& out) {
   if (cut.then == Ending::exit) return exit(cut.code, out);
+  constexpr int kKill = 9;
   out.emplace_back(Raise{kKill});
   over = true;
 }
@@ -68,38 +60,6 @@ void Scene::receipt() const {
 
 void Scene::pause() const {
   out.emplace_back(Pause{std::chrono::milliseconds(number("delay_ms"))});
-}
-
-namespace {
-
-const Behaviour* search(std::string_view fault) {
-  for (const auto family :
-       {drop_behaviours(), misframe_behaviours(), delay_behaviours(), shutdown_behaviours()}) {
-    for (const Behaviour& behaviour : family) {
-      if (behaviour.fault == fault) return &behaviour;
-    }
-  }
-  return nullptr;
-}
-
-/// By the place of the fault in the catalogue.
-const std::vector<const Behaviour*>& behaviours() {
-  static const auto all = [] {
-    std::vector<const Behaviour*> found;
-    for (const Fault& fault : catalogue()) found.push_back(search(fault.name));
-    return found;
-  }();
-  return all;
-}
-
-}  // namespace
-
-const Behaviour& behaviour_of(const Fault& fault) {
-  const auto place = static_cast<std::size_t>(&fault - catalogue().data());
-  POOLPROOF_ASSERT(place < behaviours().size());
-  const Behaviour* const found = behaviours()[place];
-  POOLPROOF_ASSERT(found != nullptr);
-  return *found;
 }
 
 }  // namespace poolproof::faults

@@ -9,7 +9,6 @@
 
 #include "fake_workers/action.hpp"
 #include "fake_workers/catalogue.hpp"
-#include "fake_workers/cut.hpp"
 #include "fake_workers/plan.hpp"
 #include "fake_workers/reply.hpp"
 
@@ -32,7 +31,7 @@ enum class Stage : std::uint8_t {
 };
 
 /// What a worker still does with its input, and whether it lives.
-struct Life {
+struct WorkerState {
   enum class Reading : std::uint8_t {
     frames,
     lines,       ///< looks for a line of JSON and never finds one
@@ -73,7 +72,7 @@ struct Scene {
   const PlannedFault& fault;
   std::optional<std::uint64_t> request;  ///< the request it strikes at, if any
   Actions& out;
-  Life& life;
+  WorkerState& state;
   ReplyInProgress* reply = nullptr;  ///< stages content, pause, writing
   Departure* departure = nullptr;    ///< stages stay, leave
 
@@ -83,20 +82,20 @@ struct Scene {
   [[nodiscard]] const std::string& text(std::string_view param) const { return fault.text(param); }
 };
 
-/// What the worker does when the fault strikes. It writes its own receipt, once, unless the fault
-/// does not strike here after all.
+/// What the worker does when the fault strikes.
 struct Behaviour {
+  enum class Receipt : std::uint8_t {
+    first,   ///< the receipt is written before the fault strikes
+    itself,  ///< `strike` writes it, once, unless the fault does not strike here after all
+  };
   std::string_view fault;  ///< its name in the catalogue
   Stage stage;
   void (*strike)(const Scene&);
+  Receipt receipt = Receipt::first;
 };
 
-std::span<const Behaviour> drop_behaviours();
-std::span<const Behaviour> misframe_behaviours();
-std::span<const Behaviour> delay_behaviours();
-std::span<const Behaviour> shutdown_behaviours();
-
-/// The behaviour of a fault of the catalogue. Every fault has one (held by a test).
+/// One for each fault, in the order of the catalogue.
+std::span<const Behaviour> behaviours();
 const Behaviour& behaviour_of(const Fault& fault);
 
 }  // namespace poolproof::faults

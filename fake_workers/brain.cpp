@@ -48,7 +48,7 @@ void Brain::begin(BrainConfig config) {
   config_ = std::move(config);
   worker_.begin(config_.worker_id);
   decoder_.begin(config_.framing);
-  life_.begin();
+  state_.begin();
   read_count_ = 0;
   lines_.clear();
   read_any_ = computing_ = terminated_ = false;
@@ -70,10 +70,10 @@ void Brain::start(Actions& out) {
 }
 
 std::size_t Brain::wants() const {
-  if (life_.over || computing_ || life_.reading == Life::Reading::nothing) return 0;
-  if (life_.reading != Life::Reading::frames) return kReadMaxBytes;
+  if (state_.over || computing_ || state_.reading == WorkerState::Reading::nothing) return 0;
+  if (state_.reading != WorkerState::Reading::frames) return kReadMaxBytes;
   const std::size_t whole = config_.framing.prefix_bytes + decoder_.announced_bytes().value_or(0);
-  return std::min(whole, life_.read_at_most) - decoder_.buffered_bytes();
+  return std::min(whole, state_.read_at_most) - decoder_.buffered_bytes();
 }
 
 void Brain::read(std::string_view bytes, Actions& out) {
@@ -82,28 +82,28 @@ void Brain::read(std::string_view bytes, Actions& out) {
     read_any_ = true;
     strike(Stage::first_bytes, out);
   }
-  if (life_.reading == Life::Reading::lines) {
+  if (state_.reading == WorkerState::Reading::lines) {
     lines_.append(bytes.substr(0, kReadMaxBytes - std::min(kReadMaxBytes, lines_.size())));
   }
-  if (life_.reading != Life::Reading::frames) return;
+  if (state_.reading != WorkerState::Reading::frames) return;
   decoder_.push(bytes);
   const auto payload = decoder_.next();
   if (!payload) {
     on_frame_error(payload.error(), out);
   } else if (*payload) {
     on_payload(**payload, out);
-  } else if (decoder_.buffered_bytes() == life_.read_at_most) {
-    life_.read_bytes = decoder_.buffered_bytes();
+  } else if (decoder_.buffered_bytes() == state_.read_at_most) {
+    state_.read_bytes = decoder_.buffered_bytes();
     stop_here(out);
   }
 }
 
 void Brain::end_of_input(Actions& out) {
-  if (life_.over) return;
+  if (state_.over) return;
   journal(Kind::stdin_end, out);
-  life_.flush(out);
+  state_.flush(out);
   Departure departure{Departure::Cause::stdin_end};
-  if (life_.reading == Life::Reading::lines) {
+  if (state_.reading == WorkerState::Reading::lines) {
     out.emplace_back(
         WriteStderr{"stdin ended without a line of JSON: " + hex_and_text(lines_) + "\n"});
   } else if (decoder_.buffered_bytes() > 0) {
@@ -128,7 +128,7 @@ void Brain::on_payload(std::string_view payload, Actions& out) {
   read_request(payload, read_count_++, config_.codec, request_);
   out.emplace_back(read_record(request_));
   strike(Stage::request, out);
-  if (life_.over || life_.reading != Life::Reading::frames) return;
+  if (state_.over || state_.reading != WorkerState::Reading::frames) return;
   answer(worker_.answer(request_), out);
 }
 
@@ -136,7 +136,7 @@ void Brain::on_frame_error(const wire::FrameError& error, Actions& out) {
   decoder_.clear();
   if (error.kind == wire::FrameError::Kind::too_large) {
     out.emplace_back(WriteStderr{error.message + "\n"});
-    life_.exit(1, out);
+    state_.exit(1, out);
     return;
   }
   clear(request_);
@@ -185,7 +185,7 @@ void Brain::write_reply(const ReplyInProgress& reply, Actions& out) {
   if (reply.cut) return write_beginning(std::move(bytes), reply, out);
   Write write{std::move(bytes), reply.chunk_bytes, reply.gap};
   const Journal wrote = wrote_record(request_, size);
-  if (reply.held_back) return life_.hold_back(std::move(write), wrote, out);
+  if (reply.held_back) return state_.hold_back(std::move(write), wrote, out);
   out.emplace_back(std::move(write));
   out.emplace_back(wrote);
 }
@@ -199,20 +199,20 @@ void Brain::write_beginning(std::string bytes, const ReplyInProgress& reply, Act
   switch (reply.cut->then) {
     case Ending::exit:
     case Ending::kill:
-      return life_.end(*reply.cut, out);
+      return state_.end(*reply.cut, out);
     case Ending::hang:
     case Ending::answer:  // no word of a reply's
-      return life_.stop_reading(out);
+      return state_.stop_reading(out);
     case Ending::close:
       out.emplace_back(CloseStdout{});
-      life_.reading = Life::Reading::discarding;
+      state_.reading = WorkerState::Reading::discarding;
   }
 }
 
 void Brain::after_reply(Actions& out) {
-  if (life_.over || life_.reading != Life::Reading::frames) return;
+  if (state_.over || state_.reading != WorkerState::Reading::frames) return;
   strike(Stage::idle, out);
-  if (life_.over) return;
+  if (state_.over) return;
   if (request_.problem.empty() && request_.command == "shutdown") {
     leave({Departure::Cause::request}, out);
   }
@@ -223,22 +223,22 @@ void Brain::leave(Departure departure, Actions& out) {
   const bool by_term = departure.cause == Departure::Cause::term;
   strike(Stage::stay, out, nullptr, &departure);
   if (departure.stays) {
-    if (departure.cause == Departure::Cause::stdin_end) life_.stop_reading(out);
+    if (departure.cause == Departure::Cause::stdin_end) state_.stop_reading(out);
     return;
   }
   terminated_ = by_term;
   if (by_term) {
-    life_.cut_short();
+    state_.cut_short();
     journal(Kind::term, out);
   }
   strike(Stage::leave, out, nullptr, &departure);
-  life_.exit(departure.code, out);
+  state_.exit(departure.code, out);
 }
 
 void Brain::stop_if_planned(Actions& out) {
-  if (life_.over || life_.reading != Life::Reading::frames) return;
-  life_.read_bytes = 0;
-  life_.read_at_most = std::numeric_limits<std::size_t>::max();
+  if (state_.over || state_.reading != WorkerState::Reading::frames) return;
+  state_.read_bytes = 0;
+  state_.read_at_most = std::numeric_limits<std::size_t>::max();
   stop_here(out);
 }
 
@@ -246,7 +246,7 @@ void Brain::stop_if_planned(Actions& out) {
 /// what it asks one worker will believe it.
 void Brain::stop_here(Actions& out) {
   strike(Stage::before_read, out);
-  if (!std::exchange(life_.answers_unread, false) || life_.over) return;
+  if (!std::exchange(state_.answers_unread, false) || state_.over) return;
   ReplyInProgress reply;
   reply.codec = config_.codec;
   reply.id = std::to_string(read_count_);
@@ -257,7 +257,7 @@ void Brain::stop_here(Actions& out) {
   wrote.bytes = bytes.size();
   out.emplace_back(Write{std::move(bytes)});
   out.emplace_back(wrote);
-  life_.stop_reading(out);
+  state_.stop_reading(out);
 }
 
 void Brain::strike_those_of(Stage stage, Actions& out, ReplyInProgress* reply,
@@ -266,8 +266,10 @@ void Brain::strike_those_of(Stage stage, Actions& out, ReplyInProgress* reply,
     if (aimed.behaviour->stage != stage || !aimed_here(aimed)) continue;
     std::optional<std::uint64_t> request;
     if (has_request(stage)) request = stage == Stage::before_read ? read_count_ : request_.number;
-    aimed.behaviour->strike({*aimed.planned, request, out, life_, reply, departure});
-    if (life_.over) return;
+    const Scene scene{*aimed.planned, request, out, state_, reply, departure};
+    if (aimed.behaviour->receipt == Behaviour::Receipt::first) scene.receipt();
+    aimed.behaviour->strike(scene);
+    if (state_.over) return;
   }
 }
 

@@ -48,7 +48,7 @@ class Brain {
   void end_of_input(Actions& out);
   void term(Actions& out);
   void computed(std::uint32_t primes, Actions& out);  ///< the answer to Compute
-  void held_back() { life_.held_back(); }             ///< the answer to HoldBack
+  void held_back() { state_.held_back(); }            ///< the answer to HoldBack
 
   /// How many bytes it is willing to read now: first the rest of a header, then the rest of a
   /// payload. 0: it reads nothing (and notices no end of input) now or any more.
@@ -88,7 +88,7 @@ class Brain {
   wire::FrameDecoder decoder_{{}};
   Request request_;  ///< the request in hand, or the last one
   std::uint64_t read_count_ = 0;
-  Life life_;
+  WorkerState state_;
   std::string lines_;  ///< what was read while looking for a line, bounded
   bool read_any_ = false;
   bool computing_ = false;

@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "fake_workers/script.hpp"
+#include "fake_workers/script_testing.hpp"
 
 namespace poolproof::faults {
 namespace {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "fake_workers/cut.hpp"
 #include "fake_workers/launch.hpp"
 #include "fake_workers/left_by.hpp"
 #include "fake_workers/reply.hpp"

@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "fake_workers/journal.hpp"
-#include "fake_workers/running_program.hpp"
+#include "fake_workers/running_program_testing.hpp"
 #include "harness/wire/framing.hpp"
 
 namespace poolproof::faults {

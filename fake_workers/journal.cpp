@@ -1,11 +1,13 @@
 #include "fake_workers/journal.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 
 #include <nlohmann/json.hpp>
 
+#include "harness/base/json_node.hpp"
 #include "harness/base/outcome.hpp"
 #include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"
@@ -19,85 +21,54 @@ using Kind = JournalRecord::Kind;
 constexpr std::array<std::string_view, 8> kKinds{"started",   "read", "wrote",      "receipt",
                                                  "stdin_end", "term", "grandchild", "exiting"};
 
-template <class Value>
-Json or_null(const std::optional<Value>& value) {
-  return value ? Json(*value) : Json();
-}
-
-void add_keys_of_kind(const JournalRecord& record, Json& line) {
-  switch (record.kind) {
-    case Kind::read:
-      line["request"] = or_null(record.request);
-      line["id"] = or_null(record.id);
-      line["command"] = or_null(record.command);
-      line["nonce"] = or_null(record.nonce);
-      break;
-    case Kind::wrote:
-      line["request"] = or_null(record.request);
-      line["bytes"] = record.bytes;
-      break;
-    case Kind::receipt:
-      line["fault"] = record.fault;
-      line["id"] = record.plan_id;
-      line["request"] = or_null(record.request);
-      break;
-    case Kind::grandchild:
-      line["child_pid"] = record.child_pid;
-      break;
-    case Kind::exiting:
-      line["code"] = record.code;
-      break;
-    case Kind::started:
-    case Kind::stdin_end:
-    case Kind::term:
-      break;
-  }
-}
-
 /// Milliseconds with three decimals, without a floating-point number in between.
 std::string milliseconds(std::int64_t us) {
   const std::string fraction = std::to_string(us % 1000);
   return std::to_string(us / 1000) + "." + std::string(3 - fraction.size(), '0') + fraction;
 }
 
-/// Reads the keys of one line; remembers the first that is wrong.
-class Keys {
+/// Writes keys into a line.
+struct KeyWriter {
+  template <class Value>
+  void operator()(const char* key, const Value& value) const {
+    line[key] = value;
+  }
+  template <class Value>
+  void operator()(const char* key, const std::optional<Value>& value) const {
+    line[key] = value ? Json(*value) : Json();
+  }
+
+  Json& line;
+};
+
+/// Reads the keys of one line, and remembers the first that is wrong.
+class KeyReader {
  public:
-  Keys(const Json& object, const std::string& where) : object_(object), where_(where) {}
+  KeyReader(const Json& object, const std::string& where) : object_(object), where_(where) {}
 
   /// Leaves `into` alone when the key is missing, null where that is not allowed, or out of range.
   template <class Number>
-  void number(const char* key, Number& into) {
+  void operator()(const char* key, Number& into) {
+    constexpr auto kMin = std::numeric_limits<Number>::min();
+    constexpr auto kMax = std::min<std::uint64_t>(std::numeric_limits<Number>::max(), 1ULL << 62U);
     const Json* value = find(key);
     if (value == nullptr || !value->is_number_integer()) return wrong(key, "a whole number");
-    const bool above = value->is_number_unsigned() && value->get<std::uint64_t>() > std::uint64_t{1}
-                                                                                        << 62U;
-    const std::int64_t number = above ? -1 : value->get<std::int64_t>();
-    if (above || !fits<Number>(number)) return wrong(key, "a number in range");
-    into = static_cast<Number>(number);
+    const auto number = whole_within(*value, kMin, kMax);
+    if (!number) return wrong(key, "a number in range");
+    into = static_cast<Number>(*number);
   }
 
-  template <class Number>
-  void number(const char* key, std::optional<Number>& into) {
-    const Json* value = find(key);
-    if (value != nullptr && value->is_null()) return;
-    Number read{};
-    number(key, read);
-    into = read;
-  }
-
-  void text(const char* key, std::string& into) {
+  void operator()(const char* key, std::string& into) {
     const Json* value = find(key);
     if (value == nullptr || !value->is_string()) return wrong(key, "a text");
     into = value->get<std::string>();
   }
 
-  void text(const char* key, std::optional<std::string>& into) {
+  template <class Value>
+  void operator()(const char* key, std::optional<Value>& into) {
     const Json* value = find(key);
     if (value != nullptr && value->is_null()) return;
-    std::string read;
-    text(key, read);
-    into = read;
+    (*this)(key, into.emplace());
   }
 
   void time_ms(const char* key, Time& into) {
@@ -109,10 +80,6 @@ class Keys {
     into = Time(Duration(std::llround(ms * 1000)));
   }
 
-  void wrong(const std::string& key, const std::string& want) {
-    if (!error_) error_ = InputError{where_ + "/" + key, "missing or of the wrong type", want};
-  }
-
   [[nodiscard]] const std::optional<InputError>& error() const { return error_; }
 
  private:
@@ -120,14 +87,8 @@ class Keys {
     const auto found = object_.find(key);
     return found == object_.end() ? nullptr : &*found;
   }
-
-  template <class Number>
-  static bool fits(std::int64_t number) {
-    if constexpr (sizeof(Number) < sizeof(std::int64_t)) {
-      return number >= std::int64_t{std::numeric_limits<Number>::min()} &&
-             number <= std::int64_t{std::numeric_limits<Number>::max()};
-    }
-    return std::numeric_limits<Number>::is_signed || number >= 0;
+  void wrong(const std::string& key, const std::string& want) {
+    if (!error_) error_ = InputError{where_ + "/" + key, "missing or of the wrong type", want};
   }
 
   const Json& object_;
@@ -135,28 +96,30 @@ class Keys {
   std::optional<InputError> error_;
 };
 
-void read_keys_of_kind(Keys& keys, JournalRecord& record) {
+/// Writes or reads the keys that lines of the record's kind have.
+template <class Keys, class Record>
+void keys_of_kind(Keys&& keys, Record& record) {
   switch (record.kind) {
     case Kind::read:
-      keys.number("request", record.request);
-      keys.number("id", record.id);
-      keys.text("command", record.command);
-      keys.text("nonce", record.nonce);
+      keys("request", record.request);
+      keys("id", record.id);
+      keys("command", record.command);
+      keys("nonce", record.nonce);
       break;
     case Kind::wrote:
-      keys.number("request", record.request);
-      keys.number("bytes", record.bytes);
+      keys("request", record.request);
+      keys("bytes", record.bytes);
       break;
     case Kind::receipt:
-      keys.text("fault", record.fault);
-      keys.text("id", record.plan_id);
-      keys.number("request", record.request);
+      keys("fault", record.fault);
+      keys("id", record.plan_id);
+      keys("request", record.request);
       break;
     case Kind::grandchild:
-      keys.number("child_pid", record.child_pid);
+      keys("child_pid", record.child_pid);
       break;
     case Kind::exiting:
-      keys.number("code", record.code);
+      keys("code", record.code);
       break;
     case Kind::started:
     case Kind::stdin_end:
@@ -183,7 +146,7 @@ std::string journal_line(const JournalRecord& record, std::int64_t at_us, Worker
             {"generation", worker.generation},
             {"pid", pid},
             {"kind", name(record.kind)}};
-  add_keys_of_kind(record, line);
+  keys_of_kind(KeyWriter{line}, record);
   const std::string rest = line.dump(-1, ' ', false, Json::error_handler_t::replace);
   return "{\"at_ms\":" + milliseconds(at_us) + "," + rest.substr(1) + "\n";
 }
@@ -195,13 +158,13 @@ Parsed<StampedJournalRecord> read_journal_line(std::string_view line, const std:
     return unexpected(InputError{where, "not an object", "one JSON object a line"});
   }
   StampedJournalRecord stamped;
-  Keys keys(*object, where);
+  KeyReader keys(*object, where);
   keys.time_ms("at_ms", stamped.at);
-  keys.number("slot", stamped.worker.slot);
-  keys.number("generation", stamped.worker.generation);
-  keys.number("pid", stamped.pid);
+  keys("slot", stamped.worker.slot);
+  keys("generation", stamped.worker.generation);
+  keys("pid", stamped.pid);
   std::string kind;
-  keys.text("kind", kind);
+  keys("kind", kind);
   if (keys.error()) return unexpected(*keys.error());
   const auto known = named<Kind>(kKinds, kind);
   if (!known) {
@@ -210,7 +173,7 @@ Parsed<StampedJournalRecord> read_journal_line(std::string_view line, const std:
                                  near.empty() ? "did you mean \"read\"?" : near});
   }
   stamped.record.kind = *known;
-  read_keys_of_kind(keys, stamped.record);
+  keys_of_kind(keys, stamped.record);
   if (keys.error()) return unexpected(*keys.error());
   return stamped;
 }

@@ -1,5 +1,8 @@
 #include "fake_workers/leaves.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "fake_workers/plan.hpp"
 #include "harness/base/signals.hpp"
 
@@ -25,17 +28,9 @@ Leaves leaves_of_reply(const PlannedFault& planned, const Reader& reader) {
 }
 
 bool is_spoilt(Leaves leaves) {
-  switch (leaves) {
-    case Leaves::no_reply:
-    case Leaves::no_frame:
-    case Leaves::unframed:
-    case Leaves::part:
-    case Leaves::nothing:
-    case Leaves::garbled:
-      return true;
-    default:
-      return false;
-  }
+  constexpr std::array kSpoilt{Leaves::no_reply, Leaves::no_frame, Leaves::unframed,
+                               Leaves::part,     Leaves::nothing,  Leaves::garbled};
+  return std::ranges::find(kSpoilt, leaves) != kSpoilt.end();
 }
 
 bool ends_process(const PlannedFault& planned) {
@@ -57,9 +52,9 @@ bool leaves_waiting(const PlannedFault& planned, const Reader& reader) {
       planned.fault->moment == Moment::launch || ends_process(planned) || closes_stdout(planned);
   if (silent) return false;
   if (planned.fault->moment == Moment::reading) return true;  // the next request, if not this one
-  const Leaves leaves = leaves_of_reply(planned, reader);
-  return leaves == Leaves::nothing || leaves == Leaves::part || leaves == Leaves::held_back ||
-         leaves == Leaves::garbled || leaves == Leaves::depends;
+  constexpr std::array kWaiting{Leaves::nothing, Leaves::part, Leaves::held_back, Leaves::garbled,
+                                Leaves::depends};
+  return std::ranges::find(kWaiting, leaves_of_reply(planned, reader)) != kWaiting.end();
 }
 
 bool keeps_worker(const PlannedFault& planned, const Reader& reader) {

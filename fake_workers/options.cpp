@@ -1,7 +1,7 @@
 #include "fake_workers/options.hpp"
 
+#include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 #include <vector>
 
@@ -37,22 +37,18 @@ constexpr std::array kKnown{
     Known{"--journal", "POOLPROOF_JOURNAL"},
 };
 
-InputError error(std::string_view where, std::string what, std::string want) {
-  return {std::string(where), std::move(what), std::move(want)};
+bool is_known(std::string_view option) {
+  return std::ranges::count(kKnown, option, &Known::option) > 0;
 }
 
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stopped, failed] = std::from_chars(text.data(), end, number);
-  if (failed != std::errc() || stopped != end) return std::nullopt;
-  return number;
+InputError error(std::string_view where, std::string what, std::string want) {
+  return {std::string(where), std::move(what), std::move(want)};
 }
 
 template <class Number>
 Problem read_number(std::string_view where, const std::string& text, Number& into, std::int64_t min,
                     std::int64_t max) {
-  const auto number = whole_number(text);
+  const auto number = parse_number<std::int64_t>(text);
   if (!number || *number < min || *number > max) {
     return error(where, fmt::format("\"{}\" will not do", printable(text)),
                  fmt::format("a whole number from {} to {}", min, max));
@@ -122,7 +118,8 @@ class FaultsGiven {
   Problem set(const std::string& option, const std::string& value) {
     if (objects_.empty()) return error(option, "no --fault before it", "--fault NAME " + option);
     const std::string key = param_name(option);
-    objects_.back()[key] = value_of(value, is_text(key));
+    const Param* const param = find_param(key);
+    objects_.back()[key] = value_of(value, param != nullptr && param->is_text);
     return std::nullopt;
   }
 
@@ -145,27 +142,18 @@ class FaultsGiven {
     return name;
   }
 
-  static bool is_param(const std::string& name) {
+  /// Null: no fault has it.
+  static const Param* find_param(std::string_view name) {
     for (const Fault& fault : catalogue()) {
-      for (const Param& param : fault.params) {
-        if (param.name == name) return true;
-      }
+      const auto param = std::ranges::find(fault.params, name, &Param::name);
+      if (param != fault.params.end()) return &*param;
     }
-    return false;
+    return nullptr;
   }
 
  private:
-  static bool is_text(const std::string& name) {
-    for (const Fault& fault : catalogue()) {
-      for (const Param& param : fault.params) {
-        if (param.name == name) return param.is_text;
-      }
-    }
-    return false;
-  }
-
   static Json value_of(const std::string& value, bool as_text) {
-    const auto number = whole_number(value);
+    const auto number = parse_number<std::int64_t>(value);
     return number && !as_text ? Json(*number) : Json(value);
   }
 
@@ -187,18 +175,13 @@ Problem give(const std::string& option, const std::string& value, Options& optio
     return std::nullopt;
   }
   if (option == "--at") return faults.aim(value);
-  for (const Known& known : kKnown) {
-    if (known.option == option) return set(option, option, value, options);
-  }
-  return faults.set(option, value);
+  return is_known(option) ? set(option, option, value, options) : faults.set(option, value);
 }
 
 bool takes_value(const std::string& option) {
-  for (const Known& known : kKnown) {
-    if (known.option == option) return true;
-  }
-  return option == "--fault" || option == "--at" ||
-         (option.starts_with("--") && FaultsGiven::is_param(FaultsGiven::param_name(option)));
+  return is_known(option) || option == "--fault" || option == "--at" ||
+         (option.starts_with("--") &&
+          FaultsGiven::find_param(FaultsGiven::param_name(option)) != nullptr);
 }
 
 std::optional<Options::Mode> mode(const std::string& option) {
@@ -233,17 +216,6 @@ Problem read_arguments(std::span<const char* const> args, Options& options, Faul
     if (auto problem = give(option, joined ? value : args[++i], options, faults)) return problem;
   }
   return std::nullopt;
-}
-
-Json listed(const Param& param) {
-  if (!param.words.empty()) {
-    return {{"name", param.name}, {"default", param.default_text}, {"words", param.words}};
-  }
-  if (param.is_text) return {{"name", param.name}, {"default", param.default_text}};
-  return {{"name", param.name},
-          {"default", param.default_number},
-          {"min", param.min},
-          {"max", param.max}};
 }
 
 }  // namespace
@@ -297,15 +269,7 @@ Faults:
 
 std::string list_text() {
   Json rows = Json::array();
-  for (const Fault& fault : catalogue()) {
-    Json params = Json::array();
-    for (const Param& param : fault.params) params.push_back(listed(param));
-    rows.push_back({{"name", fault.name},
-                    {"family", name(fault.family)},
-                    {"moment", name(fault.moment)},
-                    {"harmless", fault.harmless},
-                    {"params", params}});
-  }
+  for (const Fault& fault : catalogue()) rows.push_back(describe(fault));
   return rows.dump(2) + "\n";
 }
 

@@ -8,11 +8,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "fake_workers/cut.hpp"
 #include "fake_workers/journal.hpp"
 #include "fake_workers/plan.hpp"
 #include "fake_workers/reply.hpp"
-#include "fake_workers/running_program.hpp"
+#include "fake_workers/running_program_testing.hpp"
 #include "harness/base/text.hpp"
 #include "harness/wire/framing.hpp"
 

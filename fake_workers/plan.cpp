@@ -198,6 +198,17 @@ Json write_aim(const Aim& aim) {
   return at;
 }
 
+Json listed(const Param& param) {
+  if (!param.words.empty()) {
+    return {{"name", param.name}, {"default", param.default_text}, {"words", param.words}};
+  }
+  if (param.is_text) return {{"name", param.name}, {"default", param.default_text}};
+  return {{"name", param.name},
+          {"default", param.default_number},
+          {"min", param.min},
+          {"max", param.max}};
+}
+
 }  // namespace
 
 PlannedFault read_fault(const JsonNode& node) {
@@ -228,6 +239,16 @@ Json write_fault(const PlannedFault& fault) {
   for (const auto& [name, value] : fault.numbers) object[name] = value;
   for (const auto& [name, value] : fault.texts) object[name] = value;
   return object;
+}
+
+Json describe(const Fault& fault) {
+  Json params = Json::array();
+  for (const Param& param : fault.params) params.push_back(listed(param));
+  return {{"name", fault.name},
+          {"family", name(fault.family)},
+          {"moment", name(fault.moment)},
+          {"harmless", fault.harmless},
+          {"params", params}};
 }
 
 Parsed<Plan> read_plan(std::string_view json_text, const std::string& where) {

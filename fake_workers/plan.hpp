@@ -49,6 +49,9 @@ PlannedFault read_fault(const JsonNode& node);
 Parsed<PlannedFault> read_fault(const nlohmann::json& object, const std::string& where);
 nlohmann::json write_fault(const PlannedFault& fault);  ///< with its "id" when not empty
 
+/// A row of the catalogue as the Python worker lists it, too: what may be planned.
+nlohmann::json describe(const Fault& fault);
+
 /// A plan file: {"plan_version": 1, "faults": [{"id": "f0", ...fault...}]}.
 Parsed<Plan> read_plan(std::string_view json_text, const std::string& where);
 std::string write_plan(const Plan& plan);

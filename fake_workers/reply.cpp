@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "harness/base/assert.hpp"
+
 namespace poolproof::faults {
 namespace {
 
@@ -39,6 +41,14 @@ void add_terse(const ReplyInProgress& reply, std::string& into) {
 }
 
 }  // namespace
+
+Cut cut_of(const PlannedFault& fault) {
+  const auto* const word = std::ranges::find(kReadEndingNames, fault.text("then"));
+  POOLPROOF_ASSERT(word != kReadEndingNames.end());
+  return {static_cast<std::size_t>(fault.number("keep_bytes")),
+          static_cast<Ending>(word - kReadEndingNames.begin()),
+          static_cast<int>(fault.number("code"))};
+}
 
 std::string ReplyInProgress::payload_bytes() const {
   if (payload) return *payload;

@@ -112,10 +112,4 @@ void read_request(std::string_view payload, std::uint64_t number, wire::Codec co
   codec == wire::Codec::terse ? read_terse(payload, into) : read_json(payload, into);
 }
 
-Request read_request(std::string_view payload, std::uint64_t number, wire::Codec codec) {
-  Request request;
-  read_request(payload, number, codec, request);
-  return request;
-}
-
 }  // namespace poolproof::faults

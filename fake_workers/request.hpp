@@ -29,7 +29,5 @@ struct Request {
 void clear(Request& request);
 /// In the place of the request that `into` was.
 void read_request(std::string_view payload, std::uint64_t number, wire::Codec codec, Request& into);
-Request read_request(std::string_view payload, std::uint64_t number,
-                     wire::Codec codec = wire::Codec::json);
 
 }  // namespace poolproof::faults

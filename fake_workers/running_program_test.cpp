@@ -1,5 +1,3 @@
-#include "fake_workers/running_program.hpp"
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -20,6 +18,8 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include "fake_workers/running_program_testing.hpp"
 
 namespace poolproof::faults {
 namespace {

@@ -6,8 +6,10 @@ namespace poolproof::faults {
 namespace {
 
 Answer ask(SoundWorker& worker, const std::string& command, const std::string& args) {
-  return worker.answer(
-      read_request("{\"id\":1,\"command\":\"" + command + "\",\"args\":" + args + "}", 0));
+  Request request;
+  read_request("{\"id\":1,\"command\":\"" + command + "\",\"args\":" + args + "}", 0,
+               wire::Codec::json, request);
+  return worker.answer(request);
 }
 
 TEST_CASE("fake_workers: sound worker: each command has its answer") {

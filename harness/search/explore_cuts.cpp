@@ -6,8 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "fake_workers/cut.hpp"
-#include "harness/base/assert.hpp"
 #include "harness/search/explore_space.hpp"
 
 /// Every cut of every frame between pool and worker, with every ending.
@@ -62,7 +60,7 @@ constexpr std::string_view kNothing = "nothing";
 constexpr std::string_view kWhole = "the whole frame";
 
 /// The outcomes of one run, as its clients saw them.
-using Story = std::vector<std::tuple<Outcome, Phase, StartCause, bool>>;
+using Outcomes = std::vector<std::tuple<Outcome, Phase, StartCause, bool>>;
 
 class Cuts final : public ExploredSpace {
  public:
@@ -94,14 +92,14 @@ class Cuts final : public ExploredSpace {
     const std::string_view kind = kind_of(walk, runner);
     judge_service(runner, kind, findings);
     // A worker that ends between two frames may disturb whichever request comes next, so the
-    // stories of different orders may differ.
+    // outcomes of different orders may differ.
     const bool within = kind != kNothing && kind != kWhole;
     if (order_of(walk) != 0 && !within) return;
     const Frame& frame = kFrames[walk.part];
-    Story story = story_of(runner);
-    const auto [first, fresh] = stories_.try_emplace({walk.part, ending_index(walk), kind},
-                                                     std::pair{keep_of(walk), std::move(story)});
-    if (fresh || first->second.second == story_of(runner)) return;
+    Outcomes outcomes = outcomes_of(runner);
+    const auto [first, fresh] = first_outcomes_.try_emplace(
+        {walk.part, ending_index(walk), kind}, std::pair{keep_of(walk), std::move(outcomes)});
+    if (fresh || first->second.second == outcomes_of(runner)) return;
     findings.push_back(
         {"cut",
          fmt::format(
@@ -147,12 +145,12 @@ class Cuts final : public ExploredSpace {
                                                                : "within the payload";
   }
 
-  static Story story_of(const CaseRunner& runner) {
-    Story story;
+  static Outcomes outcomes_of(const CaseRunner& runner) {
+    Outcomes outcomes;
     for (const trace::ClientStep& step : runner.trace().clients) {
-      story.emplace_back(step.outcome, step.phase, step.cause, step.skipped);
+      outcomes.emplace_back(step.outcome, step.phase, step.cause, step.skipped);
     }
-    return story;
+    return outcomes;
   }
 
   /// The client after the cut is served. If the cut left the whole frame, the worker may have been
@@ -173,8 +171,8 @@ class Cuts final : public ExploredSpace {
   Scenario scenario_;
   std::vector<std::string> parts_;
   std::map<std::tuple<std::uint32_t, std::size_t, std::string_view>,
-           std::pair<std::uint64_t, Story>>
-      stories_;
+           std::pair<std::uint64_t, Outcomes>>
+      first_outcomes_;
 };
 
 }  // namespace

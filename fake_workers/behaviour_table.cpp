@@ -1,0 +1,281 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "fake_workers/behaviour.hpp"
+#include "harness/base/assert.hpp"
+
+/// What a worker does when a fault strikes, fault by fault.
+namespace poolproof::faults {
+namespace {
+
+using Cause = Departure::Cause;
+using Header = ReplyInProgress::Header;
+using Reading = WorkerState::Reading;
+
+/// A frame over the limit is written whole up to this length; of a longer one the header says all.
+constexpr std::size_t kWholeMostBytes = 10'000;
+
+// ---- no reply, or no worker ---------------------------------------------------------------------
+
+/// A request that is no longer than what it reads is read and answered.
+void reading_stopped(const Scene& scene) {
+  const Cut cut = cut_of(scene.fault);
+  WorkerState& state = scene.state;
+  if (state.read_bytes < cut.keep_bytes) {
+    state.read_at_most = std::min(state.read_at_most, cut.keep_bytes);
+    return;
+  }
+  scene.receipt();
+  if (cut.then == Ending::close) scene.out.emplace_back(CloseStdin{});
+  if (cut.then == Ending::answer) {
+    state.answers_unread = true;
+  } else if (cut.then == Ending::exit || cut.then == Ending::kill) {
+    state.end(cut, scene.out);
+  } else {
+    state.stop_reading(scene.out);
+  }
+}
+
+void exit_with_code(const Scene& scene) {
+  scene.state.exit(static_cast<int>(scene.number("code")), scene.out);
+}
+
+void raise_signal(const Scene& scene) {
+  scene.out.emplace_back(Raise{static_cast<int>(scene.number("signal"))});
+}
+
+void stdout_closed(const Scene& scene) {
+  scene.out.emplace_back(CloseStdout{});
+  scene.state.reading = Reading::discarding;
+}
+
+void stdin_closed(const Scene& scene) {
+  scene.out.emplace_back(CloseStdin{});
+  scene.state.stop_reading(scene.out);
+}
+
+void exit_at_start(const Scene& scene) {
+  scene.out.emplace_back(WriteStderr{scene.text("stderr_text") + "\n"});
+  exit_with_code(scene);
+}
+
+// ---- bytes that are not the frame that they should be -------------------------------------------
+
+void write_text(const Scene& scene) {
+  scene.out.emplace_back(Write{scene.text("text")});
+}
+
+void text_while_idle(const Scene& scene) {
+  if (scene.number("delay_ms") > 0) scene.pause();
+  scene.receipt();
+  write_text(scene);
+}
+
+template <Header header>
+void wrong_header(const Scene& scene) {
+  scene.reply->header = header;
+}
+
+void length_over_limit(const Scene& scene) {
+  ReplyInProgress& reply = *scene.reply;
+  reply.header = Header::over_limit;
+  reply.over_bytes = scene.number("over_bytes");
+  const std::size_t size = reply.payload_limit + static_cast<std::size_t>(reply.over_bytes);
+  if (size <= kWholeMostBytes) reply.pad_to = size;
+}
+
+void reply_padded(const Scene& scene) {
+  const auto asked = static_cast<std::size_t>(scene.number("payload_bytes"));
+  const std::size_t size = std::min(asked, scene.reply->payload_limit);
+  if (scene.reply->payload_size() >= size) return;
+  scene.receipt();
+  scene.reply->pad_to = size;
+}
+
+void json_invalid(const Scene& scene) {
+  std::string payload = scene.reply->payload_bytes();
+  if (!payload.empty()) payload.pop_back();  // other faults may have left nothing
+  scene.reply->payload = payload;
+}
+
+void utf8_invalid(const Scene& scene) {
+  scene.reply->payload =
+      "{\"error\":null,\"id\":" + scene.reply->id +
+      ",\"result\":\"\xff\xfe\",\"success\":true,\"timestamp\":" + scene.reply->timestamp + "}";
+}
+
+void json_deep(const Scene& scene) {
+  const auto depth = static_cast<std::size_t>(scene.number("depth"));
+  scene.reply->payload = std::string(depth, '[') + std::string(depth, ']');
+}
+
+void id_wrong(const Scene& scene) {
+  std::string& id = scene.reply->id;
+  std::int64_t number = 0;
+  std::from_chars(id.data(), id.data() + id.size(), number);
+  // Modulo 2^64: an id at the edge must not be undefined behaviour.
+  const auto wrong =
+      static_cast<std::uint64_t>(number) + static_cast<std::uint64_t>(scene.number("offset"));
+  id = std::to_string(static_cast<std::int64_t>(wrong));
+}
+
+void with_result(ReplyInProgress& reply, std::string_view json) {
+  reply.success = true;
+  reply.body = json;
+}
+
+void with_error(ReplyInProgress& reply, std::string_view message) {
+  reply.success = false;
+  reply.body = json_text(message);
+}
+
+void result_list(ReplyInProgress& reply) {
+  with_result(reply, "[]");
+  // Nothing of the request is given back.
+  reply.nonce.clear();
+  reply.pad_bytes = 0;
+}
+
+void null_id_error(ReplyInProgress& reply) {
+  reply.id = "null";
+  with_error(reply, "the request has no integer id");
+}
+
+/// In the order of kShapeNames.
+constexpr std::array<void (*)(ReplyInProgress&), kShapeNames.size()> kShapes{
+    // Whoever cuts the fraction off finds the id that it expects.
+    [](ReplyInProgress& reply) { reply.id += ".5"; },
+    [](ReplyInProgress& reply) { with_result(reply, ""); }, result_list, null_id_error};
+
+void reply_reshaped(const Scene& scene) {
+  const auto* const shape = std::ranges::find(kShapeNames, scene.text("shape"));
+  POOLPROOF_ASSERT(shape != kShapeNames.end());
+  kShapes[static_cast<std::size_t>(shape - kShapeNames.begin())](*scene.reply);
+}
+
+// ---- the right bytes, late or in pieces ---------------------------------------------------------
+
+void pause_first(const Scene& scene) {
+  scene.pause();
+}
+
+void in_chunks(const Scene& scene) {
+  scene.reply->chunk_bytes = static_cast<std::size_t>(scene.number("chunk_bytes"));
+}
+
+void reply_trickled(const Scene& scene) {
+  in_chunks(scene);
+  scene.reply->gap = std::chrono::milliseconds(scene.number("gap_ms"));
+}
+
+void stderr_flood(const Scene& scene) {
+  constexpr std::size_t kLineBytes = 80;
+  std::string text(static_cast<std::size_t>(scene.number("text_bytes")), 'x');
+  for (std::size_t end = kLineBytes; end <= text.size(); end += kLineBytes) text[end - 1] = '\n';
+  scene.out.emplace_back(WriteStderr{std::move(text)});
+}
+
+// ---- a worker that does not leave as it is told to ----------------------------------------------
+
+void stay(const Scene& scene) {
+  scene.receipt();
+  scene.departure->stays = true;
+}
+
+void stdin_end_ignored(const Scene& scene) {
+  if (scene.departure->cause != Cause::term) stay(scene);
+}
+
+template <Cause cause>
+void stay_despite(const Scene& scene) {
+  if (scene.departure->cause == cause) stay(scene);
+}
+
+void exit_code_at_shutdown(const Scene& scene) {
+  scene.departure->code = static_cast<int>(scene.number("code"));
+}
+
+void grandchild_left(const Scene& scene) {
+  scene.out.emplace_back(Fork{std::chrono::milliseconds(scene.number("lifetime_ms"))});
+}
+
+constexpr auto kItself = Behaviour::Receipt::itself;
+
+/// In the order of the catalogue.
+constexpr std::array kBehaviours{
+    Behaviour{"reply_dropped", Stage::writing, [](const Scene& s) { s.reply->dropped = true; }},
+    Behaviour{"reading_stopped", Stage::before_read, reading_stopped, kItself},
+    Behaviour{"exit_mid_call", Stage::request, exit_with_code},
+    Behaviour{"killed_mid_call", Stage::request, raise_signal},
+    Behaviour{"stdout_closed", Stage::request, stdout_closed},
+    Behaviour{"stdin_closed", Stage::idle, stdin_closed},
+    // A worker that runs can't show it.
+    Behaviour{"start_fails", Stage::launch, [](const Scene&) {}},
+    Behaviour{"exit_at_start", Stage::start, exit_at_start},
+    Behaviour{"killed_at_start", Stage::start, raise_signal},
+    Behaviour{"exit_while_idle", Stage::idle, exit_with_code},
+
+    Behaviour{"banner", Stage::start, write_text},
+    Behaviour{"input_read_as_lines", Stage::first_bytes,
+              [](const Scene& s) { s.state.reading = Reading::lines; }},
+    Behaviour{"reply_unframed", Stage::content, wrong_header<Header::none>},
+    Behaviour{"text_before_reply", Stage::content,
+              [](const Scene& s) { s.reply->text_before += s.text("text"); }},
+    Behaviour{"text_after_reply", Stage::content,
+              [](const Scene& s) { s.reply->text_after += s.text("text"); }},
+    Behaviour{"text_while_idle", Stage::idle, text_while_idle, kItself},
+    Behaviour{"reply_truncated", Stage::writing,
+              [](const Scene& s) { s.reply->cut = cut_of(s.fault); }},
+    Behaviour{"length_too_long", Stage::content,
+              [](const Scene& s) { s.reply->length_error += s.number("extra_bytes"); }},
+    Behaviour{"length_too_short", Stage::content,
+              [](const Scene& s) { s.reply->length_error -= s.number("missing_bytes"); }},
+    Behaviour{"length_little_endian", Stage::content, wrong_header<Header::little_endian>},
+    Behaviour{"length_zero", Stage::content, wrong_header<Header::zero>},
+    Behaviour{"length_huge", Stage::content, wrong_header<Header::huge>},
+    Behaviour{"length_over_limit", Stage::content, length_over_limit},
+    Behaviour{"json_invalid", Stage::content, json_invalid},
+    Behaviour{"utf8_invalid", Stage::content, utf8_invalid},
+    Behaviour{"nan_result", Stage::content, [](const Scene& s) { with_result(*s.reply, "NaN"); }},
+    Behaviour{"json_deep", Stage::content, json_deep},
+    Behaviour{"id_wrong", Stage::content, id_wrong},
+    Behaviour{"id_text", Stage::content,
+              [](const Scene& s) { s.reply->id = "\"" + s.reply->id + "\""; }},
+    Behaviour{"success_missing", Stage::content,
+              [](const Scene& s) { s.reply->names_success = false; }},
+    Behaviour{"reply_reshaped", Stage::content, reply_reshaped},
+    Behaviour{"reply_twice", Stage::content, [](const Scene& s) { s.reply->copies = 2; }},
+    Behaviour{"error_reply", Stage::content,
+              [](const Scene& s) { with_error(*s.reply, s.text("message")); }},
+    Behaviour{"reply_padded", Stage::content, reply_padded, kItself},
+
+    Behaviour{"import_slow", Stage::start, pause_first},
+    Behaviour{"reply_slow", Stage::pause, pause_first},
+    Behaviour{"reply_late", Stage::pause, pause_first},
+    Behaviour{"reply_trickled", Stage::writing, reply_trickled},
+    Behaviour{"reply_fragmented", Stage::writing, in_chunks},
+    Behaviour{"reply_unflushed", Stage::writing, [](const Scene& s) { s.reply->held_back = true; }},
+    Behaviour{"stderr_flood", Stage::request, stderr_flood},
+
+    Behaviour{"stdin_end_ignored", Stage::stay, stdin_end_ignored, kItself},
+    Behaviour{"term_ignored", Stage::stay, stay_despite<Cause::term>, kItself},
+    Behaviour{"exit_slow", Stage::leave, pause_first},
+    Behaviour{"shutdown_not_obeyed", Stage::stay, stay_despite<Cause::request>, kItself},
+    Behaviour{"exit_code_at_shutdown", Stage::leave, exit_code_at_shutdown},
+    Behaviour{"grandchild_left", Stage::request, grandchild_left},
+};
+
+}  // namespace
+
+std::span<const Behaviour> behaviours() {
+  return kBehaviours;
+}
+
+const Behaviour& behaviour_of(const Fault& fault) {
+  const auto place = static_cast<std::size_t>(&fault - catalogue().data());
+  POOLPROOF_ASSERT(place < kBehaviours.size() && kBehaviours[place].fault == fault.name);
+  return kBehaviours[place];
+}
+
+}  // namespace poolproof::faults
