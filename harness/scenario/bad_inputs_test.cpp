@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "harness/scenario/scenario.hpp"
-#include "harness/scenario/testing.hpp"
+#include "harness/scenario/shipped_testing.hpp"
 
 namespace poolproof::scenario::testing {
 

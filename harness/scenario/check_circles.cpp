@@ -4,7 +4,7 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/scenario/client_name.hpp"
-#include "harness/scenario/read_parts.hpp"
+#include "harness/scenario/scenario_json.hpp"
 
 namespace poolproof::scenario {
 namespace {
@@ -33,92 +33,86 @@ class Waits {
   };
 
   /// Points that wait for one another, each for the next, the last for the first.
-  [[nodiscard]] std::vector<Point> circle() const;
+  [[nodiscard]] std::vector<Point> circle() const {
+    const auto stuck =
+        std::find_if(points_.begin(), points_.end(), [](const Point& p) { return !p.comes; });
+    if (stuck == points_.end()) return {};
+    // Whoever is held up is held up by one that is, too: after that many steps back the walk is in
+    // a circle.
+    auto at = static_cast<std::size_t>(stuck - points_.begin());
+    for (std::size_t i = 0; i < points_.size(); ++i) at = held_up_by(at);
+    std::vector<Point> circle;
+    const std::size_t start = at;
+    do {
+      circle.push_back(points_[at]);
+      at = held_up_by(at);
+    } while (at != start);
+    return circle;
+  }
 
  private:
-  void connect(std::size_t client);
-  void settle();
+  void connect(std::size_t client) {
+    const Client& here = scenario_.clients[client];
+    for (std::size_t step = 0; step < here.steps.size(); ++step) {
+      Point& begun = points_[point(client, step, false)];
+      Point& ended = points_[point(client, step, true)];
+      if (step > 0) begun.needs.push_back(point(client, step - 1, true));
+      ended.needs.push_back(point(client, step, false));
+      if (const auto* await = std::get_if<AwaitClient>(&here.steps[step])) {
+        ended.needs.push_back(point(index(await->client), await->step, await->ended));
+      }
+    }
+    if (here.after.empty()) return;
+    const std::size_t before = index(here.after);
+    const std::size_t last = scenario_.clients[before].steps.size() - 1;
+    points_[point(client, 0, false)].needs.push_back(point(before, last, true));
+  }
+
+  void settle() {
+    std::vector<std::vector<std::size_t>> needed_by(points_.size());
+    std::vector<std::size_t> missing(points_.size());
+    std::vector<std::size_t> due;
+    for (std::size_t i = 0; i < points_.size(); ++i) {
+      missing[i] = points_[i].needs.size();
+      for (const std::size_t need : points_[i].needs) needed_by[need].push_back(i);
+      if (missing[i] == 0) due.push_back(i);
+    }
+    while (!due.empty()) {
+      const std::size_t now = due.back();
+      due.pop_back();
+      points_[now].comes = true;
+      for (const std::size_t next : needed_by[now]) {
+        if (--missing[next] == 0) due.push_back(next);
+      }
+    }
+  }
+
   [[nodiscard]] std::size_t point(std::size_t client, std::size_t step, bool ended) const {
     return first_[client] + 2 * step + (ended ? 1 : 0);
   }
-  [[nodiscard]] std::size_t index(std::string_view name) const;
-  [[nodiscard]] std::size_t held_up_by(std::size_t point) const;
+
+  /// `name`, or `name.2` of a counted client: they all have the same steps.
+  [[nodiscard]] std::size_t index(std::string_view name) const {
+    for (std::size_t i = 0; i < scenario_.clients.size(); ++i) {
+      const Client& client = scenario_.clients[i];
+      if (client.name == common_name(name)) return i;
+    }
+    POOLPROOF_ASSERT(false);
+    return 0;
+  }
+
+  [[nodiscard]] std::size_t held_up_by(std::size_t point) const {
+    for (const std::size_t need : points_[point].needs) {
+      if (!points_[need].comes) return need;
+    }
+    POOLPROOF_ASSERT(false);
+    return point;
+  }
 
   const Scenario& scenario_;
   std::vector<std::size_t> first_;
   std::vector<Point> points_;
 };
-
-void Waits::connect(std::size_t client) {
-  const Client& here = scenario_.clients[client];
-  for (std::size_t step = 0; step < here.steps.size(); ++step) {
-    Point& begun = points_[point(client, step, false)];
-    Point& ended = points_[point(client, step, true)];
-    if (step > 0) begun.needs.push_back(point(client, step - 1, true));
-    ended.needs.push_back(point(client, step, false));
-    if (const auto* await = std::get_if<AwaitClient>(&here.steps[step])) {
-      ended.needs.push_back(point(index(await->client), await->step, await->ended));
-    }
-  }
-  if (here.after.empty()) return;
-  const std::size_t before = index(here.after);
-  const std::size_t last = scenario_.clients[before].steps.size() - 1;
-  points_[point(client, 0, false)].needs.push_back(point(before, last, true));
-}
-
-void Waits::settle() {
-  std::vector<std::vector<std::size_t>> needed_by(points_.size());
-  std::vector<std::size_t> missing(points_.size());
-  std::vector<std::size_t> due;
-  for (std::size_t i = 0; i < points_.size(); ++i) {
-    missing[i] = points_[i].needs.size();
-    for (const std::size_t need : points_[i].needs) needed_by[need].push_back(i);
-    if (missing[i] == 0) due.push_back(i);
-  }
-  while (!due.empty()) {
-    const std::size_t now = due.back();
-    due.pop_back();
-    points_[now].comes = true;
-    for (const std::size_t next : needed_by[now]) {
-      if (--missing[next] == 0) due.push_back(next);
-    }
-  }
-}
-
-std::vector<Waits::Point> Waits::circle() const {
-  const auto stuck =
-      std::find_if(points_.begin(), points_.end(), [](const Point& p) { return !p.comes; });
-  if (stuck == points_.end()) return {};
-  // Whoever is held up is held up by one that is, too: after that many steps back the walk is in a
-  // circle.
-  auto at = static_cast<std::size_t>(stuck - points_.begin());
-  for (std::size_t i = 0; i < points_.size(); ++i) at = held_up_by(at);
-  std::vector<Point> circle;
-  const std::size_t start = at;
-  do {
-    circle.push_back(points_[at]);
-    at = held_up_by(at);
-  } while (at != start);
-  return circle;
-}
-
-std::size_t Waits::held_up_by(std::size_t point) const {
-  for (const std::size_t need : points_[point].needs) {
-    if (!points_[need].comes) return need;
-  }
-  POOLPROOF_ASSERT(false);
-  return point;
-}
-
-/// `name`, or `name.2` of a counted client: they all have the same steps.
-std::size_t Waits::index(std::string_view name) const {
-  for (std::size_t i = 0; i < scenario_.clients.size(); ++i) {
-    const Client& client = scenario_.clients[i];
-    if (client.name == common_name(name)) return i;
-  }
-  POOLPROOF_ASSERT(false);
-  return 0;
-}
 
 }  // namespace
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "harness/scenario/client_name.hpp"
-#include "harness/scenario/read_parts.hpp"
+#include "harness/scenario/scenario_json.hpp"
 
 namespace poolproof::scenario {
 namespace {
@@ -21,20 +21,136 @@ class Examination {
     }
   }
 
-  void clients();
-  void faults();
-  void worlds();
-  void success();
+  void clients() {
+    for (std::size_t i = 0; i < scenario_.clients.size(); ++i) {
+      const Client& client = scenario_.clients[i];
+      const std::string place = fmt::format("/clients/{}", i);
+      for (std::size_t j = 0; j < i; ++j) {
+        if (scenario_.clients[j].name != client.name) continue;
+        wrong(place + "/name", fmt::format("is \"{}\" as that of client {}", client.name, j),
+              "a name of its own");
+      }
+      if (!client.after.empty()) known_client(place + "/after", client.after);
+      steps(i);
+    }
+  }
+
+  void faults() {
+    for (std::size_t i = 0; i < scenario_.faults.size(); ++i) {
+      aim(fmt::format("/faults/{}/at", i), scenario_.faults[i]);
+    }
+  }
+
+  void worlds() {
+    for (const WorkerSpec& worker : scenario_.workers) {
+      if (worker.kind != WorkerKind::command || !scenario_.runs_in(WorldKind::sim)) continue;
+      wrong("/worlds", "has \"sim\", where no command can run", "[\"host\"]");
+    }
+  }
+
+  void success() {
+    if (scenario_.expect.no_success || scenario_.expect.any_success) return;
+    for (const Client& client : scenario_.clients) {
+      for (const Step& step : client.steps) {
+        if (is_call(step)) return;
+      }
+    }
+    wrong("/clients", "nobody calls, and some call must succeed",
+          "a call, or \"no_success\": true in \"expect\"");
+  }
 
  private:
-  void steps(std::size_t client);
-  void step(const std::string& place, const Step& step);
-  void payload(const std::string& place, const Step& step);
-  void aim(const std::string& place, const faults::PlannedFault& fault);
-  void aim_at_client(const std::string& place, const faults::Aim& aim);
-  void known_client(const std::string& place, const std::string& name);
-  void known_slot(const std::string& place, std::uint32_t slot);
-  void known_fault(const std::string& place, const std::string& name);
+  void steps(std::size_t client) {
+    const std::vector<Step>& steps = scenario_.clients[client].steps;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const std::string place =
+          fmt::format("/clients/{}/steps/{}/{}", client, i, name(kind(steps[i])));
+      step(place, steps[i]);
+      payload(place, steps[i]);
+    }
+  }
+
+  void step(const std::string& place, const Step& step) {
+    if (const auto* await = std::get_if<AwaitClient>(&step)) {
+      known_client(place + "/client", await->client);
+      const Client* client = client_of(scenario_, await->client);
+      if (client == nullptr || await->step < client->steps.size()) return;
+      wrong(place + "/step",
+            fmt::format("is {}, \"{}\" has {} steps", await->step, await->client,
+                        client->steps.size()),
+            fmt::format("0 to {}", client->steps.size() - 1));
+    } else if (const auto* worker = std::get_if<AwaitWorker>(&step)) {
+      known_slot(place + "/worker/slot", worker->worker.slot);
+    } else if (const auto* fault = std::get_if<AwaitFault>(&step)) {
+      known_fault(place + "/fault", fault->fault);
+    } else if (const auto* cancel = std::get_if<Cancel>(&step)) {
+      known_client(place + "/client", cancel->client);
+    } else if (const auto* signal = std::get_if<SignalWorker>(&step)) {
+      known_slot(place + "/slot", signal->worker.slot);
+    }
+  }
+
+  void payload(const std::string& place, const Step& step) {
+    if (std::holds_alternative<Call>(step) && scenario_.pool.opaque) {
+      wrong(place, "is a call with an envelope, the pool's payload is opaque", "\"call_bytes\"");
+    }
+    if (std::holds_alternative<CallBytes>(step) && !scenario_.pool.opaque) {
+      wrong(place, "is a call of bare bytes, the pool's payload is an envelope",
+            "\"call\", or the pool option \"payload\": \"opaque\"");
+    }
+  }
+
+  void aim(const std::string& place, const faults::PlannedFault& fault) {
+    const auto obeys = [](const WorkerSpec& worker) { return worker.kind != WorkerKind::command; };
+    if (fault.at.slot) known_slot(place + "/slot", *fault.at.slot);
+    const auto& workers = scenario_.workers;
+    const bool struck = fault.at.slot ? obeys(workers[*fault.at.slot % workers.size()])
+                                      : std::any_of(workers.begin(), workers.end(), obeys);
+    if (!struck) {
+      wrong(place, "no worker there takes faults", "a worker of kind fake or python");
+    }
+    if (!fault.at.client.empty()) aim_at_client(place, fault.at);
+  }
+
+  void aim_at_client(const std::string& place, const faults::Aim& aim) {
+    known_client(place + "/client", aim.client);
+    const Client* client = client_of(scenario_, aim.client);
+    if (client == nullptr) return;
+    const auto has_nonce = [](const Step& step) { return std::holds_alternative<Call>(step); };
+    const auto each = std::count_if(client->steps.begin(), client->steps.end(), has_nonce);
+    const std::uint64_t calls = static_cast<std::uint64_t>(each) * client->repeat;
+    if (aim.call <= calls) return;
+    wrong(place + "/call", fmt::format("is {}, \"{}\" makes {} calls", aim.call, aim.client, calls),
+          calls == 0 ? "a client that calls" : fmt::format("1 to {}", calls));
+  }
+
+  void known_client(const std::string& place, const std::string& name) {
+    if (client_of(scenario_, name) != nullptr) return;
+    for (const Client& client : scenario_.clients) {
+      if (client.name != name) continue;
+      return wrong(place, fmt::format("\"{}\" are {} clients", name, client.count),
+                   fmt::format("one of them, \"{}\" to \"{}\"", single_name(client, 1),
+                               single_name(client, client.count)));
+    }
+    const std::vector<std::string_view> names(singles_.begin(), singles_.end());
+    wrong(place, fmt::format("unknown client \"{}\"", name), suggestion(name, names));
+  }
+
+  void known_slot(const std::string& place, std::uint32_t slot) {
+    const std::uint32_t size = scenario_.pool.core.size;
+    if (slot < size) return;
+    wrong(place, fmt::format("is {}, the pool has {} slot{}", slot, size, size == 1 ? "" : "s"),
+          fmt::format("0 to {}", size - 1));
+  }
+
+  void known_fault(const std::string& place, const std::string& name) {
+    std::vector<std::string_view> planned;
+    for (const faults::PlannedFault& fault : scenario_.faults) planned.push_back(fault.fault->name);
+    if (std::find(planned.begin(), planned.end(), name) != planned.end()) return;
+    wrong(place, fmt::format("\"{}\" is not planned", name),
+          planned.empty() ? "a fault of \"faults\"" : suggestion(name, planned));
+  }
+
   void wrong(const std::string& place, std::string what, std::string want) {
     root_.complaints().add(root_.where() + "#" + place, std::move(what), std::move(want));
   }
@@ -43,135 +159,6 @@ class Examination {
   const JsonNode& root_;
   Names singles_;  ///< the clients as they are named in a run: `a`, `b.1`, `b.2`
 };
-
-void Examination::clients() {
-  for (std::size_t i = 0; i < scenario_.clients.size(); ++i) {
-    const Client& client = scenario_.clients[i];
-    const std::string place = fmt::format("/clients/{}", i);
-    for (std::size_t j = 0; j < i; ++j) {
-      if (scenario_.clients[j].name != client.name) continue;
-      wrong(place + "/name", fmt::format("is \"{}\" as that of client {}", client.name, j),
-            "a name of its own");
-    }
-    if (!client.after.empty()) known_client(place + "/after", client.after);
-    steps(i);
-  }
-}
-
-void Examination::steps(std::size_t client) {
-  const std::vector<Step>& steps = scenario_.clients[client].steps;
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const std::string place =
-        fmt::format("/clients/{}/steps/{}/{}", client, i, name(kind(steps[i])));
-    step(place, steps[i]);
-    payload(place, steps[i]);
-  }
-}
-
-void Examination::step(const std::string& place, const Step& step) {
-  if (const auto* await = std::get_if<AwaitClient>(&step)) {
-    known_client(place + "/client", await->client);
-    const Client* client = client_of(scenario_, await->client);
-    if (client == nullptr || await->step < client->steps.size()) return;
-    wrong(
-        place + "/step",
-        fmt::format("is {}, \"{}\" has {} steps", await->step, await->client, client->steps.size()),
-        fmt::format("0 to {}", client->steps.size() - 1));
-  } else if (const auto* worker = std::get_if<AwaitWorker>(&step)) {
-    known_slot(place + "/worker/slot", worker->worker.slot);
-  } else if (const auto* fault = std::get_if<AwaitFault>(&step)) {
-    known_fault(place + "/fault", fault->fault);
-  } else if (const auto* cancel = std::get_if<Cancel>(&step)) {
-    known_client(place + "/client", cancel->client);
-  } else if (const auto* signal = std::get_if<SignalWorker>(&step)) {
-    known_slot(place + "/slot", signal->worker.slot);
-  }
-}
-
-void Examination::payload(const std::string& place, const Step& step) {
-  if (std::holds_alternative<Call>(step) && scenario_.pool.opaque) {
-    wrong(place, "is a call with an envelope, the pool's payload is opaque", "\"call_bytes\"");
-  }
-  if (std::holds_alternative<CallBytes>(step) && !scenario_.pool.opaque) {
-    wrong(place, "is a call of bare bytes, the pool's payload is an envelope",
-          "\"call\", or the pool option \"payload\": \"opaque\"");
-  }
-}
-
-void Examination::faults() {
-  for (std::size_t i = 0; i < scenario_.faults.size(); ++i) {
-    aim(fmt::format("/faults/{}/at", i), scenario_.faults[i]);
-  }
-}
-
-void Examination::aim(const std::string& place, const faults::PlannedFault& fault) {
-  const auto obeys = [](const WorkerSpec& worker) { return worker.kind != WorkerKind::command; };
-  if (fault.at.slot) known_slot(place + "/slot", *fault.at.slot);
-  const auto& workers = scenario_.workers;
-  const bool struck = fault.at.slot ? obeys(workers[*fault.at.slot % workers.size()])
-                                    : std::any_of(workers.begin(), workers.end(), obeys);
-  if (!struck) {
-    wrong(place, "no worker there takes faults", "a worker of kind fake or python");
-  }
-  if (!fault.at.client.empty()) aim_at_client(place, fault.at);
-}
-
-void Examination::aim_at_client(const std::string& place, const faults::Aim& aim) {
-  known_client(place + "/client", aim.client);
-  const Client* client = client_of(scenario_, aim.client);
-  if (client == nullptr) return;
-  const auto has_nonce = [](const Step& step) { return std::holds_alternative<Call>(step); };
-  const auto each = std::count_if(client->steps.begin(), client->steps.end(), has_nonce);
-  const std::uint64_t calls = static_cast<std::uint64_t>(each) * client->repeat;
-  if (aim.call <= calls) return;
-  wrong(place + "/call", fmt::format("is {}, \"{}\" makes {} calls", aim.call, aim.client, calls),
-        calls == 0 ? "a client that calls" : fmt::format("1 to {}", calls));
-}
-
-void Examination::worlds() {
-  for (const WorkerSpec& worker : scenario_.workers) {
-    if (worker.kind != WorkerKind::command || !scenario_.runs_in(WorldKind::sim)) continue;
-    wrong("/worlds", "has \"sim\", where no command can run", "[\"host\"]");
-  }
-}
-
-void Examination::success() {
-  if (scenario_.expect.no_success || scenario_.expect.any_success) return;
-  for (const Client& client : scenario_.clients) {
-    for (const Step& step : client.steps) {
-      if (is_call(step)) return;
-    }
-  }
-  wrong("/clients", "nobody calls, and some call must succeed",
-        "a call, or \"no_success\": true in \"expect\"");
-}
-
-void Examination::known_client(const std::string& place, const std::string& name) {
-  if (client_of(scenario_, name) != nullptr) return;
-  for (const Client& client : scenario_.clients) {
-    if (client.name != name) continue;
-    return wrong(place, fmt::format("\"{}\" are {} clients", name, client.count),
-                 fmt::format("one of them, \"{}\" to \"{}\"", single_name(client, 1),
-                             single_name(client, client.count)));
-  }
-  const std::vector<std::string_view> names(singles_.begin(), singles_.end());
-  wrong(place, fmt::format("unknown client \"{}\"", name), suggestion(name, names));
-}
-
-void Examination::known_slot(const std::string& place, std::uint32_t slot) {
-  const std::uint32_t size = scenario_.pool.core.size;
-  if (slot < size) return;
-  wrong(place, fmt::format("is {}, the pool has {} slot{}", slot, size, size == 1 ? "" : "s"),
-        fmt::format("0 to {}", size - 1));
-}
-
-void Examination::known_fault(const std::string& place, const std::string& name) {
-  std::vector<std::string_view> planned;
-  for (const faults::PlannedFault& fault : scenario_.faults) planned.push_back(fault.fault->name);
-  if (std::find(planned.begin(), planned.end(), name) != planned.end()) return;
-  wrong(place, fmt::format("\"{}\" is not planned", name),
-        planned.empty() ? "a fault of \"faults\"" : suggestion(name, planned));
-}
 
 }  // namespace
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "harness/scenario/read_parts.hpp"
+#include "harness/scenario/scenario_json.hpp"
 
 namespace poolproof::scenario {
 namespace {

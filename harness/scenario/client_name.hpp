@@ -1,10 +1,10 @@
 #pragma once
 
-#include <charconv>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "harness/base/text.hpp"
 #include "harness/scenario/scenario.hpp"
 
 /// The names of clients: `b`, or `b.1`, `b.2`... of a counted one. They are made and cut here only.
@@ -26,10 +26,7 @@ inline std::uint32_t number_in(std::string_view single) {
   const std::string_view common = common_name(single);
   if (common.size() == single.size()) return 0;
   const std::string_view digits = single.substr(common.size() + 1);
-  std::uint32_t number = 0;
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  const bool whole = read.ec == std::errc() && read.ptr == digits.data() + digits.size();
-  return whole && !digits.starts_with('0') ? number : 0;
+  return digits.starts_with('0') ? 0 : parse_number<std::uint32_t>(digits).value_or(0);
 }
 
 /// Whether `single` is the name of one of that client's.

@@ -1,9 +1,6 @@
 #include "harness/scenario/generate.hpp"
 
 #include <algorithm>
-#include <memory>
-
-#include <nlohmann/json.hpp>
 
 #include "harness/scenario/generate_parts.hpp"
 
@@ -57,7 +54,6 @@ Duration breath_of(const pool::Config& config) {
 
 /// Waits for the end of all the others and then needs every slot at once.
 Client calm_after(const Scenario& scenario) {
-  static const auto no_args = std::make_shared<const nlohmann::json>(nlohmann::json::object());
   Client calm;
   calm.name = "calm";
   calm.count = scenario.pool.core.size;
@@ -77,13 +73,59 @@ Client calm_after(const Scenario& scenario) {
   if (scenario.pool.opaque) {
     calm.steps.emplace_back(CallBytes{"calm", kCalmTimeout});
   } else {
-    calm.steps.emplace_back(Call{"echo", no_args, kCalmTimeout, 0});
+    calm.steps.emplace_back(Call{"echo", no_args(), kCalmTimeout, 0});
   }
   calm.steps.emplace_back(Checkin{});
   return calm;
 }
 
+// ---- the features -------------------------------------------------------------------------------
+
+/// Nearly half of all storms have none: what nobody thought of comes up there.
+constexpr std::array<Weighted<std::uint32_t>, 4> kCounts{{{0, 8}, {1, 6}, {2, 5}, {3, 3}}};
+/// Large frames cost ten times the work of all else.
+constexpr std::array<Weighted<Feature>, kFeatures> kChances{{{Feature::deaf_workers, 13},
+                                                             {Feature::open_breaker, 7},
+                                                             {Feature::closing, 6},
+                                                             {Feature::queueing, 5},
+                                                             {Feature::slow_starts, 5},
+                                                             {Feature::hasty_starts, 3},
+                                                             {Feature::signals, 4},
+                                                             {Feature::farewells, 3},
+                                                             {Feature::idle_moments, 5},
+                                                             {Feature::photo_finish, 5},
+                                                             {Feature::bare_bytes, 3},
+                                                             {Feature::large_frames, 1}}};
+
+/// The one brings the other along.
+struct Pair {
+  Feature feature;
+  Feature with;
+  std::uint32_t one_in;
+};
+constexpr std::array kPairs{
+    Pair{Feature::bare_bytes, Feature::closing, 3},
+    Pair{Feature::bare_bytes, Feature::deaf_workers, 3},
+    Pair{Feature::bare_bytes, Feature::open_breaker, 2},
+    Pair{Feature::bare_bytes, Feature::hasty_starts, 2},
+    Pair{Feature::farewells, Feature::deaf_workers, 2},
+    Pair{Feature::farewells, Feature::closing, 3},
+    Pair{Feature::farewells, Feature::open_breaker, 3},
+    Pair{Feature::deaf_workers, Feature::open_breaker, 3},
+};
+
 }  // namespace
+
+Features generate_features(Choices& choices) {
+  Features features;
+  const std::uint32_t count = pick(choices, kCounts);
+  for (std::uint32_t i = 0; i < count; ++i) features.add(pick(choices, kChances));
+  // Too rare to be met together by chance.
+  for (const Pair& pair : kPairs) {
+    if (features.has(pair.feature) && choices.one_in(pair.one_in)) features.add(pair.with);
+  }
+  return features;
+}
 
 Scenario generate(ChoiceBook& choices) {
   Scenario scenario;
@@ -93,13 +135,13 @@ Scenario generate(ChoiceBook& choices) {
   scenario.workers.emplace_back();
   scenario.expect.any_success = true;
 
-  const Themes themes = generate_themes(choices.stream("themes"));
+  const Features features = generate_features(choices.stream("themes"));
   Choices& of_pool = choices.stream("pool");
-  scenario.pool = generate_pool(of_pool, themes);
+  scenario.pool = generate_pool(of_pool, features);
   scenario.seed = of_pool.below(UINT32_MAX);
   scenario.pool.core.seed = scenario.seed;
-  generate_clients(choices, themes, scenario);
-  scenario.faults = generate_faults(choices.stream("faults"), themes, scenario);
+  generate_clients(choices, features, scenario);
+  scenario.faults = generate_faults(choices.stream("faults"), features, scenario);
   if (is_storm(scenario) && !any_step<Close>(scenario)) {
     scenario.clients.push_back(calm_after(scenario));
   }

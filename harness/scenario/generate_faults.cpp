@@ -19,61 +19,64 @@ using faults::PlannedFault;
 constexpr std::size_t kKindsMax = 4;
 constexpr std::array<Weighted<std::uint32_t>, 6> kFaultCounts{
     {{0, 3}, {1, 6}, {2, 4}, {3, 2}, {4, 1}, {5, 1}}};
-/// With themes there is nearly always something to be met in them.
-constexpr std::array<Weighted<std::uint32_t>, 4> kThemedCounts{{{1, 6}, {0, 1}, {2, 4}, {3, 2}}};
+/// With features there is nearly always something to be met in them.
+constexpr std::array<Weighted<std::uint32_t>, 4> kFeaturedCounts{{{1, 6}, {0, 1}, {2, 4}, {3, 2}}};
 constexpr std::array<Weighted<std::uint32_t>, 3> kGenerations{{{0, 5}, {1, 2}, {2, 1}}};
 constexpr std::array<Weighted<std::uint64_t>, 4> kRequests{{{1, 4}, {0, 3}, {2, 2}, {3, 1}}};
 
-/// What goes with a theme, mostly aimed at one and the same incarnation. These are recipes, each of
-/// that one fault: a new one need not be in any of them.
-struct Companion {
-  Theme theme;
-  std::uint32_t one_in;  ///< of the scenarios with that theme
+/// A fault that goes with a feature, mostly aimed at one and the same incarnation. These are
+/// recipes, each of that one fault: a new fault need not be in any of them.
+struct FeatureFault {
+  Feature feature;
+  std::uint32_t one_in;  ///< of the scenarios with that feature
   std::string_view fault;
   std::optional<std::uint64_t> request = {};  ///< none: as drawn
   std::int64_t delay_min_ms = 0;              ///< shorter delays are made that long
   enum class Where : std::uint8_t { there, second_slot, everywhere } where = Where::there;
   std::string_view then = {};  ///< none: as drawn
 };
-using Where = Companion::Where;
-constexpr std::array kCompanions{
-    Companion{Theme::deaf_workers, 1, "term_ignored"},
+using Where = FeatureFault::Where;
+constexpr std::array kFeatureFaults{
+    FeatureFault{Feature::deaf_workers, 1, "term_ignored"},
     // It does not read its next request before it has written that.
-    Companion{Theme::deaf_workers, 2, "text_while_idle", 0, 100},
-    Companion{Theme::deaf_workers, 4, "reply_slow"},
-    Companion{Theme::deaf_workers, 8, "import_slow", {}, 100},
-    Companion{Theme::open_breaker, 2, "exit_at_start", {}, 0, Where::second_slot},
-    Companion{Theme::open_breaker, 3, "reply_unframed", 0, 0, Where::second_slot},
-    Companion{Theme::open_breaker, 4, "killed_at_start", {}, 0, Where::second_slot},
-    Companion{Theme::open_breaker, 4, "start_fails", {}, 0, Where::second_slot},
-    Companion{Theme::slow_starts, 3, "import_slow"},
-    Companion{Theme::slow_starts, 3, "reply_slow", 0},
-    Companion{Theme::slow_starts, 5, "reply_dropped", 0},
-    Companion{Theme::slow_starts, 5, "input_read_as_lines"},
-    Companion{Theme::hasty_starts, 3, "reply_slow", 0, 0, Where::everywhere},
-    Companion{Theme::hasty_starts, 3, "start_fails"},
-    Companion{Theme::signals, 3, "import_slow"},
-    Companion{Theme::signals, 3, "reply_slow", 0},
-    Companion{Theme::signals, 2, "reply_slow", 0, 50, Where::second_slot},
-    Companion{Theme::idle_moments, 2, "reply_trickled"},
-    Companion{Theme::farewells, 4, "reply_trickled", 1},
-    Companion{Theme::photo_finish, 1, "exit_at_start"},
-    Companion{Theme::photo_finish, 4, "killed_at_start"},
-    Companion{Theme::bare_bytes, 2, "input_read_as_lines"},
-    Companion{Theme::bare_bytes, 2, "import_slow", {}, 100},
-    Companion{Theme::large_frames, 2, "text_while_idle", 0, 100},
-    Companion{Theme::large_frames, 6, "reading_stopped", 1, 0, Where::there, "answer"},
+    FeatureFault{Feature::deaf_workers, 2, "text_while_idle", 0, 100},
+    FeatureFault{Feature::deaf_workers, 4, "reply_slow"},
+    FeatureFault{Feature::deaf_workers, 8, "import_slow", {}, 100},
+    FeatureFault{Feature::open_breaker, 2, "exit_at_start", {}, 0, Where::second_slot},
+    FeatureFault{Feature::open_breaker, 3, "reply_unframed", 0, 0, Where::second_slot},
+    FeatureFault{Feature::open_breaker, 4, "killed_at_start", {}, 0, Where::second_slot},
+    FeatureFault{Feature::open_breaker, 4, "start_fails", {}, 0, Where::second_slot},
+    FeatureFault{Feature::slow_starts, 3, "import_slow"},
+    FeatureFault{Feature::slow_starts, 3, "reply_slow", 0},
+    FeatureFault{Feature::slow_starts, 5, "reply_dropped", 0},
+    FeatureFault{Feature::slow_starts, 5, "input_read_as_lines"},
+    FeatureFault{Feature::hasty_starts, 3, "reply_slow", 0, 0, Where::everywhere},
+    FeatureFault{Feature::hasty_starts, 3, "start_fails"},
+    FeatureFault{Feature::signals, 3, "import_slow"},
+    FeatureFault{Feature::signals, 3, "reply_slow", 0},
+    FeatureFault{Feature::signals, 2, "reply_slow", 0, 50, Where::second_slot},
+    FeatureFault{Feature::idle_moments, 2, "reply_trickled"},
+    FeatureFault{Feature::farewells, 4, "reply_trickled", 1},
+    FeatureFault{Feature::photo_finish, 1, "exit_at_start"},
+    FeatureFault{Feature::photo_finish, 4, "killed_at_start"},
+    FeatureFault{Feature::bare_bytes, 2, "input_read_as_lines"},
+    FeatureFault{Feature::bare_bytes, 2, "import_slow", {}, 100},
+    FeatureFault{Feature::large_frames, 2, "text_while_idle", 0, 100},
+    FeatureFault{Feature::large_frames, 6, "reading_stopped", 1, 0, Where::there, "answer"},
 };
 
-/// The moment whose faults a theme is likely to meet.
-struct Liking {
-  Theme theme;
+/// The moment whose faults a feature is likely to meet.
+struct FeatureMoment {
+  Feature feature;
   Moment moment;
 };
-constexpr std::array kLikings{
-    Liking{Theme::hasty_starts, Moment::start}, Liking{Theme::slow_starts, Moment::shutdown},
-    Liking{Theme::signals, Moment::shutdown},   Liking{Theme::farewells, Moment::shutdown},
-    Liking{Theme::idle_moments, Moment::idle},  Liking{Theme::bare_bytes, Moment::start},
+constexpr std::array kFeatureMoments{
+    FeatureMoment{Feature::hasty_starts, Moment::start},
+    FeatureMoment{Feature::slow_starts, Moment::shutdown},
+    FeatureMoment{Feature::signals, Moment::shutdown},
+    FeatureMoment{Feature::farewells, Moment::shutdown},
+    FeatureMoment{Feature::idle_moments, Moment::idle},
+    FeatureMoment{Feature::bare_bytes, Moment::start},
 };
 
 /// A breaker that half-opens more often than that needs starts that come good.
@@ -87,18 +90,6 @@ using namespace std::string_view_literals;
 constexpr std::array kTexts{"tick\n"sv, "x"sv,      "\0\0\0\2{}"sv,   "\0\2{}"sv,
                             "\2{}"sv,   "\n\n\n"sv, "{\"id\": 1}\n"sv};
 
-const std::array<const Fault*, kCompanions.size()>& companion_faults() {
-  static const auto all = [] {
-    std::array<const Fault*, kCompanions.size()> found{};
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      found[i] = faults::find(kCompanions[i].fault);
-      POOLPROOF_ASSERT(found[i] != nullptr);
-    }
-    return found;
-  }();
-  return all;
-}
-
 const std::vector<const Fault*>& faults_of(Moment moment) {
   static const auto all = [] {
     std::array<std::vector<const Fault*>, faults::kMoments> found;
@@ -111,10 +102,10 @@ const std::vector<const Fault*>& faults_of(Moment moment) {
 }
 
 /// Draws one plan.
-class Planner {
+class FaultGenerator {
  public:
-  Planner(Choices& choices, Themes themes, const Scenario& scenario)
-      : choices_(choices), themes_(themes), scenario_(scenario) {
+  FaultGenerator(Choices& choices, Features features, const Scenario& scenario)
+      : choices_(choices), features_(features), scenario_(scenario) {
     for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
       for (const Step& step : scenario.clients[i].steps) {
         const auto* call = std::get_if<Call>(&step);
@@ -126,31 +117,158 @@ class Planner {
     }
   }
 
-  faults::Plan plan();
+  faults::Plan plan() {
+    if (features_.any()) {
+      choose_place();
+      add_feature_faults();
+    }
+    add_swarm();
+    return std::move(plan_);
+  }
 
  private:
-  void choose_place();
-  void add_companions();
-  void add_swarm();
-  void add(PlannedFault fault);
-  const Fault& kind();
-  PlannedFault fault(const Fault& kind);
-  void set_params(PlannedFault& planned);
-  Aim at_call();
-  Aim at_worker(const Fault& fault);
-  std::int64_t number(const Param& param);
+  void choose_place() {
+    WorkerId place;
+    place.slot = pick_index(choices_, scenario_.pool.core.size);
+    place.generation = pick(choices_, kGenerations);
+    // The second slot is where starts fail.
+    if (features_.has(Feature::open_breaker) && place.slot == 1) place.slot = 0;
+    place_ = place;
+  }
+
+  void add_feature_faults() {
+    for (const FeatureFault& one : kFeatureFaults) {
+      if (!features_.has(one.feature) || !choices_.one_in(one.one_in)) continue;
+      PlannedFault planned;
+      planned.fault = faults::find(one.fault);
+      POOLPROOF_ASSERT(planned.fault != nullptr);
+      planned.at = at_worker(*planned.fault);
+      if (one.where == Where::everywhere) planned.at.slot.reset();
+      if (one.where == Where::second_slot) {
+        planned.at.slot = 1 % scenario_.pool.core.size;
+        if (!choices_.one_in(4)) planned.at.generation = 0;
+      }
+      if (one.request) planned.at.request = one.request;
+      set_params(planned);
+      const auto delay = planned.numbers.find("delay_ms");
+      if (!one.then.empty()) planned.texts["then"] = one.then;
+      if (delay != planned.numbers.end()) delay->second = std::max(delay->second, one.delay_min_ms);
+      add(std::move(planned));
+    }
+  }
+
+  /// Swarm: of the whole catalogue a few kinds are allowed, some of them sixty times as likely as
+  /// others. So a storm is now of one kind of fault, now of an unlikely pair, and not the same
+  /// lukewarm mixture every time.
+  void add_swarm() {
+    const std::uint32_t count =
+        features_.any() ? pick(choices_, kFeaturedCounts) : pick(choices_, kFaultCounts);
+    if (count == 0) return;
+    const std::uint32_t kinds = 1 + choices_.below(kKindsMax);
+    std::array<const Fault*, kKindsMax> allowed{};
+    std::array<std::uint32_t, kKindsMax> weights{};
+    for (std::uint32_t i = 0; i < kinds; ++i) {
+      allowed[i] = &kind();
+      weights[i] = 1U << (2 * choices_.below(4));
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::uint32_t which = choices_.weighted(weights);
+      add(fault(*allowed[which]));
+    }
+  }
+
+  void add(PlannedFault fault) {
+    if (plan_.empty()) plan_.reserve(8);
+    fault.id = std::to_string(plan_.size());
+    fault.id.insert(fault.id.begin(), 'f');
+    plan_.push_back(std::move(fault));
+  }
+
+  const Fault& kind() {
+    for (const FeatureMoment& row : kFeatureMoments) {
+      if (!features_.has(row.feature) || !choices_.one_in(2)) continue;
+      const auto& faults = faults_of(row.moment);
+      return *faults[choices_.below(static_cast<std::uint32_t>(faults.size()))];
+    }
+    const auto catalogue = faults::catalogue();
+    return catalogue[choices_.below(static_cast<std::uint32_t>(catalogue.size()))];
+  }
+
+  PlannedFault fault(const Fault& kind) {
+    PlannedFault planned;
+    planned.fault = &kind;
+    const bool of_call = callers_count_ > 0 && faults::aimed_by_call(kind);
+    const bool at_its_call =
+        of_call && choices_.one_in(features_.has(Feature::deaf_workers) ? 4 : 2);
+    planned.at = at_its_call ? at_call() : at_worker(kind);
+    set_params(planned);
+    return planned;
+  }
+
+  void set_params(PlannedFault& planned) {
+    for (const Param& param : planned.fault->params) {
+      if (param.is_text) {
+        planned.texts.emplace(param.name, text(param));
+      } else {
+        planned.numbers.emplace(param.name, number(param));
+      }
+    }
+  }
+
+  Aim at_call() {
+    const std::size_t caller = callers_[pick_index(choices_, callers_count_)];
+    Aim at;
+    at.client = pick_single(choices_, scenario_.clients[caller]);
+    at.call = 1 + pick_index(choices_, calls_[caller], 32);
+    return at;
+  }
+
+  /// Nearly always at one generation, so that the faults end.
+  Aim at_worker(const Fault& fault) {
+    Aim at;
+    const std::uint32_t slot = pick_index(choices_, scenario_.pool.core.size);
+    if (!choices_.one_in(8)) at.slot = slot;
+    const std::uint32_t generation = pick(choices_, kGenerations);
+    if (!choices_.one_in(32) || probes_often()) at.generation = generation;
+    if (place_ && !choices_.one_in(4)) {
+      at.slot = place_->slot;
+      at.generation = place_->generation;
+    }
+    if (faults::aimed_by_incarnation(fault)) return at;
+    std::uint64_t request = pick(choices_, kRequests);
+    if (features_.has(Feature::deaf_workers) && choices_.one_in(2)) request = 1;
+    if (!choices_.one_in(8)) at.request = request;
+    return at;
+  }
+
+  std::int64_t number(const Param& param) {
+    std::int64_t value = 0;
+    if (param.is_pause) {
+      value = pick(choices_, kPaletteMs);
+      if (param.min == 0 && choices_.one_in(3)) value = 0;
+    } else {
+      value = pick(choices_, param.palette);
+    }
+    if (param.name == "chunk_bytes" && large_) value = std::max(value, kChunkOfLargeMin);
+    return std::clamp(value, param.min, param.max);
+  }
+
   /// A worker that never starts would be tried tens of thousands of times while somebody waits.
   [[nodiscard]] bool probes_often() const {
     const pool::Config& config = scenario_.pool.core;
     return config.breaker_failures > 0 && config.breaker_open < kRarelyProbed;
   }
-  std::string_view text(const Param& param);
+
+  std::string_view text(const Param& param) {
+    if (param.words.empty()) return pick(choices_, kTexts);
+    return param.words[pick_index(choices_, static_cast<std::uint32_t>(param.words.size()))];
+  }
 
   static constexpr std::size_t kClientsMax = 8;
   Choices& choices_;
-  Themes themes_;
+  Features features_;
   const Scenario& scenario_;
-  std::optional<WorkerId> place_;  ///< where the themes' faults meet
+  std::optional<WorkerId> place_;  ///< where the features' faults meet
   faults::Plan plan_;
   std::array<std::uint32_t, kClientsMax> calls_{};  ///< by client, over its repetitions
   std::array<std::size_t, kClientsMax> callers_{};  ///< the clients that call
@@ -158,149 +276,10 @@ class Planner {
   bool large_ = false;
 };
 
-faults::Plan Planner::plan() {
-  if (themes_.any()) {
-    choose_place();
-    add_companions();
-  }
-  add_swarm();
-  return std::move(plan_);
-}
-
-void Planner::choose_place() {
-  WorkerId place;
-  place.slot = pick_index(choices_, scenario_.pool.core.size);
-  place.generation = pick(choices_, kGenerations);
-  // The second slot is where starts fail.
-  if (themes_.has(Theme::open_breaker) && place.slot == 1) place.slot = 0;
-  place_ = place;
-}
-
-void Planner::add_companions() {
-  for (std::size_t i = 0; i < kCompanions.size(); ++i) {
-    const Companion& one = kCompanions[i];
-    if (!themes_.has(one.theme) || !choices_.one_in(one.one_in)) continue;
-    PlannedFault planned;
-    planned.fault = companion_faults()[i];
-    planned.at = at_worker(*planned.fault);
-    if (one.where == Where::everywhere) planned.at.slot.reset();
-    if (one.where == Where::second_slot) {
-      planned.at.slot = 1 % scenario_.pool.core.size;
-      if (!choices_.one_in(4)) planned.at.generation = 0;
-    }
-    if (one.request) planned.at.request = one.request;
-    set_params(planned);
-    const auto delay = planned.numbers.find("delay_ms");
-    if (!one.then.empty()) planned.texts["then"] = one.then;
-    if (delay != planned.numbers.end()) delay->second = std::max(delay->second, one.delay_min_ms);
-    add(std::move(planned));
-  }
-}
-
-/// Swarm: of the whole catalogue a few kinds are allowed, some of them sixty times as likely as
-/// others. So a storm is now of one kind of fault, now of an unlikely pair, and not the same
-/// lukewarm mixture every time.
-void Planner::add_swarm() {
-  const std::uint32_t count =
-      themes_.any() ? pick(choices_, kThemedCounts) : pick(choices_, kFaultCounts);
-  if (count == 0) return;
-  const std::uint32_t kinds = 1 + choices_.below(kKindsMax);
-  std::array<const Fault*, kKindsMax> allowed{};
-  std::array<std::uint32_t, kKindsMax> weights{};
-  for (std::uint32_t i = 0; i < kinds; ++i) {
-    allowed[i] = &kind();
-    weights[i] = 1U << (2 * choices_.below(4));
-  }
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t which = choices_.weighted(weights);
-    add(fault(*allowed[which]));
-  }
-}
-
-void Planner::add(PlannedFault fault) {
-  if (plan_.empty()) plan_.reserve(8);
-  fault.id = std::to_string(plan_.size());
-  fault.id.insert(fault.id.begin(), 'f');
-  plan_.push_back(std::move(fault));
-}
-
-const Fault& Planner::kind() {
-  for (const Liking& liking : kLikings) {
-    if (!themes_.has(liking.theme) || !choices_.one_in(2)) continue;
-    const auto& faults = faults_of(liking.moment);
-    return *faults[choices_.below(static_cast<std::uint32_t>(faults.size()))];
-  }
-  const auto catalogue = faults::catalogue();
-  return catalogue[choices_.below(static_cast<std::uint32_t>(catalogue.size()))];
-}
-
-PlannedFault Planner::fault(const Fault& kind) {
-  PlannedFault planned;
-  planned.fault = &kind;
-  const bool of_call = callers_count_ > 0 && faults::aimed_by_call(kind);
-  const bool at_its_call = of_call && choices_.one_in(themes_.has(Theme::deaf_workers) ? 4 : 2);
-  planned.at = at_its_call ? at_call() : at_worker(kind);
-  set_params(planned);
-  return planned;
-}
-
-void Planner::set_params(PlannedFault& planned) {
-  for (const Param& param : planned.fault->params) {
-    if (param.is_text) {
-      planned.texts.emplace(param.name, text(param));
-    } else {
-      planned.numbers.emplace(param.name, number(param));
-    }
-  }
-}
-
-Aim Planner::at_call() {
-  const std::size_t caller = callers_[pick_index(choices_, callers_count_)];
-  Aim at;
-  at.client = pick_single(choices_, scenario_.clients[caller]);
-  at.call = 1 + pick_index(choices_, calls_[caller], 32);
-  return at;
-}
-
-/// Nearly always at one generation, so that the faults end.
-Aim Planner::at_worker(const Fault& fault) {
-  Aim at;
-  const std::uint32_t slot = pick_index(choices_, scenario_.pool.core.size);
-  if (!choices_.one_in(8)) at.slot = slot;
-  const std::uint32_t generation = pick(choices_, kGenerations);
-  if (!choices_.one_in(32) || probes_often()) at.generation = generation;
-  if (place_ && !choices_.one_in(4)) {
-    at.slot = place_->slot;
-    at.generation = place_->generation;
-  }
-  if (faults::aimed_by_incarnation(fault)) return at;
-  std::uint64_t request = pick(choices_, kRequests);
-  if (themes_.has(Theme::deaf_workers) && choices_.one_in(2)) request = 1;
-  if (!choices_.one_in(8)) at.request = request;
-  return at;
-}
-
-std::string_view Planner::text(const Param& param) {
-  if (param.words.empty()) return pick(choices_, kTexts);
-  return param.words[pick_index(choices_, static_cast<std::uint32_t>(param.words.size()))];
-}
-
-std::int64_t Planner::number(const Param& param) {
-  std::int64_t value = 0;
-  if (param.is_pause) {
-    value = pick(choices_, kPaletteMs);
-    if (param.min == 0 && choices_.one_in(3)) value = 0;
-  } else {
-    value = pick(choices_, param.palette);
-  }
-  if (param.name == "chunk_bytes" && large_) value = std::max(value, kChunkOfLargeMin);
-  return std::clamp(value, param.min, param.max);
-}
-
 }  // namespace
 
-faults::Plan generate_faults(Choices& choices, Themes themes, const Scenario& scenario) {
-  return Planner(choices, themes, scenario).plan();
+faults::Plan generate_faults(Choices& choices, Features features, const Scenario& scenario) {
+  return FaultGenerator(choices, features, scenario).plan();
 }
 
 }  // namespace poolproof::scenario

@@ -11,9 +11,9 @@
 /// The parts of a generated scenario, each from choices of its own.
 namespace poolproof::scenario {
 
-/// What a storm is about. It bends pool, clients and faults the same way, so that situations come
-/// up that take all three. A storm has up to three themes at once, or none.
-enum class Theme : std::uint8_t {
+/// A feature of a generated storm: what it is about. It bends pool, clients and faults the same
+/// way, so that situations come up that take all three. A storm has up to three features, or none.
+enum class Feature : std::uint8_t {
   deaf_workers,  ///< calls in doubt, workers that take no notice of TERM
   open_breaker,  ///< one worker serves while the others' starts fail
   closing,       ///< somebody closes the pool in the midst of it
@@ -27,25 +27,25 @@ enum class Theme : std::uint8_t {
   bare_bytes,    ///< payloads are opaque
   large_frames,  ///< more than a pipe's page, now and then more than a pipe
 };
-inline constexpr std::size_t kThemes = static_cast<std::size_t>(Theme::large_frames) + 1;
+inline constexpr std::size_t kFeatures = static_cast<std::size_t>(Feature::large_frames) + 1;
 
-class Themes {
+class Features {
  public:
-  void add(Theme theme) { bits_ |= bit(theme); }
-  [[nodiscard]] bool has(Theme theme) const { return (bits_ & bit(theme)) != 0; }
+  void add(Feature feature) { bits_ |= bit(feature); }
+  [[nodiscard]] bool has(Feature feature) const { return (bits_ & bit(feature)) != 0; }
   [[nodiscard]] bool any() const { return bits_ != 0; }
 
  private:
-  static std::uint32_t bit(Theme theme) { return 1U << static_cast<std::uint32_t>(theme); }
+  static std::uint32_t bit(Feature feature) { return 1U << static_cast<std::uint32_t>(feature); }
   std::uint32_t bits_ = 0;
 };
 
-Themes generate_themes(Choices& choices);
-PoolSpec generate_pool(Choices& choices, Themes themes);
+Features generate_features(Choices& choices);
+PoolSpec generate_pool(Choices& choices, Features features);
 /// Adds the storm's clients to a scenario that has its pool.
-void generate_clients(ChoiceBook& book, Themes themes, Scenario& scenario);
+void generate_clients(ChoiceBook& book, Features features, Scenario& scenario);
 /// Aimed at the pool's slots and the clients' calls.
-faults::Plan generate_faults(Choices& choices, Themes themes, const Scenario& scenario);
+faults::Plan generate_faults(Choices& choices, Features features, const Scenario& scenario);
 
 template <class T>
 struct Weighted {

@@ -7,52 +7,51 @@
 namespace poolproof::scenario {
 namespace {
 
-struct ThemePalette {
-  Theme theme;
+struct FeaturePalette {
+  Feature feature;
   std::string_view option;
   Palette palette;
 };
 
-/// What a theme makes of an option; its default weight is that of leaving it as it was drawn. Where
-/// themes disagree, the later row has its way.
-constexpr std::array kThemePalettes{
-    ThemePalette{Theme::deaf_workers, "term_grace_ms", palette(1, 1000, 1000, 3000)},
-    ThemePalette{Theme::deaf_workers, "leaving_max", palette(3, 1, 2)},
-    ThemePalette{Theme::deaf_workers, "size", palette(1, 1)},
-    ThemePalette{Theme::queueing, "size", palette(0, 1, 1, 2)},
-    ThemePalette{Theme::queueing, "waiters_max", palette(2, 1, 2)},
-    ThemePalette{Theme::closing, "close_timeout_ms", palette(1, 1000, 3000)},
-    ThemePalette{Theme::slow_starts, "startup_budget_ms", palette(1, 100, 200, 300)},
-    ThemePalette{Theme::slow_starts, "postmortem_budget_ms", palette(2, 50, 100, 300)},
-    ThemePalette{Theme::slow_starts, "start", palette(1, 1)},
-    ThemePalette{Theme::slow_starts, "size", palette(2, 2, 3)},
-    ThemePalette{Theme::signals, "start", palette(1, 1)},
-    ThemePalette{Theme::signals, "size", palette(1, 2)},
-    ThemePalette{Theme::signals, "init_mode", palette(1, 1)},
-    ThemePalette{Theme::farewells, "on_exception", palette(0, 1)},
-    ThemePalette{Theme::idle_moments, "size", palette(2, 2, 3)},
-    ThemePalette{Theme::idle_moments, "init_mode", palette(2, 1)},
-    ThemePalette{Theme::open_breaker, "size", palette(0, 2, 2, 3)},
-    ThemePalette{Theme::open_breaker, "start", palette(1, 1, 1)},
-    ThemePalette{Theme::open_breaker, "breaker_failures", palette(0, 1, 1, 1, 2)},
-    ThemePalette{Theme::open_breaker, "breaker_open_ms", palette(1, 300, 1000, 3000)},
-    ThemePalette{Theme::hasty_starts, "startup_budget_ms", palette(0, 4, 5)},
-    ThemePalette{Theme::hasty_starts, "size", palette(0, 2, 3, 4)},
-    ThemePalette{Theme::hasty_starts, "start", palette(1, 1)},
-    ThemePalette{Theme::hasty_starts, "backoff_initial_ms", palette(1, 1, 10)},
-    ThemePalette{Theme::hasty_starts, "breaker_failures", palette(1, 1, 2)},
-    ThemePalette{Theme::hasty_starts, "breaker_open_ms", palette(1, 10, 100)},
-    ThemePalette{Theme::photo_finish, "size", palette(0, 1, 1, 2)},
-    ThemePalette{Theme::photo_finish, "backoff_initial_ms", palette(0, 1)},
-    ThemePalette{Theme::photo_finish, "backoff_jitter_percent", palette(0, 100)},
-    ThemePalette{Theme::photo_finish, "breaker_failures", palette(1, 0)},
-    ThemePalette{Theme::bare_bytes, "payload", palette(0, 1)},
+/// What a feature makes of an option; its default weight is that of leaving it as it was drawn.
+/// Where features disagree, the later row has its way.
+constexpr std::array kFeaturePalettes{
+    FeaturePalette{Feature::deaf_workers, "term_grace_ms", palette(1, 1000, 1000, 3000)},
+    FeaturePalette{Feature::deaf_workers, "leaving_max", palette(3, 1, 2)},
+    FeaturePalette{Feature::deaf_workers, "size", palette(1, 1)},
+    FeaturePalette{Feature::queueing, "size", palette(0, 1, 1, 2)},
+    FeaturePalette{Feature::queueing, "waiters_max", palette(2, 1, 2)},
+    FeaturePalette{Feature::closing, "close_timeout_ms", palette(1, 1000, 3000)},
+    FeaturePalette{Feature::slow_starts, "startup_budget_ms", palette(1, 100, 200, 300)},
+    FeaturePalette{Feature::slow_starts, "postmortem_budget_ms", palette(2, 50, 100, 300)},
+    FeaturePalette{Feature::slow_starts, "start", palette(1, 1)},
+    FeaturePalette{Feature::slow_starts, "size", palette(2, 2, 3)},
+    FeaturePalette{Feature::signals, "start", palette(1, 1)},
+    FeaturePalette{Feature::signals, "size", palette(1, 2)},
+    FeaturePalette{Feature::signals, "init_mode", palette(1, 1)},
+    FeaturePalette{Feature::farewells, "on_exception", palette(0, 1)},
+    FeaturePalette{Feature::idle_moments, "size", palette(2, 2, 3)},
+    FeaturePalette{Feature::idle_moments, "init_mode", palette(2, 1)},
+    FeaturePalette{Feature::open_breaker, "size", palette(0, 2, 2, 3)},
+    FeaturePalette{Feature::open_breaker, "start", palette(1, 1, 1)},
+    FeaturePalette{Feature::open_breaker, "breaker_failures", palette(0, 1, 1, 1, 2)},
+    FeaturePalette{Feature::open_breaker, "breaker_open_ms", palette(1, 300, 1000, 3000)},
+    FeaturePalette{Feature::hasty_starts, "startup_budget_ms", palette(0, 4, 5)},
+    FeaturePalette{Feature::hasty_starts, "size", palette(0, 2, 3, 4)},
+    FeaturePalette{Feature::hasty_starts, "start", palette(1, 1)},
+    FeaturePalette{Feature::hasty_starts, "backoff_initial_ms", palette(1, 1, 10)},
+    FeaturePalette{Feature::hasty_starts, "breaker_failures", palette(1, 1, 2)},
+    FeaturePalette{Feature::hasty_starts, "breaker_open_ms", palette(1, 10, 100)},
+    FeaturePalette{Feature::photo_finish, "size", palette(0, 1, 1, 2)},
+    FeaturePalette{Feature::photo_finish, "backoff_initial_ms", palette(0, 1)},
+    FeaturePalette{Feature::photo_finish, "backoff_jitter_percent", palette(0, 100)},
+    FeaturePalette{Feature::photo_finish, "breaker_failures", palette(1, 0)},
+    FeaturePalette{Feature::bare_bytes, "payload", palette(0, 1)},
 };
 
 const PoolOption& option_of(std::string_view name) {
   const auto options = pool_options();
-  const auto found = std::find_if(options.begin(), options.end(),
-                                  [&](const PoolOption& one) { return one.name == name; });
+  const auto found = std::ranges::find(options, name, &PoolOption::name);
   POOLPROOF_ASSERT(found != options.end());
   return *found;
 }
@@ -63,29 +62,15 @@ void draw(Choices& choices, const PoolOption& option, const Palette& palette, Po
   option.set(pool, palette.others[chosen - palette.default_weight]);
 }
 
-/// The options of the themes' palettes, looked up once.
-const std::array<const PoolOption*, kThemePalettes.size()>& theme_options() {
-  static const auto all = [] {
-    std::array<const PoolOption*, kThemePalettes.size()> found{};
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      found[i] = &option_of(kThemePalettes[i].option);
-    }
-    return found;
-  }();
-  return all;
-}
-
 }  // namespace
 
-PoolSpec generate_pool(Choices& choices, Themes themes) {
+PoolSpec generate_pool(Choices& choices, Features features) {
   PoolSpec pool;
   for (const PoolOption& option : pool_options()) {
     if (option.palette.others_count > 0) draw(choices, option, option.palette, pool);
   }
-  const auto& options = theme_options();
-  for (std::size_t i = 0; i < options.size(); ++i) {
-    if (!themes.has(kThemePalettes[i].theme)) continue;
-    draw(choices, *options[i], kThemePalettes[i].palette, pool);
+  for (const FeaturePalette& row : kFeaturePalettes) {
+    if (features.has(row.feature)) draw(choices, option_of(row.option), row.palette, pool);
   }
   pool.core.backoff_max = std::max(pool.core.backoff_max, pool.core.backoff_initial);
   return pool;

@@ -8,7 +8,7 @@
 
 #include "harness/scenario/generate_parts.hpp"
 #include "harness/scenario/pool_options.hpp"
-#include "harness/scenario/testing.hpp"
+#include "harness/scenario/shipped_testing.hpp"
 
 using namespace poolproof;
 using namespace poolproof::scenario;
@@ -301,19 +301,20 @@ TEST_CASE("scenario: generate: each theme comes up, alone and beside each other,
   constexpr std::uint64_t kSeeds = 20'000;
   for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
     auto choices = Choices::random(seed, "themes");
-    const Themes themes = generate_themes(choices);
-    none += themes.any() ? 0 : 1;
-    for (std::uint32_t a = 0; a < kThemes; ++a) {
+    const Features features = generate_features(choices);
+    none += features.any() ? 0 : 1;
+    for (std::uint32_t a = 0; a < kFeatures; ++a) {
       for (std::uint32_t b = 0; b <= a; ++b) {
-        const bool both = themes.has(static_cast<Theme>(a)) && themes.has(static_cast<Theme>(b));
+        const bool both =
+            features.has(static_cast<Feature>(a)) && features.has(static_cast<Feature>(b));
         if (both) pairs.insert(a * 100 + b);
       }
     }
   }
-  CHECK(pairs.size() == kThemes * (kThemes + 1) / 2);
+  CHECK(pairs.size() == kFeatures * (kFeatures + 1) / 2);
   CHECK(none > kSeeds / 4);
   auto nothing = Choices::replayed({});
-  CHECK_FALSE(generate_themes(nothing).any());
+  CHECK_FALSE(generate_features(nothing).any());
 }
 
 TEST_CASE("scenario: generate: who is tried again every few milliseconds starts at last") {

@@ -1,5 +1,10 @@
 #include "harness/scenario/pool_options.hpp"
 
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/scenario/scenario_json.hpp"
+
 namespace poolproof::scenario {
 namespace {
 
@@ -89,10 +94,52 @@ constexpr auto joined(std::index_sequence<core...> /*core*/, std::index_sequence
 constexpr auto kAll = joined(std::make_index_sequence<pool::kOptions.size()>{},
                              std::make_index_sequence<kOwn.size()>{});
 
+std::int64_t read_value(const JsonNode& node, const PoolOption& option) {
+  if (option.unit == pool::Unit::choice) {
+    return static_cast<std::int64_t>(node.choice(option.names));
+  }
+  return node.whole(option.min, option.max);
+}
+
 }  // namespace
 
 std::span<const PoolOption> pool_options() {
   return kAll;
+}
+
+PoolSpec read_pool(const JsonNode& node) {
+  PoolSpec pool;
+  std::vector<std::string_view> keys;
+  for (const PoolOption& option : pool_options()) keys.push_back(option.name);
+  if (!node.object(keys)) return pool;
+  for (const PoolOption& option : pool_options()) {
+    if (const auto value = node.find(option.name)) option.set(pool, read_value(*value, option));
+  }
+  if (pool.framing.prefix_bytes == 3) {
+    node.find("prefix_bytes")->wrong("is 3", "1, 2 or 4");
+  }
+  const auto sound = pool::checked(pool.core);
+  if (!sound && node.complaints().none()) {
+    InputError error = sound.error();
+    error.where = fmt::format("{}/{}", node.where(), error.where);
+    node.complaints().add(std::move(error));
+  }
+  return pool;
+}
+
+OrderedJson write_pool(const PoolSpec& pool) {
+  const PoolSpec defaults;
+  OrderedJson json = OrderedJson::object();
+  for (const PoolOption& option : pool_options()) {
+    const std::int64_t value = option.get(pool);
+    if (value == option.get(defaults)) continue;
+    if (option.unit == pool::Unit::choice) {
+      json[option.name] = option.names[static_cast<std::size_t>(value)];
+    } else {
+      json[option.name] = value;
+    }
+  }
+  return json;
 }
 
 }  // namespace poolproof::scenario

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 namespace poolproof::scenario {
 namespace {
 
@@ -22,6 +24,11 @@ bool needs_a_fault(const Step& step) {
 
 }  // namespace
 
+const Args& no_args() {
+  static const Args none = std::make_shared<const nlohmann::json>(nlohmann::json::object());
+  return none;
+}
+
 StepKind kind(const Step& step) {
   return kKinds[step.index()];
 }
@@ -34,11 +41,11 @@ std::string_view good_word(const Step& step) {
 }
 
 bool Scenario::tagged(std::string_view tag) const {
-  return std::find(tags.begin(), tags.end(), tag) != tags.end();
+  return std::ranges::find(tags, tag) != tags.end();
 }
 
 bool Scenario::runs_in(WorldKind world) const {
-  return std::find(worlds.begin(), worlds.end(), world) != worlds.end();
+  return std::ranges::find(worlds, world) != worlds.end();
 }
 
 Scenario control_of(const Scenario& scenario) {

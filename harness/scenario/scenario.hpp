@@ -51,9 +51,14 @@ struct PoolSpec {
 struct Checkout {
   std::optional<Duration> timeout;
 };
+/// The arguments of a call: an object, never null. Calls may share it.
+using Args = std::shared_ptr<const nlohmann::json>;
+/// An empty object.
+const Args& no_args();
+
 struct Call {
   std::string command;
-  std::shared_ptr<const nlohmann::json> args;  ///< an object, never null
+  Args args = no_args();
   std::optional<Duration> timeout;
   std::uint32_t pad_bytes = 0;  ///< adds `"pad": "xxx..."` of that length to the args
 };
@@ -103,6 +108,17 @@ using Step = std::variant<Checkout, Call, CallBytes, Checkin, Throw, AwaitClient
 StepKind kind(const Step& step);
 inline bool is_call(const Step& step) {
   return poolproof::is_call(kind(step));
+}
+/// The time limit of a step of a kind that may have one; null: it can't.
+template <class AnyStep>
+auto* limit_of(AnyStep& step) {
+  using Limit = std::remove_reference_t<decltype((std::get<Checkout>(step).timeout))>;
+  return std::visit(
+      [](auto& one) -> Limit* {
+        if constexpr (requires { one.timeout; }) return &one.timeout;
+        return nullptr;
+      },
+      step);
 }
 /// What expectations call a step that came to what it should: "granted", "ok", "returned",
 /// "thrown", "closed". Only of steps that have an outcome.

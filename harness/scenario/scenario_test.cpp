@@ -7,7 +7,7 @@
 
 #include "harness/base/json_node.hpp"
 #include "harness/scenario/pool_options.hpp"
-#include "harness/scenario/testing.hpp"
+#include "harness/scenario/shipped_testing.hpp"
 
 using namespace poolproof;
 using namespace poolproof::scenario;

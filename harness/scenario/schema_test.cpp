@@ -20,7 +20,7 @@
 
 #include "harness/scenario/pool_options.hpp"
 #include "harness/scenario/scenario.hpp"
-#include "harness/scenario/testing.hpp"
+#include "harness/scenario/shipped_testing.hpp"
 
 using namespace poolproof;
 using namespace poolproof::scenario;

@@ -1,7 +1,7 @@
 #include "harness/scenario/shrink.hpp"
 
 #include <algorithm>
-#include <memory>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -82,14 +82,12 @@ void each_from_last(Search& search, std::size_t count, Edit edit) {
 
 // ---- whole parts --------------------------------------------------------------------------------
 
-bool use_natural_order(Scenario& candidate) {
-  if (candidate.schedule && candidate.schedule->empty()) return false;
-  candidate.schedule.emplace();
-  return true;
-}
-
 void natural_order(Search& search) {
-  search.attempt_order(use_natural_order);
+  search.attempt_order([](Scenario& candidate) {
+    if (candidate.schedule && candidate.schedule->empty()) return false;
+    candidate.schedule.emplace();
+    return true;
+  });
 }
 
 void expectations(Search& search) {
@@ -239,15 +237,6 @@ void seed(Search& search) {
   });
 }
 
-/// The time limit of a step that may have one.
-std::optional<Duration>* limit_of(Step& step) {
-  if (auto* checkout = std::get_if<Checkout>(&step)) return &checkout->timeout;
-  if (auto* call = std::get_if<Call>(&step)) return &call->timeout;
-  if (auto* call = std::get_if<CallBytes>(&step)) return &call->timeout;
-  if (auto* close = std::get_if<Close>(&step)) return &close->timeout;
-  return nullptr;
-}
-
 bool use_pool_limit(Step& step) {
   auto* limit = limit_of(step);
   if (limit == nullptr || !*limit) return false;
@@ -266,11 +255,17 @@ Duration visible_span(const Step& step) {
   return std::holds_alternative<Pause>(step) ? kVisiblePause : kVisibleLimit;
 }
 
-bool no_pause(Step& step) {
-  auto* pause = std::get_if<Pause>(&step);
-  if (pause == nullptr || pause->span == Duration::zero()) return false;
-  pause->span = Duration::zero();
+/// Gives a part of all steps of one kind that value.
+template <class Kind>
+bool change(Step& step, auto part, const auto& value) {
+  auto* one = std::get_if<Kind>(&step);
+  if (one == nullptr || std::invoke(part, *one) == value) return false;
+  std::invoke(part, *one) = value;
   return true;
+}
+
+bool no_pause(Step& step) {
+  return change<Pause>(step, &Pause::span, Duration::zero());
 }
 
 /// Longer, if need be: what fails so does so on real processes, too.
@@ -301,40 +296,27 @@ bool less_pad(Step& step) {
 }
 
 bool plain_command(Step& step) {
-  static const auto no_args = std::make_shared<const nlohmann::json>(nlohmann::json::object());
   auto* call = std::get_if<Call>(&step);
   if (call == nullptr || (call->command == "echo" && call->args->empty())) return false;
   call->command = "echo";
-  call->args = no_args;
+  call->args = no_args();
   return true;
 }
 
 bool plain_signal(Step& step) {
-  auto* signal = std::get_if<SignalWorker>(&step);
-  if (signal == nullptr || signal->signal == SignalWorker{}.signal) return false;
-  signal->signal = SignalWorker{}.signal;
-  return true;
+  return change<SignalWorker>(step, &SignalWorker::signal, SignalWorker{}.signal);
 }
 
-bool first_generation(Step& step) {
-  auto* signal = std::get_if<SignalWorker>(&step);
-  if (signal == nullptr || signal->worker.generation == 0) return false;
-  signal->worker.generation = 0;
-  return true;
-}
-
-bool first_slot(Step& step) {
-  auto* signal = std::get_if<SignalWorker>(&step);
-  if (signal == nullptr || signal->worker.slot == 0) return false;
-  signal->worker.slot = 0;
-  return true;
+template <auto coordinate>
+bool first_worker(Step& step) {
+  const auto part = [](SignalWorker & signal) -> auto& {
+    return signal.worker.*coordinate;
+  };
+  return change<SignalWorker>(step, part, 0U);
 }
 
 bool await_end(Step& step) {
-  auto* await = std::get_if<AwaitClient>(&step);
-  if (await == nullptr || await->ended) return false;
-  await->ended = true;
-  return true;
+  return change<AwaitClient>(step, &AwaitClient::ended, true);
 }
 
 bool no_exception(Step& step) {
@@ -344,10 +326,23 @@ bool no_exception(Step& step) {
 }
 
 using StepEdit = bool (*)(Step&);
-constexpr std::array<StepEdit, 17> kStepEdits{
-    plain_command, less_pad<0>,      less_pad<100>, no_exception, use_pool_limit,  no_pause,
-    be_visible,    shorten<0>,       shorten<1>,    shorten<10>,  shorten<100>,    shorten<1000>,
-    plain_signal,  first_generation, first_slot,    await_end,    less_pad<65'536>};
+constexpr std::array<StepEdit, 17> kStepEdits{plain_command,
+                                              less_pad<0>,
+                                              less_pad<100>,
+                                              no_exception,
+                                              use_pool_limit,
+                                              no_pause,
+                                              be_visible,
+                                              shorten<0>,
+                                              shorten<1>,
+                                              shorten<10>,
+                                              shorten<100>,
+                                              shorten<1000>,
+                                              plain_signal,
+                                              first_worker<&WorkerId::generation>,
+                                              first_worker<&WorkerId::slot>,
+                                              await_end,
+                                              less_pad<65'536>};
 
 /// Each edit on all steps at once, and if that is too much, on each of them.
 void step_values(Search& search) {
@@ -419,10 +414,6 @@ void fault_values(Search& search) {
 
 // ---- the schedule -------------------------------------------------------------------------------
 
-bool is_zero(std::uint32_t choice) {
-  return choice == 0;
-}
-
 /// Cuts the tail, and makes pieces the natural order, the largest first.
 void schedule(Search& search) {
   if (!search.best().schedule) return;
@@ -438,10 +429,9 @@ void schedule(Search& search) {
       search.attempt_order([&](Scenario& candidate) {
         auto& choices = *candidate.schedule;
         const std::size_t end = std::min(choices.size(), (piece + 1) * chunk);
-        const std::span<std::uint32_t> part =
-            std::span(choices).subspan(piece * chunk, end - piece * chunk);
-        if (std::all_of(part.begin(), part.end(), is_zero)) return false;
-        std::fill(part.begin(), part.end(), 0);
+        const auto part = std::span(choices).subspan(piece * chunk, end - piece * chunk);
+        if (std::ranges::count(part, 0U) == std::ssize(part)) return false;
+        std::ranges::fill(part, 0U);
         return true;
       });
     }

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/scenario/client_name.hpp"
-#include "harness/scenario/read_parts.hpp"
+#include "harness/scenario/scenario_json.hpp"
 
 namespace poolproof::scenario {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "harness/scenario/generate.hpp"
 #include "harness/scenario/pool_options.hpp"
+#include "harness/scenario/shipped_testing.hpp"
 #include "harness/scenario/shrink_edits.hpp"
-#include "harness/scenario/testing.hpp"
 
 using namespace poolproof;
 using namespace poolproof::scenario;

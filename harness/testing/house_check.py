@@ -62,7 +62,7 @@ IMPURE = re.compile(
     r"|\bunordered_(map|set)\b|\bsleep_for\b|\bclock_gettime\b|\bsetlocale\b|\bstd::locale\b"
 )
 # The main of the fake worker: what carries out the decisions of the Brain.
-IMPURE_FILES = re.compile(r"^fake_workers/(fake_worker\w*|running_program)\.(cpp|hpp)$")
+IMPURE_FILES = re.compile(r"^fake_workers/fake_worker\w*\.(cpp|hpp)$")
 
 # Floor 5 and below reach the system through one header; these are its other side.
 SYSTEM_CALL = re.compile(
@@ -72,7 +72,7 @@ SYSTEM_CALL = re.compile(
 )
 SYSTEM_FILES = re.compile(
     r"^harness/host/(system|launch|census|guardian\w*|descriptor)\.cpp$"
-    r"|^fake_workers/(fake_worker\w*|running_program)\.(cpp|hpp)$"
+    r"|^fake_workers/fake_worker\w*\.(cpp|hpp)$"
     r"|^harness/base/write_file\.cpp$"  # fsync and rename: no part of the pool
     r"|^harness/(cli|drivers|testing)/"
 )
@@ -91,8 +91,8 @@ IN_SCENARIO = re.compile(r'"fault":\s*"\w+"')
 MAY_NAME_FAULTS = [
     (r"^fake_workers/", r""),  # the faults' own room
     (r"^harness/base/outcome\.hpp$", r""),  # outcomes and causes that have the same names
-    # What goes with a theme is a recipe, of that one fault.
-    (r"^harness/scenario/generate_faults\.cpp$", r"\bCompanion\{"),
+    # What goes with a feature is a recipe, of that one fault.
+    (r"^harness/scenario/generate_faults\.cpp$", r"\bFeatureFault\{"),
 ]
 
 MARK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
@@ -217,7 +217,7 @@ def fault_names(root):
 
 def check_faults(name, lines, named):
     """`named` finds the literals that are names of faults."""
-    if TEST.search(name) or name.endswith("/testing.hpp"):
+    if TEST.search(name):
         return
     for number, line in enumerate(lines, 1):
         found = named.search(IN_SCENARIO.sub("", line))
@@ -305,7 +305,7 @@ INNOCENT = [
     ("harness/base/x_test.cpp", "int f() {\n" + "  g();\n" * 600 + "}\n"),
     ("harness/oracle/x_test.cpp", 'auto s = "reply_lost";\n'),
     ("harness/search/x.cpp", 'auto s = R"({"fault": "reply_lost", "at": {}})";\n'),
-    ("harness/scenario/generate_faults.cpp", 'Companion{Theme::signals, 2, "reply_lost"};\n'),
+    ("harness/scenario/generate_faults.cpp", 'FeatureFault{Theme::signals, 2, "reply_lost"};\n'),
 ]
 
 

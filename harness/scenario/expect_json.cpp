@@ -1,8 +1,7 @@
-#include <algorithm>
 
-#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
-#include "harness/scenario/read_parts.hpp"
+#include "harness/scenario/scenario_json.hpp"
 
 namespace poolproof::scenario {
 namespace {
@@ -39,13 +38,11 @@ ExpectedOne read_one(const JsonNode& node) {
 }
 
 Expected read_expected(const JsonNode& node) {
-  Expected expected;
   const auto any_of = node.find("any_of");
   if (!any_of || node.find("error")) return {read_one(node)};
   static constexpr std::array<std::string_view, 1> kKeys{"any_of"};
-  if (!node.object(kKeys)) return expected;
-  for (const JsonNode& one : any_of->elements(1)) expected.push_back(read_one(one));
-  return expected;
+  if (!node.object(kKeys)) return {};
+  return read_all(*any_of, 1, read_one);
 }
 
 ExpectedFate read_fate(const JsonNode& node) {
@@ -63,6 +60,41 @@ ExpectedFate read_fate(const JsonNode& node) {
   return fate;
 }
 
+OrderedJson write_one(const ExpectedOne& one, const Step& step) {
+  if (one.skipped) return "skipped";
+  if (one.outcome == Outcome::ok) return good_word(step);
+  OrderedJson json{{"error", name(one.outcome)}};
+  if (one.phase) json["phase"] = name(*one.phase);
+  if (one.cause) json["cause"] = name(*one.cause);
+  if (!one.says.empty()) json["says"] = one.says;
+  return json;
+}
+
+OrderedJson write_expected(const Expected& expected, const Step& step) {
+  if (expected.size() == 1) return write_one(expected.front(), step);
+  OrderedJson any_of = OrderedJson::array();
+  for (const ExpectedOne& one : expected) any_of.push_back(write_one(one, step));
+  return {{"any_of", any_of}};
+}
+
+OrderedJson write_steps(const std::vector<Expected>& expected, const Client& client) {
+  OrderedJson json = OrderedJson::array();
+  std::size_t next = 0;
+  for (const Step& step : client.steps) {
+    if (!has_outcome(kind(step)) || next == expected.size()) continue;
+    json.push_back(write_expected(expected[next++], step));
+  }
+  return json;
+}
+
+OrderedJson write_fate(const ExpectedFate& fate) {
+  OrderedJson json = write_worker_id(fate.worker);
+  OrderedJson names = OrderedJson::array();
+  for (const Fate one : fate.any_of) names.push_back(kFateNames[static_cast<std::size_t>(one)]);
+  json["fate"] = names.size() == 1 ? names.front() : names;
+  return json;
+}
+
 }  // namespace
 
 Expectations read_expectations(const JsonNode& node) {
@@ -75,13 +107,27 @@ Expectations read_expectations(const JsonNode& node) {
     } else if (key == "any_success") {
       expect.any_success = value.flag();
     } else if (key == "workers") {
-      for (const JsonNode& fate : value.elements()) expect.workers.push_back(read_fate(fate));
+      expect.workers = read_all(value, 0, read_fate);
     } else {
-      std::vector<Expected>& steps = expect.clients[key];
-      for (const JsonNode& step : value.elements()) steps.push_back(read_expected(step));
+      expect.clients[key] = read_all(value, 0, read_expected);
     }
   }
   return expect;
+}
+
+OrderedJson write_expectations(const Scenario& scenario) {
+  OrderedJson json = OrderedJson::object();
+  for (const Client& client : scenario.clients) {
+    const auto expected = scenario.expect.clients.find(client.name);
+    if (expected == scenario.expect.clients.end()) continue;
+    json[client.name] = write_steps(expected->second, client);
+  }
+  for (const ExpectedFate& fate : scenario.expect.workers) {
+    json["workers"].push_back(write_fate(fate));
+  }
+  if (scenario.expect.no_success) json["no_success"] = true;
+  if (scenario.expect.any_success) json["any_success"] = true;
+  return json;
 }
 
 }  // namespace poolproof::scenario

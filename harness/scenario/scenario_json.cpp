@@ -1,10 +1,11 @@
+#include "harness/scenario/scenario_json.hpp"
+
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "harness/scenario/read_parts.hpp"
+#include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"
 
 namespace poolproof::scenario {
@@ -69,17 +70,13 @@ std::vector<WorldKind> read_worlds(const JsonNode& root) {
 std::uint64_t read_seed(const JsonNode& root) {
   const auto node = root.find("seed");
   if (!node) return 0;
-  std::uint64_t seed = 0;
   if (node->json().is_number_unsigned()) return node->json().get<std::uint64_t>();
   const std::string text = node->is_text() ? node->text() : "";
-  const char* end = text.data() + text.size();
-  bool sound = text.starts_with("0x") && text.size() > 2;
-  if (sound) {
-    const auto [stop, error] = std::from_chars(text.data() + 2, end, seed, 16);
-    sound = error == std::errc() && stop == end;
-  }
-  if (!sound) node->not_a("a whole number from 0, or as text \"0x5eed\" of up to 64 bits");
-  return seed;
+  const auto seed = text.starts_with("0x")
+                        ? parse_number<std::uint64_t>(std::string_view(text).substr(2), 16)
+                        : std::nullopt;
+  if (!seed) node->not_a("a whole number from 0, or as text \"0x5eed\" of up to 64 bits");
+  return seed.value_or(0);
 }
 
 WorkerSpec read_worker(const JsonNode& node) {
@@ -93,22 +90,12 @@ WorkerSpec read_worker(const JsonNode& node) {
   const auto argv =
       command ? node.need("argv", "the program and its arguments") : node.find("argv");
   if (argv && !command) argv->wrong("is there", "no argv: only a command has one");
-  if (argv) {
-    for (const JsonNode& argument : argv->elements(1)) worker.argv.push_back(argument.text());
-  }
+  if (argv) worker.argv = read_all(*argv, 1, &JsonNode::text);
   const auto env = node.find("env");
   if (!env) return worker;
   if (!env->is_object()) env->not_a("an object of texts");
   for (const std::string& key : env->keys()) worker.env[key] = env->find(key)->text();
   return worker;
-}
-
-std::vector<WorkerSpec> read_workers(const JsonNode& root) {
-  const auto node = root.find("workers");
-  if (!node) return {WorkerSpec{}};
-  std::vector<WorkerSpec> workers;
-  for (const JsonNode& worker : node->elements(1)) workers.push_back(read_worker(worker));
-  return workers;
 }
 
 Client read_client(const JsonNode& node) {
@@ -129,17 +116,9 @@ Client read_client(const JsonNode& node) {
     client.repeat = static_cast<std::uint32_t>(repeat->whole(1, kRepeatMax));
   }
   if (const auto steps = node.need("steps", "what it does")) {
-    for (const JsonNode& step : steps->elements(1)) client.steps.push_back(read_step(step));
+    client.steps = read_all(*steps, 1, read_step);
   }
   return client;
-}
-
-std::vector<Client> read_clients(const JsonNode& root) {
-  std::vector<Client> clients;
-  const auto node = root.need("clients", "who uses the pool");
-  if (!node) return clients;
-  for (const JsonNode& client : node->elements(1)) clients.push_back(read_client(client));
-  return clients;
 }
 
 faults::Plan read_faults(const JsonNode& root) {
@@ -157,17 +136,12 @@ faults::Plan read_faults(const JsonNode& root) {
 std::optional<std::vector<std::uint32_t>> read_schedule(const JsonNode& root) {
   const auto node = root.find("schedule");
   if (!node) return std::nullopt;
-  const auto elements = node->elements();
-  if (elements.size() > kScheduleMax) {
-    node->wrong(fmt::format("has {} entries", elements.size()),
-                fmt::format("at most {}", kScheduleMax));
+  if (const std::size_t size = node->json().size(); node->is_array() && size > kScheduleMax) {
+    node->wrong(fmt::format("has {} entries", size), fmt::format("at most {}", kScheduleMax));
   }
-  std::vector<std::uint32_t> schedule;
-  schedule.reserve(elements.size());
-  for (const JsonNode& choice : elements) {
-    schedule.push_back(static_cast<std::uint32_t>(choice.whole(0, kScheduleChoiceMax)));
-  }
-  return schedule;
+  return read_all(*node, 0, [](const JsonNode& choice) {
+    return static_cast<std::uint32_t>(choice.whole(0, kScheduleChoiceMax));
+  });
 }
 
 void read_version(const JsonNode& root) {
@@ -189,12 +163,66 @@ Scenario read_root(const JsonNode& root) {
   scenario.seed = read_seed(root);
   if (const auto pool = root.find("pool")) scenario.pool = read_pool(*pool);
   scenario.pool.core.seed = scenario.seed;
-  scenario.workers = read_workers(root);
-  scenario.clients = read_clients(root);
+  const auto workers = root.find("workers");
+  scenario.workers = workers ? read_all(*workers, 1, read_worker) : std::vector<WorkerSpec>(1);
+  if (const auto clients = root.need("clients", "who uses the pool")) {
+    scenario.clients = read_all(*clients, 1, read_client);
+  }
   scenario.faults = read_faults(root);
   if (const auto expect = root.find("expect")) scenario.expect = read_expectations(*expect);
   scenario.schedule = read_schedule(root);
   return scenario;
+}
+
+// ---- writing ------------------------------------------------------------------------------------
+
+template <class Enum, class Names>
+std::string_view named_in(const Names& names, Enum value) {
+  return names[static_cast<std::size_t>(value)];
+}
+
+OrderedJson write_worker(const WorkerSpec& worker) {
+  OrderedJson json{{"kind", named_in(kWorkerKindNames, worker.kind)}};
+  if (!worker.argv.empty()) json["argv"] = worker.argv;
+  if (!worker.env.empty()) json["env"] = worker.env;
+  return json;
+}
+
+OrderedJson write_client(const Client& client) {
+  OrderedJson json{{"name", client.name}};
+  if (!client.after.empty()) json["after"] = client.after;
+  if (client.count > 1) json["count"] = client.count;
+  if (client.repeat > 1) json["repeat"] = client.repeat;
+  json["steps"] = OrderedJson::array();
+  for (const Step& step : client.steps) json["steps"].push_back(write_step(step));
+  return json;
+}
+
+OrderedJson write_planned(const faults::PlannedFault& fault) {
+  const nlohmann::json written = faults::write_fault(fault);
+  OrderedJson json{{"fault", written.at("fault")}, {"at", written.at("at")}};
+  for (const auto& item : written.items()) {
+    if (item.key() != "id") json[item.key()] = item.value();
+  }
+  return json;
+}
+
+constexpr std::string_view kScheduleMark = "\n  \"schedule\": 0";
+constexpr std::size_t kLineBytesMax = 100;
+
+/// In lines of many numbers: one a line, as the rest of the file is written, would bury it.
+std::string write_schedule(const std::vector<std::uint32_t>& schedule) {
+  std::string text = "\n  \"schedule\": [";
+  std::size_t line_begin = 1;
+  for (std::size_t i = 0; i < schedule.size(); ++i) {
+    const std::string number = std::to_string(schedule[i]) + (i + 1 < schedule.size() ? "," : "]");
+    if (i > 0 && text.size() - line_begin + 1 + number.size() > kLineBytesMax) {
+      text += "\n   ";
+      line_begin = text.size() - 3;
+    }
+    text += (i == 0 ? "" : " ") + number;
+  }
+  return schedule.empty() ? text + "]" : text;
 }
 
 }  // namespace
@@ -221,6 +249,32 @@ Parsed<Scenario> read_scenario(std::string_view json_text, const std::string& wh
   if (complaints.none()) check_expectations(scenario, root);
   if (!complaints.none()) return unexpected(complaints.first());
   return scenario;
+}
+
+std::string write_scenario(const Scenario& scenario) {
+  OrderedJson json{{"schema_version", 1}, {"name", scenario.name}, {"why", scenario.why}};
+  if (!scenario.tags.empty()) json["tags"] = scenario.tags;
+  json["worlds"] = OrderedJson::array();
+  for (const WorldKind world : scenario.worlds) {
+    json["worlds"].push_back(named_in(kWorldNames, world));
+  }
+  json["seed"] = fmt::format("{:#x}", scenario.seed);
+  json["pool"] = write_pool(scenario.pool);
+  json["workers"] = OrderedJson::array();
+  for (const WorkerSpec& worker : scenario.workers) json["workers"].push_back(write_worker(worker));
+  json["clients"] = OrderedJson::array();
+  for (const Client& client : scenario.clients) json["clients"].push_back(write_client(client));
+  json["faults"] = OrderedJson::array();
+  for (const auto& fault : scenario.faults) json["faults"].push_back(write_planned(fault));
+  json["expect"] = write_expectations(scenario);
+  if (scenario.schedule) json["schedule"] = 0;
+  std::string text = json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+  if (scenario.schedule) {
+    // The last key. No text in JSON holds a newline, so that the mark is found nowhere else.
+    text.replace(text.rfind(kScheduleMark), kScheduleMark.size(),
+                 write_schedule(*scenario.schedule));
+  }
+  return text;
 }
 
 }  // namespace poolproof::scenario
