@@ -1,7 +1,6 @@
 #include "harness/agreement/agreement.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -15,24 +14,12 @@ namespace {
 using scenario::Scenario;
 using Facts = std::map<std::string, std::string>;
 using Words = std::set<std::string>;
-using Outline = std::map<std::string, Words>;
+using FactSets = std::map<std::string, Words>;
 
 constexpr const char* kUnleased = "the workers that nobody leased";
 constexpr const char* kClosed = "closed";
 
 // ---- who speaks --------------------------------------------------------------------------------
-
-/// The clients by the names that the run gives them. Of a client with a count, each of `name.1`,
-/// `name.2`... leads to it.
-std::map<std::string, const scenario::Client*> clients_of(const Scenario& scenario) {
-  std::map<std::string, const scenario::Client*> clients;
-  for (const auto& client : scenario.clients) {
-    for (std::uint32_t i = 1; i <= client.count; ++i) {
-      clients[scenario::single_name(client, i)] = &client;
-    }
-  }
-  return clients;
-}
 
 /// The place of a step. `exact` tells all clients and rounds apart; `kind` does not tell apart the
 /// clients of one kind and their rounds.
@@ -41,19 +28,17 @@ struct Place {
   std::string kind;
 };
 
-Place place_of(const std::map<std::string, const scenario::Client*>& clients,
-               const trace::ClientStep& step) {
-  const auto found = clients.find(step.client);
-  const bool rounds = found != clients.end() && found->second->repeat > 1;
-  const std::string& kind = found == clients.end() ? step.client : found->second->name;
+Place place_of(const Scenario& scenario, const trace::ClientStep& step) {
+  const scenario::Client* const client = scenario::client_of(scenario, step.client);
+  const bool rounds = client != nullptr && client->repeat > 1;
   return {fmt::format("{}{}, step {}", step.client,
                       rounds ? fmt::format(", round {}", step.repetition + 1) : "", step.step),
-          kind};
+          client == nullptr ? step.client : client->name};
 }
 
-// ---- an incarnation's life ---------------------------------------------------------------------
+// ---- the incarnations --------------------------------------------------------------------------
 
-struct Life {
+struct Incarnation {
   bool greeted = false;
   StartCause cause = StartCause::none;  ///< why the handshake failed
   LeaseId lease = LeaseId::none;        ///< the open one
@@ -62,10 +47,11 @@ struct Life {
   std::string end;                   ///< why it had to go, or how it died; empty: neither yet
 };
 
-/// Turns the pool's records into lives. Events after a worker was told to go are ignored.
-class Lives {
+/// Follows the incarnations through the pool's records. Events after a worker was told to go are
+/// ignored.
+class Incarnations {
  public:
-  explicit Lives(std::map<LeaseId, Place> holders) : holders_(std::move(holders)) {}
+  explicit Incarnations(std::map<LeaseId, Place> holders) : holders_(std::move(holders)) {}
 
   void take(const trace::PoolRecord& record) {
     record_ = &record;
@@ -75,11 +61,11 @@ class Lives {
     }
   }
 
-  [[nodiscard]] std::vector<Life> all() const {
-    std::vector<Life> all;
-    for (const auto& [worker, life] : lives_) {
-      all.push_back(life);
-      if (life.end.empty()) all.back().end = closing_ ? kClosed : "there to the end";
+  [[nodiscard]] std::vector<Incarnation> all() const {
+    std::vector<Incarnation> all;
+    for (const auto& [worker, one] : incarnations_) {
+      all.push_back(one);
+      if (one.end.empty()) all.back().end = closing_ ? kClosed : "there to the end";
     }
     return all;
   }
@@ -90,72 +76,70 @@ class Lives {
     if (worker == workers_.end()) return;
     // If a drain ended in the same step, it had ended the lease already.
     if (!told_to_go(worker->second, pool::RemovalReason::closing)) {
-      end_lease(lives_[worker->second], event.lease, event.clean ? "returned" : "dirty");
+      end_lease(incarnations_[worker->second], event.lease, event.clean ? "returned" : "dirty");
     }
   }
   void happened(const pool::LeaseRevoked& event) {
     const auto worker = workers_.find(event.lease);
-    if (worker != workers_.end()) end_lease(lives_[worker->second], event.lease, "revoked");
+    if (worker != workers_.end()) end_lease(incarnations_[worker->second], event.lease, "revoked");
   }
   void happened(const pool::HandshakeEnded& event) {
-    Life& life = lives_[event.worker];
-    if (!life.end.empty()) return;
-    life.cause = event.evidence.cause;
-    life.greeted = life.cause == StartCause::none;
+    Incarnation& one = incarnations_[event.worker];
+    if (!one.end.empty()) return;
+    one.cause = event.evidence.cause;
+    one.greeted = one.cause == StartCause::none;
   }
-  void happened(const pool::StartFailed& event) {
-    end_life(event.worker, "start failed: exec_failed");
-  }
+  void happened(const pool::StartFailed& event) { end(event.worker, "start failed: exec_failed"); }
   void happened(const pool::Exited& event) {
-    Life& life = lives_[event.worker];
-    if (!life.end.empty() || told_to_go(event.worker, pool::RemovalReason::closing)) return;
-    end_lease(life, life.lease, "lost");
-    if (!life.greeted) return end_life(event.worker, "start failed: exited");
-    end_life(event.worker, event.status.signal != 0
-                               ? fmt::format("died by signal {}", event.status.signal)
-                               : fmt::format("died with code {}", event.status.code));
+    Incarnation& one = incarnations_[event.worker];
+    if (!one.end.empty() || told_to_go(event.worker, pool::RemovalReason::closing)) return;
+    end_lease(one, one.lease, "lost");
+    if (!one.greeted) return end(event.worker, "start failed: exited");
+    end(event.worker, event.status.signal != 0
+                          ? fmt::format("died by signal {}", event.status.signal)
+                          : fmt::format("died with code {}", event.status.code));
   }
   void happened(const pool::CloseRequested&) { closing_ = true; }
   template <class Other>
   void happened(const Other&) {}
 
-  void ordered(const pool::Start& effect) { lives_[effect.worker]; }
+  void ordered(const pool::Start& effect) { incarnations_[effect.worker]; }
   void ordered(const pool::Grant& effect) {
     workers_[effect.lease] = effect.worker;
-    Life& life = lives_[effect.worker];
-    life.lease = effect.lease;
+    Incarnation& one = incarnations_[effect.worker];
+    one.lease = effect.lease;
     const auto holder = holders_.find(effect.lease);
-    life.holders.push_back(holder == holders_.end() ? Place{"nobody", "nobody"} : holder->second);
+    one.holders.push_back(holder == holders_.end() ? Place{"nobody", "nobody"} : holder->second);
   }
   void ordered(const pool::Stop& effect) {
     if (effect.step == pool::StopStep::ask) {
-      return end_life(effect.worker, closing_ ? kClosed : "asked to go");
+      return end(effect.worker, closing_ ? kClosed : "asked to go");
     }
-    Life& life = lives_[effect.worker];
-    if (!life.end.empty()) return;
+    Incarnation& one = incarnations_[effect.worker];
+    if (!one.end.empty()) return;
     switch (effect.why) {
       case pool::RemovalReason::closing:
-        end_lease(life, life.lease, "ended by the close");
-        return end_life(effect.worker, kClosed);
+        end_lease(one, one.lease, "ended by the close");
+        return end(effect.worker, kClosed);
       case pool::RemovalReason::start_failed:
-        return end_life(effect.worker, fmt::format("start failed: {}", name(life.cause)));
+        return end(effect.worker, fmt::format("start failed: {}", name(one.cause)));
       case pool::RemovalReason::budget_spent:
-        return end_life(effect.worker, "start failed: budget_spent");
+        return end(effect.worker, "start failed: budget_spent");
       default:
-        return end_life(effect.worker, fmt::format("put away: {}", trace::name(effect.why)));
+        return end(effect.worker, fmt::format("put away: {}", trace::name(effect.why)));
     }
   }
   template <class Other>
   void ordered(const Other&) {}
 
-  void end_lease(Life& life, LeaseId lease, const char* how) {
-    if (lease == LeaseId::none || life.lease != lease || !life.end.empty()) return;
-    life.lease = LeaseId::none;
-    life.endings.emplace_back(how);
+  void end_lease(Incarnation& one, LeaseId lease, const char* how) {
+    if (lease == LeaseId::none || one.lease != lease || !one.end.empty()) return;
+    one.lease = LeaseId::none;
+    one.endings.emplace_back(how);
   }
-  void end_life(WorkerId worker, std::string why) {
-    Life& life = lives_[worker];
-    if (life.end.empty()) life.end = std::move(why);
+  void end(WorkerId worker, std::string why) {
+    Incarnation& one = incarnations_[worker];
+    if (one.end.empty()) one.end = std::move(why);
   }
   [[nodiscard]] bool told_to_go(WorkerId worker, pool::RemovalReason why) const {
     return std::any_of(record_->effects.begin(), record_->effects.end(), [&](const auto& effect) {
@@ -166,81 +150,80 @@ class Lives {
 
   std::map<LeaseId, Place> holders_;
   std::map<LeaseId, WorkerId> workers_;
-  std::map<WorkerId, Life> lives_;
+  std::map<WorkerId, Incarnation> incarnations_;
   const trace::PoolRecord* record_ = nullptr;
   bool closing_ = false;
 };
 
-// ---- the story ---------------------------------------------------------------------------------
+// ---- the observation ---------------------------------------------------------------------------
 
 std::string joined(const Words& words) {
   return fmt::format("{}", fmt::join(words, " or "));
 }
 
-void tell_steps(const Scenario& scenario, const trace::Trace& trace, Story& story) {
-  const auto clients = clients_of(scenario);
+void add_steps(const Scenario& scenario, const trace::Trace& trace, Observation& observation) {
   for (const auto& step : trace.clients) {
     if (!has_outcome(step.kind)) continue;
     const std::string came(step.skipped ? "skipped" : name(step.outcome));
-    const Place place = place_of(clients, step);
-    const bool harness = step.client.empty();
-    story.facts[harness ? fmt::format("the harness ({})", name(step.kind))
-                        : fmt::format("client {} ({})", place.exact, name(step.kind))] = came;
-    story
-        .outline[harness ? fmt::format("the harness ({})", name(step.kind))
-                         : fmt::format("client {}, step {} ({})", place.kind, step.step,
-                                       name(step.kind))]
-        .insert(came);
+    const Place place = place_of(scenario, step);
+    std::string exact = fmt::format("the harness ({})", name(step.kind));
+    std::string kind = exact;
+    if (!step.client.empty()) {
+      exact = fmt::format("client {} ({})", place.exact, name(step.kind));
+      kind = fmt::format("client {}, step {} ({})", place.kind, step.step, name(step.kind));
+    }
+    observation.facts[exact] = came;
+    observation.by_kind[kind].insert(came);
   }
 }
 
-void tell_life(const Life& life, Story& story) {
-  if (life.holders.empty()) {
+void add_incarnation(const Incarnation& one, Observation& observation) {
+  if (one.holders.empty()) {
     // Whether the pool started one worker more than it needed depends on speed alone.
-    if (life.end == kClosed) return;
-    story.outline[kUnleased].insert(life.end);
+    if (one.end == kClosed) return;
+    observation.by_kind[kUnleased].insert(one.end);
     return;
   }
   std::vector<std::string> exact;
   Words holders;
-  for (const auto& holder : life.holders) {
+  for (const auto& holder : one.holders) {
     exact.push_back(holder.exact);
     holders.insert(holder.kind);
   }
-  story.facts[fmt::format("the worker leased by {}", fmt::join(exact, "; "))] =
-      fmt::format("{}; {}", fmt::join(life.endings, ", "), life.end);
-  const Words endings(life.endings.begin(), life.endings.end());
-  story.outline[fmt::format("the workers leased by {}", fmt::join(holders, " and "))].insert(
-      fmt::format("({}; {})", fmt::join(endings, ", "), life.end));
+  observation.facts[fmt::format("the worker leased by {}", fmt::join(exact, "; "))] =
+      fmt::format("{}; {}", fmt::join(one.endings, ", "), one.end);
+  const Words endings(one.endings.begin(), one.endings.end());
+  observation.by_kind[fmt::format("the workers leased by {}", fmt::join(holders, " and "))].insert(
+      fmt::format("({}; {})", fmt::join(endings, ", "), one.end));
 }
 
 // ---- comparing ---------------------------------------------------------------------------------
 
-bool all_heard(std::size_t singletons, std::size_t schedules) {
+bool are_enough(std::size_t singletons, std::size_t schedules) {
   return singletons * kSchedulesPerSingleton <= schedules;
 }
 
 /// The different facts of all schedules.
-struct Heard {
-  explicit Heard(const std::vector<Story>& simulated) : schedules(simulated.size()) {
+struct Distinct {
+  explicit Distinct(const std::vector<Observation>& simulated) : schedules(simulated.size()) {
     std::map<Facts, std::size_t> counted;
-    for (const auto& story : simulated) ++counted[story.facts];
+    for (const auto& observation : simulated) ++counted[observation.facts];
     for (const auto& [facts, count] : counted) {
-      stories.push_back(facts);
+      observations.push_back(facts);
       if (count == 1) ++singletons;
     }
   }
 
   [[nodiscard]] bool complete() const {
-    return stories.size() == 1 || all_heard(singletons, schedules);
+    return observations.size() == 1 || are_enough(singletons, schedules);
   }
   [[nodiscard]] bool has(const Facts& real) const {
-    return std::find(stories.begin(), stories.end(), real) != stories.end();
+    return std::ranges::find(observations, real) != observations.end();
   }
 
-  std::vector<Facts> stories;  ///< each of them once
+  std::vector<Facts> observations;  ///< each of them once
   std::size_t schedules;
-  std::size_t singletons = 0;  ///< stories told by one schedule only
+  std::size_t singletons = 0;  ///< facts of one schedule only
 };
 
 std::string said(const Facts& facts, const std::string& about) {
@@ -263,33 +246,33 @@ std::string dispute(const std::string& about, const std::string& real, const std
                      simulated, schedules, schedules == 1 ? "" : "s");
 }
 
-/// A sentence about the simulated story that differs least. It names, if possible, a subject on
-/// which no simulated story says what the real run says.
-std::string divergence(const Heard& heard, const Facts& real) {
-  std::vector<std::string> nearest = disputed(real, heard.stories.front());
-  for (const auto& facts : heard.stories) {
+/// A sentence about the simulated observation that differs least. It names, if possible, a subject
+/// on which no simulated observation says what the real run says.
+std::string divergence(const Distinct& distinct, const Facts& real) {
+  std::vector<std::string> nearest = disputed(real, distinct.observations.front());
+  for (const auto& facts : distinct.observations) {
     auto differing = disputed(real, facts);
     if (differing.size() < nearest.size()) nearest = std::move(differing);
   }
   const auto unheard = std::find_if(nearest.begin(), nearest.end(), [&](const auto& about) {
-    return std::none_of(heard.stories.begin(), heard.stories.end(),
+    return std::none_of(distinct.observations.begin(), distinct.observations.end(),
                         [&](const auto& facts) { return said(facts, about) == said(real, about); });
   });
   const std::string& about = unheard == nearest.end() ? nearest.front() : *unheard;
   Words versions;
-  for (const auto& facts : heard.stories) versions.insert(said(facts, about));
-  return dispute(about, said(real, about), joined(versions), heard.schedules) +
+  for (const auto& facts : distinct.observations) versions.insert(said(facts, about));
+  return dispute(about, said(real, about), joined(versions), distinct.schedules) +
          (unheard == nearest.end() ? ", and never together with the rest" : "");
 }
 
-/// The outlines of all schedules taken together.
+/// The sets by kind of all schedules taken together.
 struct Bounds {
-  explicit Bounds(const std::vector<Story>& simulated) : schedules(simulated.size()) {
-    std::set<Outline> all;
+  explicit Bounds(const std::vector<Observation>& simulated) : schedules(simulated.size()) {
+    std::set<FactSets> all;
     std::map<std::pair<std::string, std::string>, std::size_t> counted;
-    for (const auto& story : simulated) {
-      all.insert(story.outline);
-      for (const auto& [about, words] : story.outline) {
+    for (const auto& observation : simulated) {
+      all.insert(observation.by_kind);
+      for (const auto& [about, words] : observation.by_kind) {
         for (const auto& word : words) ++counted[{about, word}];
       }
     }
@@ -304,11 +287,11 @@ struct Bounds {
   std::size_t schedules;
   std::size_t different = 0;
   std::size_t singletons = 0;  ///< words said by one schedule only
-  Outline may;                 ///< what at least one schedule says
-  Outline must;                ///< what every schedule says
+  FactSets may;                ///< what at least one schedule says
+  FactSets must;               ///< what every schedule says
 };
 
-bool is_within(const Outline& inner, const Outline& outer, std::string& about) {
+bool is_within(const FactSets& inner, const FactSets& outer, std::string& about) {
   for (const auto& [what, words] : inner) {
     const auto found = outer.find(what);
     about = what;
@@ -319,18 +302,18 @@ bool is_within(const Outline& inner, const Outline& outer, std::string& about) {
   return true;
 }
 
-std::string listed(const Outline& outline, const std::string& about) {
-  const auto found = outline.find(about);
-  return found == outline.end() ? "(nothing)" : joined(found->second);
+std::string listed(const FactSets& by_kind, const std::string& about) {
+  const auto found = by_kind.find(about);
+  return found == by_kind.end() ? "(nothing)" : joined(found->second);
 }
 
-AgreementResult compare_outlines(const std::vector<Story>& simulated, const Outline& real) {
+AgreementResult compare_by_kind(const std::vector<Observation>& simulated, const FactSets& real) {
   const Bounds bounds(simulated);
-  if (bounds.different > kStoriesMax) {
+  if (bounds.different > kObservationsMax) {
     return {Agreement::unknown,
             fmt::format("{} simulated schedules told {} stories that differ even in outline; at "
                         "most {} can be compared with",
-                        bounds.schedules, bounds.different, kStoriesMax)};
+                        bounds.schedules, bounds.different, kObservationsMax)};
   }
   std::string about;
   if (is_within(real, bounds.may, about) && is_within(bounds.must, real, about)) {
@@ -338,7 +321,7 @@ AgreementResult compare_outlines(const std::vector<Story>& simulated, const Outl
   }
   const std::string what =
       dispute(about, listed(real, about), listed(bounds.may, about), bounds.schedules);
-  if (all_heard(bounds.singletons, bounds.schedules)) return {Agreement::divergent, what};
+  if (are_enough(bounds.singletons, bounds.schedules)) return {Agreement::divergent, what};
   return {Agreement::unknown,
           fmt::format("{}; but {} such things were said by one schedule only, so that not all has "
                       "been heard",
@@ -347,36 +330,36 @@ AgreementResult compare_outlines(const std::vector<Story>& simulated, const Outl
 
 }  // namespace
 
-Story story_of(const Scenario& scenario, const trace::Trace& trace) {
-  Story story;
-  tell_steps(scenario, trace, story);
+Observation observation_of(const Scenario& scenario, const trace::Trace& trace) {
+  Observation observation;
+  add_steps(scenario, trace, observation);
   std::map<LeaseId, Place> holders;
-  const auto clients = clients_of(scenario);
   for (const auto& step : trace.clients) {
     const bool granted =
         step.kind == StepKind::checkout && !step.skipped && step.outcome == Outcome::ok;
-    if (granted) holders[step.lease] = place_of(clients, step);
+    if (granted) holders[step.lease] = place_of(scenario, step);
   }
-  Lives lives(std::move(holders));
-  for (const auto& record : trace.pool) lives.take(record);
-  for (const auto& life : lives.all()) tell_life(life, story);
-  const auto unleased = story.outline.find(kUnleased);
-  if (unleased != story.outline.end()) story.facts[kUnleased] = joined(unleased->second);
-  return story;
+  Incarnations incarnations(std::move(holders));
+  for (const auto& record : trace.pool) incarnations.take(record);
+  for (const auto& one : incarnations.all()) add_incarnation(one, observation);
+  const auto unleased = observation.by_kind.find(kUnleased);
+  if (unleased != observation.by_kind.end())
+    observation.facts[kUnleased] = joined(unleased->second);
+  return observation;
 }
 
-AgreementResult compare_worlds(const Scenario& scenario, const std::vector<Story>& simulated,
-                               const Story& real) {
+AgreementResult compare_worlds(const Scenario& scenario, const std::vector<Observation>& simulated,
+                               const Observation& real) {
   if (auto why = why_not_compared(scenario); !why.empty()) {
     return {Agreement::not_compared, std::move(why)};
   }
   if (simulated.empty()) return {Agreement::unknown, "no schedule was simulated"};
-  const Heard heard(simulated);
-  if (heard.stories.size() <= kStoriesMax) {
-    if (heard.has(real.facts)) return {Agreement::agree, ""};
-    if (heard.complete()) return {Agreement::divergent, divergence(heard, real.facts)};
+  const Distinct distinct(simulated);
+  if (distinct.observations.size() <= kObservationsMax) {
+    if (distinct.has(real.facts)) return {Agreement::agree, ""};
+    if (distinct.complete()) return {Agreement::divergent, divergence(distinct, real.facts)};
   }
-  return compare_outlines(simulated, real.outline);
+  return compare_by_kind(simulated, real.by_kind);
 }
 
 std::string why_not_compared(const Scenario& scenario) {

@@ -16,25 +16,25 @@
 /// Did a real run do what the simulator says it may do? Pure.
 namespace poolproof::agreement {
 
-/// What both worlds must agree on: how each client's steps ended; and for each incarnation who
-/// leased it, how each lease ended, and why it had to go or that it died. Left out are ids, times,
-/// sizes, pings, the number of attempts to start, texts, and whatever happens while a worker is
-/// leaving.
+/// What is observed of a run, and what both worlds must agree on: how each client's steps ended;
+/// and for each incarnation who leased it, how each lease ended, and why it had to go or that it
+/// died. Left out are ids, times, sizes, pings, the number of attempts to start, texts, and
+/// whatever happens while a worker is leaving.
 ///
 /// Both maps lead from a subject (`client a, step 1 (call)`) to how it ended (`ok`).
-struct Story {
+struct Observation {
   /// Tells every client, round, step and leased incarnation apart. For the incarnations that nobody
   /// leased there is only the set of their ends.
   std::map<std::string, std::string> facts;
   /// The same without telling apart the clients of one kind, their rounds and the incarnations that
   /// they leased: the set of all outcomes of each step, and the set of all lives.
-  std::map<std::string, std::set<std::string>> outline;
-  auto operator<=>(const Story&) const = default;
+  std::map<std::string, std::set<std::string>> by_kind;
+  auto operator<=>(const Observation&) const = default;
 };
 
-/// The story that a trace tells. The trace of somebody else's pool says nothing of leases and gives
-/// the clients' story only.
-Story story_of(const scenario::Scenario& scenario, const trace::Trace& trace);
+/// What the trace of a run shows. The trace of somebody else's pool says nothing of leases and
+/// shows the clients' steps only.
+Observation observation_of(const scenario::Scenario& scenario, const trace::Trace& trace);
 
 enum class Agreement : std::uint8_t { agree, divergent, unknown, not_compared };
 inline constexpr std::array<std::string_view, 4> kAgreementNames{"agree", "divergent", "unknown",
@@ -45,20 +45,22 @@ struct AgreementResult {
   std::string reason;  ///< one sentence; for a divergence: who, which step, and both versions
 };
 
-/// With more different stories than this, nearly everything would be allowed.
-inline constexpr std::size_t kStoriesMax = 64;
-/// If more than one schedule in this many tells a story that no other tells, more schedules would
-/// tell still others.
+/// With more different observations than this, nearly everything would be allowed.
+inline constexpr std::size_t kObservationsMax = 64;
+/// If more than one schedule in this many gives an observation that no other gives, more schedules
+/// would give still others.
 inline constexpr std::size_t kSchedulesPerSingleton = 20;
 
-/// `simulated`: one story for each schedule tried, equal ones included, because their counts show
-/// whether enough schedules were tried. The facts of the real run must be those of one of them.
+/// `simulated`: one observation for each schedule tried, equal ones included, because their counts
+/// show whether enough schedules were tried. The facts of the real run must be those of one of
+/// them.
 ///
-/// If there are too many stories, or not all were heard, the outlines decide: everything that the
-/// real run says must have been said by some schedule, and what every schedule says must be there.
-/// Unknown: the outlines are too many or not all heard as well, or nothing was simulated.
+/// If there are too many different facts, or too few schedules to know them all, the sets by kind
+/// decide: everything that the real run shows must have been shown by some schedule, and what every
+/// schedule shows must be there. Unknown: these are too many or not all known as well, or nothing
+/// was simulated.
 AgreementResult compare_worlds(const scenario::Scenario& scenario,
-                               const std::vector<Story>& simulated, const Story& real);
+                               const std::vector<Observation>& simulated, const Observation& real);
 
 /// Why a scenario is not compared; empty: it is compared.
 std::string why_not_compared(const scenario::Scenario& scenario);

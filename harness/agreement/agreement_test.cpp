@@ -90,34 +90,35 @@ Told sound(std::uint64_t id = 1) {
   return told.close({kFirst, kSecond});
 }
 
-Story story(const Told& told) {
-  return story_of(two(), told.trace);
+Observation observation(const Told& told) {
+  return observation_of(two(), told.trace);
 }
 
-/// A story of one step, repeated as often as wanted.
-std::vector<Story> stories(std::size_t count, const std::string& came) {
-  Story story;
-  story.facts["client a, step 1 (call)"] = came;
-  story.outline["client a, step 1 (call)"] = {came};
-  return std::vector<Story>(count, story);
+/// A observation of one step, repeated as often as wanted.
+std::vector<Observation> observations(std::size_t count, const std::string& came) {
+  Observation observation;
+  observation.facts["client a, step 1 (call)"] = came;
+  observation.by_kind["client a, step 1 (call)"] = {came};
+  return std::vector<Observation>(count, observation);
 }
 
-std::vector<Story> together(std::vector<Story> all, const std::vector<Story>& more) {
+std::vector<Observation> together(std::vector<Observation> all,
+                                  const std::vector<Observation>& more) {
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 
-/// Stories whose facts and outlines all differ, numbered from 0.
-std::vector<Story> many(std::size_t count, std::size_t each) {
-  std::vector<Story> all;
+/// Observations whose facts and sets by kind all differ, numbered from 0.
+std::vector<Observation> many(std::size_t count, std::size_t each) {
+  std::vector<Observation> all;
   for (std::size_t i = 0; i < count; ++i)
-    all = together(all, stories(each, fmt::format("{:03}", i)));
+    all = together(all, observations(each, fmt::format("{:03}", i)));
   return all;
 }
 
 /// The end of the only worker, which `a` holds unless the test says otherwise.
 std::string life_of(const Told& told) {
-  const Story all = story(told);
+  const Observation all = observation(told);
   for (const auto& [about, how] : all.facts) {
     if (about.starts_with("the worker")) return about + ": " + how;
   }
@@ -133,7 +134,7 @@ Told held() {
 }  // namespace
 
 TEST_CASE("run: agreement: a story tells each step's outcome and each leased worker's life") {
-  const Story told = story(sound());
+  const Observation told = observation(sound());
   CHECK(told.facts == std::map<std::string, std::string>{
                           {"client a, step 0 (checkout)", "ok"},
                           {"client a, step 1 (call)", "ok"},
@@ -163,7 +164,7 @@ TEST_CASE("run: agreement: ids, slots, times, texts, bytes and arrangements are 
                 {pool::Stop{{0, 9}, pool::StopStep::end_of_input, pool::RemovalReason::closing},
                  term({0, 9}, pool::RemovalReason::closing)});
   swapped.event(pool::Exited{{1, 4}, {3, 0}}).event(pool::Exited{{0, 9}, {0, 15}});
-  CHECK(story(swapped) == story(sound()));
+  CHECK(observation(swapped) == observation(sound()));
 }
 
 TEST_CASE("run: agreement: a skipped step, a refused one and the harness's close are told") {
@@ -171,7 +172,7 @@ TEST_CASE("run: agreement: a skipped step, a refused one and the harness's close
   told.step("a", 0, StepKind::checkout, Outcome::checkout_timeout).step("a", 1, StepKind::call);
   told.trace.clients.back().skipped = true;
   told.step("", 0, StepKind::close, Outcome::call_timeout);
-  CHECK(story(told).facts ==
+  CHECK(observation(told).facts ==
         std::map<std::string, std::string>{{"client a, step 0 (checkout)", "checkout_timeout"},
                                            {"client a, step 1 (call)", "skipped"},
                                            {"the harness (close)", "call_timeout"}});
@@ -224,9 +225,9 @@ TEST_CASE("run: agreement: of workers nobody leased only the ends count, not how
       told.event(pool::HandshakeEnded{worker, evidence},
                  {term(worker, pool::RemovalReason::start_failed)});
     }
-    return story(told);
+    return observation(told);
   };
-  const Story once = failed(1, StartCause::exited);
+  const Observation once = failed(1, StartCause::exited);
   CHECK(once.facts == std::map<std::string, std::string>{
                           {"the workers that nobody leased", "start failed: exited"}});
   CHECK(failed(5, StartCause::exited) == once);
@@ -234,19 +235,19 @@ TEST_CASE("run: agreement: of workers nobody leased only the ends count, not how
   // The end may be noticed before the handshake's.
   Told noticed;
   noticed.event(pool::Tick{}, {pool::Start{kFirst}}).event(pool::Started{kFirst});
-  CHECK(story(noticed.event(pool::Exited{kFirst, {3, 0}})) == once);
+  CHECK(observation(noticed.event(pool::Exited{kFirst, {3, 0}})) == once);
   Told no_process;
   no_process.event(pool::Tick{}, {pool::Start{kFirst}}).event(pool::StartFailed{kFirst, 2});
-  CHECK(story(no_process).outline.begin()->second ==
+  CHECK(observation(no_process).by_kind.begin()->second ==
         std::set<std::string>{"start failed: exec_failed"});
   Told spent;
   spent.event(pool::Tick{}, {pool::Start{kFirst}});
   spent.event(pool::Started{kFirst}, {term(kFirst, pool::RemovalReason::budget_spent)});
-  CHECK(story(spent).outline.begin()->second ==
+  CHECK(observation(spent).by_kind.begin()->second ==
         std::set<std::string>{"start failed: budget_spent"});
   // A worker that was asked to go and one that was killed while it started are both just closed.
-  CHECK(story(Told().up(kFirst).close({kFirst})) ==
-        story(Told().event(pool::Tick{}, {pool::Start{kFirst}}).close({})));
+  CHECK(observation(Told().up(kFirst).close({kFirst})) ==
+        observation(Told().event(pool::Tick{}, {pool::Start{kFirst}}).close({})));
 }
 
 TEST_CASE("run: agreement: an outline does not tell clients of one kind and their rounds apart") {
@@ -263,21 +264,22 @@ TEST_CASE("run: agreement: an outline does not tell clients of one kind and thei
   told.leased(kFirst, 1).back(1).event(pool::Tick{}, {pool::Grant{{}, LeaseId{3}, kFirst}});
   told.event(pool::Exited{kFirst, {1, 0}});
   told.leased({0, 1}, 2).back(2).event(pool::Tick{}, {pool::Grant{{}, LeaseId{4}, {0, 1}}}).back(4);
-  const Story story = story_of(scenario, told.close({{0, 1}}).trace);
-  CHECK(story.facts.at("client a.2, round 1, step 1 (call)") == "worker_died");
-  CHECK(story.facts.at("the worker leased by a.1, round 1, step 0; a.2, round 1, step 0") ==
+  const Observation observation = observation_of(scenario, told.close({{0, 1}}).trace);
+  CHECK(observation.facts.at("client a.2, round 1, step 1 (call)") == "worker_died");
+  CHECK(observation.facts.at("the worker leased by a.1, round 1, step 0; a.2, round 1, step 0") ==
         "returned, lost; died with code 1");
-  CHECK(story.outline == std::map<std::string, std::set<std::string>>{
-                             {"client a, step 0 (checkout)", {"ok"}},
-                             {"client a, step 1 (call)", {"ok", "worker_died"}},
-                             {"the workers leased by a",
-                              {"(lost, returned; died with code 1)", "(returned; closed)"}}});
+  CHECK(observation.by_kind == std::map<std::string, std::set<std::string>>{
+                                   {"client a, step 0 (checkout)", {"ok"}},
+                                   {"client a, step 1 (call)", {"ok", "worker_died"}},
+                                   {"the workers leased by a",
+                                    {"(lost, returned; died with code 1)", "(returned; closed)"}}});
 }
 
 TEST_CASE("run: agreement: the real story must be one of the simulated ones") {
-  const auto simulated = together(stories(50, "ok"), stories(30, "stale_worker"));
-  CHECK(compare_worlds(two(), simulated, stories(1, "stale_worker")[0]).what == Agreement::agree);
-  const auto result = compare_worlds(two(), simulated, stories(1, "worker_died")[0]);
+  const auto simulated = together(observations(50, "ok"), observations(30, "stale_worker"));
+  CHECK(compare_worlds(two(), simulated, observations(1, "stale_worker")[0]).what ==
+        Agreement::agree);
+  const auto result = compare_worlds(two(), simulated, observations(1, "worker_died")[0]);
   CHECK(result.what == Agreement::divergent);
   CHECK(result.reason ==
         "client a, step 1 (call): \"worker_died\" on real processes, \"ok or stale_worker\" in 80 "
@@ -285,11 +287,12 @@ TEST_CASE("run: agreement: the real story must be one of the simulated ones") {
 }
 
 TEST_CASE("run: agreement: one simulated schedule is enough where there is but one story") {
-  CHECK(compare_worlds(two(), {story(sound())}, story(sound(5))).what == Agreement::agree);
+  CHECK(compare_worlds(two(), {observation(sound())}, observation(sound(5))).what ==
+        Agreement::agree);
   Told killed = sound();
   killed.trace.pool[9].event = pool::CheckedIn{LeaseId{2}, false};
   killed.trace.pool[9].effects = {term(kSecond, pool::RemovalReason::dirty)};
-  const auto result = compare_worlds(two(), {story(sound())}, story(killed));
+  const auto result = compare_worlds(two(), {observation(sound())}, observation(killed));
   CHECK(result.what == Agreement::divergent);
   CHECK(result.reason ==
         "the worker leased by b, step 0: \"dirty; put away: dirty\" on real processes, \"returned; "
@@ -297,12 +300,13 @@ TEST_CASE("run: agreement: one simulated schedule is enough where there is but o
 }
 
 TEST_CASE("run: agreement: facts that only together are new are a divergence, too") {
-  Story real = stories(1, "ok")[0];
+  Observation real = observations(1, "ok")[0];
   real.facts["client b, step 1 (call)"] = "ok";
-  Story other = real;
+  Observation other = real;
   other.facts["client a, step 1 (call)"] = "cancelled";
   other.facts["client b, step 1 (call)"] = "cancelled";
-  const auto simulated = together(std::vector<Story>(40, real), std::vector<Story>(40, other));
+  const auto simulated =
+      together(std::vector<Observation>(40, real), std::vector<Observation>(40, other));
   real.facts["client b, step 1 (call)"] = "cancelled";
   const auto result = compare_worlds(two(), simulated, real);
   CHECK(result.what == Agreement::divergent);
@@ -310,8 +314,8 @@ TEST_CASE("run: agreement: facts that only together are new are a divergence, to
 }
 
 TEST_CASE("run: agreement: something that is missing is a divergence") {
-  Story real = stories(1, "ok")[0];
-  const auto simulated = std::vector<Story>(10, real);
+  Observation real = observations(1, "ok")[0];
+  const auto simulated = std::vector<Observation>(10, real);
   real.facts.clear();
   CHECK(compare_worlds(two(), simulated, real).reason.find("\"(nothing)\" on real processes") !=
         std::string::npos);
@@ -321,41 +325,41 @@ TEST_CASE("run: agreement: something that is missing is a divergence") {
 }
 
 TEST_CASE("run: agreement: too many stories, or none, are unknown") {
-  const Story real = stories(1, "ok")[0];
+  const Observation real = observations(1, "ok")[0];
   CHECK(compare_worlds(two(), {}, real).what == Agreement::unknown);
-  CHECK(compare_worlds(two(), many(kStoriesMax, 30), real).what == Agreement::divergent);
-  // As long as there are not too many facts, the facts decide and not the outlines.
-  Story known_in_outline = stories(1, "003")[0];
-  known_in_outline.facts = real.facts;
-  CHECK(compare_worlds(two(), many(kStoriesMax, 30), known_in_outline).what ==
+  CHECK(compare_worlds(two(), many(kObservationsMax, 30), real).what == Agreement::divergent);
+  // As long as there are not too many facts, the facts decide and not the sets by kind.
+  Observation known_by_kind = observations(1, "003")[0];
+  known_by_kind.facts = real.facts;
+  CHECK(compare_worlds(two(), many(kObservationsMax, 30), known_by_kind).what ==
         Agreement::divergent);
-  const auto result = compare_worlds(two(), many(kStoriesMax + 1, 30), real);
+  const auto result = compare_worlds(two(), many(kObservationsMax + 1, 30), real);
   CHECK(result.what == Agreement::unknown);
   CHECK(result.reason.find("65") != std::string::npos);
-  CHECK(compare_worlds(two(), many(kStoriesMax + 1, 30), stories(1, "003")[0]).what ==
+  CHECK(compare_worlds(two(), many(kObservationsMax + 1, 30), observations(1, "003")[0]).what ==
         Agreement::unknown);
 }
 
 TEST_CASE("run: agreement: while schedules tell stories of their own, a new one is unknown") {
-  const Story real = stories(1, "worker_died")[0];
-  const auto heard = stories(19, "ok");
-  CHECK(compare_worlds(two(), together(heard, stories(1, "cancelled")), real).what ==
+  const Observation real = observations(1, "worker_died")[0];
+  const auto heard = observations(19, "ok");
+  CHECK(compare_worlds(two(), together(heard, observations(1, "cancelled")), real).what ==
         Agreement::divergent);
-  const auto early = together(stories(18, "ok"), stories(1, "cancelled"));
+  const auto early = together(observations(18, "ok"), observations(1, "cancelled"));
   const auto result = compare_worlds(two(), early, real);
   CHECK(result.what == Agreement::unknown);
   CHECK(result.reason.find("not all has been heard") != std::string::npos);
-  CHECK(compare_worlds(two(), early, stories(1, "cancelled")[0]).what == Agreement::agree);
+  CHECK(compare_worlds(two(), early, observations(1, "cancelled")[0]).what == Agreement::agree);
 }
 
 TEST_CASE("run: agreement: where the facts are too many, the outlines decide") {
   const auto with = [](std::size_t number, const std::set<std::string>& calls) {
-    Story story;
-    story.facts["the order of things"] = std::to_string(number);
-    story.outline["client a, step 1 (call)"] = calls;
-    return story;
+    Observation observation;
+    observation.facts["the order of things"] = std::to_string(number);
+    observation.by_kind["client a, step 1 (call)"] = calls;
+    return observation;
   };
-  std::vector<Story> simulated;
+  std::vector<Observation> simulated;
   for (std::size_t i = 0; i < 200; ++i) {
     simulated.push_back(with(
         i, i % 2 == 0 ? std::set<std::string>{"ok"} : std::set<std::string>{"ok", "worker_died"}));
@@ -369,7 +373,7 @@ TEST_CASE("run: agreement: where the facts are too many, the outlines decide") {
         "200 simulated schedules");
   // In every schedule some call ends with ok.
   CHECK(compare_worlds(two(), simulated, with(999, {"worker_died"})).what == Agreement::divergent);
-  CHECK(compare_worlds(two(), simulated, Story{}).what == Agreement::divergent);
+  CHECK(compare_worlds(two(), simulated, Observation{}).what == Agreement::divergent);
 }
 
 TEST_CASE("run: agreement: what is not compared, and why") {
@@ -383,7 +387,7 @@ TEST_CASE("run: agreement: what is not compared, and why") {
   auto command = two();
   command.workers.push_back({scenario::WorkerKind::command, {"cat"}, {}});
   CHECK_FALSE(why_not_compared(command).empty());
-  const auto result = compare_worlds(timed, stories(9, "ok"), stories(1, "cancelled")[0]);
+  const auto result = compare_worlds(timed, observations(9, "ok"), observations(1, "cancelled")[0]);
   CHECK(result.what == Agreement::not_compared);
   CHECK(result.reason == why_not_compared(timed));
 }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <set>
 
@@ -82,13 +81,11 @@ class Timers {
     std::vector<Timer> timers{startup_budget(), final_close()};
     for (auto& client : scenario_.clients) {
       for (std::size_t i = 0; i < client.steps.size(); ++i) {
-        if (is_call(client.steps[i])) timers.push_back(call(client, i));
-        if (std::holds_alternative<scenario::Checkout>(client.steps[i]))
-          timers.push_back(checkout(client, i));
-        if (std::holds_alternative<scenario::Close>(client.steps[i]))
-          timers.push_back(close(client, i));
-        if (std::holds_alternative<scenario::Pause>(client.steps[i]))
+        if (std::holds_alternative<scenario::Pause>(client.steps[i])) {
           timers.push_back(pause(client, i));
+        } else if (scenario::limit_of(client.steps[i]) != nullptr) {
+          timers.push_back(limit(client, i));
+        }
       }
     }
     for (Timer& grace : graces()) timers.push_back(std::move(grace));
@@ -112,30 +109,19 @@ class Timers {
             }};
   }
 
-  Timer call(Client& client, std::size_t place) {
+  /// The timeout of a checkout, a call or a close.
+  Timer limit(Client& client, std::size_t place) {
     Step& step = client.steps[place];
-    return {timer_name(client, place), call_timeout(step), call_aims(client, place),
-            [&step](Duration limit) {
-              if (auto* one = std::get_if<scenario::Call>(&step)) one->timeout = limit;
-              if (auto* one = std::get_if<scenario::CallBytes>(&step)) one->timeout = limit;
-            }};
-  }
-
-  Timer checkout(Client& client, std::size_t place) {
-    auto& step = std::get<scenario::Checkout>(client.steps[place]);
-    Aims aims = start_ends();
-    append(aims, holds_of_others(client, place));
-    append(aims, who_awaits(client, place));
-    return {timer_name(client, place), step.timeout.value_or(scenario_.pool.checkout_timeout),
-            std::move(aims), [&step](Duration limit) { step.timeout = limit; }};
-  }
-
-  Timer close(Client& client, std::size_t place) {
-    auto& step = std::get<scenario::Close>(client.steps[place]);
-    Aims aims = holds_of_others(client, place);
-    append(aims, who_awaits(client, place));
-    return {timer_name(client, place), step.timeout.value_or(scenario_.pool.close_timeout),
-            std::move(aims), [&step](Duration limit) { step.timeout = limit; }};
+    Aims aims;
+    if (is_call(step)) {
+      aims = call_aims(client, place);
+    } else {
+      if (std::holds_alternative<scenario::Checkout>(step)) aims = start_ends();
+      append(aims, holds_of_others(client, place));
+      append(aims, who_awaits(client, place));
+    }
+    return {timer_name(client, place), timeout_of(step), std::move(aims),
+            [&step](Duration limit) { *scenario::limit_of(step) = limit; }};
   }
 
   /// A pause gives others time, so it competes with everything that they wait for.
@@ -147,9 +133,8 @@ class Timers {
       if (&other == &client || one_after_the_other(client, other)) continue;
       for (std::size_t i = 0; i < other.steps.size(); ++i) {
         const Step& step = other.steps[i];
-        if (const auto* checkout = std::get_if<scenario::Checkout>(&step)) {
-          aims.push_back(
-              {timer_name(other, i), checkout->timeout.value_or(scenario_.pool.checkout_timeout)});
+        if (std::holds_alternative<scenario::Checkout>(step)) {
+          aims.push_back({timer_name(other, i), timeout_of(step)});
         }
         if (is_call(step)) {
           aims.push_back({"the length of " + timer_name(other, i), call_length(other, i)});
@@ -175,11 +160,14 @@ class Timers {
 
   // ---- calls
 
-  [[nodiscard]] Duration call_timeout(const Step& step) const {
-    const auto* call = std::get_if<scenario::Call>(&step);
-    const auto timeout =
-        call != nullptr ? call->timeout : std::get<scenario::CallBytes>(step).timeout;
-    return timeout.value_or(scenario_.pool.call_timeout);
+  /// Of a step that may have one.
+  [[nodiscard]] Duration timeout_of(const Step& step) const {
+    const scenario::PoolSpec& pool = scenario_.pool;
+    const Duration of_the_pool = is_call(step) ? pool.call_timeout
+                                 : std::holds_alternative<scenario::Checkout>(step)
+                                     ? pool.checkout_timeout
+                                     : pool.close_timeout;
+    return scenario::limit_of(step)->value_or(of_the_pool);
   }
 
   [[nodiscard]] Aims call_aims(const Client& client, std::size_t place) const {
@@ -208,7 +196,7 @@ class Timers {
   [[nodiscard]] Duration call_length(const Client& client, std::size_t place) const {
     Duration length = kNone;
     for (const Aim& aim : call_aims(client, place)) length = std::max(length, aim.span);
-    return std::min(length, call_timeout(client.steps[place]));
+    return std::min(length, timeout_of(client.steps[place]));
   }
 
   [[nodiscard]] static bool touches_call(const PlannedFault& fault, const Client& client,

@@ -21,16 +21,12 @@ class FieldList {
  public:
   template <class Value>
   void must(std::string_view key, const Value& value) {
-    trace::LineWriter member;
-    member.must(key, value);
-    add(key, member.object());
+    add(key, [&](trace::LineWriter& member) { member.must(key, value); });
   }
 
   template <class Value>
   void may(std::string_view key, const Value& value) {
-    trace::LineWriter member;
-    member.may(key, value);
-    add(key, member.object());
+    add(key, [&](trace::LineWriter& member) { member.may(key, value); });
   }
 
   void nested(std::string_view key, const pool::StartEvidence& evidence) {
@@ -42,16 +38,18 @@ class FieldList {
   }
 
   void first_bytes(std::string_view key, const std::array<char, 48>& bytes, std::uint8_t size) {
-    trace::LineWriter member;
-    member.first_bytes(key, bytes, size);
-    add(key, member.object());
+    add(key, [&](trace::LineWriter& member) { member.first_bytes(key, bytes, size); });
   }
 
   Lines lines;
 
  private:
-  /// `object` is `{"key":value}`, or `{}`.
-  void add(std::string_view key, const std::string& object) {
+  /// `write` gives `{"key":value}`, or `{}`.
+  template <class Write>
+  void add(std::string_view key, Write write) {
+    trace::LineWriter member;
+    write(member);
+    const std::string object = member.object();
     constexpr std::size_t kAround = 4;  // {"":
     if (object == "{}") return lines.emplace_back(), void();
     std::string value = object.substr(key.size() + kAround);

@@ -2,6 +2,8 @@
 #include <cstdio>
 #include <fstream>
 
+#include <fmt/format.h>
+
 #include "harness/agreement/agreement.hpp"
 #include "harness/base/read_file.hpp"
 #include "harness/base/text.hpp"
@@ -20,41 +22,45 @@ int broken(const std::string& why) {
   return kBroken;
 }
 
-/// Many schedules: the comparison counts how often each story occurs.
+int write(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  return file ? 0 : broken("can't write " + path);
+}
+
+/// Many schedules: the comparison counts how often each observation occurs.
 constexpr std::uint64_t kSchedules = 200;
 constexpr std::uintmax_t kTraceBytesMax = std::uintmax_t{1} << 30U;
 
-/// The stories of many simulated schedules, the first of them in the plainest order.
-Expected<std::vector<agreement::Story>, std::string> simulated_stories(
+/// The observations of many simulated schedules, the first of them in the plainest order.
+Expected<std::vector<agreement::Observation>, std::string> simulated_observations(
     scenario::Scenario scenario) {
-  std::vector<agreement::Story> stories;
+  std::vector<agreement::Observation> observations;
   scenario.schedule = std::vector<std::uint32_t>{};
   for (std::uint64_t i = 0; i < kSchedules; ++i) {
     const auto trace = worlds::simulate(scenario);
     if (!trace) return unexpected(trace.error());
     if (trace->header.endless) return unexpected(std::string("a simulated run came to no end"));
     if (!trace->header.trouble.empty()) return unexpected(trace->header.trouble);
-    stories.push_back(agreement::story_of(scenario, *trace));
+    observations.push_back(agreement::observation_of(scenario, *trace));
     scenario.schedule.reset();
     ++scenario.seed;
   }
-  return stories;
+  return observations;
 }
 
-int compare_errand(const scenario::Scenario& scenario, const ScenarioJob& job) {
+int compare_with_simulated(const scenario::Scenario& scenario, const ScenarioJob& job) {
   const auto text = read_file(job.compare, kTraceBytesMax, "a trace");
   if (!text) return broken(text.error().line());
   const auto real = trace::read_trace(*text, job.compare);
   if (!real) return broken(real.error().line());
-  const auto stories = simulated_stories(scenario);
-  if (!stories) return broken(stories.error());
-  const auto result =
-      agreement::compare_worlds(scenario, *stories, agreement::story_of(scenario, *real));
-  std::ofstream file(job.folder + "/agreement.txt", std::ios::binary);
-  file << agreement::kAgreementNames[static_cast<std::size_t>(result.what)] << "\n"
-       << result.reason << "\n";
-  file.close();
-  return file ? 0 : broken("can't write " + job.folder + "/agreement.txt");
+  const auto observations = simulated_observations(scenario);
+  if (!observations) return broken(observations.error());
+  const auto result = agreement::compare_worlds(scenario, *observations,
+                                                agreement::observation_of(scenario, *real));
+  const auto word = agreement::kAgreementNames[static_cast<std::size_t>(result.what)];
+  return write(job.folder + "/agreement.txt", fmt::format("{}\n{}\n", word, result.reason));
 }
 
 }  // namespace
@@ -65,7 +71,7 @@ int carry_out_job(const ScenarioJob& job) {
   scenario::Scenario scenario =
       job.control ? scenario::control_of(loaded->scenario) : loaded->scenario;
   if (job.seed) scenario.seed = *job.seed;
-  if (!job.compare.empty()) return compare_errand(scenario, job);
+  if (!job.compare.empty()) return compare_with_simulated(scenario, job);
   const bool simulated = job.world == scenario::WorldKind::sim;
   auto trace = simulated
                    ? worlds::simulate(scenario)
@@ -77,10 +83,7 @@ int carry_out_job(const ScenarioJob& job) {
   trace->header.seed = scenario.seed;
   trace->header.version = kVersion;
   trace->header.scenario_json = scenario::write_scenario(scenario);
-  std::ofstream file(job.folder + "/trace.jsonl", std::ios::binary);
-  file << trace::write_trace(*trace);
-  file.close();
-  return file ? 0 : broken("can't write " + job.folder + "/trace.jsonl");
+  return write(job.folder + "/trace.jsonl", trace::write_trace(*trace));
 }
 
 }  // namespace poolproof::run
