@@ -16,6 +16,7 @@
 #include "harness/search/crash_allowance.hpp"
 #include "harness/search/crash_signature.hpp"
 #include "harness/search/explore_space.hpp"
+#include "harness/search/run_in_child.hpp"
 #include "harness/search/sweep_job.hpp"
 
 namespace poolproof::search {
@@ -38,17 +39,8 @@ struct Desk {
   Walk walk;
 };
 
-std::unique_ptr<ExploredSpace> space_of(Exploration what) {
-  switch (what) {
-    case Exploration::cuts:
-      return explored_cuts();
-    case Exploration::faults:
-      return explored_faults();
-    case Exploration::orders:
-      return explored_orders();
-  }
-  return nullptr;
-}
+/// By Exploration.
+constexpr std::array kSpaces{explored_cuts, explored_faults, explored_orders};
 
 std::string slug(const std::string& signature) {
   std::string slug;
@@ -169,8 +161,8 @@ class Guide {
       (void)host::sys::poll(fds, kLookEvery);
       const Time now = host::sys::now();
       const auto ended = host::sys::peek_exit(child.pidfd.get());
-      take(child.said.get(), said);
-      take(child.errors.get(), errors);
+      (void)drain(child.said.get(), said);
+      (void)drain(child.errors.get(), errors);
       hear(said);
       if (ended && *ended) {
         (void)host::sys::reap(child.pidfd.get());
@@ -187,15 +179,6 @@ class Guide {
         told_ = now;
         progress(seen, now - begun_);
       }
-    }
-  }
-
-  static void take(int fd, std::string& into) {
-    std::array<char, 16384> chunk{};
-    while (true) {
-      const auto got = host::sys::read(fd, chunk);
-      if (!got || *got == 0) return;
-      into.append(chunk.data(), *got);
     }
   }
 
@@ -272,7 +255,8 @@ scenario::Scenario own_scenario(const char* json) {
 
 Expected<Explored, std::string> explore(const ExploreOptions& options,
                                         const ExploreProgress& progress) {
-  return explore(*space_of(options.what), options, progress);
+  const auto space = kSpaces[static_cast<std::size_t>(options.what)]();
+  return explore(*space, options, progress);
 }
 
 Expected<Explored, std::string> explore(ExploredSpace& space, const ExploreOptions& options,

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "harness/base/assert.hpp"
 #include "harness/search/explore_space.hpp"
 
 /// All combinations of up to three faults on up to two workers.

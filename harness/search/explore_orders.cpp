@@ -132,8 +132,6 @@ class Orders final : public ExploredSpace {
 
   sim::Moves* leader(Walk& walk) override { return &orders_.emplace(walk.tree); }
 
-  void judge(const Walk&, const CaseRunner&, std::vector<oracle::Finding>&) override {}
-
   void go_on(Walk& walk, const CaseRunner*) override {
     Walk::Tally& tally = walk.tallies[walk.part];
     if (!walk.tree.again) ++tally.different;

@@ -125,9 +125,8 @@ class Search {
   void shrink() {
     auto smaller = scenario::shrink(std::move(shrunk_.scenario),
                                     [&](Scenario& candidate) { return fails_in_both(candidate); });
-    shrunk_.attempts += smaller.attempts;
-    shrunk_.scenario = std::move(smaller.scenario);
-    shrunk_.way = std::move(smaller.way);
+    smaller.attempts += shrunk_.attempts;
+    static_cast<scenario::Shrunk&>(shrunk_) = std::move(smaller);
   }
 
   /// How often the scenario that is kept failed on real processes.

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t kWordsMost = std::size_t{16} << 20U;
 
-/// Reads what is in the pipe. False at its end.
+}  // namespace
+
 bool drain(int fd, std::string& into) {
   std::array<char, 16384> chunk{};
   while (true) {
@@ -25,8 +26,6 @@ bool drain(int fd, std::string& into) {
     into.append(chunk.data(), std::min(*got, kWordsMost - std::min(kWordsMost, into.size())));
   }
 }
-
-}  // namespace
 
 ChildOutput hear(host::ForkedChild& child, Duration limit) {
   ChildOutput heard;
@@ -45,8 +44,8 @@ ChildOutput hear(host::ForkedChild& child, Duration limit) {
     if (fds[1].fd >= 0 && !drain(fds[1].fd, heard.errors)) fds[1].fd = -1;
     if (fds[2].revents == 0 && !heard.overran) continue;
     if (const auto exit = host::sys::reap(child.pidfd.get())) heard.exit = *exit;
-    if (fds[0].fd >= 0) drain(fds[0].fd, heard.said);
-    if (fds[1].fd >= 0) drain(fds[1].fd, heard.errors);
+    if (fds[0].fd >= 0) (void)drain(fds[0].fd, heard.said);
+    if (fds[1].fd >= 0) (void)drain(fds[1].fd, heard.errors);
     return heard;
   }
 }

@@ -30,6 +30,9 @@ ChildFindings run_in_child(const scenario::Scenario& scenario, Duration limit,
 ChildFindings find_in_child(const std::function<std::vector<oracle::Finding>()>& run,
                             Duration limit);
 
+/// Appends what is in a pipe that does not block, up to a bound. False at its end.
+bool drain(int fd, std::string& into);
+
 /// Reads everything that `child` writes until it has ended. After `limit` it is killed.
 struct ChildOutput {
   std::string said;

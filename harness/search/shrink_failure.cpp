@@ -63,11 +63,14 @@ class Attempts {
   Attempts(Goal goal, Time deadline, std::uint64_t other_orders = kOtherOrders)
       : goal_(std::move(goal)), deadline_(deadline), other_orders_(other_orders) {}
 
-  /// In how many of kOrdersAsked orders it fails: the plainest order, and some that are drawn.
-  std::uint32_t orders_failing(const Scenario& candidate) {
+  /// In how many of kOrdersAsked orders it fails: the plainest order, and some that are drawn. If
+  /// `enough` is not 0, it stops as soon as it is known whether these are enough.
+  std::uint32_t orders_failing(const Scenario& candidate, std::uint32_t enough = 0) {
     std::uint32_t failing = 0;
     for (std::uint32_t order = 0; order < kOrdersAsked; ++order) {
       if (fails_in(candidate, order)) ++failing;
+      const std::uint32_t left = kOrdersAsked - 1 - order;
+      if (enough > 0 && (failing >= enough || failing + left < enough)) break;
     }
     return failing;
   }
@@ -81,26 +84,17 @@ class Attempts {
 
   bool fails(Scenario& candidate) {
     if (host::sys::now() >= deadline_) return false;
-    if (orders_asked_for_ > 1 && !fails_in_enough(candidate)) return false;
-    if (orders_asked_for_ > 1 && fails_in(candidate, 0)) {
-      candidate.schedule.emplace();
-      return true;
+    if (orders_asked_for_ > 1) {
+      if (orders_failing(candidate, orders_asked_for_) < orders_asked_for_) return false;
+      if (fails_in(candidate, 0)) {
+        candidate.schedule.emplace();
+        return true;
+      }
     }
     return fails_in_any(candidate);
   }
 
  private:
-  [[nodiscard]] bool fails_in_enough(const Scenario& candidate) {
-    std::uint32_t failing = 0;
-    for (std::uint32_t order = 0; order < kOrdersAsked; ++order) {
-      if (fails_in(candidate, order)) ++failing;
-      const std::uint32_t left = kOrdersAsked - 1 - order;
-      if (failing >= orders_asked_for_) return true;
-      if (failing + left < orders_asked_for_) return false;
-    }
-    return false;
-  }
-
   /// Order 0 is the plainest, the others are drawn.
   bool fails_in(const Scenario& candidate, std::uint32_t order) {
     Scenario other = candidate;
@@ -249,14 +243,11 @@ bool fails_apart(const Scenario& candidate, const Goal& goal, Duration limit) {
 void shrink_one_by_one(const Scenario& failing, const Goal& goal, Duration limit,
                        ShrunkFailure& shrunk) {
   const Time deadline = after(host::sys::now(), limit);
-  auto result = scenario::shrink(failing, [&](Scenario& candidate) {
+  static_cast<scenario::Shrunk&>(shrunk) = scenario::shrink(failing, [&](Scenario& candidate) {
     const Duration left = deadline - host::sys::now();
     if (left <= Duration::zero()) return false;
     return fails_apart(candidate, goal, std::min(kAttemptLimit, left));
   });
-  shrunk.scenario = std::move(result.scenario);
-  shrunk.attempts = result.attempts;
-  shrunk.way = std::move(result.way);
 }
 
 }  // namespace

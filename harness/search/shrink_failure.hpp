@@ -1,20 +1,17 @@
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "harness/base/clock.hpp"
 #include "harness/scenario/scenario.hpp"
+#include "harness/scenario/shrink.hpp"
 
 namespace poolproof::search {
 
-struct ShrunkFailure {
-  scenario::Scenario scenario;  ///< with its schedule; its `why` describes the failure
-  std::string what;             ///< the sentence of its finding
-  std::size_t attempts = 0;
-  /// The failing scenarios from the example to `scenario`, each smaller than the one before.
-  std::vector<scenario::Scenario> way;
+/// The scenario has its schedule, and its `why` describes the failure.
+struct ShrunkFailure : scenario::Shrunk {
+  std::string what;  ///< the sentence of its finding
 };
 
 /// The smallest scenario found within `limit` that still fails with that signature, and its
