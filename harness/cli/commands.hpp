@@ -32,8 +32,12 @@ int run(const RunArguments& arguments);
 
 int check(const std::vector<std::string>& paths);
 
-/// `what`: faults, invariants or scenarios.
-int list(const std::string& what, const std::vector<std::string>& paths, bool json);
+struct ListArguments {
+  std::string what;                             ///< faults, invariants or scenarios
+  std::vector<std::string> paths{"scenarios"};  ///< where scenarios are looked for
+  bool json = false;
+};
+int list(const ListArguments& arguments);
 
 int show(const std::string& trace_file);
 

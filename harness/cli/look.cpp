@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "fake_workers/catalogue.hpp"
+#include "fake_workers/plan.hpp"
+#include "harness/agreement/replay.hpp"
 #include "harness/base/read_file.hpp"
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
@@ -21,15 +22,9 @@ using nlohmann::json;
 /// No trace or report that we write is longer.
 constexpr std::uintmax_t kLongestFile = std::uintmax_t{1} << 30U;
 
-json param_json(const faults::Param& param) {
-  if (!param.words.empty()) {
-    return {{"name", param.name}, {"default", param.default_text}, {"words", param.words}};
-  }
-  if (param.is_text) return {{"name", param.name}, {"default", param.default_text}};
-  return {{"name", param.name},
-          {"default", param.default_number},
-          {"min", param.min},
-          {"max", param.max}};
+Parsed<trace::Trace> read_trace_file(const std::string& file) {
+  return read_file(file, kLongestFile, "the path of a trace.jsonl")
+      .and_then([&](const std::string& text) { return trace::read_trace(text, file); });
 }
 
 std::string param_text(const faults::Param& param) {
@@ -43,15 +38,10 @@ std::string param_text(const faults::Param& param) {
 int list_faults(bool as_json) {
   json all = json::array();
   for (const auto& fault : faults::catalogue()) {
-    json params = json::array();
-    for (const auto& param : fault.params) params.push_back(param_json(param));
-    all.push_back({{"name", fault.name},
-                   {"family", faults::name(fault.family)},
-                   {"moment", faults::name(fault.moment)},
-                   {"harmless", fault.harmless},
-                   {"summary", fault.summary},
-                   {"source", fault.source},
-                   {"params", params}});
+    json row = faults::describe(fault);
+    row["summary"] = fault.summary;
+    row["source"] = fault.source;
+    all.push_back(std::move(row));
     if (as_json) continue;
     fmt::print("{:<22} {:<9} {:<9} {}\n", fault.name, faults::name(fault.family),
                faults::name(fault.moment), fault.summary);
@@ -104,20 +94,32 @@ int check(const std::vector<std::string>& paths) {
   return kHeld;
 }
 
-int list(const std::string& what, const std::vector<std::string>& paths, bool as_json) {
-  if (what == "faults") return list_faults(as_json);
-  if (what == "invariants") return list_invariants(as_json);
-  return list_scenarios(paths, as_json);
+int list(const ListArguments& arguments) {
+  if (arguments.what == "faults") return list_faults(arguments.json);
+  if (arguments.what == "invariants") return list_invariants(arguments.json);
+  return list_scenarios(arguments.paths, arguments.json);
 }
 
 int show(const std::string& trace_file) {
-  const auto text = read_file(trace_file, kLongestFile, "the path of a trace.jsonl");
-  if (!text) return bad_input(text.error().line());
-  const auto trace = trace::read_trace(*text, trace_file);
+  const auto trace = read_trace_file(trace_file);
   if (!trace) return bad_input(trace.error().line());
   fmt::print("{} ({}, seed {:#x})\n{}", printable(trace->header.scenario),
              printable(trace->header.role), trace->header.seed, trace::timeline(*trace));
   return kHeld;
+}
+
+int replay(const std::vector<std::string>& trace_files) {
+  int code = kHeld;
+  for (const auto& file : trace_files) {
+    const auto replayed = read_trace_file(file).and_then(
+        [&](const trace::Trace& trace) { return agreement::replay(trace, file); });
+    if (!replayed) return bad_input(replayed.error().line());
+    const bool named = trace_files.size() > 1 && !replayed->difference;
+    if (named) say(printable_message(file) + ": ");
+    say(agreement::words(*replayed, printable_message(file)));
+    if (replayed->difference) code = kFailed;
+  }
+  return code;
 }
 
 int compare(const CompareArguments& arguments) {

@@ -23,6 +23,15 @@ std::string line_of(int argc, char** argv) {
   return line;
 }
 
+/// A subcommand. Its arguments must outlive `app`; what `carry_out` makes of them becomes `code`.
+template <class Arguments>
+CLI::App& add(CLI::App& app, const char* name, const char* what, const Arguments& arguments,
+              int (*carry_out)(const Arguments&), int& code) {
+  auto* command = app.add_subcommand(name, what);
+  command->callback([&arguments, carry_out, &code] { code = carry_out(arguments); });
+  return *command;
+}
+
 /// The subcommands that we start ourselves with: hidden, not for people.
 void add_hidden(CLI::App& app, std::string& token, run::ScenarioJob& job, int& code) {
   auto* guardian = app.add_subcommand("guardian")->group("");
@@ -44,39 +53,37 @@ void add_hidden(CLI::App& app, std::string& token, run::ScenarioJob& job, int& c
 
 void add_sweep(CLI::App& app, SweepArguments& arguments, int& code) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
-  auto* sweep_command =
-      app.add_subcommand("sweep", "generate scenarios, simulate and judge them, shrink failures");
-  sweep_command->add_option("--count", arguments.count, "how many scenarios")
+  auto& command = add(app, "sweep", "generate scenarios, simulate and judge them, shrink failures",
+                      arguments, sweep, code);
+  command.add_option("--count", arguments.count, "how many scenarios")
       ->check(CLI::Range(std::uint64_t{1}, kMost));
-  sweep_command->add_option("--time", arguments.time_s, "how long, in seconds")
+  command.add_option("--time", arguments.time_s, "how long, in seconds")
       ->check(CLI::Range(1, 1'000'000));
-  sweep_command->add_option("--seed", arguments.seed, "a number, or any text: a commit hash")
+  command.add_option("--seed", arguments.seed, "a number, or any text: a commit hash")
       ->capture_default_str();
-  sweep_command->add_option("--jobs", arguments.jobs, "processes (default: one a processor)")
+  command.add_option("--jobs", arguments.jobs, "processes (default: one a processor)")
       ->check(CLI::Range(1, 64));
-  sweep_command->add_option("--shard", arguments.shard, "K/N: every Nth scenario, the Kth of them")
+  command.add_option("--shard", arguments.shard, "K/N: every Nth scenario, the Kth of them")
       ->capture_default_str();
-  sweep_command->add_option("--out", arguments.out, "folder; a sweep that stopped goes on there")
+  command.add_option("--out", arguments.out, "folder; a sweep that stopped goes on there")
       ->capture_default_str();
-  sweep_command->add_flag("--no-shrink{false}", arguments.shrink, "leave failures as they are");
-  sweep_command->add_flag("--no-host{false}", arguments.host,
-                          "do not try on real processes what failed");
-  sweep_command->add_flag("--stop-at-failure", arguments.stop_at_failure, "one is enough");
-  sweep_command->add_option("--case", arguments.once, "carry out the one case of that seed");
-  sweep_command->callback([&] { code = sweep(arguments); });
+  command.add_flag("--no-shrink{false}", arguments.shrink, "leave failures as they are");
+  command.add_flag("--no-host{false}", arguments.host, "do not try on real processes what failed");
+  command.add_flag("--stop-at-failure", arguments.stop_at_failure, "one is enough");
+  command.add_option("--case", arguments.once, "carry out the one case of that seed");
 }
 
 void add_explore(CLI::App& app, ExploreArguments& arguments, int& code) {
-  auto* explore_command = app.add_subcommand(
-      "explore", "simulate every cut, every few faults, or every order of a race");
-  explore_command->add_option("WHAT", arguments.what, "cuts, faults or orders")
+  auto& command =
+      add(app, "explore", "simulate every cut, every few faults, or every order of a race",
+          arguments, explore, code);
+  command.add_option("WHAT", arguments.what, "cuts, faults or orders")
       ->required()
       ->check(CLI::IsMember({"cuts", "faults", "orders"}));
-  explore_command->add_option("--out", arguments.out, "folder for scenarios that fail")
+  command.add_option("--out", arguments.out, "folder for scenarios that fail")
       ->capture_default_str();
-  explore_command->add_option("--runs", arguments.runs_most, "at most so many of each part")
+  command.add_option("--runs", arguments.runs_most, "at most so many of each part")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40U));
-  explore_command->callback([&] { code = explore(arguments); });
 }
 
 /// The names of subcommands, or of one's options with their hyphens; without the hidden ones.
@@ -131,97 +138,59 @@ int words_before_command(int argc, char** argv) {
 }
 
 void add_run(CLI::App& app, RunArguments& arguments, int& code) {
-  auto* run_command =
-      app.add_subcommand("run", "run scenarios against the real pool and real processes");
-  run_command->add_option("PATH", arguments.paths, "scenario files, or folders of them")
-      ->required();
-  run_command->add_option("--out", arguments.out, "folder for the reports")->capture_default_str();
-  run_command->add_option("--seed", arguments.seed,
-                          "instead of the scenarios' own: a number, or 0x...");
-  run_command
-      ->add_option("--world", arguments.world,
-                   "real processes, the simulator, or both, compared: host, sim or both")
+  auto& command = add(app, "run", "run scenarios against the real pool and real processes",
+                      arguments, run, code);
+  command.add_option("PATH", arguments.paths, "scenario files, or folders of them")->required();
+  command.add_option("--out", arguments.out, "folder for the reports")->capture_default_str();
+  command.add_option("--seed", arguments.seed, "instead of the scenarios' own: a number, or 0x...");
+  command
+      .add_option("--world", arguments.world,
+                  "real processes, the simulator, or both, compared: host, sim or both")
       ->check(CLI::IsMember({"host", "sim", "both"}))
       ->capture_default_str();
-  run_command
-      ->add_option("--jobs", arguments.jobs,
-                   "scenarios side by side (default: twice the processors)")
+  command
+      .add_option("--jobs", arguments.jobs,
+                  "scenarios side by side (default: twice the processors)")
       ->check(CLI::Range(1, 256));
-  run_command->add_option("--repeat", arguments.repeat, "run each that many times")
+  command.add_option("--repeat", arguments.repeat, "run each that many times")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
-  run_command->callback([&] { code = run(arguments); });
 }
-
-void add_merge(CLI::App& app, std::vector<std::string>& folders, int& code) {
-  auto* merge_command = app.add_subcommand("merge", "add up the shards of a sweep");
-  merge_command->add_option("FOLDER", folders, "what --out was of each shard")->required();
-  merge_command->callback([&] { code = merge(folders); });
-}
-
-void add_check(CLI::App& app, std::vector<std::string>& paths, int& code) {
-  auto* check_command =
-      app.add_subcommand("check", "read scenario files and say what is wrong with them");
-  check_command->add_option("FILE", paths, "scenario files, or folders of them")->required();
-  check_command->callback([&] { code = check(paths); });
-}
-
-struct ListArguments {
-  std::string what;
-  std::vector<std::string> paths{"scenarios"};
-  bool json = false;
-};
 
 void add_list(CLI::App& app, ListArguments& arguments, int& code) {
-  auto* list_command = app.add_subcommand("list", "list faults, invariants or scenarios");
-  list_command->add_option("WHAT", arguments.what)
+  auto& command = add(app, "list", "list faults, invariants or scenarios", arguments, list, code);
+  command.add_option("WHAT", arguments.what)
       ->required()
       ->check(CLI::IsMember({"faults", "invariants", "scenarios"}));
-  list_command->add_option("PATH", arguments.paths, "where scenarios are looked for")
+  command.add_option("PATH", arguments.paths, "where scenarios are looked for")
       ->capture_default_str();
-  list_command->add_flag("--json", arguments.json, "for programs");
-  list_command->callback([&] { code = list(arguments.what, arguments.paths, arguments.json); });
-}
-
-void add_show(CLI::App& app, std::string& file, int& code) {
-  auto* show_command = app.add_subcommand("show", "print a trace as a time line");
-  show_command->add_option("TRACE", file, "a trace.jsonl")->required();
-  show_command->callback([&] { code = show(file); });
-}
-
-void add_replay(CLI::App& app, std::vector<std::string>& files, int& code) {
-  auto* replay_command = app.add_subcommand(
-      "replay", "feed recorded traces to the pool of today and show the first difference");
-  replay_command->add_option("TRACE", files, "trace.jsonl files")->required();
-  replay_command->callback([&] { code = replay(files); });
+  command.add_flag("--json", arguments.json, "for programs");
 }
 
 void add_probe(CLI::App& app, ProbeArguments& arguments, int& code) {
-  auto* probe_command =
-      app.add_subcommand("probe", "talk to one worker outside any pool and say what it does");
-  probe_command->add_option("--prefix-bytes", arguments.prefix_bytes, "length prefix")
+  auto& command = add(app, "probe", "talk to one worker outside any pool and say what it does",
+                      arguments, probe, code);
+  command.add_option("--prefix-bytes", arguments.prefix_bytes, "length prefix")
       ->check(CLI::IsMember({1, 2, 4}))
       ->capture_default_str();
-  probe_command->add_option("--max-frame-bytes", arguments.max_frame_bytes)
+  command.add_option("--max-frame-bytes", arguments.max_frame_bytes)
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32U))
       ->capture_default_str();
-  probe_command->add_option("--timeout-ms", arguments.timeout_ms, "for each answer")
+  command.add_option("--timeout-ms", arguments.timeout_ms, "for each answer")
       ->check(CLI::Range(1, 600000))
       ->capture_default_str();
-  probe_command->add_option("COMMAND", arguments.command, "the worker, after --");
-  probe_command->callback([&] { code = probe(arguments); });
+  command.add_option("COMMAND", arguments.command, "the worker, after --");
 }
 
 void add_compare(CLI::App& app, CompareArguments& arguments, int& code) {
-  auto* compare_command =
-      app.add_subcommand("compare", "compare two benchmark outputs, or two report.json");
-  compare_command->add_option("BASE", arguments.base)->required();
-  compare_command->add_option("NEW", arguments.now)->required();
-  compare_command
-      ->add_option("--limit", arguments.limit, "share of the median by which a row may be slower")
+  auto& command = add(app, "compare", "compare two benchmark outputs, or two report.json",
+                      arguments, compare, code);
+  command.add_option("BASE", arguments.base)->required();
+  command.add_option("NEW", arguments.now)->required();
+  command
+      .add_option("--limit", arguments.limit, "share of the median by which a row may be slower")
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
-  compare_command->callback([&] { code = compare(arguments); });
 }
 
 /// What was typed, by subcommand.
@@ -245,11 +214,21 @@ void add_commands(CLI::App& app, Arguments& arguments, int& code) {
   add_run(app, arguments.run, code);
   add_sweep(app, arguments.sweep, code);
   add_explore(app, arguments.explore, code);
-  add_merge(app, arguments.merge, code);
-  add_check(app, arguments.check, code);
+  add(app, "merge", "add up the shards of a sweep", arguments.merge, merge, code)
+      .add_option("FOLDER", arguments.merge, "what --out was of each shard")
+      ->required();
+  add(app, "check", "read scenario files and say what is wrong with them", arguments.check, check,
+      code)
+      .add_option("FILE", arguments.check, "scenario files, or folders of them")
+      ->required();
   add_list(app, arguments.list, code);
-  add_show(app, arguments.show, code);
-  add_replay(app, arguments.replay, code);
+  add(app, "show", "print a trace as a time line", arguments.show, show, code)
+      .add_option("TRACE", arguments.show, "a trace.jsonl")
+      ->required();
+  add(app, "replay", "feed recorded traces to the pool of today and show the first difference",
+      arguments.replay, replay, code)
+      .add_option("TRACE", arguments.replay, "trace.jsonl files")
+      ->required();
   add_probe(app, arguments.probe, code);
   add_compare(app, arguments.compare, code);
   add_hidden(app, arguments.token, arguments.job, code);

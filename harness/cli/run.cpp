@@ -1,5 +1,3 @@
-#include <charconv>
-#include <cstdio>
 #include <filesystem>
 #include <unistd.h>
 
@@ -22,18 +20,7 @@ namespace fs = std::filesystem;
 std::optional<std::uint64_t> seed_of(std::string_view text) {
   const bool hex = text.starts_with("0x") || text.starts_with("0X");
   if (hex) text.remove_prefix(2);
-  std::uint64_t seed = 0;
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), seed, hex ? 16 : 10);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return seed;
-}
-
-/// Why there is no folder at `path` after an attempt to make one.
-std::string why_not(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  return path.empty() ? "it has no name" : error.message();
+  return parse_number<std::uint64_t>(text, hex ? 16 : 10);
 }
 
 /// Prints one line for each scenario as it ends, on a terminal and into a log alike.
@@ -83,23 +70,22 @@ int run(const RunArguments& arguments) {
       return bad_input("--seed: \"" + *arguments.seed +
                        "\" is no number; 0 to 2^64-1, or 0x and hex digits");
   }
-  using Worlds = run::Worlds;
-  options.worlds = arguments.world == "both"  ? Worlds::both
-                   : arguments.world == "sim" ? Worlds::sim
-                                              : Worlds::host;
+  options.worlds = *named<run::Worlds>(run::kWorldsNames, arguments.world);
   auto scenarios = run::load_scenarios(arguments.paths, worlds::find_programs());
   if (!scenarios) return bad_input(scenarios.error().line());
   const auto left_out = std::erase_if(*scenarios, [&options](const run::Loaded& loaded) {
     const auto world =
-        options.worlds == Worlds::sim ? scenario::WorldKind::sim : scenario::WorldKind::host;
-    return options.worlds != Worlds::both && !loaded.scenario.runs_in(world);
+        options.worlds == run::Worlds::sim ? scenario::WorldKind::sim : scenario::WorldKind::host;
+    return options.worlds != run::Worlds::both && !loaded.scenario.runs_in(world);
   });
   if (left_out > 0) say(fmt::format("{} left out: not for this world\n", left_out));
   std::error_code error;
+  std::error_code ignored;
   fs::create_directories(options.out, error);
-  if (!fs::is_directory(options.out, error)) {
+  if (!fs::is_directory(options.out, ignored)) {
     return bad_input(fmt::format("--out: \"{}\" can't be made: {}; a folder for the reports",
-                                 options.out, why_not(options.out)));
+                                 options.out,
+                                 options.out.empty() ? "it has no name" : error.message()));
   }
 
   auto result = run::run_all(*scenarios, options, print_progress);

@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include <fmt/format.h>
-
 #include "harness/base/read_file.hpp"
 #include "harness/run/runner.hpp"
 

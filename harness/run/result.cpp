@@ -11,17 +11,8 @@ Verdict RunResult::worst() const {
 }
 
 int RunResult::exit_code() const {
-  switch (worst()) {
-    case Verdict::pass:
-      return 0;
-    case Verdict::fail:
-    case Verdict::divergent:
-      return 1;
-    case Verdict::invalid:
-    case Verdict::unknown:
-      break;
-  }
-  return 2;
+  constexpr std::array<int, kVerdictNames.size()> kByVerdict{0, 2, 2, 1, 1};
+  return kByVerdict[static_cast<std::size_t>(worst())];
 }
 
 }  // namespace poolproof::run

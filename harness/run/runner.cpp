@@ -1,7 +1,6 @@
 #include "harness/run/runner.hpp"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cctype>
 #include <cerrno>
@@ -16,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "harness/agreement/agreement.hpp"
+#include "harness/base/read_file.hpp"
 #include "harness/base/text.hpp"
 #include "harness/host/descriptor.hpp"
 #include "harness/host/guardian.hpp"
@@ -32,13 +32,11 @@ namespace {
 namespace fs = std::filesystem;
 using scenario::WorldKind;
 
-constexpr std::array<std::string_view, 3> kWorldsNames{"sim", "host", "both"};
+constexpr std::uintmax_t kTraceBytesMax = std::uintmax_t{1} << 30U;
 
+/// Empty: it can't be read.
 std::string text_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  return read_file(path.string(), kTraceBytesMax, "").value_or("");
 }
 
 /// Whether the process could not do its work and has said why. Any other end is a crash; a
@@ -166,18 +164,28 @@ class Runner {
     return result;
   }
 
-  void compare(const Job& job, ScenarioResult& result) {
-    const std::string token = fmt::format("{}/{}a", token_, job.number);
-    const fs::path folder = work_ / fmt::format("{}a", job.number);
+  /// Starts this program again, to carry a scenario out in a new folder `place`. The scenario that
+  /// was checked is the one that is run, even if somebody edits the file meanwhile.
+  Expected<Ended, std::string> carry_out(const std::string& place, const std::string& scenario,
+                                         const std::vector<std::string>& more) {
+    const std::string token = fmt::format("{}/{}", token_, place);
+    const fs::path folder = fs::absolute(work_ / place);
     std::error_code error;
     fs::create_directories(folder, error);
-    const fs::path scenario = folder / "scenario.json";
-    std::ofstream(scenario, std::ios::binary) << job.loaded->text;
+    const fs::path file = folder / "scenario.json";
+    std::ofstream(file, std::ios::binary) << scenario;
+    std::vector<std::string> argv{options_.self, "carry-out", "--scenario", file.string(),
+                                  "--token",     token,       "--folder",   folder.string()};
+    argv.insert(argv.end(), more.begin(), more.end());
+    return run_process(argv, token, options_.scenario_limit);
+  }
+
+  void compare(const Job& job, ScenarioResult& result) {
+    const std::string place = fmt::format("{}a", job.number);
     const auto trace = fs::absolute(fs::path(options_.out) / result.trace_file);
-    const auto ended = run_process(
-        {options_.self, "carry-out", "--scenario", fs::absolute(scenario).string(), "--token",
-         token, "--folder", fs::absolute(folder).string(), "--compare", trace.string()},
-        token, options_.scenario_limit);
+    const auto ended = carry_out(place, job.loaded->text, {"--compare", trace.string()});
+    const fs::path folder = work_ / place;
+    std::error_code error;
     std::istringstream said(text_of(folder / "agreement.txt"));
     std::string word;
     std::string reason;
@@ -206,23 +214,15 @@ class Runner {
     Attempt attempt;
     const std::string place =
         fmt::format("{}{}{}", job.number, version.suffix, control ? "c" : "r");
-    const std::string token = fmt::format("{}/{}", token_, place);
     const fs::path folder = work_ / place;
-    std::error_code error;
-    fs::create_directories(folder, error);
     // A file of an earlier run must not pass for a new one.
+    std::error_code error;
     fs::remove(fs::path(options_.out) / trace_file(job, version, control), error);
-    // The scenario that was checked is the one that is run, even if somebody edits the file
-    // meanwhile.
-    const fs::path scenario = folder / "scenario.json";
-    std::ofstream(scenario, std::ios::binary) << version.text;
-    std::vector<std::string> argv{
-        options_.self, "carry-out", "--scenario", fs::absolute(scenario).string(),
-        "--token",     token,       "--folder",   fs::absolute(folder).string()};
-    if (control) argv.emplace_back("--control");
-    if (version.world == WorldKind::sim) argv.insert(argv.end(), {"--world", "sim"});
-    if (options_.seed) argv.insert(argv.end(), {"--seed", std::to_string(*options_.seed)});
-    const auto ended = run_process(argv, token, options_.scenario_limit);
+    std::vector<std::string> more;
+    if (control) more.emplace_back("--control");
+    if (version.world == WorldKind::sim) more.insert(more.end(), {"--world", "sim"});
+    if (options_.seed) more.insert(more.end(), {"--seed", std::to_string(*options_.seed)});
+    const auto ended = carry_out(place, version.text, more);
     if (!ended) {
       attempt.trouble = ended.error();
       return attempt;

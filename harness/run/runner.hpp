@@ -1,9 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/base/result.hpp"
@@ -29,6 +31,7 @@ Parsed<Loaded> load_scenario(const std::string& path);
 
 /// `both`: on real processes, then in the simulator, then the comparison of both.
 enum class Worlds : std::uint8_t { sim, host, both };
+inline constexpr std::array<std::string_view, 3> kWorldsNames{"sim", "host", "both"};
 
 struct RunOptions {
   std::string self;  ///< our own program: each scenario runs in a process of its own
