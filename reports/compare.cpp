@@ -1,6 +1,7 @@
 #include "reports/compare.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -40,26 +41,13 @@ Parsed<Kind> kind_of(const Document& document) {
       InputError{document.name, "neither a report nor benchmarks", std::string(kWanted)});
 }
 
-std::string_view word(Change change) {
-  switch (change) {
-    case Change::same:
-      return "same";
-    case Change::better:
-      return "better";
-    case Change::noisy:
-      return "noisy";
-    case Change::changed:
-      return "changed";
-    case Change::regression:
-      return "REGRESSION";
-  }
-  return "";
-}
+/// By Change.
+constexpr std::array<std::string_view, 5> kChangeNames{"same", "better", "noisy", "changed",
+                                                       "REGRESSION"};
 
 std::size_t count(const Comparison& comparison, Change change) {
   return static_cast<std::size_t>(
-      std::count_if(comparison.rows.begin(), comparison.rows.end(),
-                    [&](const ComparedRow& row) { return row.change == change; }));
+      std::ranges::count(comparison.rows, change, &ComparedRow::change));
 }
 
 std::string shown_name(const ComparedRow& row) {
@@ -126,7 +114,8 @@ std::string text(const Comparison& comparison) {
                                 legal_line(comparison.new_name));
   for (const ComparedRow& row : comparison.rows) {
     const std::string ratio = row.ratio ? fmt::format("x{:<6.2f}  ", *row.ratio) : "";
-    out += fmt::format("{:10}  {:{}}  {}{} -> {}\n", word(row.change), shown_name(row), width,
+    out += fmt::format("{:10}  {:{}}  {}{} -> {}\n",
+                       kChangeNames[static_cast<std::size_t>(row.change)], shown_name(row), width,
                        ratio, legal_line(row.before), legal_line(row.after));
   }
   out += listed("added", comparison.added);

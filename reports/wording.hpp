@@ -13,10 +13,6 @@ namespace poolproof::reports {
 struct Totals {
   std::size_t scenarios = 0;
   std::array<std::size_t, run::kVerdictNames.size()> by_verdict{};
-
-  [[nodiscard]] std::size_t of(run::Verdict v) const {
-    return by_verdict[static_cast<std::size_t>(v)];
-  }
 };
 Totals totals(const run::RunResult& result);
 

@@ -11,8 +11,8 @@ namespace {
 TEST_CASE("reports: totals: every scenario is counted once, under its verdict", "[reports]") {
   const Totals sums = totals(sample_run());
   CHECK(sums.scenarios == 4);
-  CHECK(sums.of(run::Verdict::pass) == 1);
-  CHECK(sums.of(run::Verdict::unknown) == 0);
+  CHECK(sums.by_verdict[static_cast<std::size_t>(run::Verdict::pass)] == 1);
+  CHECK(sums.by_verdict[static_cast<std::size_t>(run::Verdict::unknown)] == 0);
   CHECK(sentence(sums) == "4 scenarios: 1 pass, 1 invalid, 1 divergent, 1 fail");
   CHECK(sentence(Totals{}) == "no scenario ran");
 }
