@@ -1,7 +1,7 @@
 #include "harness/pool/core.hpp"
 
 #include <algorithm>
-#include <array>
+#include <numeric>
 
 #include "harness/base/assert.hpp"
 
@@ -540,9 +540,7 @@ Gauges Core::gauges() const {
 }
 
 std::uint64_t Counters::refused_total() const {
-  std::uint64_t total = 0;
-  for (const std::uint64_t count : refused) total += count;
-  return total;
+  return std::accumulate(refused.begin(), refused.end(), std::uint64_t{0});
 }
 
 bool adds_up(const Counters& counted, const Gauges& now) {

@@ -1,6 +1,5 @@
 #include "harness/pool/dispatcher.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "harness/base/assert.hpp"

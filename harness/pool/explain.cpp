@@ -7,13 +7,10 @@
 #include <fmt/format.h>
 
 #include "harness/base/text.hpp"
+#include "harness/pool/requests.hpp"
 
 namespace poolproof::pool {
 namespace {
-
-std::string name(WorkerId worker) {
-  return fmt::format(FMT_COMPILE("{}.{}"), worker.slot, worker.generation);
-}
 
 /// Seconds for people: `1.6 s`, `250 ms`.
 std::string age(Duration span) {
@@ -205,7 +202,7 @@ std::string cause_words(const StartEvidence& e, const Config& config,
 
 std::string call_words(const wire::CallResult& result, const CallFacts& facts) {
   const std::string who =
-      fmt::format(FMT_COMPILE("worker {} (pid {})"), name(facts.worker), facts.pid);
+      fmt::format(FMT_COMPILE("worker {} (pid {})"), name_of(facts.worker), facts.pid);
   if (facts.pool_closing) {
     return fmt::format(FMT_COMPILE("the pool closed and put {} away while \"{}\" was under way"),
                        who, facts.command);
@@ -238,7 +235,7 @@ std::string words(ExitStatus status) {
 
 std::string explain_start(WorkerId worker, const StartEvidence& evidence, const Config& config,
                           const std::string& stderr_tail, const std::string& launch_error) {
-  return fmt::format(FMT_COMPILE("worker {} {}{}"), name(worker),
+  return fmt::format(FMT_COMPILE("worker {} {}{}"), name_of(worker),
                      cause_words(evidence, config, launch_error), tail_words(stderr_tail));
 }
 
@@ -250,7 +247,7 @@ Error explain_refusal(const Refuse& refusal, const Config& config, const Refusal
   error.retryable = refusal.why != Outcome::pool_closed;
   const auto waited_ms = to_ms(facts.now - refusal.waiting_since);
   const std::string head =
-      fmt::format(FMT_COMPILE("{} after {} ms: "), poolproof::name(refusal.why), waited_ms);
+      fmt::format(FMT_COMPILE("{} after {} ms: "), name(refusal.why), waited_ms);
   switch (refusal.why) {
     case Outcome::start_failed:
       error.worker = refusal.cause_worker;
@@ -291,10 +288,10 @@ Error explain_call(const wire::CallResult& result, const CallFacts& facts) {
   error.first_bytes = result.first_bytes;
   error.retryable = result.written_bytes == 0;
   const std::string said = call_words(result, facts);
-  error.message = error.kind == Outcome::worker_error
-                      ? printable(said, 2000)
-                      : fmt::format(FMT_COMPILE("{} while {}: {}"), poolproof::name(error.kind),
-                                    poolproof::name(result.phase), said);
+  error.message =
+      error.kind == Outcome::worker_error
+          ? printable(said, 2000)
+          : fmt::format(FMT_COMPILE("{} while {}: {}"), name(error.kind), name(result.phase), said);
   return error;
 }
 
