@@ -41,9 +41,4 @@ bool alive(pid_t pid, std::uint64_t started) {
   return stat && stat->started == started && !stat->dead();
 }
 
-std::uint64_t start_time(pid_t pid) {
-  const std::optional<Stat> stat = proc_fs::read_stat(pid);
-  return stat ? stat->started : 0;
-}
-
 }  // namespace poolproof::host

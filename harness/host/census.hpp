@@ -40,7 +40,5 @@ std::size_t kill_marked(std::string_view token, int rounds = 100);
 
 /// A process is this one and still runs (same start time; not a zombie).
 bool alive(pid_t pid, std::uint64_t started);
-/// Start time of a process in clock ticks after boot; 0 if there is none.
-std::uint64_t start_time(pid_t pid);
 
 }  // namespace poolproof::host

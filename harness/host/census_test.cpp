@@ -101,7 +101,7 @@ TEST_CASE("host: census: command names with spaces and parentheses do not confus
   CHECK(marked[0].pid == child.pid);
   CHECK(marked[0].state != 'Z');
   CHECK(marked[0].command == path.string());
-  CHECK(marked[0].started == start_time(child.pid));
+  CHECK(marked[0].started == proc_fs::read_stat(child.pid)->started);
   CHECK(alive(child.pid, marked[0].started));
   end(child);
 }
@@ -175,14 +175,14 @@ TEST_CASE("host: census: processes that fork and exit all the time are caught") 
 
 TEST_CASE("host: census: a process is told from another one with its number and from its zombie") {
   const Child child = launch(shell("read x")).value();
-  const std::uint64_t started = start_time(child.pid);
+  const std::uint64_t started = proc_fs::read_stat(child.pid)->started;
   CHECK(started > 0);
   CHECK(alive(child.pid, started));
   CHECK_FALSE(alive(child.pid, started + 1));
   REQUIRE(sys::signal_process(child.pidfd.get(), SIGKILL));
   REQUIRE(testing::wait_readable(child.pidfd));
   CHECK_FALSE(alive(child.pid, started));
-  CHECK(start_time(child.pid) == started);
+  CHECK(proc_fs::read_stat(child.pid)->started == started);
   finish(child);
-  CHECK(start_time(child.pid) == 0);
+  CHECK_FALSE(proc_fs::read_stat(child.pid));
 }
