@@ -298,8 +298,8 @@ trace::OsRecord Pool::census(const char* when) const {
   }
   if (record.when != "after") return record;
   for (const auto& worker : workers_) {
-    for (const std::int64_t pid : worker->process().offspring()) {
-      record.survivors.push_back(fmt::format("pid {} (grandchild)", pid));
+    for (const auto& one : worker->process().offspring()) {
+      record.survivors.push_back(fmt::format("pid {} (grandchild)", one.pid));
     }
   }
   return record;

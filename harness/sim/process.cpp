@@ -1,11 +1,11 @@
 #include "harness/sim/process.hpp"
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <utility>
 
 #include "harness/base/assert.hpp"
+#include "harness/base/signals.hpp"
 
 namespace poolproof::sim {
 namespace {
@@ -14,18 +14,9 @@ using faults::JournalRecord;
 
 constexpr std::size_t kReadBytes = 65'536;
 
-bool stops(int signal) {
-  return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
-}
-
-/// Whether a process that does not handle it survives that signal.
-bool ignored_by_default(int signal) {
-  return signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH || signal == SIGCONT;
-}
-
-/// What a worker handles without ending: it survives a reader that goes away.
-bool survived_by_workers(int signal) {
-  return ignored_by_default(signal) || signal == SIGPIPE || signal == SIGALRM;
+/// Whether that signal ends a worker, which survives a reader that goes away.
+bool ends_workers(int signal) {
+  return is_deadly(signal) && signal != SIGPIPE && signal != SIGALRM;
 }
 
 }  // namespace
@@ -39,19 +30,17 @@ void Process::start(Machine& machine, Pipes& pipes, faults::BrainConfig config, 
   depth_ = 0;
   stopped_ = term_came_ = false;
   deadly_came_ = 0;
-  in_open_ = out_open_ = err_open_ = true;
+  held_ = {true, true, true};
   exit_ = {};
   offspring_.clear();
-  offspring_pids_.clear();
   brain_ ? brain_->begin(std::move(config)) : void(brain_.emplace(std::move(config)));
   brain_->start(fresh_work());
   begin_work();
 }
 
 bool Process::can_go() const {
-  const bool pipes_open = in_open_ || out_open_ || err_open_;
   if (state_ != State::running) {
-    return state_ == State::exiting || (state_ == State::ended && pipes_open);
+    return state_ == State::exiting || (state_ == State::ended && held_.any());
   }
   if (stopped_) return false;
   if (term_came_) return true;
@@ -59,7 +48,7 @@ bool Process::can_go() const {
     const Work& work = top();
     return work.until == kNever ? !blocked() : work.until <= machine_->now;
   }
-  return brain_->wants() > 0 && (!in_open_ || pipes_->in.readable());
+  return brain_->wants() > 0 && (!held_.in || pipes_->in.readable());
 }
 
 Time Process::wakes_at() const {
@@ -69,7 +58,7 @@ Time Process::wakes_at() const {
 
 bool Process::blocked() const {
   const auto& action = top().actions[top().next];
-  if (std::holds_alternative<faults::Write>(action)) return out_open_ && !pipes_->out.writable();
+  if (std::holds_alternative<faults::Write>(action)) return held_.out && !pipes_->out.writable();
   if (std::holds_alternative<faults::WriteStderr>(action)) return !pipes_->err.writable();
   return false;
 }
@@ -80,8 +69,8 @@ void Process::go() {
   if (!can_go()) return;
   if (state_ == State::exiting) {
     // Who waits for its pipes and who waits for its exit may learn of it in either order.
-    const bool pipes_first = !in_open_ || machine_->schedule->below(kOrders) == 0;
-    if (pipes_first && (in_open_ || out_open_ || err_open_)) return close_all();
+    const bool pipes_first = !held_.in || machine_->schedule->below(kOrders) == 0;
+    if (pipes_first && held_.any()) return close_all();
     touch(Shared::state);
     state_ = State::ended;
     return;
@@ -99,7 +88,7 @@ void Process::go() {
 void Process::think() {
   touch(Shared::in);
   faults::Actions& actions = fresh_work();
-  std::size_t there = in_open_ ? pipes_->in.unread() : 0;
+  std::size_t there = held_.in ? pipes_->in.unread() : 0;
   if (there == 0) brain_->end_of_input(actions);
   while (there > 0) {
     const std::size_t most = std::min({there, brain_->wants(), kReadBytes});
@@ -155,7 +144,7 @@ void Process::carry_out(const faults::Write& write) {
   if (work.written == size) return finish_action();
   const std::size_t chunk = write.chunk_bytes == 0 ? size : write.chunk_bytes;
   const std::size_t end = std::min(size, (work.written / chunk + 1) * chunk);
-  if (out_open_) {
+  if (held_.out) {
     const auto took =
         pipes_->out.write(std::string_view(write.bytes).substr(work.written, end - work.written));
     if (!took && !pipes_->out.has_reader()) return leave();
@@ -197,22 +186,22 @@ void Process::carry_out(const faults::Compute& compute) {
 void Process::carry_out(const faults::Raise& raised) {
   const int signal = raised.signal;
   finish_action();
-  if (stops(signal)) {
+  if (is_stopping(signal)) {
     stopped_ = true;
-  } else if (!ignored_by_default(signal)) {
+  } else if (is_deadly(signal)) {
     end({0, signal});
   }
 }
 
 void Process::carry_out(const faults::CloseStdout&) {
   touch(Shared::out);
-  if (std::exchange(out_open_, false)) pipes_->out.drop_writer();
+  drop({false, std::exchange(held_.out, false), false});
   finish_action();
 }
 
 void Process::carry_out(const faults::CloseStdin&) {
   touch(Shared::in);
-  if (std::exchange(in_open_, false)) pipes_->in.drop_reader();
+  drop({std::exchange(held_.in, false), false, false});
   finish_action();
 }
 
@@ -222,15 +211,14 @@ void Process::carry_out(const faults::HoldBack&) {
 }
 
 void Process::carry_out(const faults::Fork& fork) {
-  for (const auto what : {Shared::in, Shared::out, Shared::err}) touch(what);
+  touch_pipes();
   machine_->writes(Shared::pids);
-  if (in_open_) pipes_->in.add_reader();
-  if (out_open_) pipes_->out.add_writer();
-  if (err_open_) pipes_->err.add_writer();
-  offspring_.push_back({after(machine_->now, fork.lifetime), in_open_, out_open_, err_open_});
-  offspring_pids_.push_back(machine_->next_pid++);
+  if (held_.in) pipes_->in.add_reader();
+  if (held_.out) pipes_->out.add_writer();
+  if (held_.err) pipes_->err.add_writer();
+  offspring_.push_back({machine_->next_pid++, after(machine_->now, fork.lifetime), held_});
   faults::Journal grandchild{JournalRecord::Kind::grandchild};
-  grandchild.child_pid = offspring_pids_.back();
+  grandchild.child_pid = offspring_.back().pid;
   carry_out(grandchild);
 }
 
@@ -259,10 +247,19 @@ void Process::end(ExitStatus exit) {
 }
 
 void Process::close_all() {
+  touch_pipes();
+  drop(std::exchange(held_, {}));
+}
+
+/// Nobody who held those ends of its pipes does so any more.
+void Process::drop(const Held& ends) {
+  if (ends.in) pipes_->in.drop_reader();
+  if (ends.out) pipes_->out.drop_writer();
+  if (ends.err) pipes_->err.drop_writer();
+}
+
+void Process::touch_pipes() const {
   for (const auto what : {Shared::in, Shared::out, Shared::err}) touch(what);
-  if (std::exchange(in_open_, false)) pipes_->in.drop_reader();
-  if (std::exchange(out_open_, false)) pipes_->out.drop_writer();
-  if (std::exchange(err_open_, false)) pipes_->err.drop_writer();
 }
 
 // ---- signals -----------------------------------------------------------------------------------
@@ -271,14 +268,14 @@ void Process::signal(int signal) {
   touch(Shared::work);
   if (state_ != State::running) return;
   if (signal == SIGKILL) return end({0, SIGKILL});
-  if (stops(signal)) {
+  if (is_stopping(signal)) {
     stopped_ = true;
   } else if (signal == SIGCONT) {
     stopped_ = false;
     if (deadly_came_ != 0) end({0, deadly_came_});
   } else if (signal == SIGTERM) {
     term_came_ = true;
-  } else if (!survived_by_workers(signal) && signal != 0) {
+  } else if (ends_workers(signal)) {
     stopped_ ? void(deadly_came_ = signal) : end({0, signal});
   }
 }
@@ -299,7 +296,6 @@ void Process::reap() {
 void Process::clear() {
   state_ = State::none;
   offspring_.clear();
-  offspring_pids_.clear();
 }
 
 void Process::end_offspring() {
@@ -316,13 +312,9 @@ Time Process::offspring_ends_at() const {
 }
 
 void Process::drop_offspring(std::size_t which) {
-  for (const auto what : {Shared::in, Shared::out, Shared::err}) touch(what);
-  const Offspring one = offspring_[which];
-  if (one.holds_in) pipes_->in.drop_reader();
-  if (one.holds_out) pipes_->out.drop_writer();
-  if (one.holds_err) pipes_->err.drop_writer();
+  touch_pipes();
+  drop(offspring_[which].held);
   offspring_.erase(offspring_.begin() + static_cast<std::ptrdiff_t>(which));
-  offspring_pids_.erase(offspring_pids_.begin() + static_cast<std::ptrdiff_t>(which));
 }
 
 }  // namespace poolproof::sim

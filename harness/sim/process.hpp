@@ -32,6 +32,21 @@ class Process {
     ended     ///< a zombie until reaped
   };
 
+  /// Which ends of the worker's pipes somebody holds open.
+  struct Held {
+    bool in = false;
+    bool out = false;
+    bool err = false;
+
+    [[nodiscard]] bool any() const { return in || out || err; }
+  };
+  /// A process that it has left behind.
+  struct Offspring {
+    std::int64_t pid;
+    Time ends;
+    Held held;
+  };
+
   void start(Machine& machine, Pipes& pipes, faults::BrainConfig config, std::int64_t pid);
 
   /// One step: one action, one read, one signal taken notice of, one half of an exit.
@@ -47,7 +62,7 @@ class Process {
   /// Those whose time has come are gone.
   void end_offspring();
   [[nodiscard]] Time offspring_ends_at() const;
-  [[nodiscard]] const std::vector<std::int64_t>& offspring() const { return offspring_pids_; }
+  [[nodiscard]] const std::vector<Offspring>& offspring() const { return offspring_; }
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool alive() const { return state_ == State::running; }
@@ -62,13 +77,6 @@ class Process {
     std::size_t written = 0;  ///< of the write under way
     Time until = kNever;      ///< the pause under way ends; kNever: none is
   };
-  struct Offspring {
-    Time ends;
-    bool holds_in;
-    bool holds_out;
-    bool holds_err;
-  };
-
   void think();
   void act();
   void finish_action();
@@ -93,6 +101,8 @@ class Process {
   void leave();
   void end(ExitStatus exit);
   void close_all();
+  void drop(const Held& ends);
+  void touch_pipes() const;
   void drop_offspring(std::size_t which);
   void touch(Shared what) const { machine_->writes(what, pipes_->worker); }
 
@@ -107,12 +117,9 @@ class Process {
   bool stopped_ = false;
   bool term_came_ = false;
   int deadly_came_ = 0;  ///< while stopped: acts when it is continued
-  bool in_open_ = false;
-  bool out_open_ = false;
-  bool err_open_ = false;
+  Held held_;
   ExitStatus exit_;
   std::vector<Offspring> offspring_;
-  std::vector<std::int64_t> offspring_pids_;
   std::string buffer_;
 };
 
