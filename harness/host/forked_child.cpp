@@ -1,6 +1,9 @@
 #include "harness/host/forked_child.hpp"
 
+#include <cerrno>
 #include <utility>
+
+#include <sys/mman.h>
 
 namespace poolproof::host {
 
@@ -33,16 +36,13 @@ sys::Try<ForkedChild> fork_child(const std::function<int(int said)>& body) {
 }
 
 sys::Try<SharedMemory> SharedMemory::of_size(std::size_t bytes) {
-  const auto memory = sys::share_memory(bytes);
-  if (!memory) return unexpected(memory.error());
-  return SharedMemory(*memory, bytes);
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return unexpected(errno);
+  return SharedMemory(memory, bytes);
 }
 
-SharedMemory::SharedMemory(SharedMemory&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
-
-SharedMemory::~SharedMemory() {
-  if (data_ != nullptr) sys::unshare_memory(data_, bytes_);
+void SharedMemory::Unmap::operator()(void* data) const {
+  ::munmap(data, bytes);
 }
 
 }  // namespace poolproof::host

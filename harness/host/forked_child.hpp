@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <span>
 
 #include <sys/types.h>
 
@@ -28,19 +27,17 @@ sys::Try<ForkedChild> fork_child(const std::function<int(int said)>& body);
 class SharedMemory {
  public:
   static sys::Try<SharedMemory> of_size(std::size_t bytes);
-  SharedMemory(SharedMemory&& other) noexcept;
-  SharedMemory& operator=(SharedMemory&&) = delete;
-  SharedMemory(const SharedMemory&) = delete;
-  SharedMemory& operator=(const SharedMemory&) = delete;
-  ~SharedMemory();
 
-  [[nodiscard]] void* data() const { return data_; }
+  [[nodiscard]] void* data() const { return data_.get(); }
 
  private:
-  SharedMemory(void* data, std::size_t bytes) : data_(data), bytes_(bytes) {}
+  struct Unmap {
+    std::size_t bytes;
+    void operator()(void* data) const;
+  };
+  SharedMemory(void* data, std::size_t bytes) : data_(data, Unmap{bytes}) {}
 
-  void* data_;
-  std::size_t bytes_;
+  std::unique_ptr<void, Unmap> data_;
 };
 
 }  // namespace poolproof::host

@@ -48,30 +48,12 @@ Expected<Guardian, LaunchError> Guardian::start(const std::string& program,
   });
 }
 
-Guardian::Guardian(Child child) : child_(std::move(child)) {}
-Guardian::Guardian(Guardian&&) noexcept = default;
-
-Guardian& Guardian::operator=(Guardian&& other) noexcept {
-  if (this != &other) {
-    finish();
-    child_ = std::move(other.child_);
-  }
-  return *this;
-}
-
 Guardian::~Guardian() {
-  finish();
-}
-
-void Guardian::finish() noexcept {
   if (!child_.pidfd) return;
   child_.stdin_end.reset();
-  pollfd ended{child_.pidfd.get(), POLLIN, 0};
   // One that needs longer is left to its work: it needs us no more.
-  if (sys::poll({&ended, 1}, kEndLimit).value_or(0) == 1) {
-    static_cast<void>(sys::reap(child_.pidfd.get()));
-  }
-  child_.pidfd.reset();
+  const bool ended = sys::poll_one(child_.pidfd.get(), POLLIN, kEndLimit) != 0;
+  if (ended) (void)sys::reap(child_.pidfd.get());
 }
 
 int guardian_main(const std::string& token) {

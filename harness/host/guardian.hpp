@@ -17,14 +17,12 @@ class Guardian {
   static Expected<Guardian, LaunchError> start(const std::string& program,
                                                const std::string& token);
 
-  Guardian(Guardian&&) noexcept;
-  Guardian& operator=(Guardian&&) noexcept;
+  Guardian(Guardian&&) noexcept = default;
   /// Tells it to sweep now and waits for its end (bounded: 10 s), then reaps it.
   ~Guardian();
 
  private:
-  explicit Guardian(Child child);
-  void finish() noexcept;
+  explicit Guardian(Child child) : child_(std::move(child)) {}
 
   Child child_;
 };

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <signal.h>
 #include <string>
@@ -140,16 +141,16 @@ TEST_CASE("host: guardian: it holds no other descriptor and has a session of its
   CHECK(finish(guardian) == ExitStatus{});
 }
 
-TEST_CASE("host: guardian: assigning another one sweeps for the first, moving one does not") {
+TEST_CASE("host: guardian: putting another one in its place sweeps for it, moving it does not") {
   const std::string first = new_token();
   const std::string second = new_token();
   const Child worker = launch(shell("read x", {"POOLPROOF_TOKEN=" + first})).value();
   const Child other = launch(shell("read x", {"POOLPROOF_TOKEN=" + second})).value();
   {
-    Guardian guardian = std::move(Guardian::start(kProbe, first).value());
-    guardian = std::move(Guardian::start(kProbe, second).value());
+    std::optional guardian(std::move(Guardian::start(kProbe, first).value()));
+    guardian.emplace(std::move(Guardian::start(kProbe, second).value()));
     CHECK(finish(worker) == ExitStatus{0, SIGKILL});
-    const Guardian moved = std::move(guardian);
+    const Guardian moved = std::move(*guardian);
     CHECK(sys::peek_exit(other.pidfd.get()).value() == std::nullopt);
   }
   CHECK(finish(other) == ExitStatus{0, SIGKILL});

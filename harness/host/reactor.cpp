@@ -6,12 +6,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
-#include "harness/base/assert.hpp"
-#include "harness/host/system.hpp"
-#include "harness/host/timestamp.hpp"
-#include "harness/pool/requests.hpp"
 
 namespace poolproof::host {
 namespace {
@@ -65,8 +59,7 @@ void Reactor::put_away_the_rest() {
   for (const auto& worker : state_->workers()) {
     if (worker->reaped) continue;
     worker->signal_group(SIGKILL);
-    std::array<pollfd, 1> fds{{{own(*worker).pidfd(), POLLIN, 0}}};
-    (void)sys::poll(fds, kReapingLimit);
+    (void)sys::poll_one(own(*worker).pidfd(), POLLIN, kReapingLimit);
     // A client may still be in a call on it.
     (void)loop_.reap_if_ended(*worker);
   }
@@ -192,15 +185,6 @@ void Reactor::start(WorkerId id) {
   command.env.push_back(fmt::format("POOLPROOF_SLOT={}", id.slot));
   command.env.push_back(fmt::format("POOLPROOF_GENERATION={}", id.generation));
   spawner_->start({id, std::move(command)});
-}
-
-Expected<std::string, std::string> Reactor::ping(WorkerId id) {
-  return wire::encode_frame(state_->options().framing, pool::ping_request(id, timestamp()));
-}
-
-Expected<std::string, std::string> Reactor::shutdown(WorkerId id, std::int64_t request) {
-  return wire::encode_frame(state_->options().framing,
-                            pool::shutdown_request(id, request, timestamp()));
 }
 
 }  // namespace poolproof::host

@@ -31,8 +31,7 @@ class Reactor final : private pool::EventLoop::World {
   enum class Source : std::uint8_t { wake, end, text, output };
 
   void start(WorkerId id) override;
-  Expected<std::string, std::string> ping(WorkerId id) override;
-  Expected<std::string, std::string> shutdown(WorkerId id, std::int64_t request) override;
+  std::string timestamp() override { return sys::timestamp(); }
   void look(pool::Worker& worker) override;
 
   void run();

@@ -92,8 +92,7 @@ void Sweep::wait_for_deaths() const {
   for (const auto& [pid, started] : killed_) {
     const auto pidfd = hold(pid, started);
     if (!pidfd) continue;
-    pollfd ended{pidfd->get(), POLLIN, 0};
-    static_cast<void>(sys::poll({&ended, 1}, std::max(end - sys::now(), Duration::zero())));
+    (void)sys::poll_one(pidfd->get(), POLLIN, std::max(end - sys::now(), Duration::zero()));
   }
 }
 

@@ -7,15 +7,14 @@
 #include <climits>
 #include <ctime>
 #include <fcntl.h>
-#include <limits>
 #include <mutex>
 #include <signal.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -35,28 +34,23 @@ std::atomic<std::uint32_t> struck{0};
 std::mutex plans_mutex;
 std::array<PlannedFailure, static_cast<std::size_t>(Call::count)> plans;
 
-/// Makes the call until it is not interrupted; below 0 is a failure with its reason in errno.
-template <class Body>
-auto attempt(Call call, Body body) -> Try<decltype(body())> {
+/// Makes the call until it is not interrupted; below 0 is a failure with its reason in errno. Of
+/// void only whether it succeeded counts.
+template <class Value, class Body>
+Try<Value> attempt(Call call, Body body) {
   for (;;) {
     const int planned = planned_failure(call);
     if (planned == 0) {
-      const auto value = body();
-      if (value >= 0) return value;
+      const auto got = body();
+      if constexpr (std::is_void_v<Value>) {
+        if (got >= 0) return {};
+      } else {
+        if (got >= 0) return static_cast<Value>(got);
+      }
     }
     const int error = planned != 0 ? planned : errno;
     if (error != EINTR) return unexpected(error);
   }
-}
-
-template <class Body>
-Try<void> attempt_void(Call call, Body body) {
-  return attempt(call, body).map([](auto) {});
-}
-
-template <class Body>
-Try<Descriptor> attempt_open(Call call, Body body) {
-  return attempt(call, body).map([](int fd) { return Descriptor(fd); });
 }
 
 /// When a wait that begins now is over; a negative timeout never is.
@@ -83,9 +77,9 @@ ExitStatus status_of(const siginfo_t& info) {
 
 Try<siginfo_t> wait_for(int pidfd, int flags) {
   siginfo_t info{};
-  return attempt(Call::waitid,
-                 [&] { return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, flags); })
-      .map([&](int) { return info; });
+  return attempt<void>(Call::waitid,
+                       [&] { return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, flags); })
+      .map([&] { return info; });
 }
 
 }  // namespace
@@ -128,33 +122,46 @@ Time now() {
   return Time(std::chrono::duration_cast<Duration>(since_boot));
 }
 
+std::string timestamp() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm utc{};
+  ::gmtime_r(&now.tv_sec, &utc);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                     now.tv_nsec / 1'000'000);
+}
+
 Try<std::size_t> read(int fd, std::span<char> into) {
-  return attempt(Call::read, [&] { return ::read(fd, into.data(), into.size()); })
-      .map([](ssize_t bytes) { return static_cast<std::size_t>(bytes); });
+  return attempt<std::size_t>(Call::read, [&] { return ::read(fd, into.data(), into.size()); });
 }
 
 Try<std::size_t> write(int fd, std::string_view bytes) {
-  return attempt(Call::write, [&] { return ::write(fd, bytes.data(), bytes.size()); })
-      .map([](ssize_t written) { return static_cast<std::size_t>(written); });
+  return attempt<std::size_t>(Call::write, [&] { return ::write(fd, bytes.data(), bytes.size()); });
 }
 
 Try<int> poll(std::span<pollfd> fds, Duration timeout) {
   const Time end = end_of_wait(timeout);
-  return attempt(Call::poll, [&] {
+  return attempt<int>(Call::poll, [&] {
     const timespec left = to_timespec(left_until(end));
     return ::ppoll(fds.data(), fds.size(), end == kNever ? nullptr : &left, nullptr);
   });
 }
 
-Try<int> unread_bytes(int pipe_fd) {
+short poll_one(int fd, short events, Duration timeout) {
+  std::array<pollfd, 1> fds{{{fd, events, 0}}};
+  return poll(fds, timeout) ? fds[0].revents : short{0};
+}
+
+Try<std::size_t> unread_bytes(int pipe_fd) {
   int bytes = 0;
-  return attempt(Call::ioctl, [&] { return ::ioctl(pipe_fd, FIONREAD, &bytes); }).map([&](int) {
-    return bytes;
+  return attempt<void>(Call::ioctl, [&] { return ::ioctl(pipe_fd, FIONREAD, &bytes); }).map([&] {
+    return static_cast<std::size_t>(bytes);
   });
 }
 
 Try<void> set_nonblocking(int fd) {
-  return attempt_void(Call::fcntl, [&] {
+  return attempt<void>(Call::fcntl, [&] {
     const int flags = ::fcntl(fd, F_GETFL);
     return flags < 0 ? flags : ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
   });
@@ -162,21 +169,22 @@ Try<void> set_nonblocking(int fd) {
 
 Try<Pipe> pipe() {
   std::array<int, 2> ends{-1, -1};
-  return attempt(Call::pipe, [&] { return ::pipe2(ends.data(), O_CLOEXEC); }).map([&](int) {
+  return attempt<void>(Call::pipe, [&] { return ::pipe2(ends.data(), O_CLOEXEC); }).map([&] {
     return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
   });
 }
 
 Try<Descriptor> duplicate(int fd) {
-  return attempt_open(Call::fcntl, [&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
+  return attempt<Descriptor>(Call::fcntl, [&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
 }
 
 Try<Descriptor> null_device() {
-  return attempt_open(Call::open, [] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); });
+  return attempt<Descriptor>(Call::open, [] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); });
 }
 
 Try<Descriptor> event_fd() {
-  return attempt_open(Call::eventfd, [] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); });
+  return attempt<Descriptor>(Call::eventfd,
+                             [] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); });
 }
 
 void close(int fd) {
@@ -187,15 +195,15 @@ void close(int fd) {
 }
 
 Try<Descriptor> epoll() {
-  return attempt_open(Call::epoll, [] { return ::epoll_create1(EPOLL_CLOEXEC); });
+  return attempt<Descriptor>(Call::epoll, [] { return ::epoll_create1(EPOLL_CLOEXEC); });
 }
 
 Try<void> epoll_add(int epoll_fd, int fd, std::uint32_t events, std::uint64_t tag) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = tag;
-  return attempt_void(Call::epoll,
-                      [&] { return ::epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event); });
+  return attempt<void>(Call::epoll,
+                       [&] { return ::epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event); });
 }
 
 void epoll_remove(int epoll_fd, int fd) {
@@ -204,7 +212,7 @@ void epoll_remove(int epoll_fd, int fd) {
 
 Try<int> epoll_wait(int epoll_fd, std::span<epoll_event> events, Duration timeout) {
   const Time end = end_of_wait(timeout);
-  return attempt(Call::epoll, [&] {
+  return attempt<int>(Call::epoll, [&] {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(left_until(end)).count();
     const auto left_ms = static_cast<int>(std::min<std::int64_t>(left, INT_MAX));
     return ::epoll_wait(epoll_fd, events.data(), static_cast<int>(events.size()),
@@ -213,8 +221,8 @@ Try<int> epoll_wait(int epoll_fd, std::span<epoll_event> events, Duration timeou
 }
 
 Try<Descriptor> pidfd_open(pid_t pid) {
-  return attempt_open(Call::pidfd_open,
-                      [&] { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); });
+  return attempt<Descriptor>(Call::pidfd_open,
+                             [&] { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); });
 }
 
 Try<std::optional<ExitStatus>> peek_exit(int pidfd) {
@@ -249,24 +257,14 @@ void leave_copy(int code) {
   ::_exit(code);
 }
 
-Try<void*> share_memory(std::size_t bytes) {
-  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return unexpected(errno);
-  return memory;
-}
-
-void unshare_memory(void* memory, std::size_t bytes) {
-  ::munmap(memory, bytes);
-}
-
 Try<void> signal_process(int pidfd, int signal) {
-  return attempt_void(Call::kill,
-                      [&] { return ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0); });
+  return attempt<void>(Call::kill,
+                       [&] { return ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0); });
 }
 
 Try<void> signal_group(pid_t leader, int signal) {
   POOLPROOF_ASSERT(leader > 1);  // -1 would be everybody
-  return attempt_void(Call::kill, [&] { return ::kill(-leader, signal); });
+  return attempt<void>(Call::kill, [&] { return ::kill(-leader, signal); });
 }
 
 Try<Descriptor> lock_folder(const char* path) {
@@ -282,3 +280,8 @@ void ignore_sigpipe() {
 }
 
 }  // namespace poolproof::host::sys
+
+void poolproof::host::Descriptor::reset() {
+  const int fd = release();
+  if (fd >= 0) sys::close(fd);
+}

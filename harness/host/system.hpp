@@ -5,6 +5,7 @@
 #include <optional>
 #include <poll.h>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include <sys/epoll.h>
@@ -52,12 +53,17 @@ std::uint32_t failures_struck();
 int planned_failure(Call call);
 
 Time now();  ///< CLOCK_MONOTONIC
+/// The wall clock as ISO-8601 in UTC with milliseconds: `2026-11-23T10:00:00.123Z`. For people who
+/// read requests; nothing decides by it.
+std::string timestamp();
 
 /// All retry on EINTR.
 Try<std::size_t> read(int fd, std::span<char> into);  ///< 0: end of file; EAGAIN is an error value
 Try<std::size_t> write(int fd, std::string_view bytes);  ///< SIGPIPE: the caller ignores it
 Try<int> poll(std::span<pollfd> fds, Duration timeout);  ///< < 0 waits for ever
-Try<int> unread_bytes(int pipe_fd);                      ///< FIONREAD
+/// What poll(2) says of one descriptor; 0: nothing, or it failed.
+short poll_one(int fd, short events, Duration timeout = Duration::zero());
+Try<std::size_t> unread_bytes(int pipe_fd);  ///< FIONREAD
 Try<void> set_nonblocking(int fd);
 
 /// Both ends close-on-exec and blocking.
@@ -91,9 +97,6 @@ void kill_and_reap(pid_t child);
 Try<pid_t> fork_copy(int stderr_fd);
 /// Ends a copy: nothing of the original is written a second time.
 [[noreturn]] void leave_copy(int code);
-/// Memory, all zero, that this process and every copy made of it later share.
-Try<void*> share_memory(std::size_t bytes);
-void unshare_memory(void* memory, std::size_t bytes);
 Try<void> signal_process(int pidfd, int signal);  ///< pidfd_send_signal
 /// kill(-leader); the leader must not be reaped yet.
 Try<void> signal_group(pid_t leader, int signal);

@@ -1,13 +1,10 @@
 #pragma once
 
 #include <condition_variable>
-#include <cstdint>
-#include <string>
 #include <utility>
 
-#include "harness/base/clock.hpp"
-#include "harness/base/ids.hpp"
 #include "harness/host/child.hpp"
+#include "harness/host/system.hpp"
 #include "harness/pool/worker.hpp"
 
 namespace poolproof::host {
@@ -24,19 +21,33 @@ class Worker final : public pool::Worker {
   [[nodiscard]] int stdout_fd() const { return child_.stdout_end.get(); }
   [[nodiscard]] int stderr_fd() const { return child_.stderr_end.get(); }
 
-  Expected<std::size_t, int> write(std::string_view bytes) override;
-  Expected<std::size_t, int> read(std::span<char> into) override;
-  [[nodiscard]] Expected<std::size_t, int> unread() const override;
-  [[nodiscard]] bool nobody_reads() const override;
+  sys::Try<std::size_t> write(std::string_view bytes) override {
+    return sys::write(stdin_fd(), bytes);
+  }
+  sys::Try<std::size_t> read(std::span<char> into) override { return sys::read(stdout_fd(), into); }
+  [[nodiscard]] sys::Try<std::size_t> unread() const override {
+    return sys::unread_bytes(stdin_fd());
+  }
+  [[nodiscard]] bool nobody_reads() const override {
+    return (sys::poll_one(stdin_fd(), 0) & POLLERR) != 0;
+  }
 
   [[nodiscard]] bool stdin_open() const override { return stdin_fd() >= 0; }
   void close_stdin() override { child_.stdin_end.reset(); }
-  [[nodiscard]] Expected<std::size_t, int> unread_output() const override;
-  [[nodiscard]] bool output_ended() const override;
-  Expected<std::size_t, int> read_stderr(std::span<char> into) override;
-  void signal_group(int signal) override;
-  [[nodiscard]] Expected<std::optional<ExitStatus>, int> peek_exit() const override;
-  Expected<void, int> reap() override;
+  [[nodiscard]] sys::Try<std::size_t> unread_output() const override {
+    return sys::unread_bytes(stdout_fd());
+  }
+  [[nodiscard]] bool output_ended() const override {
+    return (sys::poll_one(stdout_fd(), POLLIN) & (POLLHUP | POLLIN)) == POLLHUP;
+  }
+  sys::Try<std::size_t> read_stderr(std::span<char> into) override {
+    return sys::read(stderr_fd(), into);
+  }
+  void signal_group(int signal) override { (void)sys::signal_group(child_.pid, signal); }
+  [[nodiscard]] sys::Try<std::optional<ExitStatus>> peek_exit() const override {
+    return sys::peek_exit(pidfd());
+  }
+  sys::Try<ExitStatus> reap() override { return sys::reap(pidfd()); }
   void exit_published() override { exited.notify_all(); }
 
   std::condition_variable exited;  ///< with the pool's mutex: `exit` has been set

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,7 +35,7 @@ struct Ticket {
 /// The Core and all that clients, the starter and the event loop share, below both worlds: makes
 /// its steps and delivers what they order.
 ///
-/// Threads: one at a time. Everything but `enter` and `leave` is called entered (see Entered).
+/// Threads: one at a time. Everything but `lock` and `unlock` is called entered (see Entered).
 class Dispatcher {
  public:
   /// What a world does for it.
@@ -66,8 +67,8 @@ class Dispatcher {
   /// A fresh pool, in the memory of the last one. Requires: checked(config).
   void begin(const Config& config);
 
-  void enter() { world_.enter(); }
-  void leave() { world_.leave(); }
+  void lock() { world_.enter(); }
+  void unlock() { world_.leave(); }
 
   void step(const Event& event);
 
@@ -132,15 +133,6 @@ class Dispatcher {
 };
 
 /// Entered for as long as this lives: the dispatcher is one thread's at a time.
-class Entered {
- public:
-  explicit Entered(Dispatcher& dispatcher) : dispatcher_(dispatcher) { dispatcher_.enter(); }
-  ~Entered() { dispatcher_.leave(); }
-  Entered(const Entered&) = delete;
-  Entered& operator=(const Entered&) = delete;
-
- private:
-  Dispatcher& dispatcher_;
-};
+using Entered = std::lock_guard<Dispatcher>;
 
 }  // namespace poolproof::pool

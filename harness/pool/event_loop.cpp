@@ -53,7 +53,7 @@ void EventLoop::stop(Worker& worker, StopStep step) {
 /// A polite request, if its stdin takes the whole of it; the ladder's next step comes by itself.
 void EventLoop::ask_shutdown(Worker& worker) {
   if (wire_.opaque) return close_stdin(worker);
-  const auto frame = world_.shutdown(worker.id(), worker.next_request);
+  const auto frame = own_request(wire_, worker.id(), worker.next_request, world_.timestamp());
   if (frame && worker.stdin_open()) (void)worker.write(*frame);
 }
 
@@ -73,7 +73,7 @@ void EventLoop::begin_handshake(Worker& worker, Time deadline) {
   if (worker.reaped) return;
   // Bytes that are nobody's business have no ping: such a worker is good once it runs.
   if (wire_.opaque) return handshake_ended(worker, {});
-  auto frame = world_.ping(worker.id());
+  auto frame = own_request(wire_, worker.id(), 0, world_.timestamp());
   POOLPROOF_ASSERT(frame.has_value());
   const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
   worker.handshake.emplace(

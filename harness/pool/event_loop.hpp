@@ -2,20 +2,10 @@
 
 #include <string>
 
-#include "harness/base/result.hpp"
 #include "harness/pool/dispatcher.hpp"
-#include "harness/pool/worker.hpp"
-#include "harness/wire/framing.hpp"
-#include "harness/wire/terse.hpp"
+#include "harness/pool/requests.hpp"
 
 namespace poolproof::pool {
-
-/// What is spoken with the workers.
-struct WireOptions {
-  wire::Framing framing;
-  bool opaque = false;  ///< bytes that are nobody's business: no init ping, no shutdown request
-  wire::Codec codec = wire::Codec::json;
-};
 
 /// Carries the Core's orders out, below both worlds: obeys, greets, drains stderr, notices ends and
 /// unsolicited output, reaps. It never waits: its world calls it when something is ready or due.
@@ -29,9 +19,8 @@ class EventLoop {
     virtual ~World() = default;
     /// Begins to start a process; Dispatcher::started or start_failed tells what came of it.
     virtual void start(WorkerId id) = 0;
-    /// The init ping and the shutdown request, as frames. Error: why no frame can hold it.
-    virtual Expected<std::string, std::string> ping(WorkerId id) = 0;
-    virtual Expected<std::string, std::string> shutdown(WorkerId id, std::int64_t request) = 0;
+    /// What a request says of when it was made.
+    virtual std::string timestamp() = 0;
     /// What is wanted of that worker may have changed (Worker::wants).
     virtual void look(Worker& worker) = 0;
   };

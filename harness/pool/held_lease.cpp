@@ -6,25 +6,32 @@
 #include "harness/pool/worker.hpp"
 
 namespace poolproof::pool {
+namespace {
 
 std::string printable_command(const CallSpec& call) {
   constexpr std::size_t kShown = 60;
   return printable(call.command, kShown);
 }
 
-HeldLease& HeldLease::operator=(HeldLease&& other) noexcept {
-  worker_ = std::move(other.worker_);
-  id_ = other.id_;
-  open_ = std::exchange(other.open_, false);
-  return *this;
-}
+}  // namespace
 
 std::int64_t HeldLease::next_request() const {
   return worker_->next_request;
 }
 
-void HeldLease::begin_call(const CallSpec& call) {
+Expected<wire::Exchange, Error> HeldLease::begin_call(const CallSpec& call, const WireOptions& wire,
+                                                      Expected<std::string, std::string> frame,
+                                                      Time now, bool stop_asked) {
+  if (!open()) return unexpected(explain_lease_over(printable_command(call)));
+  if (!frame) return unexpected(explain_too_large(printable_command(call), frame.error()));
+  wire::Exchange exchange(*worker_, wire.framing, call.payload, next_request(), std::move(*frame),
+                          after(now, call.limit), wire.codec);
   if (call.payload == wire::Payload::envelope) ++worker_->next_request;
+  exchange.look_before();
+  // A call that is over before it began costs no worker.
+  if (stop_asked) exchange.cancel();
+  exchange.tick(now);
+  return exchange;
 }
 
 std::optional<Error> HeldLease::end_call(Dispatcher& dispatcher, const wire::CallResult& result,
@@ -50,7 +57,8 @@ std::optional<Error> HeldLease::end_call(Dispatcher& dispatcher, const wire::Cal
 }
 
 bool HeldLease::end(Dispatcher& dispatcher, bool clean) {
-  if (!std::exchange(open_, false)) return false;
+  if (!open()) return false;
+  open_ = false;
   const Entered entered(dispatcher);
   return dispatcher.end_lease(id_, worker_, clean);
 }

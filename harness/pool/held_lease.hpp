@@ -10,7 +10,8 @@
 #include "harness/base/clock.hpp"
 #include "harness/base/ids.hpp"
 #include "harness/pool/error.hpp"
-#include "harness/wire/conversation.hpp"
+#include "harness/pool/requests.hpp"
+#include "harness/wire/exchange.hpp"
 
 namespace poolproof::pool {
 
@@ -25,8 +26,6 @@ struct CallSpec {
   Duration limit{};
 };
 
-std::string printable_command(const CallSpec& call);
-
 /// The holder's side of a lease, the same in both worlds: whether it is open, which request comes
 /// next, and what the end of a call does to it. For one thread at a time, which has not entered the
 /// dispatcher.
@@ -34,25 +33,22 @@ class HeldLease {
  public:
   HeldLease() = default;
   HeldLease(WorkerRef worker, LeaseId id) : worker_(std::move(worker)), id_(id), open_(true) {}
-  HeldLease(HeldLease&& other) noexcept
-      : worker_(std::move(other.worker_)),
-        id_(other.id_),
-        open_(std::exchange(other.open_, false)) {}
-  HeldLease& operator=(HeldLease&& other) noexcept;
-  HeldLease(const HeldLease&) = delete;
-  HeldLease& operator=(const HeldLease&) = delete;
-  ~HeldLease() = default;
+  HeldLease(HeldLease&&) noexcept = default;
+  HeldLease& operator=(HeldLease&&) noexcept = default;
 
-  /// We have not ended it; the pool may have.
-  [[nodiscard]] bool open() const { return open_; }
+  /// We have neither ended it nor moved it away; the pool may have ended it.
+  [[nodiscard]] bool open() const { return open_ && worker_ != nullptr; }
   [[nodiscard]] LeaseId id() const { return id_; }
   /// Null: there never was a lease.
   [[nodiscard]] const WorkerRef& worker() const { return worker_; }
 
   /// The number of the next request to the worker. Requires: open.
   [[nodiscard]] std::int64_t next_request() const;
-  /// The call begins: its exchange is about to look at the worker. Requires: open.
-  void begin_call(const CallSpec& call);
+  /// The call begins: its exchange has looked at the worker. `frame` holds the request. Error: the
+  /// call is over before anything was looked at.
+  Expected<wire::Exchange, Error> begin_call(const CallSpec& call, const WireOptions& wire,
+                                             Expected<std::string, std::string> frame, Time now,
+                                             bool stop_asked);
   /// Why the call failed, or nothing; a stream that is left in doubt ends the lease.
   std::optional<Error> end_call(Dispatcher& dispatcher, const wire::CallResult& result,
                                 const CallSpec& call);

@@ -2,16 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 
-#include "harness/base/clock.hpp"
-#include "harness/base/ids.hpp"
-#include "harness/base/outcome.hpp"
 #include "harness/base/tail.hpp"
 #include "harness/pool/effect.hpp"
 #include "harness/pool/handshake.hpp"
@@ -46,7 +42,7 @@ class Worker : public wire::Stdio {
   virtual void signal_group(int signal) = 0;
   /// How it ended, without reaping it; nothing while it runs. ECHILD: a stranger has reaped it.
   [[nodiscard]] virtual Expected<std::optional<ExitStatus>, int> peek_exit() const = 0;
-  virtual Expected<void, int> reap() = 0;
+  virtual Expected<ExitStatus, int> reap() = 0;
   /// `exit` is set now: wakes the holder who waits for it.
   virtual void exit_published() {}
 
@@ -57,7 +53,7 @@ class Worker : public wire::Stdio {
     // Bounded: a worker that floods its stderr must not keep the loop from the others.
     for (int rounds = 0; rounds < 8; ++rounds) {
       const auto got = read_stderr(chunk);
-      if (!got) return is_not_now(got.error());
+      if (!got) return got.error() == EAGAIN;
       if (*got == 0) return false;
       keep(std::string_view(chunk.data(), *got));
       if (*got < chunk.size()) return true;
@@ -90,11 +86,22 @@ class Worker : public wire::Stdio {
   }
 
  protected:
-  void begin_again(WorkerId id);  ///< for a world that uses its workers' memory again
+  /// For a world that uses its workers' memory again.
+  void begin_again(WorkerId id) {
+    id_ = id;
+    next_request = 1;
+    told_to_look = false;
+    told_to_go = RemovalReason::none;
+    ping_bytes = 0;
+    stderr_tail.clear();
+    exit.reset();
+    handshake.reset();
+    stderr_open = true;
+    watched = reaped = end_told = false;
+    watch_at = suspect_at = kNever;
+  }
 
  private:
-  static bool is_not_now(int errno_value);
-
   WorkerId id_;
 
  public:

@@ -9,7 +9,6 @@
 #include "harness/base/text.hpp"
 #include "harness/host/child.hpp"
 #include "harness/host/system.hpp"
-#include "harness/host/timestamp.hpp"
 #include "harness/pool/explain.hpp"
 #include "harness/pool/handshake.hpp"
 #include "harness/wire/envelope.hpp"
@@ -49,7 +48,7 @@ Expected<void, std::string> Session::start() {
 pool::StartEvidence Session::greet() {
   const nlohmann::json args{{"initialization", true}, {"worker_id", "probe"}};
   const wire::Framing& framing = settings_.framing;
-  ping_ = wire::encode_frame(framing, wire::encode_request(0, "ping", args, host::timestamp()))
+  ping_ = wire::encode_frame(framing, wire::encode_request(0, "ping", args, host::sys::timestamp()))
               .value_or("");
   const Time deadline = after(host::sys::now(), settings_.limit);
   pool::Handshake handshake(

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/host/system.hpp"
-#include "harness/host/timestamp.hpp"
 #include "harness/wire/envelope.hpp"
 
 namespace poolproof::probe {
@@ -56,7 +55,7 @@ class Examination {
   EchoTest echo() {
     say_("\nan echo\n");
     const nlohmann::json args{{"text", "h\u00e9llo"}};
-    const std::string request = wire::encode_request(1, "echo", args, host::timestamp());
+    const std::string request = wire::encode_request(1, "echo", args, host::sys::timestamp());
     std::string answer;
     EchoTest test;
     test.reaction = reaction(

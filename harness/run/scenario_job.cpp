@@ -9,8 +9,8 @@
 #include "harness/base/text.hpp"
 #include "harness/run/runner.hpp"
 #include "harness/run/version.hpp"
+#include "harness/sim/world.hpp"
 #include "harness/trace/jsonl.hpp"
-#include "harness/worlds/sim_world.hpp"
 
 namespace poolproof::run {
 namespace {
@@ -39,7 +39,7 @@ Expected<std::vector<agreement::Observation>, std::string> simulated_observation
   std::vector<agreement::Observation> observations;
   scenario.schedule = std::vector<std::uint32_t>{};
   for (std::uint64_t i = 0; i < kSchedules; ++i) {
-    const auto trace = worlds::simulate(scenario);
+    const auto trace = sim::simulate(scenario);
     if (!trace) return unexpected(trace.error());
     if (trace->header.endless) return unexpected(std::string("a simulated run came to no end"));
     if (!trace->header.trouble.empty()) return unexpected(trace->header.trouble);
@@ -74,7 +74,7 @@ int carry_out_job(const ScenarioJob& job) {
   if (!job.compare.empty()) return compare_with_simulated(scenario, job);
   const bool simulated = job.world == scenario::WorldKind::sim;
   auto trace = simulated
-                   ? worlds::simulate(scenario)
+                   ? sim::simulate(scenario)
                    : worlds::carry_out(scenario, {worlds::find_programs(), job.token, job.folder});
   if (!trace) return broken(trace.error());
   trace->header.scenario = scenario.name;

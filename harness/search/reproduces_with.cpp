@@ -5,7 +5,7 @@
 #include "harness/base/assert.hpp"
 #include "harness/run/judge.hpp"
 #include "harness/search/run_in_child.hpp"
-#include "harness/worlds/sim_world.hpp"
+#include "harness/sim/world.hpp"
 
 namespace poolproof::search {
 namespace {
@@ -18,7 +18,7 @@ bool file_shows(const Scenario& scenario, const std::string& signature, sim::Lim
   const auto run = [&]() -> std::vector<oracle::Finding> {
     const auto file = scenario::read_scenario(scenario::write_scenario(scenario), "file");
     if (!file) return {};
-    auto trace = worlds::simulate(*file, limits);
+    auto trace = sim::simulate(*file, limits);
     if (!trace) return {};
     run::Attempt attempt;
     attempt.trace = std::move(*trace);

@@ -5,10 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "harness/base/text.hpp"
-#include "harness/pool/explain.hpp"
-#include "harness/wire/framing.hpp"
-
 namespace poolproof::sim {
 namespace {
 
@@ -29,35 +25,24 @@ Client* Stage::named(std::string_view name) const {
   return nullptr;
 }
 
-void Stage::wake_awaiting() {
-  for (const Client* client : awaiting) {
-    if (client->has_come_true()) {
-      machine.agenda.set_ready(task_of(Role::client, client->number()), true);
-    }
-  }
-}
-
-void Stage::wake_those_awaiting(const Client& news_of) {
+void Stage::wake_awaiting(const Client* news_of) {
   for (const Client* client : awaiting) {
     const Client* const other = client->awaited();
-    if ((other == nullptr || other == &news_of) && client->has_come_true()) {
+    const bool may_be = news_of == nullptr || other == nullptr || other == news_of;
+    if (may_be && client->has_come_true()) {
       machine.agenda.set_ready(task_of(Role::client, client->number()), true);
     }
   }
 }
 
 void Client::begin(const scenario::Client& client, std::string name) {
-  record_ = {};
-  client_ = &client;
-  name_ = std::move(name);
+  script_.begin(*stage_.scenario, client, std::move(name));
   state_ = State::between;
-  repetition_ = step_ = first_begun_ = first_ended_ = calls_ = 0;
+  first_begun_ = first_ended_ = 0;
   let_go();
-  lease_ = LeaseId::none;
-  had_lease_ = checked_in_ = stop_ = false;
+  stop_ = false;
   until_ = kNever;
   exchange_.reset();
-  found_.reset();
   awaited_ = nullptr;
   if (!client.after.empty()) {
     state_ = State::before;
@@ -95,64 +80,39 @@ void Client::go() {
       state_ = State::done;
       ++stage_.done;
       note_progress(Progress::done);
-      return stage_.wake_awaiting(*this);
+      return stage_.wake_awaiting(this);
     case State::done:
       return;
   }
 }
 
 void Client::begin_step() {
-  if (step_ >= client_->steps.size()) {
-    step_ = 0;
-    ++repetition_;
-  }
-  if (repetition_ >= client_->repeat || client_->steps.empty()) {
+  if (!script_.begin_step(stage_.machine.now)) {
     state_ = State::leaving;
     return go_again();
   }
-  if (step_ == 0) had_lease_ = false;
-  begin_record();
   stop_ = false;
-  if (repetition_ == 0) first_begun_ = step_ + 1;
+  if (record().repetition == 0) first_begun_ = record().step + 1;
   note_progress(Progress::begun);
-  stage_.wake_awaiting(*this);
-  std::visit([this](const auto& what) { carry(what); }, client_->steps[step_]);
-}
-
-/// Its texts are empty: the last one handed them over.
-void Client::begin_record() {
-  record_.repetition = repetition_;
-  record_.step = step_;
-  record_.kind = scenario::kind(client_->steps[step_]);
-  record_.begun = stage_.machine.now;
-  record_.skipped = record_.in_doubt = record_.retryable = false;
-  record_.outcome = Outcome::ok;
-  record_.phase = Phase::none;
-  record_.cause = StartCause::none;
-  record_.limit.reset();
-  record_.lease = LeaseId::none;
-  record_.worker.reset();
-  record_.written_bytes = 0;
+  stage_.wake_awaiting(this);
+  if (!script_.prepare()) return end_step();
+  std::visit([this](const auto& what) { carry(what); }, script_.step());
 }
 
 void Client::end_step() {
-  record_.ended = stage_.machine.now;
-  stage_.machine.writes(Shared::records);
-  trace::ClientStep& kept = stage_.machine.trace.clients.emplace_back();
-  kept.client = name_;
-  record_.hand_over(kept);
-  if (repetition_ == 0) first_ended_ = step_ + 1;
+  if (record().repetition == 0) first_ended_ = record().step + 1;
   note_progress(Progress::ended);
-  ++step_;
+  stage_.machine.writes(Shared::records);
+  script_.end_step(stage_.machine.now, stage_.machine.trace.clients.emplace_back());
   state_ = State::between;
   wait_until(kNever);
-  stage_.wake_awaiting(*this);
+  stage_.wake_awaiting(this);
   go_again();
 }
 
 /// Requires: it has just come to be so.
 void Client::note_progress(Progress what) const {
-  stage_.machine.writes(Shared::progress, progress_number(what, step_));
+  stage_.machine.writes(Shared::progress, progress_number(what, record().step));
 }
 
 void Client::read_progress(Progress what, std::uint32_t step) const {
@@ -162,20 +122,6 @@ void Client::read_progress(Progress what, std::uint32_t step) const {
 std::uint32_t Client::progress_number(Progress what, std::uint32_t step) const {
   const std::uint32_t place = what == Progress::done ? 0 : 1 + 2 * step;
   return number_ * 16 + place + (what == Progress::ended ? 1 : 0);
-}
-
-void Client::note_lease() {
-  if (!had_lease_) return;
-  record_.lease = lease_;
-  record_.worker = leased_;
-}
-
-void Client::note_error(pool::Error error) {
-  record_.outcome = error.kind;
-  record_.phase = error.phase;
-  record_.cause = error.cause;
-  record_.retryable = error.retryable;
-  record_.message = std::move(error.message);
 }
 
 void Client::cancel() {
@@ -204,22 +150,20 @@ void Client::drop_worker() {
 
 // ---- checkout ----------------------------------------------------------------------------------
 
-void Client::carry(const scenario::Checkout& step) {
-  record_.limit = step.timeout.value_or(stage_.scenario->pool.checkout_timeout);
+void Client::carry(const scenario::Checkout&) {
   give_back(true);
   drop_worker();
-  had_lease_ = false;
   state_ = State::asking;
   go_again();
 }
 
 void Client::ask() {
   state_ = State::queued;
-  stage_.pool.ask(number_, *record_.limit);
+  stage_.pool.ask(number_, *record().limit);
   // A stop asked for before calls back at once.
   const Ticket& ticket = stage_.pool.ticket(number_);
   if (stop_ && !ticket.done) stage_.pool.step(pool::CheckoutCancelled{ticket.checkout});
-  wait_until(after(stage_.machine.now, *record_.limit));
+  wait_until(after(stage_.machine.now, *record().limit));
 }
 
 void Client::look_at_ticket() {
@@ -227,74 +171,41 @@ void Client::look_at_ticket() {
   Ticket& ticket = stage_.pool.ticket(number_);
   if (!ticket.done) {
     // At its deadline it ticks the Core itself; if it finds itself granted, it keeps the lease.
-    if (stage_.machine.now >= after(record_.begun, *record_.limit)) stage_.pool.step(pool::Tick{});
+    if (stage_.machine.now >= after(record().begun, *record().limit))
+      stage_.pool.step(pool::Tick{});
     return;
   }
   if (ticket.lease == LeaseId::none) {
-    note_error(std::move(ticket.error));
+    script_.failed(std::move(ticket.error));
     return end_step();
   }
-  lease_ = ticket.lease;
-  leased_ = ticket.worker->id();
-  held_ = pool::HeldLease(std::move(ticket.worker), lease_);
-  had_lease_ = true;
-  checked_in_ = false;
-  note_lease();
+  script_.granted(ticket.lease, ticket.worker->id());
+  held_ = pool::HeldLease(std::move(ticket.worker), ticket.lease);
   end_step();
 }
 
 // ---- call --------------------------------------------------------------------------------------
 
 void Client::carry(const scenario::Call& step) {
-  record_.command = step.command;
-  record_.limit = step.timeout.value_or(stage_.scenario->pool.call_timeout);
-  if (had_lease_) record_.nonce.assign(name_).append(1, ':').append(std::to_string(++calls_));
-  if (!may_call(wire::Payload::envelope, step.command)) return;
-  begin_call(stage_.machine.messages.call(held_.next_request(), step, record_.nonce));
+  call_ = {wire::Payload::envelope, step.command, *record().limit};
+  begin_call(stage_.machine.messages.call(held_.next_request(), step, record().nonce));
 }
 
 void Client::carry(const scenario::CallBytes& step) {
-  record_.command = "bytes";
-  record_.limit = step.timeout.value_or(stage_.scenario->pool.call_timeout);
-  if (had_lease_) ++calls_;
-  if (!may_call(wire::Payload::opaque, "bytes")) return;
-  begin_call(wire::encode_frame(stage_.scenario->pool.framing, step.text));
-}
-
-/// False: without an open lease there is no call, and the step is over.
-bool Client::may_call(wire::Payload payload, std::string_view command) {
-  call_ = {payload, command, *record_.limit};
-  if (!had_lease_) {
-    record_.skipped = true;
-    end_step();
-    return false;
-  }
-  note_lease();
-  if (!held_.open()) refuse_call(pool::explain_lease_over(pool::printable_command(call_)));
-  return held_.open();
-}
-
-/// It is over before anything could be looked at.
-void Client::refuse_call(pool::Error error) {
-  note_error(std::move(error));
-  end_step();
+  call_ = {wire::Payload::opaque, "bytes", *record().limit};
+  begin_call(wire::encode_frame(stage_.machine.messages.wire().framing, step.text));
 }
 
 void Client::begin_call(Expected<std::string, std::string> frame) {
-  if (!frame) {
-    return refuse_call(pool::explain_too_large(pool::printable_command(call_), frame.error()));
+  auto begun = held_.begin_call(call_, stage_.machine.messages.wire(), std::move(frame),
+                                stage_.machine.now, stop_);
+  if (!begun) {
+    script_.failed(std::move(begun.error()));
+    return end_step();
   }
   stage_.machine.writes(Shared::kept, worker().number());
-  exchange_.emplace(worker(), stage_.scenario->pool.framing, call_.payload, held_.next_request(),
-                    std::move(*frame), after(stage_.machine.now, call_.limit),
-                    stage_.machine.messages.codec());
-  held_.begin_call(call_);
-  found_ = exchange_->look_before();
-  if (!found_) {
-    if (stop_) exchange_->cancel();
-    exchange_->tick(stage_.machine.now);
-  }
-  state_ = found_ || exchange_->decided() ? State::decided : State::writing;
+  exchange_.emplace(std::move(*begun));
+  state_ = exchange_->decided() ? State::decided : State::writing;
   go_again();
 }
 
@@ -340,17 +251,16 @@ void Client::look_at_end() {
 }
 
 void Client::finish_call() {
-  wire::CallResult result = found_ ? std::move(*found_) : exchange_->take_result();
-  found_.reset();
+  wire::CallResult result = exchange_->take_result();
   exchange_.reset();
-  record_.written_bytes = result.written_bytes;
-  record_.in_doubt = result.in_doubt;
+  script_.record.written_bytes = result.written_bytes;
+  script_.record.in_doubt = result.in_doubt;
   stage_.machine.writes(Shared::kept, worker().number());
   if (result.outcome != Outcome::ok) stage_.machine.reads(Shared::err, worker().number());
   if (auto error = held_.end_call(stage_.pool.dispatcher(), result, call_)) {
-    note_error(std::move(*error));
+    script_.failed(std::move(*error));
   } else {
-    record_.reply_nonce = std::move(result.reply.nonce);
+    script_.record.reply_nonce = std::move(result.reply.nonce);
   }
   end_step();
 }
@@ -358,36 +268,19 @@ void Client::finish_call() {
 // ---- the end of a lease ------------------------------------------------------------------------
 
 void Client::carry(const scenario::Checkin&) {
-  if (!had_lease_) {
-    record_.skipped = true;
-    return end_step();
-  }
-  note_lease();
-  const bool given_back_before = std::exchange(checked_in_, true);
   give_back(true);
-  if (given_back_before) {
-    record_.outcome = Outcome::lease_over;
-    record_.message = "lease_over: the lease was given back before; nothing was done";
-  }
   end_step();
 }
 
 void Client::carry(const scenario::Throw&) {
-  if (!had_lease_) {
-    record_.skipped = true;
-    return end_step();
-  }
-  note_lease();
   give_back(stage_.scenario->pool.on_exception == pool::OnException::keep);
-  checked_in_ = true;
   end_step();
 }
 
 // ---- the rest ----------------------------------------------------------------------------------
 
-void Client::carry(const scenario::Close& step) {
-  record_.limit = step.timeout.value_or(stage_.scenario->pool.close_timeout);
-  const Time deadline = after(stage_.machine.now, *record_.limit);
+void Client::carry(const scenario::Close&) {
+  const Time deadline = after(stage_.machine.now, *record().limit);
   until_ = after(deadline, kReapingLimit);
   state_ = State::closing;
   awaited_ = nullptr;
@@ -401,8 +294,7 @@ void Client::look_at_close() {
   read_awaited();
   if (!stage_.pool.is_closed()) {
     if (stage_.machine.now < until_) return wait_until(until_);
-    record_.outcome = Outcome::call_timeout;
-    record_.message = "close did not get rid of all workers";
+    script_.close_failed();
   }
   std::erase(stage_.awaiting, this);
   end_step();
@@ -421,7 +313,6 @@ void Client::carry(const scenario::Cancel& step) {
 
 void Client::carry(const scenario::SignalWorker& step) {
   stage_.machine.writes(Shared::environment);
-  record_.worker = step.worker;
   const bool delivered = stage_.pool.signal(step.worker, step.signal);
   stage_.machine.trace.environment.push_back(
       {stage_.machine.now, step.worker, step.signal, delivered});
@@ -439,11 +330,11 @@ void Client::await(const Client* other) {
 /// What it waits for has come true, or its patience is at its end.
 void Client::look_around() {
   const bool begins = state_ == State::before;
-  if (begins) awaited_ = stage_.named(client_->after);
+  if (begins) awaited_ = stage_.named(script_.client().after);
   read_awaited();
   if (!has_come_true()) {
     if (begins || stage_.machine.now < until_) return wait_until(begins ? kNever : until_);
-    stage_.trouble = fmt::format("client {} waited in vain in step {}", name_, step_);
+    stage_.trouble = fmt::format("client {} waited in vain in step {}", name(), record().step);
   }
   std::erase(stage_.awaiting, this);
   if (!begins) return end_step();
@@ -453,7 +344,7 @@ void Client::look_around() {
 
 bool Client::waits_in_vain() const {
   if (state_ == State::before) {
-    const Client* other = stage_.named(client_->after);
+    const Client* other = stage_.named(script_.client().after);
     return other != nullptr && !other->done();
   }
   const bool waits = state_ == State::awaiting || state_ == State::closing;
@@ -467,7 +358,7 @@ void Client::read_awaited() const {
     if (awaited_ != nullptr) awaited_->read_progress(Progress::done, 0);
     return;
   }
-  const scenario::Step& step = client_->steps[step_];
+  const scenario::Step& step = script_.step();
   if (std::holds_alternative<scenario::AwaitFault>(step)) {
     stage_.machine.reads(Shared::journal);
   } else if (std::holds_alternative<scenario::AwaitWorker>(step)) {
@@ -481,7 +372,7 @@ void Client::read_awaited() const {
 bool Client::has_come_true() const {
   if (state_ == State::closing) return stage_.pool.is_closed();
   if (state_ == State::before) return awaited_ == nullptr || awaited_->done();
-  const scenario::Step& step = client_->steps[step_];
+  const scenario::Step& step = script_.step();
   if (const auto* client = std::get_if<scenario::AwaitClient>(&step)) {
     return awaited_ == nullptr ||
            (client->ended ? awaited_->has_ended(client->step) : awaited_->has_begun(client->step));

@@ -6,10 +6,8 @@
 #include <vector>
 
 #include "harness/pool/held_lease.hpp"
-#include "harness/scenario/scenario.hpp"
-#include "harness/sim/machine.hpp"
+#include "harness/sim/client_script.hpp"
 #include "harness/sim/pool.hpp"
-#include "harness/wire/exchange.hpp"
 
 namespace poolproof::sim {
 
@@ -26,15 +24,8 @@ struct Stage {
   std::string trouble;            ///< why the run proves nothing; empty: it may
 
   [[nodiscard]] Client* named(std::string_view name) const;
-  /// Something has come true: whoever waited for it goes on.
-  void wake_awaiting();
-  /// The same when it can only be news of that client.
-  void wake_awaiting(const Client& news_of) {
-    if (!awaiting.empty()) wake_those_awaiting(news_of);
-  }
-
- private:
-  void wake_those_awaiting(const Client& news_of);
+  /// Something has come true, perhaps of that client alone: whoever waited for it goes on.
+  void wake_awaiting(const Client* news_of = nullptr);
 };
 
 /// One client of a scenario: does its steps in order, one move at a time, and writes down how each
@@ -59,7 +50,7 @@ class Client {
   [[nodiscard]] const Client* awaited() const { return awaited_; }
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
-  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& name() const { return script_.name(); }
   [[nodiscard]] bool done() const { return state_ == State::done; }
   /// It waits for what has not come true: a move of it would change nothing.
   [[nodiscard]] bool waits_in_vain() const;
@@ -82,10 +73,7 @@ class Client {
     leaving,  ///< its steps are done; gives back what it holds
     done
   };
-  enum class Progress : std::uint8_t { begun, ended, done };
-
   void begin_step();
-  void begin_record();
   void end_step();
   void carry(const scenario::Checkout& step);
   void carry(const scenario::Call& step);
@@ -102,9 +90,7 @@ class Client {
 
   void ask();
   void look_at_ticket();
-  bool may_call(wire::Payload payload, std::string_view command);
   void begin_call(Expected<std::string, std::string> frame);
-  void refuse_call(pool::Error error);
   void go_on_calling();
   void look_at_end();
   void finish_call();
@@ -118,8 +104,7 @@ class Client {
   void read_awaited() const;
   void read_progress(Progress what, std::uint32_t step) const;
   [[nodiscard]] std::uint32_t progress_number(Progress what, std::uint32_t step) const;
-  void note_lease();
-  void note_error(pool::Error error);
+  [[nodiscard]] const trace::ClientStep& record() const { return script_.record; }
   [[nodiscard]] Worker& worker() const { return static_cast<Worker&>(*held_.worker()); }
   void wait_until(Time at) { stage_.machine.agenda.set_time(task_of(Role::client, number_), at); }
   void go_again() { stage_.machine.agenda.set_ready(task_of(Role::client, number_), true); }
@@ -128,25 +113,15 @@ class Client {
   Stage& stage_;
   std::uint32_t number_;
   State state_ = State::done;
-  bool had_lease_ = false;   ///< in this repetition: what follows a check-in is a step, not a skip
-  bool checked_in_ = false;  ///< the present lease has been given back
-  bool stop_ = false;        ///< the step under way is to be cancelled
-  const scenario::Client* client_ = nullptr;
-  std::uint32_t repetition_ = 0;
-  std::uint32_t step_ = 0;
+  bool stop_ = false;              ///< the step under way is to be cancelled
   std::uint32_t first_begun_ = 0;  ///< in the first repetition so many steps have begun
   std::uint32_t first_ended_ = 0;
   const Client* awaited_ = nullptr;  ///< the other client it waits for; null: there is none
   pool::HeldLease held_;             ///< the last lease, as long as we look at its worker
-  LeaseId lease_ = LeaseId::none;
-  WorkerId leased_;
-  Time until_ = kNever;  ///< of a pause, a close, an await
-  std::uint32_t calls_ = 0;
-  std::string name_;
-  trace::ClientStep record_;  ///< of the step under way
-  pool::CallSpec call_;       ///< under way
+  Time until_ = kNever;              ///< of a pause, a close, an await
+  ClientScript script_;
+  pool::CallSpec call_;  ///< under way
   std::optional<wire::Exchange> exchange_;
-  std::optional<wire::CallResult> found_;  ///< before anything was written
 };
 
 }  // namespace poolproof::sim

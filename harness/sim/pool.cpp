@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <utility>
 
 #include <fmt/format.h>
 
 #include "fake_workers/launch.hpp"
 #include "harness/base/assert.hpp"
-#include "harness/pool/requests.hpp"
 
 namespace poolproof::sim {
 namespace {
@@ -48,7 +46,7 @@ void Pool::begin(const scenario::Scenario& scenario, std::uint64_t seed, std::ui
   pool::Config config = scenario.pool.core;
   config.seed = seed;
   dispatcher_.begin(config);
-  loop_.begin({scenario.pool.framing, scenario.pool.opaque, machine_.messages.codec()});
+  loop_.begin(machine_.messages.wire());
   to_start_.clear();
   tickets_.clear();
   for (std::uint32_t i = 0; i < clients; ++i) tickets_.emplace_back(machine_, i);
@@ -218,14 +216,6 @@ void Pool::start(WorkerId id) {
   if (to_start_.size() == 1) spawn_in_a_moment();
 }
 
-Expected<std::string, std::string> Pool::ping(WorkerId id) {
-  return machine_.messages.ping(id);
-}
-
-Expected<std::string, std::string> Pool::shutdown(WorkerId id, std::int64_t request) {
-  return machine_.messages.shutdown(id, request);
-}
-
 void Pool::look(pool::Worker& worker) {
   own(worker).look();
 }
@@ -239,7 +229,7 @@ faults::BrainConfig Pool::brain_of(WorkerId id) const {
   config.plan = scenario_->faults;
   config.worker_id = pool::name_of(id);
   config.timestamp.assign(1, '0');
-  config.codec = machine_.messages.codec();
+  config.codec = machine_.messages.wire().codec;
   return config;
 }
 

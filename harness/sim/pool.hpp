@@ -76,8 +76,7 @@ class Pool final : private pool::Dispatcher::World, private pool::EventLoop::Wor
   void closed() override;
   // EventLoop::World
   void start(WorkerId id) override;
-  Expected<std::string, std::string> ping(WorkerId id) override;
-  Expected<std::string, std::string> shutdown(WorkerId id, std::int64_t request) override;
+  std::string timestamp() override { return kTimestamp; }
   void look(pool::Worker& worker) override;
 
   void obey_next();

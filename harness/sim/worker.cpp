@@ -92,9 +92,9 @@ Expected<std::optional<ExitStatus>, int> Worker::peek_exit() const {
   return process_.exit();
 }
 
-Expected<void, int> Worker::reap() {
+Expected<ExitStatus, int> Worker::reap() {
   process_.reap();
-  return {};
+  return process_.exit();
 }
 
 void Worker::look() {

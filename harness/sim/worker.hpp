@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "harness/pool/worker.hpp"
 #include "harness/sim/machine.hpp"
@@ -34,7 +33,7 @@ class Worker final : public pool::Worker {
   [[nodiscard]] int pid() const override { return static_cast<int>(process_.pid()); }
   void signal_group(int signal) override { process_.signal_group(signal); }
   [[nodiscard]] Expected<std::optional<ExitStatus>, int> peek_exit() const override;
-  Expected<void, int> reap() override;
+  Expected<ExitStatus, int> reap() override;
 
   /// Says who of its own can go on, now or when: after everything that touched it.
   void look();

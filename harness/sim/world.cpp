@@ -1,7 +1,6 @@
 #include "harness/sim/world.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "harness/base/assert.hpp"
 #include "harness/scenario/client_name.hpp"
@@ -34,7 +33,7 @@ bool World::can(const scenario::Scenario& scenario) {
 Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule,
                          Limits limits, wire::Codec codec) {
   POOLPROOF_ASSERT(can(scenario));
-  machine_.messages.begin(scenario.pool.framing, codec);
+  machine_.messages.begin({scenario.pool.framing, scenario.pool.opaque, codec});
   moves_left_ = limits.moves;
   moves_now_ = 0;
   begin(scenario, seed, schedule);
@@ -175,6 +174,20 @@ void World::tell_news() {
   if (told_ == news()) return;
   told_ = news();
   stage_.wake_awaiting();
+}
+
+Expected<trace::Trace, std::string> simulate(const scenario::Scenario& scenario, Limits limits) {
+  if (!World::can(scenario)) {
+    return unexpected(std::string("a worker of kind \"command\" can't be simulated"));
+  }
+  World world;
+  auto schedule =
+      scenario.schedule ? Schedule::replayed(*scenario.schedule) : Schedule::random(scenario.seed);
+  const Carried carried = world.carry_out(scenario, scenario.seed, schedule, limits);
+  trace::Trace trace = world.trace();
+  trace.header.trouble = carried.trouble;
+  trace.header.endless = carried.overran;
+  return trace;
 }
 
 }  // namespace poolproof::sim

@@ -69,4 +69,10 @@ class World {
   std::uint64_t told_ = 0;
 };
 
+/// Carries a scenario out in the order of its schedule, else in one drawn from its seed. An await
+/// that never came true and a run without end are told by the trace's header. Error: one sentence
+/// why it could not be done (a worker that can't be simulated).
+Expected<trace::Trace, std::string> simulate(const scenario::Scenario& scenario,
+                                             Limits limits = {});
+
 }  // namespace poolproof::sim

@@ -71,7 +71,7 @@ SYSTEM_CALL = re.compile(
     r"|epoll_\w+|eventfd|close_range|_exit|rename|unlink|fsync|sigaction|signal|getppid)\s*\("
 )
 SYSTEM_FILES = re.compile(
-    r"^harness/host/(system|launch|census|guardian\w*|descriptor)\.cpp$"
+    r"^harness/host/(system|launch|census|guardian\w*)\.cpp$"
     r"|^fake_workers/fake_worker\w*\.(cpp|hpp)$"
     r"|^harness/base/write_file\.cpp$"  # fsync and rename: no part of the pool
     r"|^harness/(cli|drivers|testing)/"

@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::size_t kFirstBytesMax = 64;
 
-std::string first_of(std::string_view bytes) {
-  return std::string(bytes.substr(0, kFirstBytesMax));
-}
-
 }  // namespace
 
 Conversation::Conversation(Framing framing, Payload payload, std::int64_t request_id,
@@ -45,6 +41,15 @@ void Conversation::write_failed(int errno_value) {
   decide(Outcome::stdin_closed, true,
          fmt::format(FMT_COMPILE("the worker closed its stdin and lives on (errno {}); {}, {}"),
                      errno_value, request_progress(), reply_progress()));
+}
+
+void Conversation::found_stale(std::string_view unasked) {
+  const std::string what = unasked.empty()
+                               ? "the worker had ended or closed its stdout"
+                               : "the worker had written unasked: " + hex_and_text(unasked);
+  decide(Outcome::stale_worker, true,
+         what + " before the request was written; nothing was written, it is safe to ask again");
+  result_->first_bytes = unasked;
 }
 
 void Conversation::read(std::string_view bytes) {
@@ -160,7 +165,7 @@ void Conversation::decide_by_frame(std::string_view payload, bool surplus) {
 
 void Conversation::decide_protocol_error(std::string detail, std::string_view bytes) {
   decide(Outcome::protocol_error, true, std::move(detail));
-  result_->first_bytes = first_of(bytes);
+  result_->first_bytes = bytes.substr(0, kFirstBytesMax);
 }
 
 void Conversation::decide_truncated(std::string_view how) {

@@ -67,6 +67,8 @@ class Conversation {
   void wrote(std::size_t bytes);
   void write_failed(int errno_value);
 
+  /// Before the first byte was written there was something in stdout; no bytes: it had ended.
+  void found_stale(std::string_view unasked);
   void read(std::string_view bytes);
   void output_closed();
   void ended(ExitStatus status);

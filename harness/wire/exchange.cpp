@@ -3,8 +3,6 @@
 #include <array>
 #include <cerrno>
 
-#include "harness/base/text.hpp"
-
 namespace poolproof::wire {
 namespace {
 
@@ -13,28 +11,14 @@ using namespace std::chrono_literals;
 /// How long we wait for the exit of a worker after it closed a pipe.
 constexpr Duration kExitWait = 250ms;
 
-CallResult stale(const std::string& what) {
-  CallResult result;
-  result.outcome = Outcome::stale_worker;
-  result.phase = Phase::writing_request;
-  result.in_doubt = true;
-  result.detail =
-      what + " before the request was written; nothing was written, it is safe to ask again";
-  return result;
-}
-
 }  // namespace
 
 /// Nothing may lie in stdout before a call: it would be taken for the reply.
-std::optional<CallResult> Exchange::look_before() {
+void Exchange::look_before() {
   std::array<char, 64> chunk{};
   const auto got = pipes_.read(chunk);
-  if (!got && got.error() == EAGAIN) return std::nullopt;
-  if (!got || *got == 0) return stale("the worker had ended or closed its stdout");
-  const std::string_view bytes(chunk.data(), *got);
-  CallResult result = stale("the worker had written unasked: " + hex_and_text(bytes));
-  result.first_bytes = bytes;
-  return result;
+  if (!got && got.error() == EAGAIN) return;
+  conversation_.found_stale(std::string_view(chunk.data(), got.value_or(0)));
 }
 
 void Exchange::write_some(Time now) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <algorithm>
 #include <utility>
 
 #include "harness/wire/conversation.hpp"
@@ -25,8 +25,9 @@ class Exchange {
   explicit Exchange(Stdio& pipes, Parts&&... conversation)
       : pipes_(pipes), conversation_(std::forward<Parts>(conversation)...) {}
 
-  /// Comes before anything else. Nothing: the worker's stdout is open and empty, as it should be.
-  std::optional<CallResult> look_before();
+  /// Comes before anything else. Decides the call unless the worker's stdout is open and empty, as
+  /// it should be.
+  void look_before();
 
   void write_some(Time now);
   void read_some(Time now);

@@ -1,8 +1,9 @@
 #include "harness/wire/terse.hpp"
 
-#include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -15,138 +16,122 @@ namespace {
 constexpr char kRequestTag = '?';
 constexpr char kReplyTag = '!';
 constexpr std::uint8_t kNoVerdict = 2;
-constexpr std::size_t kRequestHead = 1 + 8 + 1 + 1 + 4 + 4;
-constexpr std::size_t kReplyHead = 1 + 8 + 1 + 1 + 1 + 4 + 4;
 
-/// Writes numbers and texts one after another.
-class Writer {
- public:
-  /// `size` bytes will follow behind the present end of `into`.
-  Writer(std::string& into, std::size_t bytes) {
-    const std::size_t before = into.size();
-    into.resize(before + bytes);
-    at_ = into.data() + before;
-  }
-
-  template <class Number>
-  void number(Number value) {
-    std::memcpy(at_, &value, sizeof value);
-    at_ += sizeof value;
-  }
-  void text(std::string_view bytes) {
-    at_ = std::copy(bytes.begin(), bytes.end(), at_);  // memcpy() may not be given an empty view
-  }
-  void pad(std::uint32_t bytes) { std::memset(at_, 'x', bytes); }
-
- private:
-  char* at_ = nullptr;
+/// What stands before the texts, with no gaps between the numbers.
+struct __attribute__((packed)) RequestHead {
+  char tag = kRequestTag;
+  std::int64_t id = 0;
+  std::uint8_t command_size = 0;
+  std::uint8_t nonce_size = 0;
+  std::uint32_t args_size = 0;
+  std::uint32_t pad_bytes = 0;
+};
+struct __attribute__((packed)) ReplyHead {
+  char tag = kReplyTag;
+  std::int64_t id = 0;
+  std::uint8_t has_id = 0;
+  std::uint8_t success = kNoVerdict;
+  std::uint8_t nonce_size = 0;
+  std::uint32_t body_size = 0;
+  std::uint32_t pad_bytes = 0;
 };
 
-/// Reads them back in the same order. Requires: enough bytes are left.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : left_(bytes) {}
+template <class Head>
+void write(const Head& head, std::initializer_list<std::string_view> texts, std::string& into) {
+  std::size_t bytes = into.size() + sizeof head + head.pad_bytes;
+  for (const std::string_view text : texts) bytes += text.size();
+  into.reserve(bytes);
+  into.append(reinterpret_cast<const char*>(&head), sizeof head);
+  for (const std::string_view text : texts) into.append(text);
+  into.append(head.pad_bytes, 'x');
+}
 
-  template <class Number>
-  Number number() {
-    Number value{};
-    std::memcpy(&value, left_.data(), sizeof value);
-    left_.remove_prefix(sizeof value);
-    return value;
-  }
-  std::string_view text(std::size_t bytes) {
-    const std::string_view text = left_.substr(0, bytes);
-    left_.remove_prefix(bytes);
-    return text;
-  }
-  [[nodiscard]] std::size_t left() const { return left_.size(); }
+/// Takes the head off. Nothing if the payload is too short for it, or begins with another tag.
+template <class Head>
+std::optional<Head> take_head(std::string_view& payload) {
+  Head head;
+  if (payload.size() < sizeof head || payload.front() != head.tag) return std::nullopt;
+  std::memcpy(&head, payload.data(), sizeof head);
+  payload.remove_prefix(sizeof head);
+  return head;
+}
 
- private:
-  std::string_view left_;
-};
+std::string_view take_text(std::string_view& payload, std::size_t bytes) {
+  const std::string_view text = payload.substr(0, bytes);
+  payload.remove_prefix(bytes);
+  return text;
+}
 
 /// Whether a JSON value may begin with this character. A bare NaN may not.
 bool begins_as_json(std::string_view body) {
   return !body.empty() && std::string_view("{[\"-0123456789tfn").find(body.front()) != body.npos;
 }
 
-std::uint8_t short_size(std::string_view text) {
-  POOLPROOF_ASSERT(text.size() <= std::numeric_limits<std::uint8_t>::max());
-  return static_cast<std::uint8_t>(text.size());
-}
-
-std::uint32_t size_of(std::string_view text) {
-  return static_cast<std::uint32_t>(text.size());
+template <class Size>
+Size size_of(std::string_view text) {
+  POOLPROOF_ASSERT(text.size() <= std::numeric_limits<Size>::max());
+  return static_cast<Size>(text.size());
 }
 
 }  // namespace
 
 void encode_terse(const TerseRequest& request, std::string& into) {
-  Writer out(into, kRequestHead + request.command.size() + request.nonce.size() +
-                       request.args.size() + request.pad_bytes);
-  out.number(kRequestTag);
-  out.number(request.id);
-  out.number(short_size(request.command));
-  out.number(short_size(request.nonce));
-  out.number(size_of(request.args));
-  out.number(request.pad_bytes);
-  out.text(request.command);
-  out.text(request.nonce);
-  out.text(request.args);
-  out.pad(request.pad_bytes);
+  const RequestHead head{.id = request.id,
+                         .command_size = size_of<std::uint8_t>(request.command),
+                         .nonce_size = size_of<std::uint8_t>(request.nonce),
+                         .args_size = size_of<std::uint32_t>(request.args),
+                         .pad_bytes = request.pad_bytes};
+  write(head, {request.command, request.nonce, request.args}, into);
 }
 
 void encode_terse(const TerseReply& reply, std::string& into) {
-  Writer out(into, kReplyHead + reply.nonce.size() + reply.body.size() + reply.pad_bytes);
-  out.number(kReplyTag);
-  out.number(reply.id.value_or(0));
-  out.number(static_cast<std::uint8_t>(reply.id.has_value()));
-  out.number(reply.success ? static_cast<std::uint8_t>(*reply.success) : kNoVerdict);
-  out.number(short_size(reply.nonce));
-  out.number(size_of(reply.body));
-  out.number(reply.pad_bytes);
-  out.text(reply.nonce);
-  out.text(reply.body);
-  out.pad(reply.pad_bytes);
+  const ReplyHead head{
+      .id = reply.id.value_or(0),
+      .has_id = static_cast<std::uint8_t>(reply.id.has_value()),
+      .success = reply.success ? static_cast<std::uint8_t>(*reply.success) : kNoVerdict,
+      .nonce_size = size_of<std::uint8_t>(reply.nonce),
+      .body_size = size_of<std::uint32_t>(reply.body),
+      .pad_bytes = reply.pad_bytes};
+  write(head, {reply.nonce, reply.body}, into);
+}
+
+Expected<std::string, std::string> encode_frame(const Framing& framing,
+                                                const TerseRequest& request) {
+  std::string frame(framing.prefix_bytes, '\0');
+  encode_terse(request, frame);
+  return seal_frame(framing, std::move(frame));
 }
 
 std::size_t terse_reply_size(std::size_t content_bytes) {
-  return kReplyHead + content_bytes;
+  return sizeof(ReplyHead) + content_bytes;
 }
 
 std::optional<TerseRequest> read_terse_request(std::string_view payload) {
-  if (payload.size() < kRequestHead || payload.front() != kRequestTag) return std::nullopt;
-  Reader in(payload.substr(1));
+  const auto head = take_head<RequestHead>(payload);
+  if (!head) return std::nullopt;
+  const std::uint64_t texts =
+      std::uint64_t{head->command_size} + head->nonce_size + head->args_size;
+  if (payload.size() != texts + head->pad_bytes) return std::nullopt;
   TerseRequest request;
-  request.id = in.number<std::int64_t>();
-  const auto command_size = in.number<std::uint8_t>();
-  const auto nonce_size = in.number<std::uint8_t>();
-  const auto args_size = in.number<std::uint32_t>();
-  request.pad_bytes = in.number<std::uint32_t>();
-  const std::uint64_t texts = std::uint64_t{command_size} + nonce_size + args_size;
-  if (in.left() != texts + request.pad_bytes) return std::nullopt;
-  request.command = in.text(command_size);
-  request.nonce = in.text(nonce_size);
-  request.args = in.text(args_size);
+  request.id = head->id;
+  request.command = take_text(payload, head->command_size);
+  request.nonce = take_text(payload, head->nonce_size);
+  request.args = take_text(payload, head->args_size);
+  request.pad_bytes = head->pad_bytes;
   return request;
 }
 
 std::optional<TerseReply> read_terse_reply(std::string_view payload) {
-  if (payload.size() < kReplyHead || payload.front() != kReplyTag) return std::nullopt;
-  Reader in(payload.substr(1));
+  const auto head = take_head<ReplyHead>(payload);
+  if (!head || head->has_id > 1 || head->success > kNoVerdict) return std::nullopt;
+  const std::uint64_t texts = std::uint64_t{head->nonce_size} + head->body_size;
+  if (payload.size() != texts + head->pad_bytes) return std::nullopt;
   TerseReply reply;
-  const auto id = in.number<std::int64_t>();
-  const auto has_id = in.number<std::uint8_t>();
-  const auto success = in.number<std::uint8_t>();
-  const auto nonce_size = in.number<std::uint8_t>();
-  const auto body_size = in.number<std::uint32_t>();
-  reply.pad_bytes = in.number<std::uint32_t>();
-  if (has_id > 1 || success > kNoVerdict) return std::nullopt;
-  if (in.left() != std::uint64_t{nonce_size} + body_size + reply.pad_bytes) return std::nullopt;
-  if (has_id == 1) reply.id = id;
-  if (success != kNoVerdict) reply.success = success == 1;
-  reply.nonce = in.text(nonce_size);
-  reply.body = in.text(body_size);
+  if (head->has_id == 1) reply.id = head->id;
+  if (head->success != kNoVerdict) reply.success = head->success == 1;
+  reply.nonce = take_text(payload, head->nonce_size);
+  reply.body = take_text(payload, head->body_size);
+  reply.pad_bytes = head->pad_bytes;
   return reply;
 }
 

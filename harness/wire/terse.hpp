@@ -7,6 +7,7 @@
 
 #include "harness/base/result.hpp"
 #include "harness/wire/envelope.hpp"
+#include "harness/wire/framing.hpp"
 
 namespace poolproof::wire {
 
@@ -44,6 +45,10 @@ struct TerseReply {
 /// Appends the payload to `into`. Requires: command and nonce are at most 255 bytes.
 void encode_terse(const TerseRequest& request, std::string& into);
 void encode_terse(const TerseReply& reply, std::string& into);
+
+/// The request as a frame. Error: no frame can hold it.
+Expected<std::string, std::string> encode_frame(const Framing& framing,
+                                                const TerseRequest& request);
 
 /// The size of a reply whose texts and pad have `content_bytes` together.
 std::size_t terse_reply_size(std::size_t content_bytes);

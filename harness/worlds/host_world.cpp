@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
-#include <sstream>
 #include <thread>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "fake_workers/journal.hpp"
 #include "fake_workers/plan.hpp"
 #include "harness/base/assert.hpp"
+#include "harness/base/read_file.hpp"
 #include "harness/host/census.hpp"
 #include "harness/host/pool.hpp"
 #include "harness/host/system.hpp"
@@ -42,13 +42,6 @@ std::string plan_path(const HostWorld& world) {
 }
 std::string journal_path(const HostWorld& world) {
   return world.folder + "/journal.jsonl";
-}
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 const scenario::WorkerSpec& spec_of(const Scenario& scenario, std::uint32_t slot) {
@@ -98,7 +91,8 @@ trace::OsRecord after_the_end(const std::string& token) {
 /// says nothing.
 Expected<std::vector<trace::WorkerRecord>, std::string> read_journal(const std::string& path) {
   std::vector<trace::WorkerRecord> records;
-  const std::string text = text_of(path);
+  // A run whose workers never came to write a line has none.
+  const std::string text = read_file(path, UINTMAX_MAX, "a journal").value_or("");
   std::size_t line_number = 0;
   for (std::size_t from = 0, end = text.find('\n'); end != std::string::npos;
        end = text.find('\n', from)) {
@@ -162,16 +156,20 @@ class Run {
     return options;
   }
 
+  [[nodiscard]] Stage stage(host::Pool& pool) {
+    return {pool,
+            scenario_,
+            milestones_,
+            [this](const std::string& name) { cancel(name); },
+            [this](const std::string& fault) { return struck(fault); },
+            [this](const trace::EnvironmentRecord& record) {
+              const std::lock_guard lock(mutex_);
+              trace_.environment.push_back(record);
+            }};
+  }
+
   void perform(host::Pool& pool) {
-    Stage stage{pool,
-                scenario_,
-                milestones_,
-                [this](const std::string& name) { cancel(name); },
-                [this](const std::string& fault) { return struck(fault); },
-                [this](const trace::EnvironmentRecord& record) {
-                  const std::lock_guard lock(mutex_);
-                  trace_.environment.push_back(record);
-                }};
+    Stage stage = this->stage(pool);
     for (const auto& client : scenario_.clients) {
       for (std::uint32_t i = 1; i <= client.count; ++i) {
         clients_.emplace_back(stage, client, scenario::single_name(client, i));
@@ -182,9 +180,13 @@ class Run {
     for (auto& client : clients_) threads.emplace_back([&client] { client.run(); });
     for (auto& thread : threads) thread.join();
     for (auto& client : clients_) {
-      trace_.clients.insert(trace_.clients.end(), client.history().begin(), client.history().end());
+      take_history(client);
       if (trouble_.empty()) trouble_ = client.trouble();
     }
+  }
+
+  void take_history(const ClientRun& client) {
+    trace_.clients.insert(trace_.clients.end(), client.history().begin(), client.history().end());
   }
 
   void take_quiescence_census(host::Pool& pool) {
@@ -195,16 +197,12 @@ class Run {
 
   /// Whoever closed it before, the harness closes it once more: the client without a name.
   void close_at_last(host::Pool& pool) {
-    trace::ClientStep record;
-    record.kind = StepKind::close;
-    record.limit = scenario_.pool.close_timeout;
-    record.begun = host::sys::now();
-    if (!pool.close(*record.limit)) {
-      record.outcome = Outcome::call_timeout;
-      record.message = "close did not get rid of all workers";
-    }
-    record.ended = host::sys::now();
-    trace_.clients.push_back(std::move(record));
+    Stage stage = this->stage(pool);
+    scenario::Client harness;
+    harness.steps.emplace_back(scenario::Close{});
+    ClientRun closer(stage, harness, "");
+    closer.run();
+    take_history(closer);
     const auto statistics = pool.statistics();
     POOLPROOF_ASSERT(pool::adds_up(statistics.counters, statistics.gauges));
   }

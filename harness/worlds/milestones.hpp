@@ -6,30 +6,29 @@
 #include <set>
 #include <span>
 #include <string>
-#include <utility>
-#include <vector>
+#include <tuple>
 
 #include "harness/base/clock.hpp"
 #include "harness/base/ids.hpp"
 #include "harness/pool/effect.hpp"
 #include "harness/pool/event.hpp"
-#include "harness/scenario/scenario.hpp"
 #include "harness/scenario/worker_milestones.hpp"
+#include "harness/sim/client_script.hpp"
 
 namespace poolproof::worlds {
+
+using sim::Progress;
 
 /// Who has got how far: what clients wait for when a scenario orders them causally. Thread-safe.
 class Milestones {
  public:
-  void step_begun(const std::string& client, std::uint32_t step);
-  void step_ended(const std::string& client, std::uint32_t step);
-  void client_done(const std::string& client);
+  /// `client` has begun or ended `step`, or is done (step 0).
+  void note(Progress progress, const std::string& client, std::uint32_t step);
   /// Under the pool's mutex: notes the workers' moments.
   void observed(const pool::Event& event, std::span<const pool::Effect> effects);
 
   /// Each waits, bounded; false when `limit` is over first.
-  bool await_step(const std::string& client, std::uint32_t step, bool ended, Duration limit);
-  bool await_done(const std::string& client, Duration limit);
+  bool await(Progress progress, const std::string& client, std::uint32_t step, Duration limit);
   bool await_worker(WorkerId worker, scenario::WorkerMoment moment, Duration limit);
 
   /// How many of the pool's events have been observed, and the wait for more than `seen`.
@@ -38,16 +37,14 @@ class Milestones {
 
  private:
   template <class Predicate>
-  bool await(Predicate predicate, Duration limit) {
+  bool await_that(Predicate predicate, Duration limit) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, limit, predicate);
   }
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::set<std::pair<std::string, std::uint32_t>> begun_;
-  std::set<std::pair<std::string, std::uint32_t>> ended_;
-  std::set<std::string> done_;
+  std::set<std::tuple<Progress, std::string, std::uint32_t>> reached_;
   scenario::WorkerMilestones workers_;
   std::uint64_t events_ = 0;
 };

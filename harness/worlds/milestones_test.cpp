@@ -24,25 +24,25 @@ pool::HandshakeEnded greeted(StartCause cause) {
 
 TEST_CASE("run: milestones: who waits for a step is woken when it begins or ends, not before") {
   Milestones milestones;
-  CHECK_FALSE(milestones.await_step("a", 1, false, kNow));
-  std::thread other([&] { milestones.step_begun("a", 1); });
-  CHECK(milestones.await_step("a", 1, false, kHang));
+  CHECK_FALSE(milestones.await(Progress::begun, "a", 1, kNow));
+  std::thread other([&] { milestones.note(Progress::begun, "a", 1); });
+  CHECK(milestones.await(Progress::begun, "a", 1, kHang));
   other.join();
-  CHECK_FALSE(milestones.await_step("a", 1, true, kNow));
-  CHECK_FALSE(milestones.await_step("b", 1, false, kNow));
-  CHECK_FALSE(milestones.await_step("a", 2, false, kNow));
-  milestones.step_ended("a", 1);
-  CHECK(milestones.await_step("a", 1, true, kNow));
+  CHECK_FALSE(milestones.await(Progress::ended, "a", 1, kNow));
+  CHECK_FALSE(milestones.await(Progress::begun, "b", 1, kNow));
+  CHECK_FALSE(milestones.await(Progress::begun, "a", 2, kNow));
+  milestones.note(Progress::ended, "a", 1);
+  CHECK(milestones.await(Progress::ended, "a", 1, kNow));
 }
 
 TEST_CASE("run: milestones: a client that is done is done for all who ask") {
   Milestones milestones;
-  CHECK_FALSE(milestones.await_done("a", kNow));
-  std::thread other([&] { milestones.client_done("a"); });
-  CHECK(milestones.await_done("a", kHang));
+  CHECK_FALSE(milestones.await(Progress::done, "a", 0, kNow));
+  std::thread other([&] { milestones.note(Progress::done, "a", 0); });
+  CHECK(milestones.await(Progress::done, "a", 0, kHang));
   other.join();
-  CHECK(milestones.await_done("a", kNow));
-  CHECK_FALSE(milestones.await_done("b", kNow));
+  CHECK(milestones.await(Progress::done, "a", 0, kNow));
+  CHECK_FALSE(milestones.await(Progress::done, "b", 0, kNow));
 }
 
 TEST_CASE("run: milestones: a worker is started, ready and idle, leased, idle again, gone") {

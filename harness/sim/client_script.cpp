@@ -1,0 +1,134 @@
+#include "harness/sim/client_script.hpp"
+
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace poolproof::sim {
+
+void ClientScript::begin(const scenario::Scenario& scenario, const scenario::Client& client,
+                         std::string name) {
+  scenario_ = &scenario;
+  client_ = &client;
+  name_ = std::move(name);
+  repetition_ = next_ = calls_ = 0;
+  had_lease_ = checked_in_ = false;
+  lease_ = LeaseId::none;
+  record = {};
+}
+
+bool ClientScript::begin_step(Time now) {
+  if (next_ == client_->steps.size()) {
+    next_ = 0;
+    ++repetition_;
+  }
+  if (repetition_ >= client_->repeat || client_->steps.empty()) return false;
+  if (next_ == 0) had_lease_ = false;
+  record = {};
+  record.repetition = repetition_;
+  record.step = next_++;
+  record.kind = scenario::kind(step());
+  record.begun = now;
+  return true;
+}
+
+bool ClientScript::prepare() {
+  return std::visit([this](const auto& what) { return prepare(what); }, step());
+}
+
+void ClientScript::end_step(Time now, trace::ClientStep& kept) {
+  record.ended = now;
+  record.hand_over(kept);
+  kept.client = name_;
+}
+
+// ---- what came of the step ---------------------------------------------------------------------
+
+void ClientScript::granted(LeaseId lease, WorkerId worker) {
+  lease_ = record.lease = lease;
+  leased_ = worker;
+  record.worker = worker;
+  had_lease_ = true;
+  checked_in_ = false;
+}
+
+void ClientScript::failed(pool::Error error) {
+  record.outcome = error.kind;
+  record.phase = error.phase;
+  record.cause = error.cause;
+  record.retryable = error.retryable;
+  record.message = std::move(error.message);
+}
+
+void ClientScript::close_failed() {
+  record.outcome = Outcome::call_timeout;
+  record.message = "close did not get rid of all workers";
+}
+
+// ---- what a step says of itself ----------------------------------------------------------------
+
+bool ClientScript::prepare(const scenario::Checkout& step) {
+  record.limit = step.timeout.value_or(scenario_->pool.checkout_timeout);
+  had_lease_ = false;
+  return true;
+}
+
+bool ClientScript::prepare(const scenario::Call& step) {
+  if (!prepare_call(step.command, step.timeout)) return false;
+  record.nonce.assign(name_).append(1, ':').append(std::to_string(calls_));
+  return true;
+}
+
+bool ClientScript::prepare(const scenario::CallBytes& step) {
+  return prepare_call("bytes", step.timeout);
+}
+
+bool ClientScript::prepare(const scenario::Checkin&) {
+  if (!needs_lease()) return false;
+  if (std::exchange(checked_in_, true)) {
+    record.outcome = Outcome::lease_over;
+    record.message = "lease_over: the lease was given back before; nothing was done";
+  }
+  return true;
+}
+
+bool ClientScript::prepare(const scenario::Throw&) {
+  if (!needs_lease()) return false;
+  checked_in_ = true;
+  return true;
+}
+
+bool ClientScript::prepare(const scenario::Close& step) {
+  record.limit = step.timeout.value_or(scenario_->pool.close_timeout);
+  return true;
+}
+
+bool ClientScript::prepare(const scenario::SignalWorker& step) {
+  record.worker = step.worker;
+  return true;
+}
+
+bool ClientScript::prepare_call(const std::string& command, std::optional<Duration> timeout) {
+  record.command = command;
+  record.limit = timeout.value_or(scenario_->pool.call_timeout);
+  if (!needs_lease()) return false;
+  ++calls_;
+  return true;
+}
+
+bool ClientScript::needs_lease() {
+  record.skipped = !had_lease_;
+  if (!had_lease_) return false;
+  record.lease = lease_;
+  record.worker = leased_;
+  return true;
+}
+
+nlohmann::json call_args(const scenario::Call& step, const std::string& nonce) {
+  nlohmann::json args = *step.args;
+  args["nonce"] = nonce;
+  if (step.pad_bytes > 0) args["pad"] = std::string(step.pad_bytes, 'x');
+  return args;
+}
+
+}  // namespace poolproof::sim

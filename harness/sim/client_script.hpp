@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "harness/pool/error.hpp"
+#include "harness/scenario/scenario.hpp"
+#include "harness/trace/record.hpp"
+
+namespace poolproof::sim {
+
+/// How far a client has got with one of its steps, or with all of them.
+enum class Progress : std::uint8_t { begun, ended, done };
+
+/// One client's steps in their order, and what it writes down of each: the same in both worlds. A
+/// world carries the step under way out, and says what came of it.
+class ClientScript {
+ public:
+  /// `scenario` and `client` must outlive it.
+  void begin(const scenario::Scenario& scenario, const scenario::Client& client, std::string name);
+
+  /// The next step is under way. False: all are done.
+  bool begin_step(Time now);
+  /// Notes what the step says of itself. False: it needs a lease and the client has had none, so
+  /// that it is skipped.
+  bool prepare();
+  /// Hands over what was noted of the step, which is over.
+  void end_step(Time now, trace::ClientStep& kept);
+
+  // ---- what came of the step under way
+  void granted(LeaseId lease, WorkerId worker);
+  void failed(pool::Error error);
+  void close_failed();
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const scenario::Client& client() const { return *client_; }
+  [[nodiscard]] const scenario::Step& step() const { return client_->steps[record.step]; }
+
+  trace::ClientStep record;  ///< of the step under way
+
+ private:
+  bool prepare(const scenario::Checkout& step);
+  bool prepare(const scenario::Call& step);
+  bool prepare(const scenario::CallBytes& step);
+  bool prepare(const scenario::Checkin& step);
+  bool prepare(const scenario::Throw& step);
+  bool prepare(const scenario::Close& step);
+  bool prepare(const scenario::SignalWorker& step);
+  /// The others arrange what happens when.
+  template <class Other>
+  bool prepare(const Other&) {
+    return true;
+  }
+  bool prepare_call(const std::string& command, std::optional<Duration> timeout);
+  bool needs_lease();
+
+  const scenario::Scenario* scenario_ = nullptr;
+  const scenario::Client* client_ = nullptr;
+  std::string name_;
+  std::uint32_t repetition_ = 0;
+  std::uint32_t next_ = 0;  ///< step
+  std::uint32_t calls_ = 0;
+  bool had_lease_ = false;   ///< in this repetition: what follows a check-in is a step, not a skip
+  bool checked_in_ = false;  ///< the present lease has been given back
+  LeaseId lease_ = LeaseId::none;
+  WorkerId leased_;
+};
+
+/// The arguments that a call is made with.
+nlohmann::json call_args(const scenario::Call& step, const std::string& nonce);
+
+}  // namespace poolproof::sim
