@@ -91,8 +91,7 @@ void each_event(benchmark::State& state, const scenario::Scenario& scenario) {
   const auto once = [&] {
     schedule.restart(kSeed);
     const auto carried = world.carry_out(scenario, kSeed, schedule, kNone, wire::Codec::terse);
-    judge.look_at({scenario, world.trace(), {Duration::zero()}});
-    const auto findings = judge.judge();
+    const auto findings = judge.judge({scenario, world.trace(), {Duration::zero()}});
     if (!findings.empty()) state.SkipWithError(findings.front().what.c_str());
     return carried.core_events;
   };

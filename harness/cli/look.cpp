@@ -59,7 +59,7 @@ int list_invariants(bool as_json) {
     all.push_back({{"name", invariant.name},
                    {"code", invariant.code},
                    {"summary", invariant.summary},
-                   {"needs_self_report", invariant.needs_self_report}});
+                   {"needs_self_report", invariant.needs_self_report()}});
     if (!as_json)
       fmt::print("{:<24} {:<4} {}\n", invariant.name, invariant.code, invariant.summary);
   }

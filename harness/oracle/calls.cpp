@@ -317,7 +317,6 @@ void judge_diagnosis(const Case& given, Findings& findings) {
                         step.ended});
   }
   judge_facts(given, findings);
-  judge_self_report(given, "diagnosis", findings);
 }
 
 }  // namespace poolproof::oracle

@@ -14,7 +14,7 @@ std::uint32_t number_of(const ClientSteps& client, const View& view) {
 }
 
 Table<ClientSteps> clients_of(const Evidence& evidence, const View& view) {
-  Table<ClientSteps> clients(view.memory());
+  Table<ClientSteps> clients(view.memory);
   clients.reserve(evidence.scenario.clients.size());
   for (const scenario::Client& client : evidence.scenario.clients) {
     for (std::uint32_t i = 1; i <= client.count; ++i) {
@@ -27,7 +27,7 @@ Table<ClientSteps> clients_of(const Evidence& evidence, const View& view) {
 }
 
 std::vector<std::uint32_t> strangers(const Table<ClientSteps>& known, const View& view) {
-  Table<bool> expected(view.clients.size(), false, view.memory());
+  Table<bool> expected(view.clients.size(), false, view.memory);
   for (const ClientSteps& client : known) {
     if (client.number != kNone) expected[client.number] = true;
   }

@@ -5,7 +5,6 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/oracle/coverage_marks.hpp"
-#include "harness/oracle/view.hpp"
 
 namespace poolproof::oracle {
 namespace {
@@ -79,12 +78,8 @@ using State = ReferenceModel::State;
 /// was told to go the pool.
 class Strikes {
  public:
-  Strikes(const Evidence& evidence, const View& view, Coverage& found)
-      : evidence_(evidence),
-        view_(view),
-        pool_(evidence, view.memory(), found),
-        found_(found),
-        receipts_(view.memory()) {
+  Strikes(const Evidence& evidence, const View& view, PoolMarks& pool, Coverage& found)
+      : evidence_(evidence), view_(view), pool_(pool), found_(found), receipts_(view.memory) {
     if (view.receipts.empty()) return;
     read_journal();
     const auto earlier = [](const Struck& a, const Struck& b) {
@@ -99,7 +94,7 @@ class Strikes {
     for (const Struck& struck : receipts_) {
       if (struck.fault != nullptr) look_at(struck, *struck.fault);
     }
-    pool_.take_all();
+    pool_.take_rest();
   }
 
  private:
@@ -123,7 +118,7 @@ class Strikes {
   };
 
   void read_journal() {
-    Table<Struck> told(view_.workers.size(), view_.memory());
+    Table<Struck> told(view_.workers.size(), view_.memory);
     receipts_.reserve(view_.receipts.size());
     for (std::size_t i = 0; receipts_.size() < view_.receipts.size(); ++i) {
       const trace::WorkerRecord& record = evidence_.trace.workers[i];
@@ -248,7 +243,7 @@ class Strikes {
 
   const Evidence& evidence_;
   const View& view_;
-  PoolMarks pool_;
+  PoolMarks& pool_;
   Coverage& found_;
   Table<Struck> receipts_;
 };
@@ -286,11 +281,7 @@ void look_at_call(const ClientStep& call, Duration otherwise, Coverage& found) {
 class Callers {
  public:
   Callers(const Evidence& evidence, const View& view, Coverage& found)
-      : evidence_(evidence),
-        view_(view),
-        found_(found),
-        nonces_(view.memory()),
-        gone_(view.memory()) {
+      : evidence_(evidence), view_(view), found_(found), nonces_(view.memory), gone_(view.memory) {
     for (const ClientStep* call : view.calls) {
       look_at_call(*call, evidence.scenario.pool.call_timeout, found);
     }
@@ -308,7 +299,7 @@ class Callers {
 
   void look_at_journal() {
     if (gone_.empty()) return;
-    Table<const ClientStep*> in_hand(view_.workers.size(), nullptr, view_.memory());
+    Table<const ClientStep*> in_hand(view_.workers.size(), nullptr, view_.memory);
     for (std::size_t i = 0; i < view_.worker_of_record.size(); ++i) {
       const trace::WorkerRecord& record = evidence_.trace.workers[i];
       const ClientStep*& call = in_hand[view_.worker_of_record[i]];
@@ -401,21 +392,16 @@ std::size_t Coverage::count() const {
   return bits;
 }
 
-Coverage coverage(const Evidence& evidence) {
-  return coverage(evidence, View(evidence));
-}
-
-Coverage coverage(const Evidence& evidence, const View& view) {
+void look_for_coverage(const Evidence& evidence, const View& view, PoolMarks* self_report,
+                       Coverage& found) {
   POOLPROOF_ASSERT(faults::catalogue().size() <= Coverage::kFaultsMax);
-  Coverage found;
-  if (!evidence.trace.pool.empty()) Strikes(evidence, view, found).look();
+  if (self_report != nullptr) Strikes(evidence, view, *self_report, found).look();
   Callers(evidence, view, found).look_at_journal();
   look_at_cancels(evidence, view, found);
   look_at_grandchildren(evidence, found);
   for (const trace::EnvironmentRecord& strike : evidence.trace.environment) {
     if (!strike.delivered) found.see(Mark::signal_reached_nobody);
   }
-  return found;
 }
 
 }  // namespace poolproof::oracle

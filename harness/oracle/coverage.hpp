@@ -11,8 +11,6 @@
 /// A sweep adds up the coverage of its runs and so knows what it has never seen.
 namespace poolproof::oracle {
 
-class View;
-
 /// What the struck worker was doing.
 enum class WorkerPhase : std::uint8_t {
   starting,   ///< not leased, and its init ping had not been read
@@ -143,15 +141,6 @@ class Coverage {
   std::array<std::uint64_t, kWords> words_{};
 };
 static_assert(kMarks <= 64);
-
-/// What that run reached. Receipts of unknown faults count for nothing; without self-report there
-/// are neither cells nor marks of the pool.
-///
-/// At equal times: what the pool did is taken to be earlier than a receipt exactly as far as the
-/// worker could not have struck otherwise (it was started, greeted, leased, told to go).
-Coverage coverage(const Evidence& evidence);
-/// The same with the evidence's view, when there is one already.
-Coverage coverage(const Evidence& evidence, const View& view);
 
 /// Why that cell can never be struck, in one sentence; empty: it can.
 std::string_view reason_it_cannot_be(const faults::Fault& fault, WorkerPhase phase, PoolMood mood);

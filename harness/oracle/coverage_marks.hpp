@@ -2,16 +2,18 @@
 
 #include "harness/oracle/coverage.hpp"
 #include "harness/oracle/dispatch.hpp"
-#include "harness/oracle/reference_model.hpp"
+#include "harness/oracle/promises.hpp"
+#include "harness/oracle/view.hpp"
 
 namespace poolproof::oracle {
 
-/// What is rare about the pool's self-report, seen while the reference model takes it as far as
-/// somebody wants to know how the pool stood.
-class PoolMarks final : public ReferenceModel {
+/// The promises, and what is rare about the pool's self-report: both are seen in one walk, which
+/// goes only as far at a time as somebody wants to know how the pool stood.
+class PoolMarks final : public Promises {
  public:
   PoolMarks(const Evidence& evidence, Memory* memory, Coverage& found)
-      : ReferenceModel(evidence.scenario.pool.core, memory, evidence.trace.pool.size()),
+      : Promises(evidence.scenario.pool.core, evidence.bounds.liveness, memory,
+                 evidence.trace.pool.size()),
         next_(evidence.trace.pool.data()),
         end_(next_ + evidence.trace.pool.size()),
         found_(found) {}
@@ -24,8 +26,9 @@ class PoolMarks final : public ReferenceModel {
   void take_at(Time at, Enough enough) {
     while (next_ != end_ && next_->at <= at && !enough()) take(*next_++);
   }
-  void take_all() {
+  void take_rest() {
     while (next_ != end_) take(*next_++);
+    judge_end();
   }
 
   [[nodiscard]] PoolMood mood() const {
@@ -48,9 +51,11 @@ class PoolMarks final : public ReferenceModel {
   };
 
   void before(const pool::Event& event) override {
+    Promises::before(event);
     dispatch(event, [this](const auto& one) { look(one); });
   }
   void before(const pool::Effect& effect) override {
+    Promises::before(effect);
     dispatch(effect, [this](const auto& one) { look(one); });
   }
   template <class Other>
@@ -166,6 +171,7 @@ class PoolMarks final : public ReferenceModel {
   }
 
   void record_over() override {
+    Promises::record_over();
     if (step_.late > 1) see(Mark::several_deadlines_at_once);
     if (step_.late > 0 && step_.granted) see(Mark::deadline_and_grant_in_one_step);
     if (step_.hopeless > 1) see(Mark::hopeless_all_refused);
@@ -195,5 +201,13 @@ class PoolMarks final : public ReferenceModel {
   Time back_ = Time::min();
   Time good_ = Time::min();
 };
+
+/// What that run reached. Receipts of unknown faults count for nothing. Without self-report, which
+/// is null then, there are neither cells nor marks of the pool; else it is walked through.
+///
+/// At equal times: what the pool did is taken to be earlier than a receipt exactly as far as the
+/// worker could not have struck otherwise (it was started, greeted, leased, told to go).
+void look_for_coverage(const Evidence& evidence, const View& view, PoolMarks* self_report,
+                       Coverage& found);
 
 }  // namespace poolproof::oracle

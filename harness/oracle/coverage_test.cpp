@@ -1,5 +1,6 @@
 #include "harness/oracle/coverage.hpp"
 
+#include "harness/oracle/judge.hpp"
 #include "harness/oracle/oracle_testing.hpp"
 
 namespace poolproof::oracle {
@@ -7,6 +8,12 @@ namespace {
 
 using Kind = faults::JournalRecord::Kind;
 using enum WorkerPhase;
+
+Coverage coverage(const Evidence& evidence) {
+  Judge judge;
+  judge.judge(evidence);
+  return judge.coverage();
+}
 
 std::size_t row(std::string_view fault) {
   const faults::Fault* found = faults::find(fault);

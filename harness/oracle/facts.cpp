@@ -259,7 +259,7 @@ struct Known {
 
 void judge_ends(const Case& given, Findings& findings) {
   const View& view = given.view;
-  Table<Known> known(view.memory());
+  Table<Known> known(view.memory);
   const auto look = [&] {
     known.resize(view.workers.size());
     for (const std::uint32_t place : view.exits) {

@@ -37,7 +37,6 @@ bool stood_still_until_close(const trace::Trace& trace, const trace::OsRecord& q
 }  // namespace
 
 void judge_full_size(const Case& given, Findings& findings) {
-  judge_self_report(given, "full_size", findings);
   const trace::OsRecord* quiescent = census(given.evidence.trace, "quiescent");
   if (quiescent == nullptr) return;
   const auto report = [&](std::string what) {

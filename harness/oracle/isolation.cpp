@@ -70,7 +70,7 @@ class Cancels {
 class Isolation {
  public:
   explicit Isolation(const Case& given)
-      : given_(given), evidence_(given.evidence), view_(given.view), own_(view_.memory()) {
+      : given_(given), evidence_(given.evidence), view_(given.view), own_(view_.memory) {
     const auto& pool = evidence_.scenario.pool;
     for (const std::uint32_t place : view_.closes) {
       const ClientStep& step = evidence_.trace.clients[place];

@@ -33,7 +33,7 @@ bool comes_after(const Doubt& doubt, Time at, LeaseId lease) {
 }
 
 Table<Doubt> doubts(const Evidence& evidence, const View& view) {
-  Table<Doubt> found(view.memory());
+  Table<Doubt> found(view.memory);
   for (const std::uint32_t i : view.troubled) {
     const ClientStep* call = view.calls[i];
     if (!call->worker || !leaves_doubt(*call, view.was_read(i))) continue;
@@ -51,7 +51,7 @@ Table<Doubt> doubts(const Evidence& evidence, const View& view) {
 class Overkill {
  public:
   explicit Overkill(const Case& given)
-      : evidence_(given.evidence), view_(given.view), excused_(view_.memory()) {}
+      : evidence_(given.evidence), view_(given.view), excused_(view_.memory) {}
 
   /// From the last incarnation of a slot to its first: the next ones show when one was lost.
   void judge(Findings& findings) {
@@ -147,7 +147,7 @@ void judge_holds(const Holds& holds, Findings& findings) {
 class Strangers {
  public:
   Strangers(const View& view, const Holds& holds, Findings& findings)
-      : view_(view), holds_(holds), longest_(view.memory()), findings_(findings) {}
+      : view_(view), holds_(holds), longest_(view.memory), findings_(findings) {}
 
   /// Other holds are to be looked at now.
   void restart() {
@@ -191,7 +191,7 @@ class Strangers {
 
 void judge_exclusive_lease(const Case& given, Findings& findings) {
   const View& view = given.view;
-  Holds holds(view.memory());
+  Holds holds(view.memory);
   holds.reserve(view.holds.size());
   Strangers strangers(view, holds, findings);
   for (std::uint32_t worker = 0; worker < view.workers.size(); ++worker) {
@@ -257,7 +257,7 @@ void judge_no_dirty_reuse(const Case& given, Findings& findings) {
   if (found.empty()) return;
   // A worker in doubt is not used again, so that its first doubt says all.
   DirtyReuse reuse(given, findings);
-  Table<bool> judged(given.view.workers.size(), false, given.view.memory());
+  Table<bool> judged(given.view.workers.size(), false, given.view.memory);
   const auto earlier = [](const Doubt& a, const Doubt& b) {
     return std::pair(a.at, a.lease) < std::pair(b.at, b.lease);
   };

@@ -6,6 +6,7 @@
 #include <memory_resource>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "harness/base/ids.hpp"
@@ -42,11 +43,10 @@ constexpr std::uint64_t mixed(std::uint64_t value) {
 constexpr std::uint64_t hash_of(WorkerId worker) {
   return mixed(std::bit_cast<std::uint64_t>(worker));
 }
-constexpr std::uint64_t hash_of(LeaseId lease) {
-  return mixed(static_cast<std::uint64_t>(lease));
-}
-constexpr std::uint64_t hash_of(CheckoutId checkout) {
-  return mixed(static_cast<std::uint64_t>(checkout));
+template <class Id>
+requires std::is_enum_v<Id>
+constexpr std::uint64_t hash_of(Id id) {
+  return mixed(static_cast<std::uint64_t>(id));
 }
 template <class Word>
 Word word_at(const char* text) {
@@ -150,36 +150,6 @@ class Numbering {
 
   Table<Key> keys_;
   Table<std::uint32_t> table_;  ///< a power of two, at most half full
-};
-
-/// As a Numbering, of ids that are given out one after another: as long as they come in that order,
-/// the number is in the id.
-template <class Id>
-class SerialNumbering {
- public:
-  explicit SerialNumbering(Memory* memory) : others_(memory) {}
-
-  std::uint32_t number(Id id) {
-    const std::uint32_t known = find(id);
-    if (known != kNone) return known;
-    if (others_.size() > 0) return serial_ + others_.number(id);
-    if (serial_ == 0) first_ = static_cast<std::uint64_t>(id);
-    const bool next = static_cast<std::uint64_t>(id) - first_ == serial_;
-    return next ? serial_++ : serial_ + others_.number(id);
-  }
-  [[nodiscard]] std::uint32_t find(Id id) const {
-    const std::uint64_t place = static_cast<std::uint64_t>(id) - first_;
-    if (place < serial_) return static_cast<std::uint32_t>(place);
-    if (others_.size() == 0) return kNone;
-    const std::uint32_t other = others_.find(id);
-    return other == kNone ? kNone : serial_ + other;
-  }
-  [[nodiscard]] std::uint32_t size() const { return serial_ + others_.size(); }
-
- private:
-  std::uint64_t first_ = 0;
-  std::uint32_t serial_ = 0;  ///< so many from the first one on; no more once there are others
-  Numbering<Id> others_;
 };
 
 /// As a Numbering, of ids that mostly are small: those have their numbers in a table of their own.

@@ -5,8 +5,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "harness/oracle/arena.hpp"
-
 /// The tables of a judgement, and where they are kept.
 namespace poolproof::oracle {
 namespace {
@@ -62,7 +60,6 @@ TEST_CASE("oracle: numbering: ids are numbered in the order in which they come")
   const std::vector<std::uint64_t> serial{1, 2, 3, 4};
   const std::vector<std::uint64_t> mixed{7, 8, 6, 9, 100, 8000000000, 0, 10, 63, 64, 101};
   for (const auto& ids : {serial, mixed}) {
-    check_numbers<SerialNumbering<LeaseId>>(ids);
     check_numbers<DirectNumbering<LeaseId>>(ids);
   }
 }
@@ -80,21 +77,6 @@ TEST_CASE("oracle: numbering: things are grouped in their order, and some left o
   CHECK(of(2) == Places{0, 3, 5});
   CHECK(of(3) == Places{4});
   CHECK(of(4).empty());
-}
-
-TEST_CASE("oracle: arena: what is given is aligned, apart, and given again after the release") {
-  Arena arena(64);
-  auto* const first = static_cast<std::byte*>(arena.allocate(3, 1));
-  auto* const second = static_cast<std::byte*>(arena.allocate(8, 8));
-  CHECK(second - first == 8);
-  // No more room in the block.
-  auto* const far = static_cast<std::byte*>(arena.allocate(49, 1));
-  CHECK((far < first || far >= first + 64));
-  CHECK(static_cast<std::byte*>(arena.allocate(48, 1)) == second + 8);
-  constexpr std::size_t kWide = 256;
-  CHECK(reinterpret_cast<std::uintptr_t>(arena.allocate(1, kWide)) % kWide == 0);
-  arena.release();
-  CHECK(arena.allocate(64, 1) == first);
 }
 
 }  // namespace

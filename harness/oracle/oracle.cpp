@@ -3,8 +3,8 @@
 #include <array>
 #include <optional>
 
-#include "harness/base/assert.hpp"
 #include "harness/base/text.hpp"
+#include "harness/oracle/coverage_marks.hpp"
 #include "harness/oracle/judge.hpp"
 #include "harness/oracle/rules.hpp"
 
@@ -12,83 +12,62 @@ namespace poolproof::oracle {
 namespace {
 
 constexpr std::array kInvariants{
-    Invariant{"exclusive_lease", "S1", "a worker is leased to one client at a time", false,
+    Invariant{"exclusive_lease", "S1", "a worker is leased to one client at a time",
               judge_exclusive_lease},
     Invariant{"pairing", "S3", "a reply is the one to this call, from the worker that was leased",
-              false, judge_pairing},
-    Invariant{"sound_reply", "S7", "only a whole and sound reply ends a call well", false,
+              judge_pairing},
+    Invariant{"sound_reply", "S7", "only a whole and sound reply ends a call well",
               judge_sound_reply},
     Invariant{"one_outcome", "S4",
-              "every step ends exactly once, in order, with an outcome that it can have", false,
+              "every step ends exactly once, in order, with an outcome that it can have",
               judge_one_outcome},
     Invariant{"no_dirty_reuse", "S5",
-              "a worker whose stream is in doubt is never leased or asked again", false,
+              "a worker whose stream is in doubt is never leased or asked again",
               judge_no_dirty_reuse},
-    Invariant{"no_overkill", "S5b", "no worker is put away without a reason", false,
-              judge_no_overkill},
-    Invariant{"gate", "S6", "no call reaches a worker that has not answered its init ping", false,
+    Invariant{"no_overkill", "S5b", "no worker is put away without a reason", judge_no_overkill},
+    Invariant{"gate", "S6", "no call reaches a worker that has not answered its init ping",
               judge_gate},
-    Invariant{"reaping", "S9", "no zombie is left", false, judge_reaping},
+    Invariant{"reaping", "S9", "no zombie is left", judge_reaping},
     Invariant{"descriptors", "S10",
-              "after the pool descriptors are as before, in quiescence as its workers need", false,
+              "after the pool descriptors are as before, in quiescence as its workers need",
               judge_descriptors},
-    Invariant{"threads", "S10", "as many threads run after the pool as before", false,
-              judge_threads},
-    Invariant{"no_survivors", "S11", "no process outlives the pool, nor do its children", false,
+    Invariant{"threads", "S10", "as many threads run after the pool as before", judge_threads},
+    Invariant{"no_survivors", "S11", "no process outlives the pool, nor do its children",
               judge_no_survivors},
     Invariant{"at_most_once", "S12",
               "a call is read by a worker at most once, and safe to ask again only if by none",
-              false, judge_at_most_once},
+              judge_at_most_once},
     Invariant{"order", "S15",
-              "who waits is served in the order of arrival, by the worker whose turn it is", true,
-              judge_order},
+              "who waits is served in the order of arrival, by the worker whose turn it is",
+              nullptr},
     Invariant{"accounting", "S18", "every request, lease and incarnation is accounted for once",
-              true, judge_accounting},
+              nullptr},
     Invariant{"isolation", "S13",
-              "a call fails only by its own worker, its own client or the pool's closing", false,
+              "a call fails only by its own worker, its own client or the pool's closing",
               judge_isolation},
-    Invariant{"bounds", "S16", "slots, waiters and workers told to go are as many as may be", true,
-              judge_bounds},
-    Invariant{"diagnosis", "S19", "every error says what happened", false, judge_diagnosis},
+    Invariant{"bounds", "S16", "slots, waiters and workers told to go are as many as may be",
+              nullptr},
+    Invariant{"diagnosis", "S19", "every error says what happened", judge_diagnosis},
     Invariant{"deadlines", "L1", "everything ends by its time limit, and no limit comes early",
-              false, judge_deadlines},
+              judge_deadlines},
     Invariant{"no_waiter_beside_idle", "L2",
-              "nobody waits while a worker is idle or could be started", true,
-              judge_no_waiter_beside_idle},
+              "nobody waits while a worker is idle or could be started", nullptr},
     Invariant{"full_size", "L3",
-              "when all is quiescent the pool is whole, and nothing is left over", false,
-              judge_full_size},
-    Invariant{"bounded_starts", "L4", "starts are bounded, paused after failures, and few", true,
-              judge_bounded_starts},
-    Invariant{"ladder", "L5", "a worker told to go is pushed rung by rung, each in its time", true,
-              judge_ladder},
-    Invariant{"bounded_close", "L6", "close ends in time and lets nobody wait or in", false,
+              "when all is quiescent the pool is whole, and nothing is left over", judge_full_size},
+    Invariant{"bounded_starts", "L4", "starts are bounded, paused after failures, and few",
+              nullptr},
+    Invariant{"ladder", "L5", "a worker told to go is pushed rung by rung, each in its time",
+              nullptr},
+    Invariant{"bounded_close", "L6", "close ends in time and lets nobody wait or in",
               judge_bounded_close},
     Invariant{"prompt_death", "L7", "the end of a worker ends its call, not the call's timeout",
-              false, judge_prompt_death},
-    Invariant{"recovery", "L8", "after the last fault clients are served again", false,
-              judge_recovery},
-    Invariant{"witnesses", "S20", "clients, workers, system and pool tell the same story", false,
+              judge_prompt_death},
+    Invariant{"recovery", "L8", "after the last fault clients are served again", judge_recovery},
+    Invariant{"witnesses", "S20", "clients, workers, system and pool tell the same story",
               judge_witnesses},
 };
 
 constexpr std::size_t kSentenceBytesMax = 1000;
-
-std::vector<Finding> judge_by(const Evidence& evidence, const View& view) {
-  std::optional<Promises> self_report;
-  if (!evidence.trace.pool.empty()) self_report.emplace(evidence, view.memory());
-  const Case given{evidence, view, self_report ? &*self_report : nullptr};
-  std::vector<Finding> findings;
-  for (const Invariant& invariant : kInvariants) {
-    if (invariant.needs_self_report && !self_report) continue;
-    invariant.judge(given, findings);
-  }
-  for (Finding& finding : findings)
-    finding.what = printable_message(finding.what, kSentenceBytesMax);
-  return findings;
-}
-
-constexpr std::size_t kUsualBytes = std::size_t{64} * 1024;
 
 }  // namespace
 
@@ -97,26 +76,33 @@ std::span<const Invariant> invariants() {
 }
 
 std::vector<Finding> judge(const Evidence& evidence) {
-  std::pmr::monotonic_buffer_resource memory(kUsualBytes);
-  return judge_by(evidence, View(evidence, &memory));
+  return Judge().judge(evidence);
 }
 
-Judge::Judge() : memory_(kUsualBytes) {}
+void make_safe(std::vector<Finding>& findings) {
+  for (Finding& finding : findings) {
+    finding.what = printable_message(finding.what, kSentenceBytesMax);
+  }
+}
 
-void Judge::look_at(const Evidence& evidence) {
-  looked_.reset();
+std::vector<Finding> Judge::judge(const Evidence& evidence) {
   memory_.release();
-  looked_.emplace(evidence, &memory_);
-}
-
-std::vector<Finding> Judge::judge() const {
-  POOLPROOF_ASSERT(looked_);
-  return judge_by(looked_->evidence, looked_->view);
-}
-
-Coverage Judge::coverage() const {
-  POOLPROOF_ASSERT(looked_);
-  return oracle::coverage(looked_->evidence, looked_->view);
+  coverage_ = {};
+  const View view(evidence, &memory_);
+  std::optional<PoolMarks> self_report;
+  if (!evidence.trace.pool.empty()) self_report.emplace(evidence, &memory_, coverage_);
+  look_for_coverage(evidence, view, self_report ? &*self_report : nullptr, coverage_);
+  const Case given{evidence, view, self_report ? &*self_report : nullptr};
+  Findings findings;
+  for (const Invariant& invariant : kInvariants) {
+    if (invariant.judge != nullptr) invariant.judge(given, findings);
+    if (!self_report) continue;
+    for (const Finding& told : self_report->findings()) {
+      if (told.invariant == invariant.name) findings.push_back(told);
+    }
+  }
+  make_safe(findings);
+  return findings;
 }
 
 }  // namespace poolproof::oracle

@@ -36,8 +36,8 @@ struct Bounds {
   Duration liveness = 5s;
 };
 
-/// What an invariant may look at. `trace.pool` is the accused's own word: only invariants marked
-/// `needs_self_report` read it.
+/// What an invariant may look at. `trace.pool` is the accused's own word: an invariant can be judged
+/// without it unless it `needs_self_report`.
 struct Evidence {
   const scenario::Scenario& scenario;
   const trace::Trace& trace;
@@ -50,14 +50,16 @@ struct Invariant {
   std::string_view name;     ///< `exclusive_lease`
   std::string_view code;     ///< of harness/FIELD_BUGS.md: S1
   std::string_view summary;  ///< one sentence
-  bool needs_self_report;
+  /// Null: only the self-report can show it, and `Promises` judges it there.
   void (*judge)(const Case& given, std::vector<Finding>& findings);
+
+  [[nodiscard]] constexpr bool needs_self_report() const { return judge == nullptr; }
 };
 
 /// All of them, in the order of the documentation.
 std::span<const Invariant> invariants();
 
-/// Every invariant over one run. self-report-only ones are skipped when there is no self-report.
+/// Every invariant over one run. Those that need a self-report are skipped when there is none.
 std::vector<Finding> judge(const Evidence& evidence);
 
 /// Under which findings of one cause are grouped over many scenarios: the invariant's name and the

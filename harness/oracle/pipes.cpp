@@ -62,7 +62,7 @@ void judge_pipes(const Case& given, Findings& findings) {
   const View& view = given.view;
   Pipes pipes(given, findings);
   const auto& strikes = given.evidence.trace.environment;
-  Table<bool> struck(strikes.empty() ? 0 : view.workers.size(), false, view.memory());
+  Table<bool> struck(strikes.empty() ? 0 : view.workers.size(), false, view.memory);
   for (const trace::EnvironmentRecord& strike : strikes) {
     const std::uint32_t worker = view.workers.find(strike.worker);
     if (worker != kNone) struck[worker] = true;

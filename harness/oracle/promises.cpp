@@ -30,13 +30,6 @@ std::uint64_t number(CheckoutId checkout) {
 
 }  // namespace
 
-Promises::Promises(const Evidence& evidence, Memory* memory)
-    : Promises(evidence.scenario.pool.core, evidence.bounds.liveness, memory,
-               evidence.trace.pool.size()) {
-  for (const trace::PoolRecord& record : evidence.trace.pool) take(record);
-  judge_end();
-}
-
 void Promises::before(const pool::Event& event) {
   const auto* ended = std::get_if<pool::HandshakeEnded>(&event);
   const std::uint32_t worker = ended == nullptr ? kNone : living(ended->worker);
@@ -53,12 +46,10 @@ void Promises::before(const pool::Effect& effect) {
 
 void Promises::record_over() {
   if (greet_ != kNone) {
-    report(kAccounting,
-           fmt::format("worker {} had started, and was not greeted", dotted(ids_.key(greet_))));
+    report(kAccounting, "worker {} had started, and was not greeted", dotted(ids_.key(greet_)));
   }
   if (ending_ != kNone) {
-    report(kAccounting,
-           fmt::format("worker {} had ended, and was not forgotten", dotted(ids_.key(ending_))));
+    report(kAccounting, "worker {} had ended, and was not forgotten", dotted(ids_.key(ending_)));
   }
   if (waiting_ > 0) {
     judge_waiting();
@@ -77,34 +68,31 @@ inline void Promises::judge(const pool::Grant& effect) {
   if (is_answered_once(effect.checkout)) {
     const std::uint32_t place = waiter(effect.checkout);
     if (place != first) {
-      report(kOrder, fmt::format("checkout #{} was served before checkout #{}, which had come "
-                                 "earlier",
-                                 client, number(asked_[first].checkout)));
+      report(kOrder,
+             "checkout #{} was served before checkout #{}, which had come "
+             "earlier",
+             client, number(asked_[first].checkout));
     }
     // A client that asks with no time left may have a worker that is idle, at once.
     if (asked_[place].deadline <= now_ && asked_[place].in != records_) {
-      report(kDeadlines, fmt::format("checkout #{} was granted {} ms after its deadline", client,
-                                     milliseconds(now_ - asked_[place].deadline)));
+      report(kDeadlines, "checkout #{} was granted {} ms after its deadline", client,
+             milliseconds(now_ - asked_[place].deadline));
     }
   }
   if (!may_grant()) {
-    report(kStarts,
-           fmt::format("checkout #{} was served while a blocking pool greeted another worker",
-                       client));
+    report(kStarts, "checkout #{} was served while a blocking pool greeted another worker", client);
   }
-  if (closing_)
-    report(kAccounting, fmt::format("checkout #{} was served by a closing pool", client));
+  if (closing_) report(kAccounting, "checkout #{} was served by a closing pool", client);
   const std::uint32_t lease = lease_numbers_.find(effect.lease);
   if (effect.lease == LeaseId::none || (lease != kNone && leases_[lease].story.granted)) {
-    report(kAccounting, fmt::format("checkout #{} was given a lease that was another's", client));
+    report(kAccounting, "checkout #{} was given a lease that was another's", client);
   }
-  judge_reuse(living(effect.worker));
   const std::uint32_t worker = living(effect.worker);
+  judge_reuse(worker);
   const bool is_free = worker != kNone && workers_[worker].state == State::idle;
   if (is_free && workers_[worker].next.due > now_) return;
-  report(kAccounting,
-         fmt::format("worker {} was granted to checkout #{} though it {}", dotted(effect.worker),
-                     client, is_free ? "had to go" : "was not idle"));
+  report(kAccounting, "worker {} was granted to checkout #{} though it {}", dotted(effect.worker),
+         client, is_free ? "had to go" : "was not idle");
 }
 
 /// Among several idle workers the config says which one is next.
@@ -112,16 +100,15 @@ void Promises::judge_reuse(std::uint32_t worker) {
   const bool last_in = config_.reuse == pool::Reuse::last_in_first_out;
   const std::uint32_t next = last_in ? idle_.last : idle_.first;
   if (worker == kNone || worker == next || workers_[worker].state != State::idle) return;
-  report(kOrder, fmt::format("worker {} was leased, but worker {} was the next ({} first)",
-                             dotted(ids_.key(worker)), dotted(ids_.key(next)),
-                             last_in ? "last in" : "first in"));
+  report(kOrder, "worker {} was leased, but worker {} was the next ({} first)",
+         dotted(ids_.key(worker)), dotted(ids_.key(next)), last_in ? "last in" : "first in");
 }
 
 bool Promises::is_answered_once(CheckoutId checkout) {
   if (waiter(checkout) != kNone) return true;
   const bool asked = checkout_numbers_.find(checkout) != kNone;
-  report(kAccounting, fmt::format("checkout #{} was answered {}", number(checkout),
-                                  asked ? "a second time" : "but had not asked"));
+  report(kAccounting, "checkout #{} was answered {}", number(checkout),
+         asked ? "a second time" : "but had not asked");
   return false;
 }
 
@@ -129,25 +116,22 @@ bool Promises::is_answered_once(CheckoutId checkout) {
 void Promises::judge_waiting() {
   const auto* asks = std::get_if<pool::CheckoutRequested>(&record_->event);
   if (asks != nullptr && asks->deadline <= now_ && waiter(asks->checkout) != kNone) {
-    report(kDeadlines,
-           fmt::format("checkout #{} waits though it gave no time", number(asks->checkout)));
+    report(kDeadlines, "checkout #{} waits though it gave no time", number(asks->checkout));
   }
   const auto first = [this] { return number(asked_[first_waiter()].checkout); };
   const bool beside_idle = !closing_ && may_grant() && count(State::idle) > 0;
   if (newly(beside_idle, told_.beside_idle)) {
-    report(kNoWaiter, fmt::format("checkout #{} waits beside an idle worker", first()));
+    report(kNoWaiter, "checkout #{} waits beside an idle worker", first());
   }
   if (!closing_ && is_hopeless()) {
-    report(
-        kNoWaiter,
-        fmt::format("checkout #{} waits though no worker lives and none will be tried", first()));
+    report(kNoWaiter, "checkout #{} waits though no worker lives and none will be tried", first());
   }
   const bool beside_vacant =
       !closing_ && !beside_idle && !breaker_open() && under_way() < under_way_limit() &&
       count(State::leaving) < config_.leaving_max && waiting_ > under_way() && held_ < config_.size;
   if (newly(beside_vacant, told_.beside_vacant)) {
-    report(kNoWaiter, fmt::format("checkout #{} waits, slot {} is vacant, and nothing is started",
-                                  first(), first_vacant()));
+    report(kNoWaiter, "checkout #{} waits, slot {} is vacant, and nothing is started", first(),
+           first_vacant());
   }
 }
 
@@ -155,7 +139,7 @@ void Promises::judge_waiting() {
 
 inline void Promises::judge(const pool::Start& effect) {
   const auto wrong = [&](const char* invariant, std::string_view what) {
-    report(invariant, fmt::format("worker {} was started {}", dotted(effect.worker), what));
+    report(invariant, "worker {} was started {}", dotted(effect.worker), what);
   };
   judge_place(effect.worker);
   if (closing_) wrong(kStarts, "by a closing pool");
@@ -185,21 +169,19 @@ inline void Promises::judge(const pool::Start& effect) {
 /// A slot has one worker at a time, and numbers them.
 void Promises::judge_place(WorkerId worker) {
   if (was_started(worker)) {
-    return report(kAccounting, fmt::format("worker {} was started twice", dotted(worker)));
+    return report(kAccounting, "worker {} was started twice", dotted(worker));
   }
   if (worker.slot >= config_.size) {
-    return report(kBounds,
-                  fmt::format("worker {} was started in a slot that a pool of {} does not have",
-                              dotted(worker), config_.size));
+    return report(kBounds, "worker {} was started in a slot that a pool of {} does not have",
+                  dotted(worker), config_.size);
   }
   const Slot slot = worker.slot < slots_.size() ? slots_[worker.slot] : Slot{};
   if (slot.occupants > 0) {
-    report(kBounds,
-           fmt::format("worker {} was started beside another in its slot", dotted(worker)));
+    report(kBounds, "worker {} was started beside another in its slot", dotted(worker));
   }
   if (slot.generations != worker.generation) {
-    report(kAccounting, fmt::format("worker {} was started after {} others in its slot",
-                                    dotted(worker), slot.generations));
+    report(kAccounting, "worker {} was started after {} others in its slot", dotted(worker),
+           slot.generations);
   }
 }
 
@@ -207,15 +189,13 @@ void Promises::judge_place(WorkerId worker) {
 inline void Promises::judge(const pool::BeginHandshake& effect) {
   const std::uint32_t worker = living(effect.worker);
   if (worker == kNone || worker != greet_) {
-    return report(kAccounting, fmt::format("worker {} was greeted, but not because it had started",
-                                           dotted(effect.worker)));
+    return report(kAccounting, "worker {} was greeted, but not because it had started",
+                  dotted(effect.worker));
   }
   const Time end = after(workers_[worker].since, config_.startup_budget);
   if (effect.deadline == end) return;
-  report(kDeadlines,
-         fmt::format("worker {} was given till {} ms for its start, its budget ends at {} ms",
-                     dotted(effect.worker), milliseconds(effect.deadline - Time{}),
-                     milliseconds(end - Time{})));
+  report(kDeadlines, "worker {} was given till {} ms for its start, its budget ends at {} ms",
+         dotted(effect.worker), milliseconds(effect.deadline - Time{}), milliseconds(end - Time{}));
 }
 
 /// What may be the first sign of its death is no verdict before the post-mortem's time is over, nor
@@ -229,9 +209,9 @@ void Promises::judge_patience(std::uint32_t worker, const pool::StartEvidence& e
   const Time budget_over = after(one.since, config_.startup_budget);
   const Time end = good ? budget_over : after(budget_over, config_.postmortem_budget);
   if (now_ > after(end, lateness_)) {
-    report(kDeadlines, fmt::format("the handshake of worker {} ended {} ms after its {} was over",
-                                   dotted(ids_.key(worker)), milliseconds(now_ - end),
-                                   good ? "start-up budget" : "post-mortem"));
+    report(kDeadlines, "the handshake of worker {} ended {} ms after its {} was over",
+           dotted(ids_.key(worker)), milliseconds(now_ - end),
+           good ? "start-up budget" : "post-mortem");
   }
   const bool suspected =
       std::find(kSuspected.begin(), kSuspected.end(), evidence.cause) != kSuspected.end();
@@ -240,9 +220,10 @@ void Promises::judge_patience(std::uint32_t worker, const pool::StartEvidence& e
   const bool impatient =
       evidence.outlived_stdin && now_ < after(budget_over, config_.postmortem_budget);
   if (!early && !impatient) return;
-  report("diagnosis", fmt::format("the start of worker {} was told to have failed by {} before the "
-                                  "post-mortem was over",
-                                  dotted(ids_.key(worker)), poolproof::name(evidence.cause)));
+  report("diagnosis",
+         "the start of worker {} was told to have failed by {} before the "
+         "post-mortem was over",
+         dotted(ids_.key(worker)), poolproof::name(evidence.cause));
 }
 
 /// An eager pool fills its slots; one whose breaker half-opens tries one start.
@@ -259,10 +240,8 @@ bool Promises::lacks_a_start() const {
 /// Nobody need ask for a start that is lacking.
 void Promises::judge_refill() {
   if (!newly(lacks_a_start(), told_.refill)) return;
-  report("full_size",
-         breaker_open() ? std::string("the breaker is half open, and no start is tried")
-                        : fmt::format("slot {} of an eager pool is vacant, and nothing is started",
-                                      first_vacant()));
+  if (breaker_open()) return report("full_size", "the breaker is half open, and no start is tried");
+  report("full_size", "slot {} of an eager pool is vacant, and nothing is started", first_vacant());
 }
 
 std::uint32_t Promises::first_vacant() const {
@@ -279,7 +258,7 @@ std::uint32_t Promises::first_vacant() const {
 inline void Promises::judge(const pool::Stop& effect) {
   const std::uint32_t worker = living(effect.worker);
   const auto wrong = [&](const char* invariant, std::string_view what) {
-    report(invariant, fmt::format("worker {} {}", dotted(effect.worker), what));
+    report(invariant, "worker {} {}", dotted(effect.worker), what);
   };
   if (worker == kNone) {
     if (is_signal(effect.step)) wrong(kAccounting, "was signalled when it was over");
@@ -300,20 +279,19 @@ inline void Promises::judge(const pool::Stop& effect) {
 }
 
 void Promises::missed(std::uint32_t worker, StopStep step) {
-  const std::string who = "worker " + dotted(ids_.key(worker));
+  const std::string who = dotted(ids_.key(worker));
   if (workers_[worker].state == State::handshake && !closing_) {
-    return report(kDeadlines, who + " was still greeted when its start was to be given up");
+    return report(kDeadlines, "worker {} was still greeted when its start was to be given up", who);
   }
-  report(kLadder,
-         who + fmt::format(" was not pushed on when its time was up (by {})", trace::name(step)));
+  report(kLadder, "worker {} was not pushed on when its time was up (by {})", who,
+         trace::name(step));
 }
 
 inline void Promises::judge(const pool::Forget& effect) {
   const std::uint32_t worker = living(effect.worker);
   if (worker != kNone && worker == ending_) return;
-  report(kAccounting,
-         fmt::format("worker {} was forgotten {}", dotted(effect.worker),
-                     worker == kNone ? "but was over, or never was" : "before it had ended"));
+  report(kAccounting, "worker {} was forgotten {}", dotted(effect.worker),
+         worker == kNone ? "but was over, or never was" : "before it had ended");
 }
 
 inline void Promises::judge(const pool::Closed&) {
@@ -323,16 +301,15 @@ inline void Promises::judge(const pool::Closed&) {
 /// Whether there are more of anything than there may be. (Starts: see above.)
 void Promises::judge_bounds() {
   if (newly(present() > config_.size, told_.crowded)) {
-    report(kBounds,
-           fmt::format("{} workers are in the slots of a pool of {}", present(), config_.size));
+    report(kBounds, "{} workers are in the slots of a pool of {}", present(), config_.size);
   }
   if (newly(waiting_ > config_.waiters_max, told_.queue)) {
-    report(kBounds, fmt::format("{} clients wait, {} may", waiting_, config_.waiters_max));
+    report(kBounds, "{} clients wait, {} may", waiting_, config_.waiters_max);
   }
   const std::uint64_t leaving_max = std::uint64_t{config_.leaving_max} + config_.size;
   if (newly(count(State::leaving) > leaving_max, told_.leaving)) {
-    report(kBounds, fmt::format("{} workers told to go are still there, {} may be",
-                                count(State::leaving), leaving_max));
+    report(kBounds, "{} workers told to go are still there, {} may be", count(State::leaving),
+           leaving_max);
   }
 }
 
@@ -341,12 +318,11 @@ void Promises::judge_end() {
   if (!closed_) return;
   for (const Asked& asked : asked_) {
     if (asked.answered) continue;
-    report(kAccounting, fmt::format("checkout #{} was never answered", number(asked.checkout)));
+    report(kAccounting, "checkout #{} was never answered", number(asked.checkout));
   }
   for (std::uint32_t worker = 0; worker < workers_.size(); ++worker) {
     if (workers_[worker].state == State::over) continue;
-    report(kAccounting,
-           fmt::format("worker {} was started and never forgotten", dotted(ids_.key(worker))));
+    report(kAccounting, "worker {} was started and never forgotten", dotted(ids_.key(worker)));
   }
 }
 

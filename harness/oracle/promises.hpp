@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "harness/oracle/oracle.hpp"
 #include "harness/oracle/reference_model.hpp"
 
@@ -20,9 +22,9 @@ class Promises : public ReferenceModel {
   /// `lateness`: of what the world tells; the Core has none.
   Promises(const pool::Config& config, Duration lateness, Memory* memory, std::size_t records)
       : ReferenceModel(config, memory, records), lateness_(lateness) {}
-  /// Takes the whole self-report.
-  Promises(const Evidence& evidence, Memory* memory);
 
+  /// After the last record.
+  void judge_end();
   [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
 
  protected:
@@ -31,8 +33,9 @@ class Promises : public ReferenceModel {
   void missed(std::uint32_t worker, pool::StopStep step) override;
   void record_over() override;
 
-  void report(const char* invariant, std::string what) {
-    findings_.push_back({invariant, std::move(what), now_});
+  template <class... Words>
+  void report(const char* invariant, fmt::format_string<Words...> format, Words&&... words) {
+    findings_.push_back({invariant, fmt::format(format, std::forward<Words>(words)...), now_});
   }
 
  private:
@@ -61,7 +64,6 @@ class Promises : public ReferenceModel {
   void judge_waiting();
   void judge_bounds();
   void judge_refill();
-  void judge_end();
   [[nodiscard]] bool lacks_a_start() const;
   [[nodiscard]] std::uint32_t first_vacant() const;
 

@@ -31,8 +31,8 @@ void Promises::judge(const pool::Refuse& effect) {
 /// Why it was turned away, and whether it had to be.
 void Promises::judge_reason(const pool::Refuse& refusal, const Asked& asked) {
   const auto wrong = [&](const char* invariant, std::string_view what) {
-    report(invariant, fmt::format("checkout #{} was told {} {}", number(refusal.checkout),
-                                  poolproof::name(refusal.why), what));
+    report(invariant, "checkout #{} was told {} {}", number(refusal.checkout),
+           poolproof::name(refusal.why), what);
   };
   const bool is_new = asked.in == records_;
   const auto* cancelled = std::get_if<pool::CheckoutCancelled>(&record_->event);
@@ -69,24 +69,22 @@ void Promises::judge_late(const pool::Refuse& refusal, const Asked& asked) {
   if (!late || (asked.in == records_ && is_hopeless())) return;
   const bool failed = failures_ > 0 && last_failure_ >= asked.at;
   if (failed == says_failed) return;
-  report(kDiagnosis,
-         fmt::format("checkout #{} was told {} though {} start had failed by its deadline",
-                     number(refusal.checkout), poolproof::name(refusal.why), failed ? "a" : "no"));
+  report(kDiagnosis, "checkout #{} was told {} though {} start had failed by its deadline",
+         number(refusal.checkout), poolproof::name(refusal.why), failed ? "a" : "no");
 }
 
 void Promises::judge_cause(const pool::Refuse& refusal) {
   const bool known = !last_failed_ || refusal.cause_worker == *last_failed_;
   if (refusal.failures != failures_ || !known) {
-    return report(
-        kDiagnosis,
-        fmt::format("checkout #{} was told that worker {} failed, the last of {}; it was {} of {}",
-                    number(refusal.checkout), dotted(refusal.cause_worker), refusal.failures,
-                    last_failed_ ? dotted(*last_failed_) : "none", failures_));
+    return report(kDiagnosis,
+                  "checkout #{} was told that worker {} failed, the last of {}; it was {} of {}",
+                  number(refusal.checkout), dotted(refusal.cause_worker), refusal.failures,
+                  last_failed_ ? dotted(*last_failed_) : "none", failures_);
   }
   if (!last_failed_ || refusal.cause.cause == last_cause_) return;
-  report(kDiagnosis, fmt::format("checkout #{} was told of the cause {}, the last was {}",
-                                 number(refusal.checkout), poolproof::name(refusal.cause.cause),
-                                 poolproof::name(last_cause_)));
+  report(kDiagnosis, "checkout #{} was told of the cause {}, the last was {}",
+         number(refusal.checkout), poolproof::name(refusal.cause.cause),
+         poolproof::name(last_cause_));
 }
 
 /// Which worker the error names as in the way, and how far the start of that is.
@@ -94,8 +92,8 @@ void Promises::judge_blocker(const pool::Refuse& refusal, std::uint32_t place) {
   const std::string_view wrong =
       refusal.has_blocker ? wrong_start(refusal, place) : wrong_wait(refusal, asked_[place]);
   if (wrong.empty()) return;
-  report(kDiagnosis, fmt::format("checkout #{} was told of the phase {}: {}",
-                                 number(refusal.checkout), poolproof::name(refusal.phase), wrong));
+  report(kDiagnosis, "checkout #{} was told of the phase {}: {}", number(refusal.checkout),
+         poolproof::name(refusal.phase), wrong);
 }
 
 std::string_view Promises::wrong_wait(const pool::Refuse& refusal, const Asked& asked) const {

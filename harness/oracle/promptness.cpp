@@ -53,7 +53,6 @@ void judge_deadlines(const Case& given, Findings& findings) {
     }
   }
   judge_cancels(given, findings);
-  judge_self_report(given, "deadlines", findings);
 }
 
 // ---- close -------------------------------------------------------------------------------------
@@ -154,7 +153,7 @@ bool kills(const Receipt& receipt) {
 
 /// All that was announced, also where it was interrupted: see there.
 Table<Death> deaths(const Evidence& evidence, const View& view) {
-  Table<Death> found(view.memory());
+  Table<Death> found(view.memory);
   found.reserve(view.exits.size() + view.receipts.size());
   const auto announced = [&](const trace::WorkerRecord& record, std::uint32_t worker) {
     if (view.calls_of_worker[worker].empty()) return;

@@ -193,7 +193,7 @@ class ReferenceModel {
   std::uint32_t held_ = 0;      ///< slots that are surely not vacant, or may cool
   DirectNumbering<LeaseId> lease_numbers_{memory_};
   Table<Lease> leases_{memory_};
-  SerialNumbering<CheckoutId> checkout_numbers_{memory_};
+  DirectNumbering<CheckoutId> checkout_numbers_{memory_};
   Table<Asked> asked_{memory_};
   std::uint32_t waiting_ = 0;
   std::uint32_t failures_ = 0;  ///< failed starts in a row

@@ -75,7 +75,7 @@ void judge_refusals(const Case& given, Findings& findings) {
   // On a real machine a client may have been told, and not be done when the trace ends.
   if (given.self_report == nullptr || evidence.bounds.liveness != Duration::zero()) return;
   if (given.view.refused.empty()) return;
-  Table<Told> all(given.view.memory());
+  Table<Told> all(given.view.memory);
   for (const pool::Refuse* told : given.self_report->noted().refusals) {
     ++times_of({told->why, told->phase, told->cause.cause}, all);
   }

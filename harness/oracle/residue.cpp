@@ -48,7 +48,7 @@ std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& in
 void judge_opaque_residue(const Case& given, Findings& findings) {
   const View& view = given.view;
   if (!given.evidence.trace.environment.empty()) return;
-  Table<std::uint32_t> struck(view.workers.size(), 0, view.memory());
+  Table<std::uint32_t> struck(view.workers.size(), 0, view.memory);
   for (const Receipt& receipt : view.receipts) ++struck[receipt.worker];
   for (const Receipt& receipt : view.receipts) {
     const trace::WorkerRecord& left = *receipt.record;

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <utility>
+
+#include <fmt/format.h>
+
 #include "harness/oracle/oracle.hpp"
 #include "harness/oracle/promises.hpp"
 #include "harness/oracle/view.hpp"
@@ -15,6 +19,23 @@ struct Case {
   const View& view;
   const Promises* self_report;  ///< null: the pool gave none
 };
+
+/// Adds a finding. Its sentence is made as fmt::format makes it.
+template <class... Words>
+void tell(Findings& findings, std::string_view invariant, Time at,
+          fmt::format_string<Words...> format, Words&&... words) {
+  findings.push_back(
+      {std::string(invariant), fmt::format(format, std::forward<Words>(words)...), at});
+}
+/// The same of a step, at its end. The sentence begins with the step: `who(step)`.
+template <class... Words>
+void tell(Findings& findings, std::string_view invariant, const trace::ClientStep& step,
+          fmt::format_string<Words...> format, Words&&... words) {
+  tell(findings, invariant, step.ended, "{} {}", who(step),
+       fmt::format(format, std::forward<Words>(words)...));
+}
+/// Makes every sentence safe on a terminal.
+void make_safe(Findings& findings);
 
 // leases.cpp: who may use which worker, and which worker is lost
 void judge_exclusive_lease(const Case& given, Findings& findings);
@@ -56,16 +77,6 @@ void judge_unsolicited_output(const Case& given, Findings& findings);  // residu
 void judge_pipes(const Case& given, Findings& findings);  // pipes.cpp: findings of three names
 void judge_prompt_death(const Case& given, Findings& findings);
 void judge_recovery(const Case& given, Findings& findings);
-
-// self-report.cpp: what only the pool itself can show
-void judge_order(const Case& given, Findings& findings);
-void judge_no_waiter_beside_idle(const Case& given, Findings& findings);
-void judge_accounting(const Case& given, Findings& findings);
-void judge_bounded_starts(const Case& given, Findings& findings);
-void judge_bounds(const Case& given, Findings& findings);
-void judge_ladder(const Case& given, Findings& findings);
-/// What the pool's own word adds to an invariant that other witnesses can judge, too.
-void judge_self_report(const Case& given, std::string_view invariant, Findings& findings);
 
 // witnesses.cpp
 void judge_refusals(const Case& given, Findings& findings);  // refusals.cpp

@@ -48,39 +48,11 @@ inline bool Progress::takes(const ClientStep& step) {
   return end <= step.begun && step.begun <= step.ended;
 }
 
-View::View(const Evidence& evidence, Memory* memory)
-    : grain(evidence.bounds.liveness == Duration::zero() ? Duration::zero() : kHostGrain),
-      closes(memory),
-      cancels(memory),
-      grants(memory),
-      refused(memory),
-      failed(memory),
-      slow(memory),
-      holds(memory),
-      calls(memory),
-      call_nonces(memory),
-      call_workers(memory),
-      troubled(memory),
-      reads(memory),
-      receipts(memory),
-      exits(memory),
-      nonces(memory),
-      nonce_numbers(memory),
-      clients(memory),
-      workers(memory),
-      client_of_step(memory),
-      worker_of_record(memory),
-      signs(memory),
-      incarnations(memory),
-      begun(kNever),
-      close_begun(kNever),
-      others_ended(Time::min()),
-      records_of_worker(memory),
-      calls_of_worker(memory),
-      holds_of_worker(memory),
+View::View(const Evidence& evidence, Memory* where)
+    : memory(where),
+      grain(evidence.bounds.liveness == Duration::zero() ? Duration::zero() : kHostGrain),
       scenario_(evidence.scenario),
-      trace_(evidence.trace),
-      steps_of_client_(memory) {
+      trace_(evidence.trace) {
   look_at_clients();
   for (const trace::OsRecord& census : trace_.os) {
     if (census.when == "before") begun = std::min(begun, census.at);
@@ -91,7 +63,7 @@ View::View(const Evidence& evidence, Memory* memory)
 
 void View::group_by_worker() {
   calls_of_worker.group(call_workers, workers.size());
-  Table<std::uint32_t> worker_of(memory());
+  Table<std::uint32_t> worker_of(memory);
   worker_of.reserve(holds.size());
   for (const Hold& hold : holds) worker_of.push_back(hold.number);
   holds_of_worker.group(worker_of, workers.size());
@@ -181,7 +153,7 @@ void View::look_at_clients() {
   nonce_numbers.reserve(some);
   workers.reserve(scenario_.pool.core.size < some ? scenario_.pool.core.size : some);
   client_of_step.resize(steps);
-  Table<Client> open(memory());
+  Table<Client> open(memory);
   expect_clients(open);
   std::uint32_t client = kNone;
   Time closes_ended = Time::min();
@@ -381,10 +353,6 @@ const scenario::Step* asked(const scenario::Scenario& scenario, const ClientStep
   const scenario::Client* const client = scenario::client_of(scenario, step.client);
   return client != nullptr && step.step < client->steps.size() ? &client->steps[step.step]
                                                                : nullptr;
-}
-
-bool is_grant(const ClientStep& step) {
-  return step.kind == StepKind::checkout && !step.skipped && step.outcome == Outcome::ok;
 }
 
 bool leaves_doubt(const ClientStep& call, bool read) {

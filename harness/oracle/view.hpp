@@ -101,46 +101,47 @@ class View {
   View(const View&) = delete;
   View& operator=(const View&) = delete;
 
+  /// Where the view keeps its tables. Whoever judges by it may keep some there, too.
+  Memory* const memory;
   /// Witnesses stamp and round to the microsecond each in their own way: across witnesses, "before"
   /// means by more than this. In virtual time there is one clock: nothing.
   Duration grain;
 
-  Table<std::uint32_t> closes;   ///< places in trace.clients: not skipped
-  Table<std::uint32_t> cancels;  ///< the same, and also skipped ones
-  Table<std::uint32_t> grants;   ///< checkouts, not skipped and ok
-  Table<std::uint32_t> refused;  ///< checkouts, neither skipped nor ok
-  Table<std::uint32_t> failed;   ///< steps, neither skipped nor ok
-  Table<std::uint32_t> slow;     ///< with a limit, not skipped: failed, or took all their time
-  Table<Hold> holds;
-  Table<const trace::ClientStep*> calls;  ///< not skipped; call and call_bytes
-  Table<std::uint32_t> call_nonces;       ///< of each of them its nonce's number; kNone
-  Table<std::uint32_t> call_workers;      ///< of each of them its worker's number; kNone
-  Table<std::uint32_t> troubled;  ///< places in `calls`: failed, or left their stream in doubt
-  Table<Read> reads;              ///< of calls, in the order of the journal
-  Table<Receipt> receipts;        ///< in the order of the journal
-  Table<std::uint32_t> exits;     ///< places in trace.workers
-  Table<Nonce> nonces;
-  Numbering<std::string_view> nonce_numbers;
-  Numbering<std::string_view> clients;    ///< by name
-  Numbering<WorkerId> workers;            ///< every incarnation that client or journal knows
-  Table<std::uint32_t> client_of_step;    ///< of each of the clients' steps: its number
-  Table<std::uint32_t> worker_of_record;  ///< of each of the journals' records: its number
-  Table<Signs> signs;                     ///< by the number of the worker
-  Table<Incarnation> incarnations;        ///< those with a journal, by slot and generation
-  Time begun;                             ///< the pool did not exist before
-  Time close_begun;                       ///< the pool was whole and open until then
-  Time others_ended;                      ///< the last step that was no close had
-  bool is_in_order = true;                ///< every client did all its steps, one after the other
-  bool any_thrown = false;                ///< some client threw with a lease in hand
+  Table<std::uint32_t> closes{memory};   ///< places in trace.clients: not skipped
+  Table<std::uint32_t> cancels{memory};  ///< the same, and also skipped ones
+  Table<std::uint32_t> grants{memory};   ///< checkouts, not skipped and ok
+  Table<std::uint32_t> refused{memory};  ///< checkouts, neither skipped nor ok
+  Table<std::uint32_t> failed{memory};   ///< steps, neither skipped nor ok
+  Table<std::uint32_t> slow{memory};  ///< with a limit, not skipped: failed, or took all their time
+  Table<Hold> holds{memory};
+  Table<const trace::ClientStep*> calls{memory};  ///< not skipped; call and call_bytes
+  Table<std::uint32_t> call_nonces{memory};       ///< of each of them its nonce's number; kNone
+  Table<std::uint32_t> call_workers{memory};      ///< of each of them its worker's number; kNone
+  Table<std::uint32_t> troubled{
+      memory};                         ///< places in `calls`: failed, or left their stream in doubt
+  Table<Read> reads{memory};           ///< of calls, in the order of the journal
+  Table<Receipt> receipts{memory};     ///< in the order of the journal
+  Table<std::uint32_t> exits{memory};  ///< places in trace.workers
+  Table<Nonce> nonces{memory};
+  Numbering<std::string_view> nonce_numbers{memory};
+  Numbering<std::string_view> clients{memory};  ///< by name
+  Numbering<WorkerId> workers{memory};          ///< every incarnation that client or journal knows
+  Table<std::uint32_t> client_of_step{memory};  ///< of each of the clients' steps: its number
+  Table<std::uint32_t> worker_of_record{memory};  ///< of each of the journals' records: its number
+  Table<Signs> signs{memory};                     ///< by the number of the worker
+  Table<Incarnation> incarnations{memory};        ///< those with a journal, by slot and generation
+  Time begun = kNever;                            ///< the pool did not exist before
+  Time close_begun = kNever;                      ///< the pool was whole and open until then
+  Time others_ended = Time::min();                ///< the last step that was no close had
+  bool is_in_order = true;  ///< every client did all its steps, one after the other
+  bool any_thrown = false;  ///< some client threw with a lease in hand
 
   /// Of numbers in `workers`: places in trace.workers, calls, holds.
-  Grouped records_of_worker;
-  Grouped calls_of_worker;
-  Grouped holds_of_worker;
+  Grouped records_of_worker{memory};
+  Grouped calls_of_worker{memory};
+  Grouped holds_of_worker{memory};
 
   [[nodiscard]] const trace::Trace& trace() const { return trace_; }
-  /// Where it keeps its tables: whoever judges by it may keep some there, too.
-  [[nodiscard]] Memory* memory() const { return closes.get_allocator().resource(); }
   /// The places in trace.clients of a client's steps, by its number in `clients`.
   [[nodiscard]] std::span<const std::uint32_t> steps_of(std::uint32_t client) const;
   /// The plan's fault of the receipt's name and id; null: it has none.
@@ -191,8 +192,8 @@ class View {
 
   const scenario::Scenario& scenario_;
   const trace::Trace& trace_;
-  std::uint64_t awaited_ = 0;        ///< clients of the scenario that may still show up
-  mutable Grouped steps_of_client_;  ///< made when they are asked for
+  std::uint64_t awaited_ = 0;                ///< clients of the scenario that may still show up
+  mutable Grouped steps_of_client_{memory};  ///< made when they are asked for
 };
 
 /// Whether such a step has to end by a time of its own. (How a close does is another matter.)
@@ -210,8 +211,6 @@ inline Duration limit_of(const trace::ClientStep& step, const scenario::PoolSpec
 
 /// The scenario's step that was done there; null: it has none such.
 const scenario::Step* asked(const scenario::Scenario& scenario, const trace::ClientStep& step);
-/// A checkout that got a worker.
-bool is_grant(const trace::ClientStep& step);
 
 /// After this call the worker's stream can't be trusted, whatever the pool says of it.
 /// `read` says whether a journal shows that the request was read.

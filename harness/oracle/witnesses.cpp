@@ -103,8 +103,8 @@ class Testimony {
   Testimony(const Case& given, Findings& findings)
       : given_(given),
         findings_(findings),
-        others_(given.view.memory()),
-        holders_(given.self_report->leases(), nullptr, given.view.memory()) {}
+        others_(given.view.memory),
+        holders_(given.self_report->leases(), nullptr, given.view.memory) {}
 
   void judge() {
     const View& view = given_.view;

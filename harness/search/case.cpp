@@ -38,12 +38,8 @@ CaseResult CaseRunner::run(const scenario::Scenario& scenario, wire::Codec codec
   if (result.broken_off) return result;
   result.core_events = carried.core_events;
   result.trouble = carried.trouble;
-  judge_.look_at({scenario, world_.trace(), {Duration::zero()}});
-  if (carried.overran) {
-    result.findings.push_back({"hang", std::string(run::kEndless), Time{}});
-  } else {
-    result.findings = judge_.judge();
-  }
+  result.findings = judge_.judge({scenario, world_.trace(), {Duration::zero()}});
+  if (carried.overran) result.findings = {{"hang", std::string(run::kEndless), Time{}}};
   return result;
 }
 

@@ -38,8 +38,8 @@ class CaseRunner {
 
   /// The trace of the last run.
   [[nodiscard]] const trace::Trace& trace() const { return world_.trace(); }
-  /// What the last run reached, unless it was broken off. Requires: its scenario still exists.
-  [[nodiscard]] oracle::Coverage coverage() const { return judge_.coverage(); }
+  /// What the last run reached, unless it was broken off.
+  [[nodiscard]] const oracle::Coverage& coverage() const { return judge_.coverage(); }
   [[nodiscard]] const sim::Schedule& schedule() const { return schedule_; }
   /// Whether reads are cut in the runs to come.
   void cut_reads(bool whether) { schedule_.cut_reads(whether); }
