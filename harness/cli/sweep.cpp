@@ -84,7 +84,7 @@ Reached reached_by(const Coverage& coverage) {
     if (coverage.seen(mark)) {
       ++reached.marks;
     } else {
-      reached.marks_never.emplace_back(oracle::row_of(mark).name);
+      reached.marks_never.emplace_back(oracle::kMarkNames[i]);
     }
   }
   return reached;

@@ -20,6 +20,8 @@ using Kind = JournalRecord::Kind;
 
 // ---- one outcome -------------------------------------------------------------------------------
 
+constexpr const char* kOneOutcome = "one_outcome";
+
 bool is_legal(StepKind kind, Outcome outcome) {
   using enum Outcome;
   constexpr std::array kCheckout{ok,           checkout_timeout, queue_full,
@@ -66,19 +68,18 @@ class History {
     const auto& steps = client_.client->steps;
     const bool known = step.step < steps.size() && step.repetition < client_.client->repeat;
     if (!known || scenario::kind(steps[step.step]) != step.kind) {
-      return report(who(step) + " is no step of the scenario", step.ended);
+      return report(step, "is no step of the scenario");
     }
     const bool next = step.repetition == repetition_ && step.step == next_;
     const bool again = !next && is_before(step.repetition, step.step);
     if (again || step.begun < end_ || step.ended < step.begun) {
-      return report(who(step) + " ended twice or out of order", step.ended);
+      return report(step, "ended twice or out of order");
     }
     if (!next) skip_to(step.repetition, step.step, step.begun);
     next_ = step.step + 1;
     end_ = step.ended;
     if (step.outcome != Outcome::ok && !step.skipped && !is_legal(step.kind, step.outcome)) {
-      report(fmt::format("{} ended with {}, which it never can", who(step), name(step.outcome)),
-             step.ended);
+      tell(findings_, kOneOutcome, step, "ended with {}, which it never can", name(step.outcome));
     }
   }
 
@@ -106,11 +107,11 @@ class History {
     }
     if (missing == 0) return;
     const std::string more = missing > 1 ? fmt::format(", and {} more,", missing - 1) : "";
-    report(fmt::format("client {}, {}{} has no outcome", client_.name(), first, more), at);
+    tell(findings_, kOneOutcome, at, "client {}, {}{} has no outcome", client_.name(), first, more);
   }
 
-  void report(std::string what, Time at) {
-    findings_.push_back({"one_outcome", std::move(what), at});
+  void report(const ClientStep& step, std::string_view what) {
+    tell(findings_, kOneOutcome, step, "{}", what);
   }
 
   const ClientSteps& client_;
@@ -139,7 +140,7 @@ void judge_one_outcome(const Case& given, Findings& findings) {
   for (const ClientSteps& client : clients) History(client, given.view, findings).judge();
   for (const std::uint32_t place : strangers(clients, given.view)) {
     const ClientStep& step = given.evidence.trace.clients[place];
-    findings.push_back({"one_outcome", who(step) + ": no such client", step.ended});
+    tell(findings, kOneOutcome, step.ended, "{}: no such client", who(step));
   }
 }
 
@@ -148,28 +149,25 @@ void judge_one_outcome(const Case& given, Findings& findings) {
 void judge_pairing(const Case& given, Findings& findings) {
   judge_ids(given, findings);
   const View& view = given.view;
-  const auto report = [&findings](const ClientStep& call, const std::string& what, Time at) {
-    findings.push_back({"pairing", who(call) + " " + what, at});
-  };
   for (const ClientStep* call : view.calls) {
     if (!was_answered(call->outcome) || call->reply_nonce.empty()) continue;
     if (same(std::string_view(call->reply_nonce), std::string_view(call->nonce))) continue;
-    report(*call, "got the reply to " + call->reply_nonce, call->ended);
+    tell(findings, "pairing", *call, "got the reply to {}", call->reply_nonce);
   }
   for (const Read& one : view.reads) {
-    const trace::WorkerRecord& read = *one.record;
     if (view.nonces[one.nonce].call == nullptr) continue;
+    const trace::WorkerRecord& read = *one.record;
     const ClientStep& call = *view.nonces[one.nonce].call;
+    std::string wrong;
     if (call.worker && *call.worker != read.worker) {
-      report(call,
-             fmt::format("was read by worker {}, its lease was of {}", dotted(read.worker),
-                         dotted(*call.worker)),
-             read.at);
+      wrong = fmt::format("was read by worker {}, its lease was of {}", dotted(read.worker),
+                          dotted(*call.worker));
     } else if (read.at + view.grain < call.begun) {
-      report(call, "was read before it was sent", read.at);
+      wrong = "was read before it was sent";
     } else if (was_answered(call.outcome) && call.ended + view.grain < read.at) {
-      report(call, "was answered before it was read", read.at);
+      wrong = "was answered before it was read";
     }
+    if (!wrong.empty()) tell(findings, "pairing", read.at, "{} {}", who(call), wrong);
   }
 }
 
@@ -182,14 +180,12 @@ void judge_ids(const Case& given, Findings& findings) {
   for (const Incarnation& incarnation : given.view.incarnations) {
     if (!incarnation.signs().ids_fall) continue;
     std::optional<std::int64_t> last;
-    for (const std::uint32_t place : incarnation.records()) {
-      const trace::WorkerRecord& record = given.evidence.trace.workers[place];
+    for (const trace::WorkerRecord& record : incarnation.records()) {
       if (record.record.kind != Kind::read || !record.record.id) continue;
       if (last && *record.record.id <= *last) {
-        findings.push_back({"pairing",
-                            fmt::format("worker {} read a request with the id {} after one with {}",
-                                        dotted(incarnation.worker), *record.record.id, *last),
-                            record.at});
+        tell(findings, "pairing", record.at,
+             "worker {} read a request with the id {} after one with {}",
+             dotted(incarnation.worker), *record.record.id, *last);
       }
       last = record.record.id;
     }
@@ -203,22 +199,17 @@ void judge_at_most_once(const Case& given, Findings& findings) {
     const trace::WorkerRecord& read = *one.record;
     const trace::WorkerRecord& first = *given.view.nonces[one.nonce].read;
     if (&first == &read) continue;
-    findings.push_back({"at_most_once",
-                        fmt::format("{} was read by worker {} and again by worker {}",
-                                    *read.record.nonce, dotted(first.worker), dotted(read.worker)),
-                        read.at});
+    tell(findings, "at_most_once", read.at, "{} was read by worker {} and again by worker {}",
+         *read.record.nonce, dotted(first.worker), dotted(read.worker));
   }
   for (const std::uint32_t place : given.view.troubled) {
     const ClientStep& call = *given.view.calls[place];
-    if (!call.retryable || (call.written_bytes == 0 && !given.view.was_read(place))) continue;
-    findings.push_back(
-        {"at_most_once",
-         fmt::format("{} got {} and was told that it is safe to ask again, though {}", who(call),
-                     name(call.outcome),
-                     call.written_bytes == 0
-                         ? std::string("a worker had read it")
-                         : fmt::format("{} bytes of it were written", call.written_bytes)),
-         call.ended});
+    if (!call.retryable || (call.written_bytes == 0 && given.view.read_of(place) == nullptr))
+      continue;
+    tell(findings, "at_most_once", call,
+         "got {} and was told that it is safe to ask again, though {}", name(call.outcome),
+         call.written_bytes == 0 ? std::string("a worker had read it")
+                                 : fmt::format("{} bytes of it were written", call.written_bytes));
   }
 }
 
@@ -239,8 +230,8 @@ std::string gate_broken(const Incarnation& incarnation) {
   bool pinged = false;
   std::size_t strikes = 0;  // at the ping
   std::string_view spoiled;
-  for (const std::uint32_t place : incarnation.records()) {
-    const JournalRecord& record = incarnation.view->trace().workers[place].record;
+  for (const trace::WorkerRecord& stamped : incarnation.records()) {
+    const JournalRecord& record = stamped.record;
     if (record.kind == Kind::read && !record.nonce && record.request == 0U) {
       pinged = is_ping(record);
     }
@@ -266,11 +257,9 @@ void judge_gate(const Case& given, Findings& findings) {
     if (!incarnation.signs().gate_in_doubt) continue;
     const std::string why = gate_broken(incarnation);
     if (why.empty()) continue;
-    const Time at = given.evidence.trace.workers[incarnation.records().front()].at;
-    findings.push_back(
-        {"gate",
-         fmt::format("worker {} was sent a call although {}", dotted(incarnation.worker), why),
-         at});
+    const Time at = incarnation.records().front().at;
+    tell(findings, "gate", at, "worker {} was sent a call although {}", dotted(incarnation.worker),
+         why);
   }
 }
 
@@ -312,9 +301,8 @@ void judge_diagnosis(const Case& given, Findings& findings) {
       lacks = "does not say what exec said";
     }
     if (lacks.empty()) continue;
-    findings.push_back({"diagnosis",
-                        fmt::format("{}: the error {} {}", who(step), name(step.outcome), lacks),
-                        step.ended});
+    tell(findings, "diagnosis", step.ended, "{}: the error {} {}", who(step), name(step.outcome),
+         lacks);
   }
   judge_facts(given, findings);
 }

@@ -11,13 +11,6 @@ namespace {
 
 using trace::ClientStep;
 
-/// The client at which that step's cancel is aimed; empty: it is no cancel.
-std::string_view target_of(const scenario::Scenario& scenario, const ClientStep& step) {
-  const scenario::Step* const done = asked(scenario, step);
-  const auto* cancel = done == nullptr ? nullptr : std::get_if<scenario::Cancel>(done);
-  return cancel == nullptr ? std::string_view() : std::string_view(cancel->client);
-}
-
 bool waits(StepKind kind) {
   return kind == StepKind::checkout || is_call(kind);
 }
@@ -42,15 +35,14 @@ void judge_cancels(const Case& given, Findings& findings) {
   for (const std::uint32_t place : given.view.cancels) {
     const ClientStep& cancel = given.evidence.trace.clients[place];
     if (cancel.skipped) continue;
-    const std::string_view target = target_of(given.evidence.scenario, cancel);
-    const ClientStep* step = under_way(given.view, target, cancel.begun);
+    const auto* asked = asked_as<scenario::Cancel>(given.evidence.scenario, cancel);
+    if (asked == nullptr) continue;
+    const ClientStep* step = under_way(given.view, asked->client, cancel.begun);
     if (step == nullptr || step->skipped || !waits(step->kind)) continue;
     if (step->ended <= after(cancel.ended, lateness)) continue;
-    findings.push_back(
-        {"deadlines",
-         fmt::format("{} went on for {} ms after it was cancelled, and ended with {}", who(*step),
-                     trace::milliseconds(step->ended - cancel.ended), name(step->outcome)),
-         step->ended});
+    tell(findings, "deadlines", *step,
+         "went on for {} ms after it was cancelled, and ended with {}",
+         trace::milliseconds(step->ended - cancel.ended), name(step->outcome));
   }
 }
 

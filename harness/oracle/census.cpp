@@ -21,10 +21,8 @@ void judge_count(const Evidence& evidence, std::string_view invariant, std::stri
   const trace::OsRecord* before = census(evidence.trace, "before");
   const trace::OsRecord* after = census(evidence.trace, "after");
   if (before == nullptr || after == nullptr || before->*count == after->*count) return;
-  findings.push_back({std::string(invariant),
-                      fmt::format("{} before the pool: {}, after it was closed: {}", what,
-                                  before->*count, after->*count),
-                      after->at});
+  tell(findings, invariant, after->at, "{} before the pool: {}, after it was closed: {}", what,
+       before->*count, after->*count);
 }
 
 /// A leak while the pool lives is gone with the pool: it shows only when all is quiescent.
@@ -37,13 +35,10 @@ void judge_descriptors_at_rest(const Evidence& evidence, Findings& findings) {
       quiescent->children - std::min(quiescent->children, before->children);
   const std::uint32_t most = before->descriptors + need.pool + need.worker * workers;
   if (quiescent->descriptors <= most) return;
-  findings.push_back(
-      {"descriptors",
-       fmt::format(
-           "open descriptors when all was quiescent: {}, though {} before the pool, {} for the "
-           "pool itself and {} for each of {} living worker(s) make {}",
-           quiescent->descriptors, before->descriptors, need.pool, need.worker, workers, most),
-       quiescent->at});
+  tell(findings, "descriptors", quiescent->at,
+       "open descriptors when all was quiescent: {}, though {} before the pool, {} for the pool "
+       "itself and {} for each of {} living worker(s) make {}",
+       quiescent->descriptors, before->descriptors, need.pool, need.worker, workers, most);
 }
 
 }  // namespace

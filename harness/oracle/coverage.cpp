@@ -16,62 +16,6 @@ using Kind = JournalRecord::Kind;
 
 constexpr int kTerm = 15;
 
-constexpr std::array<MarkRow, kMarks> kRows{{
-    {"granted_in_the_last_microsecond", "a waiter was granted one microsecond before its deadline"},
-    {"try_checkout_served", "a client that would not wait was served at once"},
-    {"try_checkout_refused", "a client that would not wait was refused at once"},
-    {"deadline_met_checkin", "a waiter was refused at the very time a worker was checked in"},
-    {"deadline_met_good_start", "a waiter was refused at the very time a start came good"},
-    {"deadline_and_grant_in_one_step", "one step refused a late waiter and served the next one"},
-    {"several_deadlines_at_once", "one step refused several late waiters"},
-    {"late_with_failing_starts", "a waiter's deadline came while starts kept failing"},
-    {"queue_full", "a client found as many waiting as may"},
-    {"grant_met_cancel", "a client was cancelled at the time of its grant, and too late"},
-    {"cancel_met_checkin", "a waiter was cancelled at the very time a worker was checked in"},
-    {"hopeless_all_refused", "one step refused several waiters because starts keep failing"},
-    {"blocking_start_held_back_a_grant", "a client waited beside an idle worker during a start"},
-    {"starts_max_held_back_a_start", "a slot stayed vacant beside a waiter, for too many starts"},
-    {"leaving_list_held_back_a_start", "a slot stayed vacant beside a waiter, for many leaving"},
-    {"start_for_a_client_who_left", "a lazy start came good when nobody waited any more"},
-    {"start_answered_after_given_up", "a process came up after its start had been given up"},
-    {"handshake_ended_after_given_up", "a handshake ended after its worker had been told to go"},
-    {"start_budget_spent", "a start was given up because its budget was spent"},
-    {"death_in_the_handshake", "a worker died before it answered its ping"},
-    {"death_unused", "a worker died idle before it had served anybody"},
-    {"death_while_idle", "a worker that had served died idle"},
-    {"death_while_leased", "a worker died while it was leased"},
-    {"exit_met_checkin", "a worker's exit and its check-in came at the same time"},
-    {"exit_met_handshake_end", "a worker's exit and its handshake's end came at the same time"},
-    {"unsolicited_output_while_idle", "an idle worker wrote unasked and was put away"},
-    {"breaker_opened", "so many starts failed in a row that the breaker opened"},
-    {"breaker_healed", "a good start closed the breaker"},
-    {"breaker_probe_failed", "a start failed while the breaker was open"},
-    {"close_while_starting", "the pool was closed while a process was being started"},
-    {"close_while_in_handshake", "the pool was closed in the middle of a handshake"},
-    {"close_while_leased", "the pool was closed while a worker was leased"},
-    {"close_while_waiting", "the pool was closed while somebody waited"},
-    {"close_with_open_breaker", "the pool was closed while the breaker was open"},
-    {"close_asked_twice", "the pool was asked to close while it closed"},
-    {"lease_revoked_at_drains_end", "the closing pool took a worker back from its client"},
-    {"late_checkin", "a lease was given back that had ended"},
-    {"asking_sufficed", "a worker told to go went when it was asked"},
-    {"end_of_stdin_sufficed", "a worker told to go went at the end of its stdin"},
-    {"term_sufficed", "a worker told to go went at TERM"},
-    {"kill_was_needed", "a worker did not go at TERM and was killed"},
-    {"grandchild_killed_with_its_group", "a process left behind was gone before its time"},
-    {"stale_before_the_call", "a worker was found dead or talking before a byte was written"},
-    {"error_before_the_request_was_written", "a reply came before the request was written whole"},
-    {"timeout_before_the_first_byte", "a call timed out before a byte was written"},
-    {"timeout_in_the_middle_of_a_reply", "a call timed out when part of its reply had come"},
-    {"cancel_before_the_first_byte", "a call was cancelled before a byte was written"},
-    {"cancel_in_the_middle_of_a_reply", "a call was cancelled when part of its reply had come"},
-    {"reply_at_the_deadline", "a call succeeded at the very time of its deadline"},
-    {"timeout_met_the_reply", "a call timed out at the very time its reply was out"},
-    {"read_after_its_caller_had_gone", "a worker read a request whose caller had given up"},
-    {"returned_twice", "a client gave its lease back twice"},
-    {"signal_reached_nobody", "a signal from outside found its worker gone"},
-}};
-
 using State = ReferenceModel::State;
 
 /// Where the worker was when it wrote that receipt: what is in hand tells its journal, whether it
@@ -99,10 +43,8 @@ class Strikes {
 
  private:
   [[nodiscard]] bool was_termed_from_outside(const trace::WorkerRecord& receipt) const {
-    const auto& strikes = evidence_.trace.environment;
-    return std::any_of(strikes.begin(), strikes.end(), [&](const auto& strike) {
-      return strike.delivered && strike.signal == kTerm && strike.worker == receipt.worker &&
-             strike.at <= receipt.at;
+    return was_struck(evidence_.trace, receipt.worker, [&receipt](const auto& strike) {
+      return strike.delivered && strike.signal == kTerm && strike.at <= receipt.at;
     });
   }
 
@@ -326,19 +268,12 @@ class Callers {
   Table<const ClientStep*> gone_;
 };
 
-/// Whom that cancel is meant for; null: it is none of the scenario.
-const std::string* cancelled_by(const scenario::Scenario& scenario, const ClientStep& step) {
-  const scenario::Step* const done = asked(scenario, step);
-  const auto* cancel = done == nullptr ? nullptr : std::get_if<scenario::Cancel>(done);
-  return cancel == nullptr ? nullptr : &cancel->client;
-}
-
 void look_at_cancels(const Evidence& evidence, const View& view, Coverage& found) {
   const auto& steps = evidence.trace.clients;
   for (const std::uint32_t place : view.cancels) {
     const ClientStep& step = steps[place];
-    const std::string* const whom = cancelled_by(evidence.scenario, step);
-    const std::uint32_t client = whom == nullptr ? kNone : view.clients.find(*whom);
+    const auto* cancel = asked_as<scenario::Cancel>(evidence.scenario, step);
+    const std::uint32_t client = cancel == nullptr ? kNone : view.clients.find(cancel->client);
     if (client == kNone) continue;
     const auto history = view.steps_of(client);
     const bool met = std::any_of(history.begin(), history.end(), [&](std::uint32_t other) {
@@ -368,10 +303,6 @@ void look_at_grandchildren(const Evidence& evidence, Coverage& found) {
 }
 
 }  // namespace
-
-const MarkRow& row_of(Mark mark) {
-  return kRows[static_cast<std::size_t>(mark)];
-}
 
 std::size_t Coverage::add(const Coverage& other) {
   std::size_t fresh = 0;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "harness/base/enumerators.hpp"
 #include "harness/oracle/oracle.hpp"
 
 /// What a run reached: which fault struck in which situation, and which rare situations came up.
@@ -19,8 +20,7 @@ enum class WorkerPhase : std::uint8_t {
   idle,       ///< waiting to be leased
   leaving,    ///< told to go
 };
-inline constexpr std::array<std::string_view, 5> kWorkerPhaseNames{"starting", "handshake",
-                                                                   "in_call", "idle", "leaving"};
+inline constexpr auto kWorkerPhaseNames = enumerator_names<WorkerPhase>();
 
 /// How the pool stood; the last that applies.
 enum class PoolMood : std::uint8_t {
@@ -30,72 +30,66 @@ enum class PoolMood : std::uint8_t {
   breaker_open,  ///< starts keep failing and are held back
   closing,
 };
-inline constexpr std::array<std::string_view, 5> kPoolMoodNames{"spare", "busy", "queueing",
-                                                                "breaker_open", "closing"};
+inline constexpr auto kPoolMoodNames = enumerator_names<PoolMood>();
 
 /// Rare situations, each shown by the witnesses.
 enum class Mark : std::uint8_t {
-  granted_in_the_last_microsecond,
-  try_checkout_served,
-  try_checkout_refused,
-  deadline_met_checkin,
-  deadline_met_good_start,
-  deadline_and_grant_in_one_step,
-  several_deadlines_at_once,
-  late_with_failing_starts,
-  queue_full,
-  grant_met_cancel,
-  cancel_met_checkin,
-  hopeless_all_refused,
-  blocking_start_held_back_a_grant,
-  starts_max_held_back_a_start,
-  leaving_list_held_back_a_start,
-  start_for_a_client_who_left,
-  start_answered_after_given_up,
-  handshake_ended_after_given_up,
-  start_budget_spent,
-  death_in_the_handshake,
-  death_unused,
-  death_while_idle,
-  death_while_leased,
-  exit_met_checkin,
-  exit_met_handshake_end,
-  unsolicited_output_while_idle,
-  breaker_opened,
-  breaker_healed,
-  breaker_probe_failed,
-  close_while_starting,
-  close_while_in_handshake,
-  close_while_leased,
-  close_while_waiting,
-  close_with_open_breaker,
-  close_asked_twice,
-  lease_revoked_at_drains_end,
-  late_checkin,
-  asking_sufficed,
-  end_of_stdin_sufficed,
-  term_sufficed,
-  kill_was_needed,
-  grandchild_killed_with_its_group,
-  stale_before_the_call,
-  error_before_the_request_was_written,
-  timeout_before_the_first_byte,
-  timeout_in_the_middle_of_a_reply,
-  cancel_before_the_first_byte,
-  cancel_in_the_middle_of_a_reply,
-  reply_at_the_deadline,
-  timeout_met_the_reply,
-  read_after_its_caller_had_gone,
-  returned_twice,
-  signal_reached_nobody,
+  granted_in_the_last_microsecond,  ///< a waiter was granted one microsecond before its deadline
+  try_checkout_served,              ///< a client that would not wait was served at once
+  try_checkout_refused,             ///< a client that would not wait was refused at once
+  deadline_met_checkin,     ///< a waiter was refused at the very time a worker was checked in
+  deadline_met_good_start,  ///< a waiter was refused at the very time a start came good
+  deadline_and_grant_in_one_step,  ///< one step refused a late waiter and served the next one
+  several_deadlines_at_once,       ///< one step refused several late waiters
+  late_with_failing_starts,        ///< a waiter's deadline came while starts kept failing
+  queue_full,                      ///< a client found as many waiting as may
+  grant_met_cancel,      ///< a client was cancelled at the time of its grant, and too late
+  cancel_met_checkin,    ///< a waiter was cancelled at the very time a worker was checked in
+  hopeless_all_refused,  ///< one step refused several waiters because starts keep failing
+  blocking_start_held_back_a_grant,  ///< a client waited beside an idle worker during a start
+  starts_max_held_back_a_start,      ///< a slot stayed vacant beside a waiter, for too many starts
+  leaving_list_held_back_a_start,    ///< a slot stayed vacant beside a waiter, for many leaving
+  start_for_a_client_who_left,       ///< a lazy start came good when nobody waited any more
+  start_answered_after_given_up,     ///< a process came up after its start had been given up
+  handshake_ended_after_given_up,    ///< a handshake ended after its worker had been told to go
+  start_budget_spent,                ///< a start was given up because its budget was spent
+  death_in_the_handshake,            ///< a worker died before it answered its ping
+  death_unused,                      ///< a worker died idle before it had served anybody
+  death_while_idle,                  ///< a worker that had served died idle
+  death_while_leased,                ///< a worker died while it was leased
+  exit_met_checkin,                  ///< a worker's exit and its check-in came at the same time
+  exit_met_handshake_end,         ///< a worker's exit and its handshake's end came at the same time
+  unsolicited_output_while_idle,  ///< an idle worker wrote unasked and was put away
+  breaker_opened,                 ///< so many starts failed in a row that the breaker opened
+  breaker_healed,                 ///< a good start closed the breaker
+  breaker_probe_failed,           ///< a start failed while the breaker was open
+  close_while_starting,           ///< the pool was closed while a process was being started
+  close_while_in_handshake,       ///< the pool was closed in the middle of a handshake
+  close_while_leased,             ///< the pool was closed while a worker was leased
+  close_while_waiting,            ///< the pool was closed while somebody waited
+  close_with_open_breaker,        ///< the pool was closed while the breaker was open
+  close_asked_twice,              ///< the pool was asked to close while it closed
+  lease_revoked_at_drains_end,    ///< the closing pool took a worker back from its client
+  late_checkin,                   ///< a lease was given back that had ended
+  asking_sufficed,                ///< a worker told to go went when it was asked
+  end_of_stdin_sufficed,          ///< a worker told to go went at the end of its stdin
+  term_sufficed,                  ///< a worker told to go went at TERM
+  kill_was_needed,                ///< a worker did not go at TERM and was killed
+  grandchild_killed_with_its_group,  ///< a process left behind was gone before its time
+  stale_before_the_call,  ///< a worker was found dead or talking before a byte was written
+  error_before_the_request_was_written,  ///< a reply came before the request was written whole
+  timeout_before_the_first_byte,         ///< a call timed out before a byte was written
+  timeout_in_the_middle_of_a_reply,      ///< a call timed out when part of its reply had come
+  cancel_before_the_first_byte,          ///< a call was cancelled before a byte was written
+  cancel_in_the_middle_of_a_reply,       ///< a call was cancelled when part of its reply had come
+  reply_at_the_deadline,                 ///< a call succeeded at the very time of its deadline
+  timeout_met_the_reply,                 ///< a call timed out at the very time its reply was out
+  read_after_its_caller_had_gone,        ///< a worker read a request whose caller had given up
+  returned_twice,                        ///< a client gave its lease back twice
+  signal_reached_nobody,                 ///< a signal from outside found its worker gone
 };
-inline constexpr std::size_t kMarks = static_cast<std::size_t>(Mark::signal_reached_nobody) + 1;
-
-struct MarkRow {
-  std::string_view name;     ///< as the enumerator
-  std::string_view meaning;  ///< one sentence
-};
-const MarkRow& row_of(Mark mark);
+inline constexpr auto kMarkNames = enumerator_names<Mark>();
+inline constexpr std::size_t kMarks = kMarkNames.size();
 
 /// A cell of the matrix. `fault` is its row in faults::catalogue().
 struct Cell {

@@ -21,15 +21,12 @@ void judge_strayed_dead(const Case& given, Findings& findings) {
     const auto known = given.view.find(unsolicited.worker);
     if (!known || !known->signs().exits || known->signs().exiting > unsolicited.at) continue;
     bool left_only = true;
-    for (const std::uint32_t place : known->records()) {
-      const auto& record = given.evidence.trace.workers[place].record;
-      left_only = left_only && (record.kind != Kind::receipt || exits_while_idle(record));
+    for (const trace::WorkerRecord& one : known->records()) {
+      left_only = left_only && (one.record.kind != Kind::receipt || exits_while_idle(one.record));
     }
     if (!left_only) continue;
-    findings.push_back({"diagnosis",
-                        fmt::format("worker {} had exited, and was put away for its output",
-                                    dotted(unsolicited.worker)),
-                        unsolicited.at});
+    tell(findings, "diagnosis", unsolicited.at,
+         "worker {} had exited, and was put away for its output", dotted(unsolicited.worker));
   }
 }
 
@@ -53,15 +50,9 @@ void judge_deaf(const Case& given, Findings& findings) {
   for (const WorkerId worker : given.self_report->noted().deaf) {
     const auto known = given.view.find(worker);
     if (!known || known->records().empty() || known->signs().receipt != nullptr) continue;
-    const bool struck = std::any_of(
-        evidence.trace.environment.begin(), evidence.trace.environment.end(),
-        [worker](const trace::EnvironmentRecord& strike) { return strike.worker == worker; });
-    if (struck) continue;
-    findings.push_back(
-        {"ladder",
-         fmt::format("worker {} is sound and was asked to go, but its stdin had to be closed",
-                     dotted(worker)),
-         evidence.trace.workers[known->records().back()].at});
+    if (was_struck(evidence.trace, worker, [](const auto&) { return true; })) continue;
+    tell(findings, "ladder", known->records().back().at,
+         "worker {} is sound and was asked to go, but its stdin had to be closed", dotted(worker));
   }
 }
 
@@ -71,16 +62,13 @@ void judge_taken_back(const Case& given, Findings& findings) {
   for (const PutAway& taken : given.self_report->noted().taken_back) {
     const std::uint32_t worker = view.workers.find(taken.worker);
     if (worker == kNone) continue;
-    for (const std::uint32_t place : view.calls_of_worker[worker]) {
-      const ClientStep& call = *view.calls[place];
+    for (const ClientStep& call : view.calls_on(worker)) {
       if (call.outcome == Outcome::ok || call.outcome == Outcome::pool_closed) continue;
       if (!call.in_doubt) continue;
       if (call.ended <= after(taken.at, given.evidence.bounds.liveness)) continue;
-      findings.push_back({"diagnosis",
-                          fmt::format("{} ended with {}, though the closing pool had taken worker "
-                                      "{} back before",
-                                      who(call), name(call.outcome), dotted(taken.worker)),
-                          call.ended});
+      tell(findings, "diagnosis", call,
+           "ended with {}, though the closing pool had taken worker {} back before",
+           name(call.outcome), dotted(taken.worker));
     }
   }
 }

@@ -78,19 +78,14 @@ void judge_repetition(const ClientSteps& client, std::uint32_t repetition,
     ++place;
     const ClientStep* step = step_of(client, repetition, i, trace);
     if (step == nullptr) {
-      findings.push_back(
-          {"expectation",
-           fmt::format("client {}, step {} ({}) never ended; expected {}", client.name(), i,
-                       name(scenario::kind(steps[i])), words(wanted)),
-           Time{}});
+      tell(findings, "expectation", Time{}, "client {}, step {} ({}) never ended; expected {}",
+           client.name(), i, name(scenario::kind(steps[i])), words(wanted));
       continue;
     }
     const bool met = std::any_of(wanted.begin(), wanted.end(),
                                  [step](const ExpectedOne& one) { return is_met(one, *step); });
     if (met) continue;
-    findings.push_back({"expectation",
-                        fmt::format("{} {}; expected {}", who(*step), words(*step), words(wanted)),
-                        step->ended});
+    tell(findings, "expectation", *step, "{}; expected {}", words(*step), words(wanted));
   }
 }
 
@@ -118,10 +113,8 @@ void judge_fates(const Evidence& evidence, const View& view, Findings& findings)
     for (const scenario::Fate one : any_of) {
       wanted += fmt::format("{}{}", wanted.empty() ? "" : " or ", name(one));
     }
-    findings.push_back({"expectation",
-                        fmt::format("the fate of worker {} was \"{}\"; expected {}",
-                                    trace::dotted(expected.worker), name(*fate), wanted),
-                        Time{}});
+    tell(findings, "expectation", Time{}, "the fate of worker {} was \"{}\"; expected {}",
+         trace::dotted(expected.worker), name(*fate), wanted);
   }
 }
 
@@ -145,8 +138,7 @@ void judge_success(const Evidence& evidence, Findings& findings) {
   });
   if (evidence.scenario.expect.no_success) {
     if (!calls || good == 0) return;
-    return findings.push_back(
-        {"expectation", fmt::format("{} call(s) succeeded; none may", good), {}});
+    return tell(findings, "expectation", Time{}, "{} call(s) succeeded; none may", good);
   }
   if (good > 0) return;
   findings.push_back({"expectation",

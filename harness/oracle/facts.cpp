@@ -7,8 +7,8 @@
 #include "harness/oracle/rules.hpp"
 #include "harness/trace/fields.hpp"
 
-/// What a call's error says, held against what the journals know: phase, kind, exit code, signal,
-/// limit, and whether to ask again.
+/// What an error says, held against what the journals know, the client has seen and the pool says:
+/// phase, kind, exit code, signal, limit, wait, and whether to ask again.
 namespace poolproof::oracle {
 namespace {
 
@@ -38,9 +38,9 @@ std::string_view wrong_phase(const View& view, std::size_t place, bool exact) {
   if (call.written_bytes == 0 && call.phase != Phase::writing_request) {
     return "though nothing was written";
   }
-  if (call.phase != Phase::writing_request || !view.was_read(place)) return "";
-  const trace::WorkerRecord& read = *view.nonces[view.call_nonces[place]].read;
-  return read.at + view.grain < call.ended ? "though its request had been read" : "";
+  const trace::WorkerRecord* const read = view.read_of(place);
+  if (call.phase != Phase::writing_request || read == nullptr) return "";
+  return read->at + view.grain < call.ended ? "though its request had been read" : "";
 }
 
 /// Whether a failed step says that it may not be asked again, although nothing had reached a worker
@@ -54,11 +54,9 @@ bool denies_another_try(const ClientStep& step) {
 void judge_retries(const View& view, Findings& findings) {
   const auto judge = [&](const ClientStep& step) {
     if (!denies_another_try(step)) return;
-    findings.push_back({kDiagnosis,
-                        fmt::format("{} got {} and was told that it is not safe to ask again, "
-                                    "though nothing of it was written",
-                                    who(step), name(step.outcome)),
-                        step.ended});
+    tell(findings, kDiagnosis, step,
+         "got {} and was told that it is not safe to ask again, though nothing of it was written",
+         name(step.outcome));
   };
   for (const std::uint32_t place : view.refused) judge(view.trace().clients[place]);
   for (const std::uint32_t place : view.troubled) judge(*view.calls[place]);
@@ -67,31 +65,25 @@ void judge_retries(const View& view, Findings& findings) {
 /// So much goes into a pipe at once, or not at all.
 constexpr std::uint64_t kAtOnceBytes = 4000;
 
-/// Whether a signal from outside had reached that worker by then.
-bool was_signalled(const View& view, WorkerId worker, Time by) {
-  const auto& all = view.trace().environment;
-  return std::any_of(all.begin(), all.end(), [&](const trace::EnvironmentRecord& strike) {
-    return strike.worker == worker && strike.delivered && strike.at <= by;
-  });
-}
-
 /// It says that part of a reply had come; but its worker, to which no fault befell, writes whole
 /// replies, and has written none to it.
 bool is_made_up(const View& view, std::size_t place, Duration lateness) {
   const ClientStep& call = *view.calls[place];
   if (call.phase != Phase::reading_reply || call.written_bytes > kAtOnceBytes) return false;
   // Whoever was answered has been answered; and there may be many of them.
-  if (call.outcome == Outcome::ok || call.outcome == Outcome::worker_error) return false;
-  if (!view.was_read(place)) return false;
-  const trace::WorkerRecord& read = *view.nonces[view.call_nonces[place]].read;
+  if (was_answered(call.outcome)) return false;
+  const trace::WorkerRecord* const read = view.read_of(place);
+  if (read == nullptr) return false;
   const trace::WorkerRecord* next = nullptr;
-  for (const std::uint32_t at : view.records_of_worker[view.workers.find(read.worker)]) {
-    const trace::WorkerRecord& record = view.trace().workers[at];
+  for (const trace::WorkerRecord& record : view.journal(view.workers.find(read->worker))) {
     if (record.record.kind == Kind::receipt) return false;
-    if (next == nullptr && &record > &read) next = &record;
+    if (next == nullptr && &record > read) next = &record;
   }
   // Who is made to go as soon as it has written may not come to say so, nor who is stopped then.
-  if (was_signalled(view, read.worker, call.ended)) return false;
+  const auto by_then = [&call](const trace::EnvironmentRecord& strike) {
+    return strike.delivered && strike.at <= call.ended;
+  };
+  if (was_struck(view.trace(), read->worker, by_then)) return false;
   return next != nullptr && next->record.kind != Kind::wrote &&
          after(call.ended, lateness) < next->at;
 }
@@ -102,22 +94,12 @@ void judge_phases(const View& view, Duration lateness, Findings& findings) {
     std::string_view wrong = wrong_phase(view, i, lateness == Duration::zero());
     if (wrong.empty() && is_made_up(view, i, lateness)) wrong = "though nothing had come back";
     if (wrong.empty()) continue;
-    findings.push_back({kDiagnosis,
-                        fmt::format("{} ended with {} and names the phase {}, {}", who(call),
-                                    name(call.outcome), name(call.phase), wrong),
-                        call.ended});
+    tell(findings, kDiagnosis, call, "ended with {} and names the phase {}, {}", name(call.outcome),
+         name(call.phase), wrong);
   }
 }
 
 // ---- kinds --------------------------------------------------------------------------------------
-
-/// The largest payload, told apart from the code that is judged.
-std::uint64_t largest_payload(const wire::Framing& framing) {
-  const std::uint64_t by_prefix = framing.prefix_bytes == 1   ? 0xFF
-                                  : framing.prefix_bytes == 2 ? 0xFFFF
-                                                              : 0xFFFFFFFF;
-  return std::min<std::uint64_t>(by_prefix, framing.max_frame_bytes);
-}
 
 /// Judges what kind of error a call came to.
 class Kinds {
@@ -127,14 +109,15 @@ class Kinds {
   /// Why it should have been another; empty: nothing shows that.
   [[nodiscard]] std::string_view wrong(std::size_t place) const {
     const ClientStep& call = *view_.calls[place];
-    const auto says = [&call](std::string_view words) {
-      return call.message.find(words) != std::string::npos;
-    };
     const bool cut = call.phase == Phase::reading_reply;
+    const bool by_signal = call.exit.signal != 0;
     switch (call.outcome) {
-      case Outcome::protocol_error:
-        if (says("ended by signal ")) return "though a signal had ended its worker";
-        return says("truncated") && was_answered(place) ? "though nothing was cut off" : "";
+      case Outcome::protocol_error: {
+        if (by_signal) return "though a signal had ended its worker";
+        // Only the words tell this one from bytes that are no reply.
+        const bool truncated = call.message.find("truncated") != std::string::npos;
+        return truncated && had_replied(place) ? "though nothing was cut off" : "";
+      }
       case Outcome::call_timeout:
         return cut && was_over_limit(call, place)
                    ? "though more had been announced to it than a frame may hold"
@@ -142,9 +125,9 @@ class Kinds {
       case Outcome::stdout_closed:
         return cut ? "though its reply was cut" : "";
       case Outcome::worker_died:
-        if (says("by signal ") && says("with code ")) return "by a code and by a signal";
-        if (cut && says("with code ")) return "though its reply was cut";
-        return was_answered(place) ? "though its worker had answered before" : "";
+        if (by_signal && call.exit.code != 0) return "by a code and by a signal";
+        if (cut && !by_signal) return "though its reply was cut";
+        return had_replied(place) ? "though its worker had answered before" : "";
       case Outcome::request_too_large:
         return is_small(call) ? "though its request fits into a frame" : "";
       default:
@@ -154,15 +137,15 @@ class Kinds {
 
  private:
   /// The whole reply had been written, and no fault had spoilt it.
-  [[nodiscard]] bool was_answered(std::size_t place) const {
-    if (!view_.was_read(place)) return false;
-    const trace::WorkerRecord& read = *view_.nonces[view_.call_nonces[place]].read;
+  [[nodiscard]] bool had_replied(std::size_t place) const {
+    const trace::WorkerRecord* const read = view_.read_of(place);
+    if (read == nullptr) return false;
     bool wrote = false;
-    for (const std::uint32_t at : view_.records_of_worker[view_.workers.find(read.worker)]) {
-      const JournalRecord& record = view_.trace().workers[at].record;
+    for (const trace::WorkerRecord& one : view_.journal(view_.workers.find(read->worker))) {
       // What stood in the pipe before may have spoilt it, too.
-      if (record.kind == Kind::receipt && !exits_while_idle(record)) return false;
-      wrote = wrote || (record.kind == Kind::wrote && record.request == read.record.request);
+      if (one.record.kind == Kind::receipt && !exits_while_idle(one.record)) return false;
+      wrote =
+          wrote || (one.record.kind == Kind::wrote && one.record.request == read->record.request);
     }
     return wrote;
   }
@@ -170,13 +153,12 @@ class Kinds {
   /// Its reply began with a header that no sound reader waits behind: nothing else had befallen its
   /// worker, and all was written in time.
   [[nodiscard]] bool was_over_limit(const ClientStep& call, std::size_t place) const {
-    if (!view_.was_read(place)) return false;
-    const trace::WorkerRecord& read = *view_.nonces[view_.call_nonces[place]].read;
+    const trace::WorkerRecord* const read = view_.read_of(place);
+    if (read == nullptr) return false;
     bool announced = false;
     bool wrote = false;
-    for (const std::uint32_t at : view_.records_of_worker[view_.workers.find(read.worker)]) {
-      const trace::WorkerRecord& one = view_.trace().workers[at];
-      const bool of_call = one.record.request == read.record.request;
+    for (const trace::WorkerRecord& one : view_.journal(view_.workers.find(read->worker))) {
+      const bool of_call = one.record.request == read->record.request;
       if (one.record.kind == Kind::receipt) {
         const bool no_frame = view_.left_by(one.record) == faults::Leaves::no_frame;
         if (!of_call || !no_frame || announced) return false;
@@ -191,18 +173,12 @@ class Kinds {
   /// Far smaller than a frame may be, with all that goes around what the scenario says.
   [[nodiscard]] bool is_small(const ClientStep& call) const {
     constexpr std::uint64_t kAroundIt = 1000;
-    for (const scenario::Client& client : given_.evidence.scenario.clients) {
-      const std::string_view name = call.client;
-      if (client.name != name && client.name != name.substr(0, name.find('.'))) continue;
-      if (call.step >= client.steps.size()) return false;
-      const auto* asked = std::get_if<scenario::Call>(&client.steps[call.step]);
-      if (asked == nullptr) return false;
-      // What else it says stands in the scenario.
-      const std::uint64_t most =
-          asked->pad_bytes + kAroundIt + given_.evidence.trace.header.scenario_json.size();
-      return most < largest_payload(given_.evidence.scenario.pool.framing);
-    }
-    return false;
+    const auto* asked = asked_as<scenario::Call>(given_.evidence.scenario, call);
+    if (asked == nullptr) return false;
+    // What else it says stands in the scenario.
+    const std::uint64_t most =
+        asked->pad_bytes + kAroundIt + given_.evidence.trace.header.scenario_json.size();
+    return most < given_.evidence.scenario.pool.framing.payload_limit();
   }
 
   const Case& given_;
@@ -216,77 +192,111 @@ void judge_kinds(const Case& given, Findings& findings) {
     if (call.outcome == Outcome::ok) continue;
     const std::string_view wrong = kinds.wrong(i);
     if (wrong.empty()) continue;
-    findings.push_back({kDiagnosis,
-                        fmt::format("{} ended with {}, {}", who(call), name(call.outcome), wrong),
-                        call.ended});
+    tell(findings, kDiagnosis, call, "ended with {}, {}", name(call.outcome), wrong);
   }
 }
 
 // ---- ends --------------------------------------------------------------------------------------
 
-/// The numbers that stand behind those words, up to what the worker itself had to say.
-template <class Use>
-void numbers_after(std::string_view message, std::string_view words, Use use) {
-  message = message.substr(0, message.find("stderr"));
-  for (std::size_t at = message.find(words); at != std::string_view::npos;
-       at = message.find(words, at)) {
-    at += words.size();
-    int number = 0;
-    const auto read = std::from_chars(message.data() + at, message.data() + message.size(), number);
-    if (read.ec == std::errc()) use(number);
-  }
+/// The number behind those words; nothing: they are not there, or no number is.
+std::optional<std::int64_t> number_after(std::string_view message, std::string_view words) {
+  const std::size_t at = message.find(words);
+  if (at == message.npos) return std::nullopt;
+  std::int64_t number = 0;
+  const char* const from = message.data() + at + words.size();
+  const auto read = std::from_chars(from, message.data() + message.size(), number);
+  return read.ec == std::errc() ? std::optional(number) : std::nullopt;
 }
 
+/// Which limit a timeout tells of. Only its words say it.
 void judge_limits(const View& view, Findings& findings) {
   for (const std::uint32_t i : view.troubled) {
     const ClientStep& call = *view.calls[i];
     if (call.outcome != Outcome::call_timeout || !call.limit) continue;
-    numbers_after(call.message, ") after ", [&](int number) {
-      if (number == to_ms(*call.limit)) return;
-      findings.push_back({kDiagnosis,
-                          fmt::format("{} tells of a limit of {} ms, it was {} ms", who(call),
-                                      number, to_ms(*call.limit)),
-                          call.ended});
-    });
+    const auto said = number_after(call.message, ") after ");
+    if (said.value_or(to_ms(*call.limit)) == to_ms(*call.limit)) continue;
+    tell(findings, kDiagnosis, call, "tells of a limit of {} ms, it was {} ms", *said,
+         to_ms(*call.limit));
+  }
+}
+
+/// How long a refused client waited. Only the words of its error say it.
+void judge_waits(const Case& given, Findings& findings) {
+  const Duration lateness = given.evidence.bounds.liveness;
+  for (const std::uint32_t place : given.view.refused) {
+    const ClientStep& step = given.evidence.trace.clients[place];
+    const auto said = number_after(step.message, fmt::format("{} after ", name(step.outcome)));
+    const Duration waited = step.ended - step.begun + given.view.grain;
+    if (!said || (*said <= to_ms(waited) && *said + to_ms(lateness) >= to_ms(waited))) continue;
+    tell(findings, kDiagnosis, step, "was told that it had waited {} ms, it was {} ms", *said,
+         trace::milliseconds(step.ended - step.begun));
+  }
+}
+
+/// What never ran has no last words: they are another one's.
+void judge_last_words(const Case& given, Findings& findings) {
+  for (const std::uint32_t place : given.view.refused) {
+    const ClientStep& step = given.evidence.trace.clients[place];
+    if (step.cause != StartCause::exec_failed) continue;
+    if (step.message.find("; its stderr ends: ") == std::string::npos) continue;
+    tell(findings, kDiagnosis, step, "was told what a worker wrote that could not be started");
   }
 }
 
 /// How each worker ended, where that is beyond doubt.
 struct Known {
   std::optional<int> code;
-  std::size_t strikes = 0;  ///< signals from outside
+  bool killed = false;  ///< by a fault's signal
+  bool struck = false;  ///< by a signal from outside
 };
 
-void judge_ends(const Case& given, Findings& findings) {
-  const View& view = given.view;
-  Table<Known> known(view.memory);
-  const auto look = [&] {
-    known.resize(view.workers.size());
-    for (const std::uint32_t place : view.exits) {
-      known[view.worker_of_record[place]].code = given.evidence.trace.workers[place].record.code;
-    }
-    for (const trace::EnvironmentRecord& strike : given.evidence.trace.environment) {
-      const std::uint32_t worker = view.workers.find(strike.worker);
-      if (worker != kNone) ++known[worker].strikes;
-    }
-  };
-  for (const std::uint32_t i : view.troubled) {
-    const ClientStep* call = view.calls[i];
-    if (call->outcome != Outcome::worker_died || !call->worker) continue;
-    if (known.empty()) look();
-    const Known& end = known[view.call_workers[i]];
-    if (!end.code || end.strikes > 0) continue;
-    const auto wrong = [&](std::string_view what, int number) {
-      findings.push_back({kDiagnosis,
-                          fmt::format("{} tells of {} {}, but its worker exited with code {}",
-                                      who(*call), what, number, *end.code),
-                          call->ended});
-    };
-    numbers_after(call->message, "with code ", [&](int number) {
-      if (number != *end.code) wrong("code", number);
-    });
-    numbers_after(call->message, "by signal ", [&](int number) { wrong("signal", number); });
+Table<Known> known_ends(const View& view) {
+  Table<Known> known(view.workers.size(), Known{}, view.memory);
+  for (const std::uint32_t place : view.exits) {
+    known[view.worker_of_record[place]].code = view.trace().workers[place].record.code;
   }
+  for (const Receipt& receipt : view.receipts) {
+    if (kills(receipt)) known[receipt.worker].killed = true;
+  }
+  for (const trace::EnvironmentRecord& strike : view.trace().environment) {
+    const std::uint32_t worker = view.workers.find(strike.worker);
+    if (worker != kNone) known[worker].struck = true;
+  }
+  return known;
+}
+
+void judge_ends(const View& view, Findings& findings) {
+  Table<Known> known(view.memory);
+  for (const std::uint32_t i : view.troubled) {
+    const ClientStep& call = *view.calls[i];
+    if (call.outcome != Outcome::worker_died || !call.worker) continue;
+    if (known.empty()) known = known_ends(view);
+    const Known& end = known[view.call_workers[i]];
+    if (end.struck || (!end.code && !end.killed)) continue;
+    const bool by_signal = call.exit.signal != 0;
+    if (end.code ? call.exit == ExitStatus{*end.code, 0} : by_signal) continue;
+    tell(findings, kDiagnosis, call, "tells of {} {}, but its worker {}",
+         by_signal ? "signal" : "code", by_signal ? call.exit.signal : call.exit.code,
+         end.code ? fmt::format("exited with code {}", *end.code) : "was ended by a signal");
+  }
+}
+
+// ---- refusals ----------------------------------------------------------------------------------
+
+/// What is told in one way, and how often.
+struct Told {
+  Outcome why;
+  Phase phase;
+  StartCause cause;
+  std::int64_t times = 0;
+};
+
+/// There are but a few ways, however many are told.
+std::int64_t& times_of(const Told& way, Table<Told>& all) {
+  const auto found = std::find_if(all.begin(), all.end(), [&way](const Told& one) {
+    return one.why == way.why && one.phase == way.phase && one.cause == way.cause;
+  });
+  return found != all.end() ? found->times : all.emplace_back(way).times;
 }
 
 }  // namespace
@@ -296,10 +306,31 @@ void judge_facts(const Case& given, Findings& findings) {
   judge_retries(given.view, findings);
   judge_kinds(given, findings);
   judge_limits(given.view, findings);
-  judge_ends(given, findings);
+  judge_waits(given, findings);
+  judge_last_words(given, findings);
+  judge_ends(given.view, findings);
   judge_starts(given, findings);
-  judge_refusal_words(given, findings);
   judge_departures(given, findings);
+}
+
+/// Nobody knows which refusal was whose; but of each kind there are as many.
+void judge_refusals(const Case& given, Findings& findings) {
+  const Evidence& evidence = given.evidence;
+  // On a real machine a client may have been told, and not be done when the trace ends.
+  if (given.self_report == nullptr || evidence.bounds.liveness != Duration::zero()) return;
+  if (given.view.refused.empty()) return;
+  Table<Told> all(given.view.memory);
+  for (const pool::Refuse* told : given.self_report->noted().refusals) {
+    ++times_of({told->why, told->phase, told->cause.cause}, all);
+  }
+  for (const std::uint32_t place : given.view.refused) {
+    const trace::ClientStep& step = evidence.trace.clients[place];
+    if (--times_of({step.outcome, step.phase, step.cause}, all) >= 0) continue;
+    tell(findings, "witnesses", step,
+         "was told {} ({}, cause {}), but the pool says that it told nobody so", name(step.outcome),
+         name(step.phase), name(step.cause));
+    return;
+  }
 }
 
 }  // namespace poolproof::oracle

@@ -98,21 +98,49 @@ TEST_CASE("oracle: facts: a timeout tells of the limit that was given") {
 }
 
 TEST_CASE("oracle: facts: an end is told as the journal knows it") {
-  const auto died = [](const std::string& message, int code) {
-    Story story = call_of_b(Outcome::worker_died, Phase::awaiting_reply, message);
-    std::erase_if(story.trace.workers, [](const auto& record) {
-      return record.record.kind == Kind::wrote && record.record.request == 2U;
+  const auto died = [](ExitStatus told_of, std::optional<int> code) {
+    Story story = call_of_b(Outcome::worker_died, Phase::awaiting_reply, "a code or a signal");
+    step(story, "b", 1).exit = told_of;
+    std::erase_if(story.trace.workers, [code](const auto& record) {
+      const bool exits = record.record.kind == Kind::exiting;
+      return (record.record.kind == Kind::wrote && record.record.request == 2U) || (exits && !code);
     });
     for (auto& record : story.trace.workers) {
-      if (record.record.kind == Kind::exiting) record.record.code = code;
+      if (record.record.kind == Kind::exiting) record.record.code = *code;
+    }
+    if (!code) {
+      plan(story, "killed_mid_call");
+      story.scenario.faults[0].numbers["signal"] = 9;
+      strike(story, "killed_mid_call", 7.3, 2);
     }
     return broken(story).contains("diagnosis");
   };
-  CHECK_FALSE(died("exited with code 3", 3));
-  CHECK(died("exited with code 3", 4));
-  CHECK(died("was ended by signal 9", 3));
-  CHECK(died("exited with code 0: was ended by signal 9", 0));
-  CHECK_FALSE(died("exited with code 3; stderr: \"exited with code 5\"", 3));
+  CHECK_FALSE(died({3, 0}, 3));
+  CHECK(died({3, 0}, 4));
+  CHECK(died({0, 9}, 3));
+  CHECK(died({3, 9}, 3));
+  CHECK_FALSE(died({0, 9}, std::nullopt));
+  CHECK(died({0, 0}, std::nullopt));
+}
+
+TEST_CASE("oracle: facts: a reply that was cut tells a code from a signal") {
+  const auto wrong = [](Outcome outcome, ExitStatus told_of) {
+    Story story = call_of_b(outcome, Phase::reading_reply, "a code or a signal");
+    step(story, "b", 1).exit = told_of;
+    std::erase_if(story.trace.workers, [](const auto& record) {
+      return record.record.kind == Kind::exiting ||
+             (record.record.kind == Kind::wrote && record.record.request == 2U);
+    });
+    for (const Finding& finding : judge(story.evidence())) {
+      if (finding.what.ends_with("though its reply was cut")) return true;
+      if (finding.what.ends_with("though a signal had ended its worker")) return true;
+    }
+    return false;
+  };
+  CHECK(wrong(Outcome::worker_died, {3, 0}));
+  CHECK_FALSE(wrong(Outcome::worker_died, {0, 9}));
+  CHECK(wrong(Outcome::protocol_error, {0, 9}));
+  CHECK_FALSE(wrong(Outcome::protocol_error, {3, 0}));
 }
 
 TEST_CASE("oracle: facts: nobody waits behind a header that announces too much") {

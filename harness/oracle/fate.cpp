@@ -60,14 +60,12 @@ Time close_begun(const Evidence& evidence, const View& view) {
   return std::min(view.close_begun, done);
 }
 
-bool died_by_itself(const Evidence& evidence, const Incarnation& incarnation, Time until) {
-  for (const std::uint32_t place : incarnation.records()) {
-    const trace::WorkerRecord& record = evidence.trace.workers[place];
+bool died_by_itself(const Incarnation& incarnation, Time until) {
+  for (const trace::WorkerRecord& record : incarnation.records()) {
     if (record.at > until) return false;
     const Kind kind = record.record.kind;
-    const bool asked = kind == Kind::term || kind == Kind::stdin_end ||
-                       (kind == Kind::read && record.record.command == "shutdown");
-    if (asked) return false;
+    const bool by_client = kind == Kind::read && record.record.command == "shutdown";
+    if (by_client || shows_farewell(record.record)) return false;
     if (kind == Kind::exiting) return true;
     if (kind == Kind::receipt && incarnation.view->ended_process(record.record)) return true;
   }
@@ -75,11 +73,9 @@ bool died_by_itself(const Evidence& evidence, const Incarnation& incarnation, Ti
 }
 
 bool struck_down(const Evidence& evidence, WorkerId worker, Time until) {
-  return std::any_of(evidence.trace.environment.begin(), evidence.trace.environment.end(),
-                     [&](const trace::EnvironmentRecord& strike) {
-                       return strike.worker == worker && strike.delivered &&
-                              is_deadly(strike.signal) && strike.at <= until;
-                     });
+  return was_struck(evidence.trace, worker, [until](const trace::EnvironmentRecord& strike) {
+    return strike.delivered && is_deadly(strike.signal) && strike.at <= until;
+  });
 }
 
 /// Without self-report: it was told to go, or another one stands in its slot, before the close.
@@ -106,15 +102,14 @@ std::optional<Fate> fate_of(const Evidence& evidence, const View& view, WorkerId
   const bool self_report = !evidence.trace.pool.empty();
   const auto known = view.find(worker);
   const bool journalled =
-      known && !known->records().empty() &&
-      evidence.trace.workers[known->records().front()].at <= clients_done(evidence);
+      known && !known->records().empty() && known->records().front().at <= clients_done(evidence);
   const Told told = told_of(evidence, worker);
   if (!view.has_journal(worker) && !self_report) return std::nullopt;
   if (!journalled && !told.ordered) return Fate::unborn;
   if (told.never_ran || (known && could_not_start(*known))) return Fate::unborn;
   const Time until = close_begun(evidence, view);
   if (struck_down(evidence, worker, until)) return Fate::died;
-  if (journalled && died_by_itself(evidence, *known, until)) return Fate::died;
+  if (journalled && died_by_itself(*known, until)) return Fate::died;
   if (!self_report) return left_early(view, worker, until) ? Fate::killed : Fate::closed;
   if (told.put_away) return Fate::killed;
   return told.ended ? Fate::died : Fate::closed;

@@ -34,8 +34,7 @@ class Cancels {
     for (const std::uint32_t place : given.view.cancels) {
       const ClientStep& step = given.evidence.trace.clients[place];
       if (step.skipped) continue;
-      const scenario::Step* const done = asked(given.evidence.scenario, step);
-      const auto* cancel = done == nullptr ? nullptr : std::get_if<scenario::Cancel>(done);
+      const auto* cancel = asked_as<scenario::Cancel>(given.evidence.scenario, step);
       if (cancel != nullptr) add(cancel->client, step);
     }
     for (auto& of_one : cancels_) std::stable_sort(of_one.begin(), of_one.end(), begins_earlier);
@@ -86,10 +85,8 @@ class Isolation {
       if (call->outcome == Outcome::ok || !call->worker) continue;
       const std::string_view how = without_reason(*call);
       if (how.empty()) continue;
-      findings.push_back({"isolation",
-                          fmt::format("{} on worker {} ended with {}, though {}", who(*call),
-                                      dotted(*call->worker), name(call->outcome), how),
-                          call->ended});
+      tell(findings, "isolation", *call, "on worker {} ended with {}, though {}",
+           dotted(*call->worker), name(call->outcome), how);
     }
   }
 
@@ -185,8 +182,7 @@ class Isolation {
     if (may_dawdle(view_.workers.key(worker))) own.delayed = Time::min();
     // A sound worker does not exit unasked.
     if (signs.receipt == nullptr) return;
-    for (const std::uint32_t place : view_.records_of_worker[worker]) {
-      const trace::WorkerRecord& stamped = evidence_.trace.workers[place];
+    for (const trace::WorkerRecord& stamped : view_.journal(worker)) {
       const JournalRecord& record = stamped.record;
       const bool farewell = signs.farewell != nullptr && signs.farewell <= &stamped;
       struck = struck || record.kind == Kind::receipt;

@@ -36,7 +36,7 @@ Table<Doubt> doubts(const Evidence& evidence, const View& view) {
   Table<Doubt> found(view.memory);
   for (const std::uint32_t i : view.troubled) {
     const ClientStep* call = view.calls[i];
-    if (!call->worker || !leaves_doubt(*call, view.was_read(i))) continue;
+    if (!call->worker || !leaves_doubt(*call, view.read_of(i) != nullptr)) continue;
     found.push_back({*call->worker, call->lease, call->ended, call});
   }
   if (evidence.scenario.pool.on_exception != pool::OnException::discard) return found;
@@ -74,11 +74,10 @@ class Overkill {
     const Time lost = std::min(successor, farewell == nullptr ? kNever : farewell->at);
     if (lost == kNever || lost + view_.grain >= view_.close_begun) return;
     if (excused(incarnation, farewell, lost)) return;
-    findings.push_back({"no_overkill",
-                        fmt::format("worker {} was put away before the pool was closed, though no "
-                                    "fault, no signal and no call had given a reason",
-                                    dotted(incarnation.worker)),
-                        lost});
+    tell(findings, "no_overkill", lost,
+         "worker {} was put away before the pool was closed, though no fault, no signal and no "
+         "call had given a reason",
+         dotted(incarnation.worker));
   }
 
   /// By what a call or a signal did to them.
@@ -132,11 +131,9 @@ void judge_holds(const Holds& holds, Findings& findings) {
   for (const Hold* hold : holds) {
     // Strict on both sides: in virtual time a whole hold may take no time at all.
     if (longest != nullptr && hold->from < longest->to && longest->from < hold->to) {
-      findings.push_back(
-          {"exclusive_lease",
-           fmt::format("worker {} was leased to client {} while client {} held it",
-                       dotted(hold->worker), hold->checkout->client, longest->checkout->client),
-           hold->from});
+      tell(findings, "exclusive_lease", hold->from,
+           "worker {} was leased to client {} while client {} held it", dotted(hold->worker),
+           hold->checkout->client, longest->checkout->client);
     }
     if (longest == nullptr || hold->to > longest->to) longest = hold;
   }
@@ -174,11 +171,8 @@ class Strangers {
     if (read.at + view_.grain >= hold.to) return;
     const ClientStep* call = view_.call_of(*read.record.nonce);
     if (call == nullptr || call->client == hold.checkout->client) return;
-    findings_.push_back(
-        {"exclusive_lease",
-         fmt::format("worker {} read {} while client {} held it", dotted(hold.worker),
-                     *read.record.nonce, hold.checkout->client),
-         read.at});
+    tell(findings_, "exclusive_lease", read.at, "worker {} read {} while client {} held it",
+         dotted(hold.worker), *read.record.nonce, hold.checkout->client);
   }
 
   const View& view_;
@@ -199,8 +193,7 @@ void judge_exclusive_lease(const Case& given, Findings& findings) {
     gather_holds(view, worker, holds);
     judge_holds(holds, findings);
     strangers.restart();
-    for (const std::uint32_t place : view.records_of_worker[worker]) {
-      const trace::WorkerRecord& record = given.evidence.trace.workers[place];
+    for (const trace::WorkerRecord& record : view.journal(worker)) {
       if (record.record.kind == Kind::read && record.record.nonce) strangers.judge(record);
     }
   }
@@ -220,8 +213,7 @@ class DirtyReuse {
       if (!comes_after(doubt, hold.from, hold.checkout->lease)) continue;
       report(doubt, "was leased to client " + hold.checkout->client, hold.from);
     }
-    for (const std::uint32_t place : view_.records_of_worker[worker]) {
-      const trace::WorkerRecord& record = view_.trace().workers[place];
+    for (const trace::WorkerRecord& record : view_.journal(worker)) {
       if (record.record.kind != Kind::read || !record.record.nonce) continue;
       const ClientStep* call = view_.call_of(*record.record.nonce);
       if (call == nullptr || call->begun < doubt.at || call == doubt.why) continue;
@@ -236,11 +228,8 @@ class DirtyReuse {
 
  private:
   void report(const Doubt& doubt, const std::string& what, Time at) {
-    findings_.push_back(
-        {"no_dirty_reuse",
-         fmt::format("worker {} {} after {} had left its stream in doubt ({})",
-                     dotted(doubt.worker), what, who(*doubt.why), name(doubt.why->outcome)),
-         at});
+    tell(findings_, "no_dirty_reuse", at, "worker {} {} after {} had left its stream in doubt ({})",
+         dotted(doubt.worker), what, who(*doubt.why), name(doubt.why->outcome));
   }
 
   const View& view_;

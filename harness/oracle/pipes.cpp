@@ -46,10 +46,8 @@ class Pipes {
   }
 
   void report(const char* invariant, const ClientStep& call, std::string_view what) {
-    findings_.push_back({invariant,
-                         fmt::format("{} on worker {} ended with {}, {}", who(call),
-                                     dotted(*call.worker), name(call.outcome), what),
-                         call.ended});
+    tell(findings_, invariant, call, "on worker {} ended with {}, {}", dotted(*call.worker),
+         name(call.outcome), what);
   }
 
   Duration lateness_;
@@ -72,9 +70,7 @@ void judge_pipes(const Case& given, Findings& findings) {
     // A process left behind holds its pipes open; a signal blurs it all.
     if (closed.left_a_process || (!strikes.empty() && struck[worker])) continue;
     if (std::min({closed.exiting, closed.stdin_closed, closed.stdout_closed}) == kNever) continue;
-    for (const std::uint32_t place : view.calls_of_worker[worker]) {
-      pipes.judge(*view.calls[place], closed);
-    }
+    for (const ClientStep& call : view.calls_on(worker)) pipes.judge(call, closed);
   }
 }
 

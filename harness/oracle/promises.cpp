@@ -68,10 +68,8 @@ inline void Promises::judge(const pool::Grant& effect) {
   if (is_answered_once(effect.checkout)) {
     const std::uint32_t place = waiter(effect.checkout);
     if (place != first) {
-      report(kOrder,
-             "checkout #{} was served before checkout #{}, which had come "
-             "earlier",
-             client, number(asked_[first].checkout));
+      report(kOrder, "checkout #{} was served before checkout #{}, which had come earlier", client,
+             number(asked_[first].checkout));
     }
     // A client that asks with no time left may have a worker that is idle, at once.
     if (asked_[place].deadline <= now_ && asked_[place].in != records_) {
@@ -221,8 +219,7 @@ void Promises::judge_patience(std::uint32_t worker, const pool::StartEvidence& e
       evidence.outlived_stdin && now_ < after(budget_over, config_.postmortem_budget);
   if (!early && !impatient) return;
   report("diagnosis",
-         "the start of worker {} was told to have failed by {} before the "
-         "post-mortem was over",
+         "the start of worker {} was told to have failed by {} before the post-mortem was over",
          dotted(ids_.key(worker)), poolproof::name(evidence.cause));
 }
 

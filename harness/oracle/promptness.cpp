@@ -29,12 +29,8 @@ void judge_deadlines(const Case& given, Findings& findings) {
   const Evidence& evidence = given.evidence;
   const bool exact = evidence.bounds.liveness == Duration::zero();
   const auto report = [&findings](const ClientStep& step, Duration limit, std::string_view what) {
-    findings.push_back(
-        {"deadlines",
-         fmt::format("{} ended with {} after {} ms: {} its limit of {} ms", who(step),
-                     name(step.outcome), milliseconds(step.ended - step.begun), what,
-                     milliseconds(limit)),
-         step.ended});
+    tell(findings, "deadlines", step, "ended with {} after {} ms: {} its limit of {} ms",
+         name(step.outcome), milliseconds(step.ended - step.begun), what, milliseconds(limit));
   };
   for (const std::uint32_t i : given.view.slow) {
     const ClientStep& step = evidence.trace.clients[i];
@@ -127,28 +123,19 @@ struct Death {
 
 /// A stopped process does not come to the end that it has announced.
 bool was_stopped(const Evidence& evidence, WorkerId worker) {
-  return std::any_of(evidence.trace.environment.begin(), evidence.trace.environment.end(),
-                     [&](const trace::EnvironmentRecord& strike) {
-                       return strike.worker == worker && strike.delivered &&
-                              is_stopping(strike.signal);
-                     });
+  return was_struck(evidence.trace, worker, [](const trace::EnvironmentRecord& strike) {
+    return strike.delivered && is_stopping(strike.signal);
+  });
 }
 
 /// Between what it announces and its end TERM may come, and be obeyed at leisure.
 bool was_interrupted(const View& view, const trace::WorkerRecord& announced) {
-  const auto records = view.records_of_worker[view.workers.find(announced.worker)];
-  for (std::size_t i = records.size(); i > 0; --i) {
-    const trace::WorkerRecord& record = view.trace().workers[records[i - 1]];
+  const auto records = view.journal(view.workers.find(announced.worker));
+  for (const trace::WorkerRecord& record : std::views::reverse(records)) {
     if (&record == &announced) return false;
     if (record.record.kind == Kind::term) return true;
   }
   return false;
-}
-
-/// Whether the plan tells that the fault struck by a signal which ends the worker.
-bool kills(const Receipt& receipt) {
-  return receipt.planned != nullptr && receipt.planned->fault->end == faults::End::by_signal &&
-         faults::ends_process(*receipt.planned);
 }
 
 /// All that was announced, also where it was interrupted: see there.
@@ -188,18 +175,15 @@ void judge_prompt_death(const Case& given, Findings& findings) {
   const View& view = given.view;
   for (const Death& death : deaths(given.evidence, view)) {
     if (death.number == kNone) continue;
-    for (const std::uint32_t place : view.calls_of_worker[death.number]) {
-      const ClientStep& call = *view.calls[place];
+    for (const ClientStep& call : view.calls_on(death.number)) {
       // Also a call that found the worker dead is over at once.
       const Time noticed = std::max(death.at, call.begun);
       if (call.ended <= after(noticed, given.evidence.bounds.liveness)) continue;
       if (call.outcome == Outcome::lease_over) continue;
       if (death.record != nullptr && was_interrupted(view, *death.record)) break;
-      findings.push_back({"prompt_death",
-                          fmt::format("worker {} {} during {}, which ended only {} ms later ({})",
-                                      dotted(death.worker), death.how(), who(call),
-                                      milliseconds(call.ended - death.at), name(call.outcome)),
-                          call.ended});
+      tell(findings, "prompt_death", call.ended,
+           "worker {} {} during {}, which ended only {} ms later ({})", dotted(death.worker),
+           death.how(), who(call), milliseconds(call.ended - death.at), name(call.outcome));
     }
   }
 }
@@ -236,9 +220,7 @@ class Recovery {
                                     ? "nothing had struck"
                                     : fmt::format("the last fault was {} ms before",
                                                   milliseconds(step.begun - last_strike_));
-      findings.push_back(
-          {"recovery", fmt::format("{} got {} although {}", who(step), name(step.outcome), since),
-           step.ended});
+      tell(findings, "recovery", step, "got {} although {}", name(step.outcome), since);
     }
   }
 

@@ -22,19 +22,13 @@ bool leaves_bytes(const View& view, const JournalRecord& receipt) {
   return view.left_by(receipt) == faults::Leaves::surplus;
 }
 
-/// What the scenario has the client say there; null: no such step, or another kind.
-const scenario::Call* asked_by(const scenario::Scenario& scenario, const ClientStep& call) {
-  const scenario::Step* const step = asked(scenario, call);
-  return step == nullptr ? nullptr : std::get_if<scenario::Call>(step);
-}
-
 /// The first request of that worker behind whose reply there were bytes, and nothing else was
 /// wrong; nothing: there is none.
 std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& incarnation) {
   std::optional<std::uint64_t> left;
   std::optional<std::uint64_t> struck;
-  for (const std::uint32_t place : incarnation.records()) {
-    const JournalRecord& record = given.evidence.trace.workers[place].record;
+  for (const trace::WorkerRecord& stamped : incarnation.records()) {
+    const JournalRecord& record = stamped.record;
     if (record.kind != Kind::receipt || !record.request) continue;
     if (struck == record.request) return std::nullopt;
     struck = record.request;
@@ -53,15 +47,11 @@ void judge_opaque_residue(const Case& given, Findings& findings) {
   for (const Receipt& receipt : view.receipts) {
     const trace::WorkerRecord& left = *receipt.record;
     if (struck[receipt.worker] != 1 || !leaves_bytes(view, left.record)) continue;
-    for (const std::uint32_t place : view.calls_of_worker[receipt.worker]) {
-      const ClientStep& call = *view.calls[place];
+    for (const ClientStep& call : view.calls_on(receipt.worker)) {
       if (call.begun <= left.at + view.grain || !was_answered(call.outcome)) continue;
-      findings.push_back(
-          {"no_dirty_reuse",
-           fmt::format("{} was answered by worker {}, which had written more than "
-                       "its reply to request {}",
-                       who(call), dotted(left.worker), left.record.request.value_or(0)),
-           call.ended});
+      tell(findings, "no_dirty_reuse", call,
+           "was answered by worker {}, which had written more than its reply to request {}",
+           dotted(left.worker), left.record.request.value_or(0));
       break;
     }
   }
@@ -77,17 +67,14 @@ void judge_residue(const Case& given, Findings& findings) {
     if (incarnation.signs().receipt == nullptr) continue;
     const auto left = first_left(given, incarnation);
     if (!left) continue;
-    for (const std::uint32_t place : incarnation.records()) {
-      const trace::WorkerRecord& read = given.evidence.trace.workers[place];
+    for (const trace::WorkerRecord& read : incarnation.records()) {
       if (read.record.kind != Kind::read || !read.record.nonce) continue;
       if (!read.record.request || *read.record.request <= *left) continue;
       const ClientStep* call = given.view.call_of(*read.record.nonce);
       if (call == nullptr || !was_answered(call->outcome)) continue;
-      findings.push_back({"no_dirty_reuse",
-                          fmt::format("{} was answered by worker {}, which had written more than "
-                                      "its reply to request {}",
-                                      who(*call), dotted(incarnation.worker), *left),
-                          call->ended});
+      tell(findings, "no_dirty_reuse", *call,
+           "was answered by worker {}, which had written more than its reply to request {}",
+           dotted(incarnation.worker), *left);
       break;
     }
   }
@@ -102,13 +89,12 @@ void judge_unread_answers(const Case& given, Findings& findings) {
   if (!any || given.view.receipts.empty()) return;
   for (const ClientStep* call : given.view.calls) {
     if (!was_answered(call->outcome) || call->in_doubt) continue;
-    const scenario::Call* asked = asked_by(scenario, *call);
+    const auto* asked = asked_as<scenario::Call>(scenario, *call);
     if (asked == nullptr || call->written_bytes >= asked->pad_bytes) continue;
-    findings.push_back({"no_dirty_reuse",
-                        fmt::format("{} was answered when {} bytes of its request were written, "
-                                    "and its worker was taken for sound",
-                                    who(*call), call->written_bytes),
-                        call->ended});
+    tell(findings, "no_dirty_reuse", *call,
+         "was answered when {} bytes of its request were written, and its worker was taken for "
+         "sound",
+         call->written_bytes);
   }
 }
 
@@ -191,10 +177,8 @@ class UnsolicitedOutputs {
     workers_[number].idle.reset();
     const Duration lateness = std::max(kToNotice, given_.evidence.bounds.liveness);
     if (now_ <= after(since, lateness)) return;
-    findings_.push_back({"no_dirty_reuse",
-                         fmt::format("worker {} had written unasked, and was kept for {} ms",
-                                     dotted(worker), trace::milliseconds(now_ - since)),
-                         now_});
+    tell(findings_, "no_dirty_reuse", now_, "worker {} had written unasked, and was kept for {} ms",
+         dotted(worker), trace::milliseconds(now_ - since));
   }
 
   const Case& given_;

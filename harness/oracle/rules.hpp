@@ -53,10 +53,9 @@ void judge_one_outcome(const Case& given, Findings& findings);
 void judge_at_most_once(const Case& given, Findings& findings);
 void judge_gate(const Case& given, Findings& findings);
 void judge_diagnosis(const Case& given, Findings& findings);
-void judge_facts(const Case& given, Findings& findings);  // facts.cpp: diagnosis, held to journals
-void judge_refusal_words(const Case& given, Findings& findings);  // refusals.cpp: diagnosis
-void judge_starts(const Case& given, Findings& findings);         // starts.cpp: diagnosis
-void judge_departures(const Case& given, Findings& findings);     // departures.cpp: and ladder
+void judge_facts(const Case& given, Findings& findings);   // facts.cpp: diagnosis, held to journals
+void judge_starts(const Case& given, Findings& findings);  // starts.cpp: diagnosis
+void judge_departures(const Case& given, Findings& findings);  // departures.cpp: and ladder
 
 // census.cpp: what is left of a pool that was closed, and of its workers while it lives
 void judge_reaping(const Case& given, Findings& findings);
@@ -79,7 +78,7 @@ void judge_prompt_death(const Case& given, Findings& findings);
 void judge_recovery(const Case& given, Findings& findings);
 
 // witnesses.cpp
-void judge_refusals(const Case& given, Findings& findings);  // refusals.cpp
+void judge_refusals(const Case& given, Findings& findings);  // facts.cpp
 void judge_witnesses(const Case& given, Findings& findings);
 
 }  // namespace poolproof::oracle

@@ -19,8 +19,7 @@ class Replies {
 
   void judge(const Incarnation& incarnation) {
     call_ = nullptr;
-    for (const std::uint32_t place : incarnation.records())
-      take(view_.trace().workers[place].record);
+    for (const trace::WorkerRecord& one : incarnation.records()) take(one.record);
     finish();
   }
 
@@ -48,10 +47,8 @@ class Replies {
     const faults::Leaves left = view_.left_by(*receipt_);
     const bool wrong = left == faults::Leaves::error ? ok : faults::is_spoilt(left);
     if (!wrong) return;
-    findings_.push_back({"sound_reply",
-                         fmt::format("{} ended with {}, though its reply was spoilt ({})",
-                                     who(*call_), name(call_->outcome), receipt_->fault),
-                         call_->ended});
+    tell(findings_, "sound_reply", *call_, "ended with {}, though its reply was spoilt ({})",
+         name(call_->outcome), receipt_->fault);
   }
 
   const View& view_;

@@ -60,9 +60,8 @@ class Start {
     const WorkerId worker = ended.worker;
     const auto known = given.view.find(worker);
     if (known) look_at(*known);
-    for (const trace::EnvironmentRecord& strike : given.evidence.trace.environment) {
-      struck_ = struck_ || (strike.worker == worker && strike.delivered);
-    }
+    struck_ = was_struck(given.evidence.trace, worker,
+                         [](const trace::EnvironmentRecord& strike) { return strike.delivered; });
   }
 
   /// Why that can't be the cause; empty: it can.
@@ -121,8 +120,7 @@ class Start {
   }
 
   void look_at(const Incarnation& incarnation) {
-    for (const std::uint32_t place : incarnation.records()) {
-      const trace::WorkerRecord& record = given_.evidence.trace.workers[place];
+    for (const trace::WorkerRecord& record : incarnation.records()) {
       if (record.record.kind == Kind::read && record.record.request == 0U) read_ = &record;
       if (record.record.kind == Kind::exiting) {
         exits_ = true;
@@ -247,10 +245,9 @@ void judge_starts(const Case& given, Findings& findings) {
     if (!given.view.has_journal(ended->worker) || !is_believed(record, ended->worker)) continue;
     const std::string wrong = Start(given, record, *ended).wrong();
     if (wrong.empty()) continue;
-    findings.push_back({"diagnosis",
-                        fmt::format("the start of worker {} is told to have failed by {}, {}",
-                                    dotted(ended->worker), name(ended->evidence.cause), wrong),
-                        record.at});
+    tell(findings, "diagnosis", record.at,
+         "the start of worker {} is told to have failed by {}, {}", dotted(ended->worker),
+         name(ended->evidence.cause), wrong);
   }
 }
 

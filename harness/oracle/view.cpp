@@ -341,10 +341,6 @@ bool View::all_have_journals() const {
   });
 }
 
-std::span<const std::uint32_t> Incarnation::records() const {
-  return view->records_of_worker[number];
-}
-
 const Signs& Incarnation::signs() const {
   return view->signs[number];
 }
@@ -380,6 +376,11 @@ std::string who(const ClientStep& step) {
 const faults::Fault* fault_of(const JournalRecord& receipt) {
   const std::uint32_t row = fault_names().find(receipt.fault);
   return row == kNone ? nullptr : &faults::catalogue()[row];
+}
+
+bool kills(const Receipt& receipt) {
+  return receipt.planned != nullptr && receipt.planned->fault->end == faults::End::by_signal &&
+         faults::ends_process(*receipt.planned);
 }
 
 bool exits_while_idle(const JournalRecord& receipt) {

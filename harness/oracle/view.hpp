@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -86,8 +88,8 @@ struct Incarnation {
   const View* view = nullptr;
   std::uint32_t number = 0;
 
-  /// Places in `trace.workers`, in the order of its file; empty: it has no journal.
-  [[nodiscard]] std::span<const std::uint32_t> records() const;
+  /// Its journal, in the order of its file; empty: it has none.
+  [[nodiscard]] auto records() const;
   [[nodiscard]] const Signs& signs() const;
 };
 
@@ -157,9 +159,22 @@ class View {
   [[nodiscard]] bool ended_process(const faults::JournalRecord& receipt) const;
   /// The call that sent that nonce; null: none did.
   [[nodiscard]] const trace::ClientStep* call_of(std::string_view nonce) const;
-  /// Whether a journal shows that the call of that place in `calls` was read.
-  [[nodiscard]] bool was_read(std::size_t call) const {
-    return call_nonces[call] != kNone && nonces[call_nonces[call]].read != nullptr;
+  /// The record that the call of that place in `calls` was read; null: no journal shows it.
+  [[nodiscard]] const trace::WorkerRecord* read_of(std::size_t call) const {
+    return call_nonces[call] == kNone ? nullptr : nonces[call_nonces[call]].read;
+  }
+  /// A worker's journal, and the calls on it, by its number.
+  [[nodiscard]] auto journal(std::uint32_t worker) const {
+    const auto record = [this](std::uint32_t place) -> const trace::WorkerRecord& {
+      return trace_.workers[place];
+    };
+    return std::views::transform(records_of_worker[worker], record);
+  }
+  [[nodiscard]] auto calls_on(std::uint32_t worker) const {
+    const auto call = [this](std::uint32_t place) -> const trace::ClientStep& {
+      return *calls[place];
+    };
+    return std::views::transform(calls_of_worker[worker], call);
   }
   /// The incarnation, also one that left no journal; nothing for one that nobody knows.
   [[nodiscard]] std::optional<Incarnation> find(WorkerId worker) const;
@@ -196,6 +211,18 @@ class View {
   mutable Grouped steps_of_client_{memory};  ///< made when they are asked for
 };
 
+inline auto Incarnation::records() const {
+  return view->journal(number);
+}
+
+/// Whether some signal from outside that was aimed at that worker fits.
+template <class Fits>
+bool was_struck(const trace::Trace& trace, WorkerId worker, Fits fits) {
+  return std::any_of(
+      trace.environment.begin(), trace.environment.end(),
+      [&](const trace::EnvironmentRecord& one) { return one.worker == worker && fits(one); });
+}
+
 /// Whether such a step has to end by a time of its own. (How a close does is another matter.)
 constexpr bool has_limit(StepKind kind) {
   return has_outcome(kind) && kind != StepKind::close;
@@ -211,6 +238,12 @@ inline Duration limit_of(const trace::ClientStep& step, const scenario::PoolSpec
 
 /// The scenario's step that was done there; null: it has none such.
 const scenario::Step* asked(const scenario::Scenario& scenario, const trace::ClientStep& step);
+/// The same if it is of that kind; else null.
+template <class Kind>
+const Kind* asked_as(const scenario::Scenario& scenario, const trace::ClientStep& step) {
+  const scenario::Step* const done = asked(scenario, step);
+  return done == nullptr ? nullptr : std::get_if<Kind>(done);
+}
 
 /// After this call the worker's stream can't be trusted, whatever the pool says of it.
 /// `read` says whether a journal shows that the request was read.
@@ -221,6 +254,9 @@ std::string who(const trace::ClientStep& step);
 
 /// The fault's row, by the name in a receipt; null for a name nobody knows.
 const faults::Fault* fault_of(const faults::JournalRecord& receipt);
+
+/// The plan tells that the fault struck by a signal which ends its worker.
+bool kills(const Receipt& receipt);
 
 /// All that the fault does is to end its worker after a reply.
 bool exits_while_idle(const faults::JournalRecord& receipt);

@@ -14,9 +14,7 @@ using trace::ClientStep;
 using trace::dotted;
 using Kind = faults::JournalRecord::Kind;
 
-void report(Findings& findings, std::string what, Time at) {
-  findings.push_back({"witnesses", std::move(what), at});
-}
+constexpr const char* kWitnesses = "witnesses";
 
 /// Its worker answered a request that it had not read: the client can't know.
 bool was_answered_unread(const View& view, const ClientStep& call) {
@@ -29,20 +27,18 @@ bool was_answered_unread(const View& view, const ClientStep& call) {
 void judge_clients_and_journal(const View& view, Findings& findings) {
   for (const Read& read : view.reads) {
     if (view.nonces[read.nonce].call != nullptr) continue;
-    report(findings,
-           fmt::format("worker {} read {}, which no client's history has",
-                       dotted(read.record->worker), *read.record->record.nonce),
-           read.record->at);
+    tell(findings, kWitnesses, read.record->at, "worker {} read {}, which no client's history has",
+         dotted(read.record->worker), *read.record->record.nonce);
   }
   for (std::size_t i = 0; i < view.calls.size(); ++i) {
     const ClientStep* call = view.calls[i];
     const bool answered = was_answered(call->outcome);
-    if (!answered || call->nonce.empty() || view.was_read(i)) continue;
+    if (!answered || call->nonce.empty() || view.read_of(i) != nullptr) continue;
     const bool journalled =
         call->worker ? view.has_journal(*call->worker) : view.all_have_journals();
     if (!journalled || was_answered_unread(view, *call)) continue;
-    report(findings, who(*call) + " was answered, but no worker's journal shows that it was read",
-           call->ended);
+    tell(findings, kWitnesses, *call,
+         "was answered, but no worker's journal shows that it was read");
   }
 }
 
@@ -56,10 +52,8 @@ bool plans_failed_starts(const scenario::Scenario& scenario) {
 void judge_unborn(const View& view, const Incarnation& incarnation,
                   const trace::WorkerRecord& receipt, Findings& findings) {
   const auto contradict = [&](const std::string& how) {
-    report(findings,
-           fmt::format("worker {} could not be started ({}), but {}", dotted(incarnation.worker),
-                       receipt.record.fault, how),
-           receipt.at);
+    tell(findings, kWitnesses, receipt.at, "worker {} could not be started ({}), but {}",
+         dotted(incarnation.worker), receipt.record.fault, how);
   };
   if (incarnation.signs().started != nullptr) contradict("its journal shows that it ran");
   const auto holds = view.holds_of_worker[incarnation.number];
@@ -79,10 +73,8 @@ void judge_unborn(const Case& given, Findings& findings) {
   for (const trace::PoolRecord& record : given.evidence.trace.pool) {
     const auto* started = std::get_if<pool::Started>(&record.event);
     if (started == nullptr || !unborn.contains(started->worker)) continue;
-    report(findings,
-           fmt::format("worker {} could not be started, but the pool says that it was",
-                       dotted(started->worker)),
-           record.at);
+    tell(findings, kWitnesses, record.at,
+         "worker {} could not be started, but the pool says that it was", dotted(started->worker));
   }
 }
 
@@ -93,7 +85,7 @@ void judge_census(const Evidence& evidence, Findings& findings) {
   for (const std::string_view when : {"before", "after"}) {
     const bool seen = std::any_of(os.begin(), os.end(),
                                   [when](const trace::OsRecord& one) { return one.when == when; });
-    if (!seen) report(findings, fmt::format("the census {} the pool is missing", when), Time{});
+    if (!seen) tell(findings, kWitnesses, Time{}, "the census {} the pool is missing", when);
   }
 }
 
@@ -119,11 +111,8 @@ class Testimony {
     std::uint32_t number = given_.self_report->number_of(step.lease);
     const auto told = number == kNone ? std::nullopt : given_.self_report->lease(number).granted;
     if (!told || (step.worker && *told != *step.worker)) {
-      report(findings_,
-             fmt::format("{} was given worker {}, but the pool says it granted {}", who(step),
-                         step.worker ? dotted(*step.worker) : "?",
-                         told ? dotted(*told) : "no such lease"),
-             step.ended);
+      tell(findings_, kWitnesses, step, "was given worker {}, but the pool says it granted {}",
+           step.worker ? dotted(*step.worker) : "?", told ? dotted(*told) : "no such lease");
     }
     if (number == kNone) number = number_of_other(step.lease);
     const ClientStep*& holder = holders_[number];
@@ -131,17 +120,16 @@ class Testimony {
       holder = &step;
       return;
     }
-    report(findings_, fmt::format("{} and {} were given the same lease", who(*holder), who(step)),
-           step.ended);
+    tell(findings_, kWitnesses, step.ended, "{} and {} were given the same lease", who(*holder),
+         who(step));
   }
 
   void left_in_doubt(const ClientStep& step) {
     const std::uint32_t number = given_.self_report->number_of(step.lease);
     if (number == kNone || !given_.self_report->lease(number).returned_clean.value_or(false))
       return;
-    report(findings_,
-           who(step) + " left its stream in doubt, but the pool took the worker as clean",
-           step.ended);
+    tell(findings_, kWitnesses, step,
+         "left its stream in doubt, but the pool took the worker as clean");
   }
 
   /// Of a lease of which the pool does not speak.

@@ -38,7 +38,7 @@ bool ClientScript::prepare() {
 
 void ClientScript::end_step(Time now, trace::ClientStep& kept) {
   record.ended = now;
-  record.hand_over(kept);
+  kept = std::move(record);
   kept.client = name_;
 }
 
@@ -57,6 +57,7 @@ void ClientScript::failed(pool::Error error) {
   record.phase = error.phase;
   record.cause = error.cause;
   record.retryable = error.retryable;
+  record.exit = error.exit;
   record.message = std::move(error.message);
 }
 

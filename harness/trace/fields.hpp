@@ -1,5 +1,6 @@
 #pragma once
 
+#include "harness/base/enumerators.hpp"
 #include "harness/trace/record.hpp"
 
 /// Which JSON key holds which member: stated once for each type, used by the writer and the reader.
@@ -28,6 +29,8 @@ void client_step_fields(Archive& archive, Step& step) {
   archive.may("written_bytes", step.written_bytes);
   archive.may("in_doubt", step.in_doubt);
   archive.may("retryable", step.retryable);
+  archive.may("exit_code", step.exit.code);
+  archive.may("exit_signal", step.exit.signal);
 }
 
 template <class Archive, class Record>
@@ -102,18 +105,15 @@ struct PoolFields {
   }
 };
 
-inline constexpr std::array<std::string_view, 11> kEventNames{
-    "checkout_requested", "checkout_cancelled", "checked_in",         "lease_revoked", "started",
-    "start_failed",       "handshake_ended",    "unsolicited_output", "exited",        "tick",
-    "close_requested"};
-inline constexpr std::array<std::string_view, 7> kEffectNames{
-    "grant", "refuse", "start", "handshake", "stop", "forget", "closed"};
-inline constexpr std::array<std::string_view, 7> kRemovalReasonNames{
-    "none", "start_failed", "budget_spent", "dirty", "revoked", "unsolicited", "closing"};
-inline constexpr std::array<std::string_view, 4> kStopStepNames{"ask", "end_of_input", "term",
-                                                                "kill"};
-static_assert(kEventNames.size() == std::variant_size_v<pool::Event>);
-static_assert(kEffectNames.size() == std::variant_size_v<pool::Effect>);
+inline constexpr auto kEventNames = names_for<std::variant_size_v<pool::Event>>(
+    {"checkout_requested", "checkout_cancelled", "checked_in", "lease_revoked", "started",
+     "start_failed", "handshake_ended", "unsolicited_output", "exited", "tick", "close_requested"});
+inline constexpr auto kEffectNames = names_for<std::variant_size_v<pool::Effect>>(
+    {"grant", "refuse", "start", "handshake", "stop", "forget", "closed"});
+inline constexpr auto kRemovalReasonNames = names_for<enumerators<pool::RemovalReason>()>(
+    {"none", "start_failed", "budget_spent", "dirty", "revoked", "unsolicited", "closing"});
+inline constexpr auto kStopStepNames =
+    names_for<enumerators<pool::StopStep>()>({"ask", "end_of_input", "term", "kill"});
 
 inline std::string_view name(const pool::Event& event) {
   return kEventNames[event.index()];

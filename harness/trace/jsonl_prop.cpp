@@ -62,6 +62,7 @@ ClientStep any_step() {
   step.outcome = static_cast<Outcome>(any<int>(kOutcomeNames.size()));
   step.in_doubt = *rc::gen::arbitrary<bool>();
   step.retryable = *rc::gen::arbitrary<bool>();
+  step.exit = {*rc::gen::arbitrary<int>(), *rc::gen::arbitrary<int>()};
   if (*rc::gen::arbitrary<bool>()) step.worker = any_worker();
   if (*rc::gen::arbitrary<bool>()) step.limit.reset();
   return step;

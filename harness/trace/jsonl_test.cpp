@@ -27,16 +27,6 @@ const std::string kHeader =
     R"("scenario_json":{}})"
     "\n";
 
-TEST_CASE("trace: a step that is handed over is whole, and leaves no text behind") {
-  ClientStep step = a_call();
-  step.skipped = true;
-  const ClientStep whole = step;
-  ClientStep kept;
-  step.hand_over(kept);
-  CHECK(kept == whole);
-  CHECK((step.client + step.message + step.command + step.nonce + step.reply_nonce).empty());
-}
-
 TEST_CASE("trace: jsonl: the lines are those of the contract") {
   Trace trace;
   trace.header = {"x", "host", "run", 0x5eed, "0.1.0", "{ \"name\" : \"x\" }", "", false};

@@ -56,10 +56,8 @@ struct ClientStep {
   std::uint64_t written_bytes = 0;
   bool in_doubt = false;   ///< call: the stream is in doubt, so the lease is dirty
   bool retryable = false;  ///< the error says that a retry is safe
+  ExitStatus exit;         ///< how its worker had ended, as the error says
 
-  /// Moves itself into a new record. Afterwards its own texts are empty. Moving an empty text, as
-  /// most are, costs nothing.
-  void hand_over(ClientStep& to);
   bool operator==(const ClientStep&) const = default;
 };
 
