@@ -2,21 +2,12 @@
 #include <array>
 #include <system_error>
 
-#include <fmt/format.h>
-
 #include "fake_workers/launch.hpp"
 #include "harness/oracle/clients.hpp"
 #include "harness/oracle/rules.hpp"
-#include "harness/oracle/view.hpp"
-#include "harness/trace/fields.hpp"
 
 namespace poolproof::oracle {
 namespace {
-
-using faults::JournalRecord;
-using trace::ClientStep;
-using trace::dotted;
-using Kind = JournalRecord::Kind;
 
 // ---- one outcome -------------------------------------------------------------------------------
 
@@ -156,7 +147,7 @@ void judge_pairing(const Case& given, Findings& findings) {
   }
   for (const Read& one : view.reads) {
     if (view.nonces[one.nonce].call == nullptr) continue;
-    const trace::WorkerRecord& read = *one.record;
+    const WorkerRecord& read = *one.record;
     const ClientStep& call = *view.nonces[one.nonce].call;
     std::string wrong;
     if (call.worker && *call.worker != read.worker) {
@@ -180,7 +171,7 @@ void judge_ids(const Case& given, Findings& findings) {
   for (const Incarnation& incarnation : given.view.incarnations) {
     if (!incarnation.signs().ids_fall) continue;
     std::optional<std::int64_t> last;
-    for (const trace::WorkerRecord& record : incarnation.records()) {
+    for (const WorkerRecord& record : incarnation.records()) {
       if (record.record.kind != Kind::read || !record.record.id) continue;
       if (last && *record.record.id <= *last) {
         tell(findings, "pairing", record.at,
@@ -192,12 +183,76 @@ void judge_ids(const Case& given, Findings& findings) {
   }
 }
 
+// ---- sound replies -----------------------------------------------------------------------------
+
+/// A reply that a fault spoilt, or that never came, is no answer: whatever the pool makes of it,
+/// the call that it was meant for does not end well.
+namespace {
+
+/// Goes through one worker's journal, request by request.
+class Replies {
+ public:
+  Replies(const Case& given, Findings& findings) : view_(given.view), findings_(findings) {}
+
+  void judge(const Incarnation& incarnation) {
+    call_ = nullptr;
+    for (const WorkerRecord& one : incarnation.records()) take(one.record);
+    finish();
+  }
+
+ private:
+  void take(const JournalRecord& record) {
+    if (record.kind == Kind::read) {
+      finish();
+      call_ = record.nonce ? view_.call_of(*record.nonce) : nullptr;
+      request_ = record.request;
+      receipt_ = nullptr;
+      receipts_ = 0;
+    }
+    if (call_ == nullptr || record.request != request_ || record.kind != Kind::receipt) return;
+    receipt_ = &record;
+    ++receipts_;
+  }
+
+  /// The next request is read, or none any more.
+  void finish() {
+    // Two faults may undo one another.
+    if (call_ == nullptr || receipts_ != 1) return;
+    const bool ok = call_->outcome == Outcome::ok;
+    const bool error = call_->outcome == Outcome::worker_error;
+    if (!ok && !error) return;
+    const faults::Leaves left = view_.left_by(*receipt_);
+    const bool wrong = left == faults::Leaves::error ? ok : faults::is_spoilt(left);
+    if (!wrong) return;
+    tell(findings_, "sound_reply", *call_, "ended with {}, though its reply was spoilt ({})",
+         name(call_->outcome), receipt_->fault);
+  }
+
+  const View& view_;
+  Findings& findings_;
+  const ClientStep* call_ = nullptr;  ///< the one whose request was read last
+  std::optional<std::uint64_t> request_;
+  const JournalRecord* receipt_ = nullptr;  ///< the last of that request
+  std::size_t receipts_ = 0;
+};
+
+}  // namespace
+
+void judge_sound_reply(const Case& given, Findings& findings) {
+  if (given.evidence.scenario.faults.empty() || given.evidence.scenario.pool.opaque) return;
+  if (given.view.receipts.empty()) return;
+  Replies replies(given, findings);
+  for (const Incarnation& incarnation : given.view.incarnations) {
+    if (incarnation.signs().receipt != nullptr) replies.judge(incarnation);
+  }
+}
+
 // ---- at most once ------------------------------------------------------------------------------
 
 void judge_at_most_once(const Case& given, Findings& findings) {
   for (const Read& one : given.view.reads) {
-    const trace::WorkerRecord& read = *one.record;
-    const trace::WorkerRecord& first = *given.view.nonces[one.nonce].read;
+    const WorkerRecord& read = *one.record;
+    const WorkerRecord& first = *given.view.nonces[one.nonce].read;
     if (&first == &read) continue;
     tell(findings, "at_most_once", read.at, "{} was read by worker {} and again by worker {}",
          *read.record.nonce, dotted(first.worker), dotted(read.worker));
@@ -230,7 +285,7 @@ std::string gate_broken(const Incarnation& incarnation) {
   bool pinged = false;
   std::size_t strikes = 0;  // at the ping
   std::string_view spoiled;
-  for (const trace::WorkerRecord& stamped : incarnation.records()) {
+  for (const WorkerRecord& stamped : incarnation.records()) {
     const JournalRecord& record = stamped.record;
     if (record.kind == Kind::read && !record.nonce && record.request == 0U) {
       pinged = is_ping(record);

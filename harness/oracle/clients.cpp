@@ -8,18 +8,13 @@ std::string ClientSteps::name() const {
   return scenario::single_name(*client, which);
 }
 
-std::uint32_t number_of(const ClientSteps& client, const View& view) {
-  if (client.client->count > 1) return view.clients.find(client.name());
-  return view.clients.find(client.client->name);
-}
-
 Table<ClientSteps> clients_of(const Evidence& evidence, const View& view) {
   Table<ClientSteps> clients(view.memory);
   clients.reserve(evidence.scenario.clients.size());
   for (const scenario::Client& client : evidence.scenario.clients) {
     for (std::uint32_t i = 1; i <= client.count; ++i) {
       ClientSteps& one = clients.emplace_back(ClientSteps{&client, i, kNone, {}});
-      one.number = number_of(one, view);
+      one.number = view.clients.find(one.name());
       if (one.number != kNone) one.history = view.steps_of(one.number);
     }
   }

@@ -20,9 +20,6 @@ struct ClientSteps {
   [[nodiscard]] std::string name() const;
 };
 
-/// The client's number in the view; kNone: one of a counted client that did nothing.
-std::uint32_t number_of(const ClientSteps& client, const View& view);
-
 /// All of them, in the order of the scenario. Points into the evidence and the view.
 Table<ClientSteps> clients_of(const Evidence& evidence, const View& view);
 

@@ -9,10 +9,7 @@
 namespace poolproof::oracle {
 namespace {
 
-using faults::JournalRecord;
 using faults::Moment;
-using trace::ClientStep;
-using Kind = JournalRecord::Kind;
 
 constexpr int kTerm = 15;
 
@@ -42,7 +39,7 @@ class Strikes {
   }
 
  private:
-  [[nodiscard]] bool was_termed_from_outside(const trace::WorkerRecord& receipt) const {
+  [[nodiscard]] bool was_termed_from_outside(const WorkerRecord& receipt) const {
     return was_struck(evidence_.trace, receipt.worker, [&receipt](const auto& strike) {
       return strike.delivered && strike.signal == kTerm && strike.at <= receipt.at;
     });
@@ -52,7 +49,7 @@ class Strikes {
   /// stays in hand when it is answered: the worker goes by it.
   enum class InHand : std::uint8_t { nothing, call, clients_farewell, farewell, stdin_end };
   struct Struck {
-    const trace::WorkerRecord* record = nullptr;
+    const WorkerRecord* record = nullptr;
     const faults::Fault* fault = nullptr;
     InHand in_hand = InHand::nothing;
     bool has_read = false;  ///< its init ping, or whatever came first
@@ -63,7 +60,7 @@ class Strikes {
     Table<Struck> told(view_.workers.size(), view_.memory);
     receipts_.reserve(view_.receipts.size());
     for (std::size_t i = 0; receipts_.size() < view_.receipts.size(); ++i) {
-      const trace::WorkerRecord& record = evidence_.trace.workers[i];
+      const WorkerRecord& record = evidence_.trace.workers[i];
       Struck& now = told[view_.worker_of_record[i]];
       if (record.record.kind == Kind::receipt) {
         now.record = &record;
@@ -92,7 +89,7 @@ class Strikes {
   }
 
   void look_at(const Struck& given, const faults::Fault& fault) {
-    const trace::WorkerRecord& receipt = *given.record;
+    const WorkerRecord& receipt = *given.record;
     pool_.take_before(receipt.at);
     const WorkerPhase phase = phase_of(given, fault);
     const auto row = static_cast<std::size_t>(&fault - faults::catalogue().data());
@@ -100,7 +97,7 @@ class Strikes {
   }
 
   WorkerPhase phase_of(const Struck& given, const faults::Fault& fault) {
-    const trace::WorkerRecord& receipt = *given.record;
+    const WorkerRecord& receipt = *given.record;
     const WorkerId worker = receipt.worker;
     pool_.take_at(receipt.at, [&] { return pool_.was_started(worker); });
     if (is_told(worker)) return WorkerPhase::leaving;
@@ -153,13 +150,13 @@ class Strikes {
   }
 
   /// Where no ping is sent a worker is leased before it has read anything.
-  [[nodiscard]] WorkerPhase start_phase(const trace::WorkerRecord& receipt) const {
+  [[nodiscard]] WorkerPhase start_phase(const WorkerRecord& receipt) const {
     const bool leased =
         evidence_.scenario.pool.opaque && pool_.state(receipt.worker) == State::leased;
     return leased ? WorkerPhase::in_call : WorkerPhase::starting;
   }
 
-  WorkerPhase take_farewell(const trace::WorkerRecord& receipt) {
+  WorkerPhase take_farewell(const WorkerRecord& receipt) {
     pool_.take_at(receipt.at, [&] { return is_told(receipt.worker); });
     return WorkerPhase::leaving;
   }
@@ -219,54 +216,20 @@ void look_at_call(const ClientStep& call, Duration otherwise, Coverage& found) {
   }
 }
 
-/// Calls that went wrong, against the journal.
-class Callers {
- public:
-  Callers(const Evidence& evidence, const View& view, Coverage& found)
-      : evidence_(evidence), view_(view), found_(found), nonces_(view.memory), gone_(view.memory) {
-    for (const ClientStep* call : view.calls) {
-      look_at_call(*call, evidence.scenario.pool.call_timeout, found);
-    }
-    for (const std::uint32_t place : view.failed) {
-      const ClientStep& step = evidence.trace.clients[place];
-      if (step.kind == StepKind::checkin && step.outcome == Outcome::lease_over) {
-        found.see(Mark::returned_twice);
-      }
-      if (!is_call(step.kind) || step.nonce.empty()) continue;
-      const bool gave_up =
-          step.outcome == Outcome::call_timeout || step.outcome == Outcome::cancelled;
-      if (gave_up && nonces_.number(step.nonce) == gone_.size()) gone_.push_back(&step);
+/// What the journals tell of calls whose callers had given up.
+void look_at_abandoned(const View& view, Coverage& found) {
+  for (const Read& read : view.reads) {
+    const ClientStep* const call = view.nonces[read.nonce].call;
+    if (call == nullptr) continue;
+    const bool late = call->outcome == Outcome::call_timeout;
+    if (!late && call->outcome != Outcome::cancelled) continue;
+    if (read.record->at > call->ended) found.see(Mark::read_after_its_caller_had_gone);
+    for (const WorkerRecord& record : view.behind(*read.record)) {
+      const bool met = record.record.kind == Kind::wrote && record.at == call->ended;
+      if (late && met) found.see(Mark::timeout_met_the_reply);
     }
   }
-
-  void look_at_journal() {
-    if (gone_.empty()) return;
-    Table<const ClientStep*> in_hand(view_.workers.size(), nullptr, view_.memory);
-    for (std::size_t i = 0; i < view_.worker_of_record.size(); ++i) {
-      const trace::WorkerRecord& record = evidence_.trace.workers[i];
-      const ClientStep*& call = in_hand[view_.worker_of_record[i]];
-      if (record.record.kind == Kind::read) {
-        const std::uint32_t nonce =
-            record.record.nonce ? nonces_.find(*record.record.nonce) : kNone;
-        call = nonce == kNone ? nullptr : gone_[nonce];
-        if (call != nullptr && record.at > call->ended) {
-          found_.see(Mark::read_after_its_caller_had_gone);
-        }
-      }
-      const bool replied = call != nullptr && record.record.kind == Kind::wrote;
-      if (replied && call->outcome == Outcome::call_timeout && record.at == call->ended) {
-        found_.see(Mark::timeout_met_the_reply);
-      }
-    }
-  }
-
- private:
-  const Evidence& evidence_;
-  const View& view_;
-  Coverage& found_;
-  Numbering<std::string_view> nonces_;
-  Table<const ClientStep*> gone_;
-};
+}
 
 void look_at_cancels(const Evidence& evidence, const View& view, Coverage& found) {
   const auto& steps = evidence.trace.clients;
@@ -294,7 +257,7 @@ void look_at_grandchildren(const Evidence& evidence, Coverage& found) {
   const auto lifetime = std::chrono::milliseconds(planned->number("lifetime_ms"));
   for (const trace::OsRecord& census : evidence.trace.os) {
     if (census.when != "after" || !census.survivors.empty()) continue;
-    for (const trace::WorkerRecord& record : evidence.trace.workers) {
+    for (const WorkerRecord& record : evidence.trace.workers) {
       if (record.record.kind != Kind::grandchild) continue;
       const bool cut_short = after(record.at, lifetime) > census.at;
       if (cut_short) found.see(Mark::grandchild_killed_with_its_group);
@@ -327,7 +290,15 @@ void look_for_coverage(const Evidence& evidence, const View& view, PoolMarks* se
                        Coverage& found) {
   POOLPROOF_ASSERT(faults::catalogue().size() <= Coverage::kFaultsMax);
   if (self_report != nullptr) Strikes(evidence, view, *self_report, found).look();
-  Callers(evidence, view, found).look_at_journal();
+  for (const ClientStep* call : view.calls) {
+    look_at_call(*call, evidence.scenario.pool.call_timeout, found);
+  }
+  for (const std::uint32_t place : view.failed) {
+    const ClientStep& step = evidence.trace.clients[place];
+    const bool again = step.kind == StepKind::checkin && step.outcome == Outcome::lease_over;
+    if (again) found.see(Mark::returned_twice);
+  }
+  look_at_abandoned(view, found);
   look_at_cancels(evidence, view, found);
   look_at_grandchildren(evidence, found);
   for (const trace::EnvironmentRecord& strike : evidence.trace.environment) {

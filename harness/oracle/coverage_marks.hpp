@@ -1,7 +1,6 @@
 #pragma once
 
 #include "harness/oracle/coverage.hpp"
-#include "harness/oracle/dispatch.hpp"
 #include "harness/oracle/promises.hpp"
 #include "harness/oracle/view.hpp"
 

@@ -1,20 +1,14 @@
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include "harness/base/text.hpp"
 #include "harness/oracle/clients.hpp"
-#include "harness/oracle/fate.hpp"
 #include "harness/oracle/rules.hpp"
-#include "harness/oracle/view.hpp"
-#include "harness/trace/fields.hpp"
 
 namespace poolproof::oracle {
 namespace {
 
 using scenario::Expected;
 using scenario::ExpectedOne;
-using trace::ClientStep;
 
 constexpr std::size_t kSentenceBytesMax = 1000;
 
@@ -114,7 +108,7 @@ void judge_fates(const Evidence& evidence, const View& view, Findings& findings)
       wanted += fmt::format("{}{}", wanted.empty() ? "" : " or ", name(one));
     }
     tell(findings, "expectation", Time{}, "the fate of worker {} was \"{}\"; expected {}",
-         trace::dotted(expected.worker), name(*fate), wanted);
+         dotted(expected.worker), name(*fate), wanted);
   }
 }
 

@@ -1,5 +1,5 @@
-#include "harness/oracle/fate.hpp"
 #include "harness/oracle/oracle_testing.hpp"
+#include "harness/oracle/view.hpp"
 
 namespace poolproof::oracle {
 namespace {
@@ -115,7 +115,9 @@ TEST_CASE("oracle: expectations: a worker's fate is one of those named") {
 TEST_CASE(
     "oracle: fate: what the worker wrote and what was done to it decide before the pool's word") {
   Story story = told("good");
-  const auto fate = [&story](WorkerId worker) { return fate_of(story.evidence(), worker); };
+  const auto fate = [&story](WorkerId worker) {
+    return fate_of(story.evidence(), View(story.evidence()), worker);
+  };
   CHECK(fate({0, 0}) == Fate::closed);
   story.trace.environment.push_back({ms(8.5), {0, 0}, 9, true});
   CHECK(fate({0, 0}) == Fate::died);
@@ -141,14 +143,14 @@ TEST_CASE(
                           {ms(8.4),
                            pool::Tick{},
                            {pool::Stop{worker, pool::StopStep::term, pool::RemovalReason::dirty}}});
-  CHECK(fate_of(story.evidence(), worker) == Fate::killed);
+  CHECK(fate_of(story.evidence(), View(story.evidence()), worker) == Fate::killed);
   story.trace.pool[story.trace.pool.size() - 3] = {ms(8.4), pool::Exited{worker, {}}, {}};
-  CHECK(fate_of(story.evidence(), worker) == Fate::died);
+  CHECK(fate_of(story.evidence(), View(story.evidence()), worker) == Fate::died);
   story.scenario.workers[0].kind = scenario::WorkerKind::command;
   story.trace.workers.clear();
-  CHECK(fate_of(story.evidence(), worker) == Fate::died);
+  CHECK(fate_of(story.evidence(), View(story.evidence()), worker) == Fate::died);
   story.trace.pool.clear();
-  CHECK_FALSE(fate_of(story.evidence(), worker).has_value());
+  CHECK_FALSE(fate_of(story.evidence(), View(story.evidence()), worker).has_value());
 }
 
 }  // namespace

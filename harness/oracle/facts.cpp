@@ -2,19 +2,12 @@
 #include <charconv>
 #include <optional>
 
-#include <fmt/format.h>
-
 #include "harness/oracle/rules.hpp"
-#include "harness/trace/fields.hpp"
 
 /// What an error says, held against what the journals know, the client has seen and the pool says:
 /// phase, kind, exit code, signal, limit, wait, and whether to ask again.
 namespace poolproof::oracle {
 namespace {
-
-using faults::JournalRecord;
-using trace::ClientStep;
-using Kind = JournalRecord::Kind;
 
 constexpr const char* kDiagnosis = "diagnosis";
 
@@ -38,7 +31,7 @@ std::string_view wrong_phase(const View& view, std::size_t place, bool exact) {
   if (call.written_bytes == 0 && call.phase != Phase::writing_request) {
     return "though nothing was written";
   }
-  const trace::WorkerRecord* const read = view.read_of(place);
+  const WorkerRecord* const read = view.read_of(place);
   if (call.phase != Phase::writing_request || read == nullptr) return "";
   return read->at + view.grain < call.ended ? "though its request had been read" : "";
 }
@@ -72,10 +65,10 @@ bool is_made_up(const View& view, std::size_t place, Duration lateness) {
   if (call.phase != Phase::reading_reply || call.written_bytes > kAtOnceBytes) return false;
   // Whoever was answered has been answered; and there may be many of them.
   if (was_answered(call.outcome)) return false;
-  const trace::WorkerRecord* const read = view.read_of(place);
+  const WorkerRecord* const read = view.read_of(place);
   if (read == nullptr) return false;
-  const trace::WorkerRecord* next = nullptr;
-  for (const trace::WorkerRecord& record : view.journal(view.workers.find(read->worker))) {
+  const WorkerRecord* next = nullptr;
+  for (const WorkerRecord& record : view.journal(view.workers.find(read->worker))) {
     if (record.record.kind == Kind::receipt) return false;
     if (next == nullptr && &record > read) next = &record;
   }
@@ -138,10 +131,10 @@ class Kinds {
  private:
   /// The whole reply had been written, and no fault had spoilt it.
   [[nodiscard]] bool had_replied(std::size_t place) const {
-    const trace::WorkerRecord* const read = view_.read_of(place);
+    const WorkerRecord* const read = view_.read_of(place);
     if (read == nullptr) return false;
     bool wrote = false;
-    for (const trace::WorkerRecord& one : view_.journal(view_.workers.find(read->worker))) {
+    for (const WorkerRecord& one : view_.journal(view_.workers.find(read->worker))) {
       // What stood in the pipe before may have spoilt it, too.
       if (one.record.kind == Kind::receipt && !exits_while_idle(one.record)) return false;
       wrote =
@@ -153,11 +146,11 @@ class Kinds {
   /// Its reply began with a header that no sound reader waits behind: nothing else had befallen its
   /// worker, and all was written in time.
   [[nodiscard]] bool was_over_limit(const ClientStep& call, std::size_t place) const {
-    const trace::WorkerRecord* const read = view_.read_of(place);
+    const WorkerRecord* const read = view_.read_of(place);
     if (read == nullptr) return false;
     bool announced = false;
     bool wrote = false;
-    for (const trace::WorkerRecord& one : view_.journal(view_.workers.find(read->worker))) {
+    for (const WorkerRecord& one : view_.journal(view_.workers.find(read->worker))) {
       const bool of_call = one.record.request == read->record.request;
       if (one.record.kind == Kind::receipt) {
         const bool no_frame = view_.left_by(one.record) == faults::Leaves::no_frame;
@@ -229,7 +222,7 @@ void judge_waits(const Case& given, Findings& findings) {
     const Duration waited = step.ended - step.begun + given.view.grain;
     if (!said || (*said <= to_ms(waited) && *said + to_ms(lateness) >= to_ms(waited))) continue;
     tell(findings, kDiagnosis, step, "was told that it had waited {} ms, it was {} ms", *said,
-         trace::milliseconds(step.ended - step.begun));
+         milliseconds(step.ended - step.begun));
   }
 }
 
@@ -299,6 +292,68 @@ std::int64_t& times_of(const Told& way, Table<Told>& all) {
   return found != all.end() ? found->times : all.emplace_back(way).times;
 }
 
+// ---- departures: how a worker went, as the pool says --------------------------------------------
+
+/// A worker that has exited and had written nothing unasked is dead, not astray: in virtual time
+/// its exit is seen at once, and the end of its stdout is no news of its own.
+void judge_strayed_dead(const Case& given, Findings& findings) {
+  if (given.evidence.bounds.liveness != Duration::zero()) return;
+  for (const PutAway& unsolicited : given.self_report->noted().unsolicited) {
+    const auto known = given.view.find(unsolicited.worker);
+    if (!known || !known->signs().exits || known->signs().exiting > unsolicited.at) continue;
+    bool left_only = true;
+    for (const WorkerRecord& one : known->records()) {
+      left_only = left_only && (one.record.kind != Kind::receipt || exits_while_idle(one.record));
+    }
+    if (!left_only) continue;
+    tell(findings, "diagnosis", unsolicited.at,
+         "worker {} had exited, and was put away for its output", dotted(unsolicited.worker));
+  }
+}
+
+/// A sound worker that has nothing to do goes when it is asked, and in virtual time at once: of one
+/// that does not go the asking never came.
+void judge_deaf(const Case& given, Findings& findings) {
+  if (given.self_report->noted().deaf.empty()) return;
+  const Evidence& evidence = given.evidence;
+  const auto& pool = evidence.scenario.pool;
+  if (evidence.bounds.liveness != Duration::zero()) return;
+  // A small frame may not hold the request.
+  constexpr std::size_t kSmallFrame = 512;
+  if (!pool.opaque && pool.framing.payload_limit() < kSmallFrame) return;
+  if (pool.core.shutdown_grace == Duration::zero()) return;
+  // Such a worker waits for the moment when it will strike, and leaves no receipt before.
+  const auto waits = [](const faults::PlannedFault& planned) {
+    return planned.fault->moment == faults::Moment::idle;
+  };
+  const auto& faults = evidence.scenario.faults;
+  if (std::any_of(faults.begin(), faults.end(), waits)) return;
+  for (const WorkerId worker : given.self_report->noted().deaf) {
+    const auto known = given.view.find(worker);
+    if (!known || known->records().empty() || known->signs().receipt != nullptr) continue;
+    if (was_struck(evidence.trace, worker, [](const auto&) { return true; })) continue;
+    tell(findings, "ladder", known->records().back().at,
+         "worker {} is sound and was asked to go, but its stdin had to be closed", dotted(worker));
+  }
+}
+
+/// A call that a closing pool has ended by taking its worker back is told so.
+void judge_taken_back(const Case& given, Findings& findings) {
+  const View& view = given.view;
+  for (const PutAway& taken : given.self_report->noted().taken_back) {
+    const std::uint32_t worker = view.workers.find(taken.worker);
+    if (worker == kNone) continue;
+    for (const ClientStep& call : view.calls_on(worker)) {
+      if (call.outcome == Outcome::ok || call.outcome == Outcome::pool_closed) continue;
+      if (!call.in_doubt) continue;
+      if (call.ended <= after(taken.at, given.evidence.bounds.liveness)) continue;
+      tell(findings, "diagnosis", call,
+           "ended with {}, though the closing pool had taken worker {} back before",
+           name(call.outcome), dotted(taken.worker));
+    }
+  }
+}
+
 }  // namespace
 
 void judge_facts(const Case& given, Findings& findings) {
@@ -310,7 +365,10 @@ void judge_facts(const Case& given, Findings& findings) {
   judge_last_words(given, findings);
   judge_ends(given.view, findings);
   judge_starts(given, findings);
-  judge_departures(given, findings);
+  if (given.self_report == nullptr) return;
+  judge_deaf(given, findings);
+  judge_strayed_dead(given, findings);
+  judge_taken_back(given, findings);
 }
 
 /// Nobody knows which refusal was whose; but of each kind there are as many.
@@ -324,7 +382,7 @@ void judge_refusals(const Case& given, Findings& findings) {
     ++times_of({told->why, told->phase, told->cause.cause}, all);
   }
   for (const std::uint32_t place : given.view.refused) {
-    const trace::ClientStep& step = evidence.trace.clients[place];
+    const ClientStep& step = evidence.trace.clients[place];
     if (--times_of({step.outcome, step.phase, step.cause}, all) >= 0) continue;
     tell(findings, "witnesses", step,
          "was told {} ({}, cause {}), but the pool says that it told nobody so", name(step.outcome),

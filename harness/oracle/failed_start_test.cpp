@@ -1,5 +1,5 @@
-#include "harness/oracle/fate.hpp"
 #include "harness/oracle/oracle_testing.hpp"
+#include "harness/oracle/view.hpp"
 
 /// A start that failed is no worker that lived: what the rules make of its receipt.
 namespace poolproof::oracle {
@@ -72,7 +72,9 @@ TEST_CASE("oracle: failed start: it breaks no promise, with and without the pool
 
 TEST_CASE("oracle: failed start: who never ran is unborn, and the next one is not") {
   Story story = after_failed_start();
-  const auto fate = [&story](WorkerId worker) { return fate_of(story.evidence(), worker); };
+  const auto fate = [&story](WorkerId worker) {
+    return fate_of(story.evidence(), View(story.evidence()), worker);
+  };
   CHECK(fate(kUnborn) == Fate::unborn);
   CHECK(fate(kSecond) == Fate::closed);
   const auto records = story.trace.pool;

@@ -1,7 +1,4 @@
-#include "harness/oracle/fate.hpp"
-
 #include <algorithm>
-#include <set>
 
 #include "harness/base/signals.hpp"
 #include "harness/oracle/view.hpp"
@@ -9,9 +6,7 @@
 namespace poolproof::oracle {
 namespace {
 
-using faults::JournalRecord;
 using scenario::Fate;
-using Kind = JournalRecord::Kind;
 
 /// What the pool says about one incarnation, up to the moment when it began to close.
 struct Told {
@@ -26,7 +21,7 @@ struct Told {
 Time clients_done(const Evidence& evidence) {
   if (evidence.trace.header.world != "sim") return kNever;
   Time done = Time::min();
-  for (const trace::ClientStep& step : evidence.trace.clients) {
+  for (const ClientStep& step : evidence.trace.clients) {
     if (!step.client.empty()) done = std::max(done, step.ended);
   }
   return done == Time::min() ? kNever : done;
@@ -61,7 +56,7 @@ Time close_begun(const Evidence& evidence, const View& view) {
 }
 
 bool died_by_itself(const Incarnation& incarnation, Time until) {
-  for (const trace::WorkerRecord& record : incarnation.records()) {
+  for (const WorkerRecord& record : incarnation.records()) {
     if (record.at > until) return false;
     const Kind kind = record.record.kind;
     const bool by_client = kind == Kind::read && record.record.command == "shutdown";
@@ -94,10 +89,6 @@ bool left_early(const View& view, WorkerId worker, Time until) {
 
 }  // namespace
 
-std::optional<Fate> fate_of(const Evidence& evidence, WorkerId worker) {
-  return fate_of(evidence, View(evidence), worker);
-}
-
 std::optional<Fate> fate_of(const Evidence& evidence, const View& view, WorkerId worker) {
   const bool self_report = !evidence.trace.pool.empty();
   const auto known = view.find(worker);
@@ -113,17 +104,6 @@ std::optional<Fate> fate_of(const Evidence& evidence, const View& view, WorkerId
   if (!self_report) return left_early(view, worker, until) ? Fate::killed : Fate::closed;
   if (told.put_away) return Fate::killed;
   return told.ended ? Fate::died : Fate::closed;
-}
-
-std::vector<WorkerId> incarnations_of(const Evidence& evidence) {
-  std::set<WorkerId> all;
-  for (const trace::WorkerRecord& record : evidence.trace.workers) all.insert(record.worker);
-  for (const trace::PoolRecord& record : evidence.trace.pool) {
-    for (const pool::Effect& effect : record.effects) {
-      if (const auto* start = std::get_if<pool::Start>(&effect)) all.insert(start->worker);
-    }
-  }
-  return {all.begin(), all.end()};
 }
 
 }  // namespace poolproof::oracle

@@ -2,20 +2,12 @@
 #include <compare>
 #include <map>
 
-#include <fmt/format.h>
-
 #include "harness/oracle/rules.hpp"
-#include "harness/oracle/view.hpp"
-#include "harness/trace/fields.hpp"
 
 namespace poolproof::oracle {
 namespace {
 
-using faults::JournalRecord;
 using faults::PlannedFault;
-using trace::ClientStep;
-using trace::WorkerRecord;
-using Kind = JournalRecord::Kind;
 
 /// What a fault of the plan is called in receipts.
 std::string id_of(const PlannedFault& fault, std::size_t place) {

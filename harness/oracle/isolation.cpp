@@ -1,20 +1,12 @@
 #include <algorithm>
 #include <array>
 
-#include <fmt/format.h>
-
 #include "harness/oracle/rules.hpp"
-#include "harness/trace/fields.hpp"
 
 /// A call may fail by what its own worker or its own client did, or by the pool's closing. What
 /// befell other workers and other clients is no reason.
 namespace poolproof::oracle {
 namespace {
-
-using faults::JournalRecord;
-using trace::ClientStep;
-using trace::dotted;
-using Kind = JournalRecord::Kind;
 
 /// A sound worker reads a request, and answers one that asks for no work, within this.
 constexpr Duration kSoundAnswer = 1s;
@@ -27,49 +19,10 @@ struct WorkersOwn {
   std::vector<std::uint64_t> errs;  ///< requests to which a fault made it answer with an error
 };
 
-/// The cancels, by the client that they are meant for.
-class Cancels {
- public:
-  explicit Cancels(const Case& given) {
-    for (const std::uint32_t place : given.view.cancels) {
-      const ClientStep& step = given.evidence.trace.clients[place];
-      if (step.skipped) continue;
-      const auto* cancel = asked_as<scenario::Cancel>(given.evidence.scenario, step);
-      if (cancel != nullptr) add(cancel->client, step);
-    }
-    for (auto& of_one : cancels_) std::stable_sort(of_one.begin(), of_one.end(), begins_earlier);
-  }
-
-  /// Whether one of them was under way at some time from the call's begin to its end.
-  [[nodiscard]] bool met(const ClientStep& call, Duration grain) const {
-    const std::uint32_t target = targets_.find(call.client);
-    if (target == kNone) return false;
-    const auto& all = cancels_[target];
-    const auto behind = std::partition_point(all.begin(), all.end(), [&](const ClientStep* one) {
-      return one->begun <= call.ended + grain;
-    });
-    // A cancel takes no time to speak of: the last one is the one.
-    return behind != all.begin() && (*std::prev(behind))->ended + grain >= call.begun;
-  }
-
- private:
-  static bool begins_earlier(const ClientStep* a, const ClientStep* b) {
-    return a->begun < b->begun;
-  }
-  void add(std::string_view target, const ClientStep& step) {
-    const std::uint32_t number = targets_.number(target);
-    if (number == cancels_.size()) cancels_.emplace_back();
-    cancels_[number].push_back(&step);
-  }
-
-  Numbering<std::string_view> targets_;
-  std::vector<std::vector<const ClientStep*>> cancels_;
-};
-
 class Isolation {
  public:
   explicit Isolation(const Case& given)
-      : given_(given), evidence_(given.evidence), view_(given.view), own_(view_.memory) {
+      : evidence_(given.evidence), view_(given.view), own_(view_.memory) {
     const auto& pool = evidence_.scenario.pool;
     for (const std::uint32_t place : view_.closes) {
       const ClientStep& step = evidence_.trace.clients[place];
@@ -99,7 +52,7 @@ class Isolation {
       case Outcome::request_too_large:
         return "";  // the request is the client's own
       case Outcome::cancelled:
-        return cancels().met(call, view_.grain) ? "" : "nobody cancelled it";
+        return was_cancelled(call) ? "" : "nobody cancelled it";
       case Outcome::lease_over:
         return gave_up_lease(call) || is_since(own_of(call).harmed, call)
                    ? ""
@@ -126,9 +79,16 @@ class Isolation {
     return "no fault and no signal had struck its worker";
   }
 
-  const Cancels& cancels() {
-    if (!cancels_) cancels_.emplace(given_);
-    return *cancels_;
+  /// Whether somebody cancelled its client at some time from the call's begin to its end.
+  [[nodiscard]] bool was_cancelled(const ClientStep& call) const {
+    const auto& cancels = view_.cancels;
+    return std::any_of(cancels.begin(), cancels.end(), [&](std::uint32_t place) {
+      const ClientStep& step = evidence_.trace.clients[place];
+      if (step.skipped || step.begun > call.ended + view_.grain) return false;
+      if (step.ended + view_.grain < call.begun) return false;
+      const auto* cancel = asked_as<scenario::Cancel>(evidence_.scenario, step);
+      return cancel != nullptr && cancel->client == call.client;
+    });
   }
 
   [[nodiscard]] bool is_since(Time reason, const ClientStep& call) const {
@@ -182,7 +142,7 @@ class Isolation {
     if (may_dawdle(view_.workers.key(worker))) own.delayed = Time::min();
     // A sound worker does not exit unasked.
     if (signs.receipt == nullptr) return;
-    for (const trace::WorkerRecord& stamped : view_.journal(worker)) {
+    for (const WorkerRecord& stamped : view_.journal(worker)) {
       const JournalRecord& record = stamped.record;
       const bool farewell = signs.farewell != nullptr && signs.farewell <= &stamped;
       struck = struck || record.kind == Kind::receipt;
@@ -202,7 +162,7 @@ class Isolation {
   }
 
   [[nodiscard]] bool was_made_to_err(const ClientStep& call, const WorkersOwn& own) const {
-    const trace::WorkerRecord* read = read_of(call);
+    const WorkerRecord* read = read_of(call);
     return read != nullptr && read->record.request &&
            std::binary_search(own.errs.begin(), own.errs.end(), *read->record.request);
   }
@@ -214,7 +174,7 @@ class Isolation {
     if (is_since(own.delayed, call) || call.nonce.empty()) return "";
     const Duration lateness = evidence_.bounds.liveness;
     const Duration sound = std::max(lateness, kSoundAnswer);
-    const trace::WorkerRecord* read = read_of(call);
+    const WorkerRecord* read = read_of(call);
     if (read == nullptr) {
       return after(call.begun, sound) < call.ended ? "its sound worker never got the request" : "";
     }
@@ -226,22 +186,17 @@ class Isolation {
     return idled ? "its sound worker had nothing to do that takes so long" : "";
   }
 
-  [[nodiscard]] const trace::WorkerRecord* read_of(const ClientStep& call) const {
+  [[nodiscard]] const WorkerRecord* read_of(const ClientStep& call) const {
     const std::uint32_t nonce = view_.nonce_numbers.find(call.nonce);
     return nonce == kNone ? nullptr : view_.nonces[nonce].read;
   }
 
   /// When the last byte of the reply was out; kNever: it was not, before the call ended.
-  [[nodiscard]] Time answered_at(const ClientStep& call, const trace::WorkerRecord& read) const {
-    const auto records = view_.records_of_worker[view_.workers.find(read.worker)];
-    const auto place = static_cast<std::uint32_t>(&read - evidence_.trace.workers.data());
-    auto at = std::upper_bound(records.begin(), records.end(), place);
-    for (; at != records.end(); ++at) {
-      const trace::WorkerRecord& record = evidence_.trace.workers[*at];
-      if (record.at > call.ended || record.record.kind == Kind::read) break;
-      if (record.record.kind == Kind::wrote && record.record.request == read.record.request) {
-        return record.at;
-      }
+  [[nodiscard]] Time answered_at(const ClientStep& call, const WorkerRecord& read) const {
+    for (const WorkerRecord& record : view_.behind(read)) {
+      if (record.at > call.ended) break;
+      const bool of_call = record.record.request == read.record.request;
+      if (of_call && record.record.kind == Kind::wrote) return record.at;
     }
     return kNever;
   }
@@ -257,11 +212,9 @@ class Isolation {
     return !harmless || call.written_bytes + kAroundIt > frame;
   }
 
-  const Case& given_;
   const Evidence& evidence_;
   const View& view_;
-  Table<WorkersOwn> own_;  ///< by the number of the worker
-  std::optional<Cancels> cancels_;
+  Table<WorkersOwn> own_;       ///< by the number of the worker
   Time revoked_from_ = kNever;  ///< from then on the closing pool may take leased workers back
 };
 

@@ -1,19 +1,10 @@
 #include <algorithm>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "harness/oracle/rules.hpp"
-#include "harness/oracle/view.hpp"
-#include "harness/trace/fields.hpp"
 
 namespace poolproof::oracle {
 namespace {
-
-using faults::JournalRecord;
-using trace::ClientStep;
-using trace::dotted;
-using Kind = JournalRecord::Kind;
 
 /// A moment after which nobody may use that incarnation.
 struct Doubt {
@@ -70,7 +61,7 @@ class Overkill {
  private:
   void judge(const Incarnation& incarnation, Time successor, Findings& findings) {
     // The first sign that the incarnation had been lost to the pool.
-    const trace::WorkerRecord* farewell = incarnation.signs().farewell;
+    const WorkerRecord* farewell = incarnation.signs().farewell;
     const Time lost = std::min(successor, farewell == nullptr ? kNever : farewell->at);
     if (lost == kNever || lost + view_.grain >= view_.close_begun) return;
     if (excused(incarnation, farewell, lost)) return;
@@ -94,7 +85,7 @@ class Overkill {
     if (number != kNone) excused_[number] = true;
   }
 
-  [[nodiscard]] bool excused(const Incarnation& incarnation, const trace::WorkerRecord* farewell,
+  [[nodiscard]] bool excused(const Incarnation& incarnation, const WorkerRecord* farewell,
                              Time lost) {
     // Its start may have taken longer than its budget: that can be ruled out only when the budget,
     // counted from before there was a pool, was not over.
@@ -156,7 +147,7 @@ class Strangers {
     }
   }
 
-  void judge(const trace::WorkerRecord& read) {
+  void judge(const WorkerRecord& read) {
     const auto behind = std::partition_point(holds_.begin(), holds_.end(), [&](const Hold* hold) {
       return hold->from + view_.grain < read.at;
     });
@@ -167,7 +158,7 @@ class Strangers {
   }
 
  private:
-  void judge(const trace::WorkerRecord& read, const Hold& hold) {
+  void judge(const WorkerRecord& read, const Hold& hold) {
     if (read.at + view_.grain >= hold.to) return;
     const ClientStep* call = view_.call_of(*read.record.nonce);
     if (call == nullptr || call->client == hold.checkout->client) return;
@@ -193,7 +184,7 @@ void judge_exclusive_lease(const Case& given, Findings& findings) {
     gather_holds(view, worker, holds);
     judge_holds(holds, findings);
     strangers.restart();
-    for (const trace::WorkerRecord& record : view.journal(worker)) {
+    for (const WorkerRecord& record : view.journal(worker)) {
       if (record.record.kind == Kind::read && record.record.nonce) strangers.judge(record);
     }
   }
@@ -213,7 +204,7 @@ class DirtyReuse {
       if (!comes_after(doubt, hold.from, hold.checkout->lease)) continue;
       report(doubt, "was leased to client " + hold.checkout->client, hold.from);
     }
-    for (const trace::WorkerRecord& record : view_.journal(worker)) {
+    for (const WorkerRecord& record : view_.journal(worker)) {
       if (record.record.kind != Kind::read || !record.record.nonce) continue;
       const ClientStep* call = view_.call_of(*record.record.nonce);
       if (call == nullptr || call->begun < doubt.at || call == doubt.why) continue;

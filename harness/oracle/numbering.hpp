@@ -2,7 +2,6 @@
 
 #include <bit>
 #include <cstdint>
-#include <cstring>
 #include <memory_resource>
 #include <span>
 #include <string_view>
@@ -23,16 +22,10 @@ using Memory = std::pmr::memory_resource;
 template <class Thing>
 using Table = std::pmr::vector<Thing>;
 
-/// ChildFindings, so that adding stays short.
-template <class Thing>
-[[gnu::noinline]] void add_first(Table<Thing>& table, const Thing& thing) {
-  table.reserve(8);
-  table.push_back(thing);
-}
 /// Adds to a table that mostly stays small: it begins with room for eight.
 template <class Thing>
 void add(Table<Thing>& table, const Thing& thing) {
-  if (table.capacity() == 0) return add_first(table, thing);
+  if (table.capacity() == 0) table.reserve(8);
   table.push_back(thing);
 }
 
@@ -48,37 +41,10 @@ requires std::is_enum_v<Id>
 constexpr std::uint64_t hash_of(Id id) {
   return mixed(static_cast<std::uint64_t>(id));
 }
-template <class Word>
-Word word_at(const char* text) {
-  Word word;
-  std::memcpy(&word, text, sizeof word);
-  return word;
-}
-/// Every bit of a word counts in the low ones, too. Once would not do: names often differ in their
-/// last letter only, which is the highest.
-constexpr std::uint64_t well_mixed(std::uint64_t value) {
-  return mixed(mixed(value));
-}
-/// Texts here mostly are a few letters long: they are looked at in whole words, which overlap.
 inline std::uint64_t hash_of(std::string_view text) {
-  const std::size_t size = text.size();
-  const char* const begin = text.data();
-  if (size < 4) {
-    if (size == 0) return 0;
-    const auto letter = [begin](std::size_t at) -> std::uint64_t {
-      return static_cast<unsigned char>(begin[at]);
-    };
-    return mixed(size << 24U | letter(0) | letter(size / 2) << 8U | letter(size - 1) << 16U);
-  }
-  if (size < 8) {
-    const std::uint64_t last = word_at<std::uint32_t>(begin + size - 4);
-    return well_mixed((word_at<std::uint32_t>(begin) | last << 32U) ^ size);
-  }
-  std::uint64_t hash = size;
-  for (std::size_t at = 0; at + 8 < size; at += 8) {
-    hash = well_mixed(hash ^ word_at<std::uint64_t>(begin + at));
-  }
-  return well_mixed(hash ^ word_at<std::uint64_t>(begin + size - 8));
+  std::uint64_t hash = text.size();
+  for (const char letter : text) hash = mixed(hash ^ static_cast<unsigned char>(letter));
+  return hash;
 }
 
 template <class Key>
@@ -88,22 +54,6 @@ bool same(const Key& a, const Key& b) {
 inline bool same(WorkerId a, WorkerId b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
-inline bool same(std::string_view a, std::string_view b) {
-  const std::size_t size = a.size();
-  if (size != b.size()) return false;
-  const char* const x = a.data();
-  const char* const y = b.data();
-  if (size > 16) return std::memcmp(x, y, size) == 0;
-  const auto same_words = [&]<class Word>(Word /*of that width*/) {
-    const std::size_t last = size - sizeof(Word);
-    return word_at<Word>(x) == word_at<Word>(y) &&
-           word_at<Word>(x + last) == word_at<Word>(y + last);
-  };
-  if (size >= 8) return same_words(std::uint64_t{});
-  if (size >= 4) return same_words(std::uint32_t{});
-  return size == 0 || (x[0] == y[0] && x[size / 2] == y[size / 2] && x[size - 1] == y[size - 1]);
-}
-
 /// Gives every different key a number: 0, 1, 2... in the order of their first appearance.
 template <class Key>
 class Numbering {
@@ -150,45 +100,6 @@ class Numbering {
 
   Table<Key> keys_;
   Table<std::uint32_t> table_;  ///< a power of two, at most half full
-};
-
-/// As a Numbering, of ids that mostly are small: those have their numbers in a table of their own.
-template <class Id>
-class DirectNumbering {
- public:
-  explicit DirectNumbering(Memory* memory) : small_(memory), others_(memory), numbers_(memory) {}
-
-  std::uint32_t number(Id id) {
-    std::uint32_t& number = place_of(id);
-    if (number == kNone) number = size_++;
-    return number;
-  }
-  [[nodiscard]] std::uint32_t find(Id id) const {
-    const auto place = static_cast<std::uint64_t>(id);
-    if (place < small_.size()) return small_[place];
-    const std::uint32_t other = others_.size() == 0 ? kNone : others_.find(id);
-    return other == kNone ? kNone : numbers_[other];
-  }
-  [[nodiscard]] std::uint32_t size() const { return size_; }
-
- private:
-  static constexpr std::uint64_t kSmall = 64;
-
-  std::uint32_t& place_of(Id id) {
-    const auto place = static_cast<std::uint64_t>(id);
-    if (place < kSmall) {
-      if (small_.empty()) small_.assign(kSmall, kNone);
-      return small_[place];
-    }
-    const std::uint32_t other = others_.number(id);
-    if (other == numbers_.size()) numbers_.push_back(kNone);
-    return numbers_[other];
-  }
-
-  std::uint32_t size_ = 0;
-  Table<std::uint32_t> small_;
-  Numbering<Id> others_;
-  Table<std::uint32_t> numbers_;  ///< of the others
 };
 
 /// The places of things, group by group; within a group in their order. A thing of group kNone is

@@ -1,4 +1,3 @@
-#include "harness/oracle/oracle.hpp"
 
 #include <array>
 #include <optional>

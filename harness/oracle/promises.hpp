@@ -67,7 +67,7 @@ class Promises : public ReferenceModel {
   [[nodiscard]] bool lacks_a_start() const;
   [[nodiscard]] std::uint32_t first_vacant() const;
 
-  // promises_refusals.cpp
+  // What clients are told that are turned away.
   void judge_reason(const pool::Refuse& refusal, const Asked& asked);
   void judge_late(const pool::Refuse& refusal, const Asked& asked);
   void judge_cause(const pool::Refuse& refusal);

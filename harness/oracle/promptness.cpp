@@ -2,24 +2,49 @@
 #include <iterator>
 #include <set>
 
-#include <fmt/format.h>
-
 #include "harness/base/signals.hpp"
 #include "harness/oracle/rules.hpp"
-#include "harness/oracle/view.hpp"
-#include "harness/trace/fields.hpp"
 
 namespace poolproof::oracle {
 namespace {
 
-using faults::JournalRecord;
-using trace::ClientStep;
-using trace::dotted;
-using trace::milliseconds;
-using Kind = JournalRecord::Kind;
-
 /// In virtual time lateness is 0, but a start still takes its time.
 constexpr Duration kSoundStart = 1s;
+
+// ---- cancels -----------------------------------------------------------------------------------
+
+bool waits(StepKind kind) {
+  return kind == StepKind::checkout || is_call(kind);
+}
+
+/// The step of that client which was surely under way at `at`; null: none was.
+const ClientStep* under_way(const View& view, std::string_view client, Time at) {
+  const std::uint32_t number = view.clients.find(client);
+  if (number == kNone) return nullptr;
+  const auto steps = view.steps_of(number);
+  // A client's steps come one after the other.
+  const auto behind = std::partition_point(steps.begin(), steps.end(), [&](std::uint32_t place) {
+    return view.trace().clients[place].begun < at;
+  });
+  if (behind == steps.begin()) return nullptr;
+  return &view.trace().clients[*std::prev(behind)];
+}
+
+void judge_cancels(const Case& given, Findings& findings) {
+  const Duration lateness = given.evidence.bounds.liveness;
+  for (const std::uint32_t place : given.view.cancels) {
+    const ClientStep& cancel = given.evidence.trace.clients[place];
+    if (cancel.skipped) continue;
+    const auto* asked = asked_as<scenario::Cancel>(given.evidence.scenario, cancel);
+    if (asked == nullptr) continue;
+    const ClientStep* step = under_way(given.view, asked->client, cancel.begun);
+    if (step == nullptr || step->skipped || !waits(step->kind)) continue;
+    if (step->ended <= after(cancel.ended, lateness)) continue;
+    tell(findings, "deadlines", *step,
+         "went on for {} ms after it was cancelled, and ended with {}",
+         milliseconds(step->ended - cancel.ended), name(step->outcome));
+  }
+}
 
 }  // namespace
 
@@ -66,13 +91,10 @@ void judge_during_close(const Case& given, const ClientStep& close, Findings& fi
                                                  : after(close.begun, kSoundStart);
   const Time closed_by = std::max(calls_over_by, born);
   const Time shut = exact ? close.begun : close.ended;
-  const auto report = [&findings](const std::string& what, Time at) {
-    findings.push_back({"bounded_close", what, at});
-  };
+  constexpr const char* kClose = "bounded_close";
   if (close.ended > closed_by) {
-    report(fmt::format("{} took {} ms, its limit was {} ms", who(close),
-                       milliseconds(close.ended - close.begun), milliseconds(limit)),
-           close.ended);
+    tell(findings, kClose, close, "took {} ms, its limit was {} ms",
+         milliseconds(close.ended - close.begun), milliseconds(limit));
   }
   if (given.view.others_ended <= close.begun) return;
   for (std::size_t i = 0; i < evidence.trace.clients.size(); ++i) {
@@ -81,15 +103,14 @@ void judge_during_close(const Case& given, const ClientStep& close, Findings& fi
     const bool in_the_way = step.begun < close.begun;
     if (step.kind == StepKind::checkout && in_the_way &&
         step.ended > after(close.begun, lateness)) {
-      report(fmt::format("{} still waited {} ms after the pool began to close", who(step),
-                         milliseconds(step.ended - close.begun)),
-             step.ended);
+      tell(findings, kClose, step, "still waited {} ms after the pool began to close",
+           milliseconds(step.ended - close.begun));
     }
     if (is_call(step.kind) && in_the_way && step.ended > calls_over_by) {
-      report(who(step) + " went on after the pool had to be closed", step.ended);
+      tell(findings, kClose, step, "went on after the pool had to be closed");
     }
     if (step.kind == StepKind::checkout && step.outcome == Outcome::ok && step.begun > shut) {
-      report(who(step) + " was granted a worker after the pool was closed", step.ended);
+      tell(findings, kClose, step, "was granted a worker after the pool was closed");
     }
   }
 }
@@ -102,12 +123,72 @@ void judge_bounded_close(const Case& given, Findings& findings) {
   }
 }
 
-// ---- death -------------------------------------------------------------------------------------
+// ---- pipes of workers that had ended, or had closed one --------------------------------------
 
 namespace {
 
+/// How long the exit of a worker that closed a pipe is waited for: it mostly is just ending.
+constexpr Duration kExitWait = 250ms;
+
+class Pipes {
+ public:
+  Pipes(const Case& given, Findings& findings)
+      : lateness_(given.evidence.bounds.liveness), findings_(findings) {}
+
+  /// `closed` tells since when its worker's pipes were.
+  void judge(const ClientStep& call, const Signs& closed) {
+    // Before the first byte everybody looks whether there still is somebody.
+    if (after(closed.exiting, lateness_) < call.begun && !found_dead(call)) {
+      report("diagnosis", call, "though its worker had ended before it began");
+    }
+    if (call.ended >
+        after(after(std::max(closed.stdout_closed, call.begun), kExitWait), lateness_)) {
+      report("prompt_death", call, "long after its worker had closed its stdout");
+    }
+    const bool gave_up =
+        call.outcome == Outcome::call_timeout || call.outcome == Outcome::cancelled;
+    const bool tried = call.begun < call.ended && call.written_bytes == 0;
+    if (gave_up && tried && !call.in_doubt && after(closed.stdin_closed, lateness_) < call.begun) {
+      report("no_dirty_reuse", call, "and no doubt, though its worker had closed its stdin");
+    }
+  }
+
+ private:
+  static bool found_dead(const ClientStep& call) {
+    return call.outcome == Outcome::stale_worker || call.outcome == Outcome::lease_over ||
+           call.outcome == Outcome::pool_closed || call.outcome == Outcome::request_too_large;
+  }
+
+  void report(const char* invariant, const ClientStep& call, std::string_view what) {
+    tell(findings_, invariant, call, "on worker {} ended with {}, {}", dotted(*call.worker),
+         name(call.outcome), what);
+  }
+
+  Duration lateness_;
+  Findings& findings_;
+};
+
+void judge_pipes(const Case& given, Findings& findings) {
+  const View& view = given.view;
+  Pipes pipes(given, findings);
+  const auto& strikes = given.evidence.trace.environment;
+  Table<bool> struck(strikes.empty() ? 0 : view.workers.size(), false, view.memory);
+  for (const trace::EnvironmentRecord& strike : strikes) {
+    const std::uint32_t worker = view.workers.find(strike.worker);
+    if (worker != kNone) struck[worker] = true;
+  }
+  for (std::uint32_t worker = 0; worker < view.workers.size(); ++worker) {
+    const Signs& closed = view.signs[worker];
+    // A process left behind holds its pipes open; a signal blurs it all.
+    if (closed.left_a_process || (!strikes.empty() && struck[worker])) continue;
+    if (std::min({closed.exiting, closed.stdin_closed, closed.stdout_closed}) == kNever) continue;
+    for (const ClientStep& call : view.calls_on(worker)) pipes.judge(call, closed);
+  }
+}
+
+// ---- death -------------------------------------------------------------------------------------
 struct Death {
-  const trace::WorkerRecord* record = nullptr;  ///< null: it was killed from outside
+  const WorkerRecord* record = nullptr;  ///< null: it was killed from outside
   WorkerId worker;
   std::uint32_t number = kNone;  ///< the worker's
   Time at;
@@ -129,9 +210,9 @@ bool was_stopped(const Evidence& evidence, WorkerId worker) {
 }
 
 /// Between what it announces and its end TERM may come, and be obeyed at leisure.
-bool was_interrupted(const View& view, const trace::WorkerRecord& announced) {
+bool was_interrupted(const View& view, const WorkerRecord& announced) {
   const auto records = view.journal(view.workers.find(announced.worker));
-  for (const trace::WorkerRecord& record : std::views::reverse(records)) {
+  for (const WorkerRecord& record : std::views::reverse(records)) {
     if (&record == &announced) return false;
     if (record.record.kind == Kind::term) return true;
   }
@@ -142,7 +223,7 @@ bool was_interrupted(const View& view, const trace::WorkerRecord& announced) {
 Table<Death> deaths(const Evidence& evidence, const View& view) {
   Table<Death> found(view.memory);
   found.reserve(view.exits.size() + view.receipts.size());
-  const auto announced = [&](const trace::WorkerRecord& record, std::uint32_t worker) {
+  const auto announced = [&](const WorkerRecord& record, std::uint32_t worker) {
     if (view.calls_of_worker[worker].empty()) return;
     found.push_back({&record, record.worker, worker, record.at});
   };

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "harness/oracle/dispatch.hpp"
-
 namespace poolproof::oracle {
 
 using pool::RemovalReason;

@@ -4,12 +4,22 @@
 #include <cstdint>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "harness/oracle/numbering.hpp"
 #include "harness/pool/config.hpp"
 #include "harness/trace/record.hpp"
 
 namespace poolproof::oracle {
+
+/// As std::visit of one variant, but in place: for those who look at every record of a self-report.
+template <class Use, class... Kinds>
+void dispatch(const std::variant<Kinds...>& what, Use use) {
+  const auto use_at = [&]<std::size_t... at>(std::index_sequence<at...> /*of the kinds*/) {
+    static_cast<void>(((what.index() == at && (use(*std::get_if<at>(&what)), true)) || ...));
+  };
+  use_at(std::index_sequence_for<Kinds...>());
+}
 
 /// How many there were of each at one moment.
 struct Standing {
@@ -191,9 +201,9 @@ class ReferenceModel {
   Line idle_;
   Table<Slot> slots_{memory_};  ///< as far as they have been used
   std::uint32_t held_ = 0;      ///< slots that are surely not vacant, or may cool
-  DirectNumbering<LeaseId> lease_numbers_{memory_};
+  Numbering<LeaseId> lease_numbers_{memory_};
   Table<Lease> leases_{memory_};
-  DirectNumbering<CheckoutId> checkout_numbers_{memory_};
+  Numbering<CheckoutId> checkout_numbers_{memory_};
   Table<Asked> asked_{memory_};
   std::uint32_t waiting_ = 0;
   std::uint32_t failures_ = 0;  ///< failed starts in a row

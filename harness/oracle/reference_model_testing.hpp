@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "harness/oracle/dispatch.hpp"
 #include "harness/oracle/promises.hpp"
 #include "harness/pool/core_testing.hpp"
 

@@ -2,20 +2,12 @@
 #include <optional>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "harness/oracle/rules.hpp"
-#include "harness/trace/fields.hpp"
 
 /// Bytes that nobody asked for: behind a reply, or while the worker is idle. Whether they are seen
 /// at once or only later, a worker that wrote them serves no more.
 namespace poolproof::oracle {
 namespace {
-
-using faults::JournalRecord;
-using trace::ClientStep;
-using trace::dotted;
-using Kind = JournalRecord::Kind;
 
 /// The receipt leaves bytes behind a whole, sound reply.
 bool leaves_bytes(const View& view, const JournalRecord& receipt) {
@@ -27,7 +19,7 @@ bool leaves_bytes(const View& view, const JournalRecord& receipt) {
 std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& incarnation) {
   std::optional<std::uint64_t> left;
   std::optional<std::uint64_t> struck;
-  for (const trace::WorkerRecord& stamped : incarnation.records()) {
+  for (const WorkerRecord& stamped : incarnation.records()) {
     const JournalRecord& record = stamped.record;
     if (record.kind != Kind::receipt || !record.request) continue;
     if (struck == record.request) return std::nullopt;
@@ -45,7 +37,7 @@ void judge_opaque_residue(const Case& given, Findings& findings) {
   Table<std::uint32_t> struck(view.workers.size(), 0, view.memory);
   for (const Receipt& receipt : view.receipts) ++struck[receipt.worker];
   for (const Receipt& receipt : view.receipts) {
-    const trace::WorkerRecord& left = *receipt.record;
+    const WorkerRecord& left = *receipt.record;
     if (struck[receipt.worker] != 1 || !leaves_bytes(view, left.record)) continue;
     for (const ClientStep& call : view.calls_on(receipt.worker)) {
       if (call.begun <= left.at + view.grain || !was_answered(call.outcome)) continue;
@@ -67,7 +59,7 @@ void judge_residue(const Case& given, Findings& findings) {
     if (incarnation.signs().receipt == nullptr) continue;
     const auto left = first_left(given, incarnation);
     if (!left) continue;
-    for (const trace::WorkerRecord& read : incarnation.records()) {
+    for (const WorkerRecord& read : incarnation.records()) {
       if (read.record.kind != Kind::read || !read.record.nonce) continue;
       if (!read.record.request || *read.record.request <= *left) continue;
       const ClientStep* call = given.view.call_of(*read.record.nonce);
@@ -108,7 +100,7 @@ class UnsolicitedOutputs {
  public:
   UnsolicitedOutputs(const Case& given, Findings& findings) : given_(given), findings_(findings) {
     for (const Receipt& receipt : given.view.receipts) {
-      const trace::WorkerRecord& record = *receipt.record;
+      const WorkerRecord& record = *receipt.record;
       if (receipt.planned == nullptr || !faults::writes_unasked(*receipt.planned)) continue;
       const std::uint32_t number = numbers_.number(record.worker);
       if (number == workers_.size()) workers_.push_back({record.at, {}, false});
@@ -178,7 +170,7 @@ class UnsolicitedOutputs {
     const Duration lateness = std::max(kToNotice, given_.evidence.bounds.liveness);
     if (now_ <= after(since, lateness)) return;
     tell(findings_, "no_dirty_reuse", now_, "worker {} had written unasked, and was kept for {} ms",
-         dotted(worker), trace::milliseconds(now_ - since));
+         dotted(worker), milliseconds(now_ - since));
   }
 
   const Case& given_;

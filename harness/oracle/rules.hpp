@@ -29,7 +29,7 @@ void tell(Findings& findings, std::string_view invariant, Time at,
 }
 /// The same of a step, at its end. The sentence begins with the step: `who(step)`.
 template <class... Words>
-void tell(Findings& findings, std::string_view invariant, const trace::ClientStep& step,
+void tell(Findings& findings, std::string_view invariant, const ClientStep& step,
           fmt::format_string<Words...> format, Words&&... words) {
   tell(findings, invariant, step.ended, "{} {}", who(step),
        fmt::format(format, std::forward<Words>(words)...));
@@ -48,32 +48,27 @@ void judge_isolation(const Case& given, Findings& findings);
 // calls.cpp: what a call comes to
 void judge_pairing(const Case& given, Findings& findings);
 void judge_ids(const Case& given, Findings& findings);
-void judge_sound_reply(const Case& given, Findings& findings);  // sound_reply.cpp
+void judge_sound_reply(const Case& given, Findings& findings);
 void judge_one_outcome(const Case& given, Findings& findings);
 void judge_at_most_once(const Case& given, Findings& findings);
 void judge_gate(const Case& given, Findings& findings);
 void judge_diagnosis(const Case& given, Findings& findings);
 void judge_facts(const Case& given, Findings& findings);   // facts.cpp: diagnosis, held to journals
 void judge_starts(const Case& given, Findings& findings);  // starts.cpp: diagnosis
-void judge_departures(const Case& given, Findings& findings);  // departures.cpp: and ladder
 
 // census.cpp: what is left of a pool that was closed, and of its workers while it lives
 void judge_reaping(const Case& given, Findings& findings);
 void judge_no_survivors(const Case& given, Findings& findings);
 void judge_descriptors(const Case& given, Findings& findings);
 void judge_threads(const Case& given, Findings& findings);
-
-// full_size.cpp: what is left of the storm once nothing is left to happen
 void judge_full_size(const Case& given, Findings& findings);
 
 // promptness.cpp: what must come in time
 void judge_deadlines(const Case& given, Findings& findings);
-void judge_cancels(const Case& given, Findings& findings);  // cancels.cpp
 void judge_bounded_close(const Case& given, Findings& findings);
 void judge_residue(const Case& given, Findings& findings);             // residue.cpp
 void judge_unread_answers(const Case& given, Findings& findings);      // residue.cpp
 void judge_unsolicited_output(const Case& given, Findings& findings);  // residue.cpp
-void judge_pipes(const Case& given, Findings& findings);  // pipes.cpp: findings of three names
 void judge_prompt_death(const Case& given, Findings& findings);
 void judge_recovery(const Case& given, Findings& findings);
 

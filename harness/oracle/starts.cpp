@@ -2,21 +2,16 @@
 #include <array>
 #include <optional>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/oracle/rules.hpp"
-#include "harness/trace/fields.hpp"
 
 /// Why a start failed, as the pool says, held against what befell the worker and against what its
 /// own evidence counts.
 namespace poolproof::oracle {
 namespace {
 
-using faults::JournalRecord;
 using faults::Leaves;
-using trace::dotted;
-using Kind = JournalRecord::Kind;
 
 /// The reply may be late, or an error, but it is a whole one that is sound.
 bool keeps_reply(Leaves left) {
@@ -120,7 +115,7 @@ class Start {
   }
 
   void look_at(const Incarnation& incarnation) {
-    for (const trace::WorkerRecord& record : incarnation.records()) {
+    for (const WorkerRecord& record : incarnation.records()) {
       if (record.record.kind == Kind::read && record.record.request == 0U) read_ = &record;
       if (record.record.kind == Kind::exiting) {
         exits_ = true;
@@ -209,8 +204,8 @@ class Start {
 
   const Case& given_;
   const trace::PoolRecord& judged_;
-  const trace::WorkerRecord* read_ = nullptr;
-  const trace::WorkerRecord* receipt_ = nullptr;
+  const WorkerRecord* read_ = nullptr;
+  const WorkerRecord* receipt_ = nullptr;
   std::size_t receipts_ = 0;
   bool exits_ = false;
   bool wrote_ = false;  ///< its reply to the ping

@@ -11,9 +11,6 @@
 namespace poolproof::oracle {
 namespace {
 
-using faults::JournalRecord;
-using trace::ClientStep;
-using Kind = JournalRecord::Kind;
 using namespace std::string_view_literals;
 
 constexpr Duration kHostGrain{2};
@@ -185,7 +182,7 @@ void View::look_at_clients() {
   if (close_begun == kNever && steps > 0) close_begun = std::max(others_ended, closes_ended);
 }
 
-inline void View::look_at_read(const trace::WorkerRecord& record, Signs& shown) {
+inline void View::look_at_read(const WorkerRecord& record, Signs& shown) {
   const JournalRecord& read = record.record;
   if (read.id) {
     shown.ids_fall = shown.ids_fall || (shown.last_id && *read.id <= *shown.last_id);
@@ -204,7 +201,7 @@ inline void View::look_at_read(const trace::WorkerRecord& record, Signs& shown) 
   reads.push_back({&record, nonce});
 }
 
-void View::look_at_receipt(const trace::WorkerRecord& record, std::uint32_t worker) {
+void View::look_at_receipt(const WorkerRecord& record, std::uint32_t worker) {
   const faults::PlannedFault* const planned = planned_for(record.record);
   const faults::Fault* const fault = planned != nullptr ? planned->fault : fault_of(record.record);
   add(receipts, {&record, fault, planned, worker});
@@ -218,7 +215,7 @@ void View::look_at_receipt(const trace::WorkerRecord& record, std::uint32_t work
   closed = std::min(closed, record.at);
 }
 
-[[gnu::always_inline]] inline void View::look_at_record(const trace::WorkerRecord& record,
+[[gnu::always_inline]] inline void View::look_at_record(const WorkerRecord& record,
                                                         std::uint32_t worker) {
   Signs& shown = signs[worker];
   switch (record.record.kind) {
@@ -257,7 +254,7 @@ void View::look_at_journal() {
   reads.reserve(calls.size());
   std::uint32_t worker = kNone;
   for (std::size_t i = 0; i < records; ++i) {
-    const trace::WorkerRecord& record = trace_.workers[i];
+    const WorkerRecord& record = trace_.workers[i];
     if (worker == kNone || !same(workers.key(worker), record.worker)) {
       worker = workers.number(record.worker);
       if (worker == signs.size()) signs.emplace_back();
@@ -389,8 +386,8 @@ bool exits_while_idle(const JournalRecord& receipt) {
          fault->end == faults::End::exits;
 }
 
-const trace::WorkerRecord* could_not_start(const Incarnation& incarnation) {
-  const trace::WorkerRecord* receipt = incarnation.signs().receipt;
+const WorkerRecord* could_not_start(const Incarnation& incarnation) {
+  const WorkerRecord* receipt = incarnation.signs().receipt;
   if (receipt == nullptr) return nullptr;
   const faults::Fault* fault = fault_of(receipt->record);
   return fault != nullptr && fault->moment == faults::Moment::launch ? receipt : nullptr;

@@ -9,12 +9,21 @@
 
 #include "harness/oracle/numbering.hpp"
 #include "harness/oracle/oracle.hpp"
+#include "harness/trace/fields.hpp"
 
 namespace poolproof::oracle {
 
+// What all rules speak of.
+using faults::JournalRecord;
+using trace::ClientStep;
+using trace::dotted;
+using trace::milliseconds;
+using trace::WorkerRecord;
+using Kind = JournalRecord::Kind;
+
 /// One client's hold of one worker, as its history tells: surely held from `from` to `to`.
 struct Hold {
-  const trace::ClientStep* checkout = nullptr;
+  const ClientStep* checkout = nullptr;
   WorkerId worker;
   std::uint32_t number = 0;  ///< the worker's
   Time from;                 ///< the checkout had returned
@@ -23,19 +32,19 @@ struct Hold {
 
 /// A call's nonce, as clients and workers know it.
 struct Nonce {
-  const trace::ClientStep* call = nullptr;    ///< the first step that sent it; null: nobody did
-  const trace::WorkerRecord* read = nullptr;  ///< the first record that read it
+  const ClientStep* call = nullptr;    ///< the first step that sent it; null: nobody did
+  const WorkerRecord* read = nullptr;  ///< the first record that read it
 };
 
 /// A journal's record that a call was read.
 struct Read {
-  const trace::WorkerRecord* record = nullptr;
+  const WorkerRecord* record = nullptr;
   std::uint32_t nonce = 0;  ///< its number
 };
 
 /// A journal's record that a fault struck.
 struct Receipt {
-  const trace::WorkerRecord* record = nullptr;
+  const WorkerRecord* record = nullptr;
   const faults::Fault* fault = nullptr;           ///< its row; null: a name that nobody knows
   const faults::PlannedFault* planned = nullptr;  ///< null: the plan has none
   std::uint32_t worker = 0;                       ///< its number
@@ -43,9 +52,9 @@ struct Receipt {
 
 /// What one incarnation's journal shows: the first record of each kind, and the earliest times.
 struct Signs {
-  const trace::WorkerRecord* started = nullptr;
-  const trace::WorkerRecord* farewell = nullptr;  ///< the pool had told it to go
-  const trace::WorkerRecord* receipt = nullptr;
+  const WorkerRecord* started = nullptr;
+  const WorkerRecord* farewell = nullptr;  ///< the pool had told it to go
+  const WorkerRecord* receipt = nullptr;
   bool exits = false;
   Time exiting = kNever;
   Time stdin_closed = kNever;  ///< by a fault
@@ -74,7 +83,7 @@ struct Progress {
     steps = one.steps;
   }
   /// Goes on by a step that it did; false: that was not the next one, or it is out of time.
-  bool takes(const trace::ClientStep& step);
+  bool takes(const ClientStep& step);
   [[nodiscard]] bool is_done() const {
     return next == steps.size() && repetition + 1 == client->repeat;
   }
@@ -116,9 +125,9 @@ class View {
   Table<std::uint32_t> failed{memory};   ///< steps, neither skipped nor ok
   Table<std::uint32_t> slow{memory};  ///< with a limit, not skipped: failed, or took all their time
   Table<Hold> holds{memory};
-  Table<const trace::ClientStep*> calls{memory};  ///< not skipped; call and call_bytes
-  Table<std::uint32_t> call_nonces{memory};       ///< of each of them its nonce's number; kNone
-  Table<std::uint32_t> call_workers{memory};      ///< of each of them its worker's number; kNone
+  Table<const ClientStep*> calls{memory};     ///< not skipped; call and call_bytes
+  Table<std::uint32_t> call_nonces{memory};   ///< of each of them its nonce's number; kNone
+  Table<std::uint32_t> call_workers{memory};  ///< of each of them its worker's number; kNone
   Table<std::uint32_t> troubled{
       memory};                         ///< places in `calls`: failed, or left their stream in doubt
   Table<Read> reads{memory};           ///< of calls, in the order of the journal
@@ -147,33 +156,38 @@ class View {
   /// The places in trace.clients of a client's steps, by its number in `clients`.
   [[nodiscard]] std::span<const std::uint32_t> steps_of(std::uint32_t client) const;
   /// The plan's fault of the receipt's name and id; null: it has none.
-  [[nodiscard]] const faults::PlannedFault* planned_for(const faults::JournalRecord& receipt) const;
+  [[nodiscard]] const faults::PlannedFault* planned_for(const JournalRecord& receipt) const;
   /// Who reads the reply to the request at which the fault struck.
-  [[nodiscard]] faults::Reader reader_of(const faults::JournalRecord& receipt) const;
+  [[nodiscard]] faults::Reader reader_of(const JournalRecord& receipt) const;
   /// What the fault left of that reply; `depends` where the plan does not have it.
-  [[nodiscard]] faults::Leaves left_by(const faults::JournalRecord& receipt) const;
+  [[nodiscard]] faults::Leaves left_by(const JournalRecord& receipt) const;
   /// A sound pool may put the worker away after it. Those of the shutdown family act only when it
   /// has been told to go.
-  [[nodiscard]] bool excuses_loss(const faults::JournalRecord& receipt) const;
+  [[nodiscard]] bool excuses_loss(const JournalRecord& receipt) const;
   /// The fault ended its worker's process.
-  [[nodiscard]] bool ended_process(const faults::JournalRecord& receipt) const;
+  [[nodiscard]] bool ended_process(const JournalRecord& receipt) const;
   /// The call that sent that nonce; null: none did.
-  [[nodiscard]] const trace::ClientStep* call_of(std::string_view nonce) const;
+  [[nodiscard]] const ClientStep* call_of(std::string_view nonce) const;
   /// The record that the call of that place in `calls` was read; null: no journal shows it.
-  [[nodiscard]] const trace::WorkerRecord* read_of(std::size_t call) const {
+  [[nodiscard]] const WorkerRecord* read_of(std::size_t call) const {
     return call_nonces[call] == kNone ? nullptr : nonces[call_nonces[call]].read;
   }
   /// A worker's journal, and the calls on it, by its number.
   [[nodiscard]] auto journal(std::uint32_t worker) const {
-    const auto record = [this](std::uint32_t place) -> const trace::WorkerRecord& {
+    const auto record = [this](std::uint32_t place) -> const WorkerRecord& {
       return trace_.workers[place];
     };
     return std::views::transform(records_of_worker[worker], record);
   }
+  /// What a worker noted behind a request that it had read, till it read the next one.
+  [[nodiscard]] auto behind(const WorkerRecord& read) const {
+    const std::uint32_t worker = workers.find(read.worker);
+    const auto before = [last = &read](const WorkerRecord& one) { return &one <= last; };
+    const auto same_request = [](const WorkerRecord& one) { return one.record.kind != Kind::read; };
+    return journal(worker) | std::views::drop_while(before) | std::views::take_while(same_request);
+  }
   [[nodiscard]] auto calls_on(std::uint32_t worker) const {
-    const auto call = [this](std::uint32_t place) -> const trace::ClientStep& {
-      return *calls[place];
-    };
+    const auto call = [this](std::uint32_t place) -> const ClientStep& { return *calls[place]; };
     return std::views::transform(calls_of_worker[worker], call);
   }
   /// The incarnation, also one that left no journal; nothing for one that nobody knows.
@@ -186,24 +200,24 @@ class View {
  private:
   /// A client as far as its steps have been looked at.
   struct Client {
-    const trace::ClientStep* holds = nullptr;  ///< by this checkout
-    std::uint32_t worker = kNone;              ///< the number of the one that it named last
-    std::uint32_t held = kNone;                ///< of the one that it holds
+    const ClientStep* holds = nullptr;  ///< by this checkout
+    std::uint32_t worker = kNone;       ///< the number of the one that it named last
+    std::uint32_t held = kNone;         ///< of the one that it holds
     Progress progress;
   };
 
   void expect_clients(Table<Client>& all);
   void look_at_clients();
   void look_at_step(std::uint32_t place, Client& client);
-  void look_at_call(const trace::ClientStep& call, std::uint32_t worker);
+  void look_at_call(const ClientStep& call, std::uint32_t worker);
   void finish(Client& client, Time at);
-  [[nodiscard]] bool is_in_time(const trace::ClientStep& step) const;
-  [[nodiscard]] std::uint32_t number_of_worker(const trace::ClientStep& step, Client& client);
+  [[nodiscard]] bool is_in_time(const ClientStep& step) const;
+  [[nodiscard]] std::uint32_t number_of_worker(const ClientStep& step, Client& client);
   void group_by_worker();
   void look_at_journal();
-  void look_at_record(const trace::WorkerRecord& record, std::uint32_t worker);
-  void look_at_read(const trace::WorkerRecord& record, Signs& shown);
-  void look_at_receipt(const trace::WorkerRecord& record, std::uint32_t worker);
+  void look_at_record(const WorkerRecord& record, std::uint32_t worker);
+  void look_at_read(const WorkerRecord& record, Signs& shown);
+  void look_at_receipt(const WorkerRecord& record, std::uint32_t worker);
 
   const scenario::Scenario& scenario_;
   const trace::Trace& trace_;
@@ -223,13 +237,19 @@ bool was_struck(const trace::Trace& trace, WorkerId worker, Fits fits) {
       [&](const trace::EnvironmentRecord& one) { return one.worker == worker && fits(one); });
 }
 
+/// How an incarnation ended. Judged by what it wrote and what was done to it. Where nothing else
+/// tells whether the pool put it away before it was closed, the pool's self-report does.
+///
+/// Nothing: a worker without a journal, in a pool that gives no self-report.
+std::optional<scenario::Fate> fate_of(const Evidence& evidence, const View& view, WorkerId worker);
+
 /// Whether such a step has to end by a time of its own. (How a close does is another matter.)
 constexpr bool has_limit(StepKind kind) {
   return has_outcome(kind) && kind != StepKind::close;
 }
 
 /// How long the step may take: its own limit or the pool's; a check-in may take no time.
-inline Duration limit_of(const trace::ClientStep& step, const scenario::PoolSpec& pool) {
+inline Duration limit_of(const ClientStep& step, const scenario::PoolSpec& pool) {
   if (step.limit) return *step.limit;
   if (step.kind == StepKind::checkout) return pool.checkout_timeout;
   if (is_call(step.kind)) return pool.call_timeout;
@@ -237,37 +257,37 @@ inline Duration limit_of(const trace::ClientStep& step, const scenario::PoolSpec
 }
 
 /// The scenario's step that was done there; null: it has none such.
-const scenario::Step* asked(const scenario::Scenario& scenario, const trace::ClientStep& step);
+const scenario::Step* asked(const scenario::Scenario& scenario, const ClientStep& step);
 /// The same if it is of that kind; else null.
 template <class Kind>
-const Kind* asked_as(const scenario::Scenario& scenario, const trace::ClientStep& step) {
+const Kind* asked_as(const scenario::Scenario& scenario, const ClientStep& step) {
   const scenario::Step* const done = asked(scenario, step);
   return done == nullptr ? nullptr : std::get_if<Kind>(done);
 }
 
 /// After this call the worker's stream can't be trusted, whatever the pool says of it.
 /// `read` says whether a journal shows that the request was read.
-bool leaves_doubt(const trace::ClientStep& call, bool read);
+bool leaves_doubt(const ClientStep& call, bool read);
 
 /// The name of a client and its step, as findings call it: `client a, step 1 (call a:1)`.
-std::string who(const trace::ClientStep& step);
+std::string who(const ClientStep& step);
 
 /// The fault's row, by the name in a receipt; null for a name nobody knows.
-const faults::Fault* fault_of(const faults::JournalRecord& receipt);
+const faults::Fault* fault_of(const JournalRecord& receipt);
 
 /// The plan tells that the fault struck by a signal which ends its worker.
 bool kills(const Receipt& receipt);
 
 /// All that the fault does is to end its worker after a reply.
-bool exits_while_idle(const faults::JournalRecord& receipt);
+bool exits_while_idle(const JournalRecord& receipt);
 
 /// The receipt of the fault that kept it from being started; null: there is none.
-const trace::WorkerRecord* could_not_start(const Incarnation& incarnation);
+const WorkerRecord* could_not_start(const Incarnation& incarnation);
 
 /// What was read is the ping by which a pool begins.
-bool is_ping(const faults::JournalRecord& read);
+bool is_ping(const JournalRecord& read);
 
 /// The record shows that the pool had told its worker to go.
-bool shows_farewell(const faults::JournalRecord& record);
+bool shows_farewell(const JournalRecord& record);
 
 }  // namespace poolproof::oracle

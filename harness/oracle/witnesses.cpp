@@ -1,18 +1,10 @@
 #include <algorithm>
 #include <set>
 
-#include <fmt/format.h>
-
 #include "harness/oracle/rules.hpp"
-#include "harness/oracle/view.hpp"
-#include "harness/trace/fields.hpp"
 
 namespace poolproof::oracle {
 namespace {
-
-using trace::ClientStep;
-using trace::dotted;
-using Kind = faults::JournalRecord::Kind;
 
 constexpr const char* kWitnesses = "witnesses";
 
@@ -49,8 +41,8 @@ bool plans_failed_starts(const scenario::Scenario& scenario) {
 }
 
 /// Of a process that never was neither its journal nor a client may tell anything else.
-void judge_unborn(const View& view, const Incarnation& incarnation,
-                  const trace::WorkerRecord& receipt, Findings& findings) {
+void judge_unborn(const View& view, const Incarnation& incarnation, const WorkerRecord& receipt,
+                  Findings& findings) {
   const auto contradict = [&](const std::string& how) {
     tell(findings, kWitnesses, receipt.at, "worker {} could not be started ({}), but {}",
          dotted(incarnation.worker), receipt.record.fault, how);
@@ -65,7 +57,7 @@ void judge_unborn(const Case& given, Findings& findings) {
   if (!plans_failed_starts(given.evidence.scenario)) return;
   std::set<WorkerId> unborn;
   for (const Incarnation& incarnation : given.view.incarnations) {
-    const trace::WorkerRecord* receipt = could_not_start(incarnation);
+    const WorkerRecord* receipt = could_not_start(incarnation);
     if (receipt == nullptr) continue;
     unborn.insert(incarnation.worker);
     judge_unborn(given.view, incarnation, *receipt, findings);
