@@ -61,22 +61,17 @@ class History {
     if (!known || scenario::kind(steps[step.step]) != step.kind) {
       return report(step, "is no step of the scenario");
     }
-    const bool next = step.repetition == repetition_ && step.step == next_;
-    const bool again = !next && is_before(step.repetition, step.step);
-    if (again || step.begun < end_ || step.ended < step.begun) {
+    const std::pair place(step.repetition, step.step);
+    const std::pair expected(repetition_, next_);
+    if (place < expected || step.begun < end_ || step.ended < step.begun) {
       return report(step, "ended twice or out of order");
     }
-    if (!next) skip_to(step.repetition, step.step, step.begun);
+    if (place > expected) skip_to(step.repetition, step.step, step.begun);
     next_ = step.step + 1;
     end_ = step.ended;
     if (step.outcome != Outcome::ok && !step.skipped && !is_legal(step.kind, step.outcome)) {
       tell(findings_, kOneOutcome, step, "ended with {}, which it never can", name(step.outcome));
     }
-  }
-
-  /// Before the next one that is expected.
-  [[nodiscard]] bool is_before(std::uint32_t repetition, std::uint32_t step) const {
-    return std::pair(repetition, step) < std::pair(repetition_, next_);
   }
 
   /// Everything from the next expected step up to that one has no record: an outcome is missing.
@@ -240,7 +235,6 @@ class Replies {
 
 void judge_sound_reply(const Case& given, Findings& findings) {
   if (given.evidence.scenario.faults.empty() || given.evidence.scenario.pool.opaque) return;
-  if (given.view.receipts.empty()) return;
   Replies replies(given, findings);
   for (const Incarnation& incarnation : given.view.incarnations) {
     if (incarnation.signs().receipt != nullptr) replies.judge(incarnation);

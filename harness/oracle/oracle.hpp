@@ -36,8 +36,8 @@ struct Bounds {
   Duration liveness = 5s;
 };
 
-/// What an invariant may look at. `trace.pool` is the accused's own word: an invariant can be judged
-/// without it unless it `needs_self_report`.
+/// What an invariant may look at. `trace.pool` is the accused's own word: all invariants but those
+/// that `needs_self_report()` can be judged without it.
 struct Evidence {
   const scenario::Scenario& scenario;
   const trace::Trace& trace;
