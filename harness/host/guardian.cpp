@@ -48,6 +48,8 @@ Expected<Guardian, LaunchError> Guardian::start(const std::string& program,
   });
 }
 
+Guardian::Guardian(Guardian&&) noexcept = default;
+
 Guardian::~Guardian() {
   if (!child_.pidfd) return;
   child_.stdin_end.reset();

@@ -17,7 +17,7 @@ class Guardian {
   static Expected<Guardian, LaunchError> start(const std::string& program,
                                                const std::string& token);
 
-  Guardian(Guardian&&) noexcept = default;
+  Guardian(Guardian&&) noexcept;
   /// Tells it to sweep now and waits for its end (bounded: 10 s), then reaps it.
   ~Guardian();
 
