@@ -108,7 +108,7 @@ std::optional<std::string> JsonNode::only_key(std::span<const std::string_view> 
     return std::nullopt;
   }
   std::string key = value_->items().begin().key();
-  if (std::find(keys.begin(), keys.end(), key) != keys.end()) return key;
+  if (std::ranges::find(keys, key) != keys.end()) return key;
   unknown(noun, key, keys);
   return std::nullopt;
 }
@@ -141,7 +141,7 @@ std::size_t JsonNode::choice(std::span<const std::string_view> names) const {
     return 0;
   }
   const auto wanted = value_->get<std::string>();
-  const auto found = std::find(names.begin(), names.end(), wanted);
+  const auto found = std::ranges::find(names, wanted);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
   wrong("is " + shown(*value_), suggestion(wanted, names));
   return 0;
@@ -188,7 +188,7 @@ std::optional<std::int64_t> whole_within(const nlohmann::json& value, std::int64
 std::optional<std::string> unknown_key(const nlohmann::json& object,
                                        std::span<const std::string_view> known) {
   for (const auto& item : object.items()) {
-    if (std::find(known.begin(), known.end(), item.key()) == known.end()) return item.key();
+    if (std::ranges::find(known, item.key()) == known.end()) return item.key();
   }
   return std::nullopt;
 }

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+
+#include "harness/base/enumerators.hpp"
 
 namespace poolproof {
 
@@ -57,30 +58,9 @@ enum class StartCause : std::uint8_t {
   budget_spent,          ///< the start-up budget ran out before any evidence was gathered
 };
 
-inline constexpr std::array<std::string_view, 15> kOutcomeNames{
-    "ok",           "worker_error",   "checkout_timeout", "queue_full",  "start_failed",
-    "pool_closed",  "cancelled",      "call_timeout",     "worker_died", "stdout_closed",
-    "stdin_closed", "protocol_error", "stale_worker",     "lease_over",  "request_too_large"};
-
-inline constexpr std::array<std::string_view, 8> kPhaseNames{
-    "none",    "queued",          "starting",       "handshake",
-    "cooling", "writing_request", "awaiting_reply", "reading_reply"};
-
-inline constexpr std::array<std::string_view, 15> kStartCauseNames{"none",
-                                                                   "exec_failed",
-                                                                   "exited",
-                                                                   "ping_unread",
-                                                                   "ping_unanswered",
-                                                                   "reply_unflushed",
-                                                                   "text_on_stdout",
-                                                                   "reply_unframed",
-                                                                   "reply_incomplete",
-                                                                   "bad_frame",
-                                                                   "refused",
-                                                                   "stdout_closed",
-                                                                   "stdin_closed",
-                                                                   "behind_another_start",
-                                                                   "budget_spent"};
+inline constexpr auto kOutcomeNames = enumerator_names<Outcome>();
+inline constexpr auto kPhaseNames = enumerator_names<Phase>();
+inline constexpr auto kStartCauseNames = enumerator_names<StartCause>();
 
 constexpr std::string_view name(Outcome o) {
   return kOutcomeNames[static_cast<std::size_t>(o)];

@@ -3,29 +3,23 @@
 #include "harness/base/assert.hpp"
 
 namespace poolproof {
-namespace {
 
 std::uint64_t splitmix64(std::uint64_t& state) {
-  state += 0x9e3779b97f4a7c15U;
+  state += kSplitmixStep;
   std::uint64_t z = state;
   z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
   z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
   return z ^ (z >> 31U);
 }
 
-/// FNV-1a turns the name of a purpose into a number that no library version changes.
-std::uint64_t name_hash(std::string_view name) {
+std::uint64_t fnv1a(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : name) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  }
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
   return hash;
 }
 
-}  // namespace
-
 Random::Random(std::uint64_t seed, std::string_view purpose) : state_{} {
-  std::uint64_t mixed = seed ^ name_hash(purpose);
+  std::uint64_t mixed = seed ^ fnv1a(purpose);
   for (auto& word : state_) word = splitmix64(mixed);
 }
 

@@ -6,6 +6,14 @@
 
 namespace poolproof {
 
+/// Turns neighbouring states into numbers that have nothing in common.
+std::uint64_t splitmix64(std::uint64_t& state);
+inline constexpr std::uint64_t kSplitmixStep =
+    0x9e3779b97f4a7c15U;  ///< what a call adds to `state`
+
+/// A hash (FNV-1a) that no library version changes.
+std::uint64_t fnv1a(std::string_view text);
+
 /// A stream of random numbers for one purpose, split by name from a seed (xoshiro256**, seeded
 /// by splitmix64). The same seed and name give the same numbers with every compiler.
 /// Draw once per statement: the order of arguments differs between compilers.

@@ -22,7 +22,7 @@ constexpr bool is_stopping(int signal) {
 /// Whether that signal, not caught, ends a process.
 constexpr bool is_deadly(int signal) {
   constexpr std::array kHarmless{SIGCHLD, SIGCONT, SIGURG, SIGWINCH};
-  const bool harmless = std::find(kHarmless.begin(), kHarmless.end(), signal) != kHarmless.end();
+  const bool harmless = std::ranges::find(kHarmless, signal) != kHarmless.end();
   return signal != 0 && !is_stopping(signal) && !harmless;
 }
 

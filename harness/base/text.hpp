@@ -42,21 +42,11 @@ std::optional<Number> parse_number(std::string_view text, int base = 10) {
   return number;
 }
 
-/// The entry of `names` that is nearest to `name`, or "" if none is near (for "did you mean").
-template <class Names>
-std::string_view nearest(std::string_view name, const Names& names);
-
-/// `did you mean "size"?`, or nothing when no name is near.
-template <class Names>
-std::string did_you_mean(std::string_view name, const Names& names) {
-  const std::string_view near = nearest(name, names);
-  return near.empty() ? "" : "did you mean \"" + std::string(near) + "\"?";
-}
-
 /// The edit distance: how many bytes must be inserted, removed or replaced. For texts above 128
 /// bytes it is not computed: all bytes count as different.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
+/// The entry of `names` that is nearest to `name`, or "" if none is near (for "did you mean").
 template <class Names>
 std::string_view nearest(std::string_view name, const Names& names) {
   std::string_view best;
@@ -70,6 +60,13 @@ std::string_view nearest(std::string_view name, const Names& names) {
     }
   }
   return best;
+}
+
+/// `did you mean "size"?`, or nothing when no name is near.
+template <class Names>
+std::string did_you_mean(std::string_view name, const Names& names) {
+  const std::string_view near = nearest(name, names);
+  return near.empty() ? "" : "did you mean \"" + std::string(near) + "\"?";
 }
 
 }  // namespace poolproof

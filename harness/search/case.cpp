@@ -1,5 +1,6 @@
 #include "harness/search/case.hpp"
 
+#include "harness/base/random.hpp"
 #include "harness/run/result.hpp"
 #include "harness/scenario/generate.hpp"
 #include "harness/trace/jsonl.hpp"
@@ -13,11 +14,8 @@ constexpr sim::Limits kLimits{200'000};
 }  // namespace
 
 std::uint64_t case_seed(std::uint64_t sweep_seed, std::uint64_t number) {
-  // splitmix64 gives neighbouring numbers seeds that have nothing in common.
-  std::uint64_t mixed = sweep_seed + (number + 1) * 0x9e3779b97f4a7c15U;
-  mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9U;
-  mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebU;
-  return mixed ^ (mixed >> 31U);
+  std::uint64_t state = sweep_seed + number * kSplitmixStep;
+  return splitmix64(state);
 }
 
 const scenario::Scenario& CaseRunner::make(std::uint64_t seed) {
@@ -44,12 +42,7 @@ CaseResult CaseRunner::run(const scenario::Scenario& scenario, wire::Codec codec
 }
 
 std::uint64_t hash_of(const trace::Trace& trace) {
-  // FNV-1a over the text of the trace's file.
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : trace::write_trace(trace)) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  }
-  return hash;
+  return fnv1a(trace::write_trace(trace));
 }
 
 }  // namespace poolproof::search
