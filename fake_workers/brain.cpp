@@ -55,11 +55,7 @@ void Brain::begin(BrainConfig config) {
   clear(request_);
   faults_.clear();
   for (const PlannedFault& planned : config_.plan) {
-    const Aim& at = planned.at;
-    const bool mine = at.slot.value_or(config_.self.slot) == config_.self.slot &&
-                      at.generation.value_or(config_.self.generation) == config_.self.generation;
-    if (!mine) continue;
-    faults_.push_back({&planned, &behaviour_of(*planned.fault)});
+    if (planned.at.fits(config_.self)) faults_.push_back({&planned, &behaviour_of(*planned.fault)});
   }
 }
 

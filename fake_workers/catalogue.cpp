@@ -248,9 +248,8 @@ constexpr std::array kFaults{
           {.harmless = true, .shows = Shows::process}),
 };
 
-constexpr std::array<std::string_view, 4> kFamilies{"drop", "misframe", "delay", "shutdown"};
-constexpr std::array<std::string_view, kMoments> kMomentNames{
-    "start", "reading", "request", "reply", "idle", "shutdown", "launch"};
+constexpr auto kFamilyNames = enumerator_names<Family>();
+constexpr auto kMomentNames = enumerator_names<Moment>();
 
 }  // namespace
 
@@ -259,10 +258,8 @@ std::span<const Fault> catalogue() {
 }
 
 const Fault* find(std::string_view name) {
-  for (const Fault& fault : kFaults) {
-    if (fault.name == name) return &fault;
-  }
-  return nullptr;
+  const auto* const found = std::ranges::find(kFaults, name, &Fault::name);
+  return found == kFaults.end() ? nullptr : found;
 }
 
 bool aimed_by_call(const Fault& fault) {
@@ -284,7 +281,7 @@ bool aimed_by_incarnation(const Fault& fault) {
 }
 
 std::string_view name(Family family) {
-  return kFamilies[static_cast<std::size_t>(family)];
+  return kFamilyNames[static_cast<std::size_t>(family)];
 }
 
 std::string_view name(Moment moment) {

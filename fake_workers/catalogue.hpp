@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "fake_workers/leaves.hpp"
+#include "harness/base/enumerators.hpp"
 
 namespace poolproof::faults {
 
@@ -27,7 +28,7 @@ enum class Moment : std::uint8_t {
   launch,    ///< before there is a worker, by whoever starts it: aimed by {slot, generation}
 };
 
-inline constexpr std::size_t kMoments = 7;
+inline constexpr std::size_t kMoments = enumerators<Moment>();
 
 /// One parameter of a fault: a whole number with bounds, a text, or one of a few words.
 struct Param {

@@ -1,12 +1,12 @@
 #include "fake_workers/journal.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
 #include <nlohmann/json.hpp>
 
+#include "harness/base/enumerators.hpp"
 #include "harness/base/json_node.hpp"
 #include "harness/base/outcome.hpp"
 #include "harness/base/text.hpp"
@@ -18,8 +18,7 @@ namespace {
 using Json = nlohmann::json;
 using Kind = JournalRecord::Kind;
 
-constexpr std::array<std::string_view, 8> kKinds{"started",   "read", "wrote",      "receipt",
-                                                 "stdin_end", "term", "grandchild", "exiting"};
+constexpr auto kKinds = enumerator_names<Kind>();
 
 /// Milliseconds with three decimals, without a floating-point number in between.
 std::string milliseconds(std::int64_t us) {

@@ -10,23 +10,17 @@ namespace {
 
 constexpr std::array<int, kLaunchErrors.size()> kErrnos{ENOENT, EACCES, ENOEXEC};
 
-bool keeps_from_starting(const PlannedFault& planned, WorkerId worker) {
-  return planned.fault->moment == Moment::launch &&
-         planned.at.slot.value_or(worker.slot) == worker.slot &&
-         planned.at.generation.value_or(worker.generation) == worker.generation;
-}
-
 }  // namespace
 
 const PlannedFault* launch_fault(const Plan& plan, WorkerId worker) {
-  const auto found = std::find_if(plan.begin(), plan.end(), [worker](const PlannedFault& planned) {
-    return keeps_from_starting(planned, worker);
+  const auto found = std::ranges::find_if(plan, [worker](const PlannedFault& planned) {
+    return planned.fault->moment == Moment::launch && planned.at.fits(worker);
   });
   return found == plan.end() ? nullptr : &*found;
 }
 
 int errno_of(const PlannedFault& fault) {
-  const auto word = std::find(kLaunchErrors.begin(), kLaunchErrors.end(), fault.text("errno"));
+  const auto word = std::ranges::find(kLaunchErrors, fault.text("errno"));
   POOLPROOF_ASSERT(word != kLaunchErrors.end());
   return kErrnos[static_cast<std::size_t>(word - kLaunchErrors.begin())];
 }

@@ -25,9 +25,7 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::string joined(const Names& names) {
-  std::string all;
-  for (const std::string_view name : names) all += (all.empty() ? "" : ", ") + std::string(name);
-  return all;
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 /// `did you mean "x"?`, or what there is.

@@ -25,6 +25,12 @@ struct Aim {
   std::optional<std::uint32_t> generation;
   std::optional<std::uint64_t> request;  ///< 0 is the init ping
   bool operator==(const Aim&) const = default;
+
+  /// Whether its slot and its generation are those of that worker, or left out.
+  [[nodiscard]] bool fits(WorkerId worker) const {
+    return slot.value_or(worker.slot) == worker.slot &&
+           generation.value_or(worker.generation) == worker.generation;
+  }
 };
 
 /// One fault of a plan, checked against the catalogue: every parameter has its value.

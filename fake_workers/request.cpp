@@ -1,10 +1,11 @@
 #include "fake_workers/request.hpp"
 
-#include <limits>
+#include <cstdint>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "harness/base/json_node.hpp"
 #include "harness/wire/envelope.hpp"
 
 namespace poolproof::faults {
@@ -14,11 +15,7 @@ using Json = nlohmann::json;
 
 std::optional<std::int64_t> whole_number(const Json& object, const char* key) {
   const auto found = object.find(key);
-  if (found == object.end() || !found->is_number_integer()) return std::nullopt;
-  const bool too_large = found->is_number_unsigned() &&
-                         found->get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max();
-  if (too_large) return std::nullopt;
-  return found->get<std::int64_t>();
+  return found == object.end() ? std::nullopt : whole_within(*found, INT64_MIN, INT64_MAX);
 }
 
 std::optional<std::string> text(const Json& object, const char* key) {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fake_workers/reply.hpp"
+#include "harness/base/json_node.hpp"
 
 namespace poolproof::faults {
 namespace {
@@ -39,11 +40,7 @@ Answer bad_number(const std::string& key, std::int64_t max) {
 
 std::optional<std::int64_t> number_arg(const Json& args, const char* key, std::int64_t max) {
   const auto found = args.find(key);
-  if (found == args.end() || !found->is_number_integer()) return std::nullopt;
-  // A number above the signed range comes out negative, which is out of bounds all the same.
-  const auto number = found->get<std::int64_t>();
-  if (number < 0 || number > max) return std::nullopt;
-  return number;
+  return found == args.end() ? std::nullopt : whole_within(*found, 0, max);
 }
 
 Answer sleep(const Json& args) {
