@@ -34,8 +34,7 @@ class Waits {
 
   /// Points that wait for one another, each for the next, the last for the first.
   [[nodiscard]] std::vector<Point> circle() const {
-    const auto stuck =
-        std::find_if(points_.begin(), points_.end(), [](const Point& p) { return !p.comes; });
+    const auto stuck = std::ranges::find(points_, false, &Point::comes);
     if (stuck == points_.end()) return {};
     // Whoever is held up is held up by one that is, too: after that many steps back the walk is in
     // a circle.
@@ -93,20 +92,16 @@ class Waits {
 
   /// `name`, or `name.2` of a counted client: they all have the same steps.
   [[nodiscard]] std::size_t index(std::string_view name) const {
-    for (std::size_t i = 0; i < scenario_.clients.size(); ++i) {
-      const Client& client = scenario_.clients[i];
-      if (client.name == common_name(name)) return i;
-    }
-    POOLPROOF_ASSERT(false);
-    return 0;
+    const auto found = std::ranges::find(scenario_.clients, common_name(name), &Client::name);
+    POOLPROOF_ASSERT(found != scenario_.clients.end());
+    return static_cast<std::size_t>(found - scenario_.clients.begin());
   }
 
   [[nodiscard]] std::size_t held_up_by(std::size_t point) const {
-    for (const std::size_t need : points_[point].needs) {
-      if (!points_[need].comes) return need;
-    }
-    POOLPROOF_ASSERT(false);
-    return point;
+    const std::vector<std::size_t>& needs = points_[point].needs;
+    const auto stuck = std::ranges::find_if_not(needs, [&](auto at) { return points_[at].comes; });
+    POOLPROOF_ASSERT(stuck != needs.end());
+    return *stuck;
   }
 
   const Scenario& scenario_;
@@ -119,8 +114,8 @@ class Waits {
 void check_circles(const Scenario& scenario, const JsonNode& root) {
   const std::vector<Waits::Point> circle = Waits(scenario).circle();
   if (circle.empty()) return;
-  const auto earliest = std::min_element(
-      circle.begin(), circle.end(), [](const Waits::Point& a, const Waits::Point& b) {
+  const auto earliest =
+      std::ranges::min_element(circle, [](const Waits::Point& a, const Waits::Point& b) {
         return std::pair(a.client, a.step) < std::pair(b.client, b.step);
       });
   const auto start = static_cast<std::size_t>(earliest - circle.begin());

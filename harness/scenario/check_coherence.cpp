@@ -50,11 +50,8 @@ class Examination {
 
   void success() {
     if (scenario_.expect.no_success || scenario_.expect.any_success) return;
-    for (const Client& client : scenario_.clients) {
-      for (const Step& step : client.steps) {
-        if (is_call(step)) return;
-      }
-    }
+    const auto calls = [](const Step& step) { return is_call(step); };
+    if (std::ranges::any_of(all_steps(scenario_), calls)) return;
     wrong("/clients", "nobody calls, and some call must succeed",
           "a call, or \"no_success\": true in \"expect\"");
   }
@@ -105,7 +102,7 @@ class Examination {
     if (fault.at.slot) known_slot(place + "/slot", *fault.at.slot);
     const auto& workers = scenario_.workers;
     const bool struck = fault.at.slot ? obeys(workers[*fault.at.slot % workers.size()])
-                                      : std::any_of(workers.begin(), workers.end(), obeys);
+                                      : std::ranges::any_of(workers, obeys);
     if (!struck) {
       wrong(place, "no worker there takes faults", "a worker of kind fake or python");
     }
@@ -117,7 +114,7 @@ class Examination {
     const Client* client = client_of(scenario_, aim.client);
     if (client == nullptr) return;
     const auto has_nonce = [](const Step& step) { return std::holds_alternative<Call>(step); };
-    const auto each = std::count_if(client->steps.begin(), client->steps.end(), has_nonce);
+    const auto each = std::ranges::count_if(client->steps, has_nonce);
     const std::uint64_t calls = static_cast<std::uint64_t>(each) * client->repeat;
     if (aim.call <= calls) return;
     wrong(place + "/call", fmt::format("is {}, \"{}\" makes {} calls", aim.call, aim.client, calls),
@@ -146,7 +143,7 @@ class Examination {
   void known_fault(const std::string& place, const std::string& name) {
     std::vector<std::string_view> planned;
     for (const faults::PlannedFault& fault : scenario_.faults) planned.push_back(fault.fault->name);
-    if (std::find(planned.begin(), planned.end(), name) != planned.end()) return;
+    if (std::ranges::find(planned, name) != planned.end()) return;
     wrong(place, fmt::format("\"{}\" is not planned", name),
           planned.empty() ? "a fault of \"faults\"" : suggestion(name, planned));
   }

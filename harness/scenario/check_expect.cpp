@@ -17,7 +17,7 @@ bool can_be_skipped(const Step& step) {
 }
 
 bool can_fail_with(const Step& step, Outcome outcome) {
-  const bool refusal = std::find(kRefusals.begin(), kRefusals.end(), outcome) != kRefusals.end();
+  const bool refusal = std::ranges::find(kRefusals, outcome) != kRefusals.end();
   if (std::holds_alternative<Checkout>(step)) return refusal;
   if (!is_call(step)) return true;
   return !refusal || outcome == Outcome::cancelled || outcome == Outcome::pool_closed;
@@ -88,8 +88,7 @@ void check_expectations(const Scenario& scenario, const JsonNode& root) {
   for (const Client& client : scenario.clients) names.push_back(client.name);
   for (const auto& entry : scenario.expect.clients) {
     const std::string& name = entry.first;
-    const auto client = std::find_if(scenario.clients.begin(), scenario.clients.end(),
-                                     [&name](const Client& c) { return c.name == name; });
+    const auto client = std::ranges::find(scenario.clients, name, &Client::name);
     if (client == scenario.clients.end()) return expect->unknown("client", name, names);
     check_client(*expect->find(name), *client);
   }

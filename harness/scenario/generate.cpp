@@ -15,10 +15,8 @@ constexpr Duration kHastyBudget = 50ms;
 
 template <class Kind>
 bool any_step(const Scenario& scenario) {
-  return std::any_of(scenario.clients.begin(), scenario.clients.end(), [](const Client& client) {
-    return std::any_of(client.steps.begin(), client.steps.end(),
-                       [](const Step& step) { return std::holds_alternative<Kind>(step); });
-  });
+  return std::ranges::any_of(all_steps(scenario),
+                             [](const Step& step) { return std::holds_alternative<Kind>(step); });
 }
 
 bool is_plain(const Step& step) {
@@ -30,7 +28,7 @@ bool is_plain(const Step& step) {
 bool is_storm(const Scenario& scenario) {
   if (!scenario.faults.empty() || scenario.clients.size() > 1) return true;
   const Client& only = scenario.clients.front();
-  return only.count > 1 || !std::all_of(only.steps.begin(), only.steps.end(), is_plain);
+  return only.count > 1 || !std::ranges::all_of(only.steps, is_plain);
 }
 
 /// Whether starts may fail so often that the breaker opens.
@@ -39,10 +37,9 @@ bool may_open_breaker(const Scenario& scenario) {
   if (scenario.pool.core.startup_budget < kHastyBudget || any_step<SignalWorker>(scenario)) {
     return true;
   }
-  return std::any_of(scenario.faults.begin(), scenario.faults.end(),
-                     [](const faults::PlannedFault& planned) {
-                       return planned.at.client.empty() && planned.at.request.value_or(0) == 0;
-                     });
+  return std::ranges::any_of(scenario.faults, [](const faults::PlannedFault& planned) {
+    return planned.at.client.empty() && planned.at.request.value_or(0) == 0;
+  });
 }
 
 /// What an open breaker and a cooling slot hold starts back for: who comes earlier is refused, and

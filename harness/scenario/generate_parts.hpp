@@ -6,6 +6,7 @@
 #include <string>
 
 #include "harness/base/choices.hpp"
+#include "harness/base/enumerators.hpp"
 #include "harness/scenario/client_name.hpp"
 
 /// The parts of a generated scenario, each from choices of its own.
@@ -27,7 +28,7 @@ enum class Feature : std::uint8_t {
   bare_bytes,    ///< payloads are opaque
   large_frames,  ///< more than a pipe's page, now and then more than a pipe
 };
-inline constexpr std::size_t kFeatures = static_cast<std::size_t>(Feature::large_frames) + 1;
+inline constexpr std::size_t kFeatures = enumerators<Feature>();
 
 class Features {
  public:

@@ -53,10 +53,8 @@ Scenario control_of(const Scenario& scenario) {
   control.faults.clear();
   control.expect = {};
   control.schedule.reset();
-  for (Client& client : control.clients) {
-    for (Step& step : client.steps) {
-      if (needs_a_fault(step)) step = Pause{};
-    }
+  for (Step& step : all_steps(control)) {
+    if (needs_a_fault(step)) step = Pause{};
   }
   return control;
 }

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -14,6 +14,7 @@
 
 #include "fake_workers/plan.hpp"
 #include "harness/base/clock.hpp"
+#include "harness/base/enumerators.hpp"
 #include "harness/base/outcome.hpp"
 #include "harness/base/step_kind.hpp"
 #include "harness/pool/config.hpp"
@@ -189,11 +190,15 @@ struct Scenario {
   [[nodiscard]] bool runs_in(WorldKind world) const;
 };
 
-inline constexpr std::array<std::string_view, 2> kWorldNames{"sim", "host"};
-inline constexpr std::array<std::string_view, 3> kWorkerKindNames{"fake", "python", "command"};
-inline constexpr std::array<std::string_view, 4> kWorkerMomentNames{"started", "ready", "idle",
-                                                                    "exited"};
-inline constexpr std::array<std::string_view, 4> kFateNames{"closed", "killed", "died", "unborn"};
+/// Every step of every client.
+auto all_steps(auto& scenario) {
+  return scenario.clients | std::views::transform(&Client::steps) | std::views::join;
+}
+
+inline constexpr auto kWorldNames = enumerator_names<WorldKind>();
+inline constexpr auto kWorkerKindNames = enumerator_names<WorkerKind>();
+inline constexpr auto kWorkerMomentNames = enumerator_names<WorkerMoment>();
+inline constexpr auto kFateNames = enumerator_names<Fate>();
 
 /// Reads a scenario. All that can be refuted from the text alone is an error: unknown keys ("did
 /// you mean"), wrong types, bounds, unknown faults, impossible coordinates, a client or step

@@ -46,7 +46,7 @@ std::vector<std::string> read_tags(const JsonNode& root) {
   for (const JsonNode& tag : node->elements()) {
     tags.push_back(tag.text());
     if (!is_kebab(tags.back())) tag.not_a("lower-case words with hyphens");
-    if (std::count(tags.begin(), tags.end(), tags.back()) > 1) {
+    if (std::ranges::count(tags, tags.back()) > 1) {
       tag.not_a("each tag once");
     }
   }
@@ -59,7 +59,7 @@ std::vector<WorldKind> read_worlds(const JsonNode& root) {
   std::vector<WorldKind> worlds;
   for (const JsonNode& world : node->elements(1)) {
     worlds.push_back(static_cast<WorldKind>(world.choice(kWorldNames)));
-    if (std::count(worlds.begin(), worlds.end(), worlds.back()) > 1) {
+    if (std::ranges::count(worlds, worlds.back()) > 1) {
       world.not_a("each world once");
     }
   }

@@ -349,9 +349,7 @@ void step_values(Search& search) {
   for (const StepEdit edit : kStepEdits) {
     const bool all = search.attempt([&](Scenario& candidate) {
       bool changed = false;
-      for (Client& client : candidate.clients) {
-        for (Step& step : client.steps) changed = edit(step) || changed;
-      }
+      for (Step& step : all_steps(candidate)) changed = edit(step) || changed;
       return changed;
     });
     if (all) continue;

@@ -72,14 +72,12 @@ void cut_aims(Scenario& scenario, const Client& client, std::size_t from, std::s
 
 /// Who awaited a step of the cut awaits the one before it.
 void cut_awaits(Scenario& scenario, std::string_view client, std::size_t from, std::size_t count) {
-  for (Client& other : scenario.clients) {
-    for (Step& step : other.steps) {
-      auto* await = std::get_if<AwaitClient>(&step);
-      if (await == nullptr || common_name(await->client) != client || await->step < from) continue;
-      const std::size_t before = from == 0 ? 0 : from - 1;
-      await->step =
-          static_cast<std::uint32_t>(await->step < from + count ? before : await->step - count);
-    }
+  const std::size_t before = from == 0 ? 0 : from - 1;
+  for (Step& step : all_steps(scenario)) {
+    auto* await = std::get_if<AwaitClient>(&step);
+    if (await == nullptr || common_name(await->client) != client || await->step < from) continue;
+    await->step =
+        static_cast<std::uint32_t>(await->step < from + count ? before : await->step - count);
   }
 }
 
@@ -154,8 +152,8 @@ bool set_repeat(Scenario& scenario, std::size_t client, std::uint32_t repeat) {
   Client& fewer = scenario.clients[client];
   if (repeat == 0 || repeat >= fewer.repeat) return false;
   fewer.repeat = repeat;
-  const auto calls = static_cast<std::uint32_t>(
-      std::count_if(fewer.steps.begin(), fewer.steps.end(), is_call) * fewer.repeat);
+  const auto calls =
+      static_cast<std::uint32_t>(std::ranges::count_if(fewer.steps, is_call) * fewer.repeat);
   for (auto& fault : scenario.faults) {
     if (common_name(fault.at.client) != fewer.name || calls == 0) continue;
     fault.at.call = (fault.at.call - 1) % calls + 1;
@@ -167,13 +165,11 @@ bool set_size(Scenario& scenario, std::uint32_t size) {
   if (size == 0 || size >= scenario.pool.core.size) return false;
   scenario.pool.core.size = size;
   const auto within = [size](std::uint32_t slot) { return std::min(slot, size - 1); };
-  for (Client& client : scenario.clients) {
-    for (Step& step : client.steps) {
-      auto* signal = std::get_if<SignalWorker>(&step);
-      auto* await = std::get_if<AwaitWorker>(&step);
-      if (signal != nullptr) signal->worker.slot = within(signal->worker.slot);
-      if (await != nullptr) await->worker.slot = within(await->worker.slot);
-    }
+  for (Step& step : all_steps(scenario)) {
+    auto* signal = std::get_if<SignalWorker>(&step);
+    auto* await = std::get_if<AwaitWorker>(&step);
+    if (signal != nullptr) signal->worker.slot = within(signal->worker.slot);
+    if (await != nullptr) await->worker.slot = within(await->worker.slot);
   }
   for (auto& fault : scenario.faults) {
     if (fault.at.slot) fault.at.slot = within(*fault.at.slot);
