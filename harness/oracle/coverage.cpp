@@ -23,12 +23,8 @@ class Strikes {
       : evidence_(evidence), view_(view), pool_(pool), found_(found), receipts_(view.memory) {
     if (view.receipts.empty()) return;
     read_journal();
-    const auto earlier = [](const Struck& a, const Struck& b) {
-      return a.record->at < b.record->at;
-    };
-    if (!std::is_sorted(receipts_.begin(), receipts_.end(), earlier)) {
-      std::stable_sort(receipts_.begin(), receipts_.end(), earlier);
-    }
+    put_in_order(receipts_,
+                 [](const Struck& a, const Struck& b) { return a.record->at < b.record->at; });
   }
 
   void look() {

@@ -82,7 +82,7 @@ class Isolation {
   /// Whether somebody cancelled its client at some time from the call's begin to its end.
   [[nodiscard]] bool was_cancelled(const ClientStep& call) const {
     const auto& cancels = view_.cancels;
-    return std::any_of(cancels.begin(), cancels.end(), [&](std::uint32_t place) {
+    return std::ranges::any_of(cancels, [&](std::uint32_t place) {
       const ClientStep& step = evidence_.trace.clients[place];
       if (step.skipped || step.begun > call.ended + view_.grain) return false;
       if (step.ended + view_.grain < call.begun) return false;
@@ -100,7 +100,7 @@ class Isolation {
     const auto steps = view_.steps_of(view_.clients.find(call.client));
     const auto& all = evidence_.trace.clients;
     const auto place = static_cast<std::uint32_t>(&call - all.data());
-    for (auto at = std::lower_bound(steps.begin(), steps.end(), place); at != steps.begin();) {
+    for (auto at = std::ranges::lower_bound(steps, place); at != steps.begin();) {
       const ClientStep& before = all[*--at];
       if (before.skipped || !has_outcome(before.kind)) continue;
       if (before.kind == StepKind::checkout) return false;
@@ -127,11 +127,9 @@ class Isolation {
   /// A pause after a reply comes before what the fault leaves a receipt of.
   [[nodiscard]] bool may_dawdle(WorkerId worker) const {
     const auto& plan = evidence_.scenario.faults;
-    return std::any_of(plan.begin(), plan.end(), [worker](const faults::PlannedFault& planned) {
+    return std::ranges::any_of(plan, [worker](const faults::PlannedFault& planned) {
       return planned.fault->moment == faults::Moment::idle &&
-             faults::pause_of(planned) > Duration::zero() &&
-             planned.at.slot.value_or(worker.slot) == worker.slot &&
-             planned.at.generation.value_or(worker.generation) == worker.generation;
+             faults::pause_of(planned) > Duration::zero() && planned.at.fits(worker);
     });
   }
 
@@ -204,8 +202,7 @@ class Isolation {
   /// What the request asks for may well be answered with an error.
   [[nodiscard]] bool asks_for_errors(const ClientStep& call) const {
     constexpr std::array<std::string_view, 3> kNeverErr{"echo", "ping", "stats"};
-    const bool harmless =
-        std::find(kNeverErr.begin(), kNeverErr.end(), call.command) != kNeverErr.end();
+    const bool harmless = std::ranges::find(kNeverErr, call.command) != kNeverErr.end();
     // An echo may be too long for a frame.
     constexpr std::uint64_t kAroundIt = 512;
     const auto frame = evidence_.scenario.pool.framing.payload_limit();

@@ -111,10 +111,7 @@ void gather_holds(const View& view, std::uint32_t worker, Holds& holds) {
   for (const std::uint32_t place : view.holds_of_worker[worker]) {
     holds.push_back(&view.holds[place]);
   }
-  const auto earlier = [](const Hold* a, const Hold* b) { return a->from < b->from; };
-  if (!std::is_sorted(holds.begin(), holds.end(), earlier)) {
-    std::stable_sort(holds.begin(), holds.end(), earlier);
-  }
+  put_in_order(holds, [](const Hold* a, const Hold* b) { return a->from < b->from; });
 }
 
 void judge_holds(const Holds& holds, Findings& findings) {
@@ -148,9 +145,8 @@ class Strangers {
   }
 
   void judge(const WorkerRecord& read) {
-    const auto behind = std::partition_point(holds_.begin(), holds_.end(), [&](const Hold* hold) {
-      return hold->from + view_.grain < read.at;
-    });
+    const auto behind = std::ranges::partition_point(
+        holds_, [&](const Hold* hold) { return hold->from + view_.grain < read.at; });
     if (behind == holds_.begin()) return;
     const auto last = static_cast<std::size_t>(behind - holds_.begin()) - 1;
     judge(read, *holds_[last]);
@@ -238,12 +234,9 @@ void judge_no_dirty_reuse(const Case& given, Findings& findings) {
   // A worker in doubt is not used again, so that its first doubt says all.
   DirtyReuse reuse(given, findings);
   Table<bool> judged(given.view.workers.size(), false, given.view.memory);
-  const auto earlier = [](const Doubt& a, const Doubt& b) {
+  put_in_order(found, [](const Doubt& a, const Doubt& b) {
     return std::pair(a.at, a.lease) < std::pair(b.at, b.lease);
-  };
-  if (!std::is_sorted(found.begin(), found.end(), earlier)) {
-    std::stable_sort(found.begin(), found.end(), earlier);
-  }
+  });
   for (const Doubt& doubt : found) {
     const std::uint32_t worker = given.view.workers.find(doubt.worker);
     if (judged[worker]) continue;

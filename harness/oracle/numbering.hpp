@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <memory_resource>
@@ -27,6 +28,12 @@ template <class Thing>
 void add(Table<Thing>& table, const Thing& thing) {
   if (table.capacity() == 0) table.reserve(8);
   table.push_back(thing);
+}
+
+/// Sorts what mostly is in order already. What is equal keeps its order.
+template <class Thing, class Earlier>
+void put_in_order(Table<Thing>& table, Earlier earlier) {
+  if (!std::ranges::is_sorted(table, earlier)) std::ranges::stable_sort(table, earlier);
 }
 
 constexpr std::uint64_t mixed(std::uint64_t value) {

@@ -23,9 +23,8 @@ const ClientStep* under_way(const View& view, std::string_view client, Time at) 
   if (number == kNone) return nullptr;
   const auto steps = view.steps_of(number);
   // A client's steps come one after the other.
-  const auto behind = std::partition_point(steps.begin(), steps.end(), [&](std::uint32_t place) {
-    return view.trace().clients[place].begun < at;
-  });
+  const auto behind = std::ranges::partition_point(
+      steps, [&](std::uint32_t place) { return view.trace().clients[place].begun < at; });
   if (behind == steps.begin()) return nullptr;
   return &view.trace().clients[*std::prev(behind)];
 }
@@ -365,8 +364,8 @@ class Recovery {
   /// Fewer other clients held or wanted a worker meanwhile than there are slots.
   [[nodiscard]] bool capacity_is_left(const ClientStep& step) {
     if (interests_.empty()) gather();
-    auto at = std::partition_point(interests_.begin(), interests_.end(),
-                                   [&step](const Interest& one) { return one.from <= step.ended; });
+    auto at = std::ranges::partition_point(
+        interests_, [&step](const Interest& one) { return one.from <= step.ended; });
     std::set<std::string_view> others;
     while (at != interests_.begin() && (--at)->latest >= step.begun) {
       if (at->to < step.begun || at->client == step.client) continue;
@@ -384,8 +383,8 @@ class Recovery {
     for (const Hold& hold : view_.holds) {
       interests_.push_back({hold.checkout->begun, hold.to, hold.checkout->client, {}});
     }
-    std::stable_sort(interests_.begin(), interests_.end(),
-                     [](const Interest& a, const Interest& b) { return a.from < b.from; });
+    std::ranges::stable_sort(interests_,
+                             [](const Interest& a, const Interest& b) { return a.from < b.from; });
     Time latest = Time::min();
     for (Interest& one : interests_) one.latest = latest = std::max(latest, one.to);
   }
@@ -407,7 +406,7 @@ class Recovery {
 
 void judge_recovery(const Case& given, Findings& findings) {
   const auto& refused = given.view.refused;
-  const bool any = std::any_of(refused.begin(), refused.end(), [&given](std::uint32_t place) {
+  const bool any = std::ranges::any_of(refused, [&given](std::uint32_t place) {
     return Recovery::in_vain(given.evidence.trace.clients[place]);
   });
   if (any) Recovery(given).judge(findings);

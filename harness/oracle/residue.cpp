@@ -76,8 +76,7 @@ void judge_residue(const Case& given, Findings& findings) {
 /// pipe, or unwritten. What it says of itself: the client's own record, and the scenario.
 void judge_unread_answers(const Case& given, Findings& findings) {
   const auto& scenario = given.evidence.scenario;
-  const bool any =
-      std::any_of(scenario.faults.begin(), scenario.faults.end(), faults::answers_unread);
+  const bool any = std::ranges::any_of(scenario.faults, faults::answers_unread);
   if (!any || given.view.receipts.empty()) return;
   for (const ClientStep* call : given.view.calls) {
     if (!was_answered(call->outcome) || call->in_doubt) continue;

@@ -127,6 +127,7 @@ class Start {
       }
       if (record.record.kind != Kind::receipt) continue;
       receipt_ = &record;
+      planned_ = given_.view.planned_for(record.record);
       ++receipts_;
       only_keep_ = only_keep_ && keeps_reply(given_.view.left_by(record.record));
     }
@@ -134,21 +135,18 @@ class Start {
 
   /// Text instead of a frame is named so.
   [[nodiscard]] StartCause cause_of(Leaves left) const {
-    const faults::PlannedFault* const planned = given_.view.planned_for(receipt_->record);
-    if (planned == nullptr) return StartCause::none;
-    const auto text = planned->texts.find("text");
-    if (left != Leaves::no_frame || text == planned->texts.end()) {
-      return cause_by(*planned->fault, left);
+    if (planned_ == nullptr) return StartCause::none;
+    const auto text = planned_->texts.find("text");
+    if (left != Leaves::no_frame || text == planned_->texts.end()) {
+      return cause_by(*planned_->fault, left);
     }
     return is_plain(text->second) ? StartCause::text_on_stdout : StartCause::none;
   }
 
   /// It pauses before it reads anything.
   [[nodiscard]] bool is_still_importing() const {
-    const faults::PlannedFault* const planned = given_.view.planned_for(receipt_->record);
-    if (planned == nullptr) return false;
-    return planned->fault->shows == faults::Shows::pause_before_reading &&
-           judged_.at + given_.view.grain < after(receipt_->at, faults::pause_of(*planned));
+    return planned_ != nullptr && planned_->fault->shows == faults::Shows::pause_before_reading &&
+           judged_.at + given_.view.grain < after(receipt_->at, faults::pause_of(*planned_));
   }
 
   /// The cause is the right one; what is told of it may not be.
@@ -166,9 +164,8 @@ class Start {
 
   /// The error reply's words, as they were or, from terse messages, as JSON.
   [[nodiscard]] bool is_quoted() const {
-    const faults::PlannedFault* const planned = given_.view.planned_for(receipt_->record);
-    if (planned == nullptr) return true;
-    const std::string words(planned->text("message"));
+    if (planned_ == nullptr) return true;
+    const std::string words(planned_->text("message"));
     const std::string_view told(evidence_.first.data(), evidence_.first_size);
     return told == words.substr(0, evidence_.first.size()) ||
            told == nlohmann::json(words).dump().substr(0, evidence_.first.size());
@@ -179,7 +176,7 @@ class Start {
     constexpr std::uint64_t kWordsAsLength = 0x20000000;
     const wire::Framing& framing = given_.evidence.scenario.pool.framing;
     if (framing.prefix_bytes != 4 || framing.max_frame_bytes >= kWordsAsLength) return false;
-    return text.size() > 4 && std::all_of(text.begin(), text.end() - 1, [](char letter) {
+    return text.size() > 4 && std::ranges::all_of(text.substr(0, text.size() - 1), [](char letter) {
              return (letter >= 'a' && letter <= 'z') || letter == ' ';
            });
   }
@@ -205,7 +202,8 @@ class Start {
   const Case& given_;
   const trace::PoolRecord& judged_;
   const WorkerRecord* read_ = nullptr;
-  const WorkerRecord* receipt_ = nullptr;
+  const WorkerRecord* receipt_ = nullptr;          ///< the last one
+  const faults::PlannedFault* planned_ = nullptr;  ///< what it is of; null: the plan has none
   std::size_t receipts_ = 0;
   bool exits_ = false;
   bool wrote_ = false;  ///< its reply to the ping
@@ -218,7 +216,7 @@ class Start {
 
 /// Because of it, the worker is put away: it had not been told to go before.
 bool is_believed(const trace::PoolRecord& record, WorkerId worker) {
-  return std::any_of(record.effects.begin(), record.effects.end(), [&](const pool::Effect& effect) {
+  return std::ranges::any_of(record.effects, [&](const pool::Effect& effect) {
     const auto* stop = std::get_if<pool::Stop>(&effect);
     return stop != nullptr && stop->worker == worker &&
            stop->why == pool::RemovalReason::start_failed;

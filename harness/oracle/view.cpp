@@ -267,17 +267,12 @@ void View::look_at_journal() {
   for (std::uint32_t i = 0; i < workers.size(); ++i) {
     if (!records_of_worker[i].empty()) incarnations.push_back({workers.key(i), this, i});
   }
-  const auto earlier = [](const Incarnation& a, const Incarnation& b) {
-    return a.worker < b.worker;
-  };
-  if (!std::is_sorted(incarnations.begin(), incarnations.end(), earlier)) {
-    std::sort(incarnations.begin(), incarnations.end(), earlier);
-  }
+  put_in_order(incarnations, [](const auto& a, const auto& b) { return a.worker < b.worker; });
 }
 
 const faults::PlannedFault* View::planned_for(const JournalRecord& receipt) const {
   const auto& plan = scenario_.faults;
-  const auto found = std::find_if(plan.begin(), plan.end(), [&receipt](const auto& planned) {
+  const auto found = std::ranges::find_if(plan, [&receipt](const auto& planned) {
     return same(std::string_view(planned.id), std::string_view(receipt.plan_id)) &&
            planned.fault->name == receipt.fault;
   });
@@ -333,7 +328,7 @@ bool View::has_journal(WorkerId worker) const {
 }
 
 bool View::all_have_journals() const {
-  return std::all_of(scenario_.workers.begin(), scenario_.workers.end(), [](const auto& worker) {
+  return std::ranges::all_of(scenario_.workers, [](const auto& worker) {
     return worker.kind != scenario::WorkerKind::command;
   });
 }

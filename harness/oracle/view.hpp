@@ -232,9 +232,9 @@ inline auto Incarnation::records() const {
 /// Whether some signal from outside that was aimed at that worker fits.
 template <class Fits>
 bool was_struck(const trace::Trace& trace, WorkerId worker, Fits fits) {
-  return std::any_of(
-      trace.environment.begin(), trace.environment.end(),
-      [&](const trace::EnvironmentRecord& one) { return one.worker == worker && fits(one); });
+  return std::ranges::any_of(trace.environment, [&](const trace::EnvironmentRecord& one) {
+    return one.worker == worker && fits(one);
+  });
 }
 
 /// How an incarnation ended. Judged by what it wrote and what was done to it. Where nothing else
