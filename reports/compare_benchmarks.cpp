@@ -118,7 +118,7 @@ ComparedRow row_of(const std::string& name, const Measured& base, const Measured
 
 /// Requires: `values` is not empty.
 double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
+  std::ranges::sort(values);
   const std::size_t half = values.size() / 2;
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }

@@ -142,7 +142,7 @@ class Incarnations {
     if (one.end.empty()) one.end = std::move(why);
   }
   [[nodiscard]] bool told_to_go(WorkerId worker, pool::RemovalReason why) const {
-    return std::any_of(record_->effects.begin(), record_->effects.end(), [&](const auto& effect) {
+    return std::ranges::any_of(record_->effects, [&](const auto& effect) {
       const auto* stop = std::get_if<pool::Stop>(&effect);
       return stop != nullptr && is_signal(stop->step) && stop->worker == worker && stop->why == why;
     });
@@ -254,9 +254,10 @@ std::string divergence(const Distinct& distinct, const Facts& real) {
     auto differing = disputed(real, facts);
     if (differing.size() < nearest.size()) nearest = std::move(differing);
   }
-  const auto unheard = std::find_if(nearest.begin(), nearest.end(), [&](const auto& about) {
-    return std::none_of(distinct.observations.begin(), distinct.observations.end(),
-                        [&](const auto& facts) { return said(facts, about) == said(real, about); });
+  const auto unheard = std::ranges::find_if(nearest, [&](const auto& about) {
+    return std::ranges::none_of(distinct.observations, [&](const auto& facts) {
+      return said(facts, about) == said(real, about);
+    });
   });
   const std::string& about = unheard == nearest.end() ? nearest.front() : *unheard;
   Words versions;

@@ -1,15 +1,14 @@
 #pragma once
 
-#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "harness/base/enumerators.hpp"
 #include "harness/scenario/scenario.hpp"
 #include "harness/trace/record.hpp"
 
@@ -37,8 +36,7 @@ struct Observation {
 Observation observation_of(const scenario::Scenario& scenario, const trace::Trace& trace);
 
 enum class Agreement : std::uint8_t { agree, divergent, unknown, not_compared };
-inline constexpr std::array<std::string_view, 4> kAgreementNames{"agree", "divergent", "unknown",
-                                                                 "not_compared"};
+inline constexpr auto kAgreementNames = enumerator_names<Agreement>();
 
 struct AgreementResult {
   Agreement what = Agreement::unknown;

@@ -45,7 +45,7 @@ struct Timer {
 
   /// Everything that is meant to happen within it does so before it runs out.
   [[nodiscard]] bool never_runs_out() const {
-    return std::all_of(aims.begin(), aims.end(), [this](const Aim& a) { return a.span < limit; });
+    return std::ranges::all_of(aims, [this](const Aim& a) { return a.span < limit; });
   }
 };
 
@@ -213,13 +213,10 @@ class Timers {
   }
 
   [[nodiscard]] bool worker_is_stopped() const {
-    for (const Client& client : scenario_.clients) {
-      for (const Step& step : client.steps) {
-        const auto* signal = std::get_if<scenario::SignalWorker>(&step);
-        if (signal != nullptr && is_stopping(signal->signal)) return true;
-      }
-    }
-    return false;
+    return std::ranges::any_of(scenario::all_steps(scenario_), [](const Step& step) {
+      const auto* signal = std::get_if<scenario::SignalWorker>(&step);
+      return signal != nullptr && is_stopping(signal->signal);
+    });
   }
 
   // ---- starts
@@ -349,7 +346,7 @@ class Timers {
   /// Whether one of them awaits the other, so that their pauses do not begin independently.
   [[nodiscard]] static bool ordered(const Client& a, const Client& b) {
     const auto awaits = [](const Client& waiting, const Client& awaited) {
-      return std::any_of(waiting.steps.begin(), waiting.steps.end(), [&](const Step& step) {
+      return std::ranges::any_of(waiting.steps, [&](const Step& step) {
         const auto* await = std::get_if<scenario::AwaitClient>(&step);
         return await != nullptr && scenario::is_named(awaited, await->client);
       });

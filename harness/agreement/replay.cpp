@@ -130,7 +130,7 @@ Parsed<Replay> replay(const trace::Trace& trace, const std::string& where) {
     today.clear();
     core.step(record.at, record.event, today);
     auto rows = compared(record.effects, today);
-    if (std::none_of(rows.begin(), rows.end(), differs)) continue;
+    if (std::ranges::none_of(rows, differs)) continue;
     replay.difference =
         Difference{i + 1, record.line, record.at, in_words(record.event), std::move(rows)};
     break;

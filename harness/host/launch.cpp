@@ -205,8 +205,8 @@ Try<Child> start(const std::string& program, const Command& command, LaunchOptio
 /// A string with a NUL inside would silently be cut short.
 bool has_nul(const Command& command) {
   const auto cut = [](const std::string& text) { return text.find('\0') != std::string::npos; };
-  return std::any_of(command.argv.begin(), command.argv.end(), cut) ||
-         std::any_of(command.env.begin(), command.env.end(), cut) || cut(command.working_directory);
+  return std::ranges::any_of(command.argv, cut) || std::ranges::any_of(command.env, cut) ||
+         cut(command.working_directory);
 }
 
 }  // namespace
