@@ -7,8 +7,8 @@ namespace poolproof::search {
 void CompletedRanges::add(Range fresh) {
   if (fresh.from >= fresh.to) return;
   // All stretches that touch the new one are merged into it.
-  const auto first = std::find_if(above_next_.begin(), above_next_.end(),
-                                  [&](const Range& stretch) { return stretch.to >= fresh.from; });
+  const auto first = std::ranges::find_if(
+      above_next_, [&](const Range& stretch) { return stretch.to >= fresh.from; });
   auto last = first;
   for (; last != above_next_.end() && last->from <= fresh.to; ++last) {
     fresh.from = std::min(fresh.from, last->from);
@@ -28,7 +28,7 @@ bool CompletedRanges::has(std::uint64_t number) const {
 
 bool CompletedRanges::has_all(Range some) const {
   return some.from >= some.to || some.to <= next_ ||
-         std::any_of(above_next_.begin(), above_next_.end(), [&](const Range& stretch) {
+         std::ranges::any_of(above_next_, [&](const Range& stretch) {
            return stretch.from <= some.from && some.to <= stretch.to;
          });
 }

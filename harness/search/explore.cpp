@@ -192,9 +192,7 @@ class Guide {
 
   /// A process that walks on after a crash begins to count anew, so `times` is a lower bound.
   void note(const JobFailure& failure) {
-    const auto known = std::find_if(failures_.begin(), failures_.end(), [&](const auto& one) {
-      return one.signature == failure.signature;
-    });
+    const auto known = std::ranges::find(failures_, failure.signature, &ExploredFailure::signature);
     if (known != failures_.end()) {
       known->times = std::max(known->times, failure.times);
       return;

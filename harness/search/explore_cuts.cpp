@@ -64,11 +64,7 @@ using Outcomes = std::vector<std::tuple<Outcome, Phase, StartCause, bool>>;
 
 class Cuts final : public ExploredSpace {
  public:
-  Cuts() : scenario_(own_scenario(kScenario)) {
-    for (const Frame& frame : kFrames) parts_.emplace_back(frame.name);
-  }
-
-  [[nodiscard]] const std::vector<std::string>& parts() const override { return parts_; }
+  Cuts() : ExploredSpace(part_names(kFrames)), scenario_(own_scenario(kScenario)) {}
 
   const Scenario& at(const Walk& walk) override {
     const Frame& frame = kFrames[walk.part];
@@ -131,7 +127,7 @@ class Cuts final : public ExploredSpace {
     const Frame& frame = kFrames[walk.part];
     const auto kind = frame.reply ? JournalRecord::Kind::wrote : JournalRecord::Kind::receipt;
     const auto& journal = runner.trace().workers;
-    const bool seen = std::any_of(journal.begin(), journal.end(), [&](const auto& record) {
+    const bool seen = std::ranges::any_of(journal, [&](const auto& record) {
       return record.worker == WorkerId{0, 0} && record.record.kind == kind &&
              record.record.request == frame.request;
     });
@@ -157,19 +153,17 @@ class Cuts final : public ExploredSpace {
   /// lost unnoticed; then only the client after that one must be served.
   static void judge_service(const CaseRunner& runner, std::string_view kind,
                             std::vector<oracle::Finding>& findings) {
-    for (const trace::ClientStep& step : runner.trace().clients) {
-      const bool owed = step.client == "c" || (step.client == "b" && kind != kWhole);
-      if (!owed || (step.outcome == Outcome::ok && !step.skipped)) continue;
-      findings.push_back({"cut",
-                          fmt::format("client {} was not served after the cut: {} {}", step.client,
-                                      name(step.kind), name(step.outcome)),
-                          step.ended});
-      return;
-    }
+    const auto* const step = first_unserved(runner.trace(), [kind](const auto& one) {
+      return one.client == "c" || (one.client == "b" && kind != kWhole);
+    });
+    if (step == nullptr) return;
+    findings.push_back({"cut",
+                        fmt::format("client {} was not served after the cut: {} {}", step->client,
+                                    name(step->kind), name(step->outcome)),
+                        step->ended});
   }
 
   Scenario scenario_;
-  std::vector<std::string> parts_;
   std::map<std::tuple<std::uint32_t, std::size_t, std::string_view>,
            std::pair<std::uint64_t, Outcomes>>
       first_outcomes_;

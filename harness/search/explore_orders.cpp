@@ -111,14 +111,10 @@ std::string json_of(const Race& race) {
 
 class Orders final : public ExploredSpace {
  public:
-  Orders() {
-    for (const Race& race : kRaces) {
-      parts_.emplace_back(race.name);
-      races_.push_back(own_scenario(json_of(race).c_str()));
-    }
+  Orders() : ExploredSpace(part_names(kRaces)) {
+    for (const Race& race : kRaces) races_.push_back(own_scenario(json_of(race).c_str()));
   }
 
-  [[nodiscard]] const std::vector<std::string>& parts() const override { return parts_; }
   [[nodiscard]] bool cuts_reads() const override { return false; }
   [[nodiscard]] std::uint64_t runs_most() const override { return kRunsMost; }
 
@@ -141,7 +137,6 @@ class Orders final : public ExploredSpace {
 
  private:
   std::optional<EveryOrder> orders_;
-  std::vector<std::string> parts_;
   std::vector<Scenario> races_;
 };
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/oracle/oracle.hpp"
@@ -40,12 +42,12 @@ struct Walk {
 /// A finite set of runs, explored one after another.
 class ExploredSpace {
  public:
-  ExploredSpace() = default;
+  explicit ExploredSpace(std::vector<std::string> parts) : parts_(std::move(parts)) {}
   ExploredSpace(const ExploredSpace&) = delete;
   ExploredSpace& operator=(const ExploredSpace&) = delete;
   virtual ~ExploredSpace() = default;
 
-  [[nodiscard]] virtual const std::vector<std::string>& parts() const = 0;
+  [[nodiscard]] const std::vector<std::string>& parts() const { return parts_; }
   /// The scenario to run at that point. It is valid until the next one is asked for. Requires:
   /// walk.part is a part.
   virtual const scenario::Scenario& at(const Walk& walk) = 0;
@@ -59,7 +61,26 @@ class ExploredSpace {
   virtual sim::Moves* leader(Walk&) { return nullptr; }
   /// The default limit for the runs of one part. 0: none.
   [[nodiscard]] virtual std::uint64_t runs_most() const { return 0; }
+
+ private:
+  std::vector<std::string> parts_;
 };
+
+/// The names of the rows of a table, one part each.
+std::vector<std::string> part_names(const auto& rows) {
+  std::vector<std::string> names;
+  for (const auto& row : rows) names.emplace_back(row.name);
+  return names;
+}
+
+/// The first step of a client that is `owed` service and did not get it; null: there is none.
+template <class Owed>
+const trace::ClientStep* first_unserved(const trace::Trace& trace, Owed owed) {
+  const auto found = std::ranges::find_if(trace.clients, [&](const trace::ClientStep& step) {
+    return (step.outcome != Outcome::ok || step.skipped) && owed(step);
+  });
+  return found == trace.clients.end() ? nullptr : &*found;
+}
 
 std::unique_ptr<ExploredSpace> explored_cuts();
 std::unique_ptr<ExploredSpace> explored_faults();

@@ -37,9 +37,9 @@ bool has_run(const Explored& explored) {
 /// A part whose runs all fail, except the first and the last.
 class Marred final : public ExploredSpace {
  public:
-  explicit Marred(bool crashes, std::uint64_t runs = 3) : crashes_(crashes), runs_(runs) {}
+  explicit Marred(bool crashes, std::uint64_t runs = 3)
+      : ExploredSpace({"one"}), crashes_(crashes), runs_(runs) {}
 
-  [[nodiscard]] const std::vector<std::string>& parts() const override { return parts_; }
   const scenario::Scenario& at(const Walk& walk) override {
     scenario_.seed = 100 + walk.place;
     return scenario_;
@@ -57,7 +57,6 @@ class Marred final : public ExploredSpace {
  private:
   bool crashes_;
   std::uint64_t runs_;
-  std::vector<std::string> parts_{"one"};
   scenario::Scenario scenario_ = own_scenario(R"({
     "schema_version": 1, "name": "x", "why": "what an explorer finds is kept",
     "pool": {"size": 1}, "workers": [{"kind": "fake"}],

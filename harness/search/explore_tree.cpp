@@ -71,7 +71,7 @@ void EveryOrder::move_ended() {
 std::uint32_t EveryOrder::pick(std::span<const Task> ready) {
   footprint = {};
   for (std::uint32_t i = 0; i < ready.size(); ++i) {
-    if (std::find(in_vain.begin(), in_vain.end(), ready[i]) != in_vain.end()) return i;
+    if (std::ranges::find(in_vain, ready[i]) != in_vain.end()) return i;
   }
   if (tree_.unled || tree_.again) return 0;
   if (tree_.length >= tree_.fixed && !add_move(ready)) return 0;

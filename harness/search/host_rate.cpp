@@ -63,7 +63,7 @@ HostRate rate_of(const trace::Trace& trace) {
   const auto among = [&](const trace::PoolRecord& record) {
     return record.at >= begun && record.at <= ended;
   };
-  const auto events = std::count_if(trace.pool.begin(), trace.pool.end(), among);
+  const auto events = std::ranges::count_if(trace.pool, among);
   return {static_cast<std::uint64_t>(events), ended - begun};
 }
 

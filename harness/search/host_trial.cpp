@@ -28,10 +28,9 @@ constexpr std::array<Duration, 2> kMoreTimes{1s, 7s};
 /// processes it is a crash.
 bool fails_likewise(const run::ScenarioResult& result, const std::string& signature) {
   const std::string invariant = signature.substr(0, signature.find(':'));
-  return std::any_of(result.findings.begin(), result.findings.end(),
-                     [&](const oracle::Finding& finding) {
-                       return finding.invariant == invariant || finding.invariant == "crash";
-                     });
+  return std::ranges::any_of(result.findings, [&](const oracle::Finding& finding) {
+    return finding.invariant == invariant || finding.invariant == "crash";
+  });
 }
 
 /// Tries the scenario's own order, then the plainest.
@@ -52,12 +51,10 @@ void insert_pause(Scenario& scenario, std::size_t client, std::size_t at, Durati
   auto& steps = scenario.clients[client].steps;
   steps.insert(steps.begin() + static_cast<std::ptrdiff_t>(at), scenario::Pause{span});
   const std::string_view name = scenario.clients[client].name;
-  for (scenario::Client& other : scenario.clients) {
-    for (scenario::Step& step : other.steps) {
-      auto* await = std::get_if<scenario::AwaitClient>(&step);
-      if (await == nullptr || await->step < at) continue;
-      if (scenario::common_name(await->client) == name) ++await->step;
-    }
+  for (scenario::Step& step : scenario::all_steps(scenario)) {
+    auto* await = std::get_if<scenario::AwaitClient>(&step);
+    if (await == nullptr || await->step < at) continue;
+    if (scenario::common_name(await->client) == name) ++await->step;
   }
 }
 
@@ -87,7 +84,7 @@ class Search {
   /// still there. A pause before a strike helps, too: in the plainest order the other clients have
   /// come as far as they can by then.
   bool more_time() {
-    return std::any_of(kMoreTimes.begin(), kMoreTimes.end(), [this](Duration more) {
+    return std::ranges::any_of(kMoreTimes, [this](Duration more) {
       Scenario longer = shrunk_.scenario;
       for (scenario::Client& client : longer.clients) {
         if (client.repeat == 1) client.steps.emplace_back(scenario::Pause{more});
@@ -180,8 +177,8 @@ OnHost HostTrials::run(const Scenario& scenario, const std::string& signature, s
   spent_ += host::sys::now() - begun;
   if (run) {
     on_host.runs = runs;
-    on_host.failed = static_cast<std::uint32_t>(std::count_if(
-        run->scenarios.begin(), run->scenarios.end(),
+    on_host.failed = static_cast<std::uint32_t>(std::ranges::count_if(
+        run->scenarios,
         [&](const run::ScenarioResult& result) { return fails_likewise(result, signature); }));
   }
   std::error_code ignored;

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
+#include "harness/base/enumerators.hpp"
 #include "harness/scenario/scenario.hpp"
 #include "harness/sim/world.hpp"
 
@@ -17,8 +16,7 @@ enum class ReproducesWith : std::uint8_t {
   case_alone,  ///< only `sweep --case`: the scenario as it was found, not the shrunk one
   nothing,     ///< none of these: the failure depends on runs before it in the same process
 };
-inline constexpr std::array<std::string_view, 4> kReproducesWithNames{"file", "terse_case",
-                                                                      "case_alone", "nothing"};
+inline constexpr auto kReproducesWithNames = enumerator_names<ReproducesWith>();
 
 /// Finds out by trying: `file` as `run FILE --world sim` does, then `found` as `sweep --case` does.
 /// Each attempt is made in a copy of this process, because it may crash.

@@ -50,17 +50,6 @@ ChildOutput hear(host::ForkedChild& child, Duration limit) {
   }
 }
 
-bool ChildFindings::failed_with(const std::string& signature) const {
-  return std::find(signatures.begin(), signatures.end(), signature) != signatures.end();
-}
-
-std::string ChildFindings::sentence_of(const std::string& signature) const {
-  const auto found = std::find(signatures.begin(), signatures.end(), signature);
-  return found == signatures.end()
-             ? ""
-             : sentences[static_cast<std::size_t>(found - signatures.begin())];
-}
-
 ChildFindings run_in_child(const scenario::Scenario& scenario, Duration limit, wire::Codec codec) {
   return find_in_child([&] { return CaseRunner().run(scenario, codec).findings; }, limit);
 }
@@ -69,8 +58,7 @@ ChildFindings find_in_child(const std::function<std::vector<oracle::Finding>()>&
                             Duration limit) {
   ChildFindings apart;
   const auto add = [&apart](std::string_view signature, std::string_view sentence) {
-    apart.signatures.emplace_back(signature);
-    apart.sentences.emplace_back(sentence);
+    apart.sentences.emplace(signature, sentence);
   };
   auto child = host::fork_child([&run](int said) {
     for (const auto& finding : run()) {

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,12 +17,12 @@ namespace poolproof::search {
 /// The result of a simulated run in a process of its own, in which it may crash, break a promise of
 /// the code or never end.
 struct ChildFindings {
-  std::vector<std::string> signatures;  ///< of its findings, in their order; empty: the run held
-  std::vector<std::string> sentences;   ///< of the same findings
+  /// The sentence of the first finding of each signature. Empty: the run held.
+  std::map<std::string, std::string> sentences;
 
-  [[nodiscard]] bool failed_with(const std::string& signature) const;
-  /// The sentence of the finding with this signature; empty if there is none.
-  [[nodiscard]] std::string sentence_of(const std::string& signature) const;
+  [[nodiscard]] bool failed_with(const std::string& signature) const {
+    return sentences.contains(signature);
+  }
 };
 ChildFindings run_in_child(const scenario::Scenario& scenario, Duration limit,
                            wire::Codec codec = wire::Codec::json);

@@ -39,8 +39,9 @@ struct Goal {
 };
 
 bool fails_with(const std::string& signature, const CaseResult& result) {
-  return std::any_of(result.findings.begin(), result.findings.end(),
-                     [&](const auto& finding) { return oracle::signature(finding) == signature; });
+  return std::ranges::any_of(result.findings, [&](const auto& finding) {
+    return oracle::signature(finding) == signature;
+  });
 }
 
 /// Keeps the schedule of the last run. A schedule that is too long for a file is left out: it is
@@ -98,11 +99,8 @@ class Attempts {
   /// Order 0 is the plainest, the others are drawn.
   bool fails_in(const Scenario& candidate, std::uint32_t order) {
     Scenario other = candidate;
-    if (order == 0) {
-      other.schedule.emplace();
-    } else {
-      other.schedule.reset();
-    }
+    other.schedule.reset();
+    if (order == 0) other.schedule.emplace();
     other.seed = other.pool.core.seed = candidate.seed + order;
     return fails_as_it_is(other);
   }
@@ -258,8 +256,7 @@ ShrunkFailure shrink_failure(const std::vector<Scenario>& examples, const std::s
   std::vector<Scenario> in_turn = examples;
   Goal goal{signature, wire::Codec::json};
   const auto fails = [&goal](const Scenario& one) { return fails_apart(one, goal, kAttemptLimit); };
-  if (const auto first = std::find_if(in_turn.begin(), in_turn.end(), fails);
-      first != in_turn.end()) {
+  if (const auto first = std::ranges::find_if(in_turn, fails); first != in_turn.end()) {
     std::iter_swap(in_turn.begin(), first);
   } else {
     goal.codec = wire::Codec::terse;
@@ -272,7 +269,7 @@ ShrunkFailure shrink_failure(const std::vector<Scenario>& examples, const std::s
   }
   for (const auto codec : {wire::Codec::json, wire::Codec::terse}) {
     if (!shrunk.what.empty()) break;
-    shrunk.what = run_in_child(shrunk.scenario, kAttemptLimit, codec).sentence_of(signature);
+    shrunk.what = run_in_child(shrunk.scenario, kAttemptLimit, codec).sentences[signature];
   }
   return shrunk;
 }
