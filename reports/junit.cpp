@@ -133,15 +133,49 @@ std::vector<std::string> themes(const run::RunResult& result) {
   return found;
 }
 
+/// A document with its root, `testsuites`.
+struct Document {
+  pugi::xml_document xml;
+  pugi::xml_node root;
+
+  explicit Document(const std::string& root_name) {
+    pugi::xml_node declaration = xml.append_child(pugi::node_declaration);
+    set(declaration, "version", "1.0");
+    set(declaration, "encoding", "UTF-8");
+    root = xml.append_child("testsuites");
+    set(root, "name", root_name);
+  }
+
+  [[nodiscard]] std::string text() const {
+    std::ostringstream out;
+    xml.save(out, "  ");
+    return out.str();
+  }
+};
+
+void append_row(pugi::xml_node suite, const probe::Row& row) {
+  pugi::xml_node test = suite.append_child("testcase");
+  set(test, "classname", "probe");
+  set(test, "name", fmt::format("{}: {}", row.id, row.fact));
+  set(test, "time", seconds(row.took));
+  const std::string words = row.finding.what;
+  switch (row.finding.verdict) {
+    case probe::Verdict::broken:
+      set(test.append_child("failure"), "message", "it " + words);
+      break;
+    case probe::Verdict::not_tried:
+      set(test.append_child("skipped"), "message", words);
+      break;
+    default:
+      append_text(test, "system-out", fmt::format("{}: it {}", name(row.finding.verdict), words));
+  }
+}
+
 }  // namespace
 
 std::string junit(const run::RunResult& result) {
-  pugi::xml_document document;
-  pugi::xml_node declaration = document.append_child(pugi::node_declaration);
-  set(declaration, "version", "1.0");
-  set(declaration, "encoding", "UTF-8");
-  pugi::xml_node root = document.append_child("testsuites");
-  set(root, "name", "poolproof " + result.version);
+  Document document("poolproof " + result.version);
+  const pugi::xml_node root = document.root;
 
   Counts all;
   for (const std::string& suite_theme : themes(result)) {
@@ -156,10 +190,27 @@ std::string junit(const run::RunResult& result) {
   }
   all.elapsed = result.elapsed;
   write(all, root);
+  return document.text();
+}
 
-  std::ostringstream out;
-  document.save(out, "  ");
-  return out.str();
+std::string junit_of_probe(const probe::Table& table) {
+  Document document("poolproof probe");
+  pugi::xml_node suite = document.root.append_child("testsuite");
+  set(suite, "name", fmt::format("{}", fmt::join(table.command, " ")));
+  Counts counts;
+  std::size_t skipped = 0;
+  for (const probe::Row& row : table.rows) {
+    const bool broken = row.finding.verdict == probe::Verdict::broken;
+    counts.add(broken ? run::Verdict::fail : run::Verdict::pass, row.took);
+    skipped += row.finding.verdict == probe::Verdict::not_tried ? 1 : 0;
+    append_row(suite, row);
+  }
+  for (pugi::xml_node node : {suite, document.root}) {
+    write(counts, node);
+    set(node, "skipped", std::to_string(skipped));
+  }
+  append_text(suite, "system-out", "diagnosis: " + table.diagnosis);
+  return document.text();
 }
 
 }  // namespace poolproof::reports

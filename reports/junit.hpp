@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "harness/probe/table.hpp"
 #include "harness/run/result.hpp"
 
 namespace poolproof::reports {
@@ -11,5 +12,9 @@ namespace poolproof::reports {
 /// pool. A report without a run is an error, too. The text is always well-formed: characters that
 /// XML 1.0 cannot carry are written as `\xNN`.
 std::string junit(const run::RunResult& result);
+
+/// The same for what `poolproof probe` found: one case for each row. What is broken is a failure,
+/// what was not tried is skipped; a remark passes and stands in the case's output.
+std::string junit_of_probe(const probe::Table& table);
 
 }  // namespace poolproof::reports

@@ -79,7 +79,11 @@ struct ProbeArguments {
   std::uint32_t prefix_bytes = 4;
   std::uint64_t max_frame_bytes = 16U << 20U;
   std::uint32_t timeout_ms = 5000;
+  /// Where the table goes as JSON and as JUnit XML; "-": to stdout, and the time line to stderr.
+  std::string json;
+  std::string junit;
 };
+/// Tries what a sound worker does and prints the table. Returns 1 if no pool can use the worker.
 int probe(const ProbeArguments& arguments);
 
 struct CompareArguments {

@@ -179,6 +179,13 @@ void add_probe(CLI::App& app, ProbeArguments& arguments, int& code) {
   command.add_option("--timeout-ms", arguments.timeout_ms, "for each answer")
       ->check(CLI::Range(1, 600000))
       ->capture_default_str();
+  for (auto [option, file, what] : {std::tuple{"--json", &arguments.json, "the table as JSON"},
+                                    std::tuple{"--junit", &arguments.junit, "as JUnit XML"}}) {
+    command.add_option(option, *file, fmt::format("{}: into FILE, or to stdout", what))
+        ->expected(0, 1)
+        ->default_str("-")
+        ->type_name("[FILE]");
+  }
   command.add_option("COMMAND", arguments.command, "the worker, after --");
 }
 

@@ -1,18 +1,41 @@
+#include <cstdio>
+
+#include "harness/base/write_file.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/host/child.hpp"
 #include "harness/host/guardian.hpp"
 #include "harness/host/system.hpp"
-#include "harness/probe/diagnosis.hpp"
+#include "harness/probe/conformance.hpp"
 #include "harness/worlds/host_world.hpp"
+#include "reports/junit.hpp"
+#include "reports/probe_json.hpp"
 
 namespace poolproof::cli {
+namespace {
+
+void say_aside(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+/// `file`: empty (nowhere), "-" (stdout) or a path.
+Expected<void, std::string> put(const std::string& file, const std::string& text) {
+  if (file.empty()) return {};
+  if (file != "-") return write_file_whole(file, text);
+  say(text);
+  return {};
+}
+
+}  // namespace
 
 int probe(const ProbeArguments& arguments) {
   host::sys::ignore_sigpipe();
+  host::sys::adopt_orphans();
   if (arguments.command.empty())
     return bad_input(
         "probe: no worker's command; write it after --, as in "
         "poolproof probe -- python3 my_worker.py");
+  if (arguments.json == "-" && arguments.junit == "-")
+    return bad_input("probe: --json and --junit can't both go to stdout; give one of them a FILE");
   const auto found = host::find_program(arguments.command.front()).and_then(worlds::startable);
   if (!found)
     return bad_input("probe: " + found.error().message +
@@ -24,10 +47,18 @@ int probe(const ProbeArguments& arguments) {
   const probe::Settings settings{
       arguments.command,
       {static_cast<std::uint8_t>(arguments.prefix_bytes), arguments.max_frame_bytes},
-      std::chrono::milliseconds(arguments.timeout_ms)};
-  const auto diagnosis = probe::diagnose(probe::examine(settings, token, say), settings);
-  say("\n" + diagnosis.text);
-  return diagnosis.faults.empty() ? kHeld : kFailed;
+      std::chrono::milliseconds(arguments.timeout_ms),
+      guardian->pid()};
+  const bool aside = arguments.json == "-" || arguments.junit == "-";
+  const probe::Say show = aside ? probe::Say(say_aside) : probe::Say(say);
+  const probe::Table table = probe::examine(settings, token, show);
+  show("\n" + probe::told(table));
+  const auto written = put(arguments.json, reports::probe_json(table)).and_then([&] {
+    return put(arguments.junit, reports::junit_of_probe(table));
+  });
+  if (!written) return broken(written.error());
+  show("diagnosis: " + table.diagnosis + ".\n");
+  return table.usable() ? kHeld : kFailed;
 }
 
 }  // namespace poolproof::cli

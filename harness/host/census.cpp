@@ -1,10 +1,12 @@
 #include "harness/host/census.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 #include <unistd.h>
 
 #include "harness/host/proc_fs.hpp"
+#include "harness/host/system.hpp"
 
 namespace poolproof::host {
 
@@ -34,6 +36,41 @@ std::vector<Marked> processes_marked(std::string_view token) {
     found.push_back({pid, stat->state, stat->started, proc_fs::command_of(pid, *stat)});
   }
   return found;
+}
+
+std::vector<Marked> descendants(pid_t spared) {
+  std::map<pid_t, Stat> stats;
+  for (const pid_t pid : proc_fs::all_pids()) {
+    if (const std::optional<Stat> stat = proc_fs::read_stat(pid)) stats.emplace(pid, *stat);
+  }
+  const auto is_below = [&](pid_t pid) {
+    // As many steps as there are processes: a pid used again must not make a circle.
+    for (std::size_t steps = 0; steps < stats.size() && pid != spared; ++steps) {
+      const auto found = stats.find(pid);
+      if (found == stats.end()) return false;
+      pid = found->second.parent;
+      if (pid == ::getpid()) return true;
+    }
+    return false;
+  };
+  std::vector<Marked> found;
+  for (const auto& [pid, stat] : stats) {
+    if (stat.dead() || !is_below(pid)) continue;
+    found.push_back({pid, stat.state, stat.started, proc_fs::command_of(pid, stat)});
+  }
+  return found;
+}
+
+void end_descendants(pid_t spared) {
+  for (bool found = true; found;) {
+    found = false;
+    for (const pid_t pid : proc_fs::all_pids()) {
+      const std::optional<Stat> stat = proc_fs::read_stat(pid);
+      if (pid == spared || !stat || stat->parent != ::getpid()) continue;
+      sys::kill_and_reap(pid);  // its children are ours in the next round
+      found = true;
+    }
+  }
 }
 
 bool alive(pid_t pid, std::uint64_t started) {

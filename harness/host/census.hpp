@@ -38,6 +38,15 @@ std::vector<Marked> processes_marked(std::string_view token);
 /// made. Returns how many it killed, once they are dead (waits at most 5 s for that).
 std::size_t kill_marked(std::string_view token, int rounds = 100);
 
+/// The living processes below this one, by pid, but for `spared` and those below it. In a process
+/// that adopts orphans (sys::adopt_orphans) nobody below can hide, whatever it does to its session
+/// and environment.
+std::vector<Marked> descendants(pid_t spared);
+
+/// Kills (SIGKILL) and reaps all that is below this process but for `spared` and those below it,
+/// until a look finds none. Requires: nobody holds one of them by a pidfd. Needs adopt_orphans().
+void end_descendants(pid_t spared);
+
 /// A process is this one and still runs (same start time; not a zombie).
 bool alive(pid_t pid, std::uint64_t started);
 

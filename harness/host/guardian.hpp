@@ -21,6 +21,8 @@ class Guardian {
   /// Tells it to sweep now and waits for its end (bounded: 10 s), then reaps it.
   ~Guardian();
 
+  [[nodiscard]] pid_t pid() const { return child_.pid; }
+
  private:
   explicit Guardian(Child child) : child_(std::move(child)) {}
 

@@ -39,15 +39,22 @@ Expected<std::string, int> read_whole(const std::string& path) {
   return text;
 }
 
-/// The names in a folder, without "." and "..".
-std::vector<std::string> names_in(const char* path) {
-  const std::unique_ptr<DIR, Closer> folder(::opendir(path));
-  POOLPROOF_ASSERT(folder != nullptr);
+/// The names in a folder, without "." and ".."; none if it can't be opened.
+std::vector<std::string> names_if_there(const std::string& path) {
+  const std::unique_ptr<DIR, Closer> folder(::opendir(path.c_str()));
   std::vector<std::string> names;
+  if (!folder) return names;
   while (const dirent* entry = ::readdir(folder.get())) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }
+  return names;
+}
+
+/// The same for a folder that must be there.
+std::vector<std::string> names_in(const char* path) {
+  std::vector<std::string> names = names_if_there(path);
+  POOLPROOF_ASSERT(!names.empty());
   return names;
 }
 
@@ -90,6 +97,18 @@ std::optional<Stat> stat_of(const std::string& path) {
 
 std::optional<Stat> read_stat(pid_t pid) {
   return stat_of(path_of(pid, "stat"));
+}
+
+std::uint64_t cpu_demand(pid_t pid) {
+  std::uint64_t sum = 0;
+  const std::string threads = path_of(pid, "task");
+  for (const std::string& thread : names_if_there(threads)) {
+    std::istringstream times(read_whole(threads + '/' + thread + "/schedstat").value_or(""));
+    std::uint64_t running = 0;
+    std::uint64_t waiting = 0;
+    if (times >> running >> waiting) sum += running + waiting;
+  }
+  return sum;
 }
 
 std::vector<pid_t> all_pids() {

@@ -29,6 +29,10 @@ struct Stat {
 /// Nothing if there is no such process.
 std::optional<Stat> read_stat(pid_t pid);
 
+/// How long the process's threads have run on a processor or waited for one, together, in
+/// nanoseconds: what it wants of the machine, however loaded that is. 0 if it can't be told.
+std::uint64_t cpu_demand(pid_t pid);
+
 /// The pids of all processes, rising. Asserts that /proc can be read: a witness that can't see must
 /// not say that nobody is there.
 std::vector<pid_t> all_pids();

@@ -242,6 +242,10 @@ void kill_and_reap(pid_t child) {
   }
 }
 
+void adopt_orphans() {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
 Try<pid_t> fork_copy(int stderr_fd) {
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();

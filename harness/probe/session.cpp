@@ -1,13 +1,16 @@
 #include "harness/probe/session.hpp"
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/text.hpp"
+#include "harness/host/census.hpp"
 #include "harness/host/child.hpp"
+#include "harness/host/proc_fs.hpp"
 #include "harness/host/system.hpp"
 #include "harness/pool/explain.hpp"
 #include "harness/pool/handshake.hpp"
@@ -20,14 +23,22 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kShownBytes = 32;
 constexpr std::size_t kShownText = 200;
-/// Of what the worker writes during one test this many reads are shown; the rest is counted.
+/// Of what crosses during one test this many reads and writes are shown; the rest is counted.
 constexpr int kShownReads = 8;
 /// Reads in a row: a worker that floods us must not keep us from looking at the time.
 constexpr int kReadsInARow = 16;
-/// The time in which a worker may still end, or write more, after it has answered.
-constexpr Duration kAfterthought = 200ms;
 constexpr Duration kPostmortem = 500ms;
+/// A piece of a request that was not taken by then is left in the pipe.
+constexpr Duration kPieceLimit = 200ms;
+/// What a worker leaves behind has so long to end by itself.
+constexpr Duration kLeavingLimit = 1s;
+constexpr Duration kLook = 10ms;
 constexpr std::size_t kTailBytes = 4096;
+constexpr std::size_t kKeptBytes = std::size_t{4} << 20U;
+
+void keep(std::string& kept, std::string_view bytes) {
+  kept.append(bytes.substr(0, kKeptBytes - std::min(kKeptBytes, kept.size())));
+}
 
 }  // namespace
 
@@ -48,19 +59,24 @@ Expected<void, std::string> Session::start() {
 pool::StartEvidence Session::greet() {
   const nlohmann::json args{{"initialization", true}, {"worker_id", "probe"}};
   const wire::Framing& framing = settings_.framing;
+  const Time begun = host::sys::now();
+  const std::uint64_t cpu_before = host::proc_fs::cpu_demand(worker_->pid());
   ping_ = wire::encode_frame(framing, wire::encode_request(0, "ping", args, host::sys::timestamp()))
               .value_or("");
-  const Time deadline = after(host::sys::now(), settings_.limit);
   pool::Handshake handshake(
-      *worker_, framing, ping_, deadline, kPostmortem,
-      [this] {
+      *worker_, framing, ping_, after(begun, settings_.limit), kPostmortem,
+      [&] {
         note("no answer: its stdin is closed now, to see what comes out");
+        greeting_silence_ = silence(0, begun, cpu_before);
         worker_->close_stdin();
       },
-      [this](bool written, std::string_view bytes) { cross(written, bytes); });
+      [this](bool written, std::string_view bytes) {
+        cross(written, bytes);
+        if (!written) keep(greeting_, bytes);
+      });
   handshake.exchange(host::sys::now());
   while (!handshake.evidence()) {
-    wait(handshake.next_deadline(), !handshake.stdout_ended());
+    wait(handshake.next_deadline(), !handshake.stdout_ended(), handshake.wants_to_write());
     if (const auto ended = exit_status()) {
       handshake.process_ended(*ended, host::sys::now());
     } else {
@@ -68,44 +84,78 @@ pool::StartEvidence Session::greet() {
       handshake.tick(host::sys::now());
     }
   }
+  start_time_ = host::sys::now() - begun;
+  if (worker_->stdin_open()) greeting_silence_ = silence(0, begun, cpu_before);
   if (const auto ended = exit_status()) note_end(*ended);
   worker_->drain_stderr();
   note_hidden();
   return *handshake.evidence();
 }
 
-bool Session::echoes(const pool::StartEvidence& evidence) const {
-  const std::string_view first(evidence.first.data(), evidence.first_size);
+bool Session::echoes() const {
+  const std::string_view first = std::string_view(greeting_).substr(0, ping_.size());
   return first.size() > settings_.framing.prefix_bytes && ping_.starts_with(first);
 }
 
-After Session::send(std::string_view bytes, Duration patience, std::string* reply) {
-  if (const auto wrote = host::sys::write(worker_->stdin_fd(), bytes)) {
-    cross(true, bytes.substr(0, *wrote));
-  } else {
-    note("it takes no input");
+Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames) {
+  const bool until_its_end = frames == kUntilItsEnd;
+  const Time begun = host::sys::now();
+  const Time until = after(begun, patience);
+  const std::uint64_t cpu_before = host::proc_fs::cpu_demand(worker_->pid());
+  wire::FrameDecoder decoder(settings_.framing);
+  Heard heard;
+  heard.sent = bytes.size();
+  bool open = true;
+  for (bool over = false; !over;) {
+    write_some(bytes);
+    wait(until, open, !bytes.empty() && takes_input_);
+    const auto ended = exit_status();  // before the last look at its output, not after
+    open = open && read_into(decoder, heard);
+    if (until_its_end) decoder.clear();
+    auto frame = decoder.next();
+    while (frame && *frame && heard.frames.size() < frames) {
+      heard.frames.emplace_back(**frame);
+      if (heard.frames.size() < frames) frame = decoder.next();
+    }
+    heard.surplus = decoder.buffered_bytes();
+    over = true;
+    if (!frame || (frames == 0 && !heard.bytes.empty())) {
+      heard.after = After::babbled;
+    } else if (frames > 0 && heard.frames.size() == frames) {
+      heard.after = After::answered;
+    } else if (ended) {
+      heard.after = After::ended;
+    } else if (host::sys::now() >= until) {
+      heard.after = !open ? After::closed : heard.bytes.empty() ? After::silent : After::babbled;
+    } else {
+      over = false;
+    }
   }
-  const After then = listen(patience, reply);
+  heard.exit = exit_status();
+  if (heard.exit) note_end(*heard.exit);
+  heard.stderr_tail = stderr_tail();
+  heard.silence = silence(bytes.size(), begun, cpu_before);
   note_hidden();
-  return then;
+  return heard;
 }
 
-After Session::close_stdin(Duration patience) {
+void Session::write_piece(std::string_view bytes) {
+  write_some(bytes);
+  const Time until = after(host::sys::now(), kPieceLimit);
+  while (host::sys::now() < until && !exit_status() && worker_->unread().value_or(0) > 0) {
+    wait(after(host::sys::now(), kLook), false, false);
+  }
+}
+
+void Session::close_stdin() {
   note("end of input");
   worker_->close_stdin();
-  const Time until = after(host::sys::now(), patience);
-  After then = After::answered;
-  while (then != After::ended && host::sys::now() < until) {
-    then = listen(until - host::sys::now(), nullptr);
-  }
-  note_hidden();
-  return then;
+  takes_input_ = false;
 }
 
-After Session::linger() {
-  const After then = listen(kAfterthought, nullptr);
-  note_hidden();
-  return then;
+void Session::signal(int number) {
+  note(fmt::format("SIG{}", sigabbrev_np(number)));
+  worker_->signal_group(number);
 }
 
 std::optional<ExitStatus> Session::exit_status() const {
@@ -120,7 +170,7 @@ void Session::note(const std::string& what) const {
 
 /// Closes a test: says how much of what the worker wrote was not shown.
 void Session::note_hidden() {
-  if (hidden_bytes_ > 0) note(fmt::format("<- and {} bytes more", hidden_bytes_));
+  if (hidden_bytes_ > 0) note(fmt::format("and {} bytes more", hidden_bytes_));
   hidden_bytes_ = 0;
   reads_ = 0;
 }
@@ -130,7 +180,7 @@ void Session::note_end(ExitStatus status) {
 }
 
 void Session::cross(bool written, std::string_view bytes) {
-  if (!written && ++reads_ > kShownReads) {
+  if (++reads_ > kShownReads) {
     hidden_bytes_ += bytes.size();
     return;
   }
@@ -148,55 +198,76 @@ std::string Session::shown(std::string_view bytes) const {
                      printable(body, kShownText));
 }
 
-After Session::listen(Duration patience, std::string* reply) {
-  const Time until = after(host::sys::now(), patience);
-  wire::FrameDecoder decoder(settings_.framing);
-  bool open = true;
-  while (host::sys::now() < until) {
-    wait(until, open);
-    const auto ended = exit_status();  // before the last look at its output, not after
-    open = open && read_into(decoder);
-    const auto frame = decoder.next();
-    if (!frame) return After::babbled;
-    if (*frame) {
-      if (reply != nullptr) *reply = **frame;
-      surplus_bytes_ = decoder.buffered_bytes();
-      return After::answered;
-    }
-    if (ended) {
-      note_end(*ended);
-      return After::ended;
-    }
-  }
-  if (!open) return After::closed;
-  return decoder.buffered_bytes() > 0 ? After::babbled : After::silent;
-}
-
 /// False: its stdout has ended.
-bool Session::read_into(wire::FrameDecoder& decoder) {
+bool Session::read_into(wire::FrameDecoder& decoder, Heard& heard) {
   std::array<char, 65536> chunk{};
   for (int i = 0; i < kReadsInARow; ++i) {
     const auto got = host::sys::read(worker_->stdout_fd(), chunk);
     if (!got) return true;
     if (*got == 0) return false;
     cross(false, {chunk.data(), *got});
+    keep(heard.bytes, {chunk.data(), *got});
     decoder.push({chunk.data(), *got});
   }
   return true;
 }
 
-void Session::wait(Time until, bool stdout_open) {
-  std::array<pollfd, 3> fds{{{stdout_open ? worker_->stdout_fd() : -1, POLLIN, 0},
+void Session::write_some(std::string_view& pending) {
+  while (takes_input_ && !pending.empty()) {
+    const auto wrote = host::sys::write(worker_->stdin_fd(), pending);
+    if (!wrote) {
+      takes_input_ = wrote.error() == EAGAIN;
+      if (!takes_input_) note("it takes no input");
+      return;
+    }
+    cross(true, pending.substr(0, *wrote));
+    pending.remove_prefix(*wrote);
+  }
+}
+
+Silence Session::silence(std::size_t unwritten, Time since, std::uint64_t cpu_before) const {
+  Silence seen;
+  seen.unwritten = unwritten;
+  if (worker_->stdin_open()) seen.unread = worker_->unread().value_or(0);
+  const auto stat = host::proc_fs::read_stat(worker_->pid());
+  if (stat) seen.state = stat->state;
+  const std::uint64_t now = host::proc_fs::cpu_demand(worker_->pid());
+  const auto span = std::chrono::nanoseconds(host::sys::now() - since).count();
+  if (span > 0 && now > cpu_before)
+    seen.cpu_percent =
+        static_cast<int>(100 * (now - cpu_before) / static_cast<std::uint64_t>(span));
+  return seen;
+}
+
+void Session::wait(Time until, bool stdout_open, bool wants_to_write) {
+  std::array<pollfd, 4> fds{{{stdout_open ? worker_->stdout_fd() : -1, POLLIN, 0},
                              {worker_->pidfd(), POLLIN, 0},
-                             {worker_->stderr_open ? worker_->stderr_fd() : -1, POLLIN, 0}}};
+                             {worker_->stderr_open ? worker_->stderr_fd() : -1, POLLIN, 0},
+                             {wants_to_write ? worker_->stdin_fd() : -1, POLLOUT, 0}}};
   (void)host::sys::poll(fds, std::max<Duration>(until - host::sys::now(), 0ms));
   worker_->stderr_open = worker_->stderr_open && worker_->drain_stderr();
 }
 
-void Session::put_away() {
-  if (!worker_) return;
+std::vector<std::string> Session::put_away() {
+  if (!worker_) return {};
+  const bool by_itself = exit_status().has_value();
+  if (!by_itself) (void)host::sys::signal_group(worker_->pid(), SIGKILL);
+  // Until the leader is reaped its group's number is its own.
+  const Time until = after(host::sys::now(), kLeavingLimit);
+  std::vector<std::string> left;
+  do {
+    (void)host::sys::poll({}, kLook);
+    worker_->stderr_open = worker_->stderr_open && worker_->drain_stderr();
+    left.clear();
+    for (const host::Marked& process : host::descendants(settings_.guardian)) {
+      if (process.pid != worker_->pid()) left.push_back(process.command);
+    }
+  } while (!(left.empty() && exit_status()) && host::sys::now() < until);
   (void)host::sys::signal_group(worker_->pid(), SIGKILL);
   (void)host::sys::reap(worker_->pidfd());
+  host::end_descendants(settings_.guardian);
+  worker_.reset();
+  return left;
 }
 
 }  // namespace poolproof::probe

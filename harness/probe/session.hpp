@@ -19,16 +19,42 @@ struct Settings {
   std::vector<std::string> command;  ///< the worker's; not empty
   wire::Framing framing;
   Duration limit = std::chrono::seconds(5);  ///< for each answer
+  pid_t guardian = 0;                        ///< the one process below us that is not the worker's
 };
 
 /// Prints a piece of the time line at once.
 using Say = std::function<void(std::string_view)>;
 
 /// What became of the worker after something was sent to it.
-enum class After : std::uint8_t { answered, babbled, ended, closed, silent };
+enum class After : std::uint8_t {
+  answered,  ///< as many whole frames came as were waited for
+  babbled,   ///< bytes came that are no frame, or not a whole one
+  ended,     ///< the process has ended
+  closed,    ///< its stdout has ended and the process lives
+  silent,    ///< nothing came
+};
+
+/// What a worker that does not answer does, as the system shows it.
+struct Silence {
+  std::size_t unwritten = 0;  ///< bytes that its stdin did not take
+  std::size_t unread = 0;     ///< bytes in its stdin that it has not read
+  char state = '?';           ///< of the process, as in /proc/PID/stat
+  int cpu_percent = 0;        ///< of one processor, that it has had or wanted since it was asked
+};
+
+struct Heard {
+  After after = After::silent;
+  std::vector<std::string> frames;  ///< payloads, in the order in which they came
+  std::string bytes;                ///< all that it wrote; the first 4 MiB
+  std::size_t surplus = 0;          ///< bytes behind the frames that were waited for
+  std::size_t sent = 0;             ///< bytes it was to read
+  std::optional<ExitStatus> exit;   ///< ended
+  std::string stderr_tail;          ///< at most 4 KiB
+  Silence silence;                  ///< silent and babbled
+};
 
 /// One worker process outside any pool, and the time line of all that crosses its pipes. Its
-/// process group is gone when the session is; processes that left the group are the guardian's.
+/// process group is gone when the session is.
 class Session {
  public:
   /// `token` marks the worker's environment for the guardian; the time line counts from `zero`.
@@ -43,43 +69,62 @@ class Session {
 
   /// The init ping, with the evidence a pool would gather. Cause none: the worker is good.
   pool::StartEvidence greet();
-
+  /// All that it wrote during the init ping; the first 4 MiB.
+  [[nodiscard]] const std::string& greeting() const { return greeting_; }
+  /// What the process did in the meantime.
+  [[nodiscard]] const Silence& greeting_silence() const { return greeting_silence_; }
   /// Whether the first bytes it wrote are the ping itself.
-  [[nodiscard]] bool echoes(const pool::StartEvidence& evidence) const;
+  [[nodiscard]] bool echoes() const;
+  /// From the start of its process to its good answer.
+  [[nodiscard]] Duration start_time() const { return start_time_; }
 
-  /// Writes raw bytes and reads on until a whole frame has come, the worker has ended, or nothing
-  /// more comes.
-  After send(std::string_view bytes, Duration patience, std::string* reply = nullptr);
-  After close_stdin(Duration patience);
-  /// Gives it a moment to end, or to write more than it should.
-  After linger();
+  /// Writes raw bytes, while it reads what comes, until `frames` frames are there, bytes came that
+  /// begin none, the worker has ended, or `patience` is over.
+  Heard ask(std::string_view bytes, Duration patience, std::size_t frames = 1);
+  /// Writes a piece of a request and waits until the worker has taken it, at most a moment.
+  void write_piece(std::string_view bytes);
+  /// Nothing is sent; anything that comes within `span` is too much.
+  Heard listen(Duration span) { return ask({}, span, 0); }
+  /// Reads on until it has ended, or `patience` is over. Whatever it writes on its way out is no
+  /// answer to anything.
+  Heard wait_for_end(Duration patience) { return ask({}, patience, kUntilItsEnd); }
+  void close_stdin();
+  void signal(int number);
 
   [[nodiscard]] std::optional<ExitStatus> exit_status() const;
   [[nodiscard]] std::string stderr_tail() const { return worker_->stderr_tail.text(); }
-  /// How many bytes came with the last reply and belong to none.
-  [[nodiscard]] std::size_t surplus_bytes() const { return surplus_bytes_; }
+  [[nodiscard]] std::uint64_t stderr_bytes() const { return worker_->stderr_tail.total_bytes(); }
+
+  /// Ends what is left of it and reaps it. The commands of the processes that a worker that had
+  /// ended by itself, or whose group was killed, left behind, once they had a moment to end too.
+  std::vector<std::string> put_away();
 
  private:
+  static constexpr std::size_t kUntilItsEnd = SIZE_MAX;
+
   void note(const std::string& what) const;
   void note_hidden();
   void note_end(ExitStatus status);
   void cross(bool written, std::string_view bytes);
   [[nodiscard]] std::string shown(std::string_view bytes) const;
-  After listen(Duration patience, std::string* reply);
-  bool read_into(wire::FrameDecoder& decoder);
-  void wait(Time until, bool stdout_open);
-  void put_away();
+  bool read_into(wire::FrameDecoder& decoder, Heard& heard);
+  void write_some(std::string_view& pending);
+  [[nodiscard]] Silence silence(std::size_t unwritten, Time since, std::uint64_t cpu_before) const;
+  void wait(Time until, bool stdout_open, bool wants_to_write);
 
   const Settings& settings_;
   std::string token_;
   Time zero_;
   Say say_;
   std::string ping_;
+  std::string greeting_;
+  Silence greeting_silence_;
+  Duration start_time_{};
   std::shared_ptr<host::Worker> worker_;
   bool end_noted_ = false;
+  bool takes_input_ = true;
   int reads_ = 0;
   std::size_t hidden_bytes_ = 0;
-  std::size_t surplus_bytes_ = 0;
 };
 
 }  // namespace poolproof::probe

@@ -1,44 +1,55 @@
 #pragma once
 
-#include <optional>
-#include <string>
+#include "harness/probe/subject.hpp"
+#include "harness/probe/table.hpp"
 
-#include "harness/probe/session.hpp"
-
-/// What is found out about a worker, one test after the other, as values.
+/// One function for each row of the table: it tries a fact on the subject and says what came of it.
 namespace poolproof::probe {
 
-/// Why there is no worker that has answered its init ping.
-struct FailedStart {
-  std::string launch_error;  ///< not empty: there was no process, and the rest says nothing
-  bool echoes = false;       ///< what it wrote is the ping itself
-  pool::StartEvidence evidence;
-  std::string stderr_tail;
-};
+// ---- how it takes requests (requests.cpp); all but three_calls need a worker that answers calls
+Finding three_calls(Subject& subject);
+Finding non_ascii(Subject& subject);
+Finding megabyte(Subject& subject);
+Finding torn_request(Subject& subject);
+Finding glued_requests(Subject& subject);
+Finding unknown_command(Subject& subject);
+Finding not_json(Subject& subject);
+Finding zero_length(Subject& subject);
+Finding oversized(Subject& subject);
 
-struct Reaction {
-  After after = After::silent;
-  std::optional<ExitStatus> exit;  ///< it had ended when the test was over
-};
+// ---- how it lives and leaves (life.cpp)
+Finding idle(Subject& subject);
+Finding end_of_input(Subject& subject);
+Finding end_in_frame(Subject& subject);
+Finding end_in_call(Subject& subject);
+Finding term_while_idle(Subject& subject);
+Finding term_in_call(Subject& subject);
+// These look back at all starts and ends; so they come last.
+Finding start_time(Subject& subject);
+Finding starts_again(Subject& subject);
+Finding nothing_left(Subject& subject);
+Finding little_on_stderr(Subject& subject);
 
-struct EchoTest {
-  Reaction reaction;
-  std::string no_reply;              ///< why its answer is no reply; empty: it is one
-  std::optional<std::string> error;  ///< the reply's, if it is an error
-  bool more_than_one_reply = false;
-};
-
-/// A test without a value was not carried out.
-struct Results {
-  std::optional<FailedStart> first_start;  ///< it failed, and so nothing else was tried
-  std::optional<FailedStart> later_start;  ///< the first that failed of those between the tests
-  EchoTest echo;
-  std::optional<Reaction> broken_frame;     ///< a frame that is no JSON
-  std::optional<Reaction> oversized_frame;  ///< the header of a frame that is one byte too long
-  std::optional<Reaction> end_of_input;
-};
-
-/// A worker that ended during a test is started anew for the next one.
-Results examine(const Settings& settings, const std::string& token, const Say& say);
+// ---- what they all say
+inline Finding held(std::string what) {
+  return {Verdict::held, std::move(what)};
+}
+inline Finding broken(std::string what) {
+  return {Verdict::broken, std::move(what)};
+}
+inline Finding remark(std::string what) {
+  return {Verdict::remark, std::move(what)};
+}
+inline Finding not_tried(std::string why) {
+  return {Verdict::not_tried, std::move(why)};
+}
+/// The row "starts_again" tells why.
+inline Finding no_worker() {
+  return not_tried("it does not start again");
+}
+/// `(exited with code 3)`.
+std::string end_of(const Heard& heard);
+/// What takes a request that is none has so long to show it.
+Duration patience(const Subject& subject);
 
 }  // namespace poolproof::probe

@@ -79,6 +79,133 @@ read()
 print('Traceback: oh no', flush=True)
 time.sleep(1000)
 """,
+    # Sound until its first call.
+    "hangs in a call": "write(reply(read())); read(); time.sleep(1000)",
+    "hangs with a reason": """
+write(reply(read()))
+read()
+print("waiting for the lock", file=sys.stderr, flush=True)
+time.sleep(1000)
+""",
+    "stops itself": "write(reply(read())); read(); os.kill(os.getpid(), signal.SIGSTOP)",
+    "spins in a call": "write(reply(read())); read()\nwhile True: pass",
+    "one call only": "write(reply(read())); write(reply(read()))",
+    "off by one": """
+last = {}
+while (r := read()) is not None:
+    write(reply(r, result=last))
+    last = r["args"]
+""",
+    "newline after": "while (r := read()) is not None: write(reply(r), flush=False); print(flush=True)",
+    "prints in a call": """
+while (r := read()) is not None:
+    write(reply(r))
+    if r["id"]: print("done", flush=True)
+""",
+    "interleaved": """
+while (r := read()) is not None:
+    p, q = reply(r), b'{"event": "progress"}'
+    both = [struct.pack('>I', len(x)) + x for x in (p, q)]
+    O.write(both[0][:12] + (both[1] if r["id"] else b"") + both[0][12:])
+    O.flush()
+""",
+    "counts characters": """
+while (r := read()) is not None:
+    text = json.dumps({"id": r["id"], "success": True, "result": r["args"]}, ensure_ascii=False)
+    O.write(struct.pack(">I", len(text)) + text.encode())
+    O.flush()
+""",
+    "counts its header": """
+while (r := read()) is not None:
+    p = reply(r)
+    O.write(struct.pack(">I", len(p) + (4 if r["id"] else 0)) + p)
+    O.flush()
+""",
+    "speaks Latin-1": """
+while (r := read()) is not None:
+    write(reply(r, result=json.loads(json.dumps(r["args"], ensure_ascii=False)
+                                     .encode().decode("latin-1"))))
+""",
+    # One read is one request.
+    "reads once": """
+while (chunk := os.read(0, 65536)):
+    if len(chunk) < 4: sys.exit("short read")
+    write(reply(json.loads(chunk[4:])))
+""",
+    "reads a tenth": """
+while (chunk := os.read(0, 4096)):
+    need = struct.unpack(">I", chunk[:4])[0] + 4
+    while len(chunk) < min(need, 100000): chunk += os.read(0, 4096)
+    if need > 100000: time.sleep(1000)
+    write(reply(json.loads(chunk[4:need])))
+""",
+    "noise while idle": """
+import threading
+def tick():
+    while True: time.sleep(0.7); os.write(1, b"tick\\n")
+threading.Thread(target=tick, daemon=True).start()
+serve()
+""",
+    "floods": """
+import threading
+def flood():
+    time.sleep(0.3)
+    while True: os.write(1, b"x" * 65536)
+threading.Thread(target=flood, daemon=True).start()
+serve()
+""",
+    "busy while idle": """
+import threading
+def spin():
+    while True: pass
+threading.Thread(target=spin, daemon=True).start()
+serve()
+""",
+    "ends while idle": """
+import select
+while select.select([0], [], [], 0.6)[0] and (r := read()) is not None: write(reply(r))
+""",
+    "ignores TERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN); serve()",
+    "needs KILL": "signal.signal(signal.SIGTERM, signal.SIG_IGN); serve(); time.sleep(1000)",
+    "hides a daemon": """
+import subprocess
+while (r := read()) is not None:
+    if r["id"]:
+        subprocess.Popen(["sleep", "1001"], start_new_session=True, env={}, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    write(reply(r))
+""",
+    "varint": """
+n = I.read(1)[0]
+try: json.loads(I.read(n))
+except Exception as error: sys.exit("unparseable WorkRequest: %s" % error)
+""",
+    # Sound ones, each in a way of its own.
+    "echo": """
+while (r := read()) is not None:
+    try: write(reply(r, result=r["args"]))
+    except BrokenPipeError: break
+""",
+    "errors only": """
+while (r := read()) is not None:
+    write(reply(r) if r["command"] == "ping" else
+          reply(r, success=False, error="unknown: " + r["command"]))
+""",
+    "helper that ends with it": """
+a, b = os.pipe()
+if os.fork() == 0:
+    for fd in (0, 1, 2, b): os.close(fd)
+    os.read(a, 1); time.sleep(0.1); os._exit(0)
+os.close(a)
+serve()
+""",
+    "answers in threads": """
+import threading
+lock = threading.Lock()
+def work(r):
+    with lock: write(reply(r, result=r["args"]))
+while (r := read()) is not None: threading.Thread(target=work, args=(r,)).start()
+""",
     "escapes its group": """
 if os.fork() == 0:
     os.setsid()

@@ -1,10 +1,13 @@
 """poolproof probe: a plain, right diagnosis of any program, in bounded time and space."""
 
+import json
 import os
 import resource
 import signal
 import subprocess
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from xml.etree import ElementTree
 
 import hostile
 from program import HANG, POOLPROOF, PYTHON, ProgramTest, children_of, wait_until
@@ -13,8 +16,8 @@ FAKE_WORKER = os.path.join(os.path.dirname(POOLPROOF), "fake_worker")
 
 # What must be in the diagnosis, and the exit code.
 EXPECTED = {
-    "plain": ("a pool can use, though it ends without a word on a broken request", 0),
-    "bridge": ("ends without a word on a broken request (exited with code 0)", 0),
+    "plain": ("a pool can use, though it answers an unknown command with success", 0),
+    "bridge": ("ends without a word on a request that is no JSON (exited with code 0)", 0),
     "banner": ('text on stdout where a frame should be (a banner or a stray print): "Hello! Lo', 1),
     "short banner": ('where a frame should be (a banner or a stray print): "hi!', 1),
     "banner and exit": ("exited with code 2 before it answered its ping: dead at start", 1),
@@ -23,29 +26,59 @@ EXPECTED = {
     "lines": ("it reads another framing (lines, another length prefix)", 1),
     "lenient lines": ("without a length prefix, and only at end of input", 1),
     "little-endian": ("it reads another framing (lines, another length prefix)", 1),
-    "little-endian replies": ("what is no reply", 1),
+    "little-endian replies": ("answers its ping with a length in little-endian order", 1),
     "short prefix": ("it reads another framing (lines, another length prefix)", 1),
     "unflushed": ("it answers, but never flushes its stdout", 1),
     "exit 3": ("before it answered its ping: dead at start; its stderr ends: No module", 1),
     "segfault": ("was ended by signal 11 (SEGV) before it answered", 1),
     "slow import": ("still importing (a slow start), or a program that never reads its input", 1),
-    "outlives its input": ("does not end within 3000 ms of the end of its input", 1),
+    "outlives its input": ("within 3000 ms of the end of its input: it needs TERM", 1),
     "closes stdout": ("closed its stdout before it answered its ping, and lives on", 1),
     "zeros": ("what is no reply", 1),
     "much text": ('a banner or a stray print): "spam and eggs', 1),
-    "much stderr": ("a worker that a pool can use", 0),
+    "much stderr": ("bytes to stderr: it hangs wherever nobody reads them", 0),
     "escapes": ("a banner or a stray print", 1),
     "escapes in its error": ("answered its ping with an error", 1),
-    "never reads": ("never reads its input", 1),
+    "never reads": ("never reads its input; the process waits [ping_unread].", 1),
     "half a header": ("wrote 2 bytes that make no whole frame", 1),
     "half a reply": ("wrote 13 bytes that make no whole frame", 1),
     "4 GiB header": ("what is no reply to it: ff ff ff ff", 1),
     "refuses": ('answered its ping with an error: "no API key"', 1),
-    "dies on its call": ("no good worker for a pool: it ends on its first call (exited with", 1),
+    "dies on its call": ("pool: it ends in its first call (exited with code 5).", 1),
     "wrong id": ("answers a call with what is no reply: expected id 1, got 77", 1),
     "twice": ("writes more than one reply to a call", 1),
-    "text in a call": ("answers its first call with bytes that make no frame", 1),
-    "escapes its group": ("a worker that a pool can use", 0),
+    "text in a call": ("writes in its first call text (a banner or a stray print)", 1),
+    "hangs in a call": ("it hangs in its first call: it has read the request (", 1),
+    "hangs with a reason": ("the process waits; its stderr ends: waiting for the lock", 1),
+    "stops itself": ("hangs in its first call: it has read the request (95 bytes), and the process "
+                     "is stopped", 1),
+    "spins in a call": ("hangs in its first call: it has read the request (95 bytes), and the "
+                        "process runs at ", 1),
+    "one call only": ("it ends after its first call (exited with code 0).", 1),
+    "off by one": ("gives a caller the answer that belongs to the caller before.", 1),
+    "newline after": ("answers its ping with a perfect reply and one byte too many: a newline", 1),
+    "prints in a call": ('text behind it (a stray print): "done', 1),
+    "interleaved": ("a frame of 40 bytes in which another frame begins inside this one", 1),
+    "counts characters": ("a length that counts characters, not bytes: the header says", 1),
+    "counts its header": ("a length that counts its own header: it says 44, and 40 bytes", 1),
+    "speaks Latin-1": ("changes non-ASCII text on its way through.", 1),
+    "reads once": ("on a request that comes in pieces (exited with code 1); its stderr ends: short",
+                   1),
+    "reads a tenth": ("hangs in a call of 1000000 bytes: it has read 102400 of 1000087 bytes", 1),
+    "noise while idle": ('stdout while nobody asks it anything: text (a banner or a stray print): "'
+                         'tick', 1),
+    "floods": ("makes noise on its stdout", 1),
+    "busy while idle": ("keeps a processor busy while it is idle (", 0),
+    "ends while idle": ("it ends while it is idle (exited with code 0).", 1),
+    "ignores TERM": ("does not end within 3000 ms of TERM while idle: it needs KILL", 0),
+    "needs KILL": ("it needs KILL (TERM does not end it either)", 1),
+    "hides a daemon": ("it leaves a process behind when it ends: sleep 1001.", 1),
+    "varint": ("its stderr ends: unparseable WorkRequest", 1),
+    "echo": ("a worker that a pool can use, though it ", 0),
+    "errors only": ("a worker that a pool can use, though it ends without a word", 0),
+    "helper that ends with it": ("a worker that a pool can use", 0),
+    "answers in threads": ("a worker that a pool can use", 0),
+    "escapes its group": ("it leaves a process behind when it ends: ", 1),
 }
 LONGEST_OUTPUT = 16384
 LARGEST_MEMORY_KIB = 512 << 10  # of ours and of the largest worker
@@ -72,7 +105,7 @@ def diagnosis(said):
 class Probe(ProgramTest):
     def test_every_hostile_program_is_diagnosed(self):
         self.assertEqual(EXPECTED.keys(), hostile.SCRIPTS.keys())
-        with ThreadPoolExecutor(4) as pool:
+        with ThreadPoolExecutor(8) as pool:
             jobs = {n: pool.submit(probe, hostile.command(n, PYTHON)) for n in EXPECTED}
         for name, (words, code) in EXPECTED.items():
             with self.subTest(worker=name):
@@ -91,6 +124,7 @@ class Probe(ProgramTest):
         self.assertEqual(code, 0)
         self.assertIn(b'{"args":{"initialization":true,"worker_id":"probe"},"command":"ping"', said)
         self.assertIn(b'00 00 00 1d {"id": 2, "command": "echo", \n', said)
+        self.assertNotIn(b"not tried", said)
         said, code = probe([FAKE_WORKER, "--prefix-bytes", "2"], "--prefix-bytes", "2")
         self.assertEqual(diagnosis(said), ["diagnosis: a sound worker."], said)
 
@@ -111,6 +145,31 @@ class Probe(ProgramTest):
         script = "import sys; sys.exit(str(sys.argv[1:]))"
         said, _ = probe([PYTHON, "-c", script, "[a,b]", "--", "--out", "%x"])
         self.assertIn(b"['[a,b]', '--', '--out', '%x']", said)
+
+    def test_the_table_for_programs(self):
+        command = hostile.command("ignores TERM", PYTHON)
+        words = [POOLPROOF, "probe", "--timeout-ms", "2000"]
+        said = subprocess.run([*words, "--json", "--", *command], capture_output=True,
+                              timeout=HANG, stdin=subprocess.DEVNULL)
+        table = json.loads(said.stdout)
+        verdicts = {row["row"]: row["verdict"] for row in table["rows"]}
+        self.assertEqual((said.returncode, table["usable"]), (0, True))
+        self.assertEqual(verdicts["three_calls"], "held")
+        self.assertEqual(verdicts["term_idle"], "remark")
+        self.assertIn(b"init_ping: answers its init ping", said.stderr)
+        self.assertIn(table["diagnosis"].encode(), said.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "probe.xml")
+            said = subprocess.run([*words, "--junit", file, "--", *hostile.command(
+                "hangs in a call", PYTHON)], capture_output=True, timeout=HANG,
+                stdin=subprocess.DEVNULL)
+            suite = ElementTree.parse(file).getroot().find("testsuite")
+        cases = {case.get("name").split(":")[0]: case for case in suite.findall("testcase")}
+        self.assertEqual(cases.keys(), verdicts.keys())
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("hangs in its first call", cases["three_calls"].find("failure").get("message"))
+        self.assertIsNotNone(cases["megabyte"].find("skipped"))
+        self.assertIsNone(cases["init_ping"].find("failure"))
 
     def test_nobody_is_left_when_it_is_killed(self):
         for how in (signal.SIGINT, signal.SIGKILL):

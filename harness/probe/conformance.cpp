@@ -1,0 +1,80 @@
+#include "harness/probe/conformance.hpp"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "harness/host/system.hpp"
+#include "harness/probe/tests.hpp"
+
+namespace poolproof::probe {
+namespace {
+
+enum class Needs : std::uint8_t { nothing, a_start, answers };
+
+struct Test {
+  std::string_view id;
+  std::string_view fact;
+  Needs needs;
+  Finding (*examine)(Subject&);
+};
+
+constexpr std::array kTests{
+    Test{"init_ping", "answers its init ping", Needs::nothing,
+         [](Subject& s) { return s.first_start(); }},
+    Test{"three_calls", "answers three calls in a row, each with its own reply and nothing else",
+         Needs::a_start, three_calls},
+    Test{"non_ascii", "takes non-ASCII text, and counts bytes in its lengths", Needs::answers,
+         non_ascii},
+    Test{"megabyte", "takes a megabyte, and gives it back", Needs::answers, megabyte},
+    Test{"torn_request", "waits for the rest of a request that comes in pieces", Needs::answers,
+         torn_request},
+    Test{"glued_requests", "answers each of two requests that come in one piece", Needs::answers,
+         glued_requests},
+    Test{"unknown_command", "answers an unknown command with an error", Needs::answers,
+         unknown_command},
+    Test{"not_json", "answers a request that is no JSON with an error, and lives on",
+         Needs::answers, not_json},
+    Test{"zero_length", "ends on a frame of no bytes, or goes on in step", Needs::answers,
+         zero_length},
+    Test{"oversized", "ends on a frame above the limit, or answers with an error", Needs::answers,
+         oversized},
+    Test{"idle", "writes nothing and rests while nobody asks it anything", Needs::a_start, idle},
+    Test{"eof_idle", "ends at the end of its input", Needs::a_start, end_of_input},
+    Test{"eof_in_frame", "ends when its input ends inside of a frame", Needs::a_start,
+         end_in_frame},
+    Test{"eof_in_call", "ends when its input ends in mid-call", Needs::answers, end_in_call},
+    Test{"term_idle", "ends at TERM while idle", Needs::a_start, term_while_idle},
+    Test{"term_in_call", "ends at TERM in mid-call", Needs::answers, term_in_call},
+    Test{"start_time", "is ready in half of its start-up budget", Needs::a_start, start_time},
+    Test{"starts_again", "starts as often as it is asked to", Needs::a_start, starts_again},
+    Test{"left_behind", "leaves no process behind", Needs::nothing, nothing_left},
+    Test{"stderr", "writes less to stderr than a pipe holds", Needs::nothing, little_on_stderr},
+};
+
+Finding carry_out(const Test& test, Subject& subject, bool started) {
+  if (test.needs != Needs::nothing && !started)
+    return not_tried("there is no worker that has answered its ping");
+  if (test.needs == Needs::answers && !subject.answers) return not_tried("it answers no call");
+  return test.examine(subject);
+}
+
+}  // namespace
+
+Table examine(const Settings& settings, const std::string& token, const Say& say) {
+  Subject subject(settings, token, say);
+  Table table{settings.command, {}, {}};
+  bool started = true;
+  for (const Test& test : kTests) {
+    const Time begun = host::sys::now();
+    say(fmt::format("{}{}: {}\n", table.rows.empty() ? "" : "\n", test.id, test.fact));
+    const Finding finding = carry_out(test, subject, started);
+    say(fmt::format("  {}: it {}\n", name(finding.verdict), finding.what));
+    started = started && !(table.rows.empty() && finding.verdict == Verdict::broken);
+    table.rows.push_back({test.id, test.fact, finding, host::sys::now() - begun});
+  }
+  table.diagnosis = diagnose(table.rows);
+  return table;
+}
+
+}  // namespace poolproof::probe

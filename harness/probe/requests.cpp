@@ -1,0 +1,286 @@
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/text.hpp"
+#include "harness/pool/explain.hpp"
+#include "harness/probe/tests.hpp"
+#include "harness/wire/envelope.hpp"
+#include "harness/wire/misframing.hpp"
+
+namespace poolproof::probe {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+/// The time in which a worker may still write more, or end, after it has answered.
+constexpr Duration kAfterthought = 200ms;
+constexpr int kCalls = 3;
+constexpr std::size_t kLargeBytes = 1'000'000;
+/// What an envelope needs beside the text that is echoed, each way.
+constexpr std::size_t kEnvelopeBytes = 400;
+/// More than a pipe holds.
+constexpr std::size_t kManyBytes = 4 * 65536;
+
+/// One echo, sent and answered.
+struct Answer {
+  std::string fault;    ///< to be read after "it"; empty: it is the reply to this request
+  bool echoed = false;  ///< its result is what was sent
+  std::optional<std::string> error;
+};
+
+Answer judge(const Subject& subject, const Heard& heard, const Subject::Request& request,
+             const json& args, std::string_view when) {
+  Answer answer;
+  answer.fault = failure(heard, subject.settings().framing, when);
+  if (!answer.fault.empty()) return answer;
+  const auto reply = wire::decode_reply(heard.frames.back(), request.id);
+  if (!reply) {
+    const auto suspicion = wire::suspect(subject.settings().framing, heard.bytes);
+    answer.fault = fmt::format("answers a call with {}",
+                               suspicion ? suspicion->words : "what is no reply: " + reply.error());
+    return answer;
+  }
+  if (!reply->success) {
+    answer.error = reply->error;
+    return answer;
+  }
+  answer.echoed = *reply->result == args;
+  return answer;
+}
+
+Answer call(const Subject& subject, Session& session, const Subject::Request& request,
+            const json& args, std::string_view when) {
+  Heard heard = session.ask(request.frame, subject.settings().limit);
+  // What belongs together may be on its way still: the kind of noise is told by all of it.
+  const bool doubtful =
+      heard.after == After::babbled || heard.surplus > 0 ||
+      (heard.after == After::answered && !wire::decode_reply(heard.frames.back(), request.id));
+  if (doubtful) heard.bytes += session.listen(kAfterthought).bytes;
+  return judge(subject, heard, request, args, when);
+}
+
+/// Too much behind a good answer; empty: nothing came.
+std::string surplus(Subject& subject, const std::string& bytes, std::size_t answer_bytes) {
+  const std::string_view rest = std::string_view(bytes).substr(answer_bytes);
+  if (rest.empty()) return "";
+  const auto suspicion = wire::suspect(subject.settings().framing, bytes);
+  if (suspicion && suspicion->kind == wire::Misframing::frame_after)
+    return "writes more than one reply to a call";
+  subject.noisy = true;
+  return "makes noise on its stdout in a call: it answers with " +
+         (suspicion ? suspicion->words : "a reply and, behind it, " + hex_and_text(rest, 16));
+}
+
+/// Whether the worker answers a sound call after what it was sent before.
+bool is_in_step(Subject& subject, Session& session) {
+  const json args{{"text", "in step"}};
+  const Subject::Request request = subject.request("echo", args);
+  Heard heard = session.ask(request.frame, patience(subject));
+  // The first frame may be its answer to what came before.
+  if (heard.after == After::answered && !wire::decode_reply(heard.frames.back(), request.id))
+    heard = session.ask({}, patience(subject));
+  return heard.after == After::answered &&
+         wire::decode_reply(heard.frames.back(), request.id).has_value();
+}
+
+}  // namespace
+
+Finding three_calls(Subject& subject) {
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  constexpr std::array kWhen{"in its first call", "in its second call", "in its third call"};
+  std::optional<std::string> error;
+  json before;
+  bool echoed = true;
+  for (int number = 0; number < kCalls; ++number) {
+    const json args{{"nonce", fmt::format("probe-{}", number)}};
+    const Subject::Request request = subject.request("echo", args);
+    subject.spoil();
+    Heard heard = session->ask(request.frame, subject.settings().limit);
+    const std::size_t answer_bytes =
+        heard.bytes.size() - std::min(heard.surplus, heard.bytes.size());
+    Heard later;
+    if (heard.after != After::ended && heard.after != After::silent)
+      later = session->listen(kAfterthought);
+    heard.bytes += later.bytes;
+    const Answer answer = judge(subject, heard, request, args, kWhen.at(number));
+    if (!answer.fault.empty()) return broken(answer.fault);
+    if (const auto much = surplus(subject, heard.bytes, answer_bytes); !much.empty())
+      return broken(much);
+    if (later.exit && number == 0) return broken("ends after its first call " + end_of(later));
+    if (later.exit) return broken(fmt::format("ends after {} calls {}", number + 1, end_of(later)));
+    const auto reply = wire::decode_reply(heard.frames.back(), request.id);
+    if (number > 0 && reply->success && *reply->result == before)
+      return broken("gives a caller the answer that belongs to the caller before");
+    before = args;
+    echoed = echoed && answer.echoed;
+    error = answer.error;
+  }
+  subject.answers = true;
+  subject.echoes = echoed;
+  subject.keep();
+  return held(error ? fmt::format("answers {} calls in a row (here with the error \"{}\")", kCalls,
+                                  printable(*error, 80))
+                    : fmt::format("answers {} calls in a row", kCalls));
+}
+
+Finding non_ascii(Subject& subject) {
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  const json args{{"text", "h\u00e9llo \u2713 \U0001f980"}};
+  // Who knows no echo mostly quotes the command in its error.
+  const Subject::Request request =
+      subject.request(subject.echoes ? "echo" : "h\u00e9llo \u2713 \U0001f980", args);
+  const Answer answer = call(subject, *session, request, args, "in a call with non-ASCII text");
+  if (!answer.fault.empty()) {
+    subject.spoil();
+    return broken(answer.fault);
+  }
+  if (subject.echoes && !answer.error && !answer.echoed)
+    return broken("changes non-ASCII text on its way through");
+  if (subject.echoes && answer.error) {
+    return broken(
+        fmt::format("answers non-ASCII text with an error: \"{}\"", printable(*answer.error, 80)));
+  }
+  return held("takes non-ASCII text");
+}
+
+Finding megabyte(Subject& subject) {
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  const std::size_t limit = subject.settings().framing.payload_limit();
+  if (limit < 2 * kEnvelopeBytes)
+    return not_tried(fmt::format("a frame holds {} bytes at most", limit));
+  const std::size_t size = std::min(kLargeBytes, limit - kEnvelopeBytes);
+  const json args{{"text", std::string(size, 'x')}};
+  const Answer answer = call(subject, *session, subject.request("echo", args), args,
+                             fmt::format("in a call of {} bytes", size));
+  if (!answer.fault.empty()) {
+    subject.spoil();
+    return broken(answer.fault);
+  }
+  if (answer.error && subject.echoes) {
+    return remark(fmt::format("answers a call of {} bytes with an error: \"{}\"", size,
+                              printable(*answer.error, 80)));
+  }
+  if (subject.echoes && !answer.echoed)
+    return broken(fmt::format("changes a text of {} bytes on its way through", size));
+  return held(fmt::format("takes {} bytes{}", size,
+                          subject.echoes ? ", and gives them back"
+                                         : " (its own large replies were "
+                                           "not tried)"));
+}
+
+Finding torn_request(Subject& subject) {
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  const json args{{"text", "torn"}};
+  const Subject::Request request = subject.request("echo", args);
+  const std::string_view frame = request.frame;
+  const std::size_t head = std::max<std::size_t>(1, subject.settings().framing.prefix_bytes / 2U);
+  const std::size_t middle = frame.size() / 2;
+  session->write_piece(frame.substr(0, head));
+  session->write_piece(frame.substr(head, middle - head));
+  const Heard heard = session->ask(frame.substr(middle), subject.settings().limit);
+  const Answer answer = judge(subject, heard, request, args, "on a request that comes in pieces");
+  if (!answer.fault.empty() || heard.surplus > 0) subject.spoil();
+  if (!answer.fault.empty()) return broken(answer.fault);
+  return held("takes a request that comes in three pieces");
+}
+
+Finding glued_requests(Subject& subject) {
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  const Subject::Request one = subject.request("echo", {{"text", "one"}});
+  const Subject::Request two = subject.request("echo", {{"text", "two"}});
+  const Heard heard = session->ask(one.frame + two.frame, patience(subject), 2);
+  if (heard.after == After::answered) return held("answers two requests that come in one piece");
+  subject.spoil();
+  if (heard.frames.size() == 1)
+    return remark("answers only the first of two requests that come in one piece");
+  return remark(failure(heard, subject.settings().framing, "on two requests in one piece"));
+}
+
+Finding unknown_command(Subject& subject) {
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  const json args = json::object();
+  const Subject::Request request = subject.request("poolproof_no_such_command", args);
+  const Heard heard = session->ask(request.frame, patience(subject));
+  const Answer answer = judge(subject, heard, request, args, "on an unknown command");
+  if (!answer.fault.empty() || heard.surplus > 0) subject.spoil();
+  if (!answer.fault.empty()) return remark(answer.fault);
+  if (!answer.error) return remark("answers an unknown command with success");
+  return held("answers an unknown command with an error");
+}
+
+Finding not_json(Subject& subject) {
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  const auto frame =
+      wire::encode_frame(subject.settings().framing, R"({"id": 2, "command": "echo", )");
+  const Heard heard = session->ask(*frame, patience(subject));
+  subject.spoil();
+  if (heard.after == After::ended)
+    return remark("ends without a word on a request that is no JSON " + end_of(heard));
+  if (heard.after == After::silent) return remark("leaves a request that is no JSON unanswered");
+  if (heard.after != After::answered)
+    return remark("answers a request that is no JSON with no frame");
+  const Heard later = session->listen(kAfterthought);
+  if (later.exit) return remark("answers a request that is no JSON and ends " + end_of(later));
+  if (heard.surplus == 0 && later.after == After::silent) subject.keep();
+  return held("answers a request that is no JSON with an error");
+}
+
+Finding zero_length(Subject& subject) {
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  subject.spoil();
+  const std::string header(subject.settings().framing.prefix_bytes, '\0');
+  const Heard heard = session->ask(header, kAfterthought);
+  if (heard.after == After::ended) return held("ends on a frame of no bytes " + end_of(heard));
+  if (heard.after == After::babbled || heard.after == After::closed)
+    return remark(failure(heard, subject.settings().framing, "on a frame of no bytes"));
+  const bool in_step = is_in_step(subject, *session);
+  if (const auto ended = session->exit_status())
+    return held(fmt::format("ends on a frame of no bytes ({})", pool::words(*ended)));
+  if (!in_step) return remark("answers nothing any more after a frame of no bytes");
+  return held(heard.after == After::answered ? "answers a frame of no bytes with an error"
+                                             : "passes over a frame of no bytes");
+}
+
+Finding oversized(Subject& subject) {
+  const wire::Framing& framing = subject.settings().framing;
+  if (!framing.can_be_exceeded())
+    return not_tried(fmt::format("its {} byte(s) of length can't say more than the limit",
+                                 framing.prefix_bytes));
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  subject.spoil();
+  std::string bytes(framing.prefix_bytes, '\0');
+  wire::put_length(framing, std::uint64_t{framing.max_frame_bytes} + 1, bytes);
+  // More than a pipe holds: who takes it all waits for the payload, and has no such limit.
+  bytes.append(std::min<std::size_t>(kManyBytes, framing.max_frame_bytes), ' ');
+  const Heard heard = session->ask(bytes, patience(subject));
+  if (heard.after == After::ended) return held("ends on an oversized frame " + end_of(heard));
+  if (heard.after == After::answered) return held("answers an oversized frame with an error");
+  if (heard.after == After::babbled)
+    return remark(failure(heard, framing, "on an oversized frame"));
+  const std::size_t left = heard.silence.unread + heard.silence.unwritten;
+  if (left == 0) {
+    return remark(
+        fmt::format("takes a frame of more than {} bytes (it has read all {} bytes that "
+                    "came of it)",
+                    framing.max_frame_bytes, bytes.size()));
+  }
+  return remark(
+      fmt::format("neither ends nor answers on an oversized frame, of which it has read "
+                  "{} of {} bytes",
+                  bytes.size() - left, bytes.size()));
+}
+
+}  // namespace poolproof::probe

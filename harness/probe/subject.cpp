@@ -1,0 +1,146 @@
+#include "harness/probe/subject.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/text.hpp"
+#include "harness/host/system.hpp"
+#include "harness/pool/explain.hpp"
+#include "harness/wire/envelope.hpp"
+#include "harness/wire/misframing.hpp"
+
+namespace poolproof::probe {
+namespace {
+
+constexpr std::size_t kTailShown = 300;
+/// A process that runs less than that of its time waits for something.
+constexpr int kBusyPercent = 20;
+
+std::string tail_words(const std::string& tail) {
+  if (tail.empty()) return "";
+  const std::size_t from = tail.size() > kTailShown ? tail.size() - kTailShown : 0;
+  return fmt::format("; its stderr ends: {}",
+                     printable(std::string_view(tail).substr(from), kTailShown));
+}
+
+/// `the process waits`.
+std::string does(const Silence& silence) {
+  if (silence.state == 'T' || silence.state == 't') return "the process is stopped (as by SIGSTOP)";
+  if (silence.cpu_percent >= kBusyPercent)
+    return fmt::format("the process runs at {} % CPU", silence.cpu_percent);
+  return "the process waits";
+}
+
+/// The post-mortem of a failed start, as the pool tells it.
+std::string why(const Session& session, const pool::StartEvidence& evidence,
+                const Settings& settings) {
+  if (session.echoes()) return "gives back what it is sent, as cat does, so it is no worker";
+  const std::string cause = fmt::format(" [{}]", name(evidence.cause));
+  const auto suspicion = wire::suspect(settings.framing, session.greeting());
+  if (evidence.cause == StartCause::bad_frame && suspicion) {
+    return "answers its ping with " + suspicion->words + tail_words(session.stderr_tail()) + cause;
+  }
+  pool::Config config;
+  config.startup_budget = settings.limit;
+  const bool hangs =
+      evidence.cause == StartCause::ping_unread || evidence.cause == StartCause::ping_unanswered;
+  const std::string told = pool::explain_start({}, evidence, config, session.stderr_tail(), "") +
+                           (hangs ? "; " + does(session.greeting_silence()) : "");
+  // There is but one worker here, and it has no number.
+  constexpr std::string_view kWho = "worker 0.0 ";
+  return told.substr(told.starts_with(kWho) ? kWho.size() : 0) + cause;
+}
+
+}  // namespace
+
+Finding Subject::first_start() {
+  zero_ = host::sys::now();
+  const auto begun = begin();
+  if (!begun) return {Verdict::broken, begun.error()};
+  return {Verdict::held,
+          fmt::format("answers its init ping after {} ms", to_ms(session_->start_time()))};
+}
+
+Session* Subject::ready() {
+  if (session_ && !spoilt_ && !session_->exit_status()) return &*session_;
+  return fresh();
+}
+
+Session* Subject::fresh() {
+  const auto begun = begin();
+  if (begun) return &*session_;
+  if (!restart_failure) restart_failure = begun.error();
+  spoilt_ = true;
+  return nullptr;
+}
+
+Expected<void, std::string> Subject::begin() {
+  put_away();
+  session_.emplace(settings_, token_, zero_, say_);
+  spoilt_ = false;
+  if (auto started = session_->start(); !started) {
+    session_.reset();
+    return started;
+  }
+  const pool::StartEvidence evidence = session_->greet();
+  slowest_start = std::max(slowest_start, session_->start_time());
+  if (evidence.cause == StartCause::none) return {};
+  spoilt_ = true;
+  return unexpected(why(*session_, evidence, settings_));
+}
+
+void Subject::put_away() {
+  if (!session_) return;
+  most_stderr = std::max(most_stderr, session_->stderr_bytes());
+  for (std::string& command : session_->put_away()) {
+    if (std::find(left_behind.begin(), left_behind.end(), command) == left_behind.end())
+      left_behind.push_back(std::move(command));
+  }
+  session_.reset();
+}
+
+Subject::Request Subject::request(const std::string& command, const nlohmann::json& args) {
+  const std::int64_t id = next_id_++;
+  const std::string payload = wire::encode_request(id, command, args, host::sys::timestamp());
+  return {id, wire::encode_frame(settings_.framing, payload).value_or("")};
+}
+
+std::string stuck(const Heard& heard) {
+  const Silence& silence = heard.silence;
+  const std::size_t left = silence.unwritten + silence.unread;
+  const std::string words =
+      heard.sent == 0      ? "it has nothing to read"
+      : left >= heard.sent ? fmt::format("the request ({} bytes) is unread", heard.sent)
+      : left > 0
+          ? fmt::format("it has read {} of {} bytes of the request", heard.sent - left, heard.sent)
+          : fmt::format("it has read the request ({} bytes)", heard.sent);
+  return words + ", and " + does(silence);
+}
+
+std::string failure(const Heard& heard, const wire::Framing& framing, std::string_view when) {
+  const std::string tail = tail_words(heard.stderr_tail);
+  if (heard.after == After::answered) return "";
+  if (heard.after == After::silent) return fmt::format("hangs {}: {}{}", when, stuck(heard), tail);
+  if (heard.after == After::closed && heard.bytes.empty())
+    return fmt::format("closes its stdout {} and lives on{}", when, tail);
+  if (heard.bytes.empty()) {
+    return fmt::format("ends {} ({}){}", when, pool::words(heard.exit.value_or(ExitStatus{})),
+                       tail);
+  }
+  const std::string end = (heard.exit ? ", and " + pool::words(*heard.exit) : "") + tail;
+  if (const auto suspicion = wire::suspect(framing, heard.bytes))
+    return fmt::format("writes {} {}{}", when, suspicion->words, end);
+  wire::FrameDecoder decoder(framing);
+  decoder.push(heard.bytes);
+  if (decoder.next() && decoder.announced_bytes()) {
+    return fmt::format("writes {} only {} of the {} bytes of its answer{}", when,
+                       decoder.buffered_bytes() - framing.prefix_bytes, *decoder.announced_bytes(),
+                       end);
+  }
+  return fmt::format("makes noise {}, bytes that make no frame: {}{}", when,
+                     hex_and_text(heard.bytes, 16), end);
+}
+
+}  // namespace poolproof::probe
