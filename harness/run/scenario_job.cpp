@@ -33,34 +33,36 @@ int write(const std::string& path, const std::string& text) {
 constexpr std::uint64_t kSchedules = 200;
 constexpr std::uintmax_t kTraceBytesMax = std::uintmax_t{1} << 30U;
 
-/// The observations of many simulated schedules, the first of them in the plainest order.
-Expected<std::vector<agreement::Observation>, std::string> simulated_observations(
-    scenario::Scenario scenario) {
+/// Compares the real run with one simulated schedule after the other, the first of them in the
+/// plainest order, and is content with the first in which the same was observed.
+Expected<agreement::AgreementResult, std::string> compare_with_simulated(
+    const scenario::Scenario& scenario, const agreement::Observation& real) {
   std::vector<agreement::Observation> observations;
-  scenario.schedule = std::vector<std::uint32_t>{};
+  scenario::Scenario tried = scenario;
+  tried.schedule = std::vector<std::uint32_t>{};
   for (std::uint64_t i = 0; i < kSchedules; ++i) {
-    const auto trace = sim::simulate(scenario);
+    const auto trace = sim::simulate(tried);
     if (!trace) return unexpected(trace.error());
     if (trace->header.endless) return unexpected(std::string("a simulated run came to no end"));
     if (!trace->header.trouble.empty()) return unexpected(trace->header.trouble);
     observations.push_back(agreement::observation_of(scenario, *trace));
-    scenario.schedule.reset();
-    ++scenario.seed;
+    if (observations.back().facts == real.facts)
+      return agreement::AgreementResult{agreement::Agreement::agree, ""};
+    tried.schedule.reset();
+    ++tried.seed;
   }
-  return observations;
+  return agreement::compare_worlds(scenario, observations, real);
 }
 
-int compare_with_simulated(const scenario::Scenario& scenario, const ScenarioJob& job) {
+int write_comparison(const scenario::Scenario& scenario, const ScenarioJob& job) {
   const auto text = read_file(job.compare, kTraceBytesMax, "a trace");
   if (!text) return broken(text.error().line());
   const auto real = trace::read_trace(*text, job.compare);
   if (!real) return broken(real.error().line());
-  const auto observations = simulated_observations(scenario);
-  if (!observations) return broken(observations.error());
-  const auto result = agreement::compare_worlds(scenario, *observations,
-                                                agreement::observation_of(scenario, *real));
-  const auto word = agreement::kAgreementNames[static_cast<std::size_t>(result.what)];
-  return write(job.folder + "/agreement.txt", fmt::format("{}\n{}\n", word, result.reason));
+  const auto result = compare_with_simulated(scenario, agreement::observation_of(scenario, *real));
+  if (!result) return broken(result.error());
+  const auto word = agreement::kAgreementNames[static_cast<std::size_t>(result->what)];
+  return write(job.folder + "/agreement.txt", fmt::format("{}\n{}\n", word, result->reason));
 }
 
 }  // namespace
@@ -71,7 +73,7 @@ int carry_out_job(const ScenarioJob& job) {
   scenario::Scenario scenario =
       job.control ? scenario::control_of(loaded->scenario) : loaded->scenario;
   if (job.seed) scenario.seed = *job.seed;
-  if (!job.compare.empty()) return compare_with_simulated(scenario, job);
+  if (!job.compare.empty()) return write_comparison(scenario, job);
   const bool simulated = job.world == scenario::WorldKind::sim;
   auto trace = simulated
                    ? sim::simulate(scenario)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "harness/base/clock.hpp"
@@ -36,6 +37,14 @@ struct Machine {
     constexpr std::uint32_t kPlaces = 1U << 16U;
     if (there < 2 || schedule->cut(kOneIn) != 1) return there;
     return std::size_t{1} + std::size_t{schedule->below(kPlaces)} * (there - 1) / kPlaces;
+  }
+
+  /// How long a sound worker takes to answer a call: none, little, or more than a start takes, so
+  /// that calls lie side by side with starts and with each other.
+  Duration call_time() const {
+    using namespace std::chrono_literals;
+    constexpr std::array<Duration, 3> kTimes{0ms, 1ms, 5ms};
+    return kTimes[schedule->cut(kTimes.size())];
   }
 };
 

@@ -146,7 +146,10 @@ void Pool::go_on(Role role, Worker& worker) {
 void Pool::spawn_in_a_moment() {
   constexpr std::array<Duration, 3> kStartTimes{1ms, 0ms, 3ms};
   const auto span = kStartTimes[machine_.schedule->below(kStartTimes.size())];
-  machine_.agenda.set_time(task_of(Role::pool, kSpawn), after(machine_.now, span));
+  const Task spawn = task_of(Role::pool, kSpawn);
+  // Time goes on only when nobody can: a start that takes none goes on beside all others.
+  if (span == Duration::zero()) return machine_.agenda.set_ready(spawn, true);
+  machine_.agenda.set_time(spawn, after(machine_.now, span));
 }
 
 void Pool::spawn_next() {

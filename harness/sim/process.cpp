@@ -19,6 +19,15 @@ bool ends_workers(int signal) {
   return is_deadly(signal) && signal != SIGPIPE && signal != SIGALRM;
 }
 
+/// The work is to answer a call: neither the init ping nor a request to shut down, which a sound
+/// worker obeys at once.
+bool is_call(const faults::Actions& actions) {
+  if (actions.empty()) return false;
+  const auto* noted = std::get_if<faults::Journal>(&actions.front());
+  return noted != nullptr && noted->kind == JournalRecord::Kind::read &&
+         noted->read->command != "ping" && noted->read->command != "shutdown";
+}
+
 }  // namespace
 
 void Process::start(Machine& machine, Pipes& pipes, faults::BrainConfig config, std::int64_t pid) {
@@ -100,7 +109,13 @@ void Process::think() {
     if (*got < most || !actions.empty()) break;
     there = pipes_->in.unread();
   }
-  begin_work();
+  const Duration takes = is_call(actions) ? machine_->call_time() : Duration::zero();
+  if (takes == Duration::zero()) return begin_work();
+  ++depth_;
+  act();  // it notes that it has read; what it does about it comes when the time is over
+  if (!has_work()) return;
+  fresh_work().emplace_back(faults::Pause{takes});
+  ++depth_;
 }
 
 /// What is carried out must not be looked at any more once finish_action() has been called.
@@ -130,8 +145,13 @@ faults::Actions& Process::fresh_work() {
 /// whether time went by in between.
 void Process::begin_work() {
   if (work_[depth_].actions.empty()) return;
-  const std::size_t before = depth_++;
-  while (depth_ > before && std::holds_alternative<faults::Journal>(top().actions[top().next])) {
+  ++depth_;
+  note_at_once();
+}
+
+void Process::note_at_once() {
+  const std::size_t depth = depth_;
+  while (depth_ == depth && std::holds_alternative<faults::Journal>(top().actions[top().next])) {
     act();
   }
 }
@@ -172,7 +192,9 @@ void Process::carry_out(const faults::WriteStderr& write) {
 void Process::carry_out(const faults::Pause& pause) {
   Work& work = top();
   if (work.until == kNever) work.until = after(machine_->now, pause.span);
-  if (work.until <= machine_->now) finish_action();
+  if (work.until > machine_->now) return;
+  finish_action();
+  if (has_work()) note_at_once();
 }
 
 void Process::carry_out(const faults::Compute& compute) {

@@ -82,6 +82,7 @@ class Process {
   void finish_action();
   faults::Actions& fresh_work();
   void begin_work();
+  void note_at_once();
   [[nodiscard]] bool blocked() const;
   [[nodiscard]] bool has_work() const { return depth_ > 0; }
   [[nodiscard]] Work& top() { return work_[depth_ - 1]; }
