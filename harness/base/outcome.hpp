@@ -93,4 +93,11 @@ struct ExitStatus {
   bool operator==(const ExitStatus&) const = default;
 };
 
+/// What a living process does, as the system shows it.
+struct Activity {
+  enum class Kind : std::uint8_t { unknown, waits, runs, stopped };
+  Kind kind = Kind::unknown;
+  int cpu_percent = 0;  ///< of one processor, had or wanted lately; 0: not known
+};
+
 }  // namespace poolproof

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/assert.hpp"
+#include "harness/host/proc_fs.hpp"
 #include "harness/host/state.hpp"
 #include "harness/host/system.hpp"
 
@@ -17,6 +18,9 @@ constexpr Duration kPostMortemWait = 5s;
 /// Without a descriptor that tells of a stop it is looked for so often.
 constexpr Duration kLookForStop = 50ms;
 
+/// A call that takes longer is watched, so that its timeout can tell what the worker did.
+constexpr Duration kWatchAfter = 10ms;
+
 /// One call under way: waits in poll for what the exchange wants to know.
 class Carrier {
  public:
@@ -24,6 +28,7 @@ class Carrier {
       : pool_(pool), worker_(worker), exchange_(exchange), stop_(stop) {}
 
   void run() {
+    worker_.watched_from = kNever;
     while (!exchange_.decided()) {
       exchange_.write_some(sys::now());
       wait();
@@ -38,8 +43,11 @@ class Carrier {
     fds_[1] = {exchange_.wants_end() ? worker_.pidfd() : -1, POLLIN, 0};
     fds_[2] = {exchange_.wants_to_write() ? worker_.stdin_fd() : -1, POLLOUT, 0};
     fds_[3] = {cancelled_.get(), POLLIN, 0};
-    const Time until = exchange_.next_deadline();
     const Time now = sys::now();
+    if (watch_at_ == kNever) watch_at_ = after(now, kWatchAfter);
+    const Time until = worker_.watched_from == kNever
+                           ? std::min(exchange_.next_deadline(), watch_at_)
+                           : exchange_.next_deadline();
     Duration left = until == kNever ? Duration(-1) : std::max(Duration::zero(), until - now);
     if (stop_.stop_possible() && !cancelled_)
       left = left < Duration::zero() ? kLookForStop : std::min(left, kLookForStop);
@@ -52,6 +60,7 @@ class Carrier {
     if (exchange_.decided()) return;
     if (fds_[1].revents != 0) return process_ended();
     const Time now = sys::now();
+    if (worker_.watched_from == kNever && now >= watch_at_) worker_.watch_activity(now);
     if (stop_.stop_requested()) return exchange_.cancel();
     exchange_.tick(now);
   }
@@ -70,6 +79,7 @@ class Carrier {
   wire::Exchange& exchange_;
   const std::stop_token& stop_;
   std::array<pollfd, 4> fds_{};
+  Time watch_at_ = kNever;
 
  public:
   Descriptor cancelled_;  ///< becomes readable when the stop is asked for; only there if it can be

@@ -111,6 +111,12 @@ std::uint64_t cpu_demand(pid_t pid) {
   return sum;
 }
 
+int percent_of(std::uint64_t demand, Duration span) {
+  const auto nanoseconds = std::chrono::nanoseconds(span).count();
+  if (nanoseconds <= 0) return 0;
+  return static_cast<int>(100 * demand / static_cast<std::uint64_t>(nanoseconds));
+}
+
 std::vector<pid_t> all_pids() {
   std::vector<pid_t> pids;
   for (const std::string& name : names_in("/proc")) {

@@ -9,6 +9,8 @@
 
 #include <sys/types.h>
 
+#include "harness/base/clock.hpp"
+
 /// Reading /proc: what census and sweep share.
 namespace poolproof::host::proc_fs {
 
@@ -21,6 +23,7 @@ struct Stat {
   std::uint32_t flags = 0;    ///< the kernel's PF_* bits
   std::uint64_t started = 0;  ///< clock ticks after boot
 
+  [[nodiscard]] bool stopped() const { return state == 'T' || state == 't'; }
   [[nodiscard]] bool dead() const { return state == 'Z' || state == 'X'; }
   /// Its end has begun. Source: PF_EXITING in Linux's include/linux/sched.h.
   [[nodiscard]] bool exiting() const { return (flags & 0x4U) != 0; }
@@ -32,6 +35,8 @@ std::optional<Stat> read_stat(pid_t pid);
 /// How long the process's threads have run on a processor or waited for one, together, in
 /// nanoseconds: what it wants of the machine, however loaded that is. 0 if it can't be told.
 std::uint64_t cpu_demand(pid_t pid);
+/// That demand as a share of one processor in so long a time.
+int percent_of(std::uint64_t demand, Duration span);
 
 /// The pids of all processes, rising. Asserts that /proc can be read: a witness that can't see must
 /// not say that nobody is there.

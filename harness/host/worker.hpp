@@ -43,6 +43,9 @@ class Worker final : public pool::Worker {
   sys::Try<std::size_t> read_stderr(std::span<char> into) override {
     return sys::read(stderr_fd(), into);
   }
+  [[nodiscard]] Activity activity() const override;
+  /// From now on `activity` tells how much of a processor it wants.
+  void watch_activity(Time now);
   void signal_group(int signal) override { (void)sys::signal_group(child_.pid, signal); }
   [[nodiscard]] sys::Try<std::optional<ExitStatus>> peek_exit() const override {
     return sys::peek_exit(pidfd());
@@ -51,6 +54,9 @@ class Worker final : public pool::Worker {
   void exit_published() override { exited.notify_all(); }
 
   std::condition_variable exited;  ///< with the pool's mutex: `exit` has been set
+
+  // By the holder of the lease.
+  Time watched_from = kNever;  ///< what the process does is watched; kNever: not
 
   // By the reactor: where it stands there, and what epoll watches of it.
   static constexpr std::uint32_t kNoPlace = UINT32_MAX;
@@ -62,6 +68,7 @@ class Worker final : public pool::Worker {
 
  private:
   Child child_;
+  std::uint64_t demand_before_ = 0;  ///< at watched_from
 };
 
 }  // namespace poolproof::host

@@ -18,6 +18,7 @@ void Dispatcher::begin(const Config& config) {
   in_slot_.resize(config.size);
   last_failed_ = last_unlaunched_ = {};
   last_failed_tail_.clear();
+  last_failed_reason_.clear();
   last_launch_error_.clear();
 }
 
@@ -77,10 +78,12 @@ Effect Dispatcher::take_order() {
   return order;
 }
 
-void Dispatcher::handshake_ended(Worker& worker, const StartEvidence& evidence) {
+void Dispatcher::handshake_ended(Worker& worker, const StartEvidence& evidence,
+                                 std::string reason) {
   if (evidence.cause != StartCause::none) {
     last_failed_ = worker.id();
     last_failed_tail_ = worker.stderr_tail.text();
+    last_failed_reason_ = std::move(reason);
   }
   step(HandshakeEnded{worker.id(), evidence});
 }
@@ -148,8 +151,11 @@ Error Dispatcher::explain(const Refuse& refusal) const {
   facts.now = world_.now();
   facts.gauges = core_->gauges();
   // Another start may have failed since in another way.
-  if (refusal.cause_worker == last_unlaunched_) facts.launch_error = last_launch_error_;
-  if (refusal.cause_worker == last_failed_) facts.cause_stderr = last_failed_tail_;
+  if (refusal.cause_worker == last_unlaunched_) facts.cause.launch_error = last_launch_error_;
+  if (refusal.cause_worker == last_failed_) {
+    facts.cause.stderr_tail = last_failed_tail_;
+    facts.cause.reason = last_failed_reason_;
+  }
   const Worker* const blocker = refusal.has_blocker ? find(refusal.blocker) : nullptr;
   if (blocker != nullptr && refusal.phase == Phase::handshake) {
     facts.blocker_pid = blocker->pid();

@@ -87,7 +87,8 @@ class Dispatcher {
   /// The next order that nobody has taken, in the Core's order.
   [[nodiscard]] bool has_orders() const { return taken_ < orders_.size(); }
   Effect take_order();
-  void handshake_ended(Worker& worker, const StartEvidence& evidence);
+  /// `reason`: why what it wrote is no reply, in words.
+  void handshake_ended(Worker& worker, const StartEvidence& evidence, std::string reason);
   void forget(WorkerId id);
 
   /// Null: it is forgotten, or never was. Valid until it is forgotten.
@@ -128,6 +129,7 @@ class Dispatcher {
   std::vector<std::vector<WorkerRef>> in_slot_;
   WorkerId last_failed_;
   std::string last_failed_tail_;
+  std::string last_failed_reason_;
   WorkerId last_unlaunched_;
   std::string last_launch_error_;
 };

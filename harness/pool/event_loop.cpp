@@ -72,7 +72,7 @@ void EventLoop::forget(WorkerId id) {
 void EventLoop::begin_handshake(Worker& worker, Time deadline) {
   if (worker.reaped) return;
   // Bytes that are nobody's business have no ping: such a worker is good once it runs.
-  if (wire_.opaque) return handshake_ended(worker, {});
+  if (wire_.opaque) return handshake_ended(worker, {}, "");
   auto frame = own_request(wire_, worker.id(), 0, world_.timestamp());
   POOLPROOF_ASSERT(frame.has_value());
   const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
@@ -101,15 +101,16 @@ void EventLoop::advance_handshake(Worker& worker) {
 void EventLoop::finish_handshake(Worker& worker) {
   if (!worker.handshake || !worker.handshake->evidence()) return;
   const StartEvidence evidence = *worker.handshake->evidence();
+  std::string reason = worker.handshake->reason();
   worker.handshake.reset();
   if (evidence.cause != StartCause::none) take_stderr(worker);
-  handshake_ended(worker, evidence);
+  handshake_ended(worker, evidence, std::move(reason));
 }
 
-void EventLoop::handshake_ended(Worker& worker, const StartEvidence& evidence) {
+void EventLoop::handshake_ended(Worker& worker, const StartEvidence& evidence, std::string reason) {
   {
     const Entered entered(dispatcher_);
-    dispatcher_.handshake_ended(worker, evidence);
+    dispatcher_.handshake_ended(worker, evidence, std::move(reason));
   }
   if (evidence.cause == StartCause::none) watch_later(worker);
 }

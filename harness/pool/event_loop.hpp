@@ -48,7 +48,7 @@ class EventLoop {
  private:
   void begin_handshake(Worker& worker, Time deadline);
   void finish_handshake(Worker& worker);
-  void handshake_ended(Worker& worker, const StartEvidence& evidence);
+  void handshake_ended(Worker& worker, const StartEvidence& evidence, std::string reason);
   void take_stderr(Worker& worker);
   void stop(Worker& worker, StopStep step);
   void ask_shutdown(Worker& worker);

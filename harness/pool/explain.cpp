@@ -1,5 +1,6 @@
 #include "harness/pool/explain.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 
@@ -121,6 +122,11 @@ std::string exited_words(const StartEvidence& e) {
       e.first_size > 0
           ? fmt::format(FMT_COMPILE("; on its stdout it had written {}"), text_or_bytes(e))
           : "";
+  if (e.unread_bytes < e.ping_bytes) {
+    return fmt::format(FMT_COMPILE("had read {} of the {} bytes of its ping and {} without an "
+                                   "answer: it could not make sense of it, or failed in it{}"),
+                       e.ping_bytes - e.unread_bytes, e.ping_bytes, words(e.exit), wrote);
+  }
   return fmt::format(FMT_COMPILE("{} before it answered its ping: dead at start{}"), words(e.exit),
                      wrote);
 }
@@ -150,16 +156,21 @@ std::string unanswered_words(const StartEvidence& e, std::int64_t budget) {
       e.first_size > 0 ? fmt::format(FMT_COMPILE("; it wrote {}"), first_words(e)) : "");
 }
 
+/// `; reason`, or nothing.
+std::string because(const std::string& reason) {
+  return reason.empty() ? "" : "; " + reason;
+}
+
 /// The part of a start's post-mortem that depends on its cause.
-std::string cause_words(const StartEvidence& e, const Config& config,
-                        const std::string& launch_error) {
+std::string cause_words(const StartEvidence& e, const Config& config, const StartWords& known) {
   const auto budget = to_ms(config.startup_budget);
   switch (e.cause) {
     case StartCause::exec_failed:
-      return fmt::format(FMT_COMPILE("could not be started: {}"),
-                         launch_error.empty() ? std::strerror(e.errno_value) : launch_error);
+      return fmt::format(FMT_COMPILE("could not be started: {}"), known.launch_error.empty()
+                                                                      ? std::strerror(e.errno_value)
+                                                                      : known.launch_error);
     case StartCause::exited:
-      return exited_words(e);
+      return exited_words(e) + because(known.reason);
     case StartCause::ping_unread:
       return unread_ping_words(e, budget);
     case StartCause::ping_unanswered:
@@ -179,11 +190,11 @@ std::string cause_words(const StartEvidence& e, const Config& config,
                          e.answered_bytes == 0 ? ", and only at end of input" : "",
                          quoted_words(e));
     case StartCause::reply_incomplete:
-      return fmt::format(FMT_COMPILE("wrote {} bytes that make no whole frame within {} ms: {}"),
-                         e.answered_bytes, budget, first_words(e));
+      return fmt::format(FMT_COMPILE("wrote {} bytes that make no whole frame within {} ms: {}{}"),
+                         e.answered_bytes, budget, first_words(e), because(known.reason));
     case StartCause::bad_frame:
-      return fmt::format(FMT_COMPILE("answered its ping with what is no reply to it: {}"),
-                         first_words(e));
+      return fmt::format(FMT_COMPILE("answered its ping with what is no reply to it: {}{}"),
+                         first_words(e), because(known.reason));
     case StartCause::refused:
       return fmt::format(FMT_COMPILE("answered its ping with an error: {}"), quoted_words(e));
     case StartCause::stdout_closed:
@@ -200,6 +211,19 @@ std::string cause_words(const StartEvidence& e, const Config& config,
   return "did not start";
 }
 
+/// How far a worker that does not answer has read, and what it does.
+std::string stuck_words(const wire::CallResult& result, const CallFacts& facts) {
+  if (result.written_bytes == 0) return "";
+  const std::uint64_t unread = std::min<std::uint64_t>(facts.unread_bytes, result.written_bytes);
+  const std::string read = unread == 0 ? "the worker has read all of it"
+                           : unread == result.written_bytes
+                               ? "the worker has read nothing of it"
+                               : fmt::format(FMT_COMPILE("the worker has read {} bytes of it"),
+                                             result.written_bytes - unread);
+  const std::string does = words(facts.activity);
+  return "; " + read + (does.empty() ? "" : ", and " + does);
+}
+
 std::string call_words(const wire::CallResult& result, const CallFacts& facts) {
   const std::string who =
       fmt::format(FMT_COMPILE("worker {} (pid {})"), name_of(facts.worker), facts.pid);
@@ -211,8 +235,9 @@ std::string call_words(const wire::CallResult& result, const CallFacts& facts) {
     case Outcome::worker_error:
       return result.reply.error;
     case Outcome::call_timeout:
-      return fmt::format(FMT_COMPILE("\"{}\" on {} after {} ms: {}"), facts.command, who,
-                         to_ms(facts.limit), result.detail);
+      return fmt::format(FMT_COMPILE("\"{}\" on {} after {} ms: {}{}{}"), facts.command, who,
+                         to_ms(facts.limit), result.detail, stuck_words(result, facts),
+                         tail_words(facts.stderr_tail));
     case Outcome::worker_died:
       return fmt::format(FMT_COMPILE("{} {} during \"{}\": {}{}"), who, words(result.exit),
                          facts.command, result.detail, tail_words(facts.stderr_tail));
@@ -233,10 +258,26 @@ std::string words(ExitStatus status) {
   return fmt::format(FMT_COMPILE("exited with code {}"), status.code);
 }
 
+std::string words(const Activity& activity) {
+  switch (activity.kind) {
+    case Activity::Kind::stopped:
+      return "the process is stopped (as by SIGSTOP)";
+    case Activity::Kind::runs:
+      return activity.cpu_percent > 0
+                 ? fmt::format(FMT_COMPILE("the process runs at {} % CPU"), activity.cpu_percent)
+                 : "the process runs";
+    case Activity::Kind::waits:
+      return "the process waits";
+    case Activity::Kind::unknown:
+      break;
+  }
+  return "";
+}
+
 std::string explain_start(WorkerId worker, const StartEvidence& evidence, const Config& config,
-                          const std::string& stderr_tail, const std::string& launch_error) {
+                          const StartWords& known) {
   return fmt::format(FMT_COMPILE("worker {} {}{}"), name_of(worker),
-                     cause_words(evidence, config, launch_error), tail_words(stderr_tail));
+                     cause_words(evidence, config, known), tail_words(known.stderr_tail));
 }
 
 Error explain_refusal(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
@@ -252,11 +293,10 @@ Error explain_refusal(const Refuse& refusal, const Config& config, const Refusal
     case Outcome::start_failed:
       error.worker = refusal.cause_worker;
       error.exit = refusal.cause.exit;
-      error.stderr_tail = facts.cause_stderr;
+      error.stderr_tail = facts.cause.stderr_tail;
       error.first_bytes.assign(refusal.cause.first.data(), refusal.cause.first_size);
       error.message = head +
-                      explain_start(refusal.cause_worker, refusal.cause, config, facts.cause_stderr,
-                                    facts.launch_error) +
+                      explain_start(refusal.cause_worker, refusal.cause, config, facts.cause) +
                       breaker_words(refusal);
       break;
     case Outcome::checkout_timeout:

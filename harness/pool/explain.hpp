@@ -11,6 +11,13 @@
 /// Decisions and evidence put into words. Pure: all that is said is handed in.
 namespace poolproof::pool {
 
+/// What is known of a failed start beyond its evidence.
+struct StartWords {
+  std::string stderr_tail;
+  std::string reason;        ///< why what it wrote is no reply
+  std::string launch_error;  ///< it got no process
+};
+
 /// What the world knows about a refusal beyond what the Core says.
 struct RefusalFacts {
   Time now;
@@ -18,8 +25,7 @@ struct RefusalFacts {
   int blocker_pid = 0;                        ///< 0: not started yet
   std::optional<std::uint32_t> unread_bytes;  ///< of the blocker's ping, right now
   std::uint32_t ping_bytes = 0;
-  std::string cause_stderr;  ///< tail of the worker whose start failed last
-  std::string launch_error;  ///< of the last start that got no process
+  StartWords cause;  ///< of the start that failed last
 };
 
 /// Why the client was turned away, in words, with what a person needs to act on it.
@@ -27,7 +33,7 @@ Error explain_refusal(const Refuse& refusal, const Config& config, const Refusal
 
 /// The post-mortem of one failed start: one sentence.
 std::string explain_start(WorkerId worker, const StartEvidence& evidence, const Config& config,
-                          const std::string& stderr_tail, const std::string& launch_error);
+                          const StartWords& words);
 
 /// What is known of the worker at the end of a failed call.
 struct CallFacts {
@@ -36,7 +42,9 @@ struct CallFacts {
   std::string command;  ///< printable name of what was called
   Duration limit{};
   std::string stderr_tail;
-  bool pool_closing = false;  ///< the pool itself put the worker away in order to close
+  std::size_t unread_bytes = 0;  ///< of the request, in its stdin
+  Activity activity;             ///< what the process did, in vain
+  bool pool_closing = false;     ///< the pool itself put the worker away in order to close
 };
 
 Error explain_call(const wire::CallResult& result, const CallFacts& facts);
@@ -47,5 +55,7 @@ Error explain_too_large(const std::string& command, const std::string& why);
 
 /// `exited with code 3`, `was ended by signal 9 (KILL)`.
 std::string words(ExitStatus status);
+/// `the process waits`; empty if it is not known.
+std::string words(const Activity& activity);
 
 }  // namespace poolproof::pool

@@ -103,13 +103,13 @@ TEST_CASE("pool: explain: a failed start brings its evidence") {
   refuse.cause_worker = {1, 2};
   refuse.failures = 3;
   RefusalFacts facts = at(11s);
-  facts.cause_stderr = "first\nlast \x07";
+  facts.cause.stderr_tail = "first\nlast \x07";
   const Error error = explain_refusal(refuse, {}, facts);
   CHECK(error.kind == Outcome::start_failed);
   CHECK(error.cause == StartCause::text_on_stdout);
   CHECK(error.worker == WorkerId{1, 2});
   CHECK(error.first_bytes == "Loading\x1b[31m");
-  CHECK(error.stderr_tail == facts.cause_stderr);
+  CHECK(error.stderr_tail == facts.cause.stderr_tail);
   CHECK(contains(error.message, "(3 starts in a row have failed)"));
   CHECK(contains(error.message, "its stderr ends: first\\nlast \\x07"));
   // Nothing that a worker wrote reaches a terminal as it is.
@@ -121,7 +121,7 @@ TEST_CASE("pool: explain: every cause of a failed start has words of its own") {
   for (std::size_t i = 1; i < kStartCauseNames.size(); ++i) {
     const auto cause = static_cast<StartCause>(i);
     if (cause == StartCause::behind_another_start) continue;  // no start, so no post-mortem
-    said.push_back(explain_start({0, 0}, evidence(cause, "x"), {}, "", ""));
+    said.push_back(explain_start({0, 0}, evidence(cause, "x"), {}, {}));
     CAPTURE(name(cause));
     CHECK_FALSE(contains(said.back(), "did not start"));
   }
@@ -143,7 +143,7 @@ TEST_CASE("pool: explain: a call's end says who, what and how far") {
   Error error = explain_call(result, facts);
   CHECK(error.message ==
         "call_timeout while awaiting_reply: \"echo\" on worker 0.1 (pid 4711) after 250 ms: no "
-        "reply within the call timeout");
+        "reply within the call timeout; the worker has read all of it");
   CHECK_FALSE(error.retryable);
   result.written_bytes = 0;
   CHECK(explain_call(result, facts).retryable);
@@ -151,6 +151,54 @@ TEST_CASE("pool: explain: a call's end says who, what and how far") {
   error = explain_call(result, facts);
   CHECK(error.kind == Outcome::pool_closed);
   CHECK(contains(error.message, "the pool closed and put worker 0.1 (pid 4711) away"));
+}
+
+TEST_CASE("pool: explain: a timeout tells what the worker read, does and said") {
+  wire::CallResult result;
+  result.outcome = Outcome::call_timeout;
+  result.written_bytes = 80;
+  CallFacts facts;
+  const auto [unread, activity, tail, words] =
+      GENERATE(table<std::size_t, Activity, std::string, std::string>({
+          {0,
+           {Activity::Kind::stopped, 0},
+           "",
+           "; the worker has read all of it, and the process is stopped (as by SIGSTOP)"},
+          {80,
+           {Activity::Kind::runs, 97},
+           "",
+           "; the worker has read nothing of it, and the process runs at 97 % CPU"},
+          // Bytes of an earlier request are not this one's.
+          {300,
+           {Activity::Kind::runs, 0},
+           "",
+           "; the worker has read nothing of it, and the process runs"},
+          {30,
+           {Activity::Kind::waits, 3},
+           "waiting for the lock",
+           "; the worker has read 50 bytes of it, and the process waits; its stderr ends: waiting "
+           "for the lock"},
+      }));
+  facts.unread_bytes = unread;
+  facts.activity = activity;
+  facts.stderr_tail = tail;
+  const std::string said = explain_call(result, facts).message;
+  CAPTURE(said);
+  CHECK(said.ends_with(words));
+}
+
+TEST_CASE("pool: explain: a bad init reply says why it is none, a dead worker whether it read") {
+  StartWords known;
+  known.reason = "reply has no \"success\"";
+  CHECK(contains(explain_start({0, 0}, evidence(StartCause::bad_frame, "x"), {}, known),
+                 "what is no reply to it: 78 (\"x\"); reply has no \"success\""));
+  StartEvidence died = evidence(StartCause::exited, "");
+  died.exit = {1, 0};
+  died.ping_bytes = died.unread_bytes = 100;
+  CHECK(contains(explain_start({0, 0}, died, {}, {}), "dead at start"));
+  died.unread_bytes = 20;
+  CHECK(contains(explain_start({0, 0}, died, {}, {}),
+                 "had read 80 of the 100 bytes of its ping and exited with code 1 without an"));
 }
 
 TEST_CASE("pool: explain: an end has its number and its name") {

@@ -6,11 +6,14 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/base/text.hpp"
+#include "harness/wire/misframing.hpp"
 
 namespace poolproof::pool {
 namespace {
 
 constexpr std::int64_t kPingId = 0;
+/// So much of what it wrote is looked at for the rule that it breaks.
+constexpr std::size_t kWrittenKept = 4096;
 
 /// How many bytes at the beginning are text, of those that we keep.
 std::size_t leading_text(std::string_view bytes) {
@@ -67,10 +70,19 @@ void Handshake::process_ended(ExitStatus status, Time now) {
   if (evidence_) return;
   read_all();
   gathered_.exit = status;
+  // Who read its ping and ended is another one than who never got so far.
+  const std::size_t unwritten = conversation_.pending_output().size();
+  gathered_.unread_bytes = count(unwritten + pipes_.unread().value_or(0));
   if (stage_ == Stage::stdin_closed) return conclude(late_cause());
   // A good reply and an exit at once: the handshake was good, the death is told apart.
   judge(now);
-  if (!evidence_) conclude(StartCause::exited);
+  if (evidence_) return;
+  if (!stdout_ended_) {
+    reason_ =
+        "another process holds its stdout still: most likely it is a launcher that started the "
+        "worker and left";
+  }
+  conclude(StartCause::exited);
 }
 
 void Handshake::write_some() {
@@ -98,6 +110,7 @@ void Handshake::read_all() {
     }
     const std::string_view bytes(chunk.data(), *got);
     if (tap_) tap_(false, bytes);
+    written_.append(bytes.substr(0, kWrittenKept - std::min(kWrittenKept, written_.size())));
     first_.append(
         bytes.substr(0, gathered_.first.size() - std::min(gathered_.first.size(), first_.size())));
     if (stage_ == Stage::stdin_closed) {
@@ -175,9 +188,21 @@ StartCause Handshake::late_cause() const {
   return StartCause::ping_unanswered;
 }
 
+/// The rule that its bytes break, or what the decoder says of a frame that is sound.
+void Handshake::find_reason() {
+  if (codec_ == wire::Codec::json) {
+    if (const auto suspicion = wire::suspect(framing_, written_)) {
+      reason_ = suspicion->words;
+      return;
+    }
+  }
+  if (conversation_.decided()) reason_ = conversation_.result().detail;
+}
+
 void Handshake::conclude(StartCause cause) {
   POOLPROOF_ASSERT(!evidence_);
   gathered_.cause = cause;
+  if (cause == StartCause::bad_frame || cause == StartCause::reply_incomplete) find_reason();
   gathered_.first_size = static_cast<std::uint8_t>(std::min(first_.size(), gathered_.first.size()));
   std::copy_n(first_.begin(), gathered_.first_size, gathered_.first.begin());
   evidence_ = gathered_;

@@ -38,6 +38,8 @@ class Handshake {
 
   /// Set once it is over; cause none: the worker is good.
   [[nodiscard]] const std::optional<StartEvidence>& evidence() const { return evidence_; }
+  /// Why what it wrote is no reply, in words; empty: nothing is known beyond the evidence.
+  [[nodiscard]] const std::string& reason() const { return reason_; }
 
  private:
   enum class Stage : std::uint8_t { talking, dying, stdin_closed };
@@ -47,6 +49,7 @@ class Handshake {
   void judge(Time now);
   void budget_over(Time now);
   void postmortem_over();
+  void find_reason();
   void conclude(StartCause cause);
   [[nodiscard]] StartCause late_cause() const;
 
@@ -62,8 +65,10 @@ class Handshake {
   bool stdout_ended_ = false;
   bool stdin_broken_ = false;
   StartCause suspected_ = StartCause::none;
-  std::string first_;  ///< the first bytes from its stdout
-  std::string late_;   ///< all bytes from its stdout after we closed its stdin, bounded
+  std::string first_;    ///< the first bytes from its stdout
+  std::string written_;  ///< the same, and more of them
+  std::string reason_;
+  std::string late_;  ///< all bytes from its stdout after we closed its stdin, bounded
   StartEvidence gathered_;
   std::optional<StartEvidence> evidence_;
 };

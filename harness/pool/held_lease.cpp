@@ -47,6 +47,10 @@ std::optional<Error> HeldLease::end_call(Dispatcher& dispatcher, const wire::Cal
   facts.pid = worker_->pid();
   facts.command = printable_command(call);
   facts.limit = call.limit;
+  if (result.outcome == Outcome::call_timeout && result.written_bytes > 0) {
+    facts.unread_bytes = worker_->unread().value_or(0);
+    facts.activity = worker_->activity();
+  }
   {
     const Entered entered(dispatcher);
     facts.stderr_tail = worker_->stderr_tail.text();

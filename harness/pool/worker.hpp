@@ -37,6 +37,8 @@ class Worker : public wire::Stdio {
   [[nodiscard]] virtual Expected<std::size_t, int> unread_output() const = 0;
   /// Nothing is left to read from its stdout, and nobody is left who could write there.
   [[nodiscard]] virtual bool output_ended() const = 0;
+  /// What the process does now, for an error that tells of a call without an answer.
+  [[nodiscard]] virtual Activity activity() const { return {}; }
   virtual Expected<std::size_t, int> read_stderr(std::span<char> into) = 0;
   /// Requires: it has not been reaped; then its group's number may belong to strangers.
   virtual void signal_group(int signal) = 0;

@@ -76,11 +76,12 @@ Finding idle(Subject& subject) {
     finding.told_elsewhere = subject.noisy;
     return finding;
   }
-  if (heard.silence.cpu_percent >= kIdlePercent) {
+  if (heard.silence.activity.cpu_percent >= kIdlePercent) {
     return remark(fmt::format("keeps a processor busy while it is idle ({} % CPU)",
-                              heard.silence.cpu_percent));
+                              heard.silence.activity.cpu_percent));
   }
-  return held(fmt::format("is quiet while it is idle ({} % CPU)", heard.silence.cpu_percent));
+  return held(
+      fmt::format("is quiet while it is idle ({} % CPU)", heard.silence.activity.cpu_percent));
 }
 
 Finding end_of_input(Subject& subject) {

@@ -10,7 +10,6 @@
 #include "harness/base/text.hpp"
 #include "harness/host/census.hpp"
 #include "harness/host/child.hpp"
-#include "harness/host/proc_fs.hpp"
 #include "harness/host/system.hpp"
 #include "harness/pool/explain.hpp"
 #include "harness/pool/handshake.hpp"
@@ -60,14 +59,14 @@ pool::StartEvidence Session::greet() {
   const nlohmann::json args{{"initialization", true}, {"worker_id", "probe"}};
   const wire::Framing& framing = settings_.framing;
   const Time begun = host::sys::now();
-  const std::uint64_t cpu_before = host::proc_fs::cpu_demand(worker_->pid());
+  worker_->watch_activity(begun);
   ping_ = wire::encode_frame(framing, wire::encode_request(0, "ping", args, host::sys::timestamp()))
               .value_or("");
   pool::Handshake handshake(
       *worker_, framing, ping_, after(begun, settings_.limit), kPostmortem,
       [&] {
         note("no answer: its stdin is closed now, to see what comes out");
-        greeting_silence_ = silence(0, begun, cpu_before);
+        greeting_silence_ = silence(0);
         worker_->close_stdin();
       },
       [this](bool written, std::string_view bytes) {
@@ -85,7 +84,8 @@ pool::StartEvidence Session::greet() {
     }
   }
   start_time_ = host::sys::now() - begun;
-  if (worker_->stdin_open()) greeting_silence_ = silence(0, begun, cpu_before);
+  reason_ = handshake.reason();
+  if (worker_->stdin_open()) greeting_silence_ = silence(0);
   if (const auto ended = exit_status()) note_end(*ended);
   worker_->drain_stderr();
   note_hidden();
@@ -101,7 +101,7 @@ Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames
   const bool until_its_end = frames == kUntilItsEnd;
   const Time begun = host::sys::now();
   const Time until = after(begun, patience);
-  const std::uint64_t cpu_before = host::proc_fs::cpu_demand(worker_->pid());
+  worker_->watch_activity(begun);
   wire::FrameDecoder decoder(settings_.framing);
   Heard heard;
   heard.sent = bytes.size();
@@ -134,7 +134,7 @@ Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames
   heard.exit = exit_status();
   if (heard.exit) note_end(*heard.exit);
   heard.stderr_tail = stderr_tail();
-  heard.silence = silence(bytes.size(), begun, cpu_before);
+  heard.silence = silence(bytes.size());
   note_hidden();
   return heard;
 }
@@ -225,17 +225,11 @@ void Session::write_some(std::string_view& pending) {
   }
 }
 
-Silence Session::silence(std::size_t unwritten, Time since, std::uint64_t cpu_before) const {
+Silence Session::silence(std::size_t unwritten) const {
   Silence seen;
   seen.unwritten = unwritten;
   if (worker_->stdin_open()) seen.unread = worker_->unread().value_or(0);
-  const auto stat = host::proc_fs::read_stat(worker_->pid());
-  if (stat) seen.state = stat->state;
-  const std::uint64_t now = host::proc_fs::cpu_demand(worker_->pid());
-  const auto span = std::chrono::nanoseconds(host::sys::now() - since).count();
-  if (span > 0 && now > cpu_before)
-    seen.cpu_percent =
-        static_cast<int>(100 * (now - cpu_before) / static_cast<std::uint64_t>(span));
+  seen.activity = worker_->activity();
   return seen;
 }
 

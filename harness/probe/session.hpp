@@ -38,8 +38,7 @@ enum class After : std::uint8_t {
 struct Silence {
   std::size_t unwritten = 0;  ///< bytes that its stdin did not take
   std::size_t unread = 0;     ///< bytes in its stdin that it has not read
-  char state = '?';           ///< of the process, as in /proc/PID/stat
-  int cpu_percent = 0;        ///< of one processor, that it has had or wanted since it was asked
+  Activity activity;
 };
 
 struct Heard {
@@ -69,8 +68,8 @@ class Session {
 
   /// The init ping, with the evidence a pool would gather. Cause none: the worker is good.
   pool::StartEvidence greet();
-  /// All that it wrote during the init ping; the first 4 MiB.
-  [[nodiscard]] const std::string& greeting() const { return greeting_; }
+  /// Why what it wrote at the init ping is no reply; empty: nothing is known.
+  [[nodiscard]] const std::string& reason() const { return reason_; }
   /// What the process did in the meantime.
   [[nodiscard]] const Silence& greeting_silence() const { return greeting_silence_; }
   /// Whether the first bytes it wrote are the ping itself.
@@ -109,7 +108,7 @@ class Session {
   [[nodiscard]] std::string shown(std::string_view bytes) const;
   bool read_into(wire::FrameDecoder& decoder, Heard& heard);
   void write_some(std::string_view& pending);
-  [[nodiscard]] Silence silence(std::size_t unwritten, Time since, std::uint64_t cpu_before) const;
+  [[nodiscard]] Silence silence(std::size_t unwritten) const;
   void wait(Time until, bool stdout_open, bool wants_to_write);
 
   const Settings& settings_;
@@ -117,7 +116,8 @@ class Session {
   Time zero_;
   Say say_;
   std::string ping_;
-  std::string greeting_;
+  std::string greeting_;  ///< the beginning of what it wrote at the init ping
+  std::string reason_;
   Silence greeting_silence_;
   Duration start_time_{};
   std::shared_ptr<host::Worker> worker_;

@@ -15,8 +15,6 @@ namespace poolproof::probe {
 namespace {
 
 constexpr std::size_t kTailShown = 300;
-/// A process that runs less than that of its time waits for something.
-constexpr int kBusyPercent = 20;
 
 std::string tail_words(const std::string& tail) {
   if (tail.empty()) return "";
@@ -25,29 +23,18 @@ std::string tail_words(const std::string& tail) {
                      printable(std::string_view(tail).substr(from), kTailShown));
 }
 
-/// `the process waits`.
-std::string does(const Silence& silence) {
-  if (silence.state == 'T' || silence.state == 't') return "the process is stopped (as by SIGSTOP)";
-  if (silence.cpu_percent >= kBusyPercent)
-    return fmt::format("the process runs at {} % CPU", silence.cpu_percent);
-  return "the process waits";
-}
-
 /// The post-mortem of a failed start, as the pool tells it.
 std::string why(const Session& session, const pool::StartEvidence& evidence,
                 const Settings& settings) {
   if (session.echoes()) return "gives back what it is sent, as cat does, so it is no worker";
   const std::string cause = fmt::format(" [{}]", name(evidence.cause));
-  const auto suspicion = wire::suspect(settings.framing, session.greeting());
-  if (evidence.cause == StartCause::bad_frame && suspicion) {
-    return "answers its ping with " + suspicion->words + tail_words(session.stderr_tail()) + cause;
-  }
   pool::Config config;
   config.startup_budget = settings.limit;
   const bool hangs =
       evidence.cause == StartCause::ping_unread || evidence.cause == StartCause::ping_unanswered;
-  const std::string told = pool::explain_start({}, evidence, config, session.stderr_tail(), "") +
-                           (hangs ? "; " + does(session.greeting_silence()) : "");
+  const std::string told =
+      pool::explain_start({}, evidence, config, {session.stderr_tail(), session.reason(), ""}) +
+      (hangs ? "; " + pool::words(session.greeting_silence().activity) : "");
   // There is but one worker here, and it has no number.
   constexpr std::string_view kWho = "worker 0.0 ";
   return told.substr(told.starts_with(kWho) ? kWho.size() : 0) + cause;
@@ -116,7 +103,7 @@ std::string stuck(const Heard& heard) {
       : left > 0
           ? fmt::format("it has read {} of {} bytes of the request", heard.sent - left, heard.sent)
           : fmt::format("it has read the request ({} bytes)", heard.sent);
-  return words + ", and " + does(silence);
+  return words + ", and " + pool::words(silence.activity);
 }
 
 std::string failure(const Heard& heard, const wire::Framing& framing, std::string_view when) {

@@ -65,6 +65,7 @@ class Process {
   [[nodiscard]] const std::vector<Offspring>& offspring() const { return offspring_; }
 
   [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool stopped() const { return stopped_; }
   [[nodiscard]] bool alive() const { return state_ == State::running; }
   [[nodiscard]] std::int64_t pid() const { return pid_; }
   [[nodiscard]] ExitStatus exit() const { return exit_; }

@@ -31,6 +31,10 @@ class Worker final : public pool::Worker {
 
   // The process.
   [[nodiscard]] int pid() const override { return static_cast<int>(process_.pid()); }
+  [[nodiscard]] Activity activity() const override {
+    machine_.reads(Shared::state, number_);
+    return {process_.stopped() ? Activity::Kind::stopped : Activity::Kind::waits, 0};
+  }
   void signal_group(int signal) override { process_.signal_group(signal); }
   [[nodiscard]] Expected<std::optional<ExitStatus>, int> peek_exit() const override;
   Expected<ExitStatus, int> reap() override;

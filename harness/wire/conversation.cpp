@@ -8,6 +8,7 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/base/text.hpp"
+#include "harness/wire/misframing.hpp"
 
 namespace poolproof::wire {
 namespace {
@@ -60,7 +61,7 @@ void Conversation::read(std::string_view bytes) {
   if (decoder_.buffered_bytes() == 0) {
     const std::string_view whole = whole_frame(framing_, bytes);
     if (!whole.empty()) {
-      return decide_by_frame(whole, bytes.size() > framing_.prefix_bytes + whole.size());
+      return decide_by_frame(whole, bytes.size() - framing_.prefix_bytes - whole.size());
     }
   }
   decoder_.push(bytes);
@@ -68,7 +69,7 @@ void Conversation::read(std::string_view bytes) {
   if (!frame) {
     decide_protocol_error(std::move(frame.error().message), frame.error().first_bytes);
   } else if (frame->has_value()) {
-    decide_by_frame(**frame, decoder_.buffered_bytes() > 0);
+    decide_by_frame(**frame, decoder_.buffered_bytes());
   }
 }
 
@@ -138,8 +139,8 @@ void Conversation::decide(Outcome outcome, bool in_doubt, std::string detail) {
   result.read_bytes = read_;
 }
 
-void Conversation::decide_by_frame(std::string_view payload, bool surplus) {
-  const bool in_doubt = written_ < frame_.size() || surplus;
+void Conversation::decide_by_frame(std::string_view payload, std::size_t surplus) {
+  const bool in_doubt = written_ < frame_.size() || surplus > 0;
   if (payload_ == Payload::opaque) {
     decide(Outcome::ok, in_doubt, "");
     result_->payload = payload;
@@ -148,7 +149,11 @@ void Conversation::decide_by_frame(std::string_view payload, bool surplus) {
   Expected<Reply, std::string> reply = codec_ == Codec::json
                                            ? decode_reply(payload, request_id_)
                                            : decode_terse_reply(payload, request_id_);
-  if (!reply) return decide_protocol_error(std::move(reply.error()), payload);
+  if (!reply) {
+    const std::size_t prefix = framing_.prefix_bytes;
+    const std::string_view all(payload.data() - prefix, prefix + payload.size() + surplus);
+    return decide_protocol_error(reply.error() + likely(all), payload);
+  }
   if (payload_ == Payload::handshake && reply->success && !reply->result_is_object) {
     const std::string shape = reply->result ? reply->result->type_name() : "unknown";
     return decide_protocol_error("the result of the ping must be an object, it is of type " + shape,
@@ -199,9 +204,16 @@ std::string Conversation::received() const {
   return fmt::format(FMT_COMPILE("{} of {} header bytes"), bytes, framing_.prefix_bytes);
 }
 
+std::string Conversation::likely(std::string_view bytes) const {
+  if (codec_ != Codec::json) return "";
+  const auto suspicion = suspect(framing_, bytes);
+  return suspicion ? "; most likely " + suspicion->words : "";
+}
+
 std::string Conversation::text_so_far() const {
   // With a short length prefix the first letters of a banner pass for a length.
-  return is_text(undecoded()) ? "; text where a frame should be: " + hex_and_text(undecoded()) : "";
+  return is_text(undecoded()) ? "; text where a frame should be: " + hex_and_text(undecoded())
+                              : likely(undecoded());
 }
 
 }  // namespace poolproof::wire

@@ -88,8 +88,10 @@ class Conversation {
 
  private:
   void decide(Outcome outcome, bool in_doubt, std::string detail);
-  /// `surplus`: more bytes followed the frame.
-  void decide_by_frame(std::string_view payload, bool surplus);
+  /// `surplus`: so many bytes follow the frame, right behind the payload.
+  void decide_by_frame(std::string_view payload, std::size_t surplus);
+  /// `; most likely ` and the rule that these bytes break, if one is known.
+  [[nodiscard]] std::string likely(std::string_view bytes) const;
   void decide_protocol_error(std::string detail, std::string_view bytes);
   void decide_truncated(std::string_view how);
   void doubt();

@@ -181,7 +181,10 @@ std::optional<std::string> wrong_id(const json& reply, std::int64_t expected) {
 
 std::optional<std::string> wrong_success(const json& reply) {
   const auto success = reply.find("success");
-  if (success == reply.end()) return "reply has no \"success\"";
+  if (success == reply.end()) {
+    return reply.contains("jsonrpc") ? "reply is a JSON-RPC message, which has no \"success\""
+                                     : "reply has no \"success\"";
+  }
   if (!success->is_boolean()) {
     return fmt::format("reply has {} as \"success\", not true or false", described(*success));
   }
