@@ -17,6 +17,7 @@
 #include "harness/agreement/agreement.hpp"
 #include "harness/base/read_file.hpp"
 #include "harness/base/text.hpp"
+#include "harness/base/write_file.hpp"
 #include "harness/host/descriptor.hpp"
 #include "harness/host/guardian.hpp"
 #include "harness/host/system.hpp"
@@ -173,7 +174,8 @@ class Runner {
     std::error_code error;
     fs::create_directories(folder, error);
     const fs::path file = folder / "scenario.json";
-    std::ofstream(file, std::ios::binary) << scenario;
+    if (auto written = write_file_whole(file, scenario, Durable::no); !written)
+      return unexpected(std::move(written.error()));
     std::vector<std::string> argv{options_.self, "carry-out", "--scenario", file.string(),
                                   "--token",     token,       "--folder",   folder.string()};
     argv.insert(argv.end(), more.begin(), more.end());

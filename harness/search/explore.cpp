@@ -4,13 +4,13 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <new>
 
 #include <fmt/format.h>
 
 #include "harness/base/assert.hpp"
+#include "harness/base/write_file.hpp"
 #include "harness/host/forked_child.hpp"
 #include "harness/host/system.hpp"
 #include "harness/search/crash_allowance.hpp"
@@ -55,11 +55,14 @@ std::string name_of(const JobFailure& failure) {
   return fmt::format("{}-{}", slug(failure.signature), failure.number);
 }
 
-void save(const std::string& folder, const JobFailure& failure, scenario::Scenario scenario) {
+/// What could not be saved is told behind the failure's sentence.
+void save(const std::string& folder, JobFailure& failure, scenario::Scenario scenario) {
   scenario.name = name_of(failure);
   scenario.why = "found by an explorer: " + failure.what;
   scenario.tags = {"regression"};
-  std::ofstream(fs::path(folder) / (scenario.name + ".json")) << scenario::write_scenario(scenario);
+  const auto written = write_file_whole(fs::path(folder) / (scenario.name + ".json"),
+                                        scenario::write_scenario(scenario));
+  if (!written) failure.what += "; " + written.error();
 }
 
 /// Carries out one run after another from the present point of the walk.
@@ -102,7 +105,7 @@ class Walker {
     const std::string signature = oracle::signature(finding);
     const std::uint64_t times = ++seen_[signature];
     if ((times & (times - 1)) != 0) return;
-    const JobFailure failure{desk_.runs.load(), times, signature, finding.what};
+    JobFailure failure{desk_.runs.load(), times, signature, finding.what};
     if (times == 1 && seen_.size() <= kSavedMost) {
       scenario::Scenario kept = scenario;
       if (runner_.schedule().taken().size() <= scenario::kScheduleMax) {
@@ -203,7 +206,7 @@ class Guide {
   }
 
   void crashed(const std::string& signature) {
-    const JobFailure failure{desk_.runs.load(), 1, signature, signature};
+    JobFailure failure{desk_.runs.load(), 1, signature, signature};
     save(options_.out, failure, space_.at(desk_.walk));
     note(failure);
     desk_.runs.fetch_add(1);

@@ -16,6 +16,7 @@
 #include "fake_workers/plan.hpp"
 #include "harness/base/assert.hpp"
 #include "harness/base/read_file.hpp"
+#include "harness/base/write_file.hpp"
 #include "harness/host/census.hpp"
 #include "harness/host/pool.hpp"
 #include "harness/host/system.hpp"
@@ -117,7 +118,9 @@ class Run {
     // A sanitizer starts a thread of its own with our first one: that is not the pool's.
     std::thread([] {}).join();
     trace_.os.push_back(os_record("before"));
-    std::ofstream(plan_path(world_)) << faults::write_plan(scenario_.faults);
+    const auto planned =
+        write_file_whole(plan_path(world_), faults::write_plan(scenario_.faults), Durable::no);
+    if (!planned) return unexpected(planned.error());
     auto pool = host::Pool::open(options());
     if (!pool) return unexpected(pool.error().line());
     perform(**pool);
