@@ -18,6 +18,7 @@ inline constexpr int kInvalid = 2;
 inline constexpr int kGateFailed = 3;
 inline constexpr int kBadInput = 64;
 inline constexpr int kBroken = 70;
+inline constexpr int kAgain = 75;  ///< it is not done: the same command goes on
 
 struct RunArguments {
   std::vector<std::string> paths;
@@ -45,22 +46,31 @@ int show(const std::string& trace_file);
 int replay(const std::vector<std::string>& trace_files);
 
 struct SweepArguments {
-  std::string seed = "1";     ///< a number or any text (a commit hash)
-  std::uint64_t count = 0;    ///< scenarios; 0: until the time is over
-  std::uint64_t time_s = 0;   ///< 0: until the count is reached
-  std::uint32_t jobs = 0;     ///< 0: one a processor
-  std::string shard = "1/1";  ///< K/N
+  std::string seed = "1";    ///< a number or any text (a commit hash)
+  std::uint64_t count = 0;   ///< scenarios; 0: until the time is over
+  std::uint64_t time_s = 0;  ///< 0: until the count is reached
+  std::uint32_t jobs = 0;    ///< 0: one for each processor that we may use
+  std::string shard;         ///< K/N, K from 1; empty: all of it, or as the next two say
+  std::optional<std::uint32_t> shard_index;  ///< from 0
+  std::optional<std::uint32_t> shards;
   std::string out = "poolproof-sweep";
   bool shrink = true;
-  bool host = true;  ///< try failures on real processes
+  bool host = true;  ///< try failures on real processes, and measure the rate there
   bool stop_at_failure = false;
   /// The seed of one case: carry it out and print everything about it.
   std::optional<std::string> once;
 };
 int sweep(const SweepArguments& arguments);
 
+struct MergeArguments {
+  std::vector<std::string> folders;  ///< of shards, or of sums of shards
+  std::string out;                   ///< empty: nothing is written
+  bool partial = false;              ///< judge what there is, although something is missing
+  bool shrink = false;
+  bool host = true;  ///< try on real processes what is shrunk
+};
 /// Prints what the shards of one sweep found together.
-int merge(const std::vector<std::string>& folders);
+int merge(const MergeArguments& arguments);
 
 /// Two lines about the scenario in `file`, which failed in the simulator: the command that runs it
 /// again, and how often it failed on real processes if that was tried.
@@ -101,6 +111,9 @@ int bad_input(const std::string& line);
 
 /// Prints one line on stderr and returns 70: the harness itself can't go on.
 int broken(const std::string& why);
+
+/// Prints one line on stderr and returns 75: the same command may succeed later.
+int try_again(const std::string& why);
 
 /// Prints on stdout at once. A reader that has gone (`| head`) stops nothing.
 void say(std::string_view text);

@@ -12,6 +12,7 @@
 #include "harness/host/guardian.hpp"
 #include "harness/run/runner.hpp"
 #include "harness/run/version.hpp"
+#include "harness/search/sweep.hpp"
 
 namespace poolproof::cli {
 namespace {
@@ -61,14 +62,19 @@ void add_sweep(CLI::App& app, SweepArguments& arguments, int& code) {
       ->check(CLI::Range(1, 1'000'000));
   command.add_option("--seed", arguments.seed, "a number, or any text: a commit hash")
       ->capture_default_str();
-  command.add_option("--jobs", arguments.jobs, "processes (default: one a processor)")
-      ->check(CLI::Range(1, 64));
-  command.add_option("--shard", arguments.shard, "K/N: every Nth scenario, the Kth of them")
-      ->capture_default_str();
+  command.add_option("--jobs", arguments.jobs, "processes (default: one a processor we may use)")
+      ->check(CLI::Range(1U, search::kJobsMax));
+  command.add_option("--shard", arguments.shard,
+                     "K/N: every Nth scenario, the Kth of them, from 1");
+  command.add_option("--shard-index", arguments.shard_index, "the same from 0, beside --shards")
+      ->check(CLI::Range(0, 99'999));
+  command.add_option("--shards", arguments.shards, "how many shards there are")
+      ->check(CLI::Range(1, 100'000));
   command.add_option("--out", arguments.out, "folder; a sweep that stopped goes on there")
       ->capture_default_str();
   command.add_flag("--no-shrink{false}", arguments.shrink, "leave failures as they are");
-  command.add_flag("--no-host{false}", arguments.host, "do not try on real processes what failed");
+  command.add_flag("--no-host{false}", arguments.host,
+                   "no real processes: neither try what failed, nor measure their rate");
   command.add_flag("--stop-at-failure", arguments.stop_at_failure, "one is enough");
   command.add_option("--case", arguments.once, "carry out the one case of that seed");
 }
@@ -157,6 +163,20 @@ void add_run(CLI::App& app, RunArguments& arguments, int& code) {
       ->capture_default_str();
 }
 
+void add_merge(CLI::App& app, MergeArguments& arguments, int& code) {
+  auto& command = add(app, "merge", "add up the shards of a sweep", arguments, merge, code);
+  command.add_option("FOLDER", arguments.folders, "what --out was of each shard, or of a merge")
+      ->required();
+  command.add_option("--out", arguments.out,
+                     "folder for sweep.json, junit.xml, summary.md and the failures");
+  command.add_flag("--partial", arguments.partial,
+                   "judge what there is, although shards are missing or not done");
+  command.add_flag("--shrink", arguments.shrink,
+                   "shrink each kind of failure that has no file yet");
+  command.add_flag("--no-host{false}", arguments.host,
+                   "do not try on real processes what is shrunk");
+}
+
 void add_list(CLI::App& app, ListArguments& arguments, int& code) {
   auto& command = add(app, "list", "list faults, invariants or scenarios", arguments, list, code);
   command.add_option("WHAT", arguments.what)
@@ -205,7 +225,7 @@ struct Arguments {
   RunArguments run;
   SweepArguments sweep;
   ExploreArguments explore;
-  std::vector<std::string> merge;
+  MergeArguments merge;
   std::vector<std::string> check;
   ListArguments list;
   std::string show;
@@ -221,9 +241,7 @@ void add_commands(CLI::App& app, Arguments& arguments, int& code) {
   add_run(app, arguments.run, code);
   add_sweep(app, arguments.sweep, code);
   add_explore(app, arguments.explore, code);
-  add(app, "merge", "add up the shards of a sweep", arguments.merge, merge, code)
-      .add_option("FOLDER", arguments.merge, "what --out was of each shard")
-      ->required();
+  add_merge(app, arguments.merge, code);
   add(app, "check", "read scenario files and say what is wrong with them", arguments.check, check,
       code)
       .add_option("FILE", arguments.check, "scenario files, or folders of them")
@@ -289,6 +307,11 @@ int bad_input(const std::string& line) {
 int broken(const std::string& why) {
   std::fprintf(stderr, "poolproof: %s\n", printable_message(why, 2000).c_str());
   return kBroken;
+}
+
+int try_again(const std::string& why) {
+  std::fprintf(stderr, "poolproof: %s\n", printable_message(why, 2000).c_str());
+  return kAgain;
 }
 
 void say(std::string_view text) {

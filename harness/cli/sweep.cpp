@@ -1,171 +1,49 @@
 #include "harness/search/sweep.hpp"
 
-#include <cstdio>
 #include <filesystem>
-#include <thread>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
-#include "fake_workers/catalogue.hpp"
 #include "harness/base/text.hpp"
-#include "harness/base/write_file.hpp"
 #include "harness/cli/commands.hpp"
+#include "harness/cli/stop_signals.hpp"
+#include "harness/cli/sweep_report.hpp"
+#include "harness/host/system.hpp"
 #include "harness/search/case.hpp"
 #include "harness/search/host_rate.hpp"
-#include "harness/search/sweep_state.hpp"
+#include "harness/search/processors.hpp"
 #include "harness/trace/timeline.hpp"
 
 namespace poolproof::cli {
 namespace {
 
-using oracle::Coverage;
-using oracle::Mark;
-using oracle::PoolMood;
-using oracle::WorkerPhase;
+using search::SweepEnd;
+using namespace std::chrono_literals;
 
 constexpr std::size_t kTimelineLines = 60;
-constexpr std::size_t kNamed = 12;
-/// From this number of scenarios on, a coverage cell that was never reached is a failure: the
-/// generator has lost its aim.
-constexpr std::uint64_t kEnough = 1'000'000;
-constexpr std::uint64_t kEnoughForFaults = 50'000;
+constexpr std::uint64_t kShardsMost = 100'000;
+/// How often progress is told where nobody watches: a sweep of a day must not fill a disk.
+constexpr Duration kTellFileEvery = 60s;
 
-template <class Visit>
-void each_cell(Visit visit) {
-  const auto rows = faults::catalogue();
-  for (std::size_t fault = 0; fault < rows.size(); ++fault) {
-    for (std::size_t phase = 0; phase < oracle::kWorkerPhaseNames.size(); ++phase) {
-      for (std::size_t mood = 0; mood < oracle::kPoolMoodNames.size(); ++mood) {
-        const oracle::Cell cell{fault, static_cast<WorkerPhase>(phase),
-                                static_cast<PoolMood>(mood)};
-        const bool can = oracle::reason_it_cannot_be(rows[fault], cell.phase, cell.mood).empty();
-        visit(rows[fault], cell, can);
-      }
-    }
+/// Tells progress, on a terminal each time, else at most once a minute.
+class ProgressTeller {
+ public:
+  void operator()(const search::SweepState& state, Duration left) {
+    const Time now = host::sys::now();
+    if (!terminal_ && told_ && now - *told_ < kTellFileEvery) return;
+    told_ = now;
+    const std::string rest =
+        left < Duration::zero() ? "" : fmt::format(", {:.0f} s left", seconds(left));
+    say(fmt::format("{} scenarios, {:.0f}/s, {} kind(s) of failure, {} cells and marks{}\n",
+                    state.done, per_second(state.done, state.elapsed), state.failures.size(),
+                    state.coverage.count(), rest));
   }
-}
 
-struct Reached {
-  std::size_t cells = 0;
-  std::size_t possible = 0;
-  std::vector<std::string> never;         ///< coverage cells
-  std::vector<std::string> contradicted;  ///< cells that were reached although they cannot be
-  std::vector<std::string> faults_never;
-  std::size_t marks = 0;
-  std::vector<std::string> marks_never;
+ private:
+  bool terminal_ = ::isatty(STDOUT_FILENO) == 1;
+  std::optional<Time> told_;
 };
-
-Reached reached_by(const Coverage& coverage) {
-  Reached reached;
-  std::string last;
-  bool struck_at_all = true;
-  const auto finish_fault = [&] {
-    if (!struck_at_all) reached.faults_never.push_back(last);
-  };
-  each_cell([&](const faults::Fault& fault, const oracle::Cell& cell, bool can) {
-    if (fault.name != last) {
-      finish_fault();
-      last = fault.name;
-      struck_at_all = false;
-    }
-    const bool struck = coverage.struck(cell);
-    struck_at_all = struck_at_all || struck;
-    const auto words = fmt::format("{} {} {}", fault.name,
-                                   oracle::kWorkerPhaseNames[static_cast<std::size_t>(cell.phase)],
-                                   oracle::kPoolMoodNames[static_cast<std::size_t>(cell.mood)]);
-    if (can) ++reached.possible;
-    if (can && struck) ++reached.cells;
-    if (can && !struck) reached.never.push_back(words);
-    if (!can && struck) reached.contradicted.push_back(words);
-  });
-  finish_fault();
-  for (std::size_t i = 0; i < oracle::kMarks; ++i) {
-    const auto mark = static_cast<Mark>(i);
-    if (coverage.seen(mark)) {
-      ++reached.marks;
-    } else {
-      reached.marks_never.emplace_back(oracle::kMarkNames[i]);
-    }
-  }
-  return reached;
-}
-
-double seconds(Duration span) {
-  return static_cast<double>(span.count()) / 1e6;
-}
-
-double per_second(std::uint64_t count, Duration span) {
-  return span <= Duration::zero() ? 0 : static_cast<double>(count) / seconds(span);
-}
-
-std::string names(const std::vector<std::string>& all) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(all.size(), kNamed); ++i) {
-    text += (i == 0 ? "" : ", ") + all[i];
-  }
-  if (all.size() > kNamed) text += fmt::format(" and {} more", all.size() - kNamed);
-  return text;
-}
-
-void print_progress(const search::SweepState& state, Duration left) {
-  const std::string rest =
-      left < Duration::zero() ? "" : fmt::format(", {:.0f} s left", seconds(left));
-  say(fmt::format("{} scenarios, {:.0f}/s, {} kind(s) of failure, {} cells and marks{}\n",
-                  state.done, per_second(state.done, state.elapsed), state.failures.size(),
-                  state.coverage.count(), rest));
-}
-
-void print_failures(const search::SweepState& state, const std::string& out) {
-  for (const auto& failure : state.failures) {
-    say(fmt::format(
-        "\nfailed at least {} time(s): {}\n  {}\n  again: poolproof sweep --case {:#x}\n",
-        failure.times, failure.signature, printable_message(failure.what, 1000), failure.seed));
-    if (failure.file.empty()) continue;
-    const std::string file = out.empty() ? failure.file : out + "/" + failure.file;
-    say(fmt::format("  shrunk to {} step(s) and fault(s) in {} attempts: {}\n", failure.size,
-                    failure.shrink_attempts, printable_message(file)));
-    say(failure.reproduces_with == search::ReproducesWith::file
-            ? again_lines(file, failure.on_host)
-            : fmt::format("  {}\n",
-                          search::why_no_file_shows_it(failure.reproduces_with, failure.seed)));
-  }
-}
-
-/// The rate of one process in one codec. A run in JSON is the second run of its scenario.
-void print_rates(const search::SweepState& state) {
-  const auto print = [](std::string_view what, const search::Spoken& spoken) {
-    if (spoken.runs == 0) return;
-    say(fmt::format("  {}: {} runs, {:.0f} Core events/s and {:.0f} runs/s a process\n", what,
-                    spoken.runs, per_second(spoken.core_events, spoken.busy),
-                    per_second(spoken.runs, spoken.busy)));
-  };
-  print("opaque payloads (terse codec)", state.terse);
-  print("JSON codec, some of them once more", state.json);
-}
-
-void print_work(const search::SweepState& state) {
-  say(fmt::format("\n{} scenarios in {:.1f} s: {:.0f}/s", state.done, seconds(state.elapsed),
-                  per_second(state.done, state.elapsed)));
-  if (state.repeated > 0) {
-    say(fmt::format("; {} runs repeated and compared, their hash {:016x}", state.repeated,
-                    state.traces));
-  }
-  say("\n");
-  print_rates(state);
-}
-
-void print_reached(const search::SweepState& state, const Reached& reached) {
-  say(fmt::format("cells struck: {} of {} that can be; new in the last 100000 scenarios: {}\n",
-                  reached.cells, reached.possible,
-                  state.coverage.count() - state.cells_before_last));
-  if (!reached.never.empty()) {
-    say(fmt::format("  never struck ({}): {}\n", reached.never.size(), names(reached.never)));
-  }
-  say(fmt::format("rare situations seen: {} of {}\n", reached.marks, oracle::kMarks));
-  if (!reached.marks_never.empty()) {
-    say(fmt::format("  never seen: {}\n", names(reached.marks_never)));
-  }
-}
 
 /// The host world's rate, measured now, for comparison.
 std::string host_rate_line(const std::string& out) {
@@ -179,40 +57,73 @@ std::string host_rate_line(const std::string& out) {
                      per_second(rate->core_events, rate->span));
 }
 
-/// The exit code. `host_rate`: a line to print beside the sweep's own rates.
+/// Whether the same command is to be given again, to do the rest.
+bool goes_on_later(SweepEnd end) {
+  return end == SweepEnd::time || end == SweepEnd::asked || end == SweepEnd::kills;
+}
+
+std::string how_far(const search::SweepState& state) {
+  if (state.count == 0) return fmt::format("{} scenarios", state.done);
+  return fmt::format("{} of {} scenarios", state.done,
+                     search::cases_of(state.count, state.own().shard, state.shards));
+}
+
+std::string_view why_it_stopped(SweepEnd end) {
+  switch (end) {
+    case SweepEnd::time:
+      return "its time was over";
+    case SweepEnd::asked:
+      return "it was asked to";
+    case SweepEnd::kills:
+      return "its processes were killed again and again";
+    case SweepEnd::failure:
+      return "at the first failure";
+    case SweepEnd::crashes:
+      return "it crashed too often";
+    case SweepEnd::running:
+    case SweepEnd::finished:
+      break;
+  }
+  return "it could not go on";
+}
+
+/// The last lines and the exit code.
+int print_verdict(const search::SweepState& state, bool failed) {
+  const SweepEnd end = state.own().end;
+  if (!state.trouble.empty()) return broken("sweep: " + state.trouble);
+  if (end != SweepEnd::finished) {
+    say(fmt::format("stopped after {}: {}; all of it is saved{}\n", how_far(state),
+                    why_it_stopped(end),
+                    goes_on_later(end) ? ", and the same command goes on" : ""));
+  }
+  if (goes_on_later(end)) {
+    say(failed ? "FAILED so far\n" : "not done\n");
+    return kAgain;
+  }
+  say(failed ? "FAILED\n" : "no failure\n");
+  if (failed) return kFailed;
+  return state.done == 0 ? kInvalid : kHeld;
+}
+
 int print_end(const search::SweepState& state, const std::string& out,
               const std::string& host_rate) {
   print_failures(state, out);
-  if (state.gave_up) say("\ngiven up: it crashed too often, and the rest was left\n");
-  print_work(state);
+  if (state.own().end == SweepEnd::crashes) {
+    say("\ngiven up: it crashed too often, and the rest was left\n");
+  }
+  say(fmt::format("\n{} scenarios in {:.1f} s: {:.0f}/s{}\n", state.done, seconds(state.elapsed),
+                  per_second(state.done, state.elapsed), repeated_words(state)));
+  print_rates(state);
   say(host_rate);
-  const Reached reached = reached_by(state.coverage);
-  if (state.stopped_early) {
-    say("stopped before its end: what it did not reach says nothing\n");
+  print_kills(state);
+  if (state.own().end == SweepEnd::finished) {
+    print_reached(state);
   } else {
-    print_reached(state, reached);
+    say("stopped before its end: what it did not reach says nothing\n");
   }
-  bool failed = !state.failures.empty();
-  if (!reached.contradicted.empty()) {
-    say(fmt::format("struck, though it is said that they cannot be: {}\n",
-                    names(reached.contradicted)));
-    failed = true;
-  }
-  if (state.done >= kEnoughForFaults && !reached.faults_never.empty()) {
-    say(fmt::format("faults that never struck at all: {}\n", names(reached.faults_never)));
-    failed = true;
-  }
-  if (state.done >= kEnough && !reached.never.empty()) {
-    say("after so many scenarios no cell that can be struck may be empty\n");
-    failed = true;
-  }
-  if (state.proved_nothing > 0) {
-    say(fmt::format("{} scenario(s) proved nothing: somebody waited in vain\n",
-                    state.proved_nothing));
-  }
-  say(fmt::format("{}\n", failed ? "FAILED" : "no failure"));
-  if (failed) return kFailed;
-  return state.done == 0 ? kInvalid : kHeld;
+  const bool failed = print_broken_coverage(state) || !state.failures.empty();
+  print_proved_nothing(state);
+  return print_verdict(state, failed);
 }
 
 int once_more(std::uint64_t seed) {
@@ -233,6 +144,47 @@ int once_more(std::uint64_t seed) {
     say(fmt::format("trace hash {:016x}\n", search::hash_of(runner.trace())));
   }
   return failed ? kFailed : kHeld;
+}
+
+/// The shard that was asked for, from 0, and their number. Error: one line.
+Expected<std::pair<std::uint32_t, std::uint32_t>, std::string> shard_of(
+    const SweepArguments& arguments) {
+  if (arguments.shard_index || arguments.shards) {
+    if (!arguments.shard.empty()) {
+      return unexpected(std::string("--shard beside --shard-index and --shards; one of both ways"));
+    }
+    if (!arguments.shard_index || !arguments.shards) {
+      return unexpected(std::string("--shard-index (from 0) and --shards belong together"));
+    }
+    if (*arguments.shard_index >= *arguments.shards) {
+      return unexpected(fmt::format("--shard-index: {}; 0 to {}, as there are {} shards",
+                                    *arguments.shard_index, *arguments.shards - 1,
+                                    *arguments.shards));
+    }
+    return std::pair(*arguments.shard_index, *arguments.shards);
+  }
+  const std::string& text = arguments.shard.empty() ? "1/1" : arguments.shard;
+  const std::size_t slash = text.find('/');
+  const auto shard = search::seed_of_text(text.substr(0, slash));
+  const auto shards = slash == std::string::npos ? 0 : search::seed_of_text(text.substr(slash + 1));
+  if (shard < 1 || shard > shards || shards > kShardsMost) {
+    return unexpected(fmt::format("--shard: \"{}\"; K/N with K from 1 to N, as 2/8", text));
+  }
+  return std::pair(static_cast<std::uint32_t>(shard - 1), static_cast<std::uint32_t>(shards));
+}
+
+/// Prints why there was no sweep, and returns the exit code.
+int no_sweep(const search::SweepError& error) {
+  const std::string line = "sweep: " + error.line;
+  switch (error.kind) {
+    case search::SweepError::Kind::input:
+      return bad_input(line);
+    case search::SweepError::Kind::locked:
+      return try_again(line);
+    case search::SweepError::Kind::broken:
+      return broken(line);
+  }
+  return kBroken;
 }
 
 }  // namespace
@@ -256,34 +208,22 @@ int sweep(const SweepArguments& arguments) {
   if (options.count == 0 && arguments.time_s == 0) {
     return bad_input("sweep: neither --count nor --time; at least one of them");
   }
-  options.jobs =
-      arguments.jobs > 0 ? arguments.jobs : std::max(1U, std::thread::hardware_concurrency());
-  const std::size_t slash = arguments.shard.find('/');
-  const auto shard = search::seed_of_text(arguments.shard.substr(0, slash));
-  const auto shards =
-      slash == std::string::npos ? 0 : search::seed_of_text(arguments.shard.substr(slash + 1));
-  if (shard < 1 || shard > shards || shards > 100'000) {
-    return bad_input(
-        fmt::format("--shard: \"{}\"; K/N with K from 1 to N, as 2/8", arguments.shard));
-  }
-  options.shard = static_cast<std::uint32_t>(shard - 1);
-  options.shards = static_cast<std::uint32_t>(shards);
+  options.jobs = arguments.jobs > 0 ? arguments.jobs : search::usable_processors();
+  const auto shard = shard_of(arguments);
+  if (!shard) return bad_input(shard.error());
+  std::tie(options.shard, options.shards) = *shard;
   options.out = arguments.out;
   options.shrink = arguments.shrink;
   options.stop_at_failure = arguments.stop_at_failure;
   if (arguments.host) options.self = own_program();
-  options.before_shrinking = [](const std::string& signature) {
-    say(fmt::format("making small: {}\n", signature));
-  };
-  const auto state = search::sweep(options, print_progress);
-  if (!state) return bad_input("sweep: " + state.error());
-  return print_end(*state, options.out, options.stop_at_failure ? "" : host_rate_line(options.out));
-}
-
-int merge(const std::vector<std::string>& folders) {
-  const auto merged = search::merge_sweeps(folders);
-  if (!merged) return bad_input(merged.error().line());
-  return print_end(*merged, "", "");
+  options.before_shrinking = say_what_is_shrunk;
+  options.asked_to_stop = asked_to_stop;
+  catch_stop_signals();
+  const auto state = search::sweep(options, ProgressTeller());
+  if (!state) return no_sweep(state.error());
+  const bool measure = arguments.host && !options.stop_at_failure && state->trouble.empty() &&
+                       state->own().end == SweepEnd::finished;
+  return print_end(*state, options.out, measure ? host_rate_line(options.out) : "");
 }
 
 }  // namespace poolproof::cli

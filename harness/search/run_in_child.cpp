@@ -13,6 +13,8 @@
 namespace poolproof::search {
 namespace {
 
+/// How often somebody is asked whether to give up.
+constexpr Duration kAskEvery = std::chrono::milliseconds(100);
 constexpr std::size_t kWordsMost = std::size_t{16} << 20U;
 
 }  // namespace
@@ -27,7 +29,16 @@ bool drain(int fd, std::string& into) {
   }
 }
 
-ChildOutput hear(host::ForkedChild& child, Duration limit) {
+bool write_whole(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto wrote = host::sys::write(fd, text);
+    if (!wrote) return false;
+    text.remove_prefix(*wrote);
+  }
+  return true;
+}
+
+ChildOutput hear(host::ForkedChild& child, Duration limit, const std::function<bool()>& give_up) {
   ChildOutput heard;
   const Time deadline = after(host::sys::now(), limit);
   std::array<pollfd, 3> fds{{{child.said.get(), POLLIN, 0},
@@ -35,14 +46,15 @@ ChildOutput hear(host::ForkedChild& child, Duration limit) {
                              {child.pidfd.get(), POLLIN, 0}}};
   while (true) {
     const Duration left = deadline - host::sys::now();
-    if (left <= Duration::zero()) {
-      heard.overran = true;
-      (void)host::sys::signal_process(child.pidfd.get(), SIGKILL);
-    }
-    (void)host::sys::poll(fds, std::max(left, Duration::zero()));
+    heard.overran = heard.overran || left <= Duration::zero();
+    heard.given_up = heard.given_up || (give_up && give_up());
+    const bool over = heard.overran || heard.given_up;
+    if (over) (void)host::sys::signal_process(child.pidfd.get(), SIGKILL);
+    const Duration wait = give_up ? std::min(left, kAskEvery) : left;
+    (void)host::sys::poll(fds, over ? Duration::zero() : wait);
     if (fds[0].fd >= 0 && !drain(fds[0].fd, heard.said)) fds[0].fd = -1;
     if (fds[1].fd >= 0 && !drain(fds[1].fd, heard.errors)) fds[1].fd = -1;
-    if (fds[2].revents == 0 && !heard.overran) continue;
+    if (fds[2].revents == 0 && !over) continue;
     if (const auto exit = host::sys::reap(child.pidfd.get())) heard.exit = *exit;
     if (fds[0].fd >= 0) (void)drain(fds[0].fd, heard.said);
     if (fds[1].fd >= 0) (void)drain(fds[1].fd, heard.errors);

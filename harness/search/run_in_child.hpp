@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/base/clock.hpp"
@@ -33,13 +34,19 @@ ChildFindings find_in_child(const std::function<std::vector<oracle::Finding>()>&
 /// Appends what is in a pipe that does not block, up to a bound. False at its end.
 bool drain(int fd, std::string& into);
 
-/// Reads everything that `child` writes until it has ended. After `limit` it is killed.
+/// Reads everything that `child` writes until it has ended. After `limit` it is killed, and soon
+/// after `give_up` says so, which is asked now and then.
 struct ChildOutput {
   std::string said;
   std::string errors;
   ExitStatus exit;
   bool overran = false;
+  bool given_up = false;
 };
-ChildOutput hear(host::ForkedChild& child, Duration limit);
+ChildOutput hear(host::ForkedChild& child, Duration limit,
+                 const std::function<bool()>& give_up = {});
+
+/// Writes all of `text`, also when a signal comes in between. False: nobody reads it any more.
+bool write_whole(int fd, std::string_view text);
 
 }  // namespace poolproof::search

@@ -7,24 +7,23 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <new>
 
 #include <fmt/format.h>
 
 #include "harness/base/random.hpp"
-#include "harness/base/read_file.hpp"
-#include "harness/base/text.hpp"
+#include "harness/base/write_file.hpp"
 #include "harness/host/forked_child.hpp"
+#include "harness/host/proc_fs.hpp"
 #include "harness/host/system.hpp"
-#include "harness/scenario/shrink.hpp"
-#include "harness/search/case.hpp"
+#include "harness/search/build_fingerprint.hpp"
 #include "harness/search/crash_allowance.hpp"
 #include "harness/search/crash_signature.hpp"
-#include "harness/search/run_in_child.hpp"
-#include "harness/search/shrink_failure.hpp"
+#include "harness/search/standstill.hpp"
+#include "harness/search/sweep_failures.hpp"
 #include "harness/search/sweep_job.hpp"
+#include "harness/search/sweep_shrink.hpp"
 #include "harness/search/sweep_state.hpp"
 
 namespace poolproof::search {
@@ -35,112 +34,142 @@ using namespace std::chrono_literals;
 
 constexpr Duration kLookEvery = 250ms;
 constexpr Duration kTellEvery = 1s;
-/// A case that takes this long will never end.
-constexpr Duration kStuck = 20s;
-constexpr std::size_t kShrunkMost = 8;
-/// The time on real processes for all kinds of failure together, in multiples of the time for one
-/// kind.
-constexpr int kKindsOnHost = 3;
-/// The number of examples of each kind of failure, besides the first, from which the one to be
-/// shrunk is chosen.
-constexpr std::size_t kExamplesMost = 12;
+/// The first time that progress is saved: who watches a batch system then sees that it runs.
+constexpr Duration kFirstSave = 1s;
+/// If more time than this passes between two looks, nobody was there to look.
+constexpr Duration kWatchedMost = 1s;
+/// The time that processes get to end the cases under way once the sweep was asked to stop. A case
+/// takes a millisecond; who asks may kill us after 5 s.
+constexpr Duration kGrace = 2s;
+/// A case during which this many processes were killed has failed.
+constexpr std::uint32_t kKillsOfCase = 2;
+/// After this many kills without a whole chunk in between it makes no sense to go on.
+constexpr std::uint32_t kKillsInRow = 50;
 constexpr std::uint64_t kLastCases = 100'000;
 /// How much of a process's stderr is kept: enough for a whole report of a sanitizer.
 constexpr std::size_t kWordsKept = 65'536;
 
 /// One process of the sweep, as its parent sees it.
 struct Worker {
+  explicit Worker(Duration stuck_after) : standstill(stuck_after) {}
+
   host::ForkedChild process;
   std::string said;
   std::string errors;
-  std::uint64_t seen_at = 0;
-  Time moved;
+  /// How often each failure was seen in the chunk under way: counted when the chunk is.
+  std::map<std::string, std::uint64_t> failed;
+  Standstill standstill;
   bool running = false;
 };
+
+SweepError broken(std::string line) {
+  return {SweepError::Kind::broken, std::move(line)};
+}
+SweepError bad_input(std::string line) {
+  return {SweepError::Kind::input, std::move(line)};
+}
 
 class Sweep {
  public:
   Sweep(const SweepOptions& options, SweepDesk& desk)
-      : options_(options), desk_(desk), host_left_(options.host_time * kKindsOnHost) {}
+      : options_(options), desk_(desk), found_(options.seed) {}
 
-  Expected<void, std::string> prepare() {
+  Expected<void, SweepError> prepare() {
     std::error_code error;
     fs::create_directories(fs::path(options_.out) / "failures", error);
-    if (error) return unexpected(fmt::format("can't make {}: {}", options_.out, error.message()));
+    if (error) {
+      return unexpected(bad_input(fmt::format("can't make {}: {}", options_.out, error.message())));
+    }
     auto folder = host::sys::lock_folder(options_.out.c_str());
     if (!folder) {
       const bool taken = folder.error() == EWOULDBLOCK;
-      return unexpected(
+      return unexpected(SweepError{
+          taken ? SweepError::Kind::locked : SweepError::Kind::input,
           fmt::format("can't use {}: {}", options_.out,
-                      taken ? "another sweep is writing there" : std::strerror(folder.error())));
+                      taken ? "another sweep is writing there" : std::strerror(folder.error()))});
     }
     folder_ = std::move(*folder);
     return go_on_from_before();
   }
 
-  Expected<SweepState, std::string> run(const SweepProgress& progress) {
-    begun_ = host::sys::now();
+  Expected<SweepState, SweepError> run(const SweepProgress& progress) {
+    begun_ = looked_ = host::sys::now();
     deadline_ = options_.time > Duration::zero() ? after(begun_, options_.time) : kNever;
-    workers_.resize(options_.jobs);
-    for (std::uint32_t job = 0; job < options_.jobs; ++job) {
-      if (!start(job)) return unexpected(std::string("can't start a process"));
+    told_ = begun_;
+    saved_ = begun_ - std::max(options_.save_every - kFirstSave, Duration::zero());
+    save();  // a folder that can't be written to is better known before the work
+    if (!state_.trouble.empty()) return unexpected(broken(state_.trouble));
+    const std::uint32_t jobs = std::clamp(options_.jobs, 1U, kJobsMax);
+    for (std::uint32_t job = 0; job < jobs; ++job) workers_.emplace_back(options_.stuck_after);
+    if (options_.stop_at_failure && !found_.none()) stop(SweepEnd::failure);
+    for (std::uint32_t job = 0; job < jobs; ++job) {
+      if (!start(job)) return unexpected(broken("can't start a process"));
     }
-    Time told = begun_;
-    Time saved = begun_;
-    while (look()) {
-      const Time now = host::sys::now();
-      gather();
-      if (options_.stop_at_failure && !found_.empty()) desk_.stop.store(true);
-      if (progress && now - told >= kTellEvery) {
-        told = now;
-        progress(state_, left(now));
-      }
-      if (now - saved >= options_.save_every) {
-        saved = now;
-        save();
-      }
-    }
+    do {
+      while (look()) keep(progress);
+    } while (has_holes() && fill_holes());
+    state_.elapsed = base_.elapsed + (host::sys::now() - begun_);
+    state_.own().end = how_it_ended();
     gather();
-    state_.stopped_early =
-        options_.count > 0 ? state_.numbers.next() < options_.count : desk_.stop.load();
-    if (options_.shrink) shrink_all();
-    gather();
-    save();
+    // Before what takes long: a kill must not cost what was found.
+    if (state_.trouble.empty()) save();
+    if (state_.trouble.empty() && options_.shrink && !asked()) shrink_all();
     if (progress) progress(state_, Duration::zero());
     return state_;
   }
 
  private:
   /// Goes on where the same sweep into the same folder stopped.
-  Expected<void, std::string> go_on_from_before() {
+  Expected<void, SweepError> go_on_from_before() {
     state_.seed = options_.seed;
-    state_.shard = options_.shard;
+    state_.count = options_.count;
     state_.shards = options_.shards;
+    state_.build = build_fingerprint();
+    state_.own().shard = options_.shard;
     base_ = state_;
     const std::string path = state_file();
-    if (!fs::exists(path)) return {};
-    const auto text = read_file(path, std::uintmax_t{64} << 20U, "a sweep's state");
-    if (!text) return unexpected(text.error().line());
-    auto before = read_sweep_state(*text, path);
-    if (!before) return unexpected(before.error().line());
-    const bool same = before->seed == options_.seed && before->shard == options_.shard &&
-                      before->shards == options_.shards;
-    if (!same) {
-      return unexpected(fmt::format(
-          "{}: is of another sweep (seed {:#x}); another --out, or remove it", path, before->seed));
+    std::error_code ignored;  // then it can't be read, which says more
+    if (fs::symlink_status(path, ignored).type() == fs::file_type::not_found) return {};
+    auto before = load_sweep_state(options_.out);
+    if (!before) return unexpected(bad_input(before.error().line()));
+    if (const auto why = why_not_go_on(*before); !why.empty()) {
+      return unexpected(bad_input(fmt::format("{}: {}; another --out, or remove it", path, why)));
     }
     state_ = *before;
+    state_.count = options_.count;
+    state_.own().end = SweepEnd::running;
     base_ = state_;
-    for (const Failure& failure : state_.failures) found_.emplace(failure.signature, failure);
-    desk_.next.store(state_.numbers.next());
+    found_.go_on_from(state_.failures);
+    desk_.next.store(state_.own().numbers.next());
     return {};
+  }
+
+  /// Empty: the sweep goes on from that state.
+  [[nodiscard]] std::string why_not_go_on(const SweepState& before) const {
+    if (before.merged) return "is the sum of several shards, which nobody goes on with";
+    if (before.seed != options_.seed || before.own().shard != options_.shard ||
+        before.shards != options_.shards) {
+      return fmt::format("is of another sweep (seed {:#x}, shard {}/{})", before.seed,
+                         before.own().shard + 1, before.shards);
+    }
+    if (before.build != state_.build) {
+      return fmt::format("is of another build of poolproof ({}, this is {})", before.build,
+                         state_.build);
+    }
+    const auto& numbers = before.own().numbers;
+    const std::uint64_t last =
+        numbers.above_next().empty() ? numbers.next() : numbers.above_next().back().to;
+    if (options_.count > 0 && last > options_.count) {
+      return fmt::format("has got beyond --count {} already", options_.count);
+    }
+    return "";
   }
 
   bool start(std::uint32_t job) {
     auto child = host::fork_child([this, job](int said) {
       folder_.reset();  // the lock is ours alone: the next sweep need not wait for the end of the
                         // copies
-      do_job(options_, base_.numbers, desk_, job, deadline_, said);
+      do_job(options_, state_.own().numbers, desk_, job, deadline_, said);
       return 0;
     });
     if (!child) return false;
@@ -149,7 +178,7 @@ class Sweep {
     worker.said.clear();
     worker.errors.clear();
     worker.running = true;
-    worker.moved = host::sys::now();
+    worker.standstill = Standstill(options_.stuck_after);
     return true;
   }
 
@@ -163,50 +192,86 @@ class Sweep {
     }
     if (fds.empty()) return false;
     (void)host::sys::poll(fds, kLookEvery);
+    const Duration since = host::sys::now() - looked_;
+    const bool all = since >= kLookEvery;
+    auto fd = fds.begin();
     for (std::uint32_t job = 0; job < workers_.size(); ++job) {
-      if (workers_[job].running) look_at(job);
+      if (!workers_[job].running) continue;
+      const bool moved = fd[0].revents != 0 || fd[1].revents != 0;
+      fd += 2;
+      if (moved || all) look_at(job, all ? std::min(since, kWatchedMost) : Duration{});
     }
+    if (all) looked_ = host::sys::now();
     return true;
   }
 
-  void look_at(std::uint32_t job) {
+  /// `watched`: since the last look at all of them; zero: this is only a look at those that have
+  /// something to say.
+  void look_at(std::uint32_t job, Duration watched) {
     Worker& worker = workers_[job];
     listen(worker);
     const auto ended = host::sys::peek_exit(worker.process.pidfd.get());
-    if (!ended || !*ended) return watch_for_standstill(job);
+    if (!ended || !*ended) {
+      if (watched > Duration::zero()) watch_for_standstill(job, watched);
+      return;
+    }
     (void)host::sys::reap(worker.process.pidfd.get());
     listen(worker);
     worker.running = false;
+    if ((*ended)->signal == SIGKILL) return killed(job);
     if (**ended != ExitStatus{}) crashed(job, crash_signature(**ended, worker.errors));
   }
 
-  void watch_for_standstill(std::uint32_t job) {
+  void watch_for_standstill(std::uint32_t job, Duration watched) {
     Worker& worker = workers_[job];
-    const Time now = host::sys::now();
-    const std::uint64_t at = desk_.jobs[job].at.load();
-    if (at != worker.seen_at) {
-      worker.seen_at = at;
-      worker.moved = now;
+    const pid_t pid = worker.process.pid;
+    const auto stat = host::proc_fs::read_stat(pid);
+    const bool suspended = stat && (stat->state == 'T' || stat->state == 't');
+    if (!worker.standstill.look(
+            {desk_.jobs[job].at.load(), processor_time(pid), watched, suspended})) {
+      return;
     }
-    if (now - worker.moved < kStuck) return;
-    (void)host::sys::signal_process(worker.process.pidfd.get(), SIGKILL);
-    (void)host::sys::reap(worker.process.pidfd.get());
-    worker.running = false;
+    end_process(worker);
     crashed(job, kStuckSignature);
   }
 
+  static void end_process(Worker& worker) {
+    (void)host::sys::signal_process(worker.process.pidfd.get(), SIGKILL);
+    (void)host::sys::reap(worker.process.pidfd.get());
+    worker.running = false;
+  }
+
   void crashed(std::uint32_t job, const std::string& signature) {
-    const std::uint64_t number = desk_.jobs[job].at.load();
-    note({number, 1, signature, signature});
+    Worker& worker = workers_[job];
     JobDesk& desk = desk_.jobs[job];
+    note(worker, {desk.at.load(), 1, signature, signature});
     desk.at.fetch_add(1);
+    desk.in_case.store(false);
     ++desk.tally.done;
-    if (!crashes_.grant(signature, state_.done - base_.done)) {
-      state_.gave_up = true;
-      desk_.stop.store(true);
+    if (!crashes_.grant(signature, state_.done - base_.done)) stop(SweepEnd::crashes);
+    const bool goes_on = !desk_.stop.load() && start(job);
+    if (!goes_on) add(worker, {{desk.begin.load(), desk.at.load()}, desk.tally});
+  }
+
+  /// Somebody else killed the process, as the system does when memory is short. Its tally may be
+  /// half written, so the chunk begins again.
+  void killed(std::uint32_t job) {
+    JobDesk& desk = desk_.jobs[job];
+    ++state_.killed;
+    if (desk.in_case.load() && ++kills_[desk.at.load()] >= kKillsOfCase) {
+      return crashed(job, crash_signature({0, SIGKILL}, ""));
     }
-    const bool goes_on = !desk_.stop.load() && !options_.stop_at_failure && start(job);
-    if (!goes_on) add({{desk.begin.load(), desk.at.load()}, desk.tally});
+    begin_chunk_again(job);
+    if (++kills_in_row_ >= kKillsInRow) stop(SweepEnd::kills);
+    if (!desk_.stop.load()) (void)start(job);
+  }
+
+  void begin_chunk_again(std::uint32_t job) {
+    JobDesk& desk = desk_.jobs[job];
+    workers_[job].failed.clear();
+    desk.at.store(desk.begin.load());
+    desk.in_case.store(false);
+    desk.tally = {};
   }
 
   void listen(Worker& worker) {
@@ -222,46 +287,103 @@ class Sweep {
     take(worker.process.errors.get(), worker.errors);
     if (worker.errors.size() > kWordsKept)
       worker.errors.erase(0, worker.errors.size() - kWordsKept);
+    std::size_t begin = 0;
     std::size_t end = 0;
-    while ((end = worker.said.find('\n')) != std::string::npos) {
-      const auto line = std::string_view(worker.said).substr(0, end);
+    while ((end = worker.said.find('\n', begin)) != std::string::npos) {
+      const auto line = std::string_view(worker.said).substr(begin, end - begin);
       if (const auto whole = chunk_of(line)) {
-        add(*whole);
+        add(worker, *whole);
       } else {
-        note(failure_of(line));
+        note(worker, failure_of(line));
       }
-      worker.said.erase(0, end + 1);
+      begin = end + 1;
     }
+    worker.said.erase(0, begin);
   }
 
-  void note(const JobFailure& failure) {
-    const auto [known, fresh] = found_.try_emplace(failure.signature);
-    Failure& kept = known->second;
-    // A case that was under way when an earlier sweep was killed is reported a second time.
-    if (!fresh && failure.times == 1 && failure.number == kept.number) return;
-    kept.times = std::max(kept.times + (failure.times == 1 ? 1 : 0), failure.times);
-    if (!fresh && kept.others.size() < kExamplesMost) kept.others.push_back(failure.number);
-    if (!fresh && kept.number <= failure.number) return;
-    kept.signature = failure.signature;
-    kept.what = failure.what;
-    kept.number = failure.number;
-    kept.seed = case_seed(options_.seed, failure.number);
+  /// Keeps a failure. It is counted with its chunk, so that one that is carried out again after a
+  /// kill counts once.
+  void note(Worker& worker, const JobFailure& failure) {
+    if (options_.stop_at_failure) stop(SweepEnd::failure);
+    ++worker.failed[failure.signature];
+    found_.note(failure);
   }
 
   /// Counts a chunk as a whole and only once, so that the state never includes half a chunk.
-  void add(const JobChunk& chunk) {
-    if (state_.numbers.has_all(chunk.numbers)) return;
-    state_.numbers.add(chunk.numbers);
+  void add(Worker& worker, const JobChunk& chunk) {
+    const auto failed = std::exchange(worker.failed, {});
+    if (state_.own().numbers.has_all(chunk.numbers)) return;
+    kills_in_row_ = 0;
+    state_.own().numbers.add(chunk.numbers);
     state_.Tally::add(chunk.tally);
+    found_.count(failed);
+  }
+
+  /// What is to be done again and again while the processes work.
+  void keep(const SweepProgress& progress) {
+    const Time now = host::sys::now();
+    if (asked()) stop(SweepEnd::asked);
+    if (progress && now - told_ >= kTellEvery) {
+      told_ = now;
+      gather();
+      progress(state_, left(now));
+    }
+    if (now - saved_ >= options_.save_every && state_.trouble.empty()) {
+      saved_ = now;
+      gather();
+      save();
+    }
+    if (!state_.trouble.empty()) stop(SweepEnd::asked);
+    const bool in_a_hurry = asked() || !state_.trouble.empty();
+    if (!in_a_hurry || now - stopped_ < kGrace) return;
+    for (std::uint32_t job = 0; job < workers_.size(); ++job) {
+      if (!workers_[job].running) continue;
+      end_process(workers_[job]);
+      begin_chunk_again(job);
+    }
+  }
+
+  [[nodiscard]] bool asked() const { return options_.asked_to_stop && options_.asked_to_stop(); }
+
+  /// No process begins another case. The first reason counts.
+  void stop(SweepEnd why) {
+    if (desk_.stop.exchange(true)) return;
+    stopped_ = host::sys::now();
+    why_stopped_ = why;
+  }
+
+  /// Whether there are cases that no process takes any more: one that was killed left them.
+  [[nodiscard]] bool has_holes() const {
+    return options_.count > 0 && state_.own().numbers.next() < options_.count &&
+           !desk_.stop.load() && host::sys::now() < deadline_;
+  }
+
+  bool fill_holes() {
+    const std::uint64_t next = state_.own().numbers.next();
+    JobDesk& desk = desk_.jobs.front();
+    desk.at.store(next);
+    desk.begin.store(next);
+    desk.end.store(next);
+    desk_.next.store(next);
+    if (start(0)) return true;
+    state_.trouble = "can't start a process";
+    return false;
+  }
+
+  [[nodiscard]] SweepEnd how_it_ended() const {
+    const bool counted = options_.count > 0;
+    if (counted && state_.own().numbers.next() >= options_.count) return SweepEnd::finished;
+    if (!state_.trouble.empty()) return SweepEnd::running;
+    if (desk_.stop.load()) return why_stopped_;
+    return counted ? SweepEnd::time : SweepEnd::finished;
   }
 
   /// Updates what the state says beyond the tally of the chunks.
   void gather() {
-    state_.elapsed = base_.elapsed + (host::sys::now() - begun_);
-    state_.failures.clear();
-    for (const auto& [signature, failure] : found_) state_.failures.push_back(failure);
-    std::sort(state_.failures.begin(), state_.failures.end(),
-              [](const Failure& a, const Failure& b) { return a.number < b.number; });
+    if (state_.own().end == SweepEnd::running) {
+      state_.elapsed = base_.elapsed + (host::sys::now() - begun_);
+    }
+    state_.failures = found_.list();
     note_growth();
   }
 
@@ -271,6 +393,7 @@ class Sweep {
     while (history_.size() > 1 && history_[1].first + kLastCases <= state_.done) {
       history_.erase(history_.begin());
     }
+    state_.last_cases = state_.done - history_.front().first;
     state_.cells_before_last = history_.front().second;
   }
 
@@ -278,7 +401,7 @@ class Sweep {
     Duration left = deadline_ == kNever ? Duration::max() : deadline_ - now;
     const std::uint64_t fresh = state_.done - base_.done;
     if (options_.count > 0 && fresh > 0) {
-      const std::uint64_t mine = options_.count / options_.shards;
+      const std::uint64_t mine = cases_of(options_.count, options_.shard, options_.shards);
       const double share = static_cast<double>(mine > state_.done ? mine - state_.done : 0) /
                            static_cast<double>(fresh);
       const auto by_count =
@@ -289,67 +412,31 @@ class Sweep {
   }
 
   void shrink_all() {
-    std::size_t shrunk = 0;
-    for (const Failure& failure : state_.failures) {
-      if (shrunk >= kShrunkMost) return;
-      if (!failure.file.empty() || failure.signature == "nondeterminism") continue;
-      ++shrunk;
-      if (options_.before_shrinking) options_.before_shrinking(failure.signature);
-      shrink(found_.at(failure.signature));
-    }
-  }
-
-  void shrink(Failure& failure) {
-    CaseRunner runner;
-    std::vector<scenario::Scenario> examples{runner.make(failure.seed)};
-    for (const std::uint64_t number : failure.others) {
-      examples.push_back(runner.make(case_seed(options_.seed, number)));
-    }
-    auto shrunk = shrink_failure(examples, failure.signature, options_.shrink_time);
-    const auto shown = [&] {
-      return reproduces_with(shrunk.scenario, examples.front(), failure.signature);
+    ShrinkOptions options{options_.seed,
+                          options_.out,
+                          options_.self,
+                          options_.shrink_time,
+                          options_.host_time,
+                          options_.before_shrinking,
+                          options_.asked_to_stop,
+                          {},
+                          {}};
+    options.in_copy = [this] { folder_.reset(); };
+    options.after_shrinking = [this] {
+      gather();
+      save();
+      return state_.trouble.empty();
     };
-    failure.reproduces_with = shown();
-    if (failure.reproduces_with == ReproducesWith::file && !options_.self.empty()) {
-      HostTrials trials(options_.self, (fs::path(options_.out) / ".trial").string(),
-                        std::min(options_.host_time, host_left_));
-      failure.on_host = suit_host(shrunk, failure.signature,
-                                  [&](const scenario::Scenario& one, std::uint32_t runs) {
-                                    return trials.run(one, failure.signature, runs);
-                                  });
-      host_left_ -= trials.spent();
-      failure.reproduces_with = shown();
-    }
-    const std::string name = fmt::format("{}-{:x}", slug(failure.signature), failure.seed);
-    shrunk.scenario.name = name;
-    shrunk.scenario.why = "found by a sweep: " + (shrunk.what.empty() ? failure.what : shrunk.what);
-    shrunk.scenario.tags = {"regression"};
-    if (failure.reproduces_with != ReproducesWith::file) {
-      shrunk.scenario.why += "; " + why_no_file_shows_it(failure.reproduces_with, failure.seed);
-    }
-    const std::string file = fmt::format("failures/{}.json", name);
-    std::ofstream(fs::path(options_.out) / file) << scenario::write_scenario(shrunk.scenario);
-    failure.file = file;
-    failure.size = scenario::size_of(shrunk.scenario);
-    failure.shrink_attempts = shrunk.attempts;
+    const ShrinkEnd end = shrink_failures(options, found_.to_shrink());
+    gather();
+    if (end.asked) state_.own().end = SweepEnd::asked;
+    if (!end.trouble.empty()) state_.trouble = end.trouble;
+    if (state_.trouble.empty()) save();
   }
 
-  /// The invariant's name, fit for a file's name.
-  static std::string slug(const std::string& signature) {
-    std::string slug;
-    for (const char c : signature.substr(0, signature.find(':'))) {
-      const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-      slug += plain ? c : '-';
-    }
-    return slug;
-  }
-
-  /// Writes the file whole or not at all: a sweep may be killed at any moment.
-  void save() const {
-    const std::string path = state_file();
-    std::ofstream(path + ".new") << write_sweep_state(state_);
-    std::error_code ignored;
-    fs::rename(path + ".new", path, ignored);
+  void save() {
+    const auto written = write_file_whole(state_file(), write_sweep_state(state_));
+    if (!written) state_.trouble = written.error();
   }
 
   [[nodiscard]] std::string state_file() const { return options_.out + "/sweep.json"; }
@@ -360,20 +447,25 @@ class Sweep {
   SweepState base_;   ///< of earlier runs of this sweep
   SweepState state_;  ///< including this run
   Time begun_;
+  Time looked_;  ///< at all processes
+  Time told_;
+  Time saved_;
   Time deadline_ = kNever;
+  Time stopped_;
+  SweepEnd why_stopped_ = SweepEnd::asked;
   std::vector<Worker> workers_;
-  std::map<std::string, Failure> found_;
+  SweepFailures found_;
   std::vector<std::pair<std::uint64_t, std::size_t>> history_;  ///< scenarios, cells
   CrashAllowance crashes_;
-  Duration host_left_;  ///< the time left on real processes, for all kinds of failure
+  std::map<std::uint64_t, std::uint32_t> kills_;  ///< of processes, by the case under way
+  std::uint32_t kills_in_row_ = 0;
 };
 
 }  // namespace
 
-Expected<SweepState, std::string> sweep(const SweepOptions& options,
-                                        const SweepProgress& progress) {
+Expected<SweepState, SweepError> sweep(const SweepOptions& options, const SweepProgress& progress) {
   auto memory = host::SharedMemory::of_size(sizeof(SweepDesk));
-  if (!memory) return unexpected(std::string("no memory to share"));
+  if (!memory) return unexpected(broken("no memory to share"));
   auto* desk = new (memory->data()) SweepDesk();
   Sweep sweep(options, *desk);
   if (const auto ready = sweep.prepare(); !ready) return unexpected(ready.error());

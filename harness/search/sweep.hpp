@@ -1,9 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/base/clock.hpp"
@@ -20,7 +22,7 @@ struct SweepOptions {
   std::uint64_t seed = 0;
   std::uint64_t count = 0;  ///< of scenarios in all shards together; 0: until `time` is over
   Duration time{};          ///< zero: until `count` is reached
-  std::uint32_t jobs = 1;   ///< processes side by side
+  std::uint32_t jobs = 1;   ///< processes side by side; at most kJobsMax are started
   std::uint32_t shard = 0;  ///< from 0; this sweep does every `shards`th scenario
   std::uint32_t shards = 1;
   std::string out;                                  ///< folder; made if need be
@@ -31,18 +33,38 @@ struct SweepOptions {
   Duration host_time = std::chrono::seconds(20);  ///< on real processes, for each kind
   /// Called before a kind of failure is shrunk, which takes up to shrink_time and host_time.
   std::function<void(const std::string& signature)> before_shrinking;
+  /// Called often. True: the cases under way are ended, the rest is left for the next time.
+  std::function<bool()> asked_to_stop;
   /// For tests: called before each case, in the process that carries it out.
   std::function<void(std::uint64_t number)> before_each;
   Duration save_every = std::chrono::seconds(5);  ///< how much progress a kill may cost
+  /// The processor time after which a case will never end.
+  Duration stuck_after = std::chrono::seconds(20);
 };
+
+/// The most processes that one sweep has side by side.
+inline constexpr std::uint32_t kJobsMax = 256;
+
+/// How a sweep of one shard came to its end. This is what its saved state says.
+enum class SweepEnd : std::uint8_t {
+  running,   ///< it has not ended; or it was killed
+  finished,  ///< its count is reached; without a count: its time is over
+  time,      ///< its time was over before its count was reached
+  asked,     ///< it was asked to stop
+  failure,   ///< at the first failure, as it was told to
+  crashes,   ///< it crashed too often, and the rest was left out
+  kills,     ///< somebody killed its processes again and again
+};
+inline constexpr std::array<std::string_view, 7> kSweepEndNames{
+    "running", "finished", "time", "asked", "failure", "crashes", "kills"};
 
 /// The failures with one signature.
 struct Failure {
   std::string signature;
-  std::string what;          ///< the finding of the first one: one sentence
-  std::uint64_t number = 0;  ///< of the first one in the sweep
-  std::uint64_t seed = 0;    ///< of that case, which fails again alone
-  std::uint64_t times = 0;
+  std::string what;                   ///< the finding of the first one: one sentence
+  std::uint64_t number = 0;           ///< of the first one in the sweep
+  std::uint64_t seed = 0;             ///< of that case, which fails again alone
+  std::uint64_t times = 0;            ///< in the cases that the tally counts
   std::vector<std::uint64_t> others;  ///< numbers of some more of them; not in files
   std::string file;                   ///< the shrunk scenario, in the folder; empty: not shrunk
   ReproducesWith reproduces_with = ReproducesWith::file;  ///< found by trying, if there is a file
@@ -71,28 +93,63 @@ struct Tally {
   void add(const Tally& other);
 };
 
-/// How far a sweep has got.
+/// How far one shard has got.
+struct ShardProgress {
+  std::uint32_t shard = 0;  ///< from 0
+  CompletedRanges numbers;  ///< the cases that are done; those of other shards among them
+  SweepEnd end = SweepEnd::running;
+
+  /// The cases of this shard that are done.
+  [[nodiscard]] std::uint64_t done(std::uint32_t shards) const;
+};
+
+/// The number of cases below `count` that are that shard's.
+std::uint64_t cases_of(std::uint64_t count, std::uint32_t shard, std::uint32_t shards);
+
+/// How far a sweep has got: one shard of it, or the sum of some shards.
 struct SweepState : Tally {
   std::uint64_t seed = 0;
-  std::uint32_t shard = 0;
+  std::uint64_t count = 0;  ///< of scenarios in all shards together; 0: there was none
   std::uint32_t shards = 1;
-  CompletedRanges numbers;              ///< the cases that the tally counts
-  Duration elapsed{};                   ///< in all runs of the sweep together
-  std::uint64_t cells_before_last = 0;  ///< coverage cells reached before the last 100,000 cases
+  std::string build;  ///< of the program that carried them out (build_fingerprint)
+  bool merged = false;
+  std::vector<ShardProgress> parts{1};  ///< sorted; one unless it is merged
+  std::uint64_t killed = 0;             ///< times that a process of ours was killed from outside
+  Duration elapsed{};                   ///< in all runs of all shards together, without shrinking
   std::vector<Failure> failures;        ///< by their first number
-  bool gave_up = false;                 ///< it crashed too often, and the rest was left out
-  bool stopped_early = false;  ///< it ended before its count: that it missed a cell proves nothing
+
+  // Not in files:
+  std::uint64_t last_cases = 0;         ///< the cases that were carried out last, up to 100,000...
+  std::uint64_t cells_before_last = 0;  ///< ...and the coverage cells reached before them
+  /// Why the sweep could not go on, as one sentence: mostly its state could not be saved, and the
+  /// file that was there is as it was. Empty: nothing was in the way.
+  std::string trouble;
+
+  [[nodiscard]] const ShardProgress& own() const { return parts.front(); }
+  [[nodiscard]] ShardProgress& own() { return parts.front(); }
 };
 
 /// Called every second, and at the end.
 using SweepProgress = std::function<void(const SweepState& state, Duration left)>;
 
+/// Why there was no sweep: one sentence.
+struct SweepError {
+  enum class Kind : std::uint8_t {
+    input,   ///< something asked for can't be
+    locked,  ///< another sweep writes into the same folder
+    broken,  ///< the harness can't do it
+  };
+  Kind kind = Kind::input;
+  std::string line;
+};
+
 /// Generates, carries out and judges scenarios in processes of their own, and shrinks those that
 /// fail. Goes on where an earlier sweep with the same seed and shard into the same folder stopped.
 /// A crash, a broken promise of the code and a run without end are failures like any other; only a
-/// sweep that does little but crash gives up (crash_allowance.hpp). Error: one sentence why the
-/// harness can't do it.
-Expected<SweepState, std::string> sweep(const SweepOptions& options, const SweepProgress& progress);
+/// sweep that does little but crash gives up (crash_allowance.hpp). A process that somebody else
+/// killed is no failure: its cases are carried out once more, and only a case during which the
+/// second process is killed, too, has failed. A state that can't be saved ends the sweep.
+Expected<SweepState, SweepError> sweep(const SweepOptions& options, const SweepProgress& progress);
 
 /// The seed that a number or a text (a commit hash) stands for.
 std::uint64_t seed_of_text(std::string_view text);

@@ -48,7 +48,8 @@ class Sweep(ProgramTest):
     def test_no_rate_is_measured_where_nobody_asks_for_one(self):
         self.assertEqual(self.sweep("--count", "10").returncode, 0)
         for words in (("sweep", "--out", self.folder / "other", "--count", "10",
-                       "--stop-at-failure"), ("merge", self.folder / "sweep")):
+                       "--stop-at-failure"), ("merge", self.folder / "sweep"),
+                      ("sweep", "--out", self.folder / "no-host", "--count", "10", "--no-host")):
             done = self.program(*words)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertNotIn(b"on real processes", done.stdout)
@@ -73,7 +74,7 @@ class Sweep(ProgramTest):
             self.assertEqual(done.returncode, 0, done.stdout)
         done = self.program("merge", *(self.folder / shard for shard in "123"))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn(b"1000 scenarios in", done.stdout)
+        self.assertIn(b"1000 of 1000 scenarios in 3 of 3 shard(s)", done.stdout)
         shards = [self.state(shard) for shard in "123"]
         whole = self.state("whole")
         self.assertEqual(sum(s["done"] for s in shards), whole["done"])
@@ -89,7 +90,7 @@ class Sweep(ProgramTest):
         self.assertRegex(whole, r"cells struck: \d+ of \d+")
         self.assertRegex(whole, r"never struck \(\d+\): ")
         done = self.sweep("--count", "100000000", "--time", "1", "--jobs", "1", out="short")
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.returncode, 75, done.stdout + done.stderr)
         text = done.stdout.decode()
         self.assertIn("stopped before its end: what it did not reach says nothing\n", text)
         self.assertRegex(text, r"\n[1-9]\d* scenarios in ")
@@ -102,7 +103,7 @@ class Sweep(ProgramTest):
         state = {**self.state(), "repeated": 0, "traces": "0x0", "json": none}
         (self.folder / "sweep" / "sweep.json").write_text(json.dumps(state))
         text = self.program("merge", "sweep").stdout.decode()
-        self.assertRegex(text, r"\n10 scenarios in [\d.]+ s: \d+/s\n")
+        self.assertRegex(text, r"\n10 of 10 scenarios in 1 of 1 shard\(s\)\n")
         self.assertIn("terse codec", text)
         self.assertNotIn("hash", text)
         self.assertNotIn("JSON codec", text)
@@ -151,6 +152,15 @@ class Sweep(ProgramTest):
             self.assertIn(words, text)
             self.assertNotIn("--world", text)
 
+    def test_a_shard_has_a_number_from_one_or_from_zero(self):
+        for out, words in (("one", ("--shard", "2/3")),
+                           ("zero", ("--shard-index", "1", "--shards", "3"))):
+            done = self.sweep("--count", "300", "--seed", "7", "--no-host", *words, out=out)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        one, zero = self.state("one"), self.state("zero")
+        self.assertEqual(one["parts"], zero["parts"])
+        self.assertEqual(one["coverage"], zero["coverage"])
+
     def test_a_sweep_that_stopped_goes_on(self):
         self.assertEqual(self.sweep("--count", "500", "--seed", "7").returncode, 0)
         self.assertEqual(self.state()["done"], 500)
@@ -179,12 +189,20 @@ class Sweep(ProgramTest):
             ([], "neither --count nor --time"),
             (["--count", "10", "--shard", "3/2"], "K/N"),
             (["--count", "10", "--shard", "x"], "K/N"),
+            (["--count", "10", "--shard-index", "0"], "--shards belong together"),
+            (["--count", "10", "--shards", "2"], "--shards belong together"),
+            (["--count", "10", "--shard-index", "2", "--shards", "2"],
+             "--shard-index: 2; 0 to 1, as there are 2 shards"),
+            (["--count", "10", "--shard", "1/2", "--shard-index", "0", "--shards", "2"],
+             "one of both ways"),
+            (["--count", "10", "--jobs", "257"], "--jobs"),
             (["--count", "0"], "--count"),
             (["--count", "ten"], "--count"),
         ):
             done = self.sweep(*words)
             self.assertEqual(done.returncode, 64, words)
             self.assertIn(says, done.stderr.decode())
+            self.assertFalse((self.folder / "sweep").exists())
         done = self.program("merge", self.folder / "nowhere")
         self.assertEqual(done.returncode, 64)
 

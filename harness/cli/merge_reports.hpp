@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "harness/search/merge.hpp"
+
+/// The reports of a merge as files: what `merge --out` writes beside sweep.json.
+namespace poolproof::cli {
+
+enum class MergeVerdict : std::uint8_t { held, failed, incomplete };
+
+/// JUnit: a case for each kind of failure, for each thing that is missing, and one for all
+/// scenarios together.
+std::string merge_junit(const search::MergedSweep& merged, MergeVerdict verdict);
+
+/// Markdown for a CI page.
+std::string merge_summary(const search::MergedSweep& merged, MergeVerdict verdict);
+
+/// `1000 of 1000 scenarios in 4 of 4 shards`.
+std::string extent_of(const search::SweepState& sum);
+
+}  // namespace poolproof::cli
