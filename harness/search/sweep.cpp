@@ -364,6 +364,7 @@ class Sweep {
     desk.at.store(next);
     desk.begin.store(next);
     desk.end.store(next);
+    desk.tally = {};  // what it counted is added already
     desk_.next.store(next);
     if (start(0)) return true;
     state_.trouble = "can't start a process";

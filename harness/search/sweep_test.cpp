@@ -1,6 +1,7 @@
 #include "harness/search/sweep.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -363,6 +364,62 @@ TEST_CASE("run: sweep: one that is asked to stop does not wait for a case withou
   CHECK(stopped->own().end == SweepEnd::asked);
   CHECK(stopped->failures.empty());
   CHECK(stopped->own().numbers.next() == 64);
+}
+
+TEST_CASE("run: sweep: one that is asked to stop while it shrinks does the rest later", "[sweep]") {
+  const testing::Folder folder;
+  auto options = options_for(folder / "sweep", 100);
+  options.shrink = true;
+  options.shrink_time = std::chrono::milliseconds(100);
+  options.before_each = [](std::uint64_t number) {
+    std::signal(SIGABRT, SIG_DFL);
+    const bool sound = number != 7;
+    POOLPROOF_ASSERT(sound);
+  };
+  bool asked = false;
+  options.asked_to_stop = [&] { return asked; };
+  options.before_shrinking = [&](const std::string&) { asked = true; };
+  const SweepState stopped = swept(options);
+  CHECK(stopped.own().end == SweepEnd::asked);
+  CHECK(stopped.done == 100);
+  REQUIRE(stopped.failures.size() == 1);
+  CHECK(stopped.failures[0].file.empty());
+  CHECK(saved_in(options.out).own().end == SweepEnd::asked);
+  CHECK(saved_in(options.out).failures.size() == 1);
+
+  asked = false;
+  options.before_shrinking = {};
+  const SweepState whole = swept(options);
+  CHECK(whole.own().end == SweepEnd::finished);
+  REQUIRE(whole.failures.size() == 1);
+  CHECK(whole.failures[0].times == 1);
+  CHECK(run::load_scenario(options.out + "/" + whole.failures[0].file));
+}
+
+TEST_CASE("run: sweep: a process that could not be started leaves no case undone", "[sweep]") {
+  const testing::Folder folder;
+  auto options = options_for(folder / "sweep", 300);
+  options.jobs = 1;
+  options.before_each = [](std::uint64_t number) {
+    std::signal(SIGABRT, SIG_DFL);
+    const bool sound = number != 100;
+    POOLPROOF_ASSERT(sound);
+  };
+  // Each process needs two pipes: it is the second one that fails, after the crash.
+  host::sys::fail_next(host::sys::Call::pipe, 2, EMFILE);
+  const SweepState state = swept(options);
+  CHECK(host::sys::failures_struck() == 1);
+  CHECK(state.own().end == SweepEnd::finished);
+  CHECK(state.done == 300);
+  CHECK(state.terse.runs == 299);
+  CHECK(state.failures.size() == 1);
+
+  host::sys::fail_next(host::sys::Call::pipe, 0, EMFILE);
+  options.count = 600;
+  const auto none = sweep(options, {});
+  host::sys::fail_none();
+  REQUIRE_FALSE(none);
+  CHECK(none.error().kind == SweepError::Kind::broken);
 }
 
 TEST_CASE("run: sweep: a state that can't be saved ends it, and the older one stays", "[sweep]") {
