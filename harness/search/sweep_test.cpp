@@ -354,6 +354,7 @@ TEST_CASE("run: sweep: one that is asked to stop ends the cases under way and go
 TEST_CASE("run: sweep: one that is asked to stop does not wait for a case without end", "[sweep]") {
   const testing::Folder folder;
   auto options = options_for(folder / "asked", 1000);
+  options.stuck_after = std::chrono::seconds(2);  // it waits, so after 20 s it would be stuck
   options.before_each = [](std::uint64_t number) {
     while (number == 70) (void)::usleep(1000);
   };
@@ -428,6 +429,7 @@ TEST_CASE("run: sweep: a state that can't be saved ends it, and the older one st
   (void)swept(options);
   const auto size = std::filesystem::file_size(options.out + "/sweep.json");
   options.count = 100'000'000;
+  options.time = std::chrono::seconds(30);
   options.save_every = {};
   // From case 2000 on a folder stands in the place of the hidden file, which no unlink removes.
   const std::string hidden =
@@ -547,10 +549,11 @@ TEST_CASE("run: sweep: a file of an older version is refused in one line", "[swe
         "sweep.json: is no sweep.json of this version; \"sweep_version\": 6");
 }
 
-TEST_CASE("run: sweep: what shows a failure again is kept in the file") {
+TEST_CASE("run: sweep: what shows a failure again is kept in the file", "[sweep]") {
   SweepState state;
   for (std::size_t i = 0; i < kReproducesWithNames.size(); ++i) {
     Failure& failure = state.failures.emplace_back();
+    failure.signature = "isolation";
     failure.reproduces_with = static_cast<ReproducesWith>(i);
     failure.on_host = {static_cast<std::uint32_t>(i), 7};
   }
