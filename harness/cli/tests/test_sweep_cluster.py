@@ -134,6 +134,30 @@ class Cluster(ProgramTest):
         self.assertEqual(sorted(p.name for p in (self.folder / "sweep").iterdir()),
                          ["failures", "sweep.json"])
 
+    def test_a_state_that_can_be_saved_no_more_ends_it(self):
+        process = self.begin(*ENDLESS)
+        process.stdout.readline()
+        wait_until(lambda: self.state()["done"] > 0, "a state")
+        # In the place of the file that is to be renamed.
+        self.take_name(self.folder / "sweep" / f".sweep.json.{process.pid}.tmp")
+        text = self.said(process)
+        self.assertEqual(process.returncode, 70, text)
+        self.assertRegex(text, r"poolproof: sweep: cannot write .*sweep\.json: ")
+        self.assertRegex(text, r"\n[1-9]\d* scenarios in ")
+        for words in ("no failure", "not done", "is saved"):
+            self.assertNotIn(words, text)
+        self.assertEqual(self.state()["parts"][0]["end"], "running")
+
+    @staticmethod
+    def take_name(folder):
+        def taken():
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                return folder.is_dir()
+            return True
+        wait_until(taken, "the name")
+
     def test_a_process_of_it_that_is_killed_is_no_failure(self):
         process = self.begin("--count", "30000", "--seed", "7", "--no-host", "--jobs", "2")
         for _ in range(3):
