@@ -13,12 +13,32 @@ namespace poolproof::host {
 using proc_fs::Mark;
 using proc_fs::Stat;
 
+namespace {
+
+/// Tells the children that this process started from those that became its own. One that it started
+/// is in its session, and leads a group or is in that of this process.
+class Adoption {
+ public:
+  [[nodiscard]] bool has_made(pid_t child, const Stat& stat) const {
+    const bool grouped = stat.group == child || stat.group == group_;
+    return adopts_ && (stat.session != session_ || !grouped);
+  }
+
+ private:
+  bool adopts_ = sys::adopts_orphans();
+  pid_t session_ = ::getsid(0);
+  pid_t group_ = ::getpgrp();
+};
+
+}  // namespace
+
 Census take_census() {
   Census census;
   const pid_t self = ::getpid();
+  const Adoption adoption;
   for (const pid_t pid : proc_fs::all_pids()) {
     const std::optional<Stat> stat = proc_fs::read_stat(pid);
-    if (!stat || stat->parent != self) continue;
+    if (!stat || stat->parent != self || adoption.has_made(pid, *stat)) continue;
     ++(stat->dead() ? census.zombies : census.children);
   }
   census.descriptors = proc_fs::count_entries("/proc/self/fd") - 1;  // one is the look itself
@@ -70,6 +90,15 @@ void end_descendants(pid_t spared) {
       sys::kill_and_reap(pid);  // its children are ours in the next round
       found = true;
     }
+  }
+}
+
+void reap_dead_orphans() {
+  const Adoption adoption;
+  for (const pid_t pid : proc_fs::all_pids()) {
+    const std::optional<Stat> stat = proc_fs::read_stat(pid);
+    if (!stat || stat->parent != ::getpid() || !stat->dead()) continue;
+    if (adoption.has_made(pid, *stat)) sys::kill_and_reap(pid);
   }
 }
 

@@ -18,7 +18,8 @@ struct Marked {
   std::string command;  ///< its command line, printable
 };
 
-/// What the OS knows about this process. The witness that nobody can bribe.
+/// What the OS knows about this process. The witness that nobody can bribe. In a process that
+/// adopts orphans, those are not counted among its children and zombies: see descendants().
 struct Census {
   std::uint32_t children = 0;  ///< living children of this process
   std::uint32_t zombies = 0;   ///< dead and not reaped
@@ -46,6 +47,10 @@ std::vector<Marked> descendants(pid_t spared);
 /// Kills (SIGKILL) and reaps all that is below this process but for `spared` and those below it,
 /// until a look finds none. Requires: nobody holds one of them by a pidfd. Needs adopt_orphans().
 void end_descendants(pid_t spared);
+
+/// Reaps the adopted orphans that have ended. One is told by its group or its session, which are
+/// those of a worker, or its own: whoever wants to pass for a worker can.
+void reap_dead_orphans();
 
 /// A process is this one and still runs (same start time; not a zombie).
 bool alive(pid_t pid, std::uint64_t started);

@@ -19,6 +19,7 @@ Parsed<std::unique_ptr<Pool>> Pool::open(Options options) {
     return unexpected(InputError{"max_frame_bytes", "is 0", "at least 1"});
   }
   sys::ignore_sigpipe();
+  if (options.adopt_orphans) sys::adopt_orphans();
   auto state = std::make_shared<PoolState>(std::move(options));
   auto epoll = Reactor::open_epoll(state->wake_fd());
   if (!state->usable() || !epoll)
@@ -33,6 +34,8 @@ Pool::Pool(std::shared_ptr<PoolState> state, std::unique_ptr<Reactor> reactor)
 
 Pool::~Pool() {
   close(state_->options().close_timeout);
+  reactor_.reset();
+  state_->end_orphans();
 }
 
 Result<Lease> Pool::checkout(std::optional<Duration> timeout, const std::stop_token& stop) {
@@ -42,7 +45,9 @@ Result<Lease> Pool::checkout(std::optional<Duration> timeout, const std::stop_to
 }
 
 bool Pool::close(Duration timeout) {
-  return state_->close(timeout);
+  if (!state_->close(timeout)) return false;
+  state_->end_orphans();
+  return true;
 }
 
 Statistics Pool::statistics() const {

@@ -47,6 +47,11 @@ struct Options {
   pool::OnException on_exception = pool::OnException::keep;
   bool opaque =
       false;  ///< payloads are bytes: no init ping, no shutdown request, `call_bytes` only
+  /// What workers leave behind is put away at close, also a daemon in a session of its own: this
+  /// process adopts orphans from now on (sys::adopt_orphans), and once its workers are gone, close
+  /// kills and reaps every other process below it. Only for a process that starts nothing else, no
+  /// second pool either.
+  bool adopt_orphans = false;
   std::size_t stderr_tail_bytes = 4096;
   Command command;  ///< what to start; POOLPROOF_SLOT and POOLPROOF_GENERATION are added to its env
   std::function<Command(WorkerId)> command_for;  ///< instead of `command`, when workers differ
@@ -138,8 +143,8 @@ class Pool {
   Result<Lease> checkout(std::optional<Duration> timeout = {}, const std::stop_token& stop = {});
 
   /// Refuses newcomers and waiters at once, lets leases end, then asks, closes stdin, TERMs, KILLs
-  /// and reaps, all workers side by side, done at `timeout` at the latest. True when nothing is
-  /// left. Any thread, any number of times.
+  /// and reaps, all workers side by side, done at `timeout` at the latest; then what they have left
+  /// behind (Options::adopt_orphans). True when nothing is left. Any thread, any number of times.
   bool close(Duration timeout);
 
   [[nodiscard]] Statistics statistics() const;

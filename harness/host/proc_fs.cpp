@@ -72,10 +72,10 @@ bool carries(std::string_view environment, std::string_view token) {
   return false;
 }
 
-/// `PID (name) STATE PPID PGRP ...`: the name may hold anything, so it ends at the last
+/// `PID (name) STATE PPID PGRP SESSION ...`: the name may hold anything, so it ends at the last
 /// parenthesis.
 std::optional<Stat> stat_of(const std::string& path) {
-  constexpr int kFieldsBetweenGroupAndFlags = 3;
+  constexpr int kFieldsBetweenSessionAndFlags = 2;
   constexpr int kFieldsBetweenFlagsAndStart = 12;
   const std::string text = read_whole(path).value_or("");
   const std::size_t open = text.find('(');
@@ -85,8 +85,8 @@ std::optional<Stat> stat_of(const std::string& path) {
   stat.name = text.substr(open + 1, close - open - 1);
   std::istringstream rest(text.substr(close + 1));
   std::string skipped;
-  rest >> stat.state >> stat.parent >> stat.group;
-  for (int i = 0; i < kFieldsBetweenGroupAndFlags; ++i) rest >> skipped;
+  rest >> stat.state >> stat.parent >> stat.group >> stat.session;
+  for (int i = 0; i < kFieldsBetweenSessionAndFlags; ++i) rest >> skipped;
   rest >> stat.flags;
   for (int i = 0; i < kFieldsBetweenFlagsAndStart; ++i) rest >> skipped;
   rest >> stat.started;

@@ -20,6 +20,7 @@ struct Stat {
   char state = '?';
   pid_t parent = 0;
   pid_t group = 0;
+  pid_t session = 0;
   std::uint32_t flags = 0;    ///< the kernel's PF_* bits
   std::uint64_t started = 0;  ///< clock ticks after boot
 

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "harness/host/census.hpp"
+
 namespace poolproof::host {
 namespace {
 
@@ -111,6 +113,7 @@ void Reactor::woken(std::uint64_t tag) {
   switch (source) {
     case Source::end:
       if (loop_.reap_if_ended(*worker)) loop_.tell_end(*worker);
+      if (state_->options().adopt_orphans) reap_dead_orphans();
       return;
     case Source::text:
       return loop_.drain_stderr(*worker);

@@ -1,7 +1,9 @@
 #include "harness/host/state.hpp"
 
+#include <unistd.h>
 #include <utility>
 
+#include "harness/host/census.hpp"
 #include "harness/host/system.hpp"
 
 namespace poolproof::host {
@@ -69,6 +71,12 @@ bool PoolState::close(Duration timeout) {
   dispatcher_.step(pool::CloseRequested{deadline});
   return closed_changed_.wait_until(lock, wall(after(deadline, kReapingLimit)),
                                     [this] { return closed_; });
+}
+
+void PoolState::end_orphans() {
+  if (!options_.adopt_orphans) return;
+  const std::lock_guard lock(orphans_mutex_);
+  end_descendants(::getpid());
 }
 
 bool PoolState::wait_until_quiescent(Duration limit) {

@@ -34,6 +34,9 @@ class PoolState final : private pool::Dispatcher::World {
   // ---- clients
   Result<pool::HeldLease> checkout(Duration timeout, const std::stop_token& stop);
   bool close(Duration timeout);
+  /// Kills and reaps what the workers left behind, if the options say so. Requires: no worker is
+  /// left, and none will be started.
+  void end_orphans();
   bool wait_until_quiescent(Duration limit);
   [[nodiscard]] Statistics statistics();
   [[nodiscard]] pool::WorkerRef find(WorkerId id);
@@ -72,6 +75,7 @@ class PoolState final : private pool::Dispatcher::World {
   Time nap_until_ = kNever;  ///< Time::min(): the reactor is awake
   std::condition_variable closed_changed_;
   bool closed_ = false;
+  std::mutex orphans_mutex_;  ///< several may close at once
   std::condition_variable maybe_quiescent_;
 };
 

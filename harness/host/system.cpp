@@ -242,8 +242,13 @@ void kill_and_reap(pid_t child) {
   }
 }
 
-void adopt_orphans() {
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+void adopt_orphans(bool adopt) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, adopt ? 1 : 0);
+}
+
+bool adopts_orphans() {
+  int adopts = 0;
+  return ::prctl(PR_GET_CHILD_SUBREAPER, &adopts) == 0 && adopts != 0;
 }
 
 Try<pid_t> fork_copy(int stderr_fd) {

@@ -104,8 +104,9 @@ Try<void> signal_group(pid_t leader, int signal);
 /// holds it.
 Try<Descriptor> lock_folder(const char* path);
 /// From now on this process is the parent of every process below it whose own parent ends: nobody
-/// can leave by a double fork. Process-wide; children do not inherit it.
-void adopt_orphans();
+/// can leave by a double fork. Process-wide; children do not inherit it. `false` ends that.
+void adopt_orphans(bool adopt = true);
+bool adopts_orphans();
 void ignore_sigpipe();  ///< process-wide; idempotent
 
 }  // namespace poolproof::host::sys
