@@ -140,6 +140,7 @@ void judge_pairing(const Case& given, Findings& findings) {
     if (same(std::string_view(call->reply_nonce), std::string_view(call->nonce))) continue;
     tell(findings, "pairing", *call, "got the reply to {}", call->reply_nonce);
   }
+  judge_foreign_replies(given, findings);
   for (const Read& one : view.reads) {
     if (view.nonces[one.nonce].call == nullptr) continue;
     const WorkerRecord& read = *one.record;
@@ -234,6 +235,7 @@ class Replies {
 }  // namespace
 
 void judge_sound_reply(const Case& given, Findings& findings) {
+  judge_changed_echoes(given, findings);
   if (given.evidence.scenario.faults.empty() || given.evidence.scenario.pool.opaque) return;
   Replies replies(given, findings);
   for (const Incarnation& incarnation : given.view.incarnations) {

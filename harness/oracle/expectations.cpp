@@ -3,6 +3,7 @@
 #include "harness/base/text.hpp"
 #include "harness/oracle/clients.hpp"
 #include "harness/oracle/rules.hpp"
+#include "harness/pool/explain.hpp"
 
 namespace poolproof::oracle {
 namespace {
@@ -97,18 +98,48 @@ std::string_view name(scenario::Fate fate) {
   return scenario::kFateNames[static_cast<std::size_t>(fate)];
 }
 
+template <class Enum, class Names>
+std::string words(const std::vector<Enum>& any_of, const Names& names) {
+  std::string text;
+  for (const Enum one : any_of) {
+    text += fmt::format("{}{}", text.empty() ? "" : " or ", names[static_cast<std::size_t>(one)]);
+  }
+  return text;
+}
+
+/// By what it left, and how its process ended: known where the pool gives a self-report.
+void judge_leaving(const Evidence& evidence, const scenario::ExpectedFate& expected,
+                   Findings& findings) {
+  if (expected.by.empty() && !expected.exit) return;
+  const auto left = leaving_of(evidence, expected.worker);
+  if (!left) return;
+  const auto report = [&](std::string_view what, std::string_view wanted) {
+    tell(findings, "expectation", left->at, "worker {} {}; expected {}: {}",
+         dotted(expected.worker), what, wanted, left->story);
+  };
+  const auto& by = expected.by;
+  const bool as_told = by.empty() || (left->by && std::ranges::find(by, *left->by) != by.end());
+  if (!as_told) {
+    const auto names = scenario::kFarewellNames;
+    report(left->by ? fmt::format("left by {}", names[static_cast<std::size_t>(*left->by)])
+                    : std::string("was not made to leave"),
+           words(by, names));
+  }
+  if (expected.exit && left->exit != expected.exit) {
+    report(left->exit ? pool::words(*left->exit) : "was not seen to end",
+           pool::words(*expected.exit));
+  }
+}
+
 void judge_fates(const Evidence& evidence, const View& view, Findings& findings) {
   for (const scenario::ExpectedFate& expected : evidence.scenario.expect.workers) {
+    judge_leaving(evidence, expected, findings);
     const auto fate = fate_of(evidence, view, expected.worker);
     if (!fate) continue;
     const auto& any_of = expected.any_of;
     if (std::find(any_of.begin(), any_of.end(), *fate) != any_of.end()) continue;
-    std::string wanted;
-    for (const scenario::Fate one : any_of) {
-      wanted += fmt::format("{}{}", wanted.empty() ? "" : " or ", name(one));
-    }
     tell(findings, "expectation", Time{}, "the fate of worker {} was \"{}\"; expected {}",
-         dotted(expected.worker), name(*fate), wanted);
+         dotted(expected.worker), name(*fate), words(any_of, scenario::kFateNames));
   }
 }
 
@@ -147,6 +178,7 @@ std::vector<Finding> judge_expectations(const Evidence& evidence) {
   const View view(evidence);
   Findings findings;
   judge_clients(evidence, view, findings);
+  judge_said_replies({evidence, view, nullptr}, findings);
   judge_fates(evidence, view, findings);
   judge_success(evidence, findings);
   for (Finding& finding : findings)

@@ -1,7 +1,13 @@
 #include <algorithm>
+#include <array>
+#include <csignal>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "harness/base/signals.hpp"
 #include "harness/oracle/view.hpp"
+#include "harness/pool/explain.hpp"
 
 namespace poolproof::oracle {
 namespace {
@@ -87,7 +93,65 @@ bool left_early(const View& view, WorkerId worker, Time until) {
       });
 }
 
+/// Tells what the pool did to a worker, one after the other.
+class Story {
+ public:
+  Story(WorkerId worker, bool opaque) : worker_(worker), opaque_(opaque) {}
+
+  /// False: it has ended.
+  bool take(const trace::PoolRecord& record) {
+    const auto* exited = std::get_if<pool::Exited>(&record.event);
+    if (exited != nullptr && exited->worker == worker_) {
+      left_.exit = exited->status;
+      add(record.at, "it " + pool::words(exited->status));
+      return false;
+    }
+    for (const pool::Effect& effect : record.effects) {
+      const auto* stop = std::get_if<pool::Stop>(&effect);
+      if (stop == nullptr || stop->worker != worker_) continue;
+      constexpr std::array kDone{"it was asked to leave", "its input ended", "TERM", "KILL"};
+      // Who knows no requests is not asked: its input ends.
+      const bool silent = opaque_ && stop->step == pool::StopStep::ask;
+      const auto step = silent ? pool::StopStep::end_of_input : stop->step;
+      before_ = left_.by;
+      left_.by = static_cast<scenario::Farewell>(step);
+      add(record.at, kDone[static_cast<std::size_t>(step)]);
+    }
+    return true;
+  }
+
+  Leaving end() {
+    // It was gone before KILL could reach it.
+    const bool escaped = left_.exit && left_.exit->signal != SIGKILL;
+    if (escaped && left_.by == scenario::Farewell::kill) left_.by = before_;
+    if (!left_.exit) left_.story += left_.story.empty() ? "nothing was done to it" : ", no end";
+    return std::move(left_);
+  }
+
+ private:
+  void add(Time at, const std::string& what) {
+    left_.story += left_.story.empty()
+                       ? what
+                       : fmt::format(", {} ms later {}", milliseconds(at - left_.at), what);
+    left_.at = at;
+  }
+
+  WorkerId worker_;
+  bool opaque_;
+  Leaving left_;
+  std::optional<scenario::Farewell> before_;
+};
+
 }  // namespace
+
+std::optional<Leaving> leaving_of(const Evidence& evidence, WorkerId worker) {
+  if (evidence.trace.pool.empty()) return std::nullopt;
+  Story story(worker, evidence.scenario.pool.opaque);
+  for (const trace::PoolRecord& record : evidence.trace.pool) {
+    if (!story.take(record)) break;
+  }
+  return story.end();
+}
 
 std::optional<Fate> fate_of(const Evidence& evidence, const View& view, WorkerId worker) {
   const bool self_report = !evidence.trace.pool.empty();

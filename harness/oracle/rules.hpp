@@ -48,6 +48,9 @@ void judge_isolation(const Case& given, Findings& findings);
 // calls.cpp: what a call comes to
 void judge_pairing(const Case& given, Findings& findings);
 void judge_ids(const Case& given, Findings& findings);
+void judge_foreign_replies(const Case& given, Findings& findings);  // replies.cpp: pairing
+void judge_changed_echoes(const Case& given, Findings& findings);   // replies.cpp: sound_reply
+void judge_said_replies(const Case& given, Findings& findings);     // replies.cpp: expectations
 void judge_sound_reply(const Case& given, Findings& findings);
 void judge_one_outcome(const Case& given, Findings& findings);
 void judge_at_most_once(const Case& given, Findings& findings);

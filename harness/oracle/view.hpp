@@ -243,6 +243,16 @@ bool was_struck(const trace::Trace& trace, WorkerId worker, Fits fits) {
 /// Nothing: a worker without a journal, in a pool that gives no self-report.
 std::optional<scenario::Fate> fate_of(const Evidence& evidence, const View& view, WorkerId worker);
 
+/// How an incarnation left, as the pool's self-report tells.
+struct Leaving {
+  std::optional<scenario::Farewell> by;  ///< nothing: the pool had done nothing to it
+  std::optional<ExitStatus> exit;        ///< nothing: it was not seen to end
+  Time at;                               ///< of its end, or of the last that was done to it
+  std::string story;                     ///< what was done, what came of it, and how long it took
+};
+/// Nothing: the pool gives no self-report.
+std::optional<Leaving> leaving_of(const Evidence& evidence, WorkerId worker);
+
 /// Whether such a step has to end by a time of its own. (How a close does is another matter.)
 constexpr bool has_limit(StepKind kind) {
   return has_outcome(kind) && kind != StepKind::close;

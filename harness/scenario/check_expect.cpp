@@ -58,6 +58,22 @@ void check_client(const JsonNode& node, const Client& client) {
   for (std::size_t i = 0; i < expected.size(); ++i) check_expected(expected[i], *steps[i]);
 }
 
+/// Who was put away left by something; who was born ended somehow.
+void check_leaving(const JsonNode& node, const ExpectedFate& expected) {
+  const auto among = [&expected](Fate fate) {
+    return std::ranges::find(expected.any_of, fate) != expected.any_of.end();
+  };
+  const bool put_away = !among(Fate::died) && !among(Fate::unborn);
+  if (!expected.by.empty() && !put_away) {
+    node.wrong("has \"by\" for a worker that the pool need not have put away",
+               "the fate \"closed\" or \"killed\"");
+  }
+  if (expected.exit && among(Fate::unborn)) {
+    node.wrong("has \"exit\" for a worker that need not have lived",
+               "another fate than \"unborn\"");
+  }
+}
+
 void check_fates(const Scenario& scenario, const JsonNode& node) {
   const std::vector<JsonNode> fates = node.elements();
   const auto& workers = scenario.expect.workers;
@@ -67,6 +83,7 @@ void check_fates(const Scenario& scenario, const JsonNode& node) {
       fates[i].wrong(fmt::format("slot {}, the pool has {}", worker.slot, scenario.pool.core.size),
                      "a slot of the pool");
     }
+    check_leaving(fates[i], workers[i]);
     for (std::size_t j = 0; j < i; ++j) {
       if (workers[j].worker != worker) continue;
       fates[i].wrong(

@@ -1,6 +1,9 @@
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
+#include "harness/base/signals.hpp"
 #include "harness/scenario/scenario_json.hpp"
 
 namespace poolproof::scenario {
@@ -45,18 +48,43 @@ Expected read_expected(const JsonNode& node) {
   return read_all(*any_of, 1, read_one);
 }
 
+/// One name, or a list of at least one.
+template <class Enum>
+std::vector<Enum> read_any_of(const JsonNode& node, std::span<const std::string_view> names) {
+  std::vector<Enum> any_of;
+  const auto listed = node.is_array() ? node.elements(1) : std::vector<JsonNode>{node};
+  for (const JsonNode& one : listed) any_of.push_back(static_cast<Enum>(one.choice(names)));
+  return any_of;
+}
+
+/// An exit code, or {"signal": a number or a name}.
+ExitStatus read_exit(const JsonNode& node) {
+  constexpr int kExitCodeMax = 255;
+  ExitStatus exit;
+  if (!node.is_object()) {
+    exit.code = static_cast<int>(node.whole(0, kExitCodeMax));
+    return exit;
+  }
+  static constexpr std::array<std::string_view, 1> kKeys{"signal"};
+  if (!node.object(kKeys)) return exit;
+  const auto signal = node.need("signal", "its name or number, as \"KILL\"");
+  if (!signal) return exit;
+  exit.signal = signal->is_text() ? kSignalNumbers[signal->choice(kSignalNames)]
+                                  : static_cast<int>(signal->whole(1, kSignalMax));
+  return exit;
+}
+
 ExpectedFate read_fate(const JsonNode& node) {
-  static constexpr std::array<std::string_view, 3> kKeys{"slot", "generation", "fate"};
+  static constexpr std::array<std::string_view, 5> kKeys{"slot", "generation", "fate", "by",
+                                                         "exit"};
   ExpectedFate fate;
   if (!node.object(kKeys)) return fate;
   fate.worker = read_worker_id(node);
-  const auto value = node.need("fate", "closed, killed, died or unborn");
-  if (!value) return fate;
-  const std::vector<JsonNode> names =
-      value->is_array() ? value->elements(1) : std::vector<JsonNode>{*value};
-  for (const JsonNode& name : names) {
-    fate.any_of.push_back(static_cast<Fate>(name.choice(kFateNames)));
+  if (const auto value = node.need("fate", "closed, killed, died or unborn")) {
+    fate.any_of = read_any_of<Fate>(*value, kFateNames);
   }
+  if (const auto by = node.find("by")) fate.by = read_any_of<Farewell>(*by, kFarewellNames);
+  if (const auto exit = node.find("exit")) fate.exit = read_exit(*exit);
   return fate;
 }
 
@@ -87,11 +115,25 @@ OrderedJson write_steps(const std::vector<Expected>& expected, const Client& cli
   return json;
 }
 
+template <class Enum, class Names>
+OrderedJson write_any_of(const std::vector<Enum>& any_of, const Names& names) {
+  OrderedJson json = OrderedJson::array();
+  for (const Enum one : any_of) json.push_back(names[static_cast<std::size_t>(one)]);
+  return json.size() == 1 ? json.front() : json;
+}
+
+OrderedJson write_exit(ExitStatus exit) {
+  if (exit.signal == 0) return exit.code;
+  const auto* const known = std::ranges::find(kSignalNumbers, exit.signal);
+  if (known == kSignalNumbers.end()) return {{"signal", exit.signal}};
+  return {{"signal", kSignalNames[static_cast<std::size_t>(known - kSignalNumbers.begin())]}};
+}
+
 OrderedJson write_fate(const ExpectedFate& fate) {
   OrderedJson json = write_worker_id(fate.worker);
-  OrderedJson names = OrderedJson::array();
-  for (const Fate one : fate.any_of) names.push_back(kFateNames[static_cast<std::size_t>(one)]);
-  json["fate"] = names.size() == 1 ? names.front() : names;
+  json["fate"] = write_any_of(fate.any_of, kFateNames);
+  if (!fate.by.empty()) json["by"] = write_any_of(fate.by, kFarewellNames);
+  if (fate.exit) json["exit"] = write_exit(*fate.exit);
   return json;
 }
 

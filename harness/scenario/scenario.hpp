@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -31,7 +32,9 @@ enum class WorldKind : std::uint8_t { sim, host };
 enum class WorkerKind : std::uint8_t { fake, python, command };
 struct WorkerSpec {
   WorkerKind kind = WorkerKind::fake;
-  std::vector<std::string> argv;           ///< command only
+  std::vector<std::string> argv;  ///< command only
+  /// Of a command: where it runs. Relative to the scenario's folder, as argv[0] with a slash is.
+  std::string cwd;
   std::map<std::string, std::string> env;  ///< on top of what the pool gives it
 };
 
@@ -62,10 +65,12 @@ struct Call {
   Args args = no_args();
   std::optional<Duration> timeout;
   std::uint32_t pad_bytes = 0;  ///< adds `"pad": "xxx..."` of that length to the args
+  std::optional<Args> reply{};  ///< what the result must be, without nonce and pad; never null
 };
 struct CallBytes {
   std::string text;
   std::optional<Duration> timeout;
+  std::optional<std::string> reply{};  ///< what the reply's bytes must be
 };
 struct Checkin {};
 /// The holder throws with nothing in flight: the lease is destroyed by unwinding.
@@ -150,9 +155,13 @@ using Expected = std::vector<ExpectedOne>;  ///< any of these
 /// How an incarnation ended: `closed` lived until the pool closed; `killed` was put away by the
 /// pool before; `died` ended by itself or by the environment; `unborn` never existed.
 enum class Fate : std::uint8_t { closed, killed, died, unborn };
+/// What a worker left by: the last that the pool did to it before it was gone.
+enum class Farewell : std::uint8_t { asked, end_of_input, term, kill };
 struct ExpectedFate {
   WorkerId worker;
   std::vector<Fate> any_of;
+  std::vector<Farewell> by{};        ///< any of these; empty: it does not matter
+  std::optional<ExitStatus> exit{};  ///< how its process ended
 };
 
 struct Expectations {
@@ -199,6 +208,8 @@ inline constexpr auto kWorldNames = enumerator_names<WorldKind>();
 inline constexpr auto kWorkerKindNames = enumerator_names<WorkerKind>();
 inline constexpr auto kWorkerMomentNames = enumerator_names<WorkerMoment>();
 inline constexpr auto kFateNames = enumerator_names<Fate>();
+inline constexpr std::array<std::string_view, 4> kFarewellNames{"asked", "end_of_input", "TERM",
+                                                                "KILL"};
 
 /// Reads a scenario. All that can be refuted from the text alone is an error: unknown keys ("did
 /// you mean"), wrong types, bounds, unknown faults, impossible coordinates, a client or step

@@ -80,7 +80,7 @@ std::uint64_t read_seed(const JsonNode& root) {
 }
 
 WorkerSpec read_worker(const JsonNode& node) {
-  static constexpr std::array<std::string_view, 3> kWorkerKeys{"kind", "argv", "env"};
+  static constexpr std::array<std::string_view, 4> kWorkerKeys{"kind", "argv", "cwd", "env"};
   WorkerSpec worker;
   if (!node.object(kWorkerKeys)) return worker;
   if (const auto kind = node.need("kind", "fake, python or command")) {
@@ -91,6 +91,11 @@ WorkerSpec read_worker(const JsonNode& node) {
       command ? node.need("argv", "the program and its arguments") : node.find("argv");
   if (argv && !command) argv->wrong("is there", "no argv: only a command has one");
   if (argv) worker.argv = read_all(*argv, 1, &JsonNode::text);
+  if (const auto cwd = node.find("cwd")) {
+    worker.cwd = cwd->text();
+    if (!command) cwd->wrong("is there", "no cwd: only a command has one");
+    if (worker.cwd.empty()) cwd->not_a("a folder, as \".\", the scenario's own");
+  }
   const auto env = node.find("env");
   if (!env) return worker;
   if (!env->is_object()) env->not_a("an object of texts");
@@ -184,6 +189,7 @@ std::string_view named_in(const Names& names, Enum value) {
 OrderedJson write_worker(const WorkerSpec& worker) {
   OrderedJson json{{"kind", named_in(kWorkerKindNames, worker.kind)}};
   if (!worker.argv.empty()) json["argv"] = worker.argv;
+  if (!worker.cwd.empty()) json["cwd"] = worker.cwd;
   if (!worker.env.empty()) json["env"] = worker.env;
   return json;
 }

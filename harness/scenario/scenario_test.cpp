@@ -37,7 +37,7 @@ constexpr std::string_view kEverything = R"json({
     {"name": "a", "after": "b.2", "repeat": 3, "steps": [
       {"checkout": {"timeout_ms": 0}},
       {"call": {"command": "echo", "args": {"z": 1, "a": [null, 2.5]},
-                "timeout_ms": 5, "pad_bytes": 6}},
+                "timeout_ms": 5, "pad_bytes": 6, "reply": {"y": [1]}}},
       {"checkin": {}}, {"throw": {}},
       {"await": {"client": "b.1", "step": 0, "moment": "begun"}},
       {"await": {"worker": {"slot": 2, "generation": 4}, "moment": "exited"}},
@@ -54,8 +54,11 @@ constexpr std::string_view kEverything = R"json({
     "a": [{"any_of": ["granted", {"error": "checkout_timeout", "phase": "queued",
                                   "cause": "behind_another_start", "says": "x"}]},
           "ok", "returned", "thrown", "closed"],
-    "workers": [{"slot": 0, "generation": 0, "fate": "died"},
-                {"slot": 1, "generation": 0, "fate": ["killed", "closed"]}]
+    "workers": [{"slot": 0, "generation": 0, "fate": "died", "exit": 3},
+                {"slot": 1, "generation": 0, "fate": ["killed", "closed"], "by": ["TERM", "KILL"],
+                 "exit": {"signal": "TERM"}},
+                {"slot": 2, "generation": 0, "fate": "closed", "by": "end_of_input",
+                 "exit": {"signal": 25}}]
   },
   "schedule": [0, 2, 65535]
 })json";
@@ -99,6 +102,7 @@ TEST_CASE("scenario: read: every key reaches its place") {
   const auto& steps = scenario.clients[0].steps;
   CHECK(std::get<Checkout>(steps[0]).timeout == Duration(0));
   CHECK(std::get<Call>(steps[1]).pad_bytes == 6);
+  CHECK(**std::get<Call>(steps[1]).reply == nlohmann::json{{"y", {1}}});
   CHECK_FALSE(std::get<AwaitClient>(steps[4]).ended);
   CHECK(std::get<AwaitWorker>(steps[5]).worker == WorkerId{2, 4});
   CHECK(std::get<SignalWorker>(steps[9]).signal == 19);
@@ -109,14 +113,20 @@ TEST_CASE("scenario: read: every key reaches its place") {
   CHECK(expected[0].size() == 2);
   CHECK(expected[0][1].cause == StartCause::behind_another_start);
   CHECK(scenario.expect.workers[1].any_of == std::vector<Fate>{Fate::killed, Fate::closed});
+  CHECK(scenario.expect.workers[0].exit == ExitStatus{3, 0});
+  CHECK(scenario.expect.workers[1].by == std::vector<Farewell>{Farewell::term, Farewell::kill});
+  CHECK(scenario.expect.workers[1].exit == ExitStatus{0, 15});
+  CHECK(scenario.expect.workers[2].by == std::vector<Farewell>{Farewell::end_of_input});
+  CHECK(scenario.expect.workers[2].exit == ExitStatus{0, 25});
   CHECK(scenario.schedule == std::vector<std::uint32_t>{0, 2, 65535});
 }
 
 TEST_CASE("scenario: write: what was written reads back as the same") {
   const std::string once = write_scenario(sound(kEverything));
   CHECK(write_scenario(sound(once)) == once);
-  for (const char* piece : {"86400000", "0xffffffffffffffff", "\"discard\"", "b.2", "STOP",
-                            "any_of", "\"says\"", "\"delay_ms\": 9"}) {
+  for (const char* piece :
+       {"86400000", "0xffffffffffffffff", "\"discard\"", "b.2", "STOP", "any_of", "\"says\"",
+        "\"delay_ms\": 9", "\"reply\"", "end_of_input", "\"exit\": 3", "\"signal\": \"TERM\""}) {
     CHECK(once.find(piece) != std::string::npos);
   }
 }

@@ -37,12 +37,14 @@ void fields(auto& field, OneOf<Call> auto& step) {
   field("args", step.args);
   field("timeout_ms", step.timeout);
   field("pad_bytes", step.pad_bytes, {.max = kPadBytesMax});
+  field("reply", step.reply);
 }
 void fields(auto& field, OneOf<CallBytes> auto& step) {
   field("text", step.text,
         {.why = "the bytes of the request",
          .instead_of_empty = "at least one byte: no frame is empty"});
   field("timeout_ms", step.timeout);
+  field("reply", step.reply);
 }
 void fields(auto& field, OneOf<AwaitClient> auto& step) {
   field("client", step.client, {.why = "whose step"});
@@ -130,6 +132,15 @@ struct Reader {
     }
     into = std::make_shared<const nlohmann::json>(args->json());
   }
+  void operator()(std::string_view key, std::optional<Args>& into) const {
+    if (node.find(key)) (*this)(key, into.emplace(no_args()));
+  }
+  void operator()(std::string_view key, std::optional<std::string>& into) const {
+    const auto value = node.find(key);
+    if (!value) return;
+    into = value->text();
+    if (into->empty()) value->wrong("is empty", "at least one byte: no frame is empty");
+  }
 
   const JsonNode& node;
 };
@@ -164,6 +175,12 @@ struct Writer {
   }
   void operator()(std::string_view key, const Args& args) const {
     if (!args->empty()) json[key] = *args;
+  }
+  void operator()(std::string_view key, const std::optional<Args>& args) const {
+    if (args) json[key] = **args;
+  }
+  void operator()(std::string_view key, const std::optional<std::string>& text) const {
+    if (text) json[key] = *text;
   }
 
   OrderedJson& json;

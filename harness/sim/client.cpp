@@ -259,8 +259,10 @@ void Client::finish_call() {
   if (result.outcome != Outcome::ok) stage_.machine.reads(Shared::err, worker().number());
   if (auto error = held_.end_call(stage_.pool.dispatcher(), result, call_)) {
     script_.failed(std::move(*error));
+  } else if (call_.payload == wire::Payload::opaque) {
+    script_.answered(result.payload);
   } else {
-    script_.record.reply_nonce = std::move(result.reply.nonce);
+    script_.answered(result.reply);
   }
   end_step();
 }

@@ -4,7 +4,49 @@
 
 #include <nlohmann/json.hpp>
 
+#include "harness/base/text.hpp"
+
 namespace poolproof::sim {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kReplyBytesShown = 120;
+
+/// What the harness adds to the arguments of a call, and an echo brings back.
+bool is_ours(const std::string& key) {
+  return key == "nonce" || key == "pad";
+}
+
+/// An object with the keys of `wanted`, and perhaps ours.
+bool has_keys_of(const json& result, const json& wanted) {
+  if (!result.is_object()) return false;
+  std::size_t others = 0;
+  for (const auto& [key, value] : result.items()) {
+    if (is_ours(key)) continue;
+    if (!wanted.contains(key)) return false;
+    ++others;
+  }
+  return others == wanted.size();
+}
+
+bool is_wanted(const json& result, const json& wanted) {
+  if (!has_keys_of(result, wanted)) return false;
+  for (const auto& [key, value] : wanted.items()) {
+    if (result[key] != value) return false;
+  }
+  return true;
+}
+
+std::string shown(json result) {
+  if (result.is_object()) {
+    result.erase("nonce");
+    result.erase("pad");
+  }
+  return printable(result.dump(-1, ' ', false, json::error_handler_t::replace), kReplyBytesShown);
+}
+
+}  // namespace
 
 void ClientScript::begin(const scenario::Scenario& scenario, const scenario::Client& client,
                          std::string name) {
@@ -59,6 +101,30 @@ void ClientScript::failed(pool::Error error) {
   record.retryable = error.retryable;
   record.exit = error.exit;
   record.message = std::move(error.message);
+}
+
+void ClientScript::answered(const wire::Reply& reply) {
+  record.reply_nonce = reply.nonce;
+  if (reply.result == nullptr) return;
+  const auto& call = std::get<scenario::Call>(step());
+  const json& wanted = call.reply ? **call.reply : *call.args;
+  if (!call.reply) {
+    // Any program may make of "echo" what it likes; ours give back what they were given.
+    const auto& workers = scenario_->workers;
+    const auto kind = workers[leased_.slot % workers.size()].kind;
+    const bool foreign = kind == scenario::WorkerKind::command;
+    if (call.command != "echo" || (foreign && !has_keys_of(*reply.result, wanted))) return;
+  }
+  record.reply_differs = !is_wanted(*reply.result, wanted);
+  if (record.reply_differs) record.reply_shown = shown(*reply.result);
+}
+
+void ClientScript::answered(std::string_view payload) {
+  const auto& call = std::get<scenario::CallBytes>(step());
+  record.reply_differs = call.reply && *call.reply != payload;
+  const bool own = payload == call.text;
+  if (!own) record.reply_hash = trace::hash_of_reply(payload);
+  if (!own || record.reply_differs) record.reply_shown = printable(payload, kReplyBytesShown);
 }
 
 void ClientScript::close_failed() {

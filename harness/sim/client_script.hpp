@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include "harness/pool/error.hpp"
 #include "harness/scenario/scenario.hpp"
 #include "harness/trace/record.hpp"
+#include "harness/wire/envelope.hpp"
 
 namespace poolproof::sim {
 
@@ -32,6 +34,11 @@ class ClientScript {
   // ---- what came of the step under way
   void granted(LeaseId lease, WorkerId worker);
   void failed(pool::Error error);
+  /// A call ended well: notes whether the reply is what it must be. In terse messages the nonce
+  /// stands for the result, which they leave out.
+  void answered(const wire::Reply& reply);
+  /// The same of a call of bytes.
+  void answered(std::string_view payload);
   void close_failed();
 
   [[nodiscard]] const std::string& name() const { return name_; }

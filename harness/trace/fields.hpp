@@ -26,6 +26,9 @@ void client_step_fields(Archive& archive, Step& step) {
   archive.may("command", step.command);
   archive.may("nonce", step.nonce);
   archive.may("reply_nonce", step.reply_nonce);
+  archive.may("reply_differs", step.reply_differs);
+  archive.may("reply_hash", step.reply_hash);
+  archive.may("reply_shown", step.reply_shown);
   archive.may("written_bytes", step.written_bytes);
   archive.may("in_doubt", step.in_doubt);
   archive.may("retryable", step.retryable);

@@ -45,7 +45,7 @@ TEST_CASE("trace: jsonl: the lines are those of the contract") {
           R"({"seq":1,"at_ms":0.500,"from":"environment","kind":"signal_worker","worker":"0.1","signal":9,"delivered":true})",
           R"({"seq":2,"from":"worker","at_ms":1.234,"code":0,"generation":1,"kind":"exiting","pid":4711,"slot":0})",
           R"({"seq":3,"at_ms":1.234,"from":"pool","kind":"exited","worker":"0.1","code":0,"signal":9,"effects":[{"kind":"forget","worker":"0.1"}]})",
-          R"({"seq":4,"at_ms":110.250,"from":"client","kind":"call","client":"a","repetition":1,"step":2,"begun_ms":10.000,"outcome":"call_timeout","phase":"awaiting_reply","cause":"exited","message":"no reply: \"\u001b[31m\né","limit_ms":100.000,"lease":1,"worker":"0.1","command":"echo","nonce":"a:1","reply_nonce":"b:1","written_bytes":80,"in_doubt":true,"retryable":true})"});
+          R"({"seq":4,"at_ms":110.250,"from":"client","kind":"call","client":"a","repetition":1,"step":2,"begun_ms":10.000,"outcome":"call_timeout","phase":"awaiting_reply","cause":"exited","message":"no reply: \"\u001b[31m\né","limit_ms":100.000,"lease":1,"worker":"0.1","command":"echo","nonce":"a:1","reply_nonce":"b:1","reply_differs":true,"reply_hash":18446744073709551615,"reply_shown":"{\"n\":2}","written_bytes":80,"in_doubt":true,"retryable":true})"});
 }
 
 TEST_CASE("trace: jsonl: every kind of record is written, and reading it back loses nothing") {

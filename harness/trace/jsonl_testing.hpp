@@ -107,6 +107,9 @@ inline ClientStep a_call() {
   call.command = "echo";
   call.nonce = "a:1";
   call.reply_nonce = "b:1";
+  call.reply_differs = true;
+  call.reply_hash = 18446744073709551615U;
+  call.reply_shown = "{\"n\":2}";
   call.written_bytes = 80;
   call.in_doubt = true;
   call.retryable = true;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/container/small_vector.hpp>
@@ -53,6 +54,11 @@ struct ClientStep {
   std::string command;
   std::string nonce;        ///< sent with a call, `client:call`
   std::string reply_nonce;  ///< found in the reply; empty: none
+  /// call: the result is not what the scenario says it must be, or, where it says nothing, not what
+  /// an echo was given; call_bytes: the reply is not what the scenario says.
+  bool reply_differs = false;
+  std::uint64_t reply_hash = 0;  ///< call_bytes: of a reply that is not the request's own text
+  std::string reply_shown;       ///< the beginning of such a reply, printable
   std::uint64_t written_bytes = 0;
   bool in_doubt = false;   ///< call: the stream is in doubt, so the lease is dirty
   bool retryable = false;  ///< the error says that a retry is safe
@@ -60,6 +66,13 @@ struct ClientStep {
 
   bool operator==(const ClientStep&) const = default;
 };
+
+/// Of a reply's bytes, as a ClientStep notes it (FNV-1a).
+constexpr std::uint64_t hash_of_reply(std::string_view bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3U;
+  return hash;
+}
 
 /// The second witness: a line of a worker's journal.
 using WorkerRecord = faults::StampedJournalRecord;

@@ -71,12 +71,13 @@ void ClientRun::carry(const scenario::Checkout&) {
 void ClientRun::carry(const scenario::Call& step) {
   auto reply = lease_->call(step.command, sim::call_args(step, script_.record.nonce),
                             script_.record.limit, stop_now_);
-  if (reply) script_.record.reply_nonce = std::move(reply->nonce);
+  if (reply) script_.answered(*reply);
   note_call(reply);
 }
 
 void ClientRun::carry(const scenario::CallBytes& step) {
   auto reply = lease_->call_bytes(step.text, script_.record.limit, stop_now_);
+  if (reply) script_.answered(*reply);
   note_call(reply);
 }
 

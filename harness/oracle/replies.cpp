@@ -1,0 +1,132 @@
+#include <map>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/oracle/rules.hpp"
+
+/// Replies judged by what is in them: is it the answer to this call, or another caller's?
+namespace poolproof::oracle {
+namespace {
+
+/// Where a fault made something else of a reply, or wrote what nobody asked for.
+class Spoilt {
+ public:
+  explicit Spoilt(const View& view) : view_(view), workers_(view.workers.size(), false) {
+    for (const Receipt& receipt : view.receipts) {
+      if (spoils(receipt)) workers_[receipt.worker] = true;
+    }
+  }
+
+  /// What that worker wrote, or left of this call's reply, is a fault's doing.
+  [[nodiscard]] bool is(std::size_t call) const {
+    const std::uint32_t worker = view_.call_workers[call];
+    if (worker == kNone || worker >= workers_.size()) return false;
+    if (workers_[worker]) return true;
+    const WorkerRecord* const read = view_.read_of(call);
+    if (read == nullptr) return false;
+    for (const WorkerRecord& one : view_.behind(*read)) {
+      const bool same_request = one.record.request == read->record.request;
+      if (one.record.kind == Kind::receipt && same_request) return true;
+    }
+    return false;
+  }
+
+ private:
+  [[nodiscard]] bool spoils(const Receipt& receipt) const {
+    const faults::PlannedFault* const planned = receipt.planned;
+    if (planned == nullptr || faults::writes_unasked(*planned)) return true;
+    if (faults::answers_unread(*planned)) return true;
+    switch (view_.left_by(receipt.record->record)) {
+      case faults::Leaves::sound:
+      case faults::Leaves::late:
+      case faults::Leaves::held_back:
+      case faults::Leaves::error:
+        return false;
+      default:
+        return true;
+    }
+  }
+
+  const View& view_;
+  std::vector<bool> workers_;  ///< by their numbers
+};
+
+std::string dump(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// By the hash of its text, the call of bytes that began first.
+std::map<std::uint64_t, const ClientStep*> calls_by_text(const Case& given) {
+  std::map<std::uint64_t, const ClientStep*> calls;
+  for (const ClientStep* call : given.view.calls) {
+    const auto* asked = asked_as<scenario::CallBytes>(given.evidence.scenario, *call);
+    if (asked == nullptr) continue;
+    const ClientStep*& first = calls[trace::hash_of_reply(asked->text)];
+    if (first == nullptr || call->begun < first->begun) first = call;
+  }
+  return calls;
+}
+
+}  // namespace
+
+/// Bytes without a nonce: a reply that is what another caller had sent before is that one's, unless
+/// the scenario says that it is right.
+void judge_foreign_replies(const Case& given, Findings& findings) {
+  const View& view = given.view;
+  if (!given.evidence.scenario.pool.opaque) return;
+  const auto is_other = [](const ClientStep* call) {
+    return call->outcome == Outcome::ok && call->reply_hash != 0;
+  };
+  if (std::ranges::none_of(view.calls, is_other)) return;
+  const auto calls = calls_by_text(given);
+  const Spoilt spoilt(view);
+  for (std::size_t place = 0; place < view.calls.size(); ++place) {
+    const ClientStep& call = *view.calls[place];
+    if (!is_other(&call) || spoilt.is(place)) continue;
+    const auto* asked = asked_as<scenario::CallBytes>(given.evidence.scenario, call);
+    const auto sent = calls.find(call.reply_hash);
+    if (asked == nullptr || sent == calls.end() || sent->second->begun > call.ended) continue;
+    if (asked->reply && !call.reply_differs) continue;
+    tell(findings, "pairing", call, "got \"{}\", which {} had sent: another caller's answer",
+         call.reply_shown, who(*sent->second));
+  }
+}
+
+/// An echo brings back what it was given, where the scenario does not say what the reply must be.
+void judge_changed_echoes(const Case& given, Findings& findings) {
+  const View& view = given.view;
+  const auto is_changed = [](const ClientStep* call) {
+    return call->outcome == Outcome::ok && call->reply_differs && call->kind == StepKind::call;
+  };
+  if (std::ranges::none_of(view.calls, is_changed)) return;
+  const Spoilt spoilt(view);
+  for (std::size_t place = 0; place < view.calls.size(); ++place) {
+    const ClientStep& call = *view.calls[place];
+    if (!is_changed(&call) || spoilt.is(place)) continue;
+    const auto* asked = asked_as<scenario::Call>(given.evidence.scenario, call);
+    if (asked == nullptr || asked->reply) continue;
+    tell(findings, "sound_reply", call, "ended with ok, though of the echo of {} came {}",
+         dump(*asked->args), call.reply_shown);
+  }
+}
+
+/// What the scenario itself says of replies.
+void judge_said_replies(const Case& given, Findings& findings) {
+  for (const ClientStep* call : given.view.calls) {
+    if (call->outcome != Outcome::ok || !call->reply_differs) continue;
+    const scenario::Step* const step = asked(given.evidence.scenario, *call);
+    if (step == nullptr) continue;
+    std::optional<std::string> wanted;
+    if (const auto* one = std::get_if<scenario::Call>(step); one != nullptr && one->reply) {
+      wanted = dump(**one->reply);
+    } else if (const auto* bytes = std::get_if<scenario::CallBytes>(step); bytes != nullptr) {
+      wanted = bytes->reply;
+    }
+    if (!wanted) continue;
+    tell(findings, "expectation", *call, "got the reply {}; expected {}", call->reply_shown,
+         *wanted);
+  }
+}
+
+}  // namespace poolproof::oracle
