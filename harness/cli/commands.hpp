@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/base/result.hpp"
 #include "harness/search/host_trial.hpp"
 
 /// The subcommands of `poolproof`. Each prints what it has to say and returns the exit code
@@ -108,6 +109,7 @@ std::string own_program();
 
 /// Prints one line on stderr and returns 64.
 int bad_input(const std::string& line);
+int bad_input(const std::vector<InputError>& errors);  ///< a line for each
 
 /// Prints one line on stderr and returns 70: the harness itself can't go on.
 int broken(const std::string& why);

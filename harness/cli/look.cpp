@@ -69,7 +69,7 @@ int list_invariants(bool as_json) {
 
 int list_scenarios(const std::vector<std::string>& paths, bool as_json) {
   const auto scenarios = run::load_scenarios(paths, worlds::find_programs());
-  if (!scenarios) return bad_input(scenarios.error().line());
+  if (!scenarios) return bad_input(scenarios.error());
   json all = json::array();
   for (const auto& [scenario, file, text] : *scenarios) {
     json faults = json::array();
@@ -89,7 +89,7 @@ int list_scenarios(const std::vector<std::string>& paths, bool as_json) {
 
 int check(const std::vector<std::string>& paths) {
   const auto scenarios = run::load_scenarios(paths, worlds::find_programs());
-  if (!scenarios) return bad_input(scenarios.error().line());
+  if (!scenarios) return bad_input(scenarios.error());
   fmt::print("{} scenario(s) are sound\n", scenarios->size());
   return kHeld;
 }

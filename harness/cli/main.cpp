@@ -43,6 +43,7 @@ void add_hidden(CLI::App& app, std::string& token, run::ScenarioJob& job, int& c
   carry_out->add_option("--scenario", job.scenario_file)->required();
   carry_out->add_option("--token", job.token)->required();
   carry_out->add_option("--folder", job.folder)->required();
+  carry_out->add_option("--beside", job.beside);
   carry_out->add_option("--seed", job.seed);
   carry_out->add_flag("--control", job.control);
   carry_out->add_option("--compare", job.compare);
@@ -297,6 +298,11 @@ void note_trouble() {
 std::string own_program() {
   std::error_code error;
   return std::filesystem::read_symlink("/proc/self/exe", error).string();
+}
+
+int bad_input(const std::vector<InputError>& errors) {
+  for (const InputError& error : errors) (void)bad_input(error.line());
+  return kBadInput;
 }
 
 int bad_input(const std::string& line) {

@@ -72,7 +72,7 @@ int run(const RunArguments& arguments) {
   }
   options.worlds = *named<run::Worlds>(run::kWorldsNames, arguments.world);
   auto scenarios = run::load_scenarios(arguments.paths, worlds::find_programs());
-  if (!scenarios) return bad_input(scenarios.error().line());
+  if (!scenarios) return bad_input(scenarios.error());
   const auto left_out = std::erase_if(*scenarios, [&options](const run::Loaded& loaded) {
     const auto world =
         options.worlds == run::Worlds::sim ? scenario::WorldKind::sim : scenario::WorldKind::host;

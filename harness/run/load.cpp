@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <fmt/format.h>
+
 #include "harness/base/read_file.hpp"
 #include "harness/run/runner.hpp"
 
@@ -44,7 +46,26 @@ Parsed<std::vector<std::string>> files_below(const std::string& path) {
   return files;
 }
 
+/// The file, with all that its scenario needs.
+Parsed<Loaded> load_whole(const std::string& file, const worlds::Programs& programs) {
+  auto loaded = load_scenario(file);
+  if (!loaded) return loaded;
+  const std::string& name = loaded->scenario.name;
+  if (fs::path(file).stem() != name) {
+    return unexpected(
+        InputError{file + "#/name", fmt::format("is \"{}\", and the file's is another", name),
+                   fmt::format("the file's name without .json, or a file {}.json", name)});
+  }
+  const auto there = worlds::check_programs(loaded->scenario, programs, file, loaded->folder());
+  if (!there) return unexpected(there.error());
+  return loaded;
+}
+
 }  // namespace
+
+std::string Loaded::folder() const {
+  return fs::absolute(file).parent_path().string();
+}
 
 Parsed<Loaded> load_scenario(const std::string& path) {
   auto text = read_file(path, kLongestFile, "a scenario file");
@@ -58,20 +79,24 @@ Parsed<Loaded> load_scenario(const std::string& path) {
   return loaded;
 }
 
-Parsed<std::vector<Loaded>> load_scenarios(const std::vector<std::string>& paths,
-                                           const worlds::Programs& programs) {
+Expected<std::vector<Loaded>, std::vector<InputError>> load_scenarios(
+    const std::vector<std::string>& paths, const worlds::Programs& programs) {
   std::vector<Loaded> all;
+  std::vector<InputError> errors;
   for (const auto& path : paths) {
     const auto files = files_below(path);
-    if (!files) return unexpected(files.error());
+    if (!files) errors.push_back(files.error());
+    if (!files) continue;
     for (const auto& file : *files) {
-      auto loaded = load_scenario(file);
-      if (!loaded) return unexpected(loaded.error());
-      const auto there = worlds::check_programs(loaded->scenario, programs, file);
-      if (!there) return unexpected(there.error());
-      all.push_back(std::move(*loaded));
+      auto loaded = load_whole(file, programs);
+      if (loaded) {
+        all.push_back(std::move(*loaded));
+      } else {
+        errors.push_back(std::move(loaded.error()));
+      }
     }
   }
+  if (!errors.empty()) return unexpected(std::move(errors));
   return all;
 }
 

@@ -17,7 +17,10 @@ const worlds::Programs kPrograms{"/bin/cat", "/bin/cat", "/"};
 std::string refusal(const std::vector<std::string>& paths,
                     const worlds::Programs& programs = kPrograms) {
   const auto loaded = load_scenarios(paths, programs);
-  return loaded ? "" : loaded.error().line();
+  std::string lines;
+  if (loaded) return lines;
+  for (const InputError& error : loaded.error()) lines += error.line() + "\n";
+  return lines;
 }
 
 bool has(const std::string& text, const std::string& part) {
@@ -58,8 +61,49 @@ TEST_CASE("run: load: what is missing, empty, too big or broken is refused with 
   const std::string big = folder.write("big/x.json", "");
   std::filesystem::resize_file(big, (16U << 20U) + 1);
   CHECK(has(refusal({big}), "16777217 bytes long; at most 16 MiB"));
-  // A scenario may be renamed, mailed or copied, so its name need not be its file's.
-  CHECK(load_scenario(folder.write("renamed/other.json", echo_text("ok"))).has_value());
+}
+
+TEST_CASE("run: load: a file has the name of its scenario") {
+  const Folder folder;
+  const std::string renamed = folder.write("renamed/other.json", echo_text("ok"));
+  CHECK(refusal({renamed}) ==
+        renamed +
+            "#/name: is \"echo\", and the file's is another; the file's name without .json, "
+            "or a file echo.json\n");
+  // What carries a scenario out calls its copy as it likes.
+  CHECK(load_scenario(renamed).has_value());
+}
+
+TEST_CASE("run: load: of several files that are wrong each is told, with one line") {
+  const Folder folder;
+  folder.write("a/echo.json", echo_text("ok"));
+  folder.write("b/one.json", "{");
+  folder.write("c/two.json", "[]");
+  const std::string lines = refusal({folder / "a", folder / "none", folder / "b", folder / "c"});
+  CHECK(std::count(lines.begin(), lines.end(), '\n') == 3);
+  for (const char* part : {"none: no such file", "one.json: not JSON", "two.json: "}) {
+    CHECK(has(lines, part));
+  }
+}
+
+TEST_CASE("run: load: a command's paths are those of the scenario's folder") {
+  const Folder folder;
+  const auto with = [&](const std::string& more) {
+    return folder.write(
+        "echo.json",
+        R"({"schema_version": 1, "name": "echo", "why": "a command beside its scenario",
+          "worlds": ["host"], "workers": [{"kind": "command", )" +
+            more + R"(}],
+          "clients": [{"name": "a", "steps": [{"checkout": {}}, {"call": {"command": "echo"}}]}]})");
+  };
+  std::filesystem::permissions(folder.write("bin/worker", "#!/bin/sh\n"),
+                               std::filesystem::perms::owner_all);
+  CHECK(refusal({with(R"("argv": ["./bin/worker"])")}).empty());
+  CHECK(refusal({with(R"("argv": ["bin/worker"], "cwd": "bin")")}).empty());
+  CHECK(has(refusal({with(R"("argv": ["bin/other"])")}),
+            "#/workers/0: worker program missing: cannot start \"" + (folder / "bin/other")));
+  CHECK(has(refusal({with(R"("argv": ["bin/worker"], "cwd": "nowhere")")}),
+            "#/workers/0/cwd: no such folder: " + (folder / "nowhere")));
 }
 
 TEST_CASE("run: load: a link that leads nowhere is not passed over") {

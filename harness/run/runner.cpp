@@ -111,10 +111,9 @@ class Runner {
     result.file = job.loaded->file;
     result.repetition = job.repetition;
     result.seed = options_.seed.value_or(scenario.seed);
-    result.world = kWorldsNames[static_cast<std::size_t>(options_.worlds)];
     result.elapsed = host::sys::now() - begun;
     const std::string world =
-        options_.worlds == Worlds::host ? "" : fmt::format(" --world {}", result.world);
+        result.world == "host" ? "" : fmt::format(" --world {}", result.world);
     result.again = fmt::format("poolproof run {}{} --seed {:#x}", shell_word(job.loaded->file),
                                world, result.seed);
     return result;
@@ -136,6 +135,7 @@ class Runner {
       control = attempt(job, version, true);
     }
     ScenarioResult result = judge(version.scenario, done, control);
+    result.world = scenario::kWorldNames[static_cast<std::size_t>(version.world)];
     if (done.kept) result.trace_file = trace_file(job, version, false);
     return result;
   }
@@ -155,6 +155,7 @@ class Runner {
     ScenarioResult result =
         run_in(job, {slow, scenario::write_scenario(slow), WorldKind::host, ""});
     ScenarioResult simulated = run_in(job, {scenario, job.loaded->text, WorldKind::sim, ".sim"});
+    result.world = kWorldsNames[static_cast<std::size_t>(Worlds::both)];
     result.verdict = std::max(result.verdict, simulated.verdict);
     for (auto& finding : simulated.findings) {
       finding.what = "in the simulator: " + finding.what;
@@ -167,7 +168,8 @@ class Runner {
 
   /// Starts this program again, to carry a scenario out in a new folder `place`. The scenario that
   /// was checked is the one that is run, even if somebody edits the file meanwhile.
-  Expected<Ended, std::string> carry_out(const std::string& place, const std::string& scenario,
+  Expected<Ended, std::string> carry_out(const std::string& place, const Job& job,
+                                         const std::string& scenario,
                                          const std::vector<std::string>& more) {
     const std::string token = fmt::format("{}/{}", token_, place);
     const fs::path folder = fs::absolute(work_ / place);
@@ -176,8 +178,9 @@ class Runner {
     const fs::path file = folder / "scenario.json";
     if (auto written = write_file_whole(file, scenario, Durable::no); !written)
       return unexpected(std::move(written.error()));
-    std::vector<std::string> argv{options_.self, "carry-out", "--scenario", file.string(),
-                                  "--token",     token,       "--folder",   folder.string()};
+    std::vector<std::string> argv{
+        options_.self, "carry-out", "--scenario",    file.string(), "--token",
+        token,         "--folder",  folder.string(), "--beside",    job.loaded->folder()};
     argv.insert(argv.end(), more.begin(), more.end());
     return run_process(argv, token, options_.scenario_limit);
   }
@@ -185,7 +188,7 @@ class Runner {
   void compare(const Job& job, ScenarioResult& result) {
     const std::string place = fmt::format("{}a", job.number);
     const auto trace = fs::absolute(fs::path(options_.out) / result.trace_file);
-    const auto ended = carry_out(place, job.loaded->text, {"--compare", trace.string()});
+    const auto ended = carry_out(place, job, job.loaded->text, {"--compare", trace.string()});
     const fs::path folder = work_ / place;
     std::error_code error;
     std::istringstream said(text_of(folder / "agreement.txt"));
@@ -224,7 +227,7 @@ class Runner {
     if (control) more.emplace_back("--control");
     if (version.world == WorldKind::sim) more.insert(more.end(), {"--world", "sim"});
     if (options_.seed) more.insert(more.end(), {"--seed", std::to_string(*options_.seed)});
-    const auto ended = carry_out(place, version.text, more);
+    const auto ended = carry_out(place, job, version.text, more);
     if (!ended) {
       attempt.trouble = ended.error();
       return attempt;

@@ -20,13 +20,18 @@ struct Loaded {
   scenario::Scenario scenario;
   std::string file;
   std::string text;  ///< its text as it was read
+
+  /// The folder that the file lies in, as an absolute path.
+  [[nodiscard]] std::string folder() const;
 };
 
 /// Every scenario below the given paths, read and checked down to the programs of its workers. Of a
 /// folder these are its *.json files and those of its folders, in order of name, without
-/// *.schema.json. Error: the first file that is wrong.
-Parsed<std::vector<Loaded>> load_scenarios(const std::vector<std::string>& paths,
-                                           const worlds::Programs& programs);
+/// *.schema.json. Errors: what is wrong with each file, or path, of which something is; a file that
+/// has another name than its scenario is wrong.
+Expected<std::vector<Loaded>, std::vector<InputError>> load_scenarios(
+    const std::vector<std::string>& paths, const worlds::Programs& programs);
+/// One file, under whatever name.
 Parsed<Loaded> load_scenario(const std::string& path);
 
 /// `both`: on real processes, then in the simulator, then the comparison of both.
@@ -63,6 +68,7 @@ struct ScenarioJob {
   std::optional<std::uint64_t> seed;
   std::string token;
   std::string folder;  ///< a folder of its own; the trace is written there as trace.jsonl
+  std::string beside;  ///< the folder of the file that the scenario came from
 };
 /// Returns the exit code. 0: the trace is written, or agreement.txt (a word, and the reason in a
 /// second line). 70: it could not be written, and a sentence on stderr says why.

@@ -75,9 +75,9 @@ int carry_out_job(const ScenarioJob& job) {
   if (job.seed) scenario.seed = *job.seed;
   if (!job.compare.empty()) return write_comparison(scenario, job);
   const bool simulated = job.world == scenario::WorldKind::sim;
-  auto trace = simulated
-                   ? sim::simulate(scenario)
-                   : worlds::carry_out(scenario, {worlds::find_programs(), job.token, job.folder});
+  auto trace = simulated ? sim::simulate(scenario)
+                         : worlds::carry_out(scenario, {worlds::find_programs(), job.token,
+                                                        job.folder, job.beside});
   if (!trace) return broken(trace.error());
   trace->header.scenario = scenario.name;
   trace->header.world = scenario::kWorldNames[static_cast<std::size_t>(job.world)];

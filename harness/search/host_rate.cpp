@@ -72,7 +72,8 @@ HostRate rate_of(const trace::Trace& trace) {
 Expected<HostRate, std::string> measure_host_rate(const std::string& self,
                                                   const std::string& folder) {
   const run::Loaded loaded = built_in();
-  const auto ready = worlds::check_programs(loaded.scenario, worlds::find_programs(), loaded.file);
+  const auto ready = worlds::check_programs(loaded.scenario, worlds::find_programs(), loaded.file,
+                                            loaded.folder());
   if (!ready) return unexpected(ready.error().line());
   run::RunOptions options;
   options.self = self;

@@ -164,7 +164,9 @@ OnHost HostTrials::run(const Scenario& scenario, const std::string& signature, s
   OnHost on_host;
   const run::Loaded loaded{scenario, "trial.json", scenario::write_scenario(scenario)};
   if (!scenario.runs_in(scenario::WorldKind::host)) return on_host;
-  if (!worlds::check_programs(scenario, worlds::find_programs(), loaded.file)) return on_host;
+  if (!worlds::check_programs(scenario, worlds::find_programs(), loaded.file, loaded.folder())) {
+    return on_host;
+  }
   if (spent_ >= budget_) return on_host;
   run::RunOptions options;
   options.self = self_;

@@ -1,5 +1,6 @@
 #include "harness/worlds/host_world.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -32,6 +33,7 @@ namespace {
 using namespace std::chrono_literals;
 using scenario::Scenario;
 using scenario::WorkerKind;
+namespace fs = std::filesystem;
 
 /// After the pool is gone, what it killed may still be dying: it is given so long to be gone from
 /// the process table.
@@ -49,6 +51,15 @@ const scenario::WorkerSpec& spec_of(const Scenario& scenario, std::uint32_t slot
   return scenario.workers[slot % scenario.workers.size()];
 }
 
+/// Of a command: argv[0], if it is a path from the scenario's folder.
+std::string program_of(const scenario::WorkerSpec& spec, const std::string& beside) {
+  const std::string& name = spec.argv.front();
+  return name.find('/') == std::string::npos ? name : (fs::path(beside) / name).string();
+}
+std::string directory_of(const scenario::WorkerSpec& spec, const std::string& beside) {
+  return spec.cwd.empty() ? beside : (fs::path(beside) / spec.cwd).string();
+}
+
 host::Command command_of(const Scenario& scenario, const HostWorld& world, WorkerId worker) {
   const auto& spec = spec_of(scenario, worker.slot);
   host::Command command;
@@ -56,6 +67,8 @@ host::Command command_of(const Scenario& scenario, const HostWorld& world, Worke
                  "POOLPROOF_TOKEN=" + world.token};
   if (spec.kind == WorkerKind::command) {
     command.argv = spec.argv;
+    command.argv.front() = program_of(spec, world.beside);
+    command.working_directory = directory_of(spec, world.beside);
   } else {
     const auto& framing = scenario.pool.framing;
     command.env.push_back("POOLPROOF_PLAN=" + plan_path(world));
@@ -73,13 +86,24 @@ host::Command command_of(const Scenario& scenario, const HostWorld& world, Worke
   return command;
 }
 
+/// Every process of the run, by its mark or by its descent: who cleared its environment and left
+/// its session is ours all the same, since this process adopts orphans.
+std::vector<host::Marked> processes_left(const std::string& token) {
+  auto left = host::processes_marked(token);
+  for (auto& one : host::descendants(::getpid())) {
+    const auto is_same = [&one](const auto& other) { return other.pid == one.pid; };
+    if (std::ranges::none_of(left, is_same)) left.push_back(std::move(one));
+  }
+  return left;
+}
+
 /// What is still there once the dying have had their time.
 trace::OsRecord after_the_end(const std::string& token) {
   const Time give_up = after(host::sys::now(), kDyingLimit);
-  auto left = host::processes_marked(token);
+  auto left = processes_left(token);
   while (!left.empty() && host::sys::now() < give_up) {
     std::this_thread::sleep_for(kDyingGap);
-    left = host::processes_marked(token);
+    left = processes_left(token);
   }
   trace::OsRecord record = os_record("after");
   for (const auto& process : left) {
@@ -146,6 +170,7 @@ class Run {
     options.close_timeout = scenario_.pool.close_timeout;
     options.on_exception = scenario_.pool.on_exception;
     options.opaque = scenario_.pool.opaque;
+    options.adopt_orphans = true;
     options.command_for = [this](WorkerId worker) {
       host::Command command = command_of(scenario_, world_, worker);
       failing_starts_.strike(worker, command);
@@ -269,12 +294,19 @@ Expected<std::string, host::LaunchError> startable(const std::string& path) {
 }
 
 Parsed<bool> check_programs(const Scenario& scenario, const Programs& programs,
-                            const std::string& where) {
+                            const std::string& where, const std::string& beside) {
   for (std::size_t i = 0; i < scenario.workers.size(); ++i) {
     const auto& spec = scenario.workers[i];
-    const std::string program = spec.kind == WorkerKind::fake     ? programs.fake_worker
-                                : spec.kind == WorkerKind::python ? programs.python
-                                                                  : spec.argv.front();
+    const bool command = spec.kind == WorkerKind::command;
+    std::error_code ignored;
+    if (command && !fs::is_directory(directory_of(spec, beside), ignored)) {
+      return unexpected(InputError{fmt::format("{}#/workers/{}/cwd", where, i),
+                                   fmt::format("no such folder: {}", directory_of(spec, beside)),
+                                   "a folder, from the scenario's own"});
+    }
+    const std::string program = spec.kind == WorkerKind::fake ? programs.fake_worker
+                                : command                     ? program_of(spec, beside)
+                                                              : programs.python;
     const auto found = host::find_program(program).and_then(startable);
     if (found) continue;
     return unexpected(InputError{fmt::format("{}#/workers/{}", where, i),
