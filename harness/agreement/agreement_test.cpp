@@ -385,7 +385,7 @@ TEST_CASE("run: agreement: what is not compared, and why") {
   const auto timed = scenario_of(client("a"), R"(,"tags":["time"])");
   CHECK_FALSE(why_not_compared(timed).empty());
   auto command = two();
-  command.workers.push_back({scenario::WorkerKind::command, {"cat"}, {}});
+  command.workers.push_back({scenario::WorkerKind::command, {"cat"}, "", {}});
   CHECK_FALSE(why_not_compared(command).empty());
   const auto result = compare_worlds(timed, observations(9, "ok"), observations(1, "cancelled")[0]);
   CHECK(result.what == Agreement::not_compared);

@@ -1,9 +1,12 @@
 #include "harness/host/census.hpp"
 
+#include <algorithm>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <unistd.h>
+#include <utility>
 
 #include "harness/host/proc_fs.hpp"
 #include "harness/host/system.hpp"
@@ -15,10 +18,46 @@ using proc_fs::Stat;
 
 namespace {
 
+/// The children that launch() has started, with their start times. The launcher's own record, so
+/// that one that the pool has lost does not pass for an orphan.
+class StartedHere {
+ public:
+  void add(pid_t child, std::uint64_t started) {
+    constexpr std::size_t kKeptAtLeast = 64;
+    const std::lock_guard lock(mutex_);
+    if (children_.size() >= most_) {
+      std::erase_if(children_, [](const auto& one) { return !alive(one.first, one.second); });
+      most_ = std::max(kKeptAtLeast, 2 * children_.size());
+    }
+    children_.emplace(child, started);
+  }
+  [[nodiscard]] bool has(pid_t child, std::uint64_t started) const {
+    const std::lock_guard lock(mutex_);
+    return children_.contains({child, started});
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<std::pair<pid_t, std::uint64_t>> children_;
+  std::size_t most_ = 0;
+};
+
+StartedHere& started_here() {
+  static StartedHere children;
+  return children;
+}
+
 /// Tells the children that this process started from those that became its own. One that it started
 /// is in its session, and leads a group or is in that of this process.
 class Adoption {
  public:
+  /// The same, and no other leader of a group passes for one that was started here. Requires: no
+  /// start is under way.
+  [[nodiscard]] bool has_surely_made(pid_t child, const Stat& stat) const {
+    const bool leads = stat.group == child && child != group_;
+    const bool unknown = adopts_ && leads && !started_here().has(child, stat.started);
+    return unknown || has_made(child, stat);
+  }
   [[nodiscard]] bool has_made(pid_t child, const Stat& stat) const {
     const bool grouped = stat.group == child || stat.group == group_;
     return adopts_ && (stat.session != session_ || !grouped);
@@ -38,7 +77,7 @@ Census take_census() {
   const Adoption adoption;
   for (const pid_t pid : proc_fs::all_pids()) {
     const std::optional<Stat> stat = proc_fs::read_stat(pid);
-    if (!stat || stat->parent != self || adoption.has_made(pid, *stat)) continue;
+    if (!stat || stat->parent != self || adoption.has_surely_made(pid, *stat)) continue;
     ++(stat->dead() ? census.zombies : census.children);
   }
   census.descriptors = proc_fs::count_entries("/proc/self/fd") - 1;  // one is the look itself
@@ -90,6 +129,13 @@ void end_descendants(pid_t spared) {
       sys::kill_and_reap(pid);  // its children are ours in the next round
       found = true;
     }
+  }
+}
+
+void note_started(pid_t child) {
+  if (!sys::adopts_orphans()) return;
+  if (const std::optional<Stat> stat = proc_fs::read_stat(child)) {
+    started_here().add(child, stat->started);
   }
 }
 

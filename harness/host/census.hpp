@@ -48,9 +48,13 @@ std::vector<Marked> descendants(pid_t spared);
 /// until a look finds none. Requires: nobody holds one of them by a pidfd. Needs adopt_orphans().
 void end_descendants(pid_t spared);
 
-/// Reaps the adopted orphans that have ended. One is told by its group or its session, which are
-/// those of a worker, or its own: whoever wants to pass for a worker can.
+/// Reaps the adopted orphans that have ended, but for those that lead a group in our own session,
+/// as workers do.
 void reap_dead_orphans();
+
+/// Remembers that this process has started that child. In a process that adopts orphans, a leader
+/// of a group that was not started here is one.
+void note_started(pid_t child);
 
 /// A process is this one and still runs (same start time; not a zombie).
 bool alive(pid_t pid, std::uint64_t started);

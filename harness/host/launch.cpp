@@ -24,6 +24,7 @@
 #include <boost/system/error_code.hpp>
 // clang-format on
 
+#include "harness/host/census.hpp"
 #include "harness/host/system.hpp"
 
 namespace poolproof::host {
@@ -193,6 +194,7 @@ Try<Child> start(const std::string& program, const Command& command, LaunchOptio
       fork_and_exec(program, command, ChildSide(*theirs, command.working_directory, options));
   if (!pid) return unexpected(pid.error());
   child.pid = *pid;
+  note_started(*pid);
   Try<Descriptor> pidfd = sys::pidfd_open(*pid);
   if (!pidfd) {
     sys::kill_and_reap(*pid);

@@ -91,3 +91,27 @@ TEST_CASE_METHOD(PoolFixture, "host: census: an adopted orphan is no child, and 
   reap_dead_orphans();
   CHECK_FALSE(proc_fs::read_stat(*pid));
 }
+
+TEST_CASE_METHOD(PoolFixture, "host: census: an orphan that leads a group passes for no worker") {
+  const Adopting adopting;
+  sys::adopt_orphans();
+  const Census before = take_census();
+  const Child worker = launch(shell("read x")).value();
+  CHECK(take_census().children == before.children + 1);
+  // timeout(1) makes a group of its own, in the session that it finds.
+  const Child child =
+      launch(shell("/usr/bin/timeout 1000 /bin/sleep 1000 </dev/null >/dev/null 2>&1 & echo $!"))
+          .value();
+  const std::string text = read_text(child.stdout_end);
+  CHECK(finish(child) == ExitStatus{});
+  const auto pid = parse_number<pid_t>(text.substr(0, text.find('\n')));
+  REQUIRE(pid);
+  REQUIRE(proc_fs::read_stat(*pid)->parent == ::getpid());
+  REQUIRE(comes_true([&] { return proc_fs::read_stat(*pid)->group == *pid; }));
+  REQUIRE(proc_fs::read_stat(*pid)->session == ::getsid(0));
+  CHECK(take_census().children == before.children + 1);
+  REQUIRE(sys::write(worker.stdin_end.get(), "\n"));
+  CHECK(finish(worker) == ExitStatus{});
+  end_descendants(::getpid());
+  CHECK_FALSE(proc_fs::read_stat(*pid));
+}
