@@ -194,7 +194,8 @@ std::string cause_words(const StartEvidence& e, const Config& config, const Star
                          e.answered_bytes, budget, first_words(e), because(known.reason));
     case StartCause::bad_frame:
       return fmt::format(FMT_COMPILE("answered its ping with what is no reply to it: {}{}"),
-                         first_words(e), because(known.reason));
+                         known.reason.empty() ? "" : known.reason + "; it begins with ",
+                         first_words(e));
     case StartCause::refused:
       return fmt::format(FMT_COMPILE("answered its ping with an error: {}"), quoted_words(e));
     case StartCause::stdout_closed:

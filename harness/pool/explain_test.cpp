@@ -191,7 +191,7 @@ TEST_CASE("pool: explain: a bad init reply says why it is none, a dead worker wh
   StartWords known;
   known.reason = "reply has no \"success\"";
   CHECK(contains(explain_start({0, 0}, evidence(StartCause::bad_frame, "x"), {}, known),
-                 "what is no reply to it: 78 (\"x\"); reply has no \"success\""));
+                 "no reply to it: reply has no \"success\"; it begins with 78 (\"x\")"));
   StartEvidence died = evidence(StartCause::exited, "");
   died.exit = {1, 0};
   died.ping_bytes = died.unread_bytes = 100;
