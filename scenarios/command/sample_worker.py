@@ -4,6 +4,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 
 
 def read_frame():
@@ -24,11 +25,18 @@ def leave_daemon(args):
     return args
 
 
+def wait_for_lock(args):
+    print("waiting for the lock of the data base", file=sys.stderr, flush=True)
+    time.sleep(60)
+    return args
+
+
 COMMANDS = {
     "ping": lambda args: {"status": "ok"},
     "echo": lambda args: args,
     "double": lambda args: {"n": 2 * args["n"]},
     "leave_daemon": leave_daemon,
+    "wait_for_lock": wait_for_lock,
 }
 
 
