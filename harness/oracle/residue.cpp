@@ -29,6 +29,18 @@ std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& in
   return left;
 }
 
+/// What a worker wrote unasked may be a whole frame. A call that was under way then has taken it
+/// for its reply, as nobody could have known better, and every later one gets the reply of the one
+/// before.
+bool was_taken_for_a_reply(const View& view, std::uint32_t worker, const WorkerRecord& left) {
+  if (left.record.request) return false;
+  const auto calls = view.calls_on(worker);
+  return std::ranges::any_of(calls, [&](const ClientStep& call) {
+    return was_answered(call.outcome) && call.begun <= left.at + view.grain &&
+           call.ended + view.grain >= left.at;
+  });
+}
+
 /// Where calls have no nonces, it is the one whose only fault left bytes behind that answers no
 /// call begun later.
 void judge_opaque_residue(const Case& given, Findings& findings) {
@@ -39,6 +51,7 @@ void judge_opaque_residue(const Case& given, Findings& findings) {
   for (const Receipt& receipt : view.receipts) {
     const WorkerRecord& left = *receipt.record;
     if (struck[receipt.worker] != 1 || !leaves_bytes(view, left.record)) continue;
+    if (was_taken_for_a_reply(view, receipt.worker, left)) continue;
     for (const ClientStep& call : view.calls_on(receipt.worker)) {
       if (call.begun <= left.at + view.grain || !was_answered(call.outcome)) continue;
       tell(findings, "no_dirty_reuse", call,
