@@ -144,7 +144,7 @@ void Pool::go_on(Role role, Worker& worker) {
 
 /// A start takes a moment, one after the other.
 void Pool::spawn_in_a_moment() {
-  constexpr std::array<Duration, 3> kStartTimes{1ms, 0ms, 3ms};
+  constexpr std::array<Duration, 3> kStartTimes{1ms, 0ms, 40ms};
   const auto span = kStartTimes[machine_.schedule->below(kStartTimes.size())];
   const Task spawn = task_of(Role::pool, kSpawn);
   // Time goes on only when nobody can: a start that takes none goes on beside all others.
