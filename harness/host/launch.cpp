@@ -142,7 +142,10 @@ Try<pid_t> fork_and_exec(const std::string& program, const Command& command,
   // Asio opens its descriptors anew in the child and may throw there: no second pool must come of
   // it.
   if (::getpid() != parent) ::_exit(127);
-  if (launcher.pid > 0) sys::kill_and_reap(launcher.pid);
+  if (launcher.pid > 0) {
+    note_started(launcher.pid);  // should it be left, it must not pass for an orphan
+    sys::kill_and_reap(launcher.pid);
+  }
   return unexpected(error ? error.value() : thrown);
 }
 
