@@ -30,6 +30,7 @@ struct Answer {
   std::string fault;    ///< to be read after "it"; empty: it is the reply to this request
   bool echoed = false;  ///< its result is what was sent
   std::optional<std::string> error;
+  std::shared_ptr<const json> result;  ///< null: there is none
 };
 
 Answer judge(const Subject& subject, const Heard& heard, const Subject::Request& request,
@@ -48,7 +49,8 @@ Answer judge(const Subject& subject, const Heard& heard, const Subject::Request&
     answer.error = reply->error;
     return answer;
   }
-  answer.echoed = *reply->result == args;
+  answer.result = reply->result;
+  answer.echoed = *answer.result == args;
   return answer;
 }
 
@@ -113,8 +115,7 @@ Finding three_calls(Subject& subject) {
       return broken(much);
     if (later.exit && number == 0) return broken("ends after its first call " + end_of(later));
     if (later.exit) return broken(fmt::format("ends after {} calls {}", number + 1, end_of(later)));
-    const auto reply = wire::decode_reply(heard.frames.back(), request.id);
-    if (number > 0 && reply->success && *reply->result == before)
+    if (number > 0 && answer.result && *answer.result == before)
       return broken("gives a caller the answer that belongs to the caller before");
     before = args;
     echoed = echoed && answer.echoed;

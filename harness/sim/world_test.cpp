@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
@@ -240,4 +241,22 @@ TEST_CASE("sim: world: what is awaited in vain is said") {
   World world;
   auto schedule = Schedule::replayed({});
   CHECK(world.carry_out(scenario, 1, schedule).trouble == "client a waited in vain in step 1");
+}
+
+TEST_CASE("sim: world: two who come to an empty pool of two may be served side by side") {
+  const auto scenario = read(
+      R"("pool": {"size": 2}, "clients": [{"name": "q", "count": 2, "steps": [
+          {"checkout": {}}, {"call": {"command": "echo"}}, {"checkin": {}}]}])");
+  World world;
+  std::set<bool> shared;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    auto schedule = Schedule::random(seed);
+    world.carry_out(scenario, 1, schedule);
+    std::set<WorkerId> workers;
+    for (const auto& step : world.trace().clients) {
+      if (step.worker) workers.insert(*step.worker);
+    }
+    shared.insert(workers.size() == 1);
+  }
+  CHECK(shared == std::set<bool>{false, true});
 }
