@@ -5,19 +5,6 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-// g++ 12 warns in valijson of what is not so (PR 105329); elsewhere we write such sums otherwise.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wrestrict"
-#endif
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-
 #include "harness/scenario/pool_options.hpp"
 #include "harness/scenario/scenario.hpp"
 #include "harness/scenario/shipped_testing.hpp"
@@ -34,19 +21,6 @@ const json& schema_json() {
   return schema;
 }
 
-bool in_schema(const std::string& text) {
-  static const auto schema = [] {
-    auto parsed = std::make_unique<valijson::Schema>();
-    valijson::SchemaParser parser;
-    parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(schema_json()), *parsed);
-    return parsed;
-  }();
-  const json document = json::parse(text, nullptr, false);
-  if (document.is_discarded()) return false;
-  valijson::Validator validator;
-  return validator.validate(*schema, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
-}
-
 template <class Names>
 std::vector<std::string> texts(const Names& names) {
   return {names.begin(), names.end()};
@@ -57,31 +31,6 @@ const json& definition(const std::string& name) {
 }
 
 }  // namespace
-
-TEST_CASE("scenario: schema: every shipped scenario and what the writer makes of it is valid") {
-  for (const auto& path : shipped_files()) {
-    CAPTURE(path.string());
-    const std::string text = text_of(path);
-    CHECK(in_schema(text));
-    const auto scenario = read_scenario(text, path.string());
-    REQUIRE(scenario.has_value());
-    CHECK(in_schema(write_scenario(*scenario)));
-    const auto named_schema = path.parent_path() / json::parse(text).at("$schema");
-    CHECK(std::filesystem::exists(named_schema));
-  }
-}
-
-TEST_CASE("scenario: schema: refuses what the loader refuses, as far as one place can show it") {
-  REQUIRE(in_schema(kSound));
-  std::size_t expressible = 0;
-  for (const BadInput& bad : kBadInputs) {
-    const std::string text = changed(bad.from, bad.to);
-    CAPTURE(text);
-    if (bad.in_schema) CHECK_FALSE(in_schema(text));
-    expressible += bad.in_schema ? 1U : 0U;
-  }
-  CHECK(expressible >= 40);
-}
 
 TEST_CASE("scenario: schema: names the faults of the catalogue and all their parameters") {
   const json& properties = definition("fault").at("properties");

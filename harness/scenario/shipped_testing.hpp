@@ -55,14 +55,4 @@ inline std::string changed(const std::string& from, const std::string& to) {
   return at == std::string::npos ? "" : text.replace(at, from.size(), to);
 }
 
-struct BadInput {
-  const char* from;
-  const char* to;
-  const char* error;      ///< the whole line
-  bool in_schema = true;  ///< the schema alone can refute it
-};
-
-/// What the loader must refuse, and in which words.
-extern const std::vector<BadInput> kBadInputs;
-
 }  // namespace poolproof::scenario::testing

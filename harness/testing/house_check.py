@@ -47,7 +47,6 @@ DOORS = [
     (r"<catch2/|<rapidcheck", r"_(test|prop)\.cpp$|_testing\.hpp$",
      "tests and properties"),
     (r"<benchmark/", r"_bench\.cpp$|^harness/bench/", "benchmarks"),
-    (r"<valijson/", r"\.cpp$", "a .cpp"),
     (r"<pugixml", r"^reports/junit(_test)?\.cpp$", "reports/junit.cpp"),
     (r"<CLI/", r"^harness/cli/|^fake_workers/options\.cpp$", "harness/cli"),
 ]
