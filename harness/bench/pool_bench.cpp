@@ -20,7 +20,8 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/bench/sweep_bench.hpp"
-#include "harness/host/pool.hpp"
+#include "harness/host/arguments.hpp"
+#include "harness/host/pool_types.hpp"
 #include "harness/host/system.hpp"
 #include "harness/pool/core.hpp"
 #include "harness/wire/envelope.hpp"

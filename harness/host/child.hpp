@@ -2,22 +2,14 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <sys/types.h>
 
 #include "harness/base/result.hpp"
+#include "harness/host/command.hpp"
 #include "harness/host/descriptor.hpp"
 
 namespace poolproof::host {
-
-/// What to start: argv[0] is a path (taken from working_directory when it is relative) or, without
-/// a slash, a name for find_program().
-struct Command {
-  std::vector<std::string> argv;
-  std::vector<std::string> env;   ///< "NAME=value"; the whole environment, nothing is inherited
-  std::string working_directory;  ///< empty: the pool's own
-};
 
 /// Why a process could not be started.
 struct LaunchError {

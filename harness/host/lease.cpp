@@ -1,17 +1,24 @@
 #include <array>
 #include <exception>
-
-#include <nlohmann/json.hpp>
+#include <new>
+#include <utility>
 
 #include "harness/base/assert.hpp"
+#include "harness/base/text.hpp"
+#include "harness/host/arguments.hpp"
+#include "harness/host/lease_body.hpp"
 #include "harness/host/proc_fs.hpp"
 #include "harness/host/state.hpp"
 #include "harness/host/system.hpp"
+#include "harness/pool/explain.hpp"
 
 namespace poolproof::host {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// Of the command that was called, as an error shows it.
+constexpr std::size_t kCommandShown = 60;
 
 /// So long the client waits for the reactor's post-mortem of a worker that has ended.
 constexpr Duration kPostMortemWait = 5s;
@@ -104,81 +111,129 @@ void carry_out(PoolState& pool, Worker& worker, wire::Exchange& exchange,
 
 }  // namespace
 
-Lease::Lease(std::shared_ptr<PoolState> pool, pool::HeldLease held)
-    : pool_(std::move(pool)), held_(std::move(held)), exceptions_(std::uncaught_exceptions()) {}
+Lease::Body::Body(std::shared_ptr<PoolState> state, pool::HeldLease lease)
+    : pool(std::move(state)), held(std::move(lease)), exceptions(std::uncaught_exceptions()) {}
 
-Lease::Lease(Lease&& other) noexcept = default;
+bool Lease::Body::end(bool clean) {
+  return held.open() && held.end(pool->dispatcher(), clean);
+}
+
+Lease::Lease(Body&& body) {
+  static_assert(sizeof(Body) <= sizeof storage_ && alignof(Body) <= alignof(std::uint64_t));
+  new (storage_) Body(std::move(body));
+}
+
+Lease::Body& Lease::body() {
+  return *std::launder(reinterpret_cast<Body*>(storage_));
+}
+
+const Lease::Body& Lease::body() const {
+  return *std::launder(reinterpret_cast<const Body*>(storage_));
+}
+
+Lease::Lease(Lease&& other) noexcept : Lease(std::move(other.body())) {}
 
 Lease& Lease::operator=(Lease&& other) noexcept {
   if (this == &other) return *this;
   checkin();
-  pool_ = std::move(other.pool_);
-  held_ = std::move(other.held_);
-  exceptions_ = other.exceptions_;
-  written_bytes_ = other.written_bytes_;
-  in_doubt_ = other.in_doubt_;
+  body() = std::move(other.body());
   return *this;
 }
 
 Lease::~Lease() {
-  if (!held_.open()) return;
-  const bool unwinding = std::uncaught_exceptions() > exceptions_;
-  end(!unwinding || pool_->options().on_exception == pool::OnException::keep);
+  if (body().held.open()) {
+    const bool unwinding = std::uncaught_exceptions() > body().exceptions;
+    body().end(!unwinding || body().pool->options().on_exception == pool::OnException::keep);
+  }
+  body().~Body();
 }
 
 bool Lease::checkin() {
-  return end(true);
+  return body().end(true);
 }
 bool Lease::discard() {
-  return end(false);
-}
-
-bool Lease::end(bool clean) {
-  return held_.open() && held_.end(pool_->dispatcher(), clean);
+  return body().end(false);
 }
 
 WorkerId Lease::worker() const {
-  POOLPROOF_ASSERT(held_.worker() != nullptr);
-  return held_.worker()->id();
+  POOLPROOF_ASSERT(body().held.worker() != nullptr);
+  return body().held.worker()->id();
 }
 
-Duration Lease::limit_of(std::optional<Duration> timeout) const {
-  return timeout ? *timeout : pool_ ? pool_->options().call_timeout : Duration{};
+LeaseId Lease::id() const {
+  return body().held.id();
+}
+std::uint64_t Lease::written_bytes() const {
+  return body().written_bytes;
+}
+bool Lease::in_doubt() const {
+  return body().in_doubt;
 }
 
-Result<Reply> Lease::call(std::string_view command, const nlohmann::json& args,
-                          std::optional<Duration> timeout, const std::stop_token& stop) {
-  std::string message;
-  if (held_.open()) {
-    message = wire::encode_request(held_.next_request(), command, args, sys::timestamp());
+// ---- calls -------------------------------------------------------------------------------------
+
+Result<Reply> Lease::call(std::string_view command, const Arguments& args) {
+  return call(command, args, {}, std::stop_token());
+}
+
+Result<Reply> Lease::call(std::string_view command, const Arguments& args, Timeout timeout) {
+  return call(command, args, timeout, std::stop_token());
+}
+
+Result<Reply> Lease::call(std::string_view command, const Arguments& args, Timeout timeout,
+                          Cancellation stop) {
+  const pool::CallSpec spec{wire::Payload::envelope, command, body().limit_of(timeout)};
+  const nlohmann::json& object = args.value();
+  if (!object.is_object()) {
+    return unexpected(pool::explain_wrong_request(
+        printable(command, kCommandShown),
+        std::string("its arguments are of type ") + object.type_name() + ", not an object"));
   }
-  auto result = converse({wire::Payload::envelope, command, limit_of(timeout)}, message, stop);
+  std::string request;
+  if (body().held.open()) {
+    request = wire::encode_request(body().held.next_request(), command, object, sys::timestamp());
+  }
+  auto result = body().converse(spec, request, stop.token);
   if (!result) return unexpected(std::move(result.error()));
-  return std::move(result->reply);
+  return Reply{result->reply.id, std::move(result->reply.result)};
 }
 
-Result<std::string> Lease::call_bytes(std::string_view payload, std::optional<Duration> timeout,
-                                      const std::stop_token& stop) {
-  auto result =
-      converse({wire::Payload::opaque, "bytes", limit_of(timeout)}, std::string(payload), stop);
+Result<std::string> Lease::call_bytes(std::string_view payload) {
+  return call_bytes(payload, {}, std::stop_token());
+}
+
+Result<std::string> Lease::call_bytes(std::string_view payload, Timeout timeout) {
+  return call_bytes(payload, timeout, std::stop_token());
+}
+
+Result<std::string> Lease::call_bytes(std::string_view payload, Timeout timeout,
+                                      Cancellation stop) {
+  const pool::CallSpec spec{wire::Payload::opaque, "bytes", body().limit_of(timeout)};
+  auto result = body().converse(spec, std::string(payload), stop.token);
   if (!result) return unexpected(std::move(result.error()));
   return std::move(result->payload);
 }
 
-Result<wire::CallResult> Lease::converse(const pool::CallSpec& call, const std::string& message,
-                                         const std::stop_token& stop) {
-  written_bytes_ = 0;
-  in_doubt_ = false;
+Duration Lease::Body::limit_of(const Timeout& timeout) const {
+  return timeout.limit ? *timeout.limit : pool ? pool->options().call_timeout : Duration{};
+}
+
+Result<wire::CallResult> Lease::Body::converse(const pool::CallSpec& call,
+                                               const std::string& message,
+                                               const std::stop_token& stop) {
+  written_bytes = 0;
+  in_doubt = false;
   // A lease that has moved away or was never granted knows no pool.
-  const pool::WireOptions wire{pool_ ? pool_->options().framing : wire::Framing{}};
-  auto exchange = held_.begin_call(call, wire, wire::encode_frame(wire.framing, message),
-                                   sys::now(), stop.stop_requested());
+  pool::WireOptions wire;
+  if (pool) wire = {pool->options().framing, pool->options().opaque, wire::Codec::json};
+  auto exchange = held.begin_call(call, wire, wire::encode_frame(wire.framing, message), sys::now(),
+                                  stop.stop_requested());
   if (!exchange) return unexpected(std::move(exchange.error()));
-  carry_out(*pool_, static_cast<Worker&>(*held_.worker()), *exchange, stop);
+  carry_out(*pool, static_cast<Worker&>(*held.worker()), *exchange, stop);
   auto result = exchange->take_result();
-  written_bytes_ = result.written_bytes;
-  in_doubt_ = result.in_doubt;
-  auto error = held_.end_call(pool_->dispatcher(), result, call);
+  written_bytes = result.written_bytes;
+  in_doubt = result.in_doubt;
+  auto error = held.end_call(pool->dispatcher(), result, call);
   if (error) return unexpected(std::move(*error));
   return result;
 }

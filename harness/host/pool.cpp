@@ -1,12 +1,19 @@
 #include "harness/host/pool.hpp"
 
+#include "harness/host/lease_body.hpp"
+#include "harness/host/pool_types.hpp"
 #include "harness/host/reactor.hpp"
 #include "harness/host/state.hpp"
 #include "harness/host/system.hpp"
 
 namespace poolproof::host {
 
-Parsed<std::unique_ptr<Pool>> Pool::open(Options options) {
+struct Pool::Parts {
+  std::shared_ptr<PoolState> state;
+  std::unique_ptr<Reactor> reactor;
+};
+
+Opened Pool::open(Options options) {
   if (auto config = pool::checked(options.core); !config) return unexpected(config.error());
   if (!options.command_for && options.command.argv.empty()) {
     return unexpected(InputError{"command", "is empty", "a program and its arguments"});
@@ -26,40 +33,52 @@ Parsed<std::unique_ptr<Pool>> Pool::open(Options options) {
     return unexpected(
         InputError{"pool", "no descriptor left for it", "a higher limit (ulimit -n)"});
   auto reactor = std::make_unique<Reactor>(state, std::move(*epoll));
-  return std::unique_ptr<Pool>(new Pool(std::move(state), std::move(reactor)));
+  std::unique_ptr<Parts> parts(new Parts{std::move(state), std::move(reactor)});
+  return Opened(std::unique_ptr<Pool>(new Pool(parts.release())));
 }
 
-Pool::Pool(std::shared_ptr<PoolState> state, std::unique_ptr<Reactor> reactor)
-    : state_(std::move(state)), reactor_(std::move(reactor)) {}
+Pool::Pool(Parts* parts) : parts_(parts) {}
 
 Pool::~Pool() {
-  close(state_->options().close_timeout);
-  reactor_.reset();
-  state_->end_orphans();
+  const std::unique_ptr<Parts> parts(parts_);
+  close({});
+  parts->reactor.reset();
+  parts->state->end_orphans();
 }
 
-Result<Lease> Pool::checkout(std::optional<Duration> timeout, const std::stop_token& stop) {
-  auto held = state_->checkout(timeout.value_or(state_->options().checkout_timeout), stop);
+Result<Lease> Pool::checkout() {
+  return checkout({}, std::stop_token());
+}
+
+Result<Lease> Pool::checkout(Timeout timeout) {
+  return checkout(timeout, std::stop_token());
+}
+
+Result<Lease> Pool::checkout(Timeout timeout, Cancellation stop) {
+  PoolState& state = *parts_->state;
+  auto held = state.checkout(timeout.limit.value_or(state.options().checkout_timeout), stop.token);
   if (!held) return unexpected(std::move(held.error()));
-  return Lease(state_, std::move(*held));
+  return Lease(Lease::Body(parts_->state, std::move(*held)));
 }
 
-bool Pool::close(Duration timeout) {
-  if (!state_->close(timeout)) return false;
-  state_->end_orphans();
+bool Pool::close(Timeout timeout) {
+  PoolState& state = *parts_->state;
+  if (!state.close(timeout.limit.value_or(state.options().close_timeout))) return false;
+  state.end_orphans();
   return true;
 }
 
 Statistics Pool::statistics() const {
-  return state_->statistics();
+  return parts_->state->statistics();
 }
 
-bool Pool::wait_until_quiescent(Duration limit) {
-  return state_->wait_until_quiescent(limit);
+bool Pool::wait_until_quiescent(Timeout limit) {
+  PoolState& state = *parts_->state;
+  return state.wait_until_quiescent(limit.limit.value_or(state.options().checkout_timeout));
 }
 
 bool Pool::signal(WorkerId worker, int signal) {
-  const auto found = state_->find(worker);
+  const auto found = parts_->state->find(worker);
   if (!found) return false;
   return sys::signal_process(static_cast<const Worker&>(*found).pidfd(), signal).has_value();
 }

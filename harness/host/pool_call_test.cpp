@@ -45,7 +45,8 @@ TEST_CASE_METHOD(PoolFixture, "host: call: an error reply is the answer, and the
   const auto reply = lease.call("fail", {{"message", "no luck"}});
   REQUIRE_FALSE(reply);
   CHECK(reply.error().kind == Outcome::worker_error);
-  CHECK(contains(reply.error().message, "no luck"));
+  CHECK(contains(reply.error().message, "worker 0.0 (pid"));
+  CHECK(contains(reply.error().message, "answered \"fail\" with an error: no luck"));
   CHECK(reply.error().worker == WorkerId{0, 0});
   CHECK_FALSE(lease.in_doubt());
   CHECK(echoes(lease, 1));
@@ -63,6 +64,19 @@ TEST_CASE_METHOD(PoolFixture, "host: call: what never reached the worker costs n
     const auto reply = lease.call("echo", {{"text", std::string(1000, 'x')}});
     REQUIRE_FALSE(reply);
     CHECK(reply.error().kind == Outcome::request_too_large);
+  }
+  SECTION("bytes, where the pool speaks in envelopes") {
+    const auto reply = lease.call_bytes("hello");
+    REQUIRE_FALSE(reply);
+    CHECK(reply.error().kind == Outcome::protocol_error);
+    CHECK(contains(reply.error().message, "payloads are envelopes, and take call; nothing was"));
+    CHECK_FALSE(reply.error().retryable);
+  }
+  SECTION("arguments that are no object") {
+    const auto reply = lease.call("echo", json::array({1, 2}));
+    REQUIRE_FALSE(reply);
+    CHECK(reply.error().kind == Outcome::protocol_error);
+    CHECK(contains(reply.error().message, "its arguments are of type array, not an object"));
   }
   SECTION("no time at all") {
     const auto reply = lease.call("echo", {{"n", 1}}, 0ms);
@@ -162,6 +176,32 @@ TEST_CASE_METHOD(PoolFixture, "host: call: a worker killed at any moment never h
     lease.discard();
   }
   CHECK(adds_up(pool->statistics()));
+}
+
+TEST_CASE_METHOD(PoolFixture, "host: call: an opaque pool refuses an envelope, and serves on") {
+  Options options = script("exec cat");
+  options.opaque = true;
+  const auto pool = open(options);
+  Lease lease = leased(*pool);
+  const auto reply = lease.call("echo", {{"n", 1}});
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().kind == Outcome::protocol_error);
+  CHECK(
+      contains(reply.error().message, "\"echo\": the pool's payloads are opaque, and take call_"));
+  CHECK(lease.written_bytes() == 0);
+  CHECK_FALSE(lease.in_doubt());
+  CHECK(lease.call_bytes("hello").value_or("") == "hello");
+  CHECK(lease.checkin());
+}
+
+TEST_CASE_METHOD(PoolFixture, "host: call: arguments may be left out, written in place or kept") {
+  const auto pool = open(fake());
+  Lease lease = leased(*pool);
+  const json kept = {{"n", 3}};
+  CHECK(*lease.call("echo", {}).value().result == json::object());
+  CHECK(*lease.call("echo", {{"n", 1}, {"m", {1, 2}}}).value().result ==
+        json({{"n", 1}, {"m", {1, 2}}}));
+  CHECK(*lease.call("echo", kept).value().result == kept);
 }
 
 TEST_CASE_METHOD(PoolFixture, "host: call: a death tells its exit code and last words") {

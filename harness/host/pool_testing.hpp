@@ -19,10 +19,11 @@
 #include <nlohmann/json.hpp>
 
 #include "fake_workers/journal.hpp"
+#include "harness/host/arguments.hpp"
 #include "harness/host/census.hpp"
 #include "harness/host/child_testing.hpp"
 #include "harness/host/guardian.hpp"
-#include "harness/host/pool.hpp"
+#include "harness/host/pool_types.hpp"
 #include "harness/host/system.hpp"
 
 namespace poolproof {

@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "harness/host/descriptor.hpp"
-#include "harness/host/pool.hpp"
+#include "harness/host/pool_types.hpp"
 #include "harness/host/worker.hpp"
 #include "harness/pool/dispatcher.hpp"
+#include "harness/pool/held_lease.hpp"
 
 namespace poolproof::host {
 

@@ -13,6 +13,9 @@
 namespace poolproof::pool {
 namespace {
 
+/// Of what a worker says in an error reply, so many bytes are shown.
+constexpr std::size_t kErrorShown = 2000;
+
 /// Seconds for people: `1.6 s`, `250 ms`.
 std::string age(Duration span) {
   const auto ms = to_ms(span);
@@ -234,7 +237,8 @@ std::string call_words(const wire::CallResult& result, const CallFacts& facts) {
   }
   switch (result.outcome) {
     case Outcome::worker_error:
-      return result.reply.error;
+      return fmt::format(FMT_COMPILE("{} answered \"{}\" with an error: {}"), who, facts.command,
+                         printable(result.reply.error, kErrorShown));
     case Outcome::call_timeout:
       return fmt::format(FMT_COMPILE("\"{}\" on {} after {} ms: {}{}{}"), facts.command, who,
                          to_ms(facts.limit), result.detail, stuck_words(result, facts),
@@ -331,7 +335,7 @@ Error explain_call(const wire::CallResult& result, const CallFacts& facts) {
   const std::string said = call_words(result, facts);
   error.message =
       error.kind == Outcome::worker_error
-          ? printable(said, 2000)
+          ? said
           : fmt::format(FMT_COMPILE("{} while {}: {}"), name(error.kind), name(result.phase), said);
   return error;
 }
@@ -348,6 +352,13 @@ Error explain_too_large(const std::string& command, const std::string& why) {
   Error error;
   error.kind = Outcome::request_too_large;
   error.message = "request_too_large: \"" + command + "\": " + why + "; nothing was written";
+  return error;
+}
+
+Error explain_wrong_request(const std::string& command, const std::string& why) {
+  Error error;
+  error.kind = Outcome::protocol_error;
+  error.message = "protocol_error: \"" + command + "\": " + why + "; nothing was written";
   return error;
 }
 

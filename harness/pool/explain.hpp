@@ -52,6 +52,8 @@ Error explain_call(const wire::CallResult& result, const CallFacts& facts);
 /// Calls that never began. `command` is printable.
 Error explain_lease_over(const std::string& command);
 Error explain_too_large(const std::string& command, const std::string& why);
+/// `why`: what such a pool asks for instead. Its kind is protocol_error.
+Error explain_wrong_request(const std::string& command, const std::string& why);
 
 /// `exited with code 3`, `was ended by signal 9 (KILL)`.
 std::string words(ExitStatus status);

@@ -23,6 +23,11 @@ Expected<wire::Exchange, Error> HeldLease::begin_call(const CallSpec& call, cons
                                                       Expected<std::string, std::string> frame,
                                                       Time now, bool stop_asked) {
   if (!open()) return unexpected(explain_lease_over(printable_command(call)));
+  if ((call.payload == wire::Payload::opaque) != wire.opaque) {
+    const char* instead = wire.opaque ? "the pool's payloads are opaque, and take call_bytes"
+                                      : "the pool's payloads are envelopes, and take call";
+    return unexpected(explain_wrong_request(printable_command(call), instead));
+  }
   if (!frame) return unexpected(explain_too_large(printable_command(call), frame.error()));
   wire::Exchange exchange(*worker_, wire.framing, call.payload, next_request(), std::move(*frame),
                           after(now, call.limit), wire.codec);

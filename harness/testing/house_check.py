@@ -43,7 +43,8 @@ TEST = re.compile(r"_(test|prop)\.cpp$|_testing\.hpp$")
 # One door per library: the include, the files that may have it, and their name in a message.
 DOORS = [
     (r"<boost/process", r"^harness/host/launch\.cpp$", "harness/host/launch.cpp"),
-    (r"<nlohmann/json\.hpp>", r"\.cpp$|_testing\.hpp$", "a .cpp (headers: json_fwd.hpp)"),
+    (r"<nlohmann/json\.hpp>", r"\.cpp$|_testing\.hpp$|^harness/host/arguments\.hpp$",
+     "a .cpp (headers: json_fwd.hpp) or the arguments of a call"),
     (r"<catch2/|<rapidcheck", r"_(test|prop)\.cpp$|_testing\.hpp$",
      "tests and properties"),
     (r"<benchmark/", r"_bench\.cpp$|^harness/bench/", "benchmarks"),

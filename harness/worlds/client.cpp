@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/host/arguments.hpp"
 #include "harness/host/system.hpp"
 
 namespace poolproof::worlds {
@@ -20,6 +21,19 @@ constexpr Duration kReceiptGap = 2ms;
 
 /// A client that throws while it holds a lease.
 struct HolderFailed {};
+
+/// The reply as the wire's decoder gives it: the script of both worlds goes by that.
+wire::Reply as_decoded(const host::Reply& reply) {
+  wire::Reply decoded;
+  decoded.id = reply.id;
+  decoded.success = true;
+  decoded.result = reply.result;
+  decoded.result_is_object = reply.result->is_object();
+  if (!decoded.result_is_object) return decoded;
+  const auto nonce = reply.result->find("nonce");
+  if (nonce != reply.result->end() && nonce->is_string()) decoded.nonce = nonce->get<std::string>();
+  return decoded;
+}
 
 }  // namespace
 
@@ -71,7 +85,7 @@ void ClientRun::carry(const scenario::Checkout&) {
 void ClientRun::carry(const scenario::Call& step) {
   auto reply = lease_->call(step.command, sim::call_args(step, script_.record.nonce),
                             script_.record.limit, stop_now_);
-  if (reply) script_.answered(*reply);
+  if (reply) script_.answered(as_decoded(*reply));
   note_call(reply);
 }
 

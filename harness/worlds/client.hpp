@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/host/pool.hpp"
+#include "harness/host/pool_types.hpp"
 #include "harness/sim/client_script.hpp"
 #include "harness/worlds/milestones.hpp"
 

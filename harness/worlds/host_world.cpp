@@ -19,7 +19,7 @@
 #include "harness/base/read_file.hpp"
 #include "harness/base/write_file.hpp"
 #include "harness/host/census.hpp"
-#include "harness/host/pool.hpp"
+#include "harness/host/pool_types.hpp"
 #include "harness/host/system.hpp"
 #include "harness/scenario/client_name.hpp"
 #include "harness/worlds/client.hpp"

@@ -1,6 +1,7 @@
 #include "harness/worlds/quiescence.hpp"
 
 #include "harness/host/census.hpp"
+#include "harness/host/pool_types.hpp"
 #include "harness/host/system.hpp"
 
 namespace poolproof::worlds {

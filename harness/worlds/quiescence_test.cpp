@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "harness/host/pool_types.hpp"
 #include "harness/oracle/descriptors.hpp"
 
 using namespace poolproof;

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "harness/host/pool.hpp"
+#include "harness/host/pool_types.hpp"
+#include "harness/pool/held_lease.hpp"
+#include "harness/wire/conversation.hpp"
+
+namespace poolproof::host {
+
+class PoolState;
+
+/// What a lease is made of.
+struct Lease::Body {
+  Body(std::shared_ptr<PoolState> state, pool::HeldLease lease);
+
+  Result<wire::CallResult> converse(const pool::CallSpec& call, const std::string& message,
+                                    const std::stop_token& stop);
+  [[nodiscard]] Duration limit_of(const Timeout& timeout) const;
+  bool end(bool clean);
+
+  std::shared_ptr<PoolState> pool;
+  pool::HeldLease held;
+  int exceptions = 0;  ///< under way when it was granted
+  std::uint64_t written_bytes = 0;
+  bool in_doubt = false;
+};
+
+}  // namespace poolproof::host
