@@ -271,10 +271,17 @@ Programs find_programs() {
   };
   std::error_code ignored;
   const auto here = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  const auto beside = here / "fake_worker";
+  const bool installed = !std::filesystem::exists(beside, ignored);
+  const auto prefix = here.parent_path();
+  const auto libexec = prefix / POOLPROOF_LIBEXEC / "fake_worker";
+  const auto packages = prefix / POOLPROOF_PYTHON_FOLDER;
   Programs programs;
-  programs.fake_worker = from_environment("POOLPROOF_FAKE_WORKER", (here / "fake_worker").string());
+  programs.fake_worker =
+      from_environment("POOLPROOF_FAKE_WORKER", (installed ? libexec : beside).string());
   programs.python = from_environment("POOLPROOF_PYTHON", POOLPROOF_PYTHON_DEFAULT);
-  programs.python_path = from_environment("POOLPROOF_PYTHONPATH", POOLPROOF_PYTHONPATH_DEFAULT);
+  programs.python_path = from_environment(
+      "POOLPROOF_PYTHONPATH", installed ? packages.string() : POOLPROOF_PYTHONPATH_DEFAULT);
   return programs;
 }
 

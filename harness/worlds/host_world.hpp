@@ -16,8 +16,9 @@ struct Programs {
   std::string python_path;  ///< the folder that holds the package poolproof_worker
 };
 
-/// Finds them: beside our own program, or where the environment says (POOLPROOF_PYTHON,
-/// POOLPROOF_PYTHONPATH).
+/// Finds them where the environment says (POOLPROOF_FAKE_WORKER, POOLPROOF_PYTHON,
+/// POOLPROOF_PYTHONPATH); else beside our own program and in the source tree if it stands where it
+/// was built, or below the prefix under which it was installed.
 Programs find_programs();
 
 /// `path` if a program can be started from there.
