@@ -55,12 +55,15 @@ inline constexpr std::size_t kSchedulesPerSingleton = 20;
 ///
 /// If there are too many different facts, or too few schedules to know them all, the sets by kind
 /// decide: everything that the real run shows must have been shown by some schedule, and what every
-/// schedule shows must be there. Unknown: these are too many or not all known as well, or nothing
-/// was simulated.
+/// schedule shows must be there. If these are too many as well, nothing is compared. Unknown: not
+/// all of them are known, or nothing was simulated.
+///
+/// Timers that compete may let a real run do what no schedule does. So a scenario that has such
+/// timers may agree, but is not compared where it does not; the reason names them.
 AgreementResult compare_worlds(const scenario::Scenario& scenario,
                                const std::vector<Observation>& simulated, const Observation& real);
 
-/// Why a scenario is not compared; empty: it is compared.
+/// Why a scenario is never compared; empty: it is compared.
 std::string why_not_compared(const scenario::Scenario& scenario);
 
 /// Two spans of which the shorter one decides what happens must differ by this factor and by this
@@ -68,7 +71,8 @@ std::string why_not_compared(const scenario::Scenario& scenario);
 inline constexpr int kTimersApart = 3;  ///< the factor
 inline constexpr Duration kTimersApartBy = std::chrono::milliseconds(200);
 
-/// One sentence for each pair of timers that compete and are too close to each other.
+/// One sentence for each pair of timers that compete and are too close to each other. A pause
+/// competes also with the starts and the calls beside it, however little they have to do.
 std::vector<std::string> competing_timers(const scenario::Scenario& scenario);
 
 /// On real processes, a timer that should never run out is given at least this long.

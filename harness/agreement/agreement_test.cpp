@@ -324,7 +324,7 @@ TEST_CASE("run: agreement: something that is missing is a divergence") {
   CHECK(compare_worlds(two(), simulated, real).what == Agreement::divergent);
 }
 
-TEST_CASE("run: agreement: too many stories, or none, are unknown") {
+TEST_CASE("run: agreement: too many stories are not compared, none are unknown") {
   const Observation real = observations(1, "ok")[0];
   CHECK(compare_worlds(two(), {}, real).what == Agreement::unknown);
   CHECK(compare_worlds(two(), many(kObservationsMax, 30), real).what == Agreement::divergent);
@@ -334,10 +334,10 @@ TEST_CASE("run: agreement: too many stories, or none, are unknown") {
   CHECK(compare_worlds(two(), many(kObservationsMax, 30), known_by_kind).what ==
         Agreement::divergent);
   const auto result = compare_worlds(two(), many(kObservationsMax + 1, 30), real);
-  CHECK(result.what == Agreement::unknown);
+  CHECK(result.what == Agreement::not_compared);
   CHECK(result.reason.find("65") != std::string::npos);
   CHECK(compare_worlds(two(), many(kObservationsMax + 1, 30), observations(1, "003")[0]).what ==
-        Agreement::unknown);
+        Agreement::not_compared);
 }
 
 TEST_CASE("run: agreement: while schedules tell stories of their own, a new one is unknown") {
@@ -390,4 +390,17 @@ TEST_CASE("run: agreement: what is not compared, and why") {
   const auto result = compare_worlds(timed, observations(9, "ok"), observations(1, "cancelled")[0]);
   CHECK(result.what == Agreement::not_compared);
   CHECK(result.reason == why_not_compared(timed));
+}
+
+TEST_CASE(
+    "run: agreement: where close timers may decide, agreement counts and difference does not") {
+  const auto hasty =
+      scenario_of(client("a") +
+                  R"(,{"name":"b","steps":[{"pause":{"span_ms":1}},{"close":{"timeout_ms":0}}]})");
+  const auto ok = observations(1, "ok")[0];
+  CHECK(compare_worlds(hasty, observations(9, "ok"), ok).what == Agreement::agree);
+  const auto closed = compare_worlds(hasty, observations(9, "pool_closed"), ok);
+  CHECK(closed.what == Agreement::not_compared);
+  CHECK(closed.reason.find("real time decided (the pause of client b, step 0 (1 ms) and ") == 0);
+  CHECK(closed.reason.find("\"ok\" on real processes") != std::string::npos);
 }

@@ -21,6 +21,8 @@ using scenario::Step;
 constexpr Duration kNone = Duration::zero();
 /// The length of what never ends by itself. The timer around it is meant to run out.
 constexpr Duration kEndless = Duration::max();
+/// The length of what takes no time of its own: a busy machine decides how long it lasts.
+constexpr Duration kBrief = std::chrono::microseconds(1);
 /// The approximate size of an echo's reply, for faults that write it byte by byte.
 constexpr std::int64_t kReplyBytes = 100;
 
@@ -135,9 +137,11 @@ class Timers {
         const Step& step = other.steps[i];
         if (std::holds_alternative<scenario::Checkout>(step)) {
           aims.push_back({timer_name(other, i), timeout_of(step)});
+          aims.push_back({"a start for client " + other.name, kBrief});
         }
         if (is_call(step)) {
-          aims.push_back({"the length of " + timer_name(other, i), call_length(other, i)});
+          aims.push_back({fmt::format("the call of client {}, step {}", other.name, i),
+                          std::max(call_length(other, i), kBrief)});
         }
         const auto* pause = std::get_if<scenario::Pause>(&step);
         if (pause != nullptr && later && !ordered(client, other))
@@ -384,6 +388,10 @@ bool too_near(Duration a, Duration b) {
   return more / kTimersApart < less || more - less < kTimersApartBy;
 }
 
+std::string length(Duration span) {
+  return span == kBrief ? "as long as the machine takes" : fmt::format("{} ms", to_ms(span));
+}
+
 }  // namespace
 
 std::vector<std::string> competing_timers(const Scenario& scenario) {
@@ -393,9 +401,11 @@ std::vector<std::string> competing_timers(const Scenario& scenario) {
   for (const Timer& timer : measured.all()) {
     for (const Aim& aim : timer.aims) {
       if (!too_near(timer.limit, aim.span)) continue;
-      sentences.push_back(fmt::format(
-          "{} ({} ms) and {} ({} ms) compete: they must differ by {}x and {} ms", timer.what,
-          to_ms(timer.limit), aim.what, to_ms(aim.span), kTimersApart, to_ms(kTimersApartBy)));
+      sentences.push_back(
+          fmt::format("{} ({} ms) and {} ({}) compete: they must differ by {}x "
+                      "and {} ms",
+                      timer.what, to_ms(timer.limit), aim.what, length(aim.span), kTimersApart,
+                      to_ms(kTimersApartBy)));
     }
   }
   return sentences;
@@ -403,6 +413,14 @@ std::vector<std::string> competing_timers(const Scenario& scenario) {
 
 Scenario unhurried(const Scenario& scenario) {
   Scenario calm = scenario;
+  // The harness closes with the pool's timeout, and so does a step that says none; but only the
+  // step competes with anything.
+  for (auto& client : calm.clients) {
+    for (auto& step : client.steps) {
+      auto* const close = std::get_if<scenario::Close>(&step);
+      if (close != nullptr && !close->timeout) close->timeout = calm.pool.close_timeout;
+    }
+  }
   // Everything is measured before anything is changed.
   Timers measured(calm);  // the timers' setters refer to it
   const std::vector<Timer> timers = measured.all();

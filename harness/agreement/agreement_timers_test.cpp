@@ -1,7 +1,12 @@
+#include <filesystem>
+#include <set>
+#include <string>
+
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "harness/agreement/agreement.hpp"
+#include "harness/base/read_file.hpp"
 #include "harness/scenario/parsed_testing.hpp"
 #include "harness/trace/history_testing.hpp"
 
@@ -280,4 +285,45 @@ TEST_CASE("run: timers: a close waits longer only if it is not meant to end the 
   };
   CHECK(timeout(closing(300), 1, 0) == 30s);
   CHECK(timeout(closing(4000), 1, 0) == 1s);
+}
+
+TEST_CASE("run: timers: a pause races with the starts and calls beside it, if it is short") {
+  const auto beside = [](int pause_ms) {
+    return scenario_of(
+        client("a", checkout(5000) + "," + call(5000) + "," + kCheckin) + "," +
+        client("b", fmt::format(R"({{"pause":{{"span_ms":{}}}}},{{"close":{{}}}})", pause_ms)));
+  };
+  CHECK(competes(beside(10), "the call of client a, step 1 (as long as the machine takes)"));
+  CHECK(competes(beside(10), "a start for client a"));
+  CHECK(competing_timers(beside(300)).empty());
+}
+
+TEST_CASE("run: timers: a close with the pool's timeout keeps it, and the harness's own waits") {
+  const auto closing = unhurried(scenario_of(
+      client("a", checkout(5000) + "," + call(4000) + "," + kCheckin) + "," +
+          client("b", R"({"close":{}})"),
+      fault("reply_dropped", R"("client":"a","call":1)"), R"("size":1,"close_timeout_ms":1000)"));
+  CHECK(timeout(closing, 1, 0) == 1s);
+  CHECK(closing.pool.close_timeout == 30s);
+}
+
+/// What differs between the worlds must not be put down to a clock where none decides.
+TEST_CASE("run: timers: a clock decides in few of this project's scenarios that are compared") {
+  std::size_t compared = 0;
+  std::set<std::string> decided;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(POOLPROOF_SCENARIOS)) {
+    const std::string path = entry.path().string();
+    if (!path.ends_with(".json") || path.ends_with(".schema.json")) continue;
+    const auto text = read_file(path, 1U << 20U, "a scenario");
+    REQUIRE(text.has_value());
+    const auto scenario = scenario::testing::parsed(*text);
+    if (!why_not_compared(scenario).empty()) continue;
+    ++compared;
+    if (!competing_timers(scenario).empty()) decided.insert(scenario.name);
+  }
+  CHECK(compared > 100);
+  // These put in order by a pause what nothing else can put in order.
+  const std::set<std::string> known{"cancel-in-the-queue", "close-refuses-waiters",
+                                    "close-with-everything-going-on"};
+  CHECK(decided == known);
 }

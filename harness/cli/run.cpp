@@ -45,6 +45,14 @@ void print_troubles(const run::RunResult& result) {
   }
 }
 
+/// Of both worlds: whose runs were not held against each other, and why.
+void print_not_compared(const run::RunResult& result) {
+  for (const auto& scenario : result.scenarios) {
+    if (!scenario.agreement.starts_with("not compared")) continue;
+    say(fmt::format("{}: {}\n", scenario.name, printable_message(scenario.agreement, 1000)));
+  }
+}
+
 Expected<void, std::string> write_reports(const run::RunResult& result, const fs::path& out) {
   const std::pair<const char*, std::string> files[] = {
       {"report.json", reports::report_json(result)},
@@ -97,6 +105,7 @@ int run(const RunArguments& arguments) {
     return broken(written.error());
   }
   print_troubles(*result);
+  print_not_compared(*result);
   const std::string out = printable_message(options.out);
   say(fmt::format(
       "\n{}\nreports: {}/report.json, junit.xml, summary.md; a trace of each scenario in "

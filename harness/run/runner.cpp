@@ -199,6 +199,10 @@ class Runner {
     fs::remove_all(folder, error);
     result.agreement = reason.empty() ? word : fmt::format("{}: {}", word, reason);
     if (word == "agree") return;
+    if (word == "not_compared") {
+      result.agreement = "not compared: " + reason;
+      return;
+    }
     if (word == "divergent") {
       result.verdict = std::max(result.verdict, Verdict::divergent);
       result.reasons.push_back(reason);
