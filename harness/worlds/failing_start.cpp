@@ -3,33 +3,39 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <utility>
 
+#include <fmt/format.h>
+
+#include "harness/base/write_file.hpp"
 #include "harness/host/system.hpp"
 
 namespace poolproof::worlds {
 namespace {
 
 /// There, and executable or not, but no program.
-void write_no_program(const std::string& path, bool executable) {
+Expected<void, std::string> write_no_program(const std::string& path, bool executable) {
   namespace fs = std::filesystem;
-  std::ofstream(path, std::ios::binary) << "this is no program\n";
-  std::error_code ignored;
+  auto written = write_file_whole(path, "this is no program\n", Durable::no);
+  if (!written) return written;
+  std::error_code error;
   const auto mode = fs::perms::owner_read | (executable ? fs::perms::owner_exec : fs::perms::none);
-  fs::permissions(path, mode, ignored);
+  fs::permissions(path, mode, error);
+  if (error)
+    return unexpected(fmt::format("can't set the permissions of {}: {}", path, error.message()));
+  return {};
 }
 
 }  // namespace
 
-FailingStarts::FailingStarts(const faults::Plan& plan, std::string folder, std::string journal)
-    : plan_(plan), folder_(std::move(folder)), journal_(std::move(journal)) {
-  // All before the first process is started: one that is just being started would hold them open
-  // for writing, and exec would say so instead.
+Expected<void, std::string> FailingStarts::prepare() const {
   for (const faults::PlannedFault& fault : plan_) {
     if (fault.fault->moment != faults::Moment::launch) continue;
     const int says = faults::errno_of(fault);
-    if (says != ENOENT) write_no_program(no_program(fault), says == ENOEXEC);
+    if (says == ENOENT) continue;
+    auto written = write_no_program(no_program(fault), says == ENOEXEC);
+    if (!written) return written;
   }
+  return {};
 }
 
 std::string FailingStarts::no_program(const faults::PlannedFault& fault) const {
@@ -43,15 +49,19 @@ std::string FailingStarts::no_program(const faults::PlannedFault& fault) const {
   }
 }
 
-void FailingStarts::strike(WorkerId worker, host::Command& command) const {
+void FailingStarts::strike(WorkerId worker, host::Command& command) {
   const faults::PlannedFault* const fault = faults::launch_fault(plan_, worker);
   if (fault == nullptr) return;
-  command.argv = {no_program(*fault)};
   // In one write, as every worker writes its lines.
-  std::ofstream(journal_, std::ios::binary | std::ios::app)
-      << faults::journal_line(faults::launch_receipt(*fault),
-                              host::sys::now().time_since_epoch().count(), worker, 0)
-      << std::flush;
+  std::ofstream journal(journal_, std::ios::binary | std::ios::app);
+  journal << faults::journal_line(faults::launch_receipt(*fault),
+                                  host::sys::now().time_since_epoch().count(), worker, 0);
+  journal.close();
+  if (journal) {
+    command.argv = {no_program(*fault)};
+  } else {
+    trouble_ = fmt::format("can't write {}: the receipt of a start that was to fail", journal_);
+  }
 }
 
 }  // namespace poolproof::worlds

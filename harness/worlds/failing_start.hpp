@@ -1,8 +1,10 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "fake_workers/launch.hpp"
+#include "harness/base/result.hpp"
 #include "harness/host/child.hpp"
 
 namespace poolproof::worlds {
@@ -13,11 +15,19 @@ namespace poolproof::worlds {
 class FailingStarts {
  public:
   /// `folder` must exist; files of its own go there.
-  FailingStarts(const faults::Plan& plan, std::string folder, std::string journal);
+  FailingStarts(const faults::Plan& plan, std::string folder, std::string journal)
+      : plan_(plan), folder_(std::move(folder)), journal_(std::move(journal)) {}
+
+  /// Writes those files, before the first process is started: one that is just being started would
+  /// hold them open for writing, and exec would say so instead. Error: one sentence with the path.
+  Expected<void, std::string> prepare() const;
 
   /// Makes the command of an incarnation one that exec refuses, and writes the receipt, if a fault
-  /// is aimed at it.
-  void strike(WorkerId worker, host::Command& command) const;
+  /// is aimed at it. Without its receipt a fault does not strike: see trouble(). One at a time.
+  void strike(WorkerId worker, host::Command& command);
+
+  /// Why a receipt could not be written, one sentence with the path; empty: all were.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
  private:
   [[nodiscard]] std::string no_program(const faults::PlannedFault& fault) const;
@@ -25,6 +35,7 @@ class FailingStarts {
   const faults::Plan& plan_;
   std::string folder_;
   std::string journal_;
+  std::string trouble_;
 };
 
 }  // namespace poolproof::worlds

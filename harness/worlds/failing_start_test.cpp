@@ -40,7 +40,8 @@ TEST_CASE("run: failing start: the kernel itself says what is planned, and the r
     CAPTURE(std::string(row.word));
     const Folder folder;
     const faults::Plan plan = plan_of(row.word);
-    const FailingStarts failing(plan, folder / "", folder / "journal.jsonl");
+    FailingStarts failing(plan, folder / "", folder / "journal.jsonl");
+    REQUIRE(failing.prepare());
     host::Command command = kSound;
     failing.strike({1, 2}, command);
     const auto started = host::launch(command);
@@ -63,9 +64,24 @@ TEST_CASE("run: failing start: the kernel itself says what is planned, and the r
 TEST_CASE("run: failing start: who is not aimed at is started, and leaves no receipt") {
   const Folder folder;
   const faults::Plan plan = plan_of("ENOEXEC");
-  const FailingStarts failing(plan, folder / "", folder / "journal.jsonl");
+  FailingStarts failing(plan, folder / "", folder / "journal.jsonl");
+  REQUIRE(failing.prepare());
   host::Command command = kSound;
   failing.strike({1, 1}, command);
   CHECK(command.argv == kSound.argv);
   CHECK_FALSE(std::filesystem::exists(folder / "journal.jsonl"));
+}
+
+TEST_CASE("run: failing start: what can't be written is said, and nothing is struck") {
+  const Folder folder;
+  const faults::Plan plan = plan_of("ENOEXEC");
+  const auto unready = FailingStarts(plan, folder / "none", folder / "journal.jsonl").prepare();
+  REQUIRE_FALSE(unready);
+  CHECK(unready.error().find(folder / "none/no_program") != std::string::npos);
+  FailingStarts failing(plan, folder / "", folder / "none/journal.jsonl");
+  REQUIRE(failing.prepare());
+  host::Command command = kSound;
+  failing.strike({1, 2}, command);
+  CHECK(command.argv == kSound.argv);
+  CHECK(failing.trouble().find(folder / "none/journal.jsonl") != std::string::npos);
 }

@@ -145,12 +145,14 @@ class Run {
     const auto planned =
         write_file_whole(plan_path(world_), faults::write_plan(scenario_.faults), Durable::no);
     if (!planned) return unexpected(planned.error());
+    if (auto ready = failing_starts_.prepare(); !ready) return unexpected(ready.error());
     auto pool = host::Pool::open(options());
     if (!pool) return unexpected(pool.error().line());
     perform(**pool);
     take_quiescence_census(**pool);
     close_at_last(**pool);
     pool->reset();
+    if (!failing_starts_.trouble().empty()) return unexpected(failing_starts_.trouble());
     trace_.os.push_back(after_the_end(world_.token));
     auto journal = read_journal(journal_path(world_));
     if (!journal) return unexpected(journal.error());
@@ -254,7 +256,7 @@ class Run {
 
   const Scenario& scenario_;
   const HostWorld& world_;
-  const FailingStarts failing_starts_;
+  FailingStarts failing_starts_;
   Milestones milestones_;
   std::deque<ClientRun> clients_;
   std::mutex mutex_;
