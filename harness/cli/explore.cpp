@@ -59,6 +59,12 @@ int explore(const ExploreArguments& arguments) {
     say(fmt::format("{} run(s) proved nothing: somebody waited in vain\n",
                     explored->proved_nothing));
   }
+  if (explored->killed > 0) {
+    say(
+        fmt::format("{} time(s) a process was killed from outside (SIGKILL: out of memory?); its "
+                    "run began again\n",
+                    explored->killed));
+  }
   say(fmt::format("{}\n", explored->failures.empty() ? "no failure" : "FAILED"));
   if (!explored->failures.empty()) return kFailed;
   return explored->runs == explored->proved_nothing ? kInvalid : kHeld;

@@ -30,12 +30,17 @@ constexpr Duration kTellEvery = 5s;
 /// A run that takes this long will never end.
 constexpr Duration kStuck = 20s;
 constexpr std::size_t kSavedMost = 32;
+/// A run during which this many processes were killed from outside has failed.
+constexpr std::uint32_t kKillsOfRun = 2;
+/// After so many kills from outside it makes no sense to go on.
+constexpr std::uint64_t kKillsMost = 50;
 
 /// The memory that both processes share.
 struct Desk {
   std::atomic<std::uint64_t> runs;
   std::atomic<std::uint64_t> core_events;
   std::atomic<std::uint64_t> proved_nothing;
+  std::atomic<bool> in_run;
   Walk walk;
 };
 
@@ -83,8 +88,10 @@ class Walker {
         walk_.next_part();
         continue;
       }
+      desk_.in_run.store(true);
       ++tally.runs;
       carry_out(space_.at(walk_));
+      desk_.in_run.store(false);
       space_.go_on(walk_, &runner_);
     }
   }
@@ -145,14 +152,24 @@ class Guide {
         return 0;
       });
       if (!child) return unexpected(std::string("can't start a process"));
-      const std::string crash = watch(*child, progress);
+      std::string crash = watch(*child, progress);
       if (crash.empty()) return result();
+      if (crash == kKilled) {
+        if (killed_ + 1 > kKillsMost)
+          return unexpected(std::string("its processes were killed again and again"));
+        if (begin_again()) continue;
+        crash = crash_signature({0, SIGKILL}, "");
+      }
       crashed(crash);
       if (!allowance.grant(crash, desk_.runs.load())) return result();
     }
   }
 
  private:
+  /// In place of a signature: somebody else killed the process, as the system does when memory is
+  /// short.
+  static constexpr std::string_view kKilled = "killed from outside";
+
   /// Watches the process until it has ended. Returns the signature of its crash; empty: it is done.
   std::string watch(host::ForkedChild& child, const ExploreProgress& progress) {
     std::string said;
@@ -169,6 +186,7 @@ class Guide {
       hear(said);
       if (ended && *ended) {
         (void)host::sys::reap(child.pidfd.get());
+        if ((*ended)->signal == SIGKILL) return std::string(kKilled);
         return **ended == ExitStatus{} ? "" : crash_signature(**ended, errors);
       }
       if (desk_.runs.load() != seen) moved = now;
@@ -205,6 +223,16 @@ class Guide {
         {failure.signature, failure.what, failure.times, fs::exists(file) ? file : ""});
   }
 
+  /// The run that a kill broke off is carried out once more. False: it has been killed before, and
+  /// may well be what takes the memory.
+  bool begin_again() {
+    ++killed_;
+    if (!desk_.in_run.exchange(false)) return true;
+    if (++kills_[desk_.runs.load()] >= kKillsOfRun) return false;
+    --desk_.walk.tallies[desk_.walk.part].runs;
+    return true;
+  }
+
   void crashed(const std::string& signature) {
     JobFailure failure{desk_.runs.load(), 1, signature, signature};
     save(options_.out, failure, space_.at(desk_.walk));
@@ -226,6 +254,7 @@ class Guide {
     explored.runs = desk_.runs.load();
     explored.core_events = desk_.core_events.load();
     explored.proved_nothing = desk_.proved_nothing.load();
+    explored.killed = killed_;
     explored.elapsed = host::sys::now() - begun_;
     return explored;
   }
@@ -234,6 +263,8 @@ class Guide {
   Desk& desk_;
   ExploredSpace& space_;
   std::vector<ExploredFailure> failures_;
+  std::uint64_t killed_ = 0;                      ///< processes, from outside
+  std::map<std::uint64_t, std::uint32_t> kills_;  ///< of them, by the run
   Time begun_;
   Time told_;
 };

@@ -49,6 +49,7 @@ struct Explored {
   std::uint64_t runs = 0;
   std::uint64_t core_events = 0;
   std::uint64_t proved_nothing = 0;  ///< runs in which an await never came true
+  std::uint64_t killed = 0;          ///< processes that somebody else killed (SIGKILL)
   Duration elapsed{};
 };
 
@@ -57,7 +58,8 @@ using ExploreProgress = std::function<void(std::uint64_t runs, Duration elapsed)
 
 /// Carries out the whole exploration in a process of its own and judges every run by all
 /// invariants. A crash, a broken promise of the code and a run without end are failures like any
-/// other. Error: one sentence why the harness can't do it.
+/// other. A run that somebody else's SIGKILL breaks off begins again, and fails if that comes
+/// twice. Error: one sentence why the harness can't do it.
 Expected<Explored, std::string> explore(const ExploreOptions& options,
                                         const ExploreProgress& progress);
 

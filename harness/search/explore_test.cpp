@@ -1,6 +1,7 @@
 #include "harness/search/explore.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "fake_workers/catalogue.hpp"
 #include "harness/base/assert.hpp"
 #include "harness/base/folder_testing.hpp"
+#include "harness/host/forked_child.hpp"
 #include "harness/run/runner.hpp"
 #include "harness/search/explore_space.hpp"
 
@@ -28,6 +30,12 @@ Explored explored(Exploration what, std::uint64_t runs_most) {
   }
   return *explored;
 }
+
+constexpr const char* kPlain = R"({
+    "schema_version": 1, "name": "x", "why": "what an explorer finds is kept",
+    "pool": {"size": 1}, "workers": [{"kind": "fake"}],
+    "clients": [{"name": "a", "steps": [{"checkout": {}}, {"checkin": {}}]}],
+    "faults": [], "expect": {"any_success": true}})";
 
 bool has_run(const Explored& explored) {
   return std::all_of(explored.parts.begin(), explored.parts.end(),
@@ -57,11 +65,32 @@ class Marred final : public ExploredSpace {
  private:
   bool crashes_;
   std::uint64_t runs_;
-  scenario::Scenario scenario_ = own_scenario(R"({
-    "schema_version": 1, "name": "x", "why": "what an explorer finds is kept",
-    "pool": {"size": 1}, "workers": [{"kind": "fake"}],
-    "clients": [{"name": "a", "steps": [{"checkout": {}}, {"checkin": {}}]}],
-    "faults": [], "expect": {"any_success": true}})");
+  scenario::Scenario scenario_ = own_scenario(kPlain);
+};
+
+/// In its second run somebody kills the process, as often as said.
+class Killed final : public ExploredSpace {
+ public:
+  explicit Killed(std::uint32_t kills) : ExploredSpace({"one"}) {
+    REQUIRE(memory_);
+    kills_ = new (memory_->data()) std::atomic<std::uint32_t>(kills);
+  }
+
+  const scenario::Scenario& at(const Walk&) override { return scenario_; }
+  void judge(const Walk& walk, const CaseRunner&, std::vector<oracle::Finding>&) override {
+    if (walk.place != 1 || kills_->load() == 0) return;
+    kills_->fetch_sub(1);
+    (void)std::raise(SIGKILL);
+  }
+  void go_on(Walk& walk, const CaseRunner*) override {
+    if (++walk.place == 3) walk.next_part();
+  }
+
+ private:
+  scenario::Scenario scenario_ = own_scenario(kPlain);
+  host::sys::Try<host::SharedMemory> memory_ =
+      host::SharedMemory::of_size(sizeof(std::atomic<std::uint32_t>));
+  std::atomic<std::uint32_t>* kills_ = nullptr;
 };
 
 /// All points of the walk in one part. Nothing is run.
@@ -158,6 +187,24 @@ TEST_CASE("run: explore: a crash is a failure like any other, and the rest is ex
   REQUIRE(result->failures.size() == 1);
   CHECK(result->failures.front().signature == "broken promise: !crashes_");
   CHECK(std::filesystem::exists(result->failures.front().file));
+}
+
+TEST_CASE("run: explore: who is killed from outside begins that run again, and it is no failure") {
+  const testing::Folder folder;
+  Killed once(1);
+  const auto result = explore(once, {Exploration::cuts, folder / "found", 0}, {});
+  REQUIRE(result);
+  CHECK(result->failures.empty());
+  CHECK(result->killed == 1);
+  CHECK(result->runs == 3);
+  CHECK(result->parts.front().runs == 3);
+  Killed twice(2);
+  const auto failed = explore(twice, {Exploration::cuts, folder / "found", 0}, {});
+  REQUIRE(failed);
+  REQUIRE(failed->failures.size() == 1);
+  CHECK(failed->failures.front().signature == "crash: signal 9");
+  CHECK(failed->killed == 2);
+  CHECK(failed->runs == 3);
 }
 
 TEST_CASE("run: explore: many crashes of one kind do not end it") {
