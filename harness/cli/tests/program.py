@@ -6,9 +6,10 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
+
+import waiting
 
 POOLPROOF = os.environ["POOLPROOF"]
 PYTHON = sys.executable
@@ -100,12 +101,4 @@ def children_of(run_pid):
 
 
 def wait_until(condition, what):
-    """Waits for an event, with a limit that only a hang reaches."""
-    end = time.monotonic() + HANG
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError("waited in vain for " + what)
-        time.sleep(0.005)
+    return waiting.wait_until(condition, what, HANG)

@@ -11,6 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import waiting
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 SBIN = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 LIMIT_S = 60  # reached only by what hangs
@@ -61,15 +63,7 @@ def free_ports(count):
 
 
 def wait_until(condition, what):
-    """Waits for an event, with a limit that only a hang reaches."""
-    end = time.monotonic() + LIMIT_S
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError("waited in vain for " + what)
-        time.sleep(0.05)
+    return waiting.wait_until(condition, what, LIMIT_S, gap_s=0.05)
 
 
 class Cluster:
