@@ -339,6 +339,25 @@ TEST_CASE("oracle: residue: without nonces, who left bytes behind answers no cal
   CHECK_FALSE(answered(4.3, "reply_slow"));
 }
 
+/// A banner that is a whole frame. Who was calling when it came has its reply in the pipe, and
+/// nobody could know; who called later was given to a worker that had shown itself unsound.
+TEST_CASE("oracle: residue: a frame written unasked excuses the worker if a call was under way") {
+  const auto answered = [](double struck_at, bool unasked) {
+    Story story = told("good");
+    story.scenario.pool.opaque = true;
+    plan(story, "banner");
+    story.scenario.faults.back().texts["text"] = std::string("\0\0\0\1x", 5);
+    strike(story, "banner", struck_at, 1);
+    for (trace::WorkerRecord& one : story.trace.workers) {
+      if (unasked && one.record.kind == Kind::receipt) one.record.request.reset();
+    }
+    return broken(story).contains("no_dirty_reuse");
+  };
+  CHECK_FALSE(answered(4.3, true));  // a's call took it for its reply
+  CHECK(answered(2.6, true));        // nobody was calling
+  CHECK(answered(4.3, false));       // it lay behind the reply to that very call
+}
+
 TEST_CASE("oracle: residue: who was answered before it had asked does not take its worker on") {
   const auto kept = [](std::uint64_t written, bool in_doubt, const char* then) {
     Story story = told("good");

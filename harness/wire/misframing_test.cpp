@@ -67,6 +67,23 @@ TEST_CASE("misframing: each broken rule is named, with the numbers that show it"
   CHECK_THAT(found->words, Catch::Contains(words));
 }
 
+TEST_CASE("misframing: a number or a word behind a length is no document", "[wire]") {
+  CHECK_FALSE(suspect({},
+                      "\x01"
+                      "7 \xff\xff"s));
+  CHECK_FALSE(suspect({}, "\x04true\xff\xff"s));
+}
+
+TEST_CASE("misframing: another frame is looked for near the beginning only", "[wire]") {
+  const auto torn = [](std::size_t before) {
+    const std::string noise(before, '\xff');
+    return suspect({}, header(9000) + noise + framed("[7]") + std::string(9000, '\xff'));
+  };
+  REQUIRE(torn(4000));
+  CHECK(torn(4000)->kind == Misframing::frame_inside);
+  CHECK_FALSE(torn(5000));
+}
+
 TEST_CASE("misframing: noise of any length costs a bounded time", "[wire]") {
   CHECK_FALSE(suspect({}, std::string(std::size_t{64} << 20U, '\0')));
   CHECK(suspect({}, std::string(std::size_t{64} << 20U, 'x'))->kind == Misframing::text);
