@@ -118,7 +118,10 @@ class Timers {
     if (is_call(step)) {
       aims = call_aims(client, place);
     } else {
-      if (std::holds_alternative<scenario::Checkout>(step)) aims = start_ends();
+      if (std::holds_alternative<scenario::Checkout>(step)) {
+        aims = start_ends();
+        if (!scenario_.pool.core.overlap) append(aims, slow_exits());
+      }
       append(aims, holds_of_others(client, place));
       append(aims, who_awaits(client, place));
     }

@@ -35,6 +35,8 @@ inline constexpr auto kPoolMoodNames = enumerator_names<PoolMood>();
 /// Rare situations, each shown by the witnesses.
 enum class Mark : std::uint8_t {
   granted_in_the_last_microsecond,  ///< a waiter was granted one microsecond before its deadline
+  second_lease_before_any_return,   ///< after a cold start two were served side by side
+  checkin_during_a_handshake,       ///< a worker was given back while another was being greeted
   try_checkout_served,              ///< a client that would not wait was served at once
   try_checkout_refused,             ///< a client that would not wait was refused at once
   deadline_met_checkin,     ///< a waiter was refused at the very time a worker was checked in
@@ -49,6 +51,7 @@ enum class Mark : std::uint8_t {
   blocking_start_held_back_a_grant,  ///< a client waited beside an idle worker during a start
   starts_max_held_back_a_start,      ///< a slot stayed vacant beside a waiter, for too many starts
   leaving_list_held_back_a_start,    ///< a slot stayed vacant beside a waiter, for many leaving
+  worker_before_held_back_a_start,   ///< a slot stayed vacant beside a waiter, for its last worker
   start_for_a_client_who_left,       ///< a lazy start came good when nobody waited any more
   start_answered_after_given_up,     ///< a process came up after its start had been given up
   handshake_ended_after_given_up,    ///< a handshake ended after its worker had been told to go

@@ -69,6 +69,7 @@ class PoolMarks final : public Promises {
       return see(Mark::late_checkin);
     }
     moments(worker).back = back_ = now_;
+    if (count(State::handshake) > 0) see(Mark::checkin_during_a_handshake);
     if (late_ == now_) see(Mark::deadline_met_checkin);
     if (cancelled_ == now_) see(Mark::cancel_met_checkin);
   }
@@ -125,6 +126,8 @@ class PoolMarks final : public Promises {
 
   void look(const pool::Grant& effect) {
     step_.granted = true;
+    const bool beside = count(State::leased) > 0 && back_ == Time::min();
+    if (beside) see(Mark::second_lease_before_any_return);
     const std::uint32_t place = waiter(effect.checkout);
     if (place == kNone) return;
     const Asked& asked = asked_[place];
@@ -181,7 +184,11 @@ class PoolMarks final : public Promises {
     if (!may_grant() && count(State::idle) > 0) see(Mark::blocking_start_held_back_a_grant);
     if (waiting_ <= under_way() || present() >= config_.size) return;
     if (under_way() >= under_way_limit()) see(Mark::starts_max_held_back_a_start);
-    if (count(State::leaving) >= config_.leaving_max) see(Mark::leaving_list_held_back_a_start);
+    if (count(State::leaving) >= config_.leaving_max) {
+      see(Mark::leaving_list_held_back_a_start);
+    } else if (taken_ >= config_.size && under_way() < under_way_limit()) {
+      see(Mark::worker_before_held_back_a_start);
+    }
   }
 
   void see(Mark mark) { found_.see(mark); }

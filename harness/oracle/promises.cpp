@@ -177,6 +177,9 @@ void Promises::judge_place(WorkerId worker) {
   if (slot.occupants > 0) {
     report(kBounds, "worker {} was started beside another in its slot", dotted(worker));
   }
+  if (slot.awaited > 0) {
+    report(kStarts, "worker {} was started before the one in its slot had gone", dotted(worker));
+  }
   if (slot.generations != worker.generation) {
     report(kAccounting, "worker {} was started after {} others in its slot", dotted(worker),
            slot.generations);
@@ -230,7 +233,7 @@ bool Promises::lacks_a_start() const {
     return config_.start == pool::StartMode::eager && held_ < config_.size &&
            under_way() < under_way_limit();
   }
-  return !failed_now_ && under_way() == 0 && present() < config_.size &&
+  return !failed_now_ && under_way() == 0 && taken_ < config_.size &&
          after(last_failure_, config_.breaker_open) <= now_;
 }
 

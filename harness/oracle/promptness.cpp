@@ -355,9 +355,10 @@ class Recovery {
            core_.breaker_open;
   }
 
-  /// How long a full list of leaving workers may, whenever it became full.
+  /// How long a full list of leaving workers may, whenever it became full, or the last worker of a
+  /// slot, where the next one waits for it.
   [[nodiscard]] Duration leaving() const {
-    if (strikes_ < core_.leaving_max) return Duration::zero();
+    if (core_.overlap && strikes_ < core_.leaving_max) return Duration::zero();
     return core_.shutdown_grace + core_.stdin_grace + core_.term_grace;
   }
 

@@ -376,6 +376,10 @@ void ReferenceModel::enter(std::uint32_t worker, State state) {
     if (line_of(before) != nullptr) unlink(*line_of(before), worker);
     if (line_of(state) != nullptr) link(*line_of(state), worker);
   }
+  const bool leaves = state == State::leaving;
+  if (!config_.overlap && (before == State::leaving) != leaves) {
+    change(slot_of(worker), [leaves](Slot& slot) { slot.awaited += leaves ? 1U : UINT32_MAX; });
+  }
   if (is_present(before) == is_present(state)) return;
   change(slot_of(worker), [arrives = is_present(state)](Slot& slot) {
     slot.occupants += arrives ? 1U : UINT32_MAX;
@@ -404,8 +408,10 @@ template <class Change>
 void ReferenceModel::change(Slot& slot, Change what) {
   const bool counts = &slot != &outside_;
   if (counts && slot.held()) --held_;
+  if (counts && slot.taken()) --taken_;
   what(slot);
   if (counts && slot.held()) ++held_;
+  if (counts && slot.taken()) ++taken_;
 }
 
 }  // namespace poolproof::oracle

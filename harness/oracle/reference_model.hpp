@@ -132,9 +132,11 @@ class ReferenceModel {
     std::uint32_t occupants = 0;    ///< incarnations there that have not been told to go
     std::uint32_t generations = 0;  ///< so many have been started
     std::uint32_t failures = 0;     ///< incarnations in a row that were of no use
+    std::uint32_t awaited = 0;      ///< earlier ones that must go before the next may start
     bool may_cool = false;          ///< the last one was of no use
     Time cooled_from;
-    [[nodiscard]] bool held() const { return occupants > 0 || may_cool; }
+    [[nodiscard]] bool taken() const { return occupants > 0 || awaited > 0; }
+    [[nodiscard]] bool held() const { return taken() || may_cool; }
   };
   struct Asked {
     CheckoutId checkout;
@@ -201,6 +203,7 @@ class ReferenceModel {
   Line idle_;
   Table<Slot> slots_{memory_};  ///< as far as they have been used
   std::uint32_t held_ = 0;      ///< slots that are surely not vacant, or may cool
+  std::uint32_t taken_ = 0;     ///< slots where no start can be, not even the breaker's probe
   Numbering<LeaseId> lease_numbers_{memory_};
   Table<Lease> leases_{memory_};
   Numbering<CheckoutId> checkout_numbers_{memory_};

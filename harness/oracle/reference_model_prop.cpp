@@ -93,6 +93,7 @@ class World {
     config.waiters_max = 1 + knobs[2] % 8;
     config.starts_max = 1 + knobs[3] % 4;
     config.leaving_max = 1 + knobs[4] % 6;
+    config.overlap = knobs[4] / 8 % 3 != 0;
     config.startup_budget = ms(5, 20, 500);
     config.postmortem_budget = ms(6, 0, 50);
     config.silence_max = ms(7, 0, 50);

@@ -137,10 +137,11 @@ class Witness final : public Promises {
     const bool wanted = config_.start == StartMode::eager || waiting_ > under_way();
     for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
       const bool may_cool = slot < slots_.size() && slots_[slot].may_cool;
+      const bool awaits = slot < slots_.size() && slots_[slot].awaited > 0;
       const SlotState state = core_.state(slot);
       demand(state != SlotState::cooling || may_cool,
              "no slot rests without a failure, nor too long");
-      demand(state != SlotState::vacant || held_back || !wanted,
+      demand(state != SlotState::vacant || held_back || !wanted || awaits,
              "no demand beside an unfilled slot");
     }
   }

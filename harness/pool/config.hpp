@@ -26,6 +26,10 @@ struct Config {
   std::uint32_t starts_max = 4;      ///< starts and handshakes under way at a time
   std::uint32_t leaving_max = 16;    ///< workers told to go and not gone; when full, starts wait
 
+  /// Whether a slot's next worker may start while the last one is still leaving. Not where each
+  /// holds for itself what only one can hold: a port, a lock, a GPU.
+  bool overlap = true;
+
   Duration startup_budget = 5s;        ///< from the order to start to the init ping's good reply
   Duration postmortem_budget = 300ms;  ///< on top, to find out why a start failed
 

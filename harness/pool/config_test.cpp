@@ -28,6 +28,7 @@ TEST_CASE("pool: config: every member but the seed has a row in the table of opt
     CAPTURE(std::string(option.name));
     CHECK(names.insert(option.name).second);
     CHECK((option.unit == Unit::milliseconds) == option.name.ends_with("_ms"));
+    CHECK((option.unit == Unit::flag) == (option.name == "overlap"));
     for (const std::int64_t value : {option.min, option.max}) {
       Config config;
       option.set(config, value);

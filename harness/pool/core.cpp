@@ -310,7 +310,7 @@ std::uint32_t Core::slot_to_start() {
   }
   if (!breaker_open_) return kNone;
   for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
-    if (slots_[slot].state == SlotState::cooling) return slot;
+    if (slots_[slot].state == SlotState::cooling && may_start(slot)) return slot;
   }
   return kNone;
 }
@@ -439,7 +439,12 @@ void Core::vacate(std::uint32_t slot, bool cool) {
     return;
   }
   enter(slot, SlotState::vacant);
-  vacant_.push_back(slot);
+  if (may_start(slot)) vacant_.push_back(slot);
+}
+
+/// What the last worker holds, the next one could not take: without overlap it waits.
+bool Core::may_start(std::uint32_t slot) const {
+  return config_.overlap || slots_[slot].leaving == 0;
 }
 
 Duration Core::backoff(std::uint32_t failures) {
@@ -471,6 +476,7 @@ void Core::leave(std::uint32_t slot, StopStep step, RemovalReason why) {
   }
   stopping_[place] = {worker, step, state != SlotState::starting, why};
   stopping_index_.put(key(worker), place);
+  ++slots_[slot].leaving;
   vacate(slot, was_no_use);
   if (stopping_[place].started) take_step(place, step);
 }
@@ -491,6 +497,12 @@ void Core::forget_stopping(std::uint32_t place) {
   free_stopping_.push_back(place);
   ++counters_.forgotten;
   emit(Forget{worker});
+  Slot& slot = slots_[worker.slot];
+  const bool held_back = !may_start(worker.slot);
+  --slot.leaving;
+  if (held_back && may_start(worker.slot) && slot.state == SlotState::vacant) {
+    vacant_.push_back(worker.slot);
+  }
 }
 
 std::uint32_t Core::find_stopping(WorkerId worker) const {

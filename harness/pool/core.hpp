@@ -90,6 +90,7 @@ class Core {
     SlotState state = SlotState::vacant;
     std::uint32_t next_generation = 0;
     std::uint32_t failures = 0;  ///< incarnations in a row that ended before they served
+    std::uint32_t leaving = 0;   ///< earlier incarnations that have not gone yet
     bool served = false;         ///< this incarnation has had a clean lease
     LeaseId lease = LeaseId::none;
     CheckoutId begun_after = CheckoutId::none;  ///< the last checkout asked for before its start
@@ -156,6 +157,7 @@ class Core {
   void become_idle(std::uint32_t slot);
   void start_did_not_work(std::uint32_t slot, const StartEvidence& evidence);
   void vacate(std::uint32_t slot, bool cool);
+  [[nodiscard]] bool may_start(std::uint32_t slot) const;
   void unlink_idle(std::uint32_t slot);
   void link_under_way(std::uint32_t slot);
   void unlink_under_way(std::uint32_t slot);
@@ -184,7 +186,7 @@ class Core {
   Waiters waiters_;
   std::vector<Slot> slots_;
   Deadlines slot_deadlines_;
-  std::vector<std::uint32_t> vacant_;  ///< slots, the next to start last
+  std::vector<std::uint32_t> vacant_;  ///< slots that may start, the next to do so last
   UnderWay under_way_;
   std::uint32_t idle_head_ = kNone;  ///< returned last
   std::uint32_t idle_tail_ = kNone;  ///< returned first

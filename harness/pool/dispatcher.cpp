@@ -19,6 +19,7 @@ void Dispatcher::begin(const Config& config) {
   last_failed_ = last_unlaunched_ = {};
   last_failed_tail_.clear();
   last_failed_reason_.clear();
+  before_failed_.reset();
   last_launch_error_.clear();
 }
 
@@ -84,8 +85,20 @@ void Dispatcher::handshake_ended(Worker& worker, const StartEvidence& evidence,
     last_failed_ = worker.id();
     last_failed_tail_ = worker.stderr_tail.text();
     last_failed_reason_ = std::move(reason);
+    note_worker_before(worker.id());
   }
   step(HandshakeEnded{worker.id(), evidence});
+}
+
+/// A slot may have several that have not left: the newest of them.
+void Dispatcher::note_worker_before(WorkerId id) {
+  before_failed_.reset();
+  for (const auto& worker : in_slot_[id.slot]) {
+    world_.looked_up(worker.get());
+    if (worker->id().generation >= id.generation || worker->exit) continue;
+    before_failed_ = worker->id();
+    pid_before_failed_ = worker->pid();
+  }
 }
 
 void Dispatcher::forget(WorkerId id) {
@@ -162,6 +175,11 @@ Error Dispatcher::explain(const Refuse& refusal) const {
     facts.ping_bytes = blocker->ping_bytes;
     const auto unread = blocker->unread();
     if (facts.ping_bytes > 0 && unread) facts.unread_bytes = static_cast<std::uint32_t>(*unread);
+  }
+  if (refusal.cause_worker == last_failed_ && before_failed_) {
+    const Worker* const before = find(*before_failed_);
+    facts.cause.pid_before = pid_before_failed_;
+    facts.cause.still_there = before != nullptr && !before->exit;
   }
   return explain_refusal(refusal, core_->config(), facts);
 }

@@ -115,6 +115,7 @@ class Dispatcher {
   void deliver(const Effect& effect);
   [[nodiscard]] const WorkerRef& place_of(WorkerId id) const;
   Ticket& answer(CheckoutId checkout);
+  void note_worker_before(WorkerId id);
   [[nodiscard]] Error explain(const Refuse& refusal) const;
 
   World& world_;
@@ -130,6 +131,8 @@ class Dispatcher {
   WorkerId last_failed_;
   std::string last_failed_tail_;
   std::string last_failed_reason_;
+  std::optional<WorkerId> before_failed_;  ///< had not left its slot when that start failed
+  int pid_before_failed_ = 0;
   WorkerId last_unlaunched_;
   std::string last_launch_error_;
 };

@@ -91,7 +91,7 @@ std::string behind_words(const Refuse& refusal, const Config& config, const Refu
                              config.starts_max));
 }
 
-std::string busy_words(const Refuse& refusal, const RefusalFacts& facts) {
+std::string busy_words(const Refuse& refusal, const RefusalFacts& facts, bool overlap) {
   const auto& g = facts.gauges;
   if (refusal.phase == Phase::cooling) {
     return fmt::format(FMT_COMPILE("no worker lives; starts are held back after {} failure(s)"),
@@ -104,7 +104,8 @@ std::string busy_words(const Refuse& refusal, const RefusalFacts& facts) {
       FMT_COMPILE("all workers are busy ({} leased, {} starting, {} other client(s) waiting)"),
       g.leased, g.starting + g.handshake, g.waiting);
   if (g.leaving > 0)
-    text += fmt::format(FMT_COMPILE("; {} worker(s) told to go are not gone yet"), g.leaving);
+    text += fmt::format(FMT_COMPILE("; {} worker(s) told to go are not gone yet{}"), g.leaving,
+                        overlap ? "" : ", and their slots wait for them (overlap is false)");
   return text;
 }
 
@@ -112,7 +113,7 @@ std::string timeout_words(const Refuse& refusal, const Config& config, const Ref
   if (refusal.cause.cause == StartCause::behind_another_start)
     return behind_words(refusal, config, facts);
   if (refusal.has_blocker) return start_words(refusal, config, facts);
-  return busy_words(refusal, facts);
+  return busy_words(refusal, facts, config.overlap);
 }
 
 const char* signal_name(int signal) {
@@ -162,6 +163,15 @@ std::string unanswered_words(const StartEvidence& e, std::int64_t budget) {
 /// `; reason`, or nothing.
 std::string because(const std::string& reason) {
   return reason.empty() ? "" : "; " + reason;
+}
+
+/// Two workers of one slot may want what only one can have.
+std::string before_words(WorkerId worker, const StartWords& known) {
+  if (known.pid_before == 0) return "";
+  return fmt::format(
+      FMT_COMPILE("; the worker before it in slot {} (pid {}) {}: if only one of them can have a "
+                  "port, a lock or a device, set \"overlap\": false"),
+      worker.slot, known.pid_before, known.still_there ? "has not left" : "had not left then");
 }
 
 /// The part of a start's post-mortem that depends on its cause.
@@ -281,8 +291,9 @@ std::string words(const Activity& activity) {
 
 std::string explain_start(WorkerId worker, const StartEvidence& evidence, const Config& config,
                           const StartWords& known) {
-  return fmt::format(FMT_COMPILE("worker {} {}{}"), name_of(worker),
-                     cause_words(evidence, config, known), tail_words(known.stderr_tail));
+  return fmt::format(FMT_COMPILE("worker {} {}{}{}"), name_of(worker),
+                     cause_words(evidence, config, known), tail_words(known.stderr_tail),
+                     before_words(worker, known));
 }
 
 Error explain_refusal(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {

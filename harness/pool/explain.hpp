@@ -16,6 +16,8 @@ struct StartWords {
   std::string stderr_tail;
   std::string reason;        ///< why what it wrote is no reply
   std::string launch_error;  ///< it got no process
+  int pid_before = 0;        ///< of the slot's last worker, which had not left; 0: it had
+  bool still_there = false;  ///< it has not left since
 };
 
 /// What the world knows about a refusal beyond what the Core says.

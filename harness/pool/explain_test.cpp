@@ -97,6 +97,34 @@ TEST_CASE("pool: explain: one behind another start says whether it must be so") 
   CHECK(error.cause == StartCause::behind_another_start);
 }
 
+TEST_CASE("pool: explain: a start that failed beside the last worker of its slot says so") {
+  Refuse refuse = refusal(Outcome::start_failed);
+  refuse.cause = evidence(StartCause::exited, "");
+  refuse.cause_worker = {1, 2};
+  RefusalFacts facts = at(11s);
+  CHECK_FALSE(contains(explain_refusal(refuse, {}, facts).message, "before it in slot"));
+  facts.cause.pid_before = 4711;
+  facts.cause.still_there = true;
+  CHECK(
+      contains(explain_refusal(refuse, {}, facts).message,
+               "; the worker before it in slot 1 (pid 4711) has not left: if only one of them can "
+               "have a port, a lock or a device, set \"overlap\": false"));
+  facts.cause.still_there = false;
+  CHECK(contains(explain_refusal(refuse, {}, facts).message, "(pid 4711) had not left then: if"));
+}
+
+TEST_CASE("pool: explain: who waits for a worker to go is told that its slot does") {
+  const Refuse refuse = refusal(Outcome::checkout_timeout);
+  RefusalFacts facts = at(11s);
+  facts.gauges.leaving = 1;
+  CHECK(contains(explain_refusal(refuse, {}, facts).message,
+                 "; 1 worker(s) told to go are not gone yet"));
+  Config config;
+  config.overlap = false;
+  CHECK(contains(explain_refusal(refuse, config, facts).message,
+                 "not gone yet, and their slots wait for them (overlap is false)"));
+}
+
 TEST_CASE("pool: explain: a failed start brings its evidence") {
   Refuse refuse = refusal(Outcome::start_failed);
   refuse.cause = evidence(StartCause::text_on_stdout, "Loading\x1b[31m");

@@ -13,7 +13,7 @@
 /// What scenario files, errors and tests know of an option; README.md says how to add one.
 namespace poolproof::pool {
 
-enum class Unit : std::uint8_t { count, milliseconds, choice };
+enum class Unit : std::uint8_t { count, milliseconds, choice, flag };
 
 /// One option of some settings. Its default is that of the settings' member.
 template <class Settings>
@@ -51,10 +51,12 @@ constexpr auto option(std::string_view name, std::int64_t min, std::int64_t max,
   using Settings = decltype(settings_of(path...));
   using Value = std::remove_cvref_t<decltype((std::declval<Settings&>().*....*path))>;
   constexpr bool kIsSpan = std::is_same_v<Value, Duration>;
+  constexpr bool kIsFlag = std::is_same_v<Value, bool>;
   return Option<Settings>{name,
-                          kIsSpan         ? Unit::milliseconds
-                          : names.empty() ? Unit::count
-                                          : Unit::choice,
+                          kIsSpan          ? Unit::milliseconds
+                          : !names.empty() ? Unit::choice
+                          : kIsFlag        ? Unit::flag
+                                           : Unit::count,
                           min,
                           max,
                           names,
@@ -88,6 +90,7 @@ inline constexpr std::array kOptions{
     option<&Config::waiters_max>("waiters_max", 1, 10'000'000),
     option<&Config::starts_max>("starts_max", 1, 100'000),
     option<&Config::leaving_max>("leaving_max", 1, 100'000),
+    option<&Config::overlap>("overlap", 0, 1),
     option<&Config::startup_budget>("startup_budget_ms", 1, kLongestMs),
     option<&Config::postmortem_budget>("postmortem_budget_ms", 0, kLongestMs),
     option<&Config::silence_max>("silence_max_ms", 0, kLongestMs),

@@ -19,6 +19,7 @@ constexpr std::array kFeaturePalettes{
     FeaturePalette{Feature::deaf_workers, "term_grace_ms", palette(1, 1000, 1000, 3000)},
     FeaturePalette{Feature::deaf_workers, "leaving_max", palette(3, 1, 2)},
     FeaturePalette{Feature::deaf_workers, "size", palette(1, 1)},
+    FeaturePalette{Feature::deaf_workers, "overlap", palette(2, 0)},
     FeaturePalette{Feature::queueing, "size", palette(0, 1, 1, 2)},
     FeaturePalette{Feature::queueing, "waiters_max", palette(2, 1, 2)},
     FeaturePalette{Feature::closing, "close_timeout_ms", palette(1, 1000, 3000)},

@@ -27,6 +27,7 @@ constexpr std::array kCoreRows{
     CoreRow{"waiters_max", palette(9, 1, 2, 3)},
     CoreRow{"starts_max", palette(5, 1, 2)},
     CoreRow{"leaving_max", palette(5, 1, 2)},
+    CoreRow{"overlap", palette(7, 0)},
     CoreRow{"startup_budget_ms", palette(8, 100, 200, 300, 500, 1000, 3000)},
     CoreRow{"postmortem_budget_ms", palette(8, 0, 1, 10, 50, 100, 1000)},
     CoreRow{"silence_max_ms", palette(8, 0, 10, 100, 1000)},
@@ -98,6 +99,7 @@ std::int64_t read_value(const JsonNode& node, const PoolOption& option) {
   if (option.unit == pool::Unit::choice) {
     return static_cast<std::int64_t>(node.choice(option.names));
   }
+  if (option.unit == pool::Unit::flag) return node.flag() ? 1 : 0;
   return node.whole(option.min, option.max);
 }
 
@@ -135,6 +137,8 @@ OrderedJson write_pool(const PoolSpec& pool) {
     if (value == option.get(defaults)) continue;
     if (option.unit == pool::Unit::choice) {
       json[option.name] = option.names[static_cast<std::size_t>(value)];
+    } else if (option.unit == pool::Unit::flag) {
+      json[option.name] = value != 0;
     } else {
       json[option.name] = value;
     }

@@ -107,6 +107,11 @@ TEST_CASE("scenario: schema: has each pool option's bounds and default") {
       CHECK(property.at("default") == option.names[static_cast<std::size_t>(usual)]);
       continue;
     }
+    if (option.unit == pool::Unit::flag) {
+      CHECK(property.at("type") == "boolean");
+      CHECK(property.at("default") == (usual != 0));
+      continue;
+    }
     CHECK(property.at("default") == usual);
     if (option.name == "prefix_bytes") continue;  // 1, 2 or 4
     CHECK(property.at("minimum") == option.min);
