@@ -83,6 +83,11 @@ TEST_CASE("oracle: replies: bytes that a fault left behind are judged as such, l
   plan(spoilt, "reply_twice");
   strike(spoilt, "reply_twice", 4.3, 1);
   CHECK(finding(spoilt, "pairing").empty());
+  Story unasked = opaque();
+  answer(unasked, "b", "of a");
+  plan(unasked, "text_while_idle");
+  strike(unasked, "text_while_idle", 5.5, 1);
+  CHECK(finding(unasked, "pairing").empty());
   Story late = opaque();
   answer(late, "b", "of a");
   plan(late, "reply_late");
@@ -117,6 +122,9 @@ TEST_CASE("oracle: replies: an echo that comes back changed is no sound reply, b
   step(story, "a", 1).reply_shown = R"({"n":3})";
   CHECK(has(finding(story, "sound_reply"), R"(came {"n":3})"));
   CHECK(expectations(story).empty());
+  Story refused = story;
+  step(refused, "a", 1).outcome = Outcome::worker_error;
+  CHECK(finding(refused, "sound_reply").empty());
   plan(story, "reply_reshaped");
   story.scenario.faults.back().texts["shape"] = "result_list";
   strike(story, "reply_reshaped", 4.3, 1);
