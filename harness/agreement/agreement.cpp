@@ -113,6 +113,9 @@ class Incarnations {
   }
   void ordered(const pool::Stop& effect) {
     if (effect.step == pool::StopStep::ask) {
+      if (pool::is_recycling(effect.why)) {
+        return end(effect.worker, fmt::format("recycled: {}", trace::name(effect.why)));
+      }
       return end(effect.worker, closing_ ? kClosed : "asked to go");
     }
     Incarnation& one = incarnations_[effect.worker];

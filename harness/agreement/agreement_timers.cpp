@@ -26,10 +26,6 @@ constexpr Duration kBrief = std::chrono::microseconds(1);
 /// The approximate size of an echo's reply, for faults that write it byte by byte.
 constexpr std::int64_t kReplyBytes = 100;
 
-Duration plus(Duration a, Duration b) {
-  return a == kEndless || b == kEndless ? kEndless : a + b;
-}
-
 // ---- how long things take ----------------------------------------------------------------------
 
 /// An event that happens `span` after a timer has begun.
@@ -80,7 +76,7 @@ class Timers {
   explicit Timers(Scenario& scenario) : scenario_(scenario) {}
 
   std::vector<Timer> all() {
-    std::vector<Timer> timers{startup_budget(), final_close()};
+    std::vector<Timer> timers{startup_budget(), final_close(), idle_session()};
     for (auto& client : scenario_.clients) {
       for (std::size_t i = 0; i < client.steps.size(); ++i) {
         if (std::holds_alternative<scenario::Pause>(client.steps[i])) {
@@ -88,6 +84,8 @@ class Timers {
         } else if (scenario::limit_of(client.steps[i]) != nullptr) {
           timers.push_back(limit(client, i));
         }
+        auto* const execute = std::get_if<scenario::Execute>(&client.steps[i]);
+        if (execute != nullptr && execute->try_timeout) timers.push_back(one_try(client, i));
       }
     }
     for (Timer& grace : graces()) timers.push_back(std::move(grace));
@@ -111,14 +109,40 @@ class Timers {
             }};
   }
 
-  /// The timeout of a checkout, a call or a close.
+  /// Of one call of an execution.
+  Timer one_try(Client& client, std::size_t place) {
+    auto& execute = std::get<scenario::Execute>(client.steps[place]);
+    return {timer_name(client, place) + ", of one try", *execute.try_timeout,
+            call_aims(client, place), [&execute](Duration limit) { execute.try_timeout = limit; }};
+  }
+
+  /// Competes with whatever clients do between two uses of a session.
+  Timer idle_session() {
+    Timer timer{"the sessions' idle timeout", scenario_.pool.core.session_idle_timeout, {}};
+    for (const Client& client : scenario_.clients) {
+      for (std::size_t i = 0; i < client.steps.size(); ++i) {
+        const auto* session = scenario::session_of(client.steps[i]);
+        const auto* pause = std::get_if<scenario::Pause>(&client.steps[i]);
+        if (session != nullptr && !session->name.empty())
+          timer.aims.push_back({timer_name(client, i), kBrief});
+        if (pause != nullptr) timer.aims.push_back({timer_name(client, i), pause->span});
+      }
+    }
+    return timer;
+  }
+
+  [[nodiscard]] static bool asks_for_a_worker(const Step& step) {
+    return std::holds_alternative<scenario::Checkout>(step) ||
+           std::holds_alternative<scenario::Execute>(step);
+  }
+
+  /// The timeout of a checkout, a call, an execution or a close.
   Timer limit(Client& client, std::size_t place) {
     Step& step = client.steps[place];
     Aims aims;
-    if (is_call(step)) {
-      aims = call_aims(client, place);
-    } else {
-      if (std::holds_alternative<scenario::Checkout>(step)) {
+    if (makes_a_call(step)) aims = call_aims(client, place);
+    if (!is_call(step)) {
+      if (asks_for_a_worker(step)) {
         aims = start_ends();
         if (!scenario_.pool.core.overlap) append(aims, slow_exits());
       }
@@ -138,11 +162,11 @@ class Timers {
       if (&other == &client || one_after_the_other(client, other)) continue;
       for (std::size_t i = 0; i < other.steps.size(); ++i) {
         const Step& step = other.steps[i];
-        if (std::holds_alternative<scenario::Checkout>(step)) {
+        if (asks_for_a_worker(step)) {
           aims.push_back({timer_name(other, i), timeout_of(step)});
           aims.push_back({"a start for client " + other.name, kBrief});
         }
-        if (is_call(step)) {
+        if (makes_a_call(step)) {
           aims.push_back({fmt::format("the call of client {}, step {}", other.name, i),
                           std::max(call_length(other, i), kBrief)});
         }
@@ -170,6 +194,9 @@ class Timers {
   /// Of a step that may have one.
   [[nodiscard]] Duration timeout_of(const Step& step) const {
     const scenario::PoolSpec& pool = scenario_.pool;
+    if (const auto* execute = std::get_if<scenario::Execute>(&step)) {
+      return execute->timeout.value_or(pool.checkout_timeout + pool.call_timeout);
+    }
     const Duration of_the_pool = is_call(step) ? pool.call_timeout
                                  : std::holds_alternative<scenario::Checkout>(step)
                                      ? pool.checkout_timeout
@@ -185,17 +212,19 @@ class Timers {
         aims.push_back({name_of(fault), span});
     }
     const auto* call = std::get_if<scenario::Call>(&client.steps[place]);
-    if (call != nullptr) append(aims, busy(*call));
+    const auto* execute = std::get_if<scenario::Execute>(&client.steps[place]);
+    if (call != nullptr) append(aims, busy(call->command, *call->args));
+    if (execute != nullptr) append(aims, busy(execute->command, *execute->args));
     if (worker_is_stopped()) aims.push_back({"a stopped worker", kEndless});
     return aims;
   }
 
-  static Aims busy(const scenario::Call& call) {
-    if (call.command == "compute") return {{"the command compute", kEndless}};
-    const bool sleeps = call.command == "sleep" && call.args->contains("ms") &&
-                        (*call.args)["ms"].is_number_unsigned();
+  static Aims busy(std::string_view command, const nlohmann::json& args) {
+    if (command == "compute") return {{"the command compute", kEndless}};
+    const bool sleeps =
+        command == "sleep" && args.contains("ms") && args["ms"].is_number_unsigned();
     if (!sleeps) return {};
-    const auto ms = std::min((*call.args)["ms"].get<std::uint64_t>(), std::uint64_t{86'400'000});
+    const auto ms = std::min(args["ms"].get<std::uint64_t>(), std::uint64_t{86'400'000});
     return {{"the command sleep", std::chrono::milliseconds(ms)}};
   }
 
@@ -212,10 +241,16 @@ class Timers {
     if (faults::aimed_by_incarnation(*fault.fault)) return false;
     if (fault.at.client.empty()) return fault.at.request.value_or(1) > 0;
     if (!scenario::is_named(client, fault.at.client)) return false;
+    // How often it is tried nobody knows: any call behind it may be the one.
+    const bool may_retry = std::ranges::any_of(client.steps, [](const Step& step) {
+      const auto* execute = std::get_if<scenario::Execute>(&step);
+      return execute != nullptr && execute->retry != pool::Retry::never;
+    });
+    if (may_retry) return true;
     const auto begin = client.steps.begin();
     const auto before =
-        std::count_if(begin, begin + static_cast<std::ptrdiff_t>(place), scenario::is_call);
-    const auto each = std::count_if(begin, client.steps.end(), scenario::is_call);
+        std::count_if(begin, begin + static_cast<std::ptrdiff_t>(place), scenario::makes_a_call);
+    const auto each = std::count_if(begin, client.steps.end(), scenario::makes_a_call);
     return (static_cast<std::ptrdiff_t>(fault.at.call) - 1) % each == before;
   }
 
@@ -305,10 +340,10 @@ class Timers {
     bool holds = false;
     for (std::size_t i = 0; i < other.steps.size(); ++i) {
       const Step& step = other.steps[i];
-      if (std::holds_alternative<scenario::Checkout>(step)) holds = true;
+      if (asks_for_a_worker(step)) holds = true;
       if (!holds && awaits_end(step, client, place)) return kNone;
       if (!holds) continue;
-      if (is_call(step)) held = plus(held, call_length(other, i));
+      if (makes_a_call(step)) held = plus(held, call_length(other, i));
       if (const auto* pause = std::get_if<scenario::Pause>(&step)) held = plus(held, pause->span);
     }
     return held;

@@ -28,6 +28,12 @@ constexpr Time after(Time at, Duration span) {
   return at > Time() && span >= kNever - at ? kNever : at + span;
 }
 
+/// The sum of two spans; an endless one gives an endless one.
+constexpr Duration plus(Duration a, Duration b) {
+  const bool endless = a == Duration::max() || b >= Duration::max() - a;
+  return endless ? Duration::max() : a + b;
+}
+
 /// No wait that anybody can ask for is longer than a day: it keeps every sum of times far from
 /// overflow.
 inline constexpr std::int64_t kLongestMs = 24LL * 60 * 60 * 1000;

@@ -17,6 +17,9 @@ enum class Outcome : std::uint8_t {
   start_failed,      ///< workers do not start; the cause says why
   pool_closed,       ///< the pool is closing or closed
   cancelled,         ///< the client gave up
+  worker_busy,       ///< the worker of its strict session serves another client
+  worker_gone,       ///< the worker of its strict session is gone, and what it knew with it
+  sessions_full,     ///< as many sessions go on as the pool allows
   call_timeout,      ///< no whole reply within the call timeout
   worker_died,       ///< the process ended in the middle of the call
   stdout_closed,     ///< the worker closed its stdout and lives on
@@ -34,6 +37,7 @@ enum class Phase : std::uint8_t {
   starting,   ///< the process that would serve it is being started
   handshake,  ///< the worker that would serve it has its init ping and has not answered
   cooling,    ///< starts are held back after a failure
+  suspended,  ///< waiting for the pool to be resumed
   writing_request,
   awaiting_reply,  ///< all is written, no byte has come back
   reading_reply,   ///< part of a reply has come

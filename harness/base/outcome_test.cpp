@@ -83,6 +83,6 @@ TEST_CASE("base: step kinds: each has its own name; what arranges comes to nothi
     if (is_call(kind)) calls.append(name(kind)).append(" ");
   }
   CHECK(name(StepKind::thrown) == "throw");
-  CHECK(arrange == "await pause cancel signal_worker ");
+  CHECK(arrange == "await pause cancel signal_worker end_session renew suspend resume ");
   CHECK(calls == "call call_bytes ");
 }

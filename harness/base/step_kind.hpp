@@ -12,17 +12,22 @@ enum class StepKind : std::uint8_t {
   call,
   call_bytes,
   checkin,
-  thrown,  ///< the holder throws: its lease ends by unwinding
+  thrown,   ///< the holder throws: its lease ends by unwinding
+  execute,  ///< checkout, call and check-in in one, perhaps more than once
   await,
   pause,
   cancel,
   signal_worker,
+  end_session,
   close,
+  renew,
+  suspend,
+  resume,
 };
 
-inline constexpr std::array<std::string_view, 10> kStepKindNames{
-    "checkout", "call",  "call_bytes", "checkin",       "throw",
-    "await",    "pause", "cancel",     "signal_worker", "close"};
+inline constexpr std::array<std::string_view, 15> kStepKindNames{
+    "checkout", "call",          "call_bytes",  "checkin", "throw", "execute", "await", "pause",
+    "cancel",   "signal_worker", "end_session", "close",   "renew", "suspend", "resume"};
 
 constexpr std::string_view name(StepKind kind) {
   return kStepKindNames[static_cast<std::size_t>(kind)];
@@ -34,7 +39,7 @@ constexpr bool is_call(StepKind kind) {
 
 /// It comes to something; the others arrange what happens when.
 constexpr bool has_outcome(StepKind kind) {
-  return kind <= StepKind::thrown || kind == StepKind::close;
+  return kind <= StepKind::execute || kind == StepKind::close;
 }
 
 }  // namespace poolproof

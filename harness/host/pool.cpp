@@ -55,10 +55,28 @@ Result<Lease> Pool::checkout(Timeout timeout) {
 }
 
 Result<Lease> Pool::checkout(Timeout timeout, Cancellation stop) {
+  return checkout_in({}, timeout, stop);
+}
+
+Result<Lease> Pool::checkout_in(const pool::SessionRequest& session) {
+  return checkout_in(session, {}, std::stop_token());
+}
+
+Result<Lease> Pool::checkout_in(const pool::SessionRequest& session, Timeout timeout) {
+  return checkout_in(session, timeout, std::stop_token());
+}
+
+Result<Lease> Pool::checkout_in(const pool::SessionRequest& session, Timeout timeout,
+                                Cancellation stop) {
   PoolState& state = *parts_->state;
-  auto held = state.checkout(timeout.limit.value_or(state.options().checkout_timeout), stop.token);
+  const Duration limit = timeout.limit.value_or(state.options().checkout_timeout);
+  auto held = state.checkout(session, limit, stop.token);
   if (!held) return unexpected(std::move(held.error()));
   return Lease(Lease::Body(parts_->state, std::move(*held)));
+}
+
+bool Pool::end_session(std::string_view name) {
+  return parts_->state->end_session(name);
 }
 
 bool Pool::close(Timeout timeout) {
@@ -66,6 +84,18 @@ bool Pool::close(Timeout timeout) {
   if (!state.close(timeout.limit.value_or(state.options().close_timeout))) return false;
   state.end_orphans();
   return true;
+}
+
+void Pool::renew() {
+  parts_->state->tell(pool::RenewRequested{});
+}
+
+void Pool::suspend() {
+  parts_->state->tell(pool::SuspendRequested{});
+}
+
+void Pool::resume() {
+  parts_->state->tell(pool::ResumeRequested{});
 }
 
 Statistics Pool::statistics() const {

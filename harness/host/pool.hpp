@@ -13,7 +13,8 @@ class expected;
 }
 namespace poolproof::pool {
 struct Error;
-}
+struct SessionRequest;
+}  // namespace poolproof::pool
 
 /// A pool of worker processes that speak frames on stdin and stdout. Start here: Pool::open,
 /// checkout, call.
@@ -122,11 +123,34 @@ class Pool {
   Result<Lease> checkout(Timeout timeout);
   Result<Lease> checkout(Timeout timeout, Cancellation stop);
 
+  /// The same in a session: by its affinity that gets the worker which served the session last, and
+  /// what it remembers. The first checkout begins the session; it goes on until it is ended, or
+  /// idle for Config::session_idle_timeout.
+  ///
+  /// Errors: those of checkout; of a strict session worker_busy (its worker served others until the
+  /// timeout, or just now: WhenBusy::fail) and worker_gone, as often as it is asked for until it is
+  /// ended; sessions_full.
+  Result<Lease> checkout_in(const pool::SessionRequest& session);
+  Result<Lease> checkout_in(const pool::SessionRequest& session, Timeout timeout);
+  Result<Lease> checkout_in(const pool::SessionRequest& session, Timeout timeout,
+                            Cancellation stop);
+  /// Nobody asks for that session any more; one of the same name is another. What is under way in
+  /// it goes on. False: there is none.
+  bool end_session(std::string_view name);
+
   /// Refuses newcomers and waiters at once, lets leases end, then asks, closes stdin, TERMs, KILLs
   /// and reaps, all workers side by side, done at `timeout` at the latest; then what they have left
   /// behind (Options::adopt_orphans). True when nothing is left. `{}`: Options::close_timeout. Any
   /// thread, any number of times.
   bool close(Timeout timeout);
+
+  /// Every worker that there is now is replaced, one after another, each after its job, while
+  /// service goes on. A lazy pool starts the new ones on demand. Returns at once.
+  void renew();
+  /// Until resume() nobody is served; who waits goes on waiting, within its timeout, and leases and
+  /// calls under way go on. Closing goes on as ever.
+  void suspend();
+  void resume();
 
   [[nodiscard]] Statistics statistics() const;
 

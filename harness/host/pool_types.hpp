@@ -17,6 +17,7 @@
 #include "harness/pool/config.hpp"
 #include "harness/pool/core.hpp"
 #include "harness/pool/error.hpp"
+#include "harness/pool/session.hpp"
 #include "harness/wire/framing.hpp"
 
 /// What goes into a pool and comes out of it.

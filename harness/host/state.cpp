@@ -40,11 +40,12 @@ PoolState::PoolState(Options options) : options_(std::move(options)), dispatcher
 
 // ---- clients -----------------------------------------------------------------------------------
 
-Result<pool::HeldLease> PoolState::checkout(Duration timeout, const std::stop_token& stop) {
+Result<pool::HeldLease> PoolState::checkout(const pool::SessionRequest& session, Duration timeout,
+                                            const std::stop_token& stop) {
   WaitingTicket ticket;
   std::unique_lock lock(mutex_);
   const Time deadline = after(sys::now(), timeout);
-  dispatcher_.request(ticket, deadline);
+  dispatcher_.request(ticket, deadline, session);
   if (!ticket.done) {
     lock.unlock();
     // Registered and removed without the mutex: a stop already asked for calls back at once.
@@ -65,12 +66,22 @@ Result<pool::HeldLease> PoolState::checkout(Duration timeout, const std::stop_to
   return pool::HeldLease(std::move(ticket.worker), ticket.lease);
 }
 
+bool PoolState::end_session(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  return dispatcher_.end_session(name);
+}
+
 bool PoolState::close(Duration timeout) {
   std::unique_lock lock(mutex_);
   const Time deadline = after(sys::now(), timeout);
   dispatcher_.step(pool::CloseRequested{deadline});
   return closed_changed_.wait_until(lock, wall(after(deadline, kReapingLimit)),
                                     [this] { return closed_; });
+}
+
+void PoolState::tell(const pool::Event& event) {
+  const std::lock_guard lock(mutex_);
+  dispatcher_.step(event);
 }
 
 void PoolState::end_orphans() {
@@ -188,8 +199,10 @@ void PoolState::closed() {
 /// The reactor naps only when it has done all that it took over, and keeps nothing of it.
 bool PoolState::is_quiescent() const {
   const pool::Gauges now = dispatcher_.core().gauges();
-  const auto busy = now.waiting + now.starting + now.handshake + now.leased + now.leaving;
-  const bool filled = options_.core.start == pool::StartMode::lazy || now.vacant == 0;
+  const auto busy =
+      now.waiting + now.starting + now.handshake + now.leased + now.leaving + now.pinging;
+  const bool may_shrink = options_.core.idle_timeout > Duration::zero();
+  const bool filled = options_.core.start == pool::StartMode::lazy || may_shrink || now.vacant == 0;
   const bool awake = nap_until_ == Time::min();
   return busy == 0 && filled && !awake && !dispatcher_.has_orders() && inbox_.fresh.empty();
 }

@@ -33,7 +33,11 @@ class PoolState final : private pool::Dispatcher::World {
   [[nodiscard]] bool usable() const { return static_cast<bool>(wake_); }
 
   // ---- clients
-  Result<pool::HeldLease> checkout(Duration timeout, const std::stop_token& stop);
+  Result<pool::HeldLease> checkout(const pool::SessionRequest& session, Duration timeout,
+                                   const std::stop_token& stop);
+  bool end_session(std::string_view name);
+  /// What the user of the pool wants of it.
+  void tell(const pool::Event& event);
   bool close(Duration timeout);
   /// Kills and reaps what the workers left behind, if the options say so. Requires: no worker is
   /// left, and none will be started.

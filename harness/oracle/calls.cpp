@@ -16,8 +16,10 @@ constexpr const char* kOneOutcome = "one_outcome";
 bool is_legal(StepKind kind, Outcome outcome) {
   using enum Outcome;
   constexpr std::array kCheckout{ok,           checkout_timeout, queue_full,
-                                 start_failed, pool_closed,      cancelled};
-  constexpr std::array kNotOfCall{checkout_timeout, queue_full, start_failed};
+                                 start_failed, pool_closed,      cancelled,
+                                 worker_busy,  worker_gone,      sessions_full};
+  constexpr std::array kNotOfCall{checkout_timeout, queue_full,  start_failed,
+                                  worker_busy,      worker_gone, sessions_full};
   constexpr std::array kGivesBack{ok, lease_over};
   constexpr std::array kClose{ok, call_timeout, pool_closed};
   const auto among = [outcome](const auto& outcomes) {
@@ -32,6 +34,8 @@ bool is_legal(StepKind kind, Outcome outcome) {
     case StepKind::checkin:
     case StepKind::thrown:
       return among(kGivesBack);
+    case StepKind::execute:
+      return true;
     case StepKind::close:
       return among(kClose);
     default:
@@ -58,7 +62,7 @@ class History {
   void take(const ClientStep& step) {
     const auto& steps = client_.client->steps;
     const bool known = step.step < steps.size() && step.repetition < client_.client->repeat;
-    if (!known || scenario::kind(steps[step.step]) != step.kind) {
+    if (!known || !is_of(step, steps[step.step])) {
       return report(step, "is no step of the scenario");
     }
     const std::pair place(step.repetition, step.step);
@@ -67,7 +71,7 @@ class History {
       return report(step, "ended twice or out of order");
     }
     if (place > expected) skip_to(step.repetition, step.step, step.begun);
-    next_ = step.step + 1;
+    if (!step.part) next_ = step.step + 1;
     end_ = step.ended;
     if (step.outcome != Outcome::ok && !step.skipped && !is_legal(step.kind, step.outcome)) {
       tell(findings_, kOneOutcome, step, "ended with {}, which it never can", name(step.outcome));
@@ -120,6 +124,7 @@ bool all_may_be(const Case& given) {
 }  // namespace
 
 void judge_one_outcome(const Case& given, Findings& findings) {
+  judge_executions(given, findings);
   // So it nearly always is: what else there is to tell, tells History.
   if (given.view.is_in_order && all_may_be(given)) return;
   const auto clients = clients_of(given.evidence, given.view);

@@ -99,7 +99,9 @@ void judge_full_size(const Case& given, Findings& findings) {
   }
   const bool closed = closed_by_a_client(given);
   const std::uint32_t most = closed ? 0 : core.size;
-  const std::uint32_t least = closed || core.start == pool::StartMode::lazy ? 0 : core.size;
+  const bool may_shrink = core.idle_timeout > Duration::zero();
+  const bool may_be_empty = closed || core.start == pool::StartMode::lazy || may_shrink;
+  const std::uint32_t least = may_be_empty ? 0 : core.size;
   const std::uint32_t workers = quiescent->children < others ? 0 : quiescent->children - others;
   if (workers > most || workers < least) {
     report(fmt::format("{} worker(s) lived in {} of {}", workers,

@@ -117,7 +117,11 @@ class Strikes {
           pool_.take_at(receipt.at, greeted);
           return WorkerPhase::handshake;
         }
-        pool_.take_at(receipt.at, [&] { return pool_.state(worker) == State::leased; });
+        pool_.take_at(receipt.at, [&] {
+          const State state = pool_.state(worker);
+          return state == State::leased || state == State::pinging;
+        });
+        if (pool_.state(worker) == State::pinging) return WorkerPhase::handshake;
         return WorkerPhase::in_call;
       case Moment::shutdown:
         return shutdown_phase(given, fault);
@@ -159,6 +163,8 @@ class Strikes {
 
   [[nodiscard]] WorkerPhase phase_by_state(const Struck& given) const {
     switch (pool_.state(given.record->worker)) {
+      case State::pinging:
+        return WorkerPhase::handshake;
       case State::starting:
       case State::handshake:
         return given.has_read ? WorkerPhase::handshake : WorkerPhase::starting;

@@ -90,6 +90,11 @@ enum class Mark : std::uint8_t {
   read_after_its_caller_had_gone,        ///< a worker read a request whose caller had given up
   returned_twice,                        ///< a client gave its lease back twice
   signal_reached_nobody,                 ///< a signal from outside found its worker gone
+  recycled_at_checkin,                   ///< a worker that came back was recycled at once
+  recycled_while_idle,                   ///< an idle worker was recycled
+  recycled_beside_a_waiter,              ///< a worker was recycled while somebody waited
+  recycling_put_off,      ///< an idle worker was due to be recycled, and another went or came
+  suspended_beside_idle,  ///< somebody waited beside an idle worker of a suspended pool
 };
 inline constexpr auto kMarkNames = enumerator_names<Mark>();
 inline constexpr std::size_t kMarks = kMarkNames.size();
@@ -102,7 +107,7 @@ struct Cell {
 };
 
 /// Cells and marks as bits: small enough to keep for each run, cheap to add up for millions.
-/// Limits: 64 rows in the catalogue of faults, 64 marks.
+/// Limits: 64 rows in the catalogue of faults, 128 marks.
 class Coverage {
  public:
   static constexpr std::size_t kFaultsMax = 64;
@@ -120,7 +125,7 @@ class Coverage {
   bool operator==(const Coverage&) const = default;
 
   /// For those who keep it in a file or in shared memory.
-  static constexpr std::size_t kWords = kCells / 64 + 1;
+  static constexpr std::size_t kWords = kCells / 64 + 2;
   [[nodiscard]] const std::array<std::uint64_t, kWords>& words() const { return words_; }
   [[nodiscard]] std::array<std::uint64_t, kWords>& words() { return words_; }
 
@@ -137,7 +142,7 @@ class Coverage {
 
   std::array<std::uint64_t, kWords> words_{};
 };
-static_assert(kMarks <= 64);
+static_assert(kMarks <= 128);
 
 /// Why that cell can never be struck, in one sentence; empty: it can.
 std::string_view reason_it_cannot_be(const faults::Fault& fault, WorkerPhase phase, PoolMood mood);

@@ -85,7 +85,7 @@ class PoolMarks final : public Promises {
     if (breaker_open()) see(Mark::breaker_healed);
     good_ = now_;
     if (late_ == now_) see(Mark::deadline_met_good_start);
-    const bool unwanted = waiting_ == 0 && config_.start == pool::StartMode::lazy;
+    const bool unwanted = waiting_for_any() == 0 && config_.start == pool::StartMode::lazy;
     if (unwanted) see(Mark::start_for_a_client_who_left);
   }
   void look(const pool::UnsolicitedOutput& event) {
@@ -157,6 +157,10 @@ class PoolMarks final : public Promises {
   }
   void look(const pool::Stop& effect) {
     const std::uint32_t worker = living(effect.worker);
+    if (worker != kNone && !workers_[worker].taken && pool::is_recycling(effect.why)) {
+      see(worker == returned_ ? Mark::recycled_at_checkin : Mark::recycled_while_idle);
+      if (waiting_ > 0) see(Mark::recycled_beside_a_waiter);
+    }
     if (worker == kNone || !is_signal(effect.step)) return;
     const Worker& one = workers_[worker];
     const bool termed = one.taken == pool::StopStep::term;
@@ -179,15 +183,26 @@ class PoolMarks final : public Promises {
     if (step_.hopeless > 1) see(Mark::hopeless_all_refused);
     step_ = {};
     if (waiting_ > 0 && !closing_ && !breaker_open()) look_at_held_back();
+    if (!may_recycle() && !closing_) look_at_put_off();
   }
   void look_at_held_back() {
-    if (!may_grant() && count(State::idle) > 0) see(Mark::blocking_start_held_back_a_grant);
-    if (waiting_ <= under_way() || present() >= config_.size) return;
+    if (!suspended_ && !may_grant() && count(State::idle) > 0)
+      see(Mark::blocking_start_held_back_a_grant);
+    if (suspended_ && count(State::idle) > 0) see(Mark::suspended_beside_idle);
+    if (suspended_ || waiting_for_any() <= coming() || present() >= config_.size) return;
     if (under_way() >= under_way_limit()) see(Mark::starts_max_held_back_a_start);
     if (count(State::leaving) >= config_.leaving_max) {
       see(Mark::leaving_list_held_back_a_start);
     } else if (taken_ >= config_.size && under_way() < under_way_limit()) {
       see(Mark::worker_before_held_back_a_start);
+    }
+  }
+
+  /// Whether a worker stays idle that would be recycled, did not another go or come.
+  void look_at_put_off() {
+    const bool may_be = config_.max_calls > 0 || config_.max_lifetime > Duration::zero();
+    for (std::uint32_t i = may_be ? idle_.first : kNone; i != kNone; i = workers_[i].following) {
+      if (surely_due(workers_[i]) != pool::RemovalReason::none) see(Mark::recycling_put_off);
     }
   }
 

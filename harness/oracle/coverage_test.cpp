@@ -157,7 +157,7 @@ TEST_CASE("oracle: coverage: sums count what is new") {
 TEST_CASE("oracle: coverage: every mark and every situation is called as in the code") {
   CHECK(std::set(kMarkNames.begin(), kMarkNames.end()).size() == kMarks);
   CHECK(kMarkNames.front() == "granted_in_the_last_microsecond");
-  CHECK(kMarkNames.back() == "signal_reached_nobody");
+  CHECK(kMarkNames.back() == "suspended_beside_idle");
   CHECK(kMarkNames[static_cast<std::size_t>(Mark::kill_was_needed)] == "kill_was_needed");
   CHECK(kWorkerPhaseNames[2] == "in_call");
   CHECK(kPoolMoodNames.back() == "closing");

@@ -43,7 +43,7 @@ std::string words(const ClientStep& step) {
   return step.message.empty() ? text : text + ": " + step.message;
 }
 
-/// A client's record of that step; null: there is none. Most histories are in order.
+/// A client's record of that whole step; null: there is none. Most histories are in order.
 const ClientStep* step_of(const ClientSteps& client, std::uint32_t repetition, std::uint32_t step,
                           const trace::Trace& trace) {
   const std::pair wanted(repetition, step);
@@ -53,9 +53,13 @@ const ClientStep* step_of(const ClientSteps& client, std::uint32_t repetition, s
   const auto& history = client.history;
   auto found = std::lower_bound(history.begin(), history.end(), wanted,
                                 [&](std::uint32_t one, const auto& at) { return place(one) < at; });
-  if (found == history.end() || place(*found) != wanted) {
-    found = std::find_if(history.begin(), history.end(),
-                         [&](std::uint32_t one) { return place(one) == wanted; });
+  const auto is_it = [&](std::uint32_t one) {
+    return place(one) == wanted && !trace.clients[one].part;
+  };
+  // The parts of an execution come before it.
+  while (found != history.end() && place(*found) == wanted && !is_it(*found)) ++found;
+  if (found == history.end() || !is_it(*found)) {
+    found = std::find_if(history.begin(), history.end(), is_it);
   }
   return found == history.end() ? nullptr : &trace.clients[*found];
 }
@@ -154,7 +158,7 @@ void judge_success(const Evidence& evidence, Findings& findings) {
   bool calls = false;
   for (const scenario::Client& client : evidence.scenario.clients) {
     for (const scenario::Step& step : client.steps) {
-      calls = calls || is_call(step);
+      calls = calls || makes_a_call(step);
     }
   }
   const auto good = count([calls](const ClientStep& step) {

@@ -41,7 +41,7 @@ std::string_view wrong_phase(const View& view, std::size_t place, bool exact) {
 bool denies_another_try(const ClientStep& step) {
   if (step.retryable || step.written_bytes > 0) return false;
   return step.outcome != Outcome::ok && step.outcome != Outcome::request_too_large &&
-         step.outcome != Outcome::pool_closed;
+         step.outcome != Outcome::pool_closed && step.outcome != Outcome::worker_gone;
 }
 
 void judge_retries(const View& view, Findings& findings) {
@@ -166,8 +166,8 @@ class Kinds {
   /// Far smaller than a frame may be, with all that goes around what the scenario says.
   [[nodiscard]] bool is_small(const ClientStep& call) const {
     constexpr std::uint64_t kAroundIt = 1000;
-    const auto* asked = asked_as<scenario::Call>(given_.evidence.scenario, call);
-    if (asked == nullptr) return false;
+    const auto asked = asked_call(given_.evidence.scenario, call);
+    if (!asked) return false;
     // What else it says stands in the scenario.
     const std::uint64_t most =
         asked->pad_bytes + kAroundIt + given_.evidence.trace.header.scenario_json.size();

@@ -94,8 +94,44 @@ class Overkill {
     if (!served && lost + view_.grain >= after(view_.begun, budget)) return true;
     const Signs& signs = incarnation.signs();
     if (signs.may_be_lost || (signs.exits && farewell == nullptr)) return true;
+    if (may_be_recycled(incarnation, lost)) return true;
+    // What holds a worker up may hold up its answer to an idle ping, before there is a receipt.
+    const bool pings = evidence_.scenario.pool.core.idle_ping_interval > Duration::zero();
+    if (pings && !evidence_.scenario.faults.empty()) return true;
     if (excused_.empty()) gather_excused();
     return excused_[incarnation.number];
+  }
+
+  /// By the config, as far as clients and journals can tell.
+  [[nodiscard]] bool may_be_recycled(const Incarnation& incarnation, Time lost) const {
+    const pool::Config& core = evidence_.scenario.pool.core;
+    const Time by = after(lost, view_.grain);
+    const auto* started = incarnation.signs().started;
+    const Time begun = started == nullptr ? view_.begun : started->at;
+    if (core.max_lifetime > Duration::zero()) {
+      const Duration cut = core.max_lifetime * core.lifetime_jitter_percent / 100;
+      if (after(begun, core.max_lifetime - cut) <= by) return true;
+    }
+    if (core.max_calls > 0) {
+      const auto calls = view_.calls_on(incarnation.number);
+      const auto sent = std::ranges::count_if(calls, [by](const ClientStep& call) {
+        return call.written_bytes > 0 && call.begun <= by;
+      });
+      if (sent >= core.max_calls) return true;
+    }
+    if (core.idle_timeout > Duration::zero()) {
+      Time idle_since = begun;
+      for (const std::uint32_t place : view_.holds_of_worker[incarnation.number]) {
+        const Hold& hold = view_.holds[place];
+        if (hold.from <= by) idle_since = std::max(idle_since, hold.to);
+      }
+      if (after(idle_since, core.idle_timeout) <= by) return true;
+    }
+    // Its start may have been ordered before its process was there.
+    return std::ranges::any_of(evidence_.trace.clients, [&](const ClientStep& step) {
+      return step.kind == StepKind::renew && step.begun <= by &&
+             begun <= after(step.ended, core.startup_budget);
+    });
   }
 
   const Evidence& evidence_;

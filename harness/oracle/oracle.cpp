@@ -39,6 +39,10 @@ constexpr std::array kInvariants{
     Invariant{"order", "S15",
               "who waits is served in the order of arrival, by the worker whose turn it is",
               nullptr},
+    Invariant{"affinity", "S21",
+              "a strict session meets its own worker or none, and is told why; one that prefers a "
+              "worker gets it if it is idle",
+              judge_affinity},
     Invariant{"accounting", "S18", "every request, lease and incarnation is accounted for once",
               nullptr},
     Invariant{"isolation", "S13",

@@ -23,6 +23,7 @@ constexpr const char* kBounds = "bounds";
 constexpr const char* kDeadlines = "deadlines";
 constexpr const char* kLadder = "ladder";
 constexpr const char* kDiagnosis = "diagnosis";
+constexpr const char* kAffinity = "affinity";
 
 std::uint64_t number(CheckoutId checkout) {
   return static_cast<std::uint64_t>(checkout);
@@ -31,6 +32,7 @@ std::uint64_t number(CheckoutId checkout) {
 }  // namespace
 
 void Promises::before(const pool::Event& event) {
+  if (const auto* asks = std::get_if<pool::CheckoutRequested>(&event)) judge_asked(*asks);
   const auto* ended = std::get_if<pool::HandshakeEnded>(&event);
   const std::uint32_t worker = ended == nullptr ? kNone : living(ended->worker);
   if (worker == kNone || workers_[worker].state != State::handshake) return;
@@ -51,23 +53,33 @@ void Promises::record_over() {
   if (ending_ != kNone) {
     report(kAccounting, "worker {} had ended, and was not forgotten", dotted(ids_.key(ending_)));
   }
-  if (waiting_ > 0) {
+  if (waiting_for_any() > 0) {
     judge_waiting();
   } else {
     told_.beside_idle = told_.beside_vacant = false;
   }
+  judge_bound();
+  judge_sessions();
   judge_bounds();
   judge_refill();
+  judge_recycling();
+  judge_pings();
 }
 
 // ---- leases ------------------------------------------------------------------------------------
 
 inline void Promises::judge(const pool::Grant& effect) {
   const std::uint64_t client = number(effect.checkout);
-  const std::uint32_t first = first_waiter();
+  const std::uint32_t first = first_to_serve();
+  const Asked* asked = nullptr;
   if (is_answered_once(effect.checkout)) {
     const std::uint32_t place = waiter(effect.checkout);
-    if (place != first) {
+    asked = &asked_[place];
+    if (asked->only && *asked->only != effect.worker) {
+      report(kAffinity, "checkout #{} of a strict session was given worker {}, its own is {}",
+             client, dotted(effect.worker), dotted(*asked->only));
+    }
+    if (place != first && first != kNone) {
       report(kOrder, "checkout #{} was served before checkout #{}, which had come earlier", client,
              number(asked_[first].checkout));
     }
@@ -77,7 +89,9 @@ inline void Promises::judge(const pool::Grant& effect) {
              milliseconds(now_ - asked_[place].deadline));
     }
   }
-  if (!may_grant()) {
+  if (suspended_) {
+    report(kAccounting, "checkout #{} was served by a suspended pool", client);
+  } else if (!may_grant()) {
     report(kStarts, "checkout #{} was served while a blocking pool greeted another worker", client);
   }
   if (closing_) report(kAccounting, "checkout #{} was served by a closing pool", client);
@@ -86,15 +100,25 @@ inline void Promises::judge(const pool::Grant& effect) {
     report(kAccounting, "checkout #{} was given a lease that was another's", client);
   }
   const std::uint32_t worker = living(effect.worker);
-  judge_reuse(worker);
+  judge_reuse(worker, asked);
   const bool is_free = worker != kNone && workers_[worker].state == State::idle;
   if (is_free && workers_[worker].next.due > now_) return;
   report(kAccounting, "worker {} was granted to checkout #{} though it {}", dotted(effect.worker),
          client, is_free ? "had to go" : "was not idle");
 }
 
-/// Among several idle workers the config says which one is next.
-void Promises::judge_reuse(std::uint32_t worker) {
+/// Among several idle workers the session says which one is preferred, then the config which one is
+/// next.
+void Promises::judge_reuse(std::uint32_t worker, const Asked* asked) {
+  if (asked != nullptr && asked->only) return;
+  const bool prefers = asked != nullptr && asked->use.affinity == pool::Affinity::prefer &&
+                       asked->session != kNone && sessions_[asked->session].lives;
+  const auto preferred = prefers ? sessions_[asked->session].worker : std::nullopt;
+  if (preferred && state(*preferred) == State::idle) {
+    if (worker == kNone || ids_.key(worker) == *preferred) return;
+    return report(kAffinity, "worker {} was leased, but the session's worker {} was idle",
+                  dotted(ids_.key(worker)), dotted(*preferred));
+  }
   const bool last_in = config_.reuse == pool::Reuse::last_in_first_out;
   const std::uint32_t next = last_in ? idle_.last : idle_.first;
   if (worker == kNone || worker == next || workers_[worker].state != State::idle) return;
@@ -124,9 +148,10 @@ void Promises::judge_waiting() {
   if (!closing_ && is_hopeless()) {
     report(kNoWaiter, "checkout #{} waits though no worker lives and none will be tried", first());
   }
-  const bool beside_vacant =
-      !closing_ && !beside_idle && !breaker_open() && under_way() < under_way_limit() &&
-      count(State::leaving) < config_.leaving_max && waiting_ > under_way() && held_ < config_.size;
+  const bool beside_vacant = !closing_ && !suspended_ && !beside_idle && !breaker_open() &&
+                             under_way() < under_way_limit() &&
+                             count(State::leaving) < config_.leaving_max &&
+                             waiting_for_any() > coming() && held_ < config_.size;
   if (newly(beside_vacant, told_.beside_vacant)) {
     report(kNoWaiter, "checkout #{} waits, slot {} is vacant, and nothing is started", first(),
            first_vacant());
@@ -153,9 +178,10 @@ inline void Promises::judge(const pool::Start& effect) {
     if (now_ >= after(last_failure_, config_.breaker_open) && under_way() == 0) return;
     return wrong(kStarts, fmt::format("while the breaker was open ({} failed starts)", failures_));
   }
-  if (config_.start == pool::StartMode::lazy && waiting_ <= under_way()) {
-    wrong(kStarts,
-          fmt::format("for nobody: {} wait, {} starts are under way", waiting_, under_way()));
+  const bool for_waiters = !suspended_ && waiting_for_any() > coming();
+  if (!for_waiters && !lacks_workers(0)) {
+    wrong(kStarts, fmt::format("for nobody: {} wait, {} starts are under way", waiting_for_any(),
+                               under_way()));
   }
   if (effect.worker.slot >= slots_.size()) return;
   const Slot& slot = slots_[effect.worker.slot];
@@ -230,8 +256,7 @@ void Promises::judge_patience(std::uint32_t worker, const pool::StartEvidence& e
 bool Promises::lacks_a_start() const {
   if (closing_ || count(State::leaving) >= config_.leaving_max) return false;
   if (!breaker_open()) {
-    return config_.start == pool::StartMode::eager && held_ < config_.size &&
-           under_way() < under_way_limit();
+    return lacks_workers(may_cool()) && held_ < config_.size && under_way() < under_way_limit();
   }
   return !failed_now_ && under_way() == 0 && taken_ < config_.size &&
          after(last_failure_, config_.breaker_open) <= now_;
@@ -241,7 +266,9 @@ bool Promises::lacks_a_start() const {
 void Promises::judge_refill() {
   if (!newly(lacks_a_start(), told_.refill)) return;
   if (breaker_open()) return report("full_size", "the breaker is half open, and no start is tried");
-  report("full_size", "slot {} of an eager pool is vacant, and nothing is started", first_vacant());
+  report(
+      "full_size", "slot {} of {} is vacant, and nothing is started", first_vacant(),
+      config_.start == pool::StartMode::eager ? "an eager pool" : "a pool short of idle workers");
 }
 
 std::uint32_t Promises::first_vacant() const {
@@ -284,8 +311,9 @@ void Promises::judge_reason(const pool::Refuse& refusal, const Asked& asked) {
   }
   const bool early = refusal.why == Outcome::start_failed && now_ < asked.deadline;
   if (early && !is_hopeless()) wrong(kDiagnosis, "while a worker lived, or would be tried");
-  if (!is_new || closing_) return;
-  if (waiting_ == 1 && may_grant() && count(State::idle) > 0) {
+  judge_session_reason(refusal, asked);
+  if (!is_new || closing_ || asked.only || asked.has_no_room) return;
+  if (waiting_for_any() == 1 && may_grant() && count(State::idle) > 0) {
     wrong("no_waiter_beside_idle", "and turned away beside an idle worker");
   }
   if (is_hopeless() && refusal.why != Outcome::start_failed) {
@@ -322,28 +350,40 @@ void Promises::judge_cause(const pool::Refuse& refusal) {
 
 /// Which worker the error names as in the way, and how far the start of that is.
 void Promises::judge_blocker(const pool::Refuse& refusal, std::uint32_t place) {
+  const std::optional<WorkerId>& only = asked_[place].only;
+  const bool names_own = refusal.phase == Phase::queued && refusal.has_blocker;
+  const bool bound = only && !is_at_rest(state(*only));
   const std::string_view wrong =
-      refusal.has_blocker ? wrong_start(refusal, place) : wrong_wait(refusal, asked_[place]);
+      bound
+          ? names_own && refusal.blocker == *only ? "" : "it waited for its session's worker alone"
+      : refusal.has_blocker ? wrong_start(refusal, place)
+                            : wrong_wait(refusal, asked_[place]);
   if (wrong.empty()) return;
   report(kDiagnosis, "checkout #{} was told of the phase {}: {}", number(refusal.checkout),
          poolproof::name(refusal.phase), wrong);
 }
 
 std::string_view Promises::wrong_wait(const pool::Refuse& refusal, const Asked& asked) const {
+  if (suspended_ && refusal.why != Outcome::start_failed) {
+    return refusal.phase == Phase::suspended ? "" : "the pool was suspended";
+  }
   if (under_way() > 0) return "a start is under way";
   if (refusal.cause.cause == StartCause::behind_another_start) return "no start is under way";
   switch (refusal.phase) {
     case Phase::starting:
     case Phase::handshake:
       return "no start is under way";
+    case Phase::suspended:
+      return "it was not suspended";
     case Phase::cooling: {
-      const bool may_cool = breaker_open() || held_ > count(State::idle) + count(State::leased);
-      return may_cool && count(State::leased) == 0 ? "" : "it waited for no slot that cools";
+      const bool cools = breaker_open() || may_cool() > 0;
+      return cools && count(State::leased) == 0 ? "" : "it waited for no slot that cools";
     }
     default:
       break;
   }
-  const std::uint32_t alive = count(State::leased) + count(State::idle) + count(State::leaving);
+  const std::uint32_t alive =
+      count(State::leased) + count(State::idle) + count(State::pinging) + count(State::leaving);
   // A client that does not wait may come before a start is tried; in a late step a pause may have
   // ended just before.
   const bool waited = refusal.why == Outcome::checkout_timeout && asked.in != records_;
@@ -386,6 +426,7 @@ inline void Promises::judge(const pool::Stop& effect) {
     return;
   }
   const Worker& one = workers_[worker];
+  if (!one.taken && pool::is_recycling(effect.why)) return judge_recycled(worker, effect);
   const auto step = trace::name(effect.step);
   if (time_is_up_ && one.taken && effect.step == StopStep::kill) return;
   if (!one.taken && (one.next.due > now_ || one.next.why != effect.why)) {

@@ -33,6 +33,15 @@ class Promises : public ReferenceModel {
   void missed(std::uint32_t worker, pool::StopStep step) override;
   void record_over() override;
 
+  /// Why the idle worker is to be recycled, however the jitter fell; none: perhaps it is not.
+  [[nodiscard]] pool::RemovalReason surely_due(const Worker& one) const;
+  /// Whether it is to start workers that nobody waits for, if so many slots cool.
+  [[nodiscard]] bool lacks_workers(std::uint32_t cooling) const;
+  /// Clients who need not have a worker started.
+  [[nodiscard]] std::uint32_t coming() const { return under_way() + count(State::pinging); }
+  /// At most so many do.
+  [[nodiscard]] std::uint32_t may_cool() const { return held_ > present() ? held_ - present() : 0; }
+
   template <class... Words>
   void report(const char* invariant, fmt::format_string<Words...> format, Words&&... words) {
     findings_.push_back({invariant, fmt::format(format, std::forward<Words>(words)...), now_});
@@ -47,6 +56,8 @@ class Promises : public ReferenceModel {
     bool queue = false;
     bool leaving = false;
     bool refill = false;
+    bool recycle = false;
+    bool ping = false;
   };
 
   void judge(const pool::Grant& effect);
@@ -56,19 +67,29 @@ class Promises : public ReferenceModel {
   void judge(const pool::Stop& effect);
   void judge(const pool::Forget& effect);
   void judge(const pool::Closed& effect);
+  void judge(const pool::SessionOver& effect);
+  void judge(const pool::BeginPing& effect);
 
   [[nodiscard]] bool is_answered_once(CheckoutId checkout);
-  void judge_reuse(std::uint32_t worker);
+  void judge_reuse(std::uint32_t worker, const Asked* asked);
+  void judge_bound();
+  void judge_sessions();
+  void judge_asked(const pool::CheckoutRequested& event);
   void judge_place(WorkerId worker);
   void judge_patience(std::uint32_t worker, const pool::StartEvidence& evidence);
   void judge_waiting();
   void judge_bounds();
   void judge_refill();
+  void judge_recycled(std::uint32_t worker, const pool::Stop& effect);
+  void judge_recycling();
+  void judge_pings();
+  [[nodiscard]] std::string_view unfounded(const Worker& one, pool::RemovalReason why) const;
   [[nodiscard]] bool lacks_a_start() const;
   [[nodiscard]] std::uint32_t first_vacant() const;
 
   // What clients are told that are turned away.
   void judge_reason(const pool::Refuse& refusal, const Asked& asked);
+  void judge_session_reason(const pool::Refuse& refusal, const Asked& asked);
   void judge_late(const pool::Refuse& refusal, const Asked& asked);
   void judge_cause(const pool::Refuse& refusal);
   void judge_blocker(const pool::Refuse& refusal, std::uint32_t place);
@@ -80,6 +101,10 @@ class Promises : public ReferenceModel {
   [[nodiscard]] Duration least_pause(std::uint32_t failures) const {
     const Duration longest = longest_pause(failures);
     return longest - longest * config_.backoff_jitter_percent / 100;
+  }
+
+  [[nodiscard]] Duration least_lifetime() const {
+    return config_.max_lifetime - config_.max_lifetime * config_.lifetime_jitter_percent / 100;
   }
 
   /// True once for as long as something stays wrong.

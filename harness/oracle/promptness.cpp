@@ -54,12 +54,12 @@ void judge_deadlines(const Case& given, Findings& findings) {
   const bool exact = evidence.bounds.liveness == Duration::zero();
   const auto report = [&findings](const ClientStep& step, Duration limit, std::string_view what) {
     tell(findings, "deadlines", step, "ended with {} after {} ms: {} its limit of {} ms",
-         name(step.outcome), milliseconds(step.ended - step.begun), what, milliseconds(limit));
+         name(step.outcome), milliseconds(step.ended - since(step)), what, milliseconds(limit));
   };
   for (const std::uint32_t i : given.view.slow) {
     const ClientStep& step = evidence.trace.clients[i];
     const Duration limit = limit_of(step, evidence.scenario.pool);
-    const Time deadline = after(step.begun, limit);
+    const Time deadline = after(since(step), limit);
     const bool granted = step.kind == StepKind::checkout && step.outcome == Outcome::ok;
     if (step.ended > after(deadline, evidence.bounds.liveness)) {
       report(step, limit, "too long after");
@@ -67,7 +67,8 @@ void judge_deadlines(const Case& given, Findings& findings) {
       report(step, limit, "granted at");
     }
     const bool timed_out =
-        step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::call_timeout;
+        step.kind != StepKind::execute &&  // one try of it may have less
+        (step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::call_timeout);
     if (timed_out && after(step.ended, given.view.grain) < deadline) {
       report(step, limit, "before");
     }
@@ -283,6 +284,7 @@ class Recovery {
     for (const trace::EnvironmentRecord& record : evidence_.trace.environment) {
       struck(view_.workers.find(record.worker), record.at, record.at, false);
     }
+    look_for_suspension();
   }
 
   /// That the queue is full may well be; `bounds` sees to it.
@@ -323,6 +325,20 @@ class Recovery {
            early && (harmful || delay >= core_.startup_budget));
   }
 
+  /// A suspended pool serves nobody.
+  void look_for_suspension() {
+    Time suspended = Time::min();
+    Time resumed = Time::min();
+    for (const ClientStep& step : evidence_.trace.clients) {
+      if (step.kind == StepKind::suspend) suspended = std::max(suspended, step.ended);
+      if (step.kind == StepKind::resume) resumed = std::max(resumed, step.begun);
+    }
+    if (suspended == Time::min()) return;
+    const Time over = suspended < resumed ? resumed : kNever;
+    last_strike_ = std::max(last_strike_, over);
+    strikes_over_ = std::max(strikes_over_, over);
+  }
+
   /// How long the fault holds its worker up.
   static Duration delay_of(const Receipt& receipt) {
     return receipt.planned == nullptr ? Duration::zero() : faults::pause_of(*receipt.planned);
@@ -358,8 +374,21 @@ class Recovery {
   /// How long a full list of leaving workers may, whenever it became full, or the last worker of a
   /// slot, where the next one waits for it.
   [[nodiscard]] Duration leaving() const {
-    if (core_.overlap && strikes_ < core_.leaving_max) return Duration::zero();
-    return core_.shutdown_grace + core_.stdin_grace + core_.term_grace;
+    const bool pings = core_.idle_ping_interval > Duration::zero();
+    const bool goes_on = core_.overlap && strikes_ < core_.leaving_max && !recycles() && !pings;
+    if (goes_on) return Duration::zero();
+    const Duration ping =
+        pings ? core_.idle_ping_budget + core_.postmortem_budget : Duration::zero();
+    return ping + core_.shutdown_grace + core_.stdin_grace + core_.term_grace;
+  }
+
+  /// Whether workers may go that nothing has struck.
+  [[nodiscard]] bool recycles() const {
+    const bool renews = std::ranges::any_of(evidence_.trace.clients, [](const ClientStep& step) {
+      return step.kind == StepKind::renew;
+    });
+    return renews || core_.max_calls > 0 || core_.max_lifetime > Duration::zero() ||
+           core_.idle_timeout > Duration::zero();
   }
 
   /// Fewer other clients held or wanted a worker meanwhile than there are slots.

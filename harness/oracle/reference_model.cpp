@@ -17,6 +17,7 @@ ReferenceModel::ReferenceModel(const pool::Config& config, Memory* memory, std::
   workers_.reserve(some);
   timers_.reserve(some);
   slots_.reserve(std::min<std::size_t>(config_.size, some));
+  kept_ = config_.size;
 }
 
 void ReferenceModel::take(const trace::PoolRecord& record) {
@@ -24,16 +25,19 @@ void ReferenceModel::take(const trace::PoolRecord& record) {
   ++records_;
   now_ = std::max(now_, record.at);
   failed_now_ = false;
-  greet_ = ending_ = kNone;
+  greet_ = ending_ = returned_ = kNone;
   begin_close_steps();
+  const Time later = after(now_, Duration(1));
   std::size_t done = 0;
   for (; done < record.effects.size(); ++done) {
+    // A grant that comes before the event comes when all is done that was due.
+    const bool grants = std::holds_alternative<pool::Grant>(record.effects[done]);
+    if (grants && is_due(timers_, later)) expire(later);
     const Time due = due_of(record.effects[done]);
     if (due > now_) break;
     if (is_due(timers_, due)) expire(due);
     apply(record.effects[done]);
   }
-  const Time later = after(now_, Duration(1));
   if (is_due(timers_, later)) expire(later);
   before(record.event);
   dispatch(record.event, [this](const auto& event) { happened(event); });
@@ -48,97 +52,13 @@ void ReferenceModel::apply(const pool::Effect& effect) {
   dispatch(effect, [this](const auto& order) { ordered(order); });
 }
 
-// ---- what is due -------------------------------------------------------------------------------
-
-/// Leases that go on when a closing pool has drained long enough are taken back.
-void ReferenceModel::begin_close_steps() {
-  time_is_up_ = close_deadline_ <= now_;
-  if (drain_until_ > now_) return;
-  drain_until_ = kNever;
-  for (std::uint32_t worker = 0; worker < workers_.size(); ++worker) {
-    if (workers_[worker].state != State::leased) continue;
-    must_stop(worker, StopStep::term, RemovalReason::closing);
-  }
-}
-
-/// When this effect was due without any event; kNever: it was not.
-Time ReferenceModel::due_of(const pool::Effect& effect) const {
-  if (const auto* refused = std::get_if<pool::Refuse>(&effect)) {
-    const std::uint32_t place = waiter(refused->checkout);
-    return place == kNone ? kNever : asked_[place].deadline;
-  }
-  const auto* stop = std::get_if<pool::Stop>(&effect);
-  const std::uint32_t worker = stop == nullptr ? kNone : living(stop->worker);
-  if (worker == kNone || !workers_[worker].running) return kNever;
-  return time_is_up_ && stop->step == StopStep::kill ? now_ : workers_[worker].next.due;
-}
-
-/// At the same time clients come before workers.
-void ReferenceModel::expire(Time before) {
-  while (is_due(timers_, before)) {
-    const Time due = timers_.front().due;
-    const std::uint32_t worker = pop_timer(timers_);
-    if (workers_[worker].next.due == due) fall_due(worker);
-  }
-}
-
-/// A start whose order has not been answered within the budget is given up without a word.
-void ReferenceModel::fall_due(std::uint32_t worker) {
-  Worker& one = workers_[worker];
-  if (one.state != State::starting) return add(awaited_, {worker, one.next.step});
-  one.next.due = kNever;
-  failed_start(worker, StartCause::budget_spent);
-  enter(worker, State::leaving);
-}
-
-void ReferenceModel::look_for_missed() {
-  for (const Awaited& awaited : awaited_) {
-    NextStop& next = workers_[awaited.worker].next;
-    const bool missing = next.step == awaited.step && next.due <= now_;
-    if (!missing || workers_[awaited.worker].state == State::over) continue;
-    missed(awaited.worker, awaited.step);
-    next.due = kNever;
-  }
-  awaited_.clear();
-  if (!std::exchange(time_is_up_, false)) return;
-  close_deadline_ = kNever;
-  for (std::uint32_t worker = 0; worker < workers_.size(); ++worker) {
-    const Worker& one = workers_[worker];
-    const bool told = one.state == State::leaving && one.taken;
-    if (told && one.taken != StopStep::kill) missed(worker, StopStep::kill);
-  }
-}
-
-/// However the jitter fell, these slots are vacant now.
-void ReferenceModel::end_cooling() {
-  while (!cooling_.empty() && cooling_.front().due <= now_) {
-    const std::uint32_t slot = pop_timer(cooling_);
-    const Slot& one = slots_[slot];
-    if (!one.may_cool || after(one.cooled_from, longest_pause(one.failures)) > now_) continue;
-    change(slots_[slot], [](Slot& cooled) { cooled.may_cool = false; });
-  }
-}
-
-void ReferenceModel::start_timer(Table<Timer>& timers, const Timer& timer) {
-  add(timers, timer);
-  std::push_heap(timers.begin(), timers.end(),
-                 [](const Timer& a, const Timer& b) { return a.due > b.due; });
-}
-
-std::uint32_t ReferenceModel::pop_timer(Table<Timer>& timers) {
-  std::pop_heap(timers.begin(), timers.end(),
-                [](const Timer& a, const Timer& b) { return a.due > b.due; });
-  const std::uint32_t number = timers.back().number;
-  timers.pop_back();
-  return number;
-}
-
 // ---- events ------------------------------------------------------------------------------------
 
 inline void ReferenceModel::happened(const pool::CheckoutRequested& event) {
   if (checkout_numbers_.number(event.checkout) < asked_.size()) return;
-  asked_.push_back({event.checkout, now_, event.deadline, records_, false});
+  asked_.push_back({event.checkout, now_, event.deadline, records_, false, event.use});
   ++waiting_;
+  if (event.use.session != SessionId::none && !closing_) ask_in_session(asked_.back());
 }
 
 inline void ReferenceModel::happened(const pool::CheckedIn& event) {
@@ -153,7 +73,11 @@ inline void ReferenceModel::happened(const pool::CheckedIn& event) {
     workers_[worker].served = true;
     slot_of(worker).failures = 0;
   }
-  if (event.clean && !closing_) return enter(worker, State::idle);
+  workers_[worker].calls = std::max(workers_[worker].calls, event.calls);
+  if (event.clean && !closing_) {
+    returned_ = worker;
+    return enter(worker, State::idle);
+  }
   enter(worker, State::leaving);
   if (!event.clean) return must_stop(worker, StopStep::term, RemovalReason::dirty);
   must_stop(worker, StopStep::ask, RemovalReason::closing);
@@ -200,6 +124,7 @@ inline void ReferenceModel::happened(const pool::HandshakeEnded& event) {
   if (good) {
     failures_ = 0;
     workers_[worker].next = {};
+    workers_[worker].ready = now_;
     return enter(worker, State::idle);
   }
   failed_start(worker, event.evidence.cause);
@@ -222,7 +147,8 @@ inline void ReferenceModel::happened(const pool::Exited& event) {
   ending_ = worker;
   const State state = workers_[worker].state;
   if (state == State::handshake) failed_start(worker, StartCause::exited);
-  if (state == State::idle && !workers_[worker].served) of_no_use(worker);
+  const bool idle = state == State::idle || state == State::pinging;
+  if (idle && !workers_[worker].served) of_no_use(worker);
   enter(worker, State::leaving);
 }
 
@@ -230,12 +156,15 @@ inline void ReferenceModel::happened(const pool::Exited& event) {
 inline void ReferenceModel::happened(const pool::CloseRequested& event) {
   last_close_ = standing();
   closing_ = true;
+  suspended_ = false;
   close_deadline_ = std::min(close_deadline_, std::max(now_, event.deadline));
   const Duration left = close_deadline_ - now_;
   drain_until_ = std::min(drain_until_, close_deadline_ - std::min(config_.term_grace, left / 2));
   for (std::uint32_t worker = 0; worker < workers_.size(); ++worker) {
     Worker& one = workers_[worker];
-    if (one.state == State::idle) must_stop(worker, StopStep::ask, RemovalReason::closing);
+    if (one.state == State::idle || one.state == State::pinging) {
+      must_stop(worker, StopStep::ask, RemovalReason::closing);
+    }
     if (one.state == State::handshake) must_stop(worker, StopStep::kill, RemovalReason::closing);
     if (one.state != State::starting) continue;
     one.next = {StopStep::kill, RemovalReason::closing, kNever};
@@ -243,12 +172,35 @@ inline void ReferenceModel::happened(const pool::CloseRequested& event) {
   }
 }
 
+inline void ReferenceModel::happened(const pool::RenewRequested& /*event*/) {
+  if (closing_) return;
+  for (Worker& one : workers_) one.renewed = one.renewed || one.state < State::leaving;
+}
+
+/// It goes back to its place among the idle.
+inline void ReferenceModel::happened(const pool::PingEnded& event) {
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone || workers_[worker].state != State::pinging) return;
+  Worker& one = workers_[worker];
+  if (!event.good) return must_stop(worker, StopStep::term, RemovalReason::ping_failed);
+  one.next = {};
+  const Time idle_since = one.idle_since;
+  const std::uint64_t turn = one.turn;
+  enter(worker, State::idle);
+  unlink(idle_, worker);
+  one.idle_since = idle_since;
+  one.turn = turn;
+  link_in_turn(worker);
+}
+
 // ---- effects -----------------------------------------------------------------------------------
 
 inline void ReferenceModel::ordered(const pool::Grant& effect) {
+  const std::uint32_t waited = waiter(effect.checkout);
   answer(effect.checkout);
   const std::uint32_t worker = living(effect.worker);
   if (worker != kNone) enter(worker, State::leased);
+  if (worker != kNone && waited != kNone) serve_in_session(waited, worker);
   const std::uint32_t place = lease_numbers_.number(effect.lease);
   if (place == leases_.size()) leases_.emplace_back();
   if (!leases_[place].story.granted) leases_[place].story.granted = effect.worker;
@@ -257,7 +209,15 @@ inline void ReferenceModel::ordered(const pool::Grant& effect) {
 
 inline void ReferenceModel::ordered(const pool::Refuse& effect) {
   add(noted_.refusals, &effect);
+  const std::uint32_t waited = waiter(effect.checkout);
   answer(effect.checkout);
+  if (waited != kNone) turn_away_in_session(asked_[waited]);
+}
+
+inline void ReferenceModel::ordered(const pool::Closed&) {
+  closed_ = true;
+  for (Session& session : sessions_) session = {};
+  open_sessions_ = 0;
 }
 
 inline void ReferenceModel::ordered(const pool::Start& effect) {
@@ -276,6 +236,7 @@ inline void ReferenceModel::ordered(const pool::Start& effect) {
   will_stop(worker,
             {StopStep::kill, RemovalReason::budget_spent, after(now_, config_.startup_budget)});
   enter(worker, State::starting);
+  kept_ = std::max(kept_, present());
 }
 
 inline void ReferenceModel::ordered(const pool::Stop& effect) {
@@ -287,6 +248,14 @@ inline void ReferenceModel::ordered(const pool::Stop& effect) {
   if (one.state == State::leased && effect.why == RemovalReason::closing) {
     add(noted_.taken_back, {effect.worker, now_});
   }
+  if (one.state == State::pinging && effect.why == RemovalReason::ping_failed && !one.served) {
+    of_no_use(worker);
+  }
+  if (!one.taken && one.state == State::idle && pool::is_recycling(effect.why)) {
+    one.recycled = true;
+    ++recycling_;
+    if (effect.why == RemovalReason::idle_too_long) --kept_;
+  }
   if (effect.step == StopStep::end_of_input) add(noted_.deaf, effect.worker);
   one.taken = effect.step;
   one.next = {effect.step, effect.why, kNever};
@@ -296,10 +265,19 @@ inline void ReferenceModel::ordered(const pool::Stop& effect) {
   will_stop(worker, {following, effect.why, after(now_, grace(effect.step))});
 }
 
+inline void ReferenceModel::ordered(const pool::BeginPing& effect) {
+  const std::uint32_t worker = living(effect.worker);
+  if (worker == kNone || workers_[worker].state != State::idle) return;
+  enter(worker, State::pinging);
+  const Duration backstop = config_.postmortem_budget + config_.silence_max;
+  will_stop(worker, {StopStep::term, RemovalReason::ping_failed, after(effect.deadline, backstop)});
+}
+
 inline void ReferenceModel::ordered(const pool::Forget& effect) {
   const std::uint32_t worker = living(effect.worker);
   if (worker == kNone) return;
   if (worker == ending_) ending_ = kNone;
+  if (workers_[worker].recycled) --recycling_;
   workers_[worker].next.due = kNever;
   enter(worker, State::over);
 }
@@ -332,10 +310,11 @@ void ReferenceModel::answer(CheckoutId checkout) {
   if (place == kNone) return;
   asked_[place].answered = true;
   --waiting_;
+  if (asked_[place].only) std::erase(bound_, place);
 }
 
 std::uint32_t ReferenceModel::first_waiter() {
-  while (first_ < asked_.size() && asked_[first_].answered) ++first_;
+  while (first_ < asked_.size() && (asked_[first_].answered || asked_[first_].only)) ++first_;
   return first_ < asked_.size() ? static_cast<std::uint32_t>(first_) : kNone;
 }
 
@@ -361,6 +340,16 @@ void ReferenceModel::of_no_use(std::uint32_t worker) {
   start_timer(cooling_, {after(now_, longest_pause(slot.failures)), ids_.key(worker).slot});
 }
 
+/// However the jitter fell, these slots are vacant now.
+void ReferenceModel::end_cooling() {
+  while (!cooling_.empty() && cooling_.front().due <= now_) {
+    const std::uint32_t slot = pop_timer(cooling_);
+    const Slot& one = slots_[slot];
+    if (!one.may_cool || after(one.cooled_from, longest_pause(one.failures)) > now_) continue;
+    change(slots_[slot], [](Slot& cooled) { cooled.may_cool = false; });
+  }
+}
+
 Duration ReferenceModel::longest_pause(std::uint32_t failures) const {
   Duration pause = config_.backoff_initial;
   for (std::uint32_t i = 1; i < failures && pause < config_.backoff_max; ++i) pause *= 2;
@@ -370,6 +359,11 @@ Duration ReferenceModel::longest_pause(std::uint32_t failures) const {
 void ReferenceModel::enter(std::uint32_t worker, State state) {
   const auto is_present = [](State one) { return one < State::leaving; };
   const State before = std::exchange(workers_[worker].state, state);
+  if (before == State::leased && state != State::leased) give_back(worker);
+  if (state == State::idle) {
+    workers_[worker].idle_since = workers_[worker].ping_from = now_;
+    workers_[worker].turn = ++turns_;
+  }
   --counts_[static_cast<std::size_t>(before)];
   ++counts_[static_cast<std::size_t>(state)];
   if (line_of(before) != line_of(state)) {
@@ -396,6 +390,18 @@ void ReferenceModel::link(Line& line, std::uint32_t worker) {
   workers_[worker].following = kNone;
   (line.last == kNone ? line.first : workers_[line.last].following) = worker;
   line.last = worker;
+}
+
+void ReferenceModel::link_in_turn(std::uint32_t worker) {
+  std::uint32_t later = idle_.first;
+  while (later != kNone && workers_[later].turn < workers_[worker].turn) {
+    later = workers_[later].following;
+  }
+  const std::uint32_t earlier = later == kNone ? idle_.last : workers_[later].previous;
+  workers_[worker].previous = earlier;
+  workers_[worker].following = later;
+  (earlier == kNone ? idle_.first : workers_[earlier].following) = worker;
+  (later == kNone ? idle_.last : workers_[later].previous) = worker;
 }
 
 void ReferenceModel::unlink(Line& line, std::uint32_t worker) {

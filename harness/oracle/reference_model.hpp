@@ -61,7 +61,7 @@ struct Noted {
 /// Cost: about linear in the self-report.
 class ReferenceModel {
  public:
-  enum class State : std::uint8_t { starting, handshake, idle, leased, leaving, over };
+  enum class State : std::uint8_t { starting, handshake, idle, leased, pinging, leaving, over };
 
   /// `records`: how many will be taken, about. `config` is not to change or go away.
   ReferenceModel(const pool::Config& config, Memory* memory, std::size_t records);
@@ -77,6 +77,8 @@ class ReferenceModel {
     return number == kNone ? State::over : workers_[number].state;
   }
   [[nodiscard]] bool was_started(WorkerId worker) const { return ids_.find(worker) != kNone; }
+  /// Nobody holds it, and it may be served from, perhaps not at once.
+  static bool is_at_rest(State state) { return state == State::idle || state == State::pinging; }
   [[nodiscard]] std::uint32_t count(State state) const {
     return counts_[static_cast<std::size_t>(state)];
   }
@@ -85,10 +87,18 @@ class ReferenceModel {
   }
   /// In slots, and not told to go.
   [[nodiscard]] std::uint32_t present() const {
-    return under_way() + count(State::idle) + count(State::leased);
+    return under_way() + count(State::idle) + count(State::leased) + count(State::pinging);
   }
   [[nodiscard]] std::uint32_t waiting() const { return waiting_; }
+  /// Those whom any worker may serve.
+  [[nodiscard]] std::uint32_t waiting_for_any() const {
+    return waiting_ - static_cast<std::uint32_t>(bound_.size());
+  }
+  [[nodiscard]] std::uint32_t sessions() const { return open_sessions_; }
   [[nodiscard]] bool closing() const { return closing_; }
+  [[nodiscard]] bool suspended() const { return suspended_; }
+  /// So many workers an eager pool keeps alive.
+  [[nodiscard]] std::uint32_t kept() const { return kept_; }
   [[nodiscard]] bool closed() const { return closed_; }
   [[nodiscard]] bool breaker_open() const {
     return config_.breaker_failures > 0 && failures_ >= config_.breaker_failures;
@@ -116,10 +126,18 @@ class ReferenceModel {
     bool running = false;                 ///< there is a process
     bool served = false;                  ///< has had a clean lease
     std::optional<pool::StopStep> taken;  ///< the last step of the stop ladder
+    bool recycled = false;                ///< was let go for no fault of its own
     NextStop next;
     Time since;                      ///< the order to start
     Time greeted;                    ///< its process was there
+    Time ready;                      ///< its handshake ended well
+    Time idle_since;                 ///< it came back or was ready; pings do not change it
+    Time ping_from;                  ///< the same, or its last ping ended
+    std::uint64_t turn = 0;          ///< its place among the idle
+    std::uint32_t calls = 0;         ///< so many it had been sent when it came back last
+    bool renewed = false;            ///< is older than the last renewal
     std::uint32_t begun_after = 0;   ///< how many clients had asked before its start
+    std::uint32_t session = kNone;   ///< of the lease
     std::uint32_t previous = kNone;  ///< its neighbours in the line of its state
     std::uint32_t following = kNone;
   };
@@ -144,11 +162,37 @@ class ReferenceModel {
     Time deadline;
     std::uint64_t in = 0;  ///< the record's number
     bool answered = false;
+    pool::SessionUse use{};
+    std::uint32_t session = kNone;   ///< its number; kNone: none, or it was not let in
+    bool has_no_room = false;        ///< there are as many sessions as there may be
+    std::optional<WorkerId> only{};  ///< that worker alone may serve it
+    bool told = false;               ///< something was wrong about its wait
+  };
+  struct Session {
+    bool lives = false;
+    bool ended = false;              ///< is over with its last waiter and lease
+    bool ends_now = false;           ///< in this very record
+    bool is_strict = false;          ///< keeps its worker
+    std::optional<WorkerId> worker;  ///< that served it last
+    std::uint32_t waiting = 0;
+    std::uint32_t leases = 0;
+    Time idle_until = kNever;
   };
   struct Lease {
     LeaseStory story;
     std::uint32_t holds = kNone;  ///< the worker's number while the lease goes on
   };
+
+  /// When something about a worker, a slot or a session falls due.
+  struct Timer {
+    Time due;
+    std::uint32_t number;
+  };
+  static bool is_due(const Table<Timer>& timers, Time before) {
+    return !timers.empty() && timers.front().due < before;
+  }
+  static void start_timer(Table<Timer>& timers, const Timer& timer);
+  static std::uint32_t pop_timer(Table<Timer>& timers);
 
   // What those who derive from it are told.
   virtual void before(const pool::Event& /*event*/) {}
@@ -171,13 +215,16 @@ class ReferenceModel {
     const std::uint32_t place = checkout_numbers_.find(checkout);
     return place == kNone || asked_[place].answered ? kNone : place;
   }
+  /// The first of those whom any worker may serve.
   [[nodiscard]] std::uint32_t first_waiter();
+  /// The first of those whom some idle worker may serve.
+  [[nodiscard]] std::uint32_t first_to_serve();
   [[nodiscard]] std::uint32_t under_way_limit() const {
     return config_.init_mode == pool::InitMode::blocking ? 1 : config_.starts_max;
   }
   /// Whoever is idle may be leased.
   [[nodiscard]] bool may_grant() const {
-    return config_.init_mode == pool::InitMode::async || under_way() == 0;
+    return !suspended_ && (config_.init_mode == pool::InitMode::async || under_way() == 0);
   }
   /// No worker lives and none will be tried before the breaker half-opens.
   [[nodiscard]] bool is_hopeless() const {
@@ -188,6 +235,10 @@ class ReferenceModel {
     return config_.startup_budget + config_.postmortem_budget + config_.silence_max;
   }
   [[nodiscard]] Duration longest_pause(std::uint32_t failures) const;
+  /// Neither is another one recycled, nor does a start go on or can none be tried.
+  [[nodiscard]] bool may_recycle() const {
+    return !closing_ && !breaker_open() && recycling_ == 0 && under_way() == 0;
+  }
   [[nodiscard]] Standing standing() const {
     return {waiting_, count(State::leased), count(State::leaving)};
   }
@@ -209,33 +260,33 @@ class ReferenceModel {
   Numbering<CheckoutId> checkout_numbers_{memory_};
   Table<Asked> asked_{memory_};
   std::uint32_t waiting_ = 0;
-  std::uint32_t failures_ = 0;  ///< failed starts in a row
+  Table<std::uint32_t> bound_{memory_};  ///< places of those who wait for one worker, in order
+  Numbering<SessionId> session_numbers_{memory_};
+  Table<Session> sessions_{memory_};
+  Table<Timer> session_timers_{memory_};        ///< a heap: of idle ones
+  Table<std::uint32_t> session_ends_{memory_};  ///< those that are over by this record
+  std::uint32_t open_sessions_ = 0;             ///< those that have not been ended
+  std::uint32_t failures_ = 0;                  ///< failed starts in a row
   Time last_failure_ = Time::min();
   std::optional<WorkerId> last_failed_;  ///< nothing: of several at once nobody knows
   StartCause last_cause_ = StartCause::none;
   bool failed_now_ = false;  ///< a start, by this record
   bool closing_ = false;
   bool closed_ = false;
-  bool time_is_up_ = false;       ///< of the close: all are to be killed
-  std::uint32_t greet_ = kNone;   ///< has started in this record
-  std::uint32_t ending_ = kNone;  ///< has ended in this record
+  bool time_is_up_ = false;  ///< of the close: all are to be killed
+  bool suspended_ = false;
+  std::uint32_t recycling_ = 0;     ///< recycled and not gone
+  std::uint32_t kept_ = 0;          ///< so many an eager pool keeps alive
+  std::uint32_t returned_ = kNone;  ///< has come back clean in this record
+  std::uint32_t greet_ = kNone;     ///< has started in this record
+  std::uint32_t ending_ = kNone;    ///< has ended in this record
 
  private:
-  /// When something about a worker, or a slot, falls due.
-  struct Timer {
-    Time due;
-    std::uint32_t number;
-  };
-  static bool is_due(const Table<Timer>& timers, Time before) {
-    return !timers.empty() && timers.front().due < before;
-  }
   /// In this very record that step is to be taken.
   struct Awaited {
     std::uint32_t worker;
     pool::StopStep step;
   };
-  static void start_timer(Table<Timer>& timers, const Timer& timer);
-  static std::uint32_t pop_timer(Table<Timer>& timers);
 
   // What is due.
   void begin_close_steps();
@@ -253,6 +304,11 @@ class ReferenceModel {
   void happened(const pool::UnsolicitedOutput& event);
   void happened(const pool::Exited& event);
   void happened(const pool::CloseRequested& event);
+  void happened(const pool::SessionEnded& event);
+  void happened(const pool::RenewRequested& event);
+  void happened(const pool::PingEnded& event);
+  void happened(const pool::SuspendRequested&) { suspended_ = !closing_; }
+  void happened(const pool::ResumeRequested&) { suspended_ = false; }
   template <class Other>
   void happened(const Other&) {}
 
@@ -263,7 +319,9 @@ class ReferenceModel {
   void ordered(const pool::BeginHandshake&) { greet_ = kNone; }
   void ordered(const pool::Stop& effect);
   void ordered(const pool::Forget& effect);
-  void ordered(const pool::Closed&) { closed_ = true; }
+  void ordered(const pool::Closed&);
+  void ordered(const pool::SessionOver& effect);
+  void ordered(const pool::BeginPing& effect);
 
   /// The worker is to be stopped so: in this very record, or when that time has come.
   void must_stop(std::uint32_t worker, pool::StopStep step, pool::RemovalReason why);
@@ -271,10 +329,17 @@ class ReferenceModel {
   void look_for_missed();
   [[nodiscard]] Duration grace(pool::StopStep step) const;
   void answer(CheckoutId checkout);
+  void ask_in_session(Asked& asked);
+  void serve_in_session(std::uint32_t place, std::uint32_t worker);
+  void turn_away_in_session(const Asked& asked);
+  void give_back(std::uint32_t worker);
+  void end_session(std::uint32_t number);
+  void rest(std::uint32_t number);
   void failed_start(std::uint32_t worker, StartCause cause);
   void of_no_use(std::uint32_t worker);
   void enter(std::uint32_t worker, State state);
   void link(Line& line, std::uint32_t worker);
+  void link_in_turn(std::uint32_t worker);
   void unlink(Line& line, std::uint32_t worker);
   Line* line_of(State state);
   Slot& slot_of(std::uint32_t worker) {
@@ -284,12 +349,13 @@ class ReferenceModel {
   template <class Change>
   void change(Slot& slot, Change what);
 
-  std::array<std::uint32_t, 6> counts_{};  ///< by state
+  std::array<std::uint32_t, 7> counts_{};  ///< by state
   Slot outside_;                           ///< of workers outside of the pool
   Table<Timer> timers_{memory_};           ///< heaps: of workers, and of slots that may cool
   Table<Timer> cooling_{memory_};
   Table<Awaited> awaited_{memory_};
   std::size_t first_ = 0;  ///< all before it are answered
+  std::uint64_t turns_ = 0;
   Time drain_until_ = kNever;
   Time close_deadline_ = kNever;
   Noted noted_{Table<const pool::Refuse*>{memory_}, Table<const trace::PoolRecord*>{memory_},

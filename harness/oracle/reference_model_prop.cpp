@@ -18,6 +18,7 @@ using testing::Witness;
 /// What a whole run of cases has met. A property that never met a fault has shown nothing.
 struct Tally {
   std::uint64_t cases = 0, steps = 0, late_steps = 0, garbage = 0, closed_while_busy = 0;
+  std::array<std::uint64_t, enumerators<RemovalReason>()> asked_to_go{};
   Counters counters;
 
   void add(const Counters& c) {
@@ -44,6 +45,7 @@ class World {
         punctual_(knobs[15] % 2 == 0),
         closes_(knobs[15] / 2 % 2 == 0),
         mishaps_(knobs[15] / 4 % 4),
+        sessions_(knobs[15] / 16 % 4 > 0),
         core_(config_),
         witness_(config_, core_),
         log_(log) {}
@@ -79,6 +81,7 @@ class World {
 
   [[nodiscard]] const Counters& counters() const { return core_.counters(); }
   std::uint64_t late_steps = 0, garbage = 0, closed_while_busy = 0;
+  std::array<std::uint64_t, enumerators<RemovalReason>()> asked_to_go{};  ///< by the reason
 
  private:
   static Config config_of(const std::vector<std::uint32_t>& knobs) {
@@ -105,6 +108,15 @@ class World {
     config.shutdown_grace = ms(12, 1, 50);
     config.stdin_grace = ms(13, 1, 50);
     config.term_grace = ms(14, 1, 50);
+    config.sessions_max = 1 + knobs[9] / 512 % 4;
+    config.session_idle_timeout = knobs[8] / 512 % 2 == 0 ? ms(7, 1, 200) : Duration{};
+    if (knobs[2] / 16 % 4 == 0) config.max_calls = 1 + knobs[2] / 64 % 4;
+    if (knobs[3] / 16 % 4 == 0) config.max_lifetime = ms(3, 1, 500);
+    config.lifetime_jitter_percent = knobs[10] / 512 % 101;
+    if (knobs[4] / 16 % 2 == 0) config.idle_timeout = ms(4, 1, 300);
+    if (knobs[5] / 1024 % 4 == 0) config.min_idle = knobs[0] / 16 % (config.size + 1);
+    if (knobs[6] / 64 % 4 == 0) config.idle_ping_interval = ms(6, 1, 200);
+    config.idle_ping_budget = ms(7, 1, 100);
     config.seed = knobs[15];
     return config;
   }
@@ -135,19 +147,32 @@ class World {
     if (kind == 28) return Exited{some(Witness::is_leaving, pick), {0, 15}};
     if (kind == 29) return UnsolicitedOutput{some(Witness::is_idle, pick)};
     if (kind == 30 && pick % 8 == 0 && closes_) return close(pick);
+    if (kind == 30 && pick % 8 < 3) return RenewRequested{};
+    if (kind == 30 && pick % 8 == 3) return SuspendRequested{};
+    if (kind == 30) return ResumeRequested{};
     return stranger(pick);
   }
   Event checkout(std::uint32_t pick) {
-    return CheckoutRequested{CheckoutId{++checkouts_}, deadline(pick)};
+    return CheckoutRequested{CheckoutId{++checkouts_}, deadline(pick), session(pick)};
+  }
+  /// Every second one in no session, in one world of four none at all.
+  [[nodiscard]] SessionUse session(std::uint32_t pick) const {
+    const std::uint32_t way = pick / 1024;
+    if (!sessions_ || way % 2 > 0) return {};
+    return {SessionId{1 + way / 2 % 3}, static_cast<Affinity>(way / 16 % 3),
+            way / 64 % 2 == 0 ? WhenBusy::fail : WhenBusy::wait};
   }
   Event end_lease(std::uint32_t kind, std::uint32_t pick) {
     if (witness_.open_leases().empty()) return answer(pick);
     if (kind == 15 && pick % 2 == 0) return LeaseRevoked{some_lease(pick)};
-    return CheckedIn{some_lease(pick), kind != 15};
+    return CheckedIn{some_lease(pick), kind != 15, pick / 64 % 6};
   }
   Event answer(std::uint32_t pick) {
     if (!witness_.workers(Witness::is_in_handshake).empty() && pick % 4 > 0)
       return answer_ping(pick);
+    if (!witness_.workers(Witness::is_pinging).empty() && pick % 4 == 0) {
+      return PingEnded{some(Witness::is_pinging, pick), pick / 16 % 8 >= mishaps_};
+    }
     if (!witness_.workers(Witness::is_ordered).empty()) return answer_start(pick);
     return checkout(pick);
   }
@@ -189,6 +214,9 @@ class World {
         return CheckedIn{LeaseId{pick / 16 % 64}, pick % 16 < 8};
       case 6:
         return LeaseRevoked{LeaseId{pick / 16 % 64}};
+      case 7:
+        if (pick / 16 % 2 == 0) return SessionEnded{SessionId{1 + pick / 32 % 3}};
+        [[fallthrough]];
       default:
         return CheckoutCancelled{CheckoutId{pick / 16 % 64}};
     }
@@ -214,17 +242,22 @@ class World {
       const auto found = witness_.workers(fits);
       return found.empty() ? std::nullopt : std::optional(found.front());
     };
+    if (witness_.suspended()) return step(now_, ResumeRequested{});
     if (const auto ordered = first(Witness::is_ordered)) return step(now_, Started{*ordered});
     if (const auto told = first(Witness::is_told)) return step(now_, Exited{*told, {}});
     if (const auto handshake = first(Witness::is_in_handshake)) {
       return step(now_, HandshakeEnded{*handshake, {}});
     }
+    if (const auto pinging = first(Witness::is_pinging)) {
+      return step(now_, PingEnded{*pinging, true});
+    }
     const auto leases = witness_.open_leases();
     return !leases.empty() && step(now_, CheckedIn{leases.front(), true});
   }
   [[nodiscard]] bool is_well() const {
-    const bool full = config_.start == StartMode::lazy || witness_.closing() ||
-                      witness_.count(State::idle) == config_.size;
+    const std::uint32_t wanted = config_.start == StartMode::lazy ? 0 : witness_.kept();
+    const bool full =
+        witness_.closing() || witness_.count(State::idle) >= std::max(wanted, config_.min_idle);
     return full && witness_.waiting() == 0;
   }
   void check_health() const {
@@ -247,7 +280,13 @@ class World {
     const std::uint64_t ignored = core_.counters().ignored - ignored_before;
     demand(ignored <= (std::holds_alternative<Tick>(event) ? 0 : 1),
            "what is ignored is counted once");
-    for (const Effect& effect : effects_) check_punctual(effect);
+    for (const Effect& effect : effects_) {
+      check_punctual(effect);
+      const auto* const stop = std::get_if<Stop>(&effect);
+      if (stop != nullptr && stop->step == StopStep::ask) {
+        ++asked_to_go[static_cast<std::size_t>(stop->why)];
+      }
+    }
     witness_.see(now, event, effects_);
     return true;
   }
@@ -263,6 +302,7 @@ class World {
   bool punctual_;          ///< every Tick comes when it is due
   bool closes_;            ///< the pool may be closed in the middle
   std::uint32_t mishaps_;  ///< of 8 starts, and of 8 pings
+  bool sessions_;          ///< there are some
   Core core_;
   Witness witness_;
   std::string* log_;
@@ -285,6 +325,9 @@ void play(const Numbers& knobs, const Numbers& numbers, std::string* log, Tally&
   tally.garbage += world.garbage;
   tally.closed_while_busy += world.closed_while_busy;
   tally.add(world.counters());
+  for (std::size_t i = 0; i < world.asked_to_go.size(); ++i) {
+    tally.asked_to_go[i] += world.asked_to_go[i];
+  }
 }
 
 rc::Gen<std::uint32_t> any_number() {
@@ -318,8 +361,9 @@ TEST_CASE("oracle: reference model: the core keeps every promise whatever the wo
   CHECK(tally.cases >= 5000);
   CHECK(tally.steps >= 500'000);
   CHECK(met.granted > 10'000);
-  for (const Outcome why : {Outcome::checkout_timeout, Outcome::queue_full, Outcome::start_failed,
-                            Outcome::pool_closed, Outcome::cancelled}) {
+  for (const Outcome why :
+       {Outcome::checkout_timeout, Outcome::queue_full, Outcome::start_failed, Outcome::pool_closed,
+        Outcome::cancelled, Outcome::worker_busy, Outcome::worker_gone, Outcome::sessions_full}) {
     INFO(name(why));
     CHECK(met.refused[static_cast<std::size_t>(why)] > 1000);
   }
@@ -333,6 +377,11 @@ TEST_CASE("oracle: reference model: the core keeps every promise whatever the wo
   CHECK(tally.late_steps > 1000);
   CHECK(tally.garbage > 1000);
   CHECK(tally.closed_while_busy > 100);
+  for (const RemovalReason why : {RemovalReason::calls_spent, RemovalReason::lifetime_over,
+                                  RemovalReason::idle_too_long, RemovalReason::renewed}) {
+    INFO(pool::testing::say(why));
+    CHECK(tally.asked_to_go[static_cast<std::size_t>(why)] > 300);
+  }
 }
 
 TEST_CASE("oracle: reference model: the core the same events give the same effects, twice") {

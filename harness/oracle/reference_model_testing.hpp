@@ -68,6 +68,7 @@ class Witness final : public Promises {
   static bool is_ordered(const Worker& worker) { return !worker.running; }
   static bool is_running(const Worker& worker) { return worker.running; }
   static bool is_idle(const Worker& worker) { return worker.state == State::idle; }
+  static bool is_pinging(const Worker& worker) { return worker.state == State::pinging; }
   static bool is_leaving(const Worker& worker) { return worker.state == State::leaving; }
   static bool is_told(const Worker& worker) { return worker.taken.has_value(); }
   /// Also one whose handshake was given up.
@@ -110,14 +111,18 @@ class Witness final : public Promises {
     const bool names_a_start = refusal.phase == Phase::starting ||
                                refusal.phase == Phase::handshake ||
                                refusal.cause.cause == StartCause::behind_another_start;
-    demand(names_a_start == refusal.has_blocker, "a blocker is a start under way");
+    const auto& only = asked_[place].only;
+    demand((names_a_start || (only && !is_at_rest(state(*only)))) == refusal.has_blocker,
+           "a blocker is a start under way, or the worker of a strict session");
   }
   void count_in(const Start& /*order*/) { ++seen_.starts; }
   void count_in(const BeginHandshake& /*order*/) {}
+  void count_in(const BeginPing& /*order*/) {}
   void count_in(const Stop& stop) {
     if (state(stop.worker) == State::leased) ++seen_.revoked;
   }
   void count_in(const Forget& /*order*/) { ++seen_.forgotten; }
+  void count_in(const SessionOver& /*order*/) {}
   void count_in(const Closed& /*order*/) {
     demand(waiting_ == 0 && present() + count(State::leaving) == 0, "at Closed, nothing is left");
   }
@@ -134,7 +139,7 @@ class Witness final : public Promises {
   void check_slots() const {
     const bool held_back = closing_ || breaker_open() || under_way() >= under_way_limit() ||
                            count(State::leaving) >= config_.leaving_max;
-    const bool wanted = config_.start == StartMode::eager || waiting_ > under_way();
+    const bool wanted = lacks_workers(may_cool()) || (!suspended_ && waiting_for_any() > coming());
     for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
       const bool may_cool = slot < slots_.size() && slots_[slot].may_cool;
       const bool awaits = slot < slots_.size() && slots_[slot].awaited > 0;
@@ -148,6 +153,7 @@ class Witness final : public Promises {
   void check_accounts() const {
     const Gauges gauges = core_.gauges();
     demand(gauges.waiting == waiting_, "gauge: waiting");
+    demand(gauges.sessions == sessions(), "gauge: sessions");
     demand(gauges.idle == count(State::idle), "gauge: idle");
     demand(gauges.leased == count(State::leased), "gauge: leased");
     demand(gauges.leaving == count(State::leaving), "gauge: leaving");
@@ -155,6 +161,8 @@ class Witness final : public Promises {
     demand(gauges.handshake == count(State::handshake), "gauge: handshake");
     demand(gauges.vacant == config_.size - present(), "gauge: vacant");
     demand(gauges.closing == closing_, "gauge: closing");
+    demand(gauges.pinging == count(State::pinging), "gauge: pinging");
+    demand(gauges.suspended == suspended_, "gauge: suspended");
     demand(gauges.breaker_open == breaker_open(), "gauge: breaker");
     Counters expected = seen_;
     expected.ignored = core_.counters().ignored;

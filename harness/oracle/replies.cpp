@@ -104,8 +104,8 @@ void judge_changed_echoes(const Case& given, Findings& findings) {
   for (std::size_t place = 0; place < view.calls.size(); ++place) {
     const ClientStep& call = *view.calls[place];
     if (!is_changed(&call) || spoilt.is(place)) continue;
-    const auto* asked = asked_as<scenario::Call>(given.evidence.scenario, call);
-    if (asked == nullptr || asked->reply) continue;
+    const auto asked = asked_call(given.evidence.scenario, call);
+    if (!asked || asked->reply) continue;
     tell(findings, "sound_reply", call, "ended with ok, though of the echo of {} came {}",
          dump(*asked->args), call.reply_shown);
   }
@@ -115,12 +115,11 @@ void judge_changed_echoes(const Case& given, Findings& findings) {
 void judge_said_replies(const Case& given, Findings& findings) {
   for (const ClientStep* call : given.view.calls) {
     if (call->outcome != Outcome::ok || !call->reply_differs) continue;
-    const scenario::Step* const step = asked(given.evidence.scenario, *call);
-    if (step == nullptr) continue;
+    const scenario::Scenario& scenario = given.evidence.scenario;
     std::optional<std::string> wanted;
-    if (const auto* one = std::get_if<scenario::Call>(step); one != nullptr && one->reply) {
+    if (const auto one = asked_call(scenario, *call); one && one->reply) {
       wanted = dump(**one->reply);
-    } else if (const auto* bytes = std::get_if<scenario::CallBytes>(step); bytes != nullptr) {
+    } else if (const auto* bytes = asked_as<scenario::CallBytes>(scenario, *call)) {
       wanted = bytes->reply;
     }
     if (!wanted) continue;

@@ -93,8 +93,8 @@ void judge_unread_answers(const Case& given, Findings& findings) {
   if (!any || given.view.receipts.empty()) return;
   for (const ClientStep* call : given.view.calls) {
     if (!was_answered(call->outcome) || call->in_doubt) continue;
-    const auto* asked = asked_as<scenario::Call>(scenario, *call);
-    if (asked == nullptr || call->written_bytes >= asked->pad_bytes) continue;
+    const auto asked = asked_call(scenario, *call);
+    if (!asked || call->written_bytes >= asked->pad_bytes) continue;
     tell(findings, "no_dirty_reuse", *call,
          "was answered when {} bytes of its request were written, and its worker was taken for "
          "sound",
@@ -149,6 +149,9 @@ class UnsolicitedOutputs {
     const std::uint32_t lease = leases_.find(event.lease);
     if (lease != kNone && event.clean) idles(holds_[lease]);
   }
+  void happened(const pool::PingEnded& event) {
+    if (event.good) idles(numbers_.find(event.worker));
+  }
   void happened(const pool::Exited& event) { goes(event.worker); }
   template <class Other>
   void happened(const Other&) {}
@@ -160,6 +163,8 @@ class UnsolicitedOutputs {
     const std::uint32_t lease = leases_.number(effect.lease);
     if (lease == holds_.size()) holds_.push_back(number);
   }
+  /// What comes now may be the beginning of its reply.
+  void ordered(const pool::BeginPing& effect) { leaves(effect.worker); }
   void ordered(const pool::Stop& effect) { goes(effect.worker); }
   template <class Other>
   void ordered(const Other&) {}

@@ -42,6 +42,10 @@ void judge_exclusive_lease(const Case& given, Findings& findings);
 void judge_no_dirty_reuse(const Case& given, Findings& findings);
 void judge_no_overkill(const Case& given, Findings& findings);
 
+// sessions.cpp: who serves a session
+void judge_affinity(const Case& given, Findings& findings);
+void judge_session_names(const Case& given, Findings& findings);  // witnesses
+
 // isolation.cpp: whose trouble a call may come to grief by
 void judge_isolation(const Case& given, Findings& findings);
 
@@ -53,6 +57,7 @@ void judge_changed_echoes(const Case& given, Findings& findings);   // replies.c
 void judge_said_replies(const Case& given, Findings& findings);     // replies.cpp: expectations
 void judge_sound_reply(const Case& given, Findings& findings);
 void judge_one_outcome(const Case& given, Findings& findings);
+void judge_executions(const Case& given, Findings& findings);  // executions.cpp: one_outcome
 void judge_at_most_once(const Case& given, Findings& findings);
 void judge_gate(const Case& given, Findings& findings);
 void judge_diagnosis(const Case& given, Findings& findings);

@@ -32,6 +32,14 @@ constexpr bool ends_hold(StepKind kind) {
 
 }  // namespace
 
+bool is_of(const ClientStep& record, const scenario::Step& step) {
+  const StepKind kind = scenario::kind(step);
+  if (!record.part) return record.kind == kind;
+  const bool is_part = record.kind == StepKind::checkout || record.kind == StepKind::call ||
+                       record.kind == StepKind::checkin;
+  return is_part && kind == StepKind::execute;
+}
+
 inline bool Progress::takes(const ClientStep& step) {
   // The harness closes the pool.
   if (client == nullptr) return step.client.empty();
@@ -40,8 +48,8 @@ inline bool Progress::takes(const ClientStep& step) {
     next = 0;
   }
   const bool is_next = step.step == next && next < steps.size() && step.repetition == repetition;
-  if (!is_next || scenario::kind(steps[next]) != step.kind) return false;
-  ++next;
+  if (!is_next || !is_of(step, steps[next])) return false;
+  if (!step.part) ++next;
   return end <= step.begun && step.begun <= step.ended;
 }
 
@@ -91,7 +99,7 @@ inline void View::look_at_call(const ClientStep& call, std::uint32_t worker) {
 }
 
 inline bool View::is_in_time(const ClientStep& step) const {
-  const Time deadline = after(step.begun, limit_of(step, scenario_.pool));
+  const Time deadline = after(since(step), limit_of(step, scenario_.pool));
   return step.ended < deadline || (step.kind != StepKind::checkout && step.ended == deadline);
 }
 
@@ -105,9 +113,11 @@ inline bool View::is_in_time(const ClientStep& step) const {
   if (ends_hold(kind)) finish(client, step.begun);
   const std::uint32_t worker = step.worker ? number_of_worker(step, client) : kNone;
   const bool ok = step.outcome == Outcome::ok;
-  if (!ok) add(failed, place);
+  if (!ok && kind != StepKind::execute) add(failed, place);  // its parts have failed
   if (has_limit(kind) && !(ok && is_in_time(step))) add(slow, place);
-  if (is_call(kind)) {
+  if (kind == StepKind::execute) {
+    add(executions, place);
+  } else if (is_call(kind)) {
     look_at_call(step, worker);
   } else if (kind == StepKind::checkout) {
     if (!ok) return add(refused, place);
@@ -341,6 +351,15 @@ const scenario::Step* asked(const scenario::Scenario& scenario, const ClientStep
   const scenario::Client* const client = scenario::client_of(scenario, step.client);
   return client != nullptr && step.step < client->steps.size() ? &client->steps[step.step]
                                                                : nullptr;
+}
+
+std::optional<AskedCall> asked_call(const scenario::Scenario& scenario, const ClientStep& step) {
+  if (const auto* call = asked_as<scenario::Call>(scenario, step)) {
+    return AskedCall{call->command, call->args, call->reply, call->pad_bytes};
+  }
+  const auto* execute = asked_as<scenario::Execute>(scenario, step);
+  if (execute == nullptr) return std::nullopt;
+  return AskedCall{execute->command, execute->args, execute->reply, execute->pad_bytes};
 }
 
 bool leaves_doubt(const ClientStep& call, bool read) {

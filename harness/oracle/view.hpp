@@ -118,11 +118,12 @@ class View {
   /// means by more than this. In virtual time there is one clock: nothing.
   Duration grain;
 
-  Table<std::uint32_t> closes{memory};   ///< places in trace.clients: not skipped
-  Table<std::uint32_t> cancels{memory};  ///< the same, and also skipped ones
-  Table<std::uint32_t> grants{memory};   ///< checkouts, not skipped and ok
-  Table<std::uint32_t> refused{memory};  ///< checkouts, neither skipped nor ok
-  Table<std::uint32_t> failed{memory};   ///< steps, neither skipped nor ok
+  Table<std::uint32_t> closes{memory};      ///< places in trace.clients: not skipped
+  Table<std::uint32_t> cancels{memory};     ///< the same, and also skipped ones
+  Table<std::uint32_t> executions{memory};  ///< the steps themselves, not their parts
+  Table<std::uint32_t> grants{memory};      ///< checkouts, not skipped and ok
+  Table<std::uint32_t> refused{memory};     ///< checkouts, neither skipped nor ok
+  Table<std::uint32_t> failed{memory};      ///< steps, neither skipped nor ok
   Table<std::uint32_t> slow{memory};  ///< with a limit, not skipped: failed, or took all their time
   Table<Hold> holds{memory};
   Table<const ClientStep*> calls{memory};     ///< not skipped; call and call_bytes
@@ -263,8 +264,17 @@ inline Duration limit_of(const ClientStep& step, const scenario::PoolSpec& pool)
   if (step.limit) return *step.limit;
   if (step.kind == StepKind::checkout) return pool.checkout_timeout;
   if (is_call(step.kind)) return pool.call_timeout;
+  if (step.kind == StepKind::execute) return pool.checkout_timeout + pool.call_timeout;
   return step.kind == StepKind::close ? pool.close_timeout : Duration::zero();
 }
+
+/// When its limit begins to run.
+inline Time since(const ClientStep& step) {
+  return step.since.value_or(step.begun);
+}
+
+/// The record tells of such a step, or of a part of it.
+bool is_of(const ClientStep& record, const scenario::Step& step);
 
 /// The scenario's step that was done there; null: it has none such.
 const scenario::Step* asked(const scenario::Scenario& scenario, const ClientStep& step);
@@ -274,6 +284,15 @@ const Kind* asked_as(const scenario::Scenario& scenario, const ClientStep& step)
   const scenario::Step* const done = asked(scenario, step);
   return done == nullptr ? nullptr : std::get_if<Kind>(done);
 }
+
+/// What a call of envelopes asked for, by itself or as a part of an execution.
+struct AskedCall {
+  const std::string& command;
+  const scenario::Args& args;
+  const std::optional<scenario::Args>& reply;  ///< what it must be
+  std::uint32_t pad_bytes;
+};
+std::optional<AskedCall> asked_call(const scenario::Scenario& scenario, const ClientStep& step);
 
 /// After this call the worker's stream can't be trusted, whatever the pool says of it.
 /// `read` says whether a journal shows that the request was read.

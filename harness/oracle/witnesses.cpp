@@ -140,6 +140,7 @@ class Testimony {
 }  // namespace
 
 void judge_witnesses(const Case& given, Findings& findings) {
+  judge_session_names(given, findings);
   judge_clients_and_journal(given.view, findings);
   judge_unborn(given, findings);
   judge_census(given.evidence, findings);

@@ -7,10 +7,11 @@
 namespace poolproof::pool {
 namespace {
 
-InputError out_of_bounds(const Option<Config>& option, const Config& config, std::int64_t min) {
+InputError out_of_bounds(const Option<Config>& option, const Config& config, std::int64_t min,
+                         std::int64_t max) {
   const std::string_view unit = option.unit == Unit::milliseconds ? " ms" : "";
   return {std::string(option.name), fmt::format("is {}{}", option.get(config), unit),
-          fmt::format("{} to {}{}", min, option.max, unit)};
+          fmt::format("{} to {}{}", min, max, unit)};
 }
 
 /// What the option must not be below in this config.
@@ -18,13 +19,19 @@ std::int64_t least(const Option<Config>& option, const Config& config) {
   return option.name == "backoff_max_ms" ? to_ms(config.backoff_initial) : option.min;
 }
 
+/// What it must not be above.
+std::int64_t most(const Option<Config>& option, const Config& config) {
+  return option.name == "min_idle" ? config.size : option.max;
+}
+
 }  // namespace
 
 Parsed<Config> checked(const Config& config) {
   for (const Option<Config>& option : kOptions) {
     const std::int64_t min = least(option, config);
-    if (!option.is_within(config, min, option.max)) {
-      return unexpected(out_of_bounds(option, config, min));
+    const std::int64_t max = most(option, config);
+    if (!option.is_within(config, min, max)) {
+      return unexpected(out_of_bounds(option, config, min, max));
     }
   }
   return config;

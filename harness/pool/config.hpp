@@ -22,9 +22,11 @@ struct Config {
   InitMode init_mode = InitMode::async;  ///< blocking: one start at a time, and no grant meanwhile
   Reuse reuse = Reuse::last_in_first_out;  ///< which idle worker is leased next
 
-  std::uint32_t waiters_max = 1000;  ///< clients that may wait; one more is refused at once
-  std::uint32_t starts_max = 4;      ///< starts and handshakes under way at a time
-  std::uint32_t leaving_max = 16;    ///< workers told to go and not gone; when full, starts wait
+  std::uint32_t waiters_max = 1000;     ///< clients that may wait; one more is refused at once
+  std::uint32_t sessions_max = 10'000;  ///< sessions that may go on; the next one is refused
+  Duration session_idle_timeout{};      ///< one that nobody used for so long is over; 0: never
+  std::uint32_t starts_max = 4;         ///< starts and handshakes under way at a time
+  std::uint32_t leaving_max = 16;       ///< workers told to go and not gone; when full, starts wait
 
   /// Whether a slot's next worker may start while the last one is still leaving. Not where each
   /// holds for itself what only one can hold: a port, a lock, a GPU.
@@ -44,6 +46,16 @@ struct Config {
   Duration shutdown_grace = 500ms;  ///< from the shutdown request to the end of stdin
   Duration stdin_grace = 500ms;     ///< from the end of stdin to TERM
   Duration term_grace = 500ms;      ///< from TERM to KILL
+
+  // Recycling: after its job, never in the middle, and one worker at a time.
+  std::uint32_t max_calls = 0;  ///< after so many calls a worker is replaced; 0: never
+  Duration max_lifetime = 0ms;  ///< from its good init ping; 0: without end
+  std::uint32_t lifetime_jitter_percent = 20;  ///< it is cut by up to this share, at random
+  Duration idle_timeout = 0ms;  ///< idle for so long beyond `min_idle` it is let go; 0: never
+  std::uint32_t min_idle = 0;   ///< so many are kept idle, and started ahead of demand
+
+  Duration idle_ping_interval = 0ms;  ///< idle for so long a worker is pinged, and again; 0: never
+  Duration idle_ping_budget = 1s;     ///< within it the ping must be answered well
 
   std::uint64_t seed = 0;  ///< of the jitter
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "harness/base/assert.hpp"
 
@@ -22,13 +23,21 @@ constexpr std::array kStopLadder{LadderStep{StopStep::ask, &Config::shutdown_gra
                                  LadderStep{StopStep::term, &Config::term_grace},
                                  LadderStep{StopStep::kill, nullptr}};
 
+/// It was of no use if it never served before it did that.
+bool is_fault_of_idle(RemovalReason why) {
+  return why == RemovalReason::unsolicited || why == RemovalReason::ping_failed;
+}
+
 }  // namespace
 
 Core::Core(const Config& config)
     : config_(config),
       jitter_(config.seed, "backoff"),
       waiters_(config.waiters_max),
-      slots_(config.size) {
+      sessions_(config.sessions_max, config.session_idle_timeout),
+      slots_(config.size),
+      lifetime_jitter_(config.seed, "lifetime"),
+      kept_(config.size) {
   POOLPROOF_ASSERT(checked(config).has_value());
   vacant_.reserve(config.size);
   for (std::uint32_t slot = config.size; slot > 0; --slot) vacant_.push_back(slot - 1);
@@ -40,15 +49,20 @@ void Core::step(Time now, const Event& event, std::vector<Effect>& effects) noex
   begun_ = true;
   effects_ = &effects;
   expire();
+  // What has fallen due may have let those be served who came before the event.
+  while (grant_next()) {
+  }
   std::visit([this](const auto& happened) { on(happened); }, event);
   settle();
   effects_ = nullptr;
 }
 
 Time Core::next_deadline() const {
-  if (!begun_ && config_.start == StartMode::eager) return Time::min();
+  const bool starts_unasked = config_.start == StartMode::eager || config_.min_idle > 0;
+  if (!begun_ && starts_unasked) return Time::min();
   return std::min({waiters_.earliest_deadline(), slot_deadlines_.earliest(),
-                   stop_deadlines_.earliest(), breaker_until_, drain_until_, close_deadline_});
+                   stop_deadlines_.earliest(), breaker_until_, drain_until_, close_deadline_,
+                   sessions_.earliest()});
 }
 
 // ---- events ------------------------------------------------------------------------------------
@@ -57,9 +71,15 @@ void Core::on(const CheckoutRequested& event) {
   if (waiters_.contains(event.checkout)) return ignore();
   ++counters_.requested;
   last_checkout_ = event.checkout;
-  const Waiter waiter{event.checkout, now_, event.deadline};
+  Waiter waiter{event.checkout, now_, event.deadline};
   if (closing_) return refuse(waiter, Outcome::pool_closed);
-  if (waiters_.empty() && idle_head_ != kNone && grants_allowed()) return grant(event.checkout);
+  if (!sessions_.ask(event.use)) return refuse(waiter, Outcome::sessions_full);
+  waiter.use = event.use;
+  const auto known = sessions_.worker_of(event.use.session);
+  if (known && event.use.affinity == Affinity::strict) return request_bound(waiter, *known);
+  if (waiters_.empty(kAnyWorker) && idle_head_ != kNone && grants_allowed()) {
+    return grant(waiter, slot_for(waiter));
+  }
   if (hopeless()) return refuse(waiter, Outcome::start_failed);
   if (event.deadline <= now_) return refuse_late(waiter);
   if (waiters_.full()) return refuse(waiter, Outcome::queue_full);
@@ -69,6 +89,7 @@ void Core::on(const CheckoutRequested& event) {
 void Core::on(const CheckoutCancelled& event) {
   const auto waiter = waiters_.remove(event.checkout);
   if (!waiter) return ignore();
+  note_line(waiter->line());
   refuse(*waiter, Outcome::cancelled);
 }
 
@@ -83,6 +104,7 @@ void Core::on(const CheckedIn& event) {
   slots_[slot].served = true;
   slots_[slot].failures = 0;
   if (closing_) return leave(slot, StopStep::ask, RemovalReason::closing);
+  if (goes_at_checkin(slot, event.calls)) return leave(slot, StopStep::ask, slots_[slot].due);
   become_idle(slot);
 }
 
@@ -135,6 +157,7 @@ void Core::on(const HandshakeEnded& event) {
   failures_ = 0;
   breaker_open_ = false;
   breaker_until_ = kNever;
+  begin_life(slot);
   become_idle(slot);
 }
 
@@ -154,9 +177,8 @@ void Core::on(const Exited& event) {
   const std::uint32_t slot = event.worker.slot;
   if (slot >= config_.size || id(slot) != event.worker) return ignore();
   const SlotState state = slots_[slot].state;
-  if (state != SlotState::handshake && state != SlotState::idle && state != SlotState::leased) {
-    return ignore();
-  }
+  const bool idle = state == SlotState::idle || state == SlotState::pinging;
+  if (state != SlotState::handshake && !idle && state != SlotState::leased) return ignore();
   bool cool = false;
   if (state == SlotState::handshake) {
     StartEvidence evidence;
@@ -164,7 +186,7 @@ void Core::on(const Exited& event) {
     evidence.exit = event.status;
     start_did_not_work(slot, evidence);
     cool = true;
-  } else if (state == SlotState::idle && !slots_[slot].served) {
+  } else if (idle && !slots_[slot].served) {
     // It got through its start and died before it was of any use: without a pause an eager pool
     // would start such workers for ever.
     ++slots_[slot].failures;
@@ -174,6 +196,7 @@ void Core::on(const Exited& event) {
   ++counters_.forgotten;
   emit(Forget{event.worker});
   vacate(slot, cool);
+  refuse_line(slot, Outcome::worker_gone);
 }
 
 void Core::on(const CloseRequested& event) {
@@ -181,16 +204,26 @@ void Core::on(const CloseRequested& event) {
   const Duration left = std::max(Duration::zero(), close_deadline_ - now_);
   drain_until_ = std::min(drain_until_, close_deadline_ - std::min(config_.term_grace, left / 2));
   closing_ = true;
+  suspended_ = false;
   breaker_until_ = kNever;
-  while (!waiters_.empty()) refuse(waiters_.pop_first(), Outcome::pool_closed);
+  refuse_line(kAnyWorker, Outcome::pool_closed);
   for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
+    refuse_line(slot, Outcome::pool_closed);
     const SlotState state = slots_[slot].state;
-    if (state == SlotState::idle) leave(slot, StopStep::ask, RemovalReason::closing);
+    if (state == SlotState::idle || state == SlotState::pinging) {
+      leave(slot, StopStep::ask, RemovalReason::closing);
+    }
     if (state == SlotState::starting || state == SlotState::handshake) {
       leave(slot, StopStep::kill, RemovalReason::closing);
     }
     if (state == SlotState::cooling) vacate(slot, false);
   }
+}
+
+void Core::on(const SessionEnded& event) {
+  const auto over = sessions_.end(event.session);
+  if (!over) return ignore();
+  if (*over) emit(SessionOver{event.session});
 }
 
 // ---- what is due -------------------------------------------------------------------------------
@@ -201,7 +234,9 @@ void Core::on(const CloseRequested& event) {
 void Core::expire() {
   for (Time due = next_deadline(); due <= now_ && due != Time::min(); due = next_deadline()) {
     if (waiters_.earliest_deadline() == due) {
-      refuse_late(waiters_.pop_earliest());
+      const Waiter late = waiters_.pop_earliest();
+      note_line(late.line());
+      refuse_late(late);
     } else if (slot_deadlines_.earliest() == due) {
       expire_slot(slot_deadlines_.first());
     } else if (stop_deadlines_.earliest() == due) {
@@ -212,6 +247,10 @@ void Core::expire() {
     } else if (close_deadline_ == due) {
       close_deadline_ = kNever;
       kill_all();
+    } else if (sessions_.earliest() == due) {
+      const SessionId idle = sessions_.first();
+      sessions_.forget(idle);
+      emit(SessionOver{idle});
     } else {
       breaker_until_ = kNever;  // half open: start_wanted() lets one start through
     }
@@ -220,6 +259,8 @@ void Core::expire() {
 
 void Core::expire_slot(std::uint32_t slot) {
   if (slots_[slot].state == SlotState::cooling) return vacate(slot, false);
+  if (slots_[slot].state == SlotState::idle) return expire_idle(slot);
+  if (slots_[slot].state == SlotState::pinging) return on(PingEnded{id(slot), false});
   StartEvidence evidence;
   evidence.cause = StartCause::budget_spent;
   start_did_not_work(slot, evidence);
@@ -249,17 +290,19 @@ void Core::kill_all() {
 // ---- what follows ------------------------------------------------------------------------------
 
 void Core::settle() {
-  while (!waiters_.empty() && idle_head_ != kNone && grants_allowed()) {
-    grant(waiters_.pop_first().checkout);
+  while (grant_next()) {
   }
+  recycle_next();
+  ping_next();
   while (start_wanted()) {
     const std::uint32_t slot = slot_to_start();
     if (slot == kNone) break;
     start(slot);
   }
-  while (!waiters_.empty() && hopeless()) refuse(waiters_.pop_first(), Outcome::start_failed);
+  if (hopeless()) refuse_line(kAnyWorker, Outcome::start_failed);
   if (closing_ && !closed_ && live() == 0 && stopping_index_.empty()) {
     closed_ = true;
+    sessions_.clear();
     drain_until_ = kNever;
     close_deadline_ = kNever;
     emit(Closed{});
@@ -268,33 +311,64 @@ void Core::settle() {
 
 /// A pool that greets in its own process serves nobody meanwhile: that is what `blocking` shows.
 bool Core::grants_allowed() const {
-  return config_.init_mode == InitMode::async || under_way_.empty();
+  return !suspended_ && (config_.init_mode == InitMode::async || under_way_.empty());
 }
 
-void Core::grant(CheckoutId checkout) {
-  const bool last_in = config_.reuse == Reuse::last_in_first_out;
-  const std::uint32_t slot = last_in ? idle_head_ : idle_tail_;
+/// Of those whom an idle worker may serve, whoever came first.
+bool Core::grant_next() {
+  if (idle_head_ == kNone || !grants_allowed()) return false;
+  const std::uint32_t bound = bound_ready_.empty() ? kNone : bound_ready_.first();
+  const bool any = !waiters_.empty(kAnyWorker);
+  if (bound != kNone &&
+      (!any || waiters_.first(bound).checkout < waiters_.first(kAnyWorker).checkout)) {
+    grant(waiters_.pop_first(bound), bound);
+    return true;
+  }
+  if (!any) return false;
+  const Waiter next = waiters_.pop_first(kAnyWorker);
+  grant(next, slot_for(next));
+  return true;
+}
+
+/// Which of the idle workers serves one of those whom any may serve. Requires: there is one.
+std::uint32_t Core::slot_for(const Waiter& waiter) const {
+  if (waiter.use.affinity == Affinity::prefer) {
+    const auto known = sessions_.worker_of(waiter.use.session);
+    const std::uint32_t slot = known ? slot_in(*known, SlotState::idle) : kNone;
+    if (slot != kNone) return slot;
+  }
+  return config_.reuse == Reuse::last_in_first_out ? idle_head_ : idle_tail_;
+}
+
+void Core::grant(const Waiter& waiter, std::uint32_t slot) {
   unlink_idle(slot);
   enter(slot, SlotState::leased);
   ++leases_;
   // The slot can be read off the number, so that no table of leases is needed.
   slots_[slot].lease = LeaseId{leases_ * config_.size + slot};
+  slots_[slot].session = waiter.use.session;
   ++counters_.granted;
-  emit(Grant{checkout, slots_[slot].lease, id(slot)});
+  emit(Grant{waiter.checkout, slots_[slot].lease, id(slot)});
+  if (sessions_.grant(waiter.use, id(slot))) bind_waiters(waiter.use.session, slot);
+  if (waiters_.impatient() > 0) refuse_impatient(slot);
 }
 
 bool Core::start_wanted() const {
   if (closing_ || stopping_index_.size() >= config_.leaving_max) return false;
   if (under_way_.size() >= under_way_limit()) return false;
   if (breaker_open_) return breaker_until_ == kNever && under_way_.empty();
-  return config_.start == StartMode::eager || waiters_.size() > under_way_.size();
+  const std::size_t coming = under_way_.size() + in(SlotState::pinging);
+  return lacks_workers() || (!suspended_ && waiters_.size_of_any() > coming);
 }
 
 void Core::start(std::uint32_t slot) {
   ++slots_[slot].next_generation;
   slots_[slot].served = false;
   slots_[slot].begun_after = last_checkout_;
+  slots_[slot].due = RemovalReason::none;
+  slots_[slot].lifetime_end = kNever;
   enter(slot, SlotState::starting);
+  kept_ = std::max(kept_, live());
   link_under_way(slot);
   slot_deadlines_.set(slot, after(now_, config_.startup_budget));
   ++counters_.starts;
@@ -333,18 +407,37 @@ void Core::refuse(const Waiter& waiter, Outcome why) {
     refusal.cause = last_failure_;
     refusal.cause_worker = last_failed_;
   }
-  name_blocker(refusal);
+  if (waiter.only && !is_at_rest(*waiter.only)) {
+    refusal.has_blocker = true;
+    refusal.blocker = *waiter.only;
+    refusal.phase = Phase::queued;
+    if (id(waiter.only->slot) == *waiter.only) refusal.since = slots_[waiter.only->slot].since;
+  } else {
+    name_blocker(refusal);
+  }
   ++counters_.refused[static_cast<std::size_t>(why)];
   emit(refusal);
+  if (sessions_.refuse(waiter.use, now_)) emit(SessionOver{waiter.use.session});
+}
+
+/// Everybody who waits for that slot's worker; kAnyWorker: for any.
+void Core::refuse_line(std::uint32_t slot, Outcome why) {
+  while (!waiters_.empty(slot)) refuse(waiters_.pop_first(slot), why);
+  note_line(slot);
 }
 
 /// The deadline has come. If starts kept failing while the client waited, that is the reason.
 void Core::refuse_late(const Waiter& waiter) {
+  if (waiter.only && !is_at_rest(*waiter.only)) return refuse(waiter, Outcome::worker_busy);
   const bool starts_fail = failures_ > 0 && last_failed_at_ >= waiter.since;
   refuse(waiter, starts_fail ? Outcome::start_failed : Outcome::checkout_timeout);
 }
 
 void Core::name_blocker(Refuse& refusal) const {
+  if (suspended_ && refusal.why != Outcome::start_failed) {
+    refusal.phase = Phase::suspended;
+    return;
+  }
   if (!under_way_.empty()) {
     const std::uint32_t slot = under_way_.first;
     const Slot& ahead = slots_[slot];
@@ -377,6 +470,9 @@ void Core::enter(std::uint32_t slot, SlotState state) {
       entered.state == SlotState::starting || entered.state == SlotState::handshake;
   const bool is_under_way = state == SlotState::starting || state == SlotState::handshake;
   if (was_under_way && !is_under_way) unlink_under_way(slot);
+  if (entered.state == SlotState::leased) {
+    give_back(std::exchange(entered.session, SessionId::none));
+  }
   --in_state_[static_cast<std::size_t>(entered.state)];
   ++in_state_[static_cast<std::size_t>(state)];
   entered.state = state;
@@ -387,14 +483,30 @@ void Core::enter(std::uint32_t slot, SlotState state) {
 void Core::become_idle(std::uint32_t slot) {
   enter(slot, SlotState::idle);
   slots_[slot].lease = LeaseId::none;
-  slots_[slot].previous = kNone;
-  slots_[slot].next = idle_head_;
-  (idle_head_ == kNone ? idle_tail_ : slots_[idle_head_].previous) = slot;
-  idle_head_ = slot;
+  slots_[slot].idle_since = now_;
+  slots_[slot].turn = ++turns_;
+  link_idle(slot);
+}
+
+/// One that has been pinged goes back to its old place.
+void Core::link_idle(std::uint32_t slot) {
+  std::uint32_t later = kNone;
+  std::uint32_t earlier = idle_head_;
+  while (earlier != kNone && slots_[earlier].turn > slots_[slot].turn) {
+    later = std::exchange(earlier, slots_[earlier].next);
+  }
+  slots_[slot].previous = later;
+  slots_[slot].next = earlier;
+  (later == kNone ? idle_head_ : slots_[later].next) = slot;
+  (earlier == kNone ? idle_tail_ : slots_[earlier].previous) = slot;
+  begin_idling(slot);
+  note_line(slot);
 }
 
 void Core::unlink_idle(std::uint32_t slot) {
+  end_idling(slot);
   const Slot& taken = slots_[slot];
+  bound_ready_.clear(slot);
   (taken.previous == kNone ? idle_head_ : slots_[taken.previous].next) = taken.next;
   (taken.next == kNone ? idle_tail_ : slots_[taken.next].previous) = taken.previous;
 }
@@ -465,7 +577,7 @@ void Core::leave(std::uint32_t slot, StopStep step, RemovalReason why) {
   const SlotState state = slots_[slot].state;
   const WorkerId worker = id(slot);
   const bool was_no_use = state == SlotState::starting || state == SlotState::handshake ||
-                          (why == RemovalReason::unsolicited && !slots_[slot].served);
+                          (is_fault_of_idle(why) && !slots_[slot].served);
   std::uint32_t place = static_cast<std::uint32_t>(stopping_.size());
   if (free_stopping_.empty()) {
     stopping_.emplace_back();
@@ -476,9 +588,15 @@ void Core::leave(std::uint32_t slot, StopStep step, RemovalReason why) {
   }
   stopping_[place] = {worker, step, state != SlotState::starting, why};
   stopping_index_.put(key(worker), place);
+  // What follows for sessions is told after the worker's own end.
+  const SessionId session = std::exchange(slots_[slot].session, SessionId::none);
   ++slots_[slot].leaving;
+  if (is_recycling(why)) ++recycling_;
+  if (why == RemovalReason::idle_too_long) --kept_;
   vacate(slot, was_no_use);
   if (stopping_[place].started) take_step(place, step);
+  give_back(session);
+  refuse_line(slot, Outcome::worker_gone);
 }
 
 void Core::take_step(std::uint32_t place, StopStep step) {
@@ -493,6 +611,7 @@ void Core::take_step(std::uint32_t place, StopStep step) {
 void Core::forget_stopping(std::uint32_t place) {
   const WorkerId worker = stopping_[place].worker;
   stop_deadlines_.clear(place);
+  if (is_recycling(stopping_[place].why)) --recycling_;
   stopping_index_.erase(key(worker));
   free_stopping_.push_back(place);
   ++counters_.forgotten;
@@ -537,7 +656,6 @@ std::uint32_t Core::live() const {
 }
 
 Gauges Core::gauges() const {
-  const auto in = [this](SlotState state) { return in_state_[static_cast<std::size_t>(state)]; };
   Gauges gauges;
   gauges.vacant = in(SlotState::vacant) + in(SlotState::cooling);
   gauges.starting = in(SlotState::starting);
@@ -546,6 +664,9 @@ Gauges Core::gauges() const {
   gauges.leased = in(SlotState::leased);
   gauges.leaving = stopping_index_.size();
   gauges.waiting = waiters_.size();
+  gauges.sessions = sessions_.size();
+  gauges.pinging = in(SlotState::pinging);
+  gauges.suspended = suspended_;
   gauges.breaker_open = breaker_open_;
   gauges.closing = closing_;
   return gauges;
@@ -558,7 +679,7 @@ std::uint64_t Counters::refused_total() const {
 bool adds_up(const Counters& counted, const Gauges& now) {
   const auto ended =
       counted.returned_clean + counted.returned_dirty + counted.revoked + counted.lost;
-  const auto live = now.starting + now.handshake + now.idle + now.leased;
+  const auto live = now.starting + now.handshake + now.idle + now.leased + now.pinging;
   return counted.requested == counted.granted + counted.refused_total() + now.waiting &&
          counted.granted == ended + now.leased &&
          counted.starts == counted.forgotten + live + now.leaving;

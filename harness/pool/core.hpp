@@ -12,14 +12,15 @@
 #include "harness/pool/effect.hpp"
 #include "harness/pool/event.hpp"
 #include "harness/pool/id_index.hpp"
+#include "harness/pool/sessions.hpp"
 #include "harness/pool/waiters.hpp"
 
 namespace poolproof::pool {
 
 /// Where a slot is. A worker told to go has left its slot already (see Leaving).
-enum class SlotState : std::uint8_t { vacant, cooling, starting, handshake, idle, leased };
-inline constexpr std::array<std::string_view, 6> kSlotStateNames{"vacant",    "cooling", "starting",
-                                                                 "handshake", "idle",    "leased"};
+enum class SlotState : std::uint8_t { vacant, cooling, starting, handshake, idle, leased, pinging };
+inline constexpr std::array<std::string_view, 7> kSlotStateNames{
+    "vacant", "cooling", "starting", "handshake", "idle", "leased", "pinging"};
 
 /// Counts since the pool began. See adds_up().
 struct Counters {
@@ -39,7 +40,7 @@ struct Counters {
   [[nodiscard]] std::uint64_t refused_total() const;
 };
 
-/// How things stand now. starting + handshake + idle + leased <= size.
+/// How things stand now. starting + handshake + idle + leased + pinging <= size.
 struct Gauges {
   std::uint32_t vacant = 0;  ///< cooling ones included
   std::uint32_t starting = 0;
@@ -48,6 +49,9 @@ struct Gauges {
   std::uint32_t leased = 0;
   std::uint32_t leaving = 0;
   std::uint32_t waiting = 0;
+  std::uint32_t sessions = 0;
+  std::uint32_t pinging = 0;  ///< idle, but for a ping under way
+  bool suspended = false;
   bool breaker_open = false;
   bool closing = false;
 };
@@ -82,6 +86,7 @@ class Core {
   [[nodiscard]] SlotState state(std::uint32_t slot) const { return slots_[slot].state; }
   /// The incarnation in the slot, or the last one that was there.
   [[nodiscard]] WorkerId current(std::uint32_t slot) const { return id(slot); }
+  [[nodiscard]] bool has_session(SessionId session) const { return sessions_.contains(session); }
 
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;
@@ -92,7 +97,14 @@ class Core {
     std::uint32_t failures = 0;  ///< incarnations in a row that ended before they served
     std::uint32_t leaving = 0;   ///< earlier incarnations that have not gone yet
     bool served = false;         ///< this incarnation has had a clean lease
+    RemovalReason due = RemovalReason::none;  ///< it is to be recycled, and why
+    Time lifetime_end = kNever;               ///< of this incarnation, once it is ready
+    Time idle_since;                          ///< it came back or was ready; pings do not change it
+    Time ping_at = kNever;                    ///< while idle: it is to be pinged then
+    bool ping_due = false;                    ///< while idle: that time has come
+    std::uint64_t turn = 0;  ///< later ones became idle later; pings do not change it
     LeaseId lease = LeaseId::none;
+    SessionId session = SessionId::none;        ///< of the lease
     CheckoutId begun_after = CheckoutId::none;  ///< the last checkout asked for before its start
     Time since;  ///< when the current state began (starting: the order to start)
     std::uint32_t previous = kNone;  ///< neighbours in the idle list, or among those under way
@@ -130,6 +142,11 @@ class Core {
   void on(const Exited& event);
   void on(const Tick&) {}
   void on(const CloseRequested& event);
+  void on(const SessionEnded& event);
+  void on(const RenewRequested& event);
+  void on(const SuspendRequested& event);
+  void on(const ResumeRequested& event);
+  void on(const PingEnded& event);
 
   // What is due.
   void expire();
@@ -141,7 +158,9 @@ class Core {
   // What follows from what has changed.
   void settle();
   [[nodiscard]] bool grants_allowed() const;
-  void grant(CheckoutId checkout);
+  [[nodiscard]] bool grant_next();
+  [[nodiscard]] std::uint32_t slot_for(const Waiter& waiter) const;
+  void grant(const Waiter& waiter, std::uint32_t slot);
   [[nodiscard]] bool start_wanted() const;
   void start(std::uint32_t slot);
   [[nodiscard]] std::uint32_t slot_to_start();
@@ -151,6 +170,16 @@ class Core {
   void refuse(const Waiter& waiter, Outcome why);
   void refuse_late(const Waiter& waiter);
   void name_blocker(Refuse& refusal) const;
+  void refuse_line(std::uint32_t slot, Outcome why);
+
+  // Sessions.
+  void request_bound(Waiter waiter, WorkerId worker);
+  void bind_waiters(SessionId session, std::uint32_t slot);
+  void refuse_impatient(std::uint32_t slot);
+  template <class IsWanted>
+  void gather(std::uint32_t line, IsWanted is_wanted);
+  void note_line(std::uint32_t slot);
+  void give_back(SessionId session);
 
   // Slots.
   void enter(std::uint32_t slot, SlotState state);
@@ -158,10 +187,26 @@ class Core {
   void start_did_not_work(std::uint32_t slot, const StartEvidence& evidence);
   void vacate(std::uint32_t slot, bool cool);
   [[nodiscard]] bool may_start(std::uint32_t slot) const;
+  void link_idle(std::uint32_t slot);
   void unlink_idle(std::uint32_t slot);
   void link_under_way(std::uint32_t slot);
   void unlink_under_way(std::uint32_t slot);
   [[nodiscard]] Duration backoff(std::uint32_t failures);
+
+  // Recycling: core_recycling.cpp.
+  void begin_life(std::uint32_t slot);
+  void note_due(std::uint32_t slot, RemovalReason why);
+  void begin_idling(std::uint32_t slot);
+  void end_idling(std::uint32_t slot);
+  void expire_idle(std::uint32_t slot);
+  void await_idle_end(std::uint32_t slot);
+  [[nodiscard]] bool goes_at_checkin(std::uint32_t slot, std::uint32_t calls);
+  [[nodiscard]] bool may_recycle() const;
+  void recycle_next();
+  void await_ping(std::uint32_t slot);
+  void ping_next();
+  [[nodiscard]] bool lacks_workers() const;
+  [[nodiscard]] std::uint32_t& idle_due(RemovalReason why);
 
   // Leaving.
   void leave(std::uint32_t slot, StopStep step, RemovalReason why);
@@ -171,9 +216,17 @@ class Core {
 
   [[nodiscard]] WorkerId id(std::uint32_t slot) const;
   [[nodiscard]] std::uint32_t slot_in(WorkerId worker, SlotState state) const;
+  /// Nobody holds it; it may be served from, perhaps not at once.
+  [[nodiscard]] bool is_at_rest(WorkerId worker) const {
+    return slot_in(worker, SlotState::idle) != kNone ||
+           slot_in(worker, SlotState::pinging) != kNone;
+  }
   [[nodiscard]] std::uint32_t slot_of(LeaseId lease) const;
   [[nodiscard]] std::uint32_t under_way_limit() const;
   [[nodiscard]] std::uint32_t live() const;
+  [[nodiscard]] std::uint32_t in(SlotState state) const {
+    return in_state_[static_cast<std::size_t>(state)];
+  }
   void emit(const Effect& effect) { effects_->push_back(effect); }
   void ignore() { ++counters_.ignored; }
 
@@ -184,6 +237,9 @@ class Core {
   std::vector<Effect>* effects_ = nullptr;  ///< only during step()
 
   Waiters waiters_;
+  Sessions sessions_;
+  Deadlines bound_ready_;  ///< slots that are idle and have a line of their own, by its first
+  std::vector<CheckoutId> gathered_;  ///< see gather()
   std::vector<Slot> slots_;
   Deadlines slot_deadlines_;
   std::vector<std::uint32_t> vacant_;  ///< slots that may start, the next to do so last
@@ -196,6 +252,15 @@ class Core {
   std::vector<std::uint32_t> free_stopping_;
   Deadlines stop_deadlines_;
   IdIndex stopping_index_;
+
+  Random lifetime_jitter_;
+  std::uint32_t recycling_ = 0;      ///< recycled and not gone
+  std::uint32_t idle_overdue_ = 0;   ///< idle ones that are to be recycled whoever else is idle
+  std::uint32_t idle_too_long_ = 0;  ///< idle ones that may go while more than min_idle are idle
+  std::uint32_t kept_;               ///< so many an eager pool keeps alive
+  bool suspended_ = false;
+  std::uint32_t pings_due_ = 0;  ///< idle ones that are to be pinged
+  std::uint64_t turns_ = 0;
 
   std::uint64_t leases_ = 0;
   CheckoutId last_checkout_ = CheckoutId::none;

@@ -1,8 +1,10 @@
+#include <array>
 #include <cstdlib>
 #include <new>
 
 #include <catch2/catch.hpp>
 
+#include "harness/base/enumerators.hpp"
 #include "harness/pool/core.hpp"
 
 namespace {
@@ -164,6 +166,64 @@ TEST_CASE("pool: core: a steady number of workers that leave makes no allocation
   CHECK(core.counters().returned_dirty == generation);
 }
 
+/// A day of a pool whose workers are recycled for every reason, a minute at a time.
+TEST_CASE("pool: core: a pool that lives long makes no allocation, and its counts add up") {
+  Config config;
+  config.size = 4;
+  config.max_calls = 195;
+  config.max_lifetime = 1h;
+  config.idle_timeout = 10min;
+  Core core(config);
+  std::vector<Effect> effects;
+  effects.reserve(100);
+  Time now{};
+  std::uint64_t checkouts = 0;
+  std::uint32_t calls = 0;
+  std::array<std::uint64_t, enumerators<RemovalReason>()> recycled{};
+  /// The event, and at once all that its effects ask for.
+  const auto step = [&](const Event& event) {
+    effects.clear();
+    core.step(now, event, effects);
+    for (std::size_t i = 0; i < effects.size(); ++i) {
+      const Effect effect = effects[i];
+      if (const auto* start = std::get_if<Start>(&effect)) {
+        core.step(now, Started{start->worker}, effects);
+        core.step(now, HandshakeEnded{start->worker, {}}, effects);
+      } else if (const auto* stop = std::get_if<Stop>(&effect)) {
+        ++recycled[static_cast<std::size_t>(stop->why)];
+        core.step(now, Exited{stop->worker, {}}, effects);
+      } else if (const auto* grant = std::get_if<Grant>(&effect)) {
+        core.step(now, CheckedIn{grant->lease, true, ++calls % 200}, effects);
+      }
+    }
+  };
+  const auto live_a_day = [&] {
+    for (int minute = 0; minute < 24 * 60; ++minute) {
+      now += 1min;
+      while (core.next_deadline() <= now) step(Tick{});
+      // Now and then a rush, after which they idle.
+      const int clients = minute % 97 == 0 ? 4 : minute % 7 == 0 ? 1 : 0;
+      if (clients == 4) step(SuspendRequested{});
+      for (int i = 0; i < clients; ++i) step(CheckoutRequested{CheckoutId{++checkouts}, kNever});
+      if (clients == 4) step(ResumeRequested{});
+      if (minute % 500 == 0) step(RenewRequested{});
+    }
+  };
+  live_a_day();
+  const std::size_t before = allocations;
+  live_a_day();
+  const std::size_t after = allocations;
+  CHECK(after == before);
+  CHECK(adds_up(core.counters(), core.gauges()));
+  for (const RemovalReason why : {RemovalReason::calls_spent, RemovalReason::lifetime_over,
+                                  RemovalReason::idle_too_long, RemovalReason::renewed}) {
+    INFO(static_cast<int>(why));
+    CHECK(recycled[static_cast<std::size_t>(why)] > 1);
+  }
+  CHECK(core.gauges().leaving == 0);
+  CHECK(core.counters().starts < 1000);
+}
+
 TEST_CASE("pool: waiters: a queue that grew makes no allocation to empty itself and fill again") {
   Waiters waiters(1000);
   const auto fill = [&](std::uint64_t first) {
@@ -171,7 +231,7 @@ TEST_CASE("pool: waiters: a queue that grew makes no allocation to empty itself 
   };
   fill(1);
   const std::size_t before = allocations;
-  while (!waiters.empty()) waiters.pop_first();
+  while (!waiters.empty()) waiters.pop_first(kAnyWorker);
   fill(101);
   while (!waiters.empty()) waiters.pop_earliest();
   const std::size_t after = allocations;

@@ -40,8 +40,9 @@ inline std::string_view say(StopStep step) {
   return kNames[static_cast<std::size_t>(step)];
 }
 inline std::string_view say(RemovalReason why) {
-  constexpr std::array<std::string_view, 7> kNames{
-      "none", "start_failed", "budget_spent", "dirty", "revoked", "unsolicited", "closing"};
+  constexpr std::array<std::string_view, 12> kNames{
+      "none",    "start_failed", "budget_spent", "dirty",         "revoked",       "unsolicited",
+      "closing", "ping_failed",  "calls_spent",  "lifetime_over", "idle_too_long", "renewed"};
   return kNames[static_cast<std::size_t>(why)];
 }
 
@@ -58,24 +59,30 @@ inline std::string say(const Refuse& refusal) {
 }
 
 inline std::string say(const Effect& effect) {
-  return std::visit(Overloaded{
-                        [](const Grant& e) {
-                          return fmt::format("Grant c{} {}", static_cast<std::uint64_t>(e.checkout),
-                                             say(e.worker));
-                        },
-                        [](const Refuse& e) { return say(e); },
-                        [](const Start& e) { return "Start " + say(e.worker); },
-                        [](const BeginHandshake& e) {
-                          return fmt::format("Handshake {} by {}", say(e.worker), say(e.deadline));
-                        },
-                        [](const Stop& e) {
-                          return fmt::format("Stop {} {} {}", say(e.worker), say(e.step),
-                                             say(e.why));
-                        },
-                        [](const Forget& e) { return "Forget " + say(e.worker); },
-                        [](const Closed&) { return std::string("Closed"); },
-                    },
-                    effect);
+  return std::visit(
+      Overloaded{
+          [](const Grant& e) {
+            return fmt::format("Grant c{} {}", static_cast<std::uint64_t>(e.checkout),
+                               say(e.worker));
+          },
+          [](const Refuse& e) { return say(e); },
+          [](const Start& e) { return "Start " + say(e.worker); },
+          [](const BeginHandshake& e) {
+            return fmt::format("Handshake {} by {}", say(e.worker), say(e.deadline));
+          },
+          [](const Stop& e) {
+            return fmt::format("Stop {} {} {}", say(e.worker), say(e.step), say(e.why));
+          },
+          [](const Forget& e) { return "Forget " + say(e.worker); },
+          [](const Closed&) { return std::string("Closed"); },
+          [](const BeginPing& e) {
+            return fmt::format("Ping {} by {}", say(e.worker), say(e.deadline));
+          },
+          [](const SessionOver& e) {
+            return fmt::format("SessionOver {}", static_cast<std::uint64_t>(e.session));
+          },
+      },
+      effect);
 }
 
 inline std::string say(const std::vector<Effect>& effects) {
@@ -116,6 +123,13 @@ class Script {
     return step(
         CheckoutRequested{CheckoutId{checkout}, Time(std::chrono::milliseconds(deadline_ms))});
   }
+  /// In a session.
+  std::string checkout(std::uint64_t checkout, const SessionUse& use,
+                       std::int64_t deadline_ms = 1'000'000) {
+    return step(
+        CheckoutRequested{CheckoutId{checkout}, Time(std::chrono::milliseconds(deadline_ms)), use});
+  }
+  std::string end_session(std::uint64_t session) { return step(SessionEnded{SessionId{session}}); }
   /// With no deadline.
   std::string checkout(std::uint64_t checkout) {
     return step(CheckoutRequested{CheckoutId{checkout}, kNever});
@@ -123,7 +137,10 @@ class Script {
   std::string cancel(std::uint64_t checkout) {
     return step(CheckoutCancelled{CheckoutId{checkout}});
   }
-  std::string check_in(WorkerId worker) { return step(CheckedIn{lease(worker), true}); }
+  /// `calls`: how many the worker has had so far.
+  std::string check_in(WorkerId worker, std::uint32_t calls = 0) {
+    return step(CheckedIn{lease(worker), true, calls});
+  }
   std::string check_in_dirty(WorkerId worker) { return step(CheckedIn{lease(worker), false}); }
   std::string revoke(WorkerId worker) { return step(LeaseRevoked{lease(worker)}); }
   std::string started(WorkerId worker) { return step(Started{worker}); }
@@ -144,6 +161,11 @@ class Script {
   std::string close(std::int64_t deadline_ms) {
     return step(CloseRequested{Time(std::chrono::milliseconds(deadline_ms))});
   }
+
+  std::string ping_ended(WorkerId worker, bool good) { return step(PingEnded{worker, good}); }
+  std::string renew() { return step(RenewRequested{}); }
+  std::string suspend() { return step(SuspendRequested{}); }
+  std::string resume() { return step(ResumeRequested{}); }
 
   /// The ordered worker starts and greets well.
   std::string up(WorkerId worker) {

@@ -14,6 +14,9 @@ void Dispatcher::begin(const Config& config) {
   ordered_ = 0;
   checkouts_ = 0;
   tickets_.clear();
+  sessions_.clear();
+  session_names_.clear();
+  sessions_begun_ = 0;
   for (auto& slot : in_slot_) slot.clear();
   in_slot_.resize(config.size);
   last_failed_ = last_unlaunched_ = {};
@@ -34,22 +37,56 @@ void Dispatcher::step(const Event& event) {
 
 // ---- clients -----------------------------------------------------------------------------------
 
-void Dispatcher::request(Ticket& ticket, Time deadline) {
+void Dispatcher::request(Ticket& ticket, Time deadline, const SessionRequest& session) {
+  SessionUse use;
+  if (!session.name.empty()) {
+    use = {session_of(session.name), session.affinity, session.when_busy};
+    if (use.session == SessionId::none) use.session = SessionId{++sessions_begun_};
+  }
   ticket.done = false;
   ticket.lease = LeaseId::none;
   ticket.checkout = CheckoutId{++checkouts_};
   asking_ = &ticket;
-  step(CheckoutRequested{ticket.checkout, deadline});
+  step(CheckoutRequested{ticket.checkout, deadline, use});
   asking_ = nullptr;
+  note_session(session.name, use.session);
   if (!ticket.done) tickets_.emplace(ticket.checkout, &ticket);
 }
 
 bool Dispatcher::end_lease(LeaseId lease, const WorkerRef& worker, bool clean) {
   const auto ignored = core_->counters().ignored;
-  step(CheckedIn{lease, clean});
+  step(CheckedIn{lease, clean, worker->calls});
   if (core_->counters().ignored != ignored) return false;
   if (clean) world_.became_idle(worker);
   return true;
+}
+
+bool Dispatcher::end_session(std::string_view name) {
+  const SessionId session = session_of(name);
+  if (session == SessionId::none) return false;
+  step(SessionEnded{session});
+  forget_session(session);  // one of that name is another from now on
+  return true;
+}
+
+SessionId Dispatcher::session_of(std::string_view name) const {
+  const auto found = sessions_.find(name);
+  return found == sessions_.end() ? SessionId::none : found->second;
+}
+
+/// Somebody has asked for a worker in it, and it may not have been let in. It may also have been
+/// over by time in that very step, and begun anew.
+void Dispatcher::note_session(std::string_view name, SessionId session) {
+  if (!core_->has_session(session) || session_names_.contains(session)) return;
+  sessions_.emplace(name, session);
+  session_names_.emplace(session, name);
+}
+
+void Dispatcher::forget_session(SessionId session) {
+  const auto found = session_names_.find(session);
+  if (found == session_names_.end()) return;
+  sessions_.erase(found->second);
+  session_names_.erase(found);
 }
 
 // ---- who starts processes ----------------------------------------------------------------------
@@ -135,7 +172,11 @@ void Dispatcher::deliver(const Effect& effect) {
     ticket.error = explain(*refused);
     ticket.answered();
   } else if (std::holds_alternative<Closed>(effect)) {
+    sessions_.clear();
+    session_names_.clear();
     world_.closed();
+  } else if (const auto* over = std::get_if<SessionOver>(&effect)) {
+    forget_session(over->session);
   } else {
     if (const auto* stop = std::get_if<Stop>(&effect)) {
       if (Worker* const worker = find(stop->worker)) worker->told_to_go = stop->why;

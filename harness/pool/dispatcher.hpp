@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -75,9 +78,12 @@ class Dispatcher {
   // ---- clients
   /// Asks for a lease. The ticket may be answered when this returns; if not it must stay where it
   /// is until it is.
-  void request(Ticket& ticket, Time deadline);
+  void request(Ticket& ticket, Time deadline, const SessionRequest& session = {});
   /// False: the lease had ended before.
   bool end_lease(LeaseId lease, const WorkerRef& worker, bool clean);
+
+  /// Nobody asks for it any more; who does all the same begins another. False: it is not known.
+  bool end_session(std::string_view name);
 
   // ---- who starts processes
   void started(WorkerRef worker);
@@ -89,6 +95,7 @@ class Dispatcher {
   Effect take_order();
   /// `reason`: why what it wrote is no reply, in words.
   void handshake_ended(Worker& worker, const StartEvidence& evidence, std::string reason);
+  void ping_ended(WorkerId id, bool good) { step(PingEnded{id, good}); }
   void forget(WorkerId id);
 
   /// Null: it is forgotten, or never was. Valid until it is forgotten.
@@ -116,6 +123,9 @@ class Dispatcher {
   [[nodiscard]] const WorkerRef& place_of(WorkerId id) const;
   Ticket& answer(CheckoutId checkout);
   void note_worker_before(WorkerId id);
+  [[nodiscard]] SessionId session_of(std::string_view name) const;
+  void note_session(std::string_view name, SessionId session);
+  void forget_session(SessionId session);
   [[nodiscard]] Error explain(const Refuse& refusal) const;
 
   World& world_;
@@ -127,6 +137,9 @@ class Dispatcher {
   std::uint64_t checkouts_ = 0;
   Ticket* asking_ = nullptr;  ///< of the checkout being stepped: it is in no table yet
   boost::unordered_flat_map<CheckoutId, Ticket*> tickets_;
+  std::map<std::string, SessionId, std::less<>> sessions_;  ///< those that go on, by name
+  boost::unordered_flat_map<SessionId, std::string> session_names_;
+  std::uint64_t sessions_begun_ = 0;
   std::vector<std::vector<WorkerRef>> in_slot_;
   WorkerId last_failed_;
   std::string last_failed_tail_;

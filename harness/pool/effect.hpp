@@ -19,7 +19,18 @@ enum class RemovalReason : std::uint8_t {
   revoked,       ///< its holder is gone
   unsolicited,   ///< it wrote while idle
   closing,       ///< the pool closes
+  ping_failed,   ///< while idle it answered a ping badly, or not in time
+  // It has done nothing wrong and is recycled:
+  calls_spent,  ///< it has served `max_calls`
+  lifetime_over,
+  idle_too_long,
+  renewed,  ///< a renewal was asked for after its start
 };
+
+/// Whether the worker goes because of what it has done or suffered, or is recycled.
+[[nodiscard]] constexpr bool is_recycling(RemovalReason why) {
+  return why >= RemovalReason::calls_spent;
+}
 
 /// The stop ladder: how hard a worker that must go is pushed, step by step.
 enum class StopStep : std::uint8_t {
@@ -40,11 +51,13 @@ struct Grant {
   WorkerId worker;
 };
 
-/// Turns a client away. `blocker` is the worker it waited for, if one can be named (has_blocker).
+/// Turns a client away. `blocker` is the worker it waited for, if one can be named (has_blocker):
+/// the first start under way, or the worker of its strict session.
 struct Refuse {
   CheckoutId checkout;
-  Outcome why =
-      Outcome::ok;  ///< checkout_timeout, queue_full, start_failed, pool_closed, cancelled
+  /// checkout_timeout, queue_full, start_failed, pool_closed, cancelled, worker_busy, worker_gone,
+  /// sessions_full
+  Outcome why = Outcome::ok;
   Phase phase = Phase::none;  ///< queued, starting, handshake, cooling
   bool has_blocker = false;
   WorkerId blocker;
@@ -73,9 +86,19 @@ struct Stop {
 struct Forget {
   WorkerId worker;
 };
-/// Nothing is left. Comes once.
+/// Nothing is left, no session either. Comes once.
 struct Closed {};
+/// The session is over: ended and used no more, idle for too long, or never served.
+struct SessionOver {
+  SessionId session;
+};
+/// Ping an idle worker and judge the reply; give up at `deadline`.
+struct BeginPing {
+  WorkerId worker;
+  Time deadline;
+};
 
-using Effect = std::variant<Grant, Refuse, Start, BeginHandshake, Stop, Forget, Closed>;
+using Effect = std::variant<Grant, Refuse, Start, BeginHandshake, Stop, Forget, Closed, SessionOver,
+                            BeginPing>;
 
 }  // namespace poolproof::pool

@@ -7,6 +7,7 @@
 #include "harness/base/clock.hpp"
 #include "harness/base/ids.hpp"
 #include "harness/base/outcome.hpp"
+#include "harness/pool/session.hpp"
 
 namespace poolproof::pool {
 
@@ -29,6 +30,7 @@ struct StartEvidence {
 struct CheckoutRequested {
   CheckoutId checkout;
   Time deadline;
+  SessionUse use{};
 };
 struct CheckoutCancelled {
   CheckoutId checkout;
@@ -36,6 +38,7 @@ struct CheckoutCancelled {
 struct CheckedIn {
   LeaseId lease;
   bool clean;
+  std::uint32_t calls = 0;  ///< that its worker has been sent so far, in all its leases
 };
 /// The holder is gone, or gave the lease up with a call in flight.
 struct LeaseRevoked {
@@ -63,13 +66,30 @@ struct Exited {
   ExitStatus status;
 };
 struct Tick {};
+/// Nobody asks for that session any more. It goes on for those who wait and those who hold a lease
+/// in it, and is over with the last of them.
+struct SessionEnded {
+  SessionId session;
+};
 /// From now on nobody is let in. All must be over at `deadline`.
 struct CloseRequested {
   Time deadline;
 };
+/// Every worker that there is now is to be replaced, one after another, each after its job.
+struct RenewRequested {};
+/// From now on nobody is served, until ResumeRequested or the close; who waits goes on
+/// waiting.
+struct SuspendRequested {};
+struct ResumeRequested {};
+/// The idle ping's conversation is over. Not good: answered badly, or not in time.
+struct PingEnded {
+  WorkerId worker;
+  bool good;
+};
 
 using Event =
     std::variant<CheckoutRequested, CheckoutCancelled, CheckedIn, LeaseRevoked, Started,
-                 StartFailed, HandshakeEnded, UnsolicitedOutput, Exited, Tick, CloseRequested>;
+                 StartFailed, HandshakeEnded, UnsolicitedOutput, Exited, Tick, CloseRequested,
+                 SessionEnded, RenewRequested, SuspendRequested, ResumeRequested, PingEnded>;
 
 }  // namespace poolproof::pool

@@ -25,6 +25,8 @@ void EventLoop::obey(const Effect& order) {
   if (const auto* handshake = std::get_if<BeginHandshake>(&order)) {
     if (Worker* const worker = find(handshake->worker))
       begin_handshake(*worker, handshake->deadline);
+  } else if (const auto* ping = std::get_if<BeginPing>(&order)) {
+    if (Worker* const worker = find(ping->worker)) begin_ping(*worker, ping->deadline);
   } else if (const auto* told = std::get_if<Stop>(&order)) {
     if (Worker* const worker = find(told->worker)) stop(*worker, told->step);
   } else if (const auto* forgotten = std::get_if<Forget>(&order)) {
@@ -33,6 +35,8 @@ void EventLoop::obey(const Effect& order) {
 }
 
 void EventLoop::stop(Worker& worker, StopStep step) {
+  // Nobody wants to know any more whether it answers.
+  if (worker.pinged && worker.handshake) worker.handshake.reset();
   switch (step) {
     case StopStep::ask:
       ask_shutdown(worker);
@@ -100,6 +104,11 @@ void EventLoop::advance_handshake(Worker& worker) {
 
 void EventLoop::finish_handshake(Worker& worker) {
   if (!worker.handshake || !worker.handshake->evidence()) return;
+  if (worker.pinged) {
+    const bool good = worker.handshake->evidence()->cause == StartCause::none;
+    worker.handshake.reset();
+    return ping_ended(worker, good);
+  }
   const StartEvidence evidence = *worker.handshake->evidence();
   std::string reason = worker.handshake->reason();
   worker.handshake.reset();
@@ -113,6 +122,33 @@ void EventLoop::handshake_ended(Worker& worker, const StartEvidence& evidence, s
     dispatcher_.handshake_ended(worker, evidence, std::move(reason));
   }
   if (evidence.cause == StartCause::none) watch_later(worker);
+}
+
+// ---- idle pings --------------------------------------------------------------------------------
+
+void EventLoop::begin_ping(Worker& worker, Time deadline) {
+  if (worker.reaped) return;
+  worker.watched = false;
+  worker.watch_at = worker.suspect_at = kNever;
+  if (wire_.opaque) return ping_ended(worker, true);  // as at its start
+  auto frame = idle_ping(wire_, worker.id(), worker.next_request, world_.timestamp());
+  POOLPROOF_ASSERT(frame.has_value());
+  worker.pinged = true;
+  worker.handshake.emplace(
+      worker, wire_.framing, std::move(*frame), deadline,
+      dispatcher_.core().config().postmortem_budget, [this, &worker] { close_stdin(worker); },
+      Handshake::Tap{}, wire_.codec, worker.next_request++);
+  worker.handshake->exchange(dispatcher_.now());
+  finish_handshake(worker);
+  world_.look(worker);
+}
+
+void EventLoop::ping_ended(Worker& worker, bool good) {
+  {
+    const Entered entered(dispatcher_);
+    dispatcher_.ping_ended(worker.id(), good);
+  }
+  if (good) watch_later(worker);
 }
 
 // ---- what a process says -----------------------------------------------------------------------
@@ -138,7 +174,9 @@ bool EventLoop::reap_if_ended(Worker& worker) {
   if (!peeked && peeked.error() != ECHILD) return false;
   take_stderr(worker);
   const ExitStatus status = peeked ? **peeked : ExitStatus{};
-  if (worker.handshake) {
+  if (worker.pinged) {
+    worker.handshake.reset();  // its end says more than its silence
+  } else if (worker.handshake) {
     worker.handshake->process_ended(status, dispatcher_.now());
     finish_handshake(worker);
   }

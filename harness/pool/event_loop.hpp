@@ -48,6 +48,8 @@ class EventLoop {
  private:
   void begin_handshake(Worker& worker, Time deadline);
   void finish_handshake(Worker& worker);
+  void begin_ping(Worker& worker, Time deadline);
+  void ping_ended(Worker& worker, bool good);
   void handshake_ended(Worker& worker, const StartEvidence& evidence, std::string reason);
   void take_stderr(Worker& worker);
   void stop(Worker& worker, StopStep step);

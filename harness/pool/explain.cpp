@@ -93,6 +93,11 @@ std::string behind_words(const Refuse& refusal, const Config& config, const Refu
 
 std::string busy_words(const Refuse& refusal, const RefusalFacts& facts, bool overlap) {
   const auto& g = facts.gauges;
+  if (refusal.phase == Phase::suspended) {
+    return fmt::format(
+        FMT_COMPILE("the pool is suspended ({} client(s) wait for it to be resumed)"),
+        facts.gauges.waiting);
+  }
   if (refusal.phase == Phase::cooling) {
     return fmt::format(FMT_COMPILE("no worker lives; starts are held back after {} failure(s)"),
                        refusal.failures);
@@ -103,6 +108,7 @@ std::string busy_words(const Refuse& refusal, const RefusalFacts& facts, bool ov
   std::string text = fmt::format(
       FMT_COMPILE("all workers are busy ({} leased, {} starting, {} other client(s) waiting)"),
       g.leased, g.starting + g.handshake, g.waiting);
+  if (g.pinging > 0) text += fmt::format(FMT_COMPILE("; {} is being pinged"), g.pinging);
   if (g.leaving > 0)
     text += fmt::format(FMT_COMPILE("; {} worker(s) told to go are not gone yet{}"), g.leaving,
                         overlap ? "" : ", and their slots wait for them (overlap is false)");
@@ -114,6 +120,25 @@ std::string timeout_words(const Refuse& refusal, const Config& config, const Ref
     return behind_words(refusal, config, facts);
   if (refusal.has_blocker) return start_words(refusal, config, facts);
   return busy_words(refusal, facts, config.overlap);
+}
+
+/// Of one who waits for its session's worker alone.
+std::string session_words(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
+  if (refusal.why == Outcome::sessions_full) {
+    return fmt::format(FMT_COMPILE("{} session(s) go on already (sessions_max {}); end those that "
+                                   "are not needed, or set session_idle_timeout_ms"),
+                       facts.gauges.sessions, config.sessions_max);
+  }
+  const std::string who = name_of(refusal.blocker);
+  if (refusal.why == Outcome::worker_gone) {
+    return fmt::format(FMT_COMPILE("worker {}, which served this session, is gone, and what it "
+                                   "knew of the session with it; end the session to begin anew"),
+                       who);
+  }
+  return fmt::format(
+      FMT_COMPILE("worker {}, which serves this session, is leased to another client "
+                  "(for {}), and no other worker may (affinity strict)"),
+      who, age(facts.now - refusal.since));
 }
 
 const char* signal_name(int signal) {
@@ -301,7 +326,9 @@ Error explain_refusal(const Refuse& refusal, const Config& config, const Refusal
   error.kind = refusal.why;
   error.phase = refusal.phase;
   error.cause = refusal.cause.cause;
-  error.retryable = refusal.why != Outcome::pool_closed;
+  // It stays so.
+  const bool for_good = refusal.why == Outcome::pool_closed || refusal.why == Outcome::worker_gone;
+  error.retryable = !for_good;
   const auto waited_ms = to_ms(facts.now - refusal.waiting_since);
   const std::string head =
       fmt::format(FMT_COMPILE("{} after {} ms: "), name(refusal.why), waited_ms);
@@ -323,6 +350,12 @@ Error explain_refusal(const Refuse& refusal, const Config& config, const Refusal
       error.message =
           fmt::format(FMT_COMPILE("queue_full: {} client(s) wait already (waiters_max {})"),
                       facts.gauges.waiting, config.waiters_max);
+      break;
+    case Outcome::worker_busy:
+    case Outcome::worker_gone:
+    case Outcome::sessions_full:
+      if (refusal.why != Outcome::sessions_full) error.worker = refusal.blocker;
+      error.message = head + session_words(refusal, config, facts);
       break;
     case Outcome::pool_closed:
       error.message = head + "the pool is closing or closed";

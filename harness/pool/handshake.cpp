@@ -11,7 +11,6 @@
 namespace poolproof::pool {
 namespace {
 
-constexpr std::int64_t kPingId = 0;
 /// So much of what it wrote is looked at for the rule that it breaks.
 constexpr std::size_t kWrittenKept = 4096;
 
@@ -40,11 +39,13 @@ std::uint32_t count(std::uint64_t bytes) {
 }  // namespace
 
 Handshake::Handshake(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
-                     Duration postmortem_budget, CloseStdin close_stdin, Tap tap, wire::Codec codec)
+                     Duration postmortem_budget, CloseStdin close_stdin, Tap tap, wire::Codec codec,
+                     std::int64_t ping_id)
     : pipes_(pipes),
       framing_(framing),
       codec_(codec),
-      conversation_(framing, wire::Payload::handshake, kPingId, std::move(ping), deadline, codec),
+      ping_id_(ping_id),
+      conversation_(framing, wire::Payload::handshake, ping_id, std::move(ping), deadline, codec),
       postmortem_budget_(postmortem_budget),
       close_stdin_(std::move(close_stdin)),
       tap_(std::move(tap)),
@@ -178,7 +179,7 @@ void Handshake::postmortem_over() {
 
 /// It had read its ping and answered nothing; what came out when its stdin was closed?
 StartCause Handshake::late_cause() const {
-  wire::Conversation late(framing_, wire::Payload::handshake, kPingId, "", kNever, codec_);
+  wire::Conversation late(framing_, wire::Payload::handshake, ping_id_, "", kNever, codec_);
   late.read(late_);
   if (late.decided() && late.result().outcome == Outcome::ok) return StartCause::reply_unflushed;
   if (late.decided() && late.result().outcome == Outcome::worker_error)

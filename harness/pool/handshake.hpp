@@ -22,10 +22,10 @@ class Handshake {
   /// Told of all bytes that cross, for those who want to show them.
   using Tap = std::function<void(bool written, std::string_view bytes)>;
 
-  /// `ping` is the encoded request with the id 0. `pipes` must outlive the handshake.
+  /// `ping` is the encoded request with the id `ping_id`. `pipes` must outlive the handshake.
   Handshake(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
             Duration postmortem_budget, CloseStdin close_stdin, Tap tap = {},
-            wire::Codec codec = wire::Codec::json);
+            wire::Codec codec = wire::Codec::json, std::int64_t ping_id = 0);
 
   [[nodiscard]] bool wants_to_write() const { return !conversation_.pending_output().empty(); }
   [[nodiscard]] bool stdout_ended() const { return stdout_ended_; }
@@ -56,6 +56,7 @@ class Handshake {
   wire::Stdio& pipes_;
   wire::Framing framing_;
   wire::Codec codec_;
+  std::int64_t ping_id_;
   wire::Conversation conversation_;
   Duration postmortem_budget_;
   CloseStdin close_stdin_;

@@ -43,6 +43,7 @@ std::optional<Error> HeldLease::end_call(Dispatcher& dispatcher, const wire::Cal
                                          const CallSpec& call) {
   // Not a byte reached the worker: its next request is still this one.
   if (result.written_bytes == 0 && call.payload == wire::Payload::envelope) --worker_->next_request;
+  if (result.written_bytes > 0) ++worker_->calls;
   if (result.outcome == Outcome::ok) {
     if (result.in_doubt) end(dispatcher, false);
     return std::nullopt;

@@ -88,6 +88,8 @@ inline constexpr std::array kOptions{
     choice<&Config::init_mode>("init_mode", kInitModeNames),
     choice<&Config::reuse>("reuse", kReuseNames),
     option<&Config::waiters_max>("waiters_max", 1, 10'000'000),
+    option<&Config::sessions_max>("sessions_max", 1, 1'000'000),
+    option<&Config::session_idle_timeout>("session_idle_timeout_ms", 0, kLongestMs),
     option<&Config::starts_max>("starts_max", 1, 100'000),
     option<&Config::leaving_max>("leaving_max", 1, 100'000),
     option<&Config::overlap>("overlap", 0, 1),
@@ -102,6 +104,13 @@ inline constexpr std::array kOptions{
     option<&Config::shutdown_grace>("shutdown_grace_ms", 0, kLongestMs),
     option<&Config::stdin_grace>("stdin_grace_ms", 0, kLongestMs),
     option<&Config::term_grace>("term_grace_ms", 0, kLongestMs),
+    option<&Config::max_calls>("max_calls", 0, 1'000'000'000),
+    option<&Config::max_lifetime>("max_lifetime_ms", 0, kLongestMs),
+    option<&Config::lifetime_jitter_percent>("lifetime_jitter_percent", 0, 100),
+    option<&Config::idle_timeout>("idle_timeout_ms", 0, kLongestMs),
+    option<&Config::min_idle>("min_idle", 0, 100'000),
+    option<&Config::idle_ping_interval>("idle_ping_interval_ms", 0, kLongestMs),
+    option<&Config::idle_ping_budget>("idle_ping_budget_ms", 1, kLongestMs),
 };
 
 }  // namespace poolproof::pool

@@ -8,16 +8,29 @@ std::string name_of(WorkerId worker) {
   return std::to_string(worker.slot).append(1, '.').append(std::to_string(worker.generation));
 }
 
-Expected<std::string, std::string> own_request(const WireOptions& wire, WorkerId worker,
-                                               std::int64_t request, std::string_view timestamp) {
-  const bool is_ping = request == 0;
-  const char* command = is_ping ? "ping" : "shutdown";
+namespace {
+
+Expected<std::string, std::string> encode(const WireOptions& wire, WorkerId worker,
+                                          std::int64_t request, std::string_view timestamp,
+                                          const char* command) {
   if (wire.codec == wire::Codec::terse) {
     return wire::encode_frame(wire.framing, wire::TerseRequest{request, command, {}, "{}", 0});
   }
   nlohmann::json args{{"worker_id", name_of(worker)}};
-  if (is_ping) args["initialization"] = true;
+  if (request == 0) args["initialization"] = true;
   return wire::encode_frame(wire.framing, wire::encode_request(request, command, args, timestamp));
+}
+
+}  // namespace
+
+Expected<std::string, std::string> own_request(const WireOptions& wire, WorkerId worker,
+                                               std::int64_t request, std::string_view timestamp) {
+  return encode(wire, worker, request, timestamp, request == 0 ? "ping" : "shutdown");
+}
+
+Expected<std::string, std::string> idle_ping(const WireOptions& wire, WorkerId worker,
+                                             std::int64_t request, std::string_view timestamp) {
+  return encode(wire, worker, request, timestamp, "ping");
 }
 
 }  // namespace poolproof::pool

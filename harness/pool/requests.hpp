@@ -26,4 +26,8 @@ std::string name_of(WorkerId worker);
 Expected<std::string, std::string> own_request(const WireOptions& wire, WorkerId worker,
                                                std::int64_t request, std::string_view timestamp);
 
+/// The idle ping, as request `request` of its incarnation. Error: the same.
+Expected<std::string, std::string> idle_ping(const WireOptions& wire, WorkerId worker,
+                                             std::int64_t request, std::string_view timestamp);
+
 }  // namespace poolproof::pool

@@ -92,6 +92,7 @@ class Worker : public wire::Stdio {
   void begin_again(WorkerId id) {
     id_ = id;
     next_request = 1;
+    calls = 0;
     told_to_look = false;
     told_to_go = RemovalReason::none;
     ping_bytes = 0;
@@ -99,7 +100,7 @@ class Worker : public wire::Stdio {
     exit.reset();
     handshake.reset();
     stderr_open = true;
-    watched = reaped = end_told = false;
+    pinged = watched = reaped = end_told = false;
     watch_at = suspect_at = kNever;
   }
 
@@ -109,6 +110,7 @@ class Worker : public wire::Stdio {
  public:
   // ---- by the holder of the lease
   std::int64_t next_request = 1;
+  std::uint32_t calls = 0;  ///< of which something was written to it
 
   // ---- entered
   bool told_to_look = false;  ///< the loop has been told that it is idle, and has not looked yet
@@ -118,10 +120,11 @@ class Worker : public wire::Stdio {
   std::optional<ExitStatus> exit;  ///< once it has been reaped
 
   // ---- by the event loop
-  std::optional<Handshake> handshake;
-  bool stderr_open = true;   ///< its end has not been seen
-  bool watched = false;      ///< idle for a while: a byte on its stdout is noticed
-  Time watch_at = kNever;    ///< then it is watched, if it is still idle
+  std::optional<Handshake> handshake;  ///< its start's, or an idle ping
+  bool pinged = false;                 ///< it is an idle ping
+  bool stderr_open = true;             ///< its end has not been seen
+  bool watched = false;                ///< idle for a while: a byte on its stdout is noticed
+  Time watch_at = kNever;              ///< then it is watched, if it is still idle
   Time suspect_at = kNever;  ///< its stdout ended while idle: unsolicited, unless it exits before
   bool reaped = false;
   bool end_told = false;  ///< the Core knows that it has ended

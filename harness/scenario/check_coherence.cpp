@@ -50,7 +50,7 @@ class Examination {
 
   void success() {
     if (scenario_.expect.no_success || scenario_.expect.any_success) return;
-    const auto calls = [](const Step& step) { return is_call(step); };
+    const auto calls = [](const Step& step) { return makes_a_call(step); };
     if (std::ranges::any_of(all_steps(scenario_), calls)) return;
     wrong("/clients", "nobody calls, and some call must succeed",
           "a call, or \"no_success\": true in \"expect\"");
@@ -63,6 +63,7 @@ class Examination {
       const std::string place =
           fmt::format("/clients/{}/steps/{}/{}", client, i, name(kind(steps[i])));
       step(place, steps[i]);
+      session(place, steps[i]);
       payload(place, steps[i]);
     }
   }
@@ -87,8 +88,24 @@ class Examination {
     }
   }
 
+  void session(const std::string& place, const Step& step) {
+    const auto* session = session_of(step);
+    if (session == nullptr) return;
+    const bool is_plain = session->affinity == SessionSpec{}.affinity;
+    const bool waits = session->when_busy == SessionSpec{}.when_busy;
+    if (session->name.empty() && !(is_plain && waits)) {
+      wrong(place, "says how it belongs to a session, and names none", "a \"session\"");
+    } else if (!is_plain && !waits) {
+      wrong(place + "/when_busy",
+            fmt::format("is \"fail\" beside the affinity {}", name(session->affinity)),
+            "the affinity strict, which alone waits for one worker");
+    }
+  }
+
   void payload(const std::string& place, const Step& step) {
-    if (std::holds_alternative<Call>(step) && scenario_.pool.opaque) {
+    const bool enveloped =
+        std::holds_alternative<Call>(step) || std::holds_alternative<Execute>(step);
+    if (enveloped && scenario_.pool.opaque) {
       wrong(place, "is a call with an envelope, the pool's payload is opaque", "\"call_bytes\"");
     }
     if (std::holds_alternative<CallBytes>(step) && !scenario_.pool.opaque) {
@@ -109,13 +126,23 @@ class Examination {
     if (!fault.at.client.empty()) aim_at_client(place, fault.at);
   }
 
+  /// So many at most.
+  static std::uint64_t calls_of(const Execute& execute) {
+    const bool is_bound =
+        !execute.session.name.empty() && execute.session.affinity == pool::Affinity::strict;
+    return is_bound || execute.retry == pool::Retry::never ? 1 : 1 + execute.retries_max;
+  }
+
   void aim_at_client(const std::string& place, const faults::Aim& aim) {
     known_client(place + "/client", aim.client);
     const Client* client = client_of(scenario_, aim.client);
     if (client == nullptr) return;
-    const auto has_nonce = [](const Step& step) { return std::holds_alternative<Call>(step); };
-    const auto each = std::ranges::count_if(client->steps, has_nonce);
-    const std::uint64_t calls = static_cast<std::uint64_t>(each) * client->repeat;
+    std::uint64_t calls = 0;
+    for (const Step& step : client->steps) {
+      if (std::holds_alternative<Call>(step)) ++calls;
+      if (const auto* execute = std::get_if<Execute>(&step)) calls += calls_of(*execute);
+    }
+    calls *= client->repeat;
     if (aim.call <= calls) return;
     wrong(place + "/call", fmt::format("is {}, \"{}\" makes {} calls", aim.call, aim.client, calls),
           calls == 0 ? "a client that calls" : fmt::format("1 to {}", calls));

@@ -7,9 +7,9 @@
 namespace poolproof::scenario {
 namespace {
 
-constexpr std::array<Outcome, 5> kRefusals{Outcome::checkout_timeout, Outcome::queue_full,
-                                           Outcome::start_failed, Outcome::pool_closed,
-                                           Outcome::cancelled};
+constexpr std::array kRefusals{
+    Outcome::checkout_timeout, Outcome::queue_full,  Outcome::start_failed, Outcome::pool_closed,
+    Outcome::cancelled,        Outcome::worker_busy, Outcome::worker_gone,  Outcome::sessions_full};
 
 bool can_be_skipped(const Step& step) {
   return is_call(step) || std::holds_alternative<Checkin>(step) ||
@@ -19,6 +19,7 @@ bool can_be_skipped(const Step& step) {
 bool can_fail_with(const Step& step, Outcome outcome) {
   const bool refusal = std::ranges::find(kRefusals, outcome) != kRefusals.end();
   if (std::holds_alternative<Checkout>(step)) return refusal;
+  if (std::holds_alternative<Execute>(step)) return true;
   if (!is_call(step)) return true;
   return !refusal || outcome == Outcome::cancelled || outcome == Outcome::pool_closed;
 }

@@ -92,7 +92,9 @@ constexpr std::array<Weighted<Feature>, kFeatures> kChances{{{Feature::deaf_work
                                                              {Feature::idle_moments, 5},
                                                              {Feature::photo_finish, 5},
                                                              {Feature::bare_bytes, 3},
-                                                             {Feature::large_frames, 1}}};
+                                                             {Feature::sessions, 9},
+                                                             {Feature::large_frames, 1},
+                                                             {Feature::recycling, 7}}};
 
 /// The one brings the other along.
 struct Pair {
@@ -109,6 +111,9 @@ constexpr std::array kPairs{
     Pair{Feature::farewells, Feature::closing, 3},
     Pair{Feature::farewells, Feature::open_breaker, 3},
     Pair{Feature::deaf_workers, Feature::open_breaker, 3},
+    Pair{Feature::sessions, Feature::queueing, 3},
+    Pair{Feature::recycling, Feature::deaf_workers, 3},
+    Pair{Feature::recycling, Feature::queueing, 3},
 };
 
 }  // namespace

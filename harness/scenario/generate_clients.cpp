@@ -84,6 +84,14 @@ enum class Limit : std::uint8_t { of_the_pool, drawn, none };
 constexpr std::array<Weighted<Limit>, 3> kLimits{
     {{Limit::of_the_pool, 7}, {Limit::drawn, 6}, {Limit::none, 1}}};
 
+constexpr std::array<std::string_view, 3> kSessions{"s", "t", "u"};
+constexpr std::array<Weighted<pool::Affinity>, 3> kAffinities{
+    {{pool::Affinity::strict, 6}, {pool::Affinity::prefer, 2}, {pool::Affinity::any, 1}}};
+constexpr std::array<Weighted<pool::WhenBusy>, 2> kWhenBusy{
+    {{pool::WhenBusy::wait, 3}, {pool::WhenBusy::fail, 1}}};
+constexpr std::array<Weighted<pool::Retry>, 3> kRetries{
+    {{pool::Retry::never, 2}, {pool::Retry::if_unread, 1}, {pool::Retry::idempotent, 2}}};
+
 enum class Ending : std::uint8_t { checkin, exception, nothing, twice, call_after, close };
 constexpr std::array<Weighted<Ending>, 6> kEndings{{{Ending::checkin, 24},
                                                     {Ending::exception, 4},
@@ -154,7 +162,12 @@ class ClientGenerator {
 
   void round() {
     begin_round();
-    client_.steps.emplace_back(Checkout{checkout_limit()});
+    const bool in_sessions = has(Feature::sessions) && choices_.one_in(2);
+    if (in_sessions && choices_.one_in(6)) {
+      client_.steps.emplace_back(EndSession{std::string(pick(choices_, kSessions))});
+    }
+    if (in_sessions && !scenario_.pool.opaque && choices_.one_in(2)) return execute();
+    client_.steps.emplace_back(Checkout{checkout_limit(), in_sessions ? session() : SessionSpec{}});
     const std::uint32_t calls = lingers() ? pick(choices_, kManyCalls) : pick(choices_, kCalls);
     said_farewell_ = false;
     for (std::uint32_t i = 0; i < calls && !said_farewell_; ++i) {
@@ -167,6 +180,34 @@ class ClientGenerator {
       perhaps_arrange(8);
     }
     finish();
+  }
+
+  SessionSpec session() {
+    const std::string_view name = pick(choices_, kSessions);
+    const pool::Affinity affinity = pick(choices_, kAffinities);
+    const pool::WhenBusy drawn = pick(choices_, kWhenBusy);
+    const bool strict = affinity == pool::Affinity::strict;
+    const pool::WhenBusy when_busy = strict ? drawn : pool::WhenBusy::wait;
+    return {std::string(name), affinity, when_busy};
+  }
+
+  void execute() {
+    const std::uint32_t times = 1 + choices_.below(3);
+    for (std::uint32_t i = 0; i < times; ++i) {
+      Execute step;
+      // No farewell: its worker would be given back as if it served on.
+      const bool slow = lingers() && choices_.one_in(2);
+      const Command& asked = slow ? pick(choices_, slow_commands()) : pick(choices_, commands());
+      step.command = asked.name;
+      step.args = asked.args;
+      step.pad_bytes = pad();
+      if (!choices_.one_in(4)) step.session = session();
+      step.retry = pick(choices_, kRetries);
+      step.timeout = limit(scenario_.pool.checkout_timeout + scenario_.pool.call_timeout);
+      if (choices_.one_in(3))
+        step.try_timeout = std::chrono::milliseconds(pick(choices_, kShortMs));
+      client_.steps.emplace_back(std::move(step));
+    }
   }
 
   void begin_round() {
@@ -260,6 +301,7 @@ class ClientGenerator {
   /// A step without an outcome: a pause, a signal from outside, a cancellation or a wait for
   /// another client.
   void perhaps_arrange(std::uint32_t one_in) {
+    if (has(Feature::recycling) && choices_.one_in(4)) return manage();
     if (!choices_.one_in(one_in)) return;
     const bool others = scenario_.clients.size() > 1;
     const std::array<std::uint32_t, 4> weights{4, 3, others ? 3U : 0U, ends_.empty() ? 0U : 3U};
@@ -278,6 +320,17 @@ class ClientGenerator {
       default:
         await();
         return;
+    }
+  }
+
+  /// What the user of a pool may want of it while others are at it.
+  void manage() {
+    if (choices_.one_in(3)) {
+      client_.steps.emplace_back(Suspend{});
+      client_.steps.emplace_back(Pause{span()});
+      client_.steps.emplace_back(Resume{});
+    } else {
+      client_.steps.emplace_back(Renew{});
     }
   }
 

@@ -109,10 +109,11 @@ class FaultGenerator {
     for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
       for (const Step& step : scenario.clients[i].steps) {
         const auto* call = std::get_if<Call>(&step);
-        if (call == nullptr) continue;
+        const auto* execute = std::get_if<Execute>(&step);
+        if (call == nullptr && execute == nullptr) continue;
         if (calls_[i] == 0) callers_[callers_count_++] = i;
         calls_[i] += scenario.clients[i].repeat;
-        large_ = large_ || call->pad_bytes >= kLargePad;
+        large_ = large_ || (call ? call->pad_bytes : execute->pad_bytes) >= kLargePad;
       }
     }
   }

@@ -26,7 +26,9 @@ enum class Feature : std::uint8_t {
   idle_moments,  ///< pauses between leases, replies that come in pieces
   photo_finish,  ///< deadlines a few milliseconds away, with jitter about them
   bare_bytes,    ///< payloads are opaque
+  sessions,      ///< clients share sessions, and execute in one what others do step by step
   large_frames,  ///< more than a pipe's page, now and then more than a pipe
+  recycling,     ///< workers go that did nothing wrong; the pool is renewed, suspended, resumed
 };
 inline constexpr std::size_t kFeatures = enumerators<Feature>();
 

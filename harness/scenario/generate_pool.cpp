@@ -47,7 +47,16 @@ constexpr std::array kFeaturePalettes{
     FeaturePalette{Feature::photo_finish, "backoff_initial_ms", palette(0, 1)},
     FeaturePalette{Feature::photo_finish, "backoff_jitter_percent", palette(0, 100)},
     FeaturePalette{Feature::photo_finish, "breaker_failures", palette(1, 0)},
+    FeaturePalette{Feature::sessions, "size", palette(1, 2, 2, 3)},
+    FeaturePalette{Feature::sessions, "sessions_max", palette(5, 1, 2)},
     FeaturePalette{Feature::bare_bytes, "payload", palette(0, 1)},
+    FeaturePalette{Feature::recycling, "size", palette(1, 2, 3)},
+    FeaturePalette{Feature::recycling, "start", palette(1, 1)},
+    FeaturePalette{Feature::recycling, "leaving_max", palette(3, 1, 2)},
+    FeaturePalette{Feature::recycling, "max_calls", palette(2, 1, 2)},
+    FeaturePalette{Feature::recycling, "max_lifetime_ms", palette(3, 100, 300)},
+    FeaturePalette{Feature::recycling, "idle_timeout_ms", palette(2, 1, 10, 100)},
+    FeaturePalette{Feature::recycling, "min_idle", palette(2, 1)},
 };
 
 const PoolOption& option_of(std::string_view name) {

@@ -220,7 +220,7 @@ TEST_CASE("scenario: generate: every fault, step and option comes up") {
     CHECK(planned.contains(fault.name));
   }
   // All but waits for a worker or a fault, which may never come.
-  CHECK(steps == std::set<std::size_t>{0, 1, 2, 3, 4, 5, 8, 9, 10, 11});
+  CHECK(steps == std::set<std::size_t>{0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16});
   for (const PoolOption& option : pool_options()) {
     CAPTURE(std::string(option.name));
     CHECK(values[option.name].contains(option.get(PoolSpec{})));
@@ -272,7 +272,7 @@ TEST_CASE("scenario: generate: a large reply is not cut into single bytes") {
       CHECK(chunk->second >= 1000);
     }
   }
-  CHECK(cut > 10);
+  CHECK(cut > 5);
 }
 
 TEST_CASE("scenario: generate: large frames are rare, for they cost the time of many others") {

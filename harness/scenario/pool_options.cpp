@@ -25,6 +25,8 @@ constexpr std::array kCoreRows{
     CoreRow{"init_mode", palette(5, 1)},
     CoreRow{"reuse", palette(2, 1)},
     CoreRow{"waiters_max", palette(9, 1, 2, 3)},
+    CoreRow{"sessions_max", palette(6, 1, 2)},
+    CoreRow{"session_idle_timeout_ms", palette(6, 1, 10, 100, 1000)},
     CoreRow{"starts_max", palette(5, 1, 2)},
     CoreRow{"leaving_max", palette(5, 1, 2)},
     CoreRow{"overlap", palette(7, 0)},
@@ -39,6 +41,13 @@ constexpr std::array kCoreRows{
     CoreRow{"shutdown_grace_ms", palette(6, 0, 1, 10, 100, 200, 1000)},
     CoreRow{"stdin_grace_ms", palette(6, 0, 1, 10, 100, 200, 1000)},
     CoreRow{"term_grace_ms", palette(6, 0, 1, 10, 100, 200, 1000)},
+    CoreRow{"max_calls", palette(9, 1, 2)},
+    CoreRow{"max_lifetime_ms", palette(30, 300, 1000, 3000)},
+    CoreRow{"lifetime_jitter_percent", palette(2, 0, 0, 100)},
+    CoreRow{"idle_timeout_ms", palette(20, 10, 100, 300, 1000)},
+    CoreRow{"min_idle", palette(9, 1)},
+    CoreRow{"idle_ping_interval_ms", palette(20, 100, 300, 1000)},
+    CoreRow{"idle_ping_budget_ms", palette(3, 100, 3000)},
 };
 static_assert(kCoreRows.size() == pool::kOptions.size(),
               "each option of pool::kOptions has one row here");

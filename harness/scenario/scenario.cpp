@@ -8,9 +8,11 @@ namespace poolproof::scenario {
 namespace {
 
 constexpr std::array<StepKind, std::variant_size_v<Step>> kKinds{
-    StepKind::checkout, StepKind::call,   StepKind::call_bytes,    StepKind::checkin,
-    StepKind::thrown,   StepKind::await,  StepKind::await,         StepKind::await,
-    StepKind::pause,    StepKind::cancel, StepKind::signal_worker, StepKind::close};
+    StepKind::checkout, StepKind::call,        StepKind::call_bytes,    StepKind::checkin,
+    StepKind::thrown,   StepKind::await,       StepKind::await,         StepKind::await,
+    StepKind::pause,    StepKind::cancel,      StepKind::signal_worker, StepKind::close,
+    StepKind::execute,  StepKind::end_session, StepKind::renew,         StepKind::suspend,
+    StepKind::resume};
 
 /// Whether a step is a fault of the environment, or waits for what a run without faults may never
 /// see.

@@ -19,6 +19,7 @@
 #include "harness/base/outcome.hpp"
 #include "harness/base/step_kind.hpp"
 #include "harness/pool/config.hpp"
+#include "harness/pool/execution.hpp"
 #include "harness/wire/framing.hpp"
 
 namespace poolproof::scenario {
@@ -52,8 +53,16 @@ struct PoolSpec {
 
 // ---- steps --------------------------------------------------------------------------------------
 
+/// The session that a step belongs to, and how. An empty name: none.
+struct SessionSpec {
+  std::string name;
+  pool::Affinity affinity = pool::Affinity::strict;
+  pool::WhenBusy when_busy = pool::WhenBusy::wait;
+};
+
 struct Checkout {
   std::optional<Duration> timeout;
+  SessionSpec session{};
 };
 /// The arguments of a call: an object, never null. Calls may share it.
 using Args = std::shared_ptr<const nlohmann::json>;
@@ -71,6 +80,22 @@ struct CallBytes {
   std::string text;
   std::optional<Duration> timeout;
   std::optional<std::string> reply{};  ///< what the reply's bytes must be
+};
+/// Checkout, call and check-in in one, again if it fails and may. As a checkout does, it gives back
+/// first what the client holds.
+struct Execute {
+  std::string command;
+  Args args = no_args();
+  std::optional<Duration> timeout;  ///< over all; else those of checkout and call together
+  std::optional<Duration> try_timeout;
+  std::uint32_t pad_bytes = 0;
+  std::optional<Args> reply{};
+  SessionSpec session{};
+  pool::Retry retry = pool::Retry::never;
+  std::uint32_t retries_max = pool::ExecuteOptions{}.retries_max;
+};
+struct EndSession {
+  std::string session;
 };
 struct Checkin {};
 /// The holder throws with nothing in flight: the lease is destroyed by unwinding.
@@ -107,13 +132,34 @@ struct SignalWorker {
 struct Close {
   std::optional<Duration> timeout;
 };
+/// Asks the pool to replace every worker it has.
+struct Renew {};
+/// The pool serves nobody until a Resume.
+struct Suspend {};
+struct Resume {};
 
-using Step = std::variant<Checkout, Call, CallBytes, Checkin, Throw, AwaitClient, AwaitWorker,
-                          AwaitFault, Pause, Cancel, SignalWorker, Close>;
+using Step =
+    std::variant<Checkout, Call, CallBytes, Checkin, Throw, AwaitClient, AwaitWorker, AwaitFault,
+                 Pause, Cancel, SignalWorker, Close, Execute, EndSession, Renew, Suspend, Resume>;
 
 StepKind kind(const Step& step);
 inline bool is_call(const Step& step) {
   return poolproof::is_call(kind(step));
+}
+/// A call, or a step that makes one.
+inline bool makes_a_call(const Step& step) {
+  return is_call(step) || std::holds_alternative<Execute>(step);
+}
+/// The session that a step names; null: it can't.
+template <class AnyStep>
+auto* session_of(AnyStep& step) {
+  using Session = std::remove_reference_t<decltype((std::get<Checkout>(step).session))>;
+  return std::visit(
+      [](auto& one) -> Session* {
+        if constexpr (requires { one.session.affinity; }) return &one.session;
+        return nullptr;
+      },
+      step);
 }
 /// The time limit of a step of a kind that may have one; null: it can't.
 template <class AnyStep>

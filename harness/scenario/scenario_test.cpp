@@ -279,6 +279,7 @@ TEST_CASE("scenario: pool: the options' bounds are those that the pool checks") 
       PoolSpec pool;
       if (option.name == "backoff_initial_ms") pool.core.backoff_max = 24h;
       if (option.name == "backoff_max_ms") pool.core.backoff_initial = 1ms;
+      if (option.name == "min_idle") pool.core.size = 100'000;
       option.set(pool, value);
       return option.get(pool) == value && pool::checked(pool.core).has_value();
     };

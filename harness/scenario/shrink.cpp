@@ -287,20 +287,54 @@ bool shorten(Step& step) {
   return true;
 }
 
+/// Changes a step that says what is to be called, as a call or as an execution.
+bool change_call(Step& step, auto change) {
+  if (auto* call = std::get_if<Call>(&step)) return change(*call);
+  auto* execute = std::get_if<Execute>(&step);
+  return execute != nullptr && change(*execute);
+}
+
 template <std::uint32_t bytes>
 bool less_pad(Step& step) {
-  auto* call = std::get_if<Call>(&step);
-  if (call == nullptr || call->pad_bytes <= bytes) return false;
-  call->pad_bytes = bytes;
-  return true;
+  return change_call(step, [](auto& call) {
+    if (call.pad_bytes <= bytes) return false;
+    call.pad_bytes = bytes;
+    return true;
+  });
 }
 
 bool plain_command(Step& step) {
-  auto* call = std::get_if<Call>(&step);
-  if (call == nullptr || (call->command == "echo" && call->args->empty())) return false;
-  call->command = "echo";
-  call->args = no_args();
+  return change_call(step, [](auto& call) {
+    if (call.command == "echo" && call.args->empty()) return false;
+    call.command = "echo";
+    call.args = no_args();
+    return true;
+  });
+}
+
+bool no_session(Step& step) {
+  auto* session = session_of(step);
+  if (session == nullptr || session->name.empty()) return false;
+  *session = {};
   return true;
+}
+
+bool plain_session(Step& step) {
+  auto* session = session_of(step);
+  if (session == nullptr) return false;
+  const SessionSpec plain{session->name};
+  const bool is_plain =
+      session->affinity == plain.affinity && session->when_busy == plain.when_busy;
+  *session = plain;
+  return !is_plain;
+}
+
+bool no_retry(Step& step) {
+  return change<Execute>(step, &Execute::retry, pool::Retry::never);
+}
+
+bool one_limit(Step& step) {
+  return change<Execute>(step, &Execute::try_timeout, std::optional<Duration>());
 }
 
 bool plain_signal(Step& step) {
@@ -326,7 +360,11 @@ bool no_exception(Step& step) {
 }
 
 using StepEdit = bool (*)(Step&);
-constexpr std::array<StepEdit, 17> kStepEdits{plain_command,
+constexpr std::array<StepEdit, 21> kStepEdits{no_session,
+                                              plain_session,
+                                              no_retry,
+                                              one_limit,
+                                              plain_command,
                                               less_pad<0>,
                                               less_pad<100>,
                                               no_exception,

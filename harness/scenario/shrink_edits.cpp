@@ -55,7 +55,7 @@ void cut_aims(Scenario& scenario, const Client& client, std::size_t from, std::s
   std::vector<std::uint32_t> renumbered{0};  ///< by the call's number in one repetition
   std::uint32_t left = 0;
   for (std::size_t i = 0; i < client.steps.size(); ++i) {
-    if (!is_call(client.steps[i])) continue;
+    if (!makes_a_call(client.steps[i])) continue;
     const bool cut = i >= from && i < from + count;
     renumbered.push_back(cut ? 0 : ++left);
   }
@@ -153,7 +153,7 @@ bool set_repeat(Scenario& scenario, std::size_t client, std::uint32_t repeat) {
   if (repeat == 0 || repeat >= fewer.repeat) return false;
   fewer.repeat = repeat;
   const auto calls =
-      static_cast<std::uint32_t>(std::ranges::count_if(fewer.steps, is_call) * fewer.repeat);
+      static_cast<std::uint32_t>(std::ranges::count_if(fewer.steps, makes_a_call) * fewer.repeat);
   for (auto& fault : scenario.faults) {
     if (common_name(fault.at.client) != fewer.name || calls == 0) continue;
     fault.at.call = (fault.at.call - 1) % calls + 1;

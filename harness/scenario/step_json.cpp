@@ -19,6 +19,8 @@ struct Rule {
   std::string_view instead_of_empty = {};  ///< a text must not be empty: what is said then
   std::uint32_t max = UINT32_MAX;
   std::span<const std::string_view> names = {};
+  bool needed = true;        ///< of a text
+  std::uint32_t unsaid = 0;  ///< of a number: not written if it is that
 };
 
 // ---- the fields, in the order of the schema -----------------------------------------------------
@@ -26,9 +28,36 @@ struct Rule {
 template <class Value, class... Types>
 concept OneOf = (std::same_as<std::remove_const_t<Value>, Types> || ...);
 
-void fields(auto& /*field*/, OneOf<Checkin, Throw> auto& /*step*/) {}
-void fields(auto& field, OneOf<Checkout, Close> auto& step) {
+void fields(auto& /*field*/, OneOf<Checkin, Throw, Renew, Suspend, Resume> auto& /*step*/) {}
+void fields(auto& field, OneOf<Close> auto& step) {
   field("timeout_ms", step.timeout);
+}
+void session_fields(auto& field, auto& session) {
+  field("session", session.name, {.instead_of_empty = "a name, or no session", .needed = false});
+  field("affinity", session.affinity, {.names = pool::kAffinityNames});
+  field("when_busy", session.when_busy, {.names = pool::kWhenBusyNames});
+}
+void fields(auto& field, OneOf<Checkout> auto& step) {
+  field("timeout_ms", step.timeout);
+  session_fields(field, step.session);
+}
+void fields(auto& field, OneOf<Execute> auto& step) {
+  session_fields(field, step.session);
+  field("command", step.command,
+        {.why = "what the worker shall do, as \"echo\"",
+         .instead_of_empty = "a command, as \"echo\""});
+  field("args", step.args);
+  field("timeout_ms", step.timeout);
+  field("try_timeout_ms", step.try_timeout);
+  field("retry", step.retry, {.names = pool::kRetryNames});
+  field("retries_max", step.retries_max,
+        {.max = 100, .unsaid = pool::ExecuteOptions{}.retries_max});
+  field("pad_bytes", step.pad_bytes, {.max = kPadBytesMax});
+  field("reply", step.reply);
+}
+void fields(auto& field, OneOf<EndSession> auto& step) {
+  field("session", step.session,
+        {.why = "which session", .instead_of_empty = "the name of a session"});
 }
 void fields(auto& field, OneOf<Call> auto& step) {
   field("command", step.command,
@@ -89,7 +118,9 @@ Value read_whole(const JsonNode& node);
 
 struct Reader {
   void operator()(std::string_view key, std::string& into, const Rule& rule) const {
-    if (const auto value = node.need(key, rule.why)) into = value->text();
+    const auto value = rule.needed ? node.need(key, rule.why) : node.find(key);
+    if (value) into = value->text();
+    if (!value && !rule.needed) return;
     if (into.empty() && !rule.instead_of_empty.empty()) {
       node.wrong(fmt::format("\"{}\" is empty", key), std::string(rule.instead_of_empty));
     }
@@ -109,6 +140,12 @@ struct Reader {
     const auto value = node.need(key, rule.why);
     if (value)
       into = static_cast<std::remove_reference_t<decltype(into)>>(value->choice(rule.names));
+  }
+  /// A choice that has a default.
+  template <OneOf<pool::Affinity, pool::WhenBusy, pool::Retry> Choice>
+  void operator()(std::string_view key, Choice& into, const Rule& rule) const {
+    const auto value = node.find(key);
+    if (value) into = static_cast<Choice>(value->choice(rule.names));
   }
   void operator()(std::string_view key, WorkerId& into) const {
     if (const auto value = node.find(key)) into = read_whole<WorkerId>(*value);
@@ -146,11 +183,11 @@ struct Reader {
 };
 
 struct Writer {
-  void operator()(std::string_view key, const std::string& text, const Rule& /*rule*/) const {
-    json[key] = text;
+  void operator()(std::string_view key, const std::string& text, const Rule& rule) const {
+    if (rule.needed || !text.empty()) json[key] = text;
   }
   void operator()(std::string_view key, std::uint32_t number, const Rule& rule) const {
-    if (number != 0 || !rule.why.empty()) json[key] = number;
+    if (number != rule.unsaid || !rule.why.empty()) json[key] = number;
   }
   void operator()(std::string_view key, Duration span, const Rule& /*rule*/) const {
     json[key] = to_ms(span);
@@ -161,6 +198,15 @@ struct Writer {
   void operator()(std::string_view key, OneOf<bool, WorkerMoment> auto value,
                   const Rule& rule) const {
     json[key] = rule.names[static_cast<std::size_t>(value)];
+  }
+  void operator()(std::string_view key, pool::Affinity value, const Rule& /*rule*/) const {
+    if (value != SessionSpec{}.affinity) json[key] = name(value);
+  }
+  void operator()(std::string_view key, pool::WhenBusy value, const Rule& /*rule*/) const {
+    if (value != SessionSpec{}.when_busy) json[key] = name(value);
+  }
+  void operator()(std::string_view key, pool::Retry value, const Rule& /*rule*/) const {
+    if (value != Execute{}.retry) json[key] = name(value);
   }
   void operator()(std::string_view key, const WorkerId& worker) const {
     json[key] = write_worker_id(worker);
@@ -222,8 +268,10 @@ Step read_await(const JsonNode& node) {
 
 /// By StepKind.
 constexpr std::array<Step (*)(const JsonNode&), kStepKindNames.size()> kReaders{
-    read_as<Checkout>, read_as<Call>,  read_as<CallBytes>, read_as<Checkin>,      read_as<Throw>,
-    read_await,        read_as<Pause>, read_as<Cancel>,    read_as<SignalWorker>, read_as<Close>};
+    read_as<Checkout>, read_as<Call>,         read_as<CallBytes>,  read_as<Checkin>,
+    read_as<Throw>,    read_as<Execute>,      read_await,          read_as<Pause>,
+    read_as<Cancel>,   read_as<SignalWorker>, read_as<EndSession>, read_as<Close>,
+    read_as<Renew>,    read_as<Suspend>,      read_as<Resume>};
 
 }  // namespace
 

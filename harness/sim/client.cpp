@@ -91,22 +91,27 @@ void Client::begin_step() {
     state_ = State::leaving;
     return go_again();
   }
-  stop_ = false;
-  if (record().repetition == 0) first_begun_ = record().step + 1;
-  note_progress(Progress::begun);
-  stage_.wake_awaiting(this);
+  if (script_.begins_whole()) {
+    stop_ = false;
+    if (record().repetition == 0) first_begun_ = record().step + 1;
+    note_progress(Progress::begun);
+    stage_.wake_awaiting(this);
+  }
   if (!script_.prepare()) return end_step();
   std::visit([this](const auto& what) { carry(what); }, script_.step());
 }
 
 void Client::end_step() {
-  if (record().repetition == 0) first_ended_ = record().step + 1;
-  note_progress(Progress::ended);
+  const bool whole = script_.ends_whole();
+  if (whole) {
+    if (record().repetition == 0) first_ended_ = record().step + 1;
+    note_progress(Progress::ended);
+  }
   stage_.machine.writes(Shared::records);
   script_.end_step(stage_.machine.now, stage_.machine.trace.clients.emplace_back());
   state_ = State::between;
   wait_until(kNever);
-  stage_.wake_awaiting(this);
+  if (whole) stage_.wake_awaiting(this);
   go_again();
 }
 
@@ -159,7 +164,7 @@ void Client::carry(const scenario::Checkout&) {
 
 void Client::ask() {
   state_ = State::queued;
-  stage_.pool.ask(number_, *record().limit);
+  stage_.pool.ask(number_, *record().limit, script_.session());
   // A stop asked for before calls back at once.
   const Ticket& ticket = stage_.pool.ticket(number_);
   if (stop_ && !ticket.done) stage_.pool.step(pool::CheckoutCancelled{ticket.checkout});
@@ -313,11 +318,23 @@ void Client::carry(const scenario::Cancel& step) {
   end_step();
 }
 
+void Client::carry(const scenario::EndSession& step) {
+  const pool::Entered entered(stage_.pool.dispatcher());
+  stage_.machine.reads(Shared::core);
+  stage_.pool.dispatcher().end_session(step.session);
+  end_step();
+}
+
 void Client::carry(const scenario::SignalWorker& step) {
   stage_.machine.writes(Shared::environment);
   const bool delivered = stage_.pool.signal(step.worker, step.signal);
   stage_.machine.trace.environment.push_back(
       {stage_.machine.now, step.worker, step.signal, delivered});
+  end_step();
+}
+
+void Client::tell_pool(const pool::Event& event) {
+  stage_.pool.step(event);
   end_step();
 }
 

@@ -40,7 +40,7 @@ class Client {
 
   /// Its next move, if it can make one.
   void go();
-  /// Cancels the checkout or call under way; one that comes later is not affected.
+  /// Cancels the checkout or call under way; a step that comes later is not affected.
   void cancel();
 
   /// Of one that waits for something: whether it may go on.
@@ -87,6 +87,12 @@ class Client {
   void carry(const scenario::Cancel& step);
   void carry(const scenario::SignalWorker& step);
   void carry(const scenario::Close& step);
+  void carry(const scenario::EndSession& step);
+  void carry(const scenario::Execute&) {}  // is carried out part by part
+  void carry(const scenario::Renew&) { tell_pool(pool::RenewRequested{}); }
+  void carry(const scenario::Suspend&) { tell_pool(pool::SuspendRequested{}); }
+  void carry(const scenario::Resume&) { tell_pool(pool::ResumeRequested{}); }
+  void tell_pool(const pool::Event& event);
 
   void ask();
   void look_at_ticket();

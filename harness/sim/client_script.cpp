@@ -56,10 +56,15 @@ void ClientScript::begin(const scenario::Scenario& scenario, const scenario::Cli
   repetition_ = next_ = calls_ = 0;
   had_lease_ = checked_in_ = false;
   lease_ = LeaseId::none;
+  execution_.reset();
   record = {};
 }
 
 bool ClientScript::begin_step(Time now) {
+  if (execution_) {
+    begin_part(now);
+    return true;
+  }
   if (next_ == client_->steps.size()) {
     next_ = 0;
     ++repetition_;
@@ -71,6 +76,7 @@ bool ClientScript::begin_step(Time now) {
   record.step = next_++;
   record.kind = scenario::kind(step());
   record.begun = now;
+  if (record.kind == StepKind::execute) begin_execution(now);
   return true;
 }
 
@@ -80,8 +86,79 @@ bool ClientScript::prepare() {
 
 void ClientScript::end_step(Time now, trace::ClientStep& kept) {
   record.ended = now;
+  if (record.part) plan_next_part(now);
+  if (record.kind == StepKind::execute) execution_.reset();
   kept = std::move(record);
   kept.client = name_;
+}
+
+// ---- an execution, part by part -----------------------------------------------------------------
+
+void ClientScript::begin_execution(Time now) {
+  const scenario::Execute& step = execute();
+  pool::ExecuteOptions options;
+  options.timeout = step.timeout;
+  options.try_timeout = step.try_timeout;
+  options.affinity = step.session.affinity;
+  options.when_busy = step.session.when_busy;
+  options.retry = step.retry;
+  options.retries_max = step.retries_max;
+  const Duration usual = scenario_->pool.checkout_timeout + scenario_->pool.call_timeout;
+  execution_.emplace(options, usual, !step.session.name.empty(), now);
+  execution_begun_ = now;
+  error_.reset();
+  next_part_ = Next::checkout;
+  begin_part(now);
+  is_first_part_ = true;
+}
+
+void ClientScript::begin_part(Time now) {
+  const std::uint32_t step = record.step;
+  record = {};
+  record.repetition = repetition_;
+  record.step = step;
+  record.begun = now;
+  record.part = next_part_ != Next::nothing;
+  is_first_part_ = false;
+  const scenario::Execute& whole = execute();
+  switch (next_part_) {
+    case Next::checkout:
+      part_ = scenario::Checkout{execution_->left(now), whole.session};
+      break;
+    case Next::call:
+      part_ = scenario::Call{whole.command, whole.args, execution_->call_limit(now),
+                             whole.pad_bytes, whole.reply};
+      break;
+    case Next::checkin:
+      part_ = scenario::Checkin{};
+      break;
+    case Next::nothing:
+      record.kind = StepKind::execute;
+      record.since = execution_begun_;
+      return;
+  }
+  record.kind = scenario::kind(part_);
+}
+
+/// A call that failed gives its lease back before it is tried again, unless it has lost it.
+void ClientScript::plan_next_part(Time now) {
+  const bool failed = record.outcome != Outcome::ok;
+  switch (next_part_) {
+    case Next::checkout:
+      next_part_ = failed ? Next::nothing : Next::call;
+      return;
+    case Next::call:
+      if (!record.in_doubt && record.outcome != Outcome::lease_over) {
+        next_part_ = Next::checkin;
+        return;
+      }
+      break;
+    case Next::checkin:
+    case Next::nothing:
+      break;
+  }
+  const bool again = error_ && execution_->try_again(*error_, now);
+  next_part_ = again ? Next::checkout : Next::nothing;
 }
 
 // ---- what came of the step ---------------------------------------------------------------------
@@ -95,6 +172,7 @@ void ClientScript::granted(LeaseId lease, WorkerId worker) {
 }
 
 void ClientScript::failed(pool::Error error) {
+  if (record.part) error_ = error;
   record.outcome = error.kind;
   record.phase = error.phase;
   record.cause = error.cause;
@@ -105,6 +183,7 @@ void ClientScript::failed(pool::Error error) {
 
 void ClientScript::answered(const wire::Reply& reply) {
   record.reply_nonce = reply.nonce;
+  error_.reset();
   if (reply.result == nullptr) return;
   const auto& call = std::get<scenario::Call>(step());
   const json& wanted = call.reply ? **call.reply : *call.args;
@@ -136,6 +215,8 @@ void ClientScript::close_failed() {
 
 bool ClientScript::prepare(const scenario::Checkout& step) {
   record.limit = step.timeout.value_or(scenario_->pool.checkout_timeout);
+  record.session = step.session.name;
+  if (!step.session.name.empty()) record.affinity = step.session.affinity;
   had_lease_ = false;
   return true;
 }
@@ -173,6 +254,27 @@ bool ClientScript::prepare(const scenario::Close& step) {
 bool ClientScript::prepare(const scenario::SignalWorker& step) {
   record.worker = step.worker;
   return true;
+}
+
+bool ClientScript::prepare(const scenario::EndSession& step) {
+  record.session = step.session;
+  return true;
+}
+
+/// All of it has been done: what came of the whole.
+bool ClientScript::prepare(const scenario::Execute& step) {
+  record.session = step.session.name;
+  record.affinity = step.session.name.empty() ? pool::Affinity::any : step.session.affinity;
+  record.command = step.command;
+  record.limit = execution_->timeout();
+  had_lease_ = false;
+  if (error_) failed(execution_->conclude(std::move(*error_)));
+  return false;
+}
+
+pool::SessionRequest ClientScript::session() const {
+  const scenario::SessionSpec& session = std::get<scenario::Checkout>(step()).session;
+  return {session.name, session.affinity, session.when_busy};
 }
 
 bool ClientScript::prepare_call(const std::string& command, std::optional<Duration> timeout) {

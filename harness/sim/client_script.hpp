@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "harness/pool/dispatcher.hpp"
 #include "harness/pool/error.hpp"
+#include "harness/pool/execution.hpp"
 #include "harness/scenario/scenario.hpp"
 #include "harness/trace/record.hpp"
 #include "harness/wire/envelope.hpp"
@@ -23,10 +26,14 @@ class ClientScript {
   /// `scenario` and `client` must outlive it.
   void begin(const scenario::Scenario& scenario, const scenario::Client& client, std::string name);
 
-  /// The next step is under way. False: all are done.
+  /// The next step is under way, or the next part of the one under way. False: all are done.
   bool begin_step(Time now);
-  /// Notes what the step says of itself. False: it needs a lease and the client has had none, so
-  /// that it is skipped.
+  /// It is what a client is seen to begin: no later part of a step.
+  [[nodiscard]] bool begins_whole() const { return !execution_ || is_first_part_; }
+  /// It is what a client is seen to end: no part of a step that goes on.
+  [[nodiscard]] bool ends_whole() const { return !record.part; }
+  /// Notes what the step says of itself. False: there is nothing to do; it needs a lease and the
+  /// client has had none, so that it is skipped.
   bool prepare();
   /// Hands over what was noted of the step, which is over.
   void end_step(Time now, trace::ClientStep& kept);
@@ -43,7 +50,12 @@ class ClientScript {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const scenario::Client& client() const { return *client_; }
-  [[nodiscard]] const scenario::Step& step() const { return client_->steps[record.step]; }
+  /// The step under way, or the part of it: a checkout, call or check-in of a step `execute`.
+  [[nodiscard]] const scenario::Step& step() const {
+    return record.part ? part_ : client_->steps[record.step];
+  }
+  /// Of a checkout.
+  [[nodiscard]] pool::SessionRequest session() const;
 
   trace::ClientStep record;  ///< of the step under way
 
@@ -55,6 +67,8 @@ class ClientScript {
   bool prepare(const scenario::Throw& step);
   bool prepare(const scenario::Close& step);
   bool prepare(const scenario::SignalWorker& step);
+  bool prepare(const scenario::EndSession& step);
+  bool prepare(const scenario::Execute& step);
   /// The others arrange what happens when.
   template <class Other>
   bool prepare(const Other&) {
@@ -62,6 +76,15 @@ class ClientScript {
   }
   bool prepare_call(const std::string& command, std::optional<Duration> timeout);
   bool needs_lease();
+  void begin_execution(Time now);
+  void begin_part(Time now);
+  void plan_next_part(Time now);
+  [[nodiscard]] const scenario::Execute& execute() const {
+    return std::get<scenario::Execute>(client_->steps[record.step]);
+  }
+
+  /// What an execution does next.
+  enum class Next : std::uint8_t { checkout, call, checkin, nothing };
 
   const scenario::Scenario* scenario_ = nullptr;
   const scenario::Client* client_ = nullptr;
@@ -73,6 +96,13 @@ class ClientScript {
   bool checked_in_ = false;  ///< the present lease has been given back
   LeaseId lease_ = LeaseId::none;
   WorkerId leased_;
+
+  std::optional<pool::Execution> execution_;  ///< under way
+  Time execution_begun_;
+  bool is_first_part_ = false;
+  Next next_part_ = Next::checkout;
+  scenario::Step part_;
+  std::optional<pool::Error> error_;  ///< of its last checkout or call
 };
 
 /// The arguments that a call is made with.

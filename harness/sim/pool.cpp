@@ -74,8 +74,8 @@ void Ticket::answered() {
   machine->agenda.set_ready(task_of(Role::client, client), true);
 }
 
-void Pool::ask(std::uint32_t client, Duration timeout) {
-  dispatcher_.request(tickets_[client], after(machine_.now, timeout));
+void Pool::ask(std::uint32_t client, Duration timeout, const pool::SessionRequest& session) {
+  dispatcher_.request(tickets_[client], after(machine_.now, timeout), session);
 }
 
 bool Pool::signal(WorkerId id, int signal) {

@@ -41,7 +41,7 @@ class Pool final : private pool::Dispatcher::World, private pool::EventLoop::Wor
   // ---- clients
   [[nodiscard]] pool::Dispatcher& dispatcher() { return dispatcher_; }
   /// Asks for a lease; the client is made ready when the ticket is done.
-  void ask(std::uint32_t client, Duration timeout);
+  void ask(std::uint32_t client, Duration timeout, const pool::SessionRequest& session);
   [[nodiscard]] Ticket& ticket(std::uint32_t client) { return tickets_[client]; }
   void step(const pool::Event& event) { dispatcher_.step(event); }
   [[nodiscard]] bool is_closed() const { return closed_; }

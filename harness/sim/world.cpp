@@ -19,6 +19,11 @@ constexpr Duration kLongest = std::chrono::hours(24);
 constexpr Duration kQuiescenceLimit = 2min;
 /// ... and within so many moves: a worker that never starts is tried for ever.
 constexpr std::uint64_t kQuiescenceMoves = 20'000;
+/// A pool that recycles by age, or pings, never comes to rest.
+constexpr std::uint64_t kRestlessMoves = 300;
+bool is_restless(const pool::Config& config) {
+  return config.max_lifetime > Duration::zero() || config.idle_ping_interval > Duration::zero();
+}
 /// So many moves in one moment are a circle; spread over time they are only many.
 constexpr std::uint64_t kMovesAtOnce = 50'000;
 
@@ -42,7 +47,8 @@ Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed,
   bool ended = run_until(after(kBeginning, kLongest), all_done);
   if (ended && !all_done()) stage_.trouble = "clients wait for each other and nothing happens";
   const std::uint64_t moves_left = moves_left_;
-  moves_left_ = std::min(moves_left_, kQuiescenceMoves);
+  moves_left_ =
+      std::min(moves_left_, is_restless(scenario.pool.core) ? kRestlessMoves : kQuiescenceMoves);
   const bool rests =
       ended && run_until(after(machine_.now, kQuiescenceLimit), [] { return false; });
   moves_left_ = moves_left;

@@ -15,6 +15,10 @@ void client_step_fields(Archive& archive, Step& step) {
   archive.may("repetition", step.repetition);
   archive.must("step", step.step);
   archive.must("begun_ms", step.begun);
+  archive.may("part", step.part);
+  archive.may("since_ms", step.since);
+  archive.may("session", step.session);
+  archive.may("affinity", step.affinity);
   archive.may("skipped", step.skipped);
   archive.must("outcome", step.outcome);
   archive.may("phase", step.phase);
@@ -76,9 +80,19 @@ struct PoolFields {
     using Type = std::remove_const_t<Value>;
     using namespace pool;
     if constexpr (requires { value.checkout; }) archive.must("checkout", value.checkout);
+    if constexpr (requires { value.session; }) archive.must("session", value.session);
+    if constexpr (std::is_same_v<Type, CheckoutRequested>) {
+      archive.may("session", value.use.session);
+      archive.may("affinity", value.use.affinity);
+      archive.may("when_busy", value.use.when_busy);
+    }
     if constexpr (requires { value.lease; }) archive.must("lease", value.lease);
     if constexpr (requires { value.worker; }) archive.must("worker", value.worker);
-    if constexpr (std::is_same_v<Type, CheckedIn>) archive.must("clean", value.clean);
+    if constexpr (std::is_same_v<Type, CheckedIn>) {
+      archive.must("clean", value.clean);
+      archive.may("calls", value.calls);
+    }
+    if constexpr (std::is_same_v<Type, PingEnded>) archive.must("good", value.good);
     if constexpr (std::is_same_v<Type, StartFailed>) archive.must("errno", value.errno_value);
     if constexpr (std::is_same_v<Type, HandshakeEnded>) archive.nested("evidence", value.evidence);
     if constexpr (std::is_same_v<Type, Exited>) {
@@ -110,11 +124,13 @@ struct PoolFields {
 
 inline constexpr auto kEventNames = names_for<std::variant_size_v<pool::Event>>(
     {"checkout_requested", "checkout_cancelled", "checked_in", "lease_revoked", "started",
-     "start_failed", "handshake_ended", "unsolicited_output", "exited", "tick", "close_requested"});
+     "start_failed", "handshake_ended", "unsolicited_output", "exited", "tick", "close_requested",
+     "session_ended", "renew_requested", "suspend_requested", "resume_requested", "ping_ended"});
 inline constexpr auto kEffectNames = names_for<std::variant_size_v<pool::Effect>>(
-    {"grant", "refuse", "start", "handshake", "stop", "forget", "closed"});
+    {"grant", "refuse", "start", "handshake", "stop", "forget", "closed", "session_over", "ping"});
 inline constexpr auto kRemovalReasonNames = names_for<enumerators<pool::RemovalReason>()>(
-    {"none", "start_failed", "budget_spent", "dirty", "revoked", "unsolicited", "closing"});
+    {"none", "start_failed", "budget_spent", "dirty", "revoked", "unsolicited", "closing",
+     "ping_failed", "calls_spent", "lifetime_over", "idle_too_long", "renewed"});
 inline constexpr auto kStopStepNames =
     names_for<enumerators<pool::StopStep>()>({"ask", "end_of_input", "term", "kill"});
 

@@ -36,7 +36,12 @@ inline std::vector<pool::Event> every_event() {
           pool::UnsolicitedOutput{worker},
           pool::Exited{worker, {7, 0}},
           pool::Tick{},
-          pool::CloseRequested{ms(99.5)}};
+          pool::CloseRequested{ms(99.5)},
+          pool::CheckedIn{LeaseId{3}, true, 7},
+          pool::RenewRequested{},
+          pool::SuspendRequested{},
+          pool::ResumeRequested{},
+          pool::PingEnded{worker, true}};
 }
 
 inline Effects every_effect() {
@@ -59,8 +64,14 @@ inline Effects every_effect() {
           pool::Stop{worker, pool::StopStep::ask, pool::RemovalReason::closing},
           pool::Stop{worker, pool::StopStep::end_of_input, pool::RemovalReason::closing},
           pool::Stop{worker, pool::StopStep::kill, pool::RemovalReason::budget_spent},
+          pool::Stop{worker, pool::StopStep::ask, pool::RemovalReason::calls_spent},
+          pool::Stop{worker, pool::StopStep::ask, pool::RemovalReason::lifetime_over},
+          pool::Stop{worker, pool::StopStep::ask, pool::RemovalReason::idle_too_long},
+          pool::Stop{worker, pool::StopStep::ask, pool::RemovalReason::renewed},
           pool::Forget{worker},
-          pool::Closed{}};
+          pool::Stop{worker, pool::StopStep::term, pool::RemovalReason::ping_failed},
+          pool::Closed{},
+          pool::BeginPing{worker, ms(12.5)}};
 }
 
 inline std::vector<faults::JournalRecord> every_journal_record() {

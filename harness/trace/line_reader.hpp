@@ -66,6 +66,13 @@ class LineReader {
   void get(std::string_view key, std::vector<std::string>& values);
   void get(std::string_view key, LeaseId& value) { id(key, value); }
   void get(std::string_view key, CheckoutId& value) { id(key, value); }
+  void get(std::string_view key, SessionId& value) { id(key, value); }
+  void get(std::string_view key, pool::Affinity& value) {
+    choice(key, value, pool::kAffinityNames);
+  }
+  void get(std::string_view key, pool::WhenBusy& value) {
+    choice(key, value, pool::kWhenBusyNames);
+  }
   void get(std::string_view key, Outcome& value) { choice(key, value, kOutcomeNames); }
   void get(std::string_view key, Phase& value) { choice(key, value, kPhaseNames); }
   void get(std::string_view key, StartCause& value) { choice(key, value, kStartCauseNames); }

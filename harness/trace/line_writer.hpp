@@ -52,6 +52,7 @@ class LineWriter {
   static std::string json(WorkerId value) { return json_string(dotted(value)); }
   static std::string json(LeaseId value) { return json(static_cast<std::uint64_t>(value)); }
   static std::string json(CheckoutId value) { return json(static_cast<std::uint64_t>(value)); }
+  static std::string json(SessionId value) { return json(static_cast<std::uint64_t>(value)); }
   template <class Named>
   requires requires(Named value) { name(value); }
   static std::string json(const Named& value) { return json_string(name(value)); }

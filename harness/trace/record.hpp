@@ -43,6 +43,12 @@ struct ClientStep {
   std::uint32_t repetition = 0;
   std::uint32_t step = 0;  ///< its index in the client's list
   StepKind kind = StepKind::checkout;
+  /// It is a part of a step `execute`: a checkout, a call or a check-in. The step's own record
+  /// comes behind them, and has their client, repetition and step.
+  bool part = false;
+  std::optional<Time> since{};  ///< execute: when its first part began
+  std::string session;          ///< checkout, execute, end_session: its name; empty: none
+  pool::Affinity affinity = pool::Affinity::any;
   bool skipped = false;  ///< it needs a lease, and there was none
   Outcome outcome = Outcome::ok;
   Phase phase = Phase::none;

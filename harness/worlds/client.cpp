@@ -49,13 +49,16 @@ void ClientRun::run() {
   }
   while (trouble_.empty() && script_.begin_step(host::sys::now())) {
     const std::uint32_t step = script_.record.step;
-    stop_now_ = fresh_stop();
-    stage_.milestones.note(Progress::begun, name(), step);
+    if (script_.begins_whole()) {
+      stop_now_ = fresh_stop();
+      stage_.milestones.note(Progress::begun, name(), step);
+    }
     if (script_.prepare()) {
       std::visit([this](const auto& what) { carry(what); }, script_.step());
     }
+    const bool whole = script_.ends_whole();
     script_.end_step(host::sys::now(), history_.emplace_back());
-    stage_.milestones.note(Progress::ended, name(), step);
+    if (whole) stage_.milestones.note(Progress::ended, name(), step);
   }
   lease_.reset();
   stage_.milestones.note(Progress::done, name(), 0);
@@ -76,7 +79,7 @@ std::stop_token ClientRun::fresh_stop() {
 
 void ClientRun::carry(const scenario::Checkout&) {
   lease_.reset();
-  auto lease = stage_.pool.checkout(script_.record.limit, stop_now_);
+  auto lease = stage_.pool.checkout_in(script_.session(), script_.record.limit, stop_now_);
   if (!lease) return script_.failed(std::move(lease.error()));
   lease_.emplace(std::move(*lease));
   script_.granted(lease_->id(), lease_->worker());
@@ -144,6 +147,10 @@ void ClientRun::carry(const scenario::Pause& step) {
 
 void ClientRun::carry(const scenario::Cancel& step) {
   stage_.cancel(step.client);
+}
+
+void ClientRun::carry(const scenario::EndSession& step) {
+  stage_.pool.end_session(step.session);
 }
 
 void ClientRun::carry(const scenario::SignalWorker& step) {

@@ -31,7 +31,8 @@ class ClientRun {
   ClientRun(Stage& stage, const scenario::Client& client, std::string name);
 
   void run();
-  /// Cancels the checkout or call under way, from any thread. One that comes later is not affected.
+  /// Cancels the checkout or call under way, from any thread. A step that comes
+  /// later is not affected.
   void cancel();
 
   [[nodiscard]] const std::string& name() const { return script_.name(); }
@@ -54,6 +55,11 @@ class ClientRun {
   void carry(const scenario::Cancel& step);
   void carry(const scenario::SignalWorker& step);
   void carry(const scenario::Close& step);
+  void carry(const scenario::EndSession& step);
+  void carry(const scenario::Execute&) {}  // is carried out part by part
+  void carry(const scenario::Renew&) { stage_.pool.renew(); }
+  void carry(const scenario::Suspend&) { stage_.pool.suspend(); }
+  void carry(const scenario::Resume&) { stage_.pool.resume(); }
 
   /// What every call comes to.
   template <class Reply>
