@@ -51,7 +51,9 @@ struct Incarnation {
 /// ignored.
 class Incarnations {
  public:
-  explicit Incarnations(std::map<LeaseId, Place> holders) : holders_(std::move(holders)) {}
+  /// `over`: the clients are done then.
+  Incarnations(std::map<LeaseId, Place> holders, Time over)
+      : holders_(std::move(holders)), over_(over) {}
 
   void take(const trace::PoolRecord& record) {
     record_ = &record;
@@ -114,6 +116,8 @@ class Incarnations {
   void ordered(const pool::Stop& effect) {
     if (effect.step == pool::StopStep::ask) {
       if (pool::is_recycling(effect.why)) {
+        // How long a pool nobody uses any more is there differs between the worlds.
+        if (record_->at >= over_) return end(effect.worker, kClosed);
         return end(effect.worker, fmt::format("recycled: {}", trace::name(effect.why)));
       }
       return end(effect.worker, closing_ ? kClosed : "asked to go");
@@ -152,6 +156,7 @@ class Incarnations {
   }
 
   std::map<LeaseId, Place> holders_;
+  Time over_;
   std::map<LeaseId, WorkerId> workers_;
   std::map<WorkerId, Incarnation> incarnations_;
   const trace::PoolRecord* record_ = nullptr;
@@ -347,12 +352,14 @@ Observation observation_of(const Scenario& scenario, const trace::Trace& trace) 
   Observation observation;
   add_steps(scenario, trace, observation);
   std::map<LeaseId, Place> holders;
+  Time over = Time::min();
   for (const auto& step : trace.clients) {
+    if (!step.client.empty()) over = std::max(over, step.ended);
     const bool granted =
         step.kind == StepKind::checkout && !step.skipped && step.outcome == Outcome::ok;
     if (granted) holders[step.lease] = place_of(scenario, step);
   }
-  Incarnations incarnations(std::move(holders));
+  Incarnations incarnations(std::move(holders), over);
   for (const auto& record : trace.pool) incarnations.take(record);
   for (const auto& one : incarnations.all()) add_incarnation(one, observation);
   const auto unleased = observation.by_kind.find(kUnleased);

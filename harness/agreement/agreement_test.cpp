@@ -133,6 +133,20 @@ Told held() {
 
 }  // namespace
 
+TEST_CASE("agreement: who is recycled when the clients are done is like one that the close ends") {
+  const auto told = [](bool done) {
+    const pool::Stop recycled{kFirst, pool::StopStep::ask, pool::RemovalReason::lifetime_over};
+    Told told;
+    told.step("a", 0, StepKind::checkout, Outcome::ok, 1);
+    told.leased(kFirst, 1).back(1);
+    if (done) told.event(pool::Tick{}, {recycled});
+    if (!done) told.event(pool::Tick{}, {recycled}).step("a", 2, StepKind::checkin);
+    return observation(told).facts.at("the worker leased by a, step 0");
+  };
+  CHECK(told(true) == "returned; closed");
+  CHECK(told(false) == "returned; recycled: lifetime_over");
+}
+
 TEST_CASE("run: agreement: a story tells each step's outcome and each leased worker's life") {
   const Observation told = observation(sound());
   CHECK(told.facts == std::map<std::string, std::string>{
