@@ -1,17 +1,11 @@
-// Checkout concurrency, and what the pool costs on top of the bare pipe.
-//
-// Read the rows as ratios within one run:
-//   checkout/pool against checkout/free_list   the pool's bookkeeping against the least that can be
-//   done echo/pool     against echo/raw             a whole call against the same bytes with the
-//   same poll set
-// Single pairs are pinned to one core: waking a process on another, idle core costs ten times as
-// much.
+#include "harness/bench/pool_bench.hpp"
 
 #include <array>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <sched.h>
+#include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -19,30 +13,61 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/assert.hpp"
-#include "harness/bench/sweep_bench.hpp"
+#include "harness/bench/reference_pools.hpp"
 #include "harness/host/arguments.hpp"
 #include "harness/host/pool_types.hpp"
 #include "harness/host/system.hpp"
-#include "harness/pool/core.hpp"
 #include "harness/wire/envelope.hpp"
 #include "harness/wire/framing.hpp"
 #include "harness/worlds/host_world.hpp"
 
+/// What the pool costs, beside the least that a pool can be and beside no pool at all.
+///
+/// Read the rows as ratios within one run: `checkout/POOL/WxC` is a checkout and a check-in by C
+/// clients on W workers, `echo/POOL/WxC` the same with an echo of 100 bytes in between. All rows
+/// talk to the same worker (echo_worker) and wait for it with the same poll set. POOL is
+///   raw         no pool: each client has a worker of its own, and as many clients as workers
+///   fifo        a mutex, a queue, and a condition for each who waits: strict order, timed
+///   fifo2       the same, but who was granted is woken after the mutex is free
+///   overtaking  a mutex and one condition, no order
+///   pool        checkout of Poolproof's pool
+///   call_bytes  echo of Poolproof's pool, opaque
+///   call        echo of Poolproof's pool, JSON
+/// One client alone is pinned to one core with its worker: to wake a process on another, idle core
+/// costs ten times as much.
 namespace poolproof::bench {
 namespace {
 
 using nlohmann::json;
 using namespace std::chrono_literals;
 
-enum Worker : std::int64_t { fake, python };
-constexpr std::uint32_t kWorkers = 4;
+constexpr Duration kLong = 60s;
+constexpr std::size_t kEchoed = 100;
 
-host::Command command_of(std::int64_t worker, bool pinned) {
+/// So many workers and clients.
+struct Mix {
+  std::uint32_t workers;
+  int clients;
+};
+bool crowded(Mix mix) {
+  return static_cast<int>(mix.workers) < mix.clients;
+}
+
+constexpr std::array kMixes{Mix{1, 1}, Mix{4, 4}, Mix{4, 16}, Mix{8, 64}};
+/// A checkout among so many may cost at most twice of what it costs among few. Of many waiters the
+/// rows `core/turn` tell.
+constexpr std::array kCrowds{Mix{10, 1}, Mix{1000, 1}, Mix{10, 100}};
+
+enum class Program : std::uint8_t { echo_worker, fake_worker, python };
+
+host::Command command_of(Program program, bool pinned) {
   const auto programs = worlds::find_programs();
   host::Command command;
   command.env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "PYTHONPATH=" + programs.python_path};
   if (pinned) command.argv = {"/usr/bin/taskset", "-c", "0"};
-  if (worker == fake) {
+  if (program == Program::echo_worker) {
+    command.argv.push_back(POOLPROOF_ECHO_WORKER);
+  } else if (program == Program::fake_worker) {
     command.argv.push_back(programs.fake_worker);
   } else {
     command.argv.insert(command.argv.end(), {programs.python, "-m", "poolproof_worker"});
@@ -72,178 +97,235 @@ class Pinned {
   cpu_set_t before_{};
 };
 
-/// One pool for all threads of a benchmark, full and greeted before the clock starts.
-std::unique_ptr<host::Pool> the_pool;
+/// A worker without a pool.
+class BareWorker {
+ public:
+  BareWorker(Program program, bool pinned) {
+    auto child = host::launch(command_of(program, pinned));
+    POOLPROOF_ASSERT(child.has_value());
+    child_ = std::move(*child);
+  }
+  ~BareWorker() {
+    child_.stdin_end.reset();
+    (void)host::sys::reap(child_.pidfd.get());
+  }
+  BareWorker(const BareWorker&) = delete;
+  BareWorker& operator=(const BareWorker&) = delete;
 
-void open_pool(std::int64_t worker, std::uint32_t size, bool pinned) {
+  bool exchange(std::string_view frame) {
+    std::array<char, 4096> reply;  // NOLINT(*-member-init): what was read is not looked at
+    std::array<pollfd, 2> fds{
+        {{child_.stdout_end.get(), POLLIN, 0}, {child_.pidfd.get(), POLLIN, 0}}};
+    return host::sys::write(child_.stdin_end.get(), frame) == frame.size() &&
+           host::sys::poll(fds, kLong).value_or(0) > 0 &&
+           host::sys::read(child_.stdout_end.get(), reply).value_or(0) > 0;
+  }
+
+ private:
+  host::Child child_;
+};
+
+/// Of the row that runs: of all its threads.
+std::unique_ptr<host::Pool> the_pool;
+std::unique_ptr<ReferencePool> the_reference;
+std::vector<std::unique_ptr<BareWorker>> the_workers;
+
+/// What nobody gets before all clients ask for it.
+std::vector<host::Lease> the_held_leases;
+std::vector<int> the_held_numbers;
+
+void let_go() {
+  the_held_leases.clear();
+  for (const int number : the_held_numbers) the_reference->checkin(number);
+  the_held_numbers.clear();
+}
+
+void close_all() {
+  let_go();
+  the_pool.reset();
+  the_reference.reset();
+  the_workers.clear();
+}
+
+std::size_t waiting() {
+  return the_pool ? the_pool->statistics().gauges.waiting : the_reference->waiting();
+}
+
+/// Where there are more clients than workers the first thread waits until all the others wait: who
+/// came first would do its part alone otherwise, and wait for nobody.
+void gather(const benchmark::State& state) {
+  if (state.thread_index() != 0 || (the_held_leases.empty() && the_held_numbers.empty())) return;
+  const auto others = static_cast<std::size_t>(state.threads()) - 1;
+  while (waiting() < others) std::this_thread::yield();
+  let_go();
+}
+
+/// One row: the first thread, which is the program's and outlives its workers, prepares and cleans
+/// up beside the clock.
+template <class Prepare, class Operation>
+void measure(benchmark::State& state, Prepare prepare, Operation operation) {
+  if (state.thread_index() == 0) prepare();
+  const Pinned pinned(state.threads() == 1);
+  bool begun = false;
+  for ([[maybe_unused]] auto _ : state) {
+    if (!std::exchange(begun, true)) gather(state);
+    if (operation(static_cast<std::size_t>(state.thread_index()))) continue;
+    state.SkipWithError("a checkout or a call failed");
+    break;
+  }
+  state.SetItemsProcessed(state.iterations());
+  if (state.thread_index() == 0) close_all();
+}
+
+// ---- references ---------------------------------------------------------------------------------
+
+enum class Reference : std::uint8_t { fifo, fifo2, overtaking };
+constexpr std::array kReferenceNames{"fifo", "fifo2", "overtaking"};
+
+void open_reference(Reference which, Mix mix) {
+  const std::uint32_t size = mix.workers;
+  if (which == Reference::overtaking) {
+    the_reference = std::make_unique<OvertakingPool>(size);
+  } else {
+    const bool under_mutex = which == Reference::fifo;
+    the_reference = std::make_unique<FifoPool>(
+        size, under_mutex ? FifoPool::Wake::under_mutex : FifoPool::Wake::after_mutex);
+  }
+  if (!crowded(mix)) return;
+  while (the_held_numbers.size() < size) {
+    the_held_numbers.push_back(the_reference->checkout(kLong));
+  }
+}
+
+std::string opaque_frame() {
+  return *wire::encode_frame(wire::Framing{}, std::string(kEchoed, 'x'));
+}
+
+/// Greeted: the first reply pays the start.
+void start_workers(Mix mix) {
+  for (std::uint32_t i = 0; i < mix.workers; ++i) {
+    the_workers.push_back(std::make_unique<BareWorker>(Program::echo_worker, mix.clients == 1));
+    POOLPROOF_ASSERT(the_workers.back()->exchange(opaque_frame()));
+  }
+}
+
+void checkout_reference(benchmark::State& state, Reference which, Mix mix) {
+  measure(
+      state, [&] { open_reference(which, mix); },
+      [](std::size_t) {
+        const int number = the_reference->checkout(kLong);
+        if (number >= 0) the_reference->checkin(number);
+        return number >= 0;
+      });
+}
+
+void echo_reference(benchmark::State& state, Reference which, Mix mix) {
+  const auto prepare = [&] {
+    open_reference(which, mix);
+    start_workers(mix);
+  };
+  measure(state, prepare, [frame = opaque_frame()](std::size_t) {
+    const int number = the_reference->checkout(kLong);
+    if (number < 0) return false;
+    const bool answered = the_workers[static_cast<std::size_t>(number)]->exchange(frame);
+    the_reference->checkin(number);
+    return answered;
+  });
+}
+
+void echo_raw(benchmark::State& state, Mix mix) {
+  measure(
+      state, [&] { start_workers(mix); },
+      [frame = opaque_frame()](std::size_t thread) {
+        return the_workers[thread]->exchange(frame);
+      });
+}
+
+// ---- Poolproof's pool ---------------------------------------------------------------------------
+
+enum class Payloads : std::uint8_t { opaque, envelopes };
+
+/// Full and greeted.
+void open_pool(Program program, Payloads payloads, Mix mix) {
   host::Options options;
-  options.core.size = size;
+  options.core.size = mix.workers;
   options.core.start = pool::StartMode::eager;
-  options.core.startup_budget = std::chrono::seconds(60);
-  options.command = command_of(worker, pinned);
+  options.core.startup_budget = kLong;
+  options.core.starts_max = mix.workers;
+  options.core.waiters_max = static_cast<std::uint32_t>(mix.clients);
+  options.opaque = payloads == Payloads::opaque;
+  options.command = command_of(program, mix.clients == 1);
   auto opened = host::Pool::open(std::move(options));
   POOLPROOF_ASSERT(opened.has_value());
   the_pool = std::move(*opened);
   std::vector<host::Lease> all;
-  for (std::uint32_t i = 0; i < size; ++i) {
-    auto lease = the_pool->checkout(std::chrono::seconds(60));
+  for (std::uint32_t i = 0; i < mix.workers; ++i) {
+    auto lease = the_pool->checkout(kLong);
     POOLPROOF_ASSERT(lease.has_value());
+    // An opaque worker is greeted by nobody else.
+    if (payloads == Payloads::opaque) POOLPROOF_ASSERT(lease->call_bytes("a", kLong).has_value());
     all.push_back(std::move(*lease));
   }
+  if (crowded(mix)) the_held_leases = std::move(all);
 }
 
-void close_pool(const benchmark::State&) {
-  the_pool.reset();
+void checkout_pool(benchmark::State& state, Mix mix) {
+  measure(
+      state, [&] { open_pool(Program::echo_worker, Payloads::opaque, mix); },
+      [](std::size_t) { return the_pool->checkout(kLong).has_value(); });
 }
 
-// ---- checkout -----------------------------------------------------------------------------------
-
-/// The least a pool can do: a mutex, a stack of free workers, a condition.
-struct FreeList {
-  std::mutex mutex;
-  std::condition_variable returned;
-  std::vector<int> free{0, 1, 2, 3};
-};
-FreeList the_list;
-
-void checkout_free_list(benchmark::State& state) {
-  for (auto _ : state) {
-    int worker = -1;
-    {
-      std::unique_lock lock(the_list.mutex);
-      the_list.returned.wait(lock, [] { return !the_list.free.empty(); });
-      worker = the_list.free.back();
-      the_list.free.pop_back();
-    }
-    benchmark::DoNotOptimize(worker);
-    {
-      const std::lock_guard lock(the_list.mutex);
-      the_list.free.push_back(worker);
-    }
-    the_list.returned.notify_one();
-  }
+void echo_call_bytes(benchmark::State& state, Mix mix) {
+  measure(
+      state, [&] { open_pool(Program::echo_worker, Payloads::opaque, mix); },
+      [payload = std::string(kEchoed, 'x')](std::size_t) {
+        auto lease = the_pool->checkout(kLong);
+        return lease && lease->call_bytes(payload, kLong);
+      });
 }
 
-void checkout_pool(benchmark::State& state) {
-  for (auto _ : state) {
-    auto lease = the_pool->checkout(std::chrono::seconds(60));
-    if (!lease) state.SkipWithError(lease.error().message.c_str());
-  }
+void echo_call(benchmark::State& state, Program program, Mix mix) {
+  constexpr std::string_view kAround = R"({"text":""})";
+  measure(
+      state, [&] { open_pool(program, Payloads::envelopes, mix); },
+      [args = json{{"text", std::string(kEchoed - kAround.size(), 'x')}}](std::size_t) {
+        auto lease = the_pool->checkout(kLong);
+        return lease && lease->call("echo", args, kLong);
+      });
 }
 
-// ---- echo ---------------------------------------------------------------------------------------
+// ---- rows ---------------------------------------------------------------------------------------
 
-/// The same bytes over the same pipes with the same poll set, and nothing else.
-void echo_raw(benchmark::State& state) {
-  const Pinned pinned(true);
-  auto child = host::launch(command_of(state.range(0), true));
-  POOLPROOF_ASSERT(child.has_value());
-  const wire::Framing framing;
-  const auto frame = wire::encode_frame(
-      framing, wire::encode_request(1, "echo", json{{"n", 1}}, "2026-01-01T00:00:00.000Z"));
-  POOLPROOF_ASSERT(frame.has_value());
-  std::array<char, 4096> reply{};
-  const auto exchange = [&] {
-    POOLPROOF_ASSERT(host::sys::write(child->stdin_end.get(), *frame) == frame->size());
-    std::array<pollfd, 2> fds{
-        {{child->stdout_end.get(), POLLIN, 0}, {child->pidfd.get(), POLLIN, 0}}};
-    POOLPROOF_ASSERT(host::sys::poll(fds, std::chrono::seconds(60)).value_or(0) > 0);
-    POOLPROOF_ASSERT(host::sys::read(child->stdout_end.get(), reply).value_or(0) > 4);
-  };
-  exchange();  // the first reply also pays for the start
-  for (auto _ : state) exchange();
-  child->stdin_end.reset();
-  (void)host::sys::reap(child->pidfd.get());
-}
-
-void echo_pool(benchmark::State& state) {
-  const Pinned pinned(state.threads() == 1);
-  const json args{{"n", 1}};
-  for (auto _ : state) {
-    auto lease = the_pool->checkout(std::chrono::seconds(60));
-    if (!lease) {
-      state.SkipWithError(lease.error().message.c_str());
-      break;
-    }
-    const auto reply = lease->call("echo", args, std::chrono::seconds(60));
-    if (!reply) state.SkipWithError(reply.error().message.c_str());
-  }
-}
-
-/// A client who comes and gives up at once, beside so many who wait on: the Core alone.
-void come_and_go(benchmark::State& state) {
-  const auto waiting = static_cast<std::uint64_t>(state.range(0));
-  pool::Config config;
-  config.size = 1;
-  config.waiters_max = static_cast<std::uint32_t>(waiting) + 1;
-  pool::Core core(config);
-  std::vector<pool::Effect> effects;
-  constexpr Time kNow{1s};  // it stands: no start comes to its end
-  std::uint64_t last = 0;
-  const auto come = [&] {
-    core.step(kNow, pool::CheckoutRequested{CheckoutId{++last}, after(kNow, 1h)}, effects);
-  };
-  while (last < waiting) come();
-  for ([[maybe_unused]] auto _ : state) {
-    effects.clear();
-    come();
-    core.step(kNow, pool::CheckoutCancelled{CheckoutId{last}}, effects);
-  }
-  if (core.gauges().waiting != waiting) state.SkipWithError("they did not wait on");
-  state.SetItemsProcessed(state.iterations());
-}
-
-void open_one_pinned(const benchmark::State& state) {
-  open_pool(state.range(0), 1, true);
-}
-void open_four(const benchmark::State& state) {
-  open_pool(state.range(0), kWorkers, false);
-}
-void open_four_fake(const benchmark::State&) {
-  open_pool(fake, kWorkers, false);
-}
-
-void register_all() {
-  benchmark::RegisterBenchmark("checkout/free_list", checkout_free_list)
-      ->Threads(1)
-      ->Threads(4)
-      ->Threads(16)
-      ->UseRealTime();
-  benchmark::RegisterBenchmark("checkout/pool", checkout_pool)
-      ->Setup(open_four_fake)
-      ->Teardown(close_pool)
-      ->Threads(1)
-      ->Threads(4)
-      ->Threads(16)
-      ->UseRealTime();
-  benchmark::RegisterBenchmark("core/come_and_go", come_and_go)->Arg(1)->Arg(1000)->Arg(100'000);
-  for (const auto& [worker, name] : {std::pair{fake, "fake"}, std::pair{python, "python"}}) {
-    benchmark::RegisterBenchmark(fmt::format("echo/raw/{}", name).c_str(), echo_raw)
-        ->Arg(worker)
-        ->UseRealTime();
-    benchmark::RegisterBenchmark(fmt::format("echo/pool/{}", name).c_str(), echo_pool)
-        ->Arg(worker)
-        ->Setup(open_one_pinned)
-        ->Teardown(close_pool)
-        ->Threads(1)
-        ->UseRealTime();
-    benchmark::RegisterBenchmark(fmt::format("echo/pool_of_4/{}", name).c_str(), echo_pool)
-        ->Arg(worker)
-        ->Setup(open_four)
-        ->Teardown(close_pool)
-        ->Threads(4)
-        ->Threads(16)
-        ->UseRealTime();
-  }
+template <class Row, class... Parts>
+benchmark::internal::Benchmark* add(const std::string& name, Mix mix, int threads, Row row,
+                                    Parts... parts) {
+  const std::string full = fmt::format("{}/{}x{}", name, mix.workers, mix.clients);
+  const auto measured = [=](benchmark::State& state) { row(state, parts..., mix); };
+  auto* const added = benchmark::RegisterBenchmark(full.c_str(), measured);
+  return added->Threads(threads)->UseRealTime();
 }
 
 }  // namespace
-}  // namespace poolproof::bench
 
-int main(int argc, char** argv) {
-  poolproof::bench::register_all();
-  poolproof::bench::register_sweep();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 64;
-  return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 2;
+void register_pools() {
+  for (const Mix mix : kMixes) {
+    add("checkout/pool", mix, mix.clients, checkout_pool);
+    add("echo/call_bytes", mix, mix.clients, echo_call_bytes);
+    add("echo/call", mix, mix.clients, echo_call, Program::echo_worker);
+    add("echo/raw", mix, std::min(mix.clients, static_cast<int>(mix.workers)), echo_raw);
+    for (const auto which : {Reference::fifo, Reference::fifo2, Reference::overtaking}) {
+      const std::string name = kReferenceNames[static_cast<std::size_t>(which)];
+      add("checkout/" + name, mix, mix.clients, checkout_reference, which);
+      add("echo/" + name, mix, mix.clients, echo_reference, which);
+    }
+  }
+  for (const Mix mix : kCrowds) {
+    // So many in all: to find a number out would mean to start the workers again and again.
+    constexpr int kCheckouts = 200'000;
+    add("crowd/pool", mix, mix.clients, checkout_pool)->Iterations(kCheckouts / mix.clients);
+  }
+  add("echo/fake_worker", {1, 1}, 1, echo_call, Program::fake_worker);
+  add("echo/python", {1, 1}, 1, echo_call, Program::python);
 }
+
+}  // namespace poolproof::bench

@@ -1,0 +1,34 @@
+// Measures; what is to be read from the rows stands in the files that add them.
+
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+#include <benchmark/benchmark.h>
+
+#include "harness/bench/pool_bench.hpp"
+#include "harness/bench/sweep_bench.hpp"
+
+namespace {
+
+/// Every pool of workers has threads of its own. In a process without any, a mutex costs a third:
+/// its operations need not be atomic then.
+void be_there(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait(lock, stop, [] { return false; });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::jthread second(be_there);
+  poolproof::bench::register_pools();
+  poolproof::bench::register_core();
+  poolproof::bench::register_sweep();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 64;
+  return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 2;
+}
