@@ -44,9 +44,9 @@ Result<pool::HeldLease> PoolState::checkout(const pool::SessionRequest& session,
                                             const std::stop_token& stop) {
   WaitingTicket ticket;
   std::unique_lock lock(mutex_);
-  const Time deadline = after(sys::now(), timeout);
-  dispatcher_.request(ticket, deadline, session);
+  dispatcher_.request(ticket, timeout, session);
   if (!ticket.done) {
+    const Time deadline = ticket.deadline;
     lock.unlock();
     // Registered and removed without the mutex: a stop already asked for calls back at once.
     const std::stop_callback cancel(stop, [&] {
@@ -141,7 +141,7 @@ Inbox PoolState::take_inbox() {
   inbox_.stopping = taken.stopping;
   for (const auto& worker : taken.idle) worker->told_to_look = false;
   while (dispatcher_.has_orders()) taken.orders.push_back(dispatcher_.take_order());
-  taken.deadline = dispatcher_.core().next_deadline();
+  taken.deadline = dispatcher_.next_deadline();
   return taken;
 }
 
@@ -150,7 +150,7 @@ void PoolState::naps_until(Time at) {
   nap_until_ = at;
   const bool too_long = !inbox_.idle.empty() && at > after(sys::now(), kLongNap);
   const bool missed = inbox_.stopping || dispatcher_.has_orders() || !inbox_.fresh.empty() ||
-                      dispatcher_.core().next_deadline() < at || too_long;
+                      dispatcher_.next_deadline() < at || too_long;
   if (missed) wake_reactor();
   maybe_quiescent_.notify_all();
 }
@@ -174,13 +174,18 @@ Time PoolState::now() {
   return sys::now();
 }
 
+Time PoolState::recently() {
+  // Whoever notes the times wants them exact.
+  return options_.observer ? sys::now() : sys::recently();
+}
+
 void PoolState::stepped(Time now, const pool::Event& event, std::span<const pool::Effect> effects) {
   // A lease may outlive its pool; whoever observed the pool may not.
   if (options_.observer && !inbox_.stopping) options_.observer(now, event, effects);
 }
 
 void PoolState::delivered() {
-  if (dispatcher_.has_orders() || dispatcher_.core().next_deadline() < nap_until_) wake_reactor();
+  if (dispatcher_.has_orders() || dispatcher_.next_deadline() < nap_until_) wake_reactor();
   maybe_quiescent_.notify_all();
 }
 

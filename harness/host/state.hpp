@@ -61,6 +61,7 @@ class PoolState final : private pool::Dispatcher::World {
   void enter() override { mutex_.lock(); }
   void leave() override { mutex_.unlock(); }
   [[nodiscard]] Time now() override;
+  [[nodiscard]] Time recently() override;
   void stepped(Time now, const pool::Event& event, std::span<const pool::Effect> effects) override;
   void delivered() override;
   void became_idle(const pool::WorkerRef& worker) override;

@@ -53,6 +53,13 @@ Try<Value> attempt(Call call, Body body) {
   }
 }
 
+Time read_clock(clockid_t clock) {
+  timespec at{};
+  ::clock_gettime(clock, &at);
+  const auto since_boot = std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec);
+  return Time(std::chrono::duration_cast<Duration>(since_boot));
+}
+
 /// When a wait that begins now is over; a negative timeout never is.
 Time end_of_wait(Duration timeout) {
   return timeout < Duration::zero() ? kNever : after(now(), timeout);
@@ -116,10 +123,11 @@ int planned_failure(Call call) {
 }
 
 Time now() {
-  timespec at{};
-  ::clock_gettime(CLOCK_MONOTONIC, &at);
-  const auto since_boot = std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec);
-  return Time(std::chrono::duration_cast<Duration>(since_boot));
+  return read_clock(CLOCK_MONOTONIC);
+}
+
+Time recently() {
+  return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 std::string timestamp() {

@@ -53,6 +53,8 @@ std::uint32_t failures_struck();
 int planned_failure(Call call);
 
 Time now();  ///< CLOCK_MONOTONIC
+/// The same, as it was at the kernel's last tick: at most 10 ms ago, for a tenth of the cost.
+Time recently();
 /// The wall clock as ISO-8601 in UTC with milliseconds: `2026-11-23T10:00:00.123Z`. For people who
 /// read requests; nothing decides by it.
 std::string timestamp();

@@ -79,6 +79,10 @@ class Core {
 
   /// When the next Tick is needed; kNever if only an event can change anything.
   [[nodiscard]] Time next_deadline() const;
+  /// A plain request would be granted by a step now.
+  [[nodiscard]] bool serves_at_once() const {
+    return !closing_ && waiters_.empty() && idle_head_ != kNone && grants_allowed();
+  }
 
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
@@ -227,7 +231,10 @@ class Core {
   [[nodiscard]] std::uint32_t in(SlotState state) const {
     return in_state_[static_cast<std::size_t>(state)];
   }
-  void emit(const Effect& effect) { effects_->push_back(effect); }
+  template <class Order>
+  void emit(const Order& order) {
+    effects_->emplace_back(order);  // in its place: an Effect is as large as the largest of them
+  }
   void ignore() { ++counters_.ignored; }
 
   Config config_;

@@ -9,6 +9,7 @@ namespace poolproof::pool {
 
 void Dispatcher::begin(const Config& config) {
   core_.emplace(config);
+  next_deadline_ = core_->next_deadline();
   orders_.clear();
   taken_ = 0;
   ordered_ = 0;
@@ -27,9 +28,13 @@ void Dispatcher::begin(const Config& config) {
 }
 
 void Dispatcher::step(const Event& event) {
-  const Time now = world_.now();
+  step(world_.now(), event);
+}
+
+void Dispatcher::step(Time now, const Event& event) {
   effects_.clear();
   core_->step(now, event, effects_);
+  next_deadline_ = core_->next_deadline();
   world_.stepped(now, event, effects_);
   for (const auto& effect : effects_) deliver(effect);
   world_.delivered();
@@ -37,17 +42,21 @@ void Dispatcher::step(const Event& event) {
 
 // ---- clients -----------------------------------------------------------------------------------
 
-void Dispatcher::request(Ticket& ticket, Time deadline, const SessionRequest& session) {
+void Dispatcher::request(Ticket& ticket, Duration timeout, const SessionRequest& session) {
   SessionUse use;
   if (!session.name.empty()) {
     use = {session_of(session.name), session.affinity, session.when_busy};
     if (use.session == SessionId::none) use.session = SessionId{++sessions_begun_};
   }
+  // Who is served at once needs no deadline, and the clock is half of what that costs.
+  const bool at_once = session.name.empty() && nothing_is_due() && core_->serves_at_once();
+  const Time now = at_once ? world_.recently() : world_.now();
   ticket.done = false;
   ticket.lease = LeaseId::none;
   ticket.checkout = CheckoutId{++checkouts_};
+  ticket.deadline = after(now, timeout);
   asking_ = &ticket;
-  step(CheckoutRequested{ticket.checkout, deadline, use});
+  step(now, CheckoutRequested{ticket.checkout, ticket.deadline, use});
   asking_ = nullptr;
   note_session(session.name, use.session);
   if (!ticket.done) tickets_.emplace(ticket.checkout, &ticket);
@@ -55,7 +64,8 @@ void Dispatcher::request(Ticket& ticket, Time deadline, const SessionRequest& se
 
 bool Dispatcher::end_lease(LeaseId lease, const WorkerRef& worker, bool clean) {
   const auto ignored = core_->counters().ignored;
-  step(CheckedIn{lease, clean, worker->calls});
+  const Time now = clean && nothing_is_due() ? world_.recently() : world_.now();
+  step(now, CheckedIn{lease, clean, worker->calls});
   if (core_->counters().ignored != ignored) return false;
   if (clean) world_.became_idle(worker);
   return true;

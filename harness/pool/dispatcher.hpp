@@ -29,6 +29,7 @@ struct Ticket {
   virtual void answered() = 0;
 
   CheckoutId checkout = CheckoutId::none;
+  Time deadline = kNever;
   bool done = false;
   LeaseId lease = LeaseId::none;
   WorkerRef worker;  ///< granted
@@ -48,6 +49,8 @@ class Dispatcher {
     virtual void enter() {}
     virtual void leave() {}
     [[nodiscard]] virtual Time now() = 0;
+    /// The time, or a little earlier if that costs less; for steps that end or set no deadline.
+    [[nodiscard]] virtual Time recently() { return now(); }
     /// The Core has made a step; its effects are about to be delivered.
     virtual void stepped(Time now, const Event& event, std::span<const Effect> effects) = 0;
     /// Whatever is to be done has been delivered: the loop may have orders and another deadline.
@@ -76,9 +79,9 @@ class Dispatcher {
   void step(const Event& event);
 
   // ---- clients
-  /// Asks for a lease. The ticket may be answered when this returns; if not it must stay where it
-  /// is until it is.
-  void request(Ticket& ticket, Time deadline, const SessionRequest& session = {});
+  /// Asks for a lease, to be granted within `timeout`. The ticket may be answered when this
+  /// returns; if not it must stay where it is until it is.
+  void request(Ticket& ticket, Duration timeout, const SessionRequest& session = {});
   /// False: the lease had ended before.
   bool end_lease(LeaseId lease, const WorkerRef& worker, bool clean);
 
@@ -104,6 +107,8 @@ class Dispatcher {
   [[nodiscard]] WorkerRef keep(WorkerId id) const { return place_of(id); }
   [[nodiscard]] bool is_idle(WorkerId id) const;
   [[nodiscard]] const Core& core() const { return *core_; }
+  /// The Core's, worked out once a step.
+  [[nodiscard]] Time next_deadline() const { return next_deadline_; }
   [[nodiscard]] Time now() const { return world_.now(); }
   /// How many orders there have been, and how many of them were taken.
   [[nodiscard]] std::uint32_t orders_made() const { return ordered_; }
@@ -119,6 +124,8 @@ class Dispatcher {
   }
 
  private:
+  [[nodiscard]] bool nothing_is_due() const { return next_deadline_ == kNever; }
+  void step(Time now, const Event& event);
   void deliver(const Effect& effect);
   [[nodiscard]] const WorkerRef& place_of(WorkerId id) const;
   Ticket& answer(CheckoutId checkout);
@@ -130,6 +137,7 @@ class Dispatcher {
 
   World& world_;
   std::optional<Core> core_;
+  Time next_deadline_ = kNever;
   std::vector<Effect> effects_;  ///< of the step under way
   std::vector<Effect> orders_;
   std::size_t taken_ = 0;  ///< of orders_

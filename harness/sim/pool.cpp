@@ -75,7 +75,7 @@ void Ticket::answered() {
 }
 
 void Pool::ask(std::uint32_t client, Duration timeout, const pool::SessionRequest& session) {
-  dispatcher_.request(tickets_[client], after(machine_.now, timeout), session);
+  dispatcher_.request(tickets_[client], timeout, session);
 }
 
 bool Pool::signal(WorkerId id, int signal) {
