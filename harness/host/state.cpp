@@ -1,5 +1,6 @@
 #include "harness/host/state.hpp"
 
+#include <atomic>
 #include <unistd.h>
 #include <utility>
 
@@ -25,13 +26,32 @@ steady_clock::time_point wall(Time at) {
   return steady_clock::time_point(since_boot);
 }
 
-/// On the client's stack.
-struct WaitingTicket final : pool::Ticket {
-  void answered() override { changed.notify_one(); }
-  std::condition_variable changed;
-};
-
 }  // namespace
+
+/// On the client's stack. Who has answered it lets its client go once the mutex is free: so the
+/// client wakes into no mutex, and takes none. It goes in no other way, so that the ticket stays
+/// until then.
+struct PoolState::WaitingTicket final : pool::Ticket {
+  explicit WaitingTicket(PoolState& of) : state(of) {}
+
+  void answered() override {
+    if (!parked) return;
+    (state.first_answered_ == nullptr ? state.first_answered_ : state.last_answered_->next) = this;
+    state.last_answered_ = this;
+  }
+
+  /// The ticket is gone as soon as its word is set: waking needs only the address.
+  void let_go() {
+    const auto* const address = &may_go;
+    may_go.store(1, std::memory_order_release);
+    sys::wake_sleeper(address);
+  }
+
+  PoolState& state;
+  bool parked = false;            ///< not answered at once. With the mutex
+  WaitingTicket* next = nullptr;  ///< of those answered
+  std::atomic<std::uint32_t> may_go{0};
+};
 
 PoolState::PoolState(Options options) : options_(std::move(options)), dispatcher_(*this) {
   if (auto wake = sys::event_fd()) wake_ = std::move(*wake);
@@ -42,45 +62,53 @@ PoolState::PoolState(Options options) : options_(std::move(options)), dispatcher
 
 Result<pool::HeldLease> PoolState::checkout(const pool::SessionRequest& session, Duration timeout,
                                             const std::stop_token& stop) {
-  WaitingTicket ticket;
-  std::unique_lock lock(mutex_);
-  dispatcher_.request(ticket, timeout, session);
-  if (!ticket.done) {
-    const Time deadline = ticket.deadline;
-    lock.unlock();
-    // Registered and removed without the mutex: a stop already asked for calls back at once.
-    const std::stop_callback cancel(stop, [&] {
-      const std::lock_guard inner(mutex_);
-      dispatcher_.step(pool::CheckoutCancelled{ticket.checkout});
-    });
-    lock.lock();
-    while (!ticket.done) {
-      ticket.changed.wait_until(lock, wall(deadline));
-      // A client at its deadline ticks the Core itself; if it finds itself granted, it keeps the
-      // lease.
-      if (!ticket.done && sys::now() >= deadline) dispatcher_.step(pool::Tick{});
-    }
-    lock.unlock();
+  WaitingTicket ticket(*this);
+  {
+    const pool::Entered entered(dispatcher_);
+    dispatcher_.request(ticket, timeout, session);
+    ticket.parked = !ticket.done;
   }
+  if (ticket.parked) await_answer(ticket, stop);
   if (ticket.lease == LeaseId::none) return unexpected(std::move(ticket.error));
   return pool::HeldLease(std::move(ticket.worker), ticket.lease);
 }
 
 bool PoolState::end_session(std::string_view name) {
-  const std::lock_guard lock(mutex_);
+  const pool::Entered entered(dispatcher_);
   return dispatcher_.end_session(name);
 }
 
+void PoolState::await_answer(WaitingTicket& ticket, const std::stop_token& stop) {
+  // Registered and removed without the mutex: a stop already asked for calls back at once.
+  const std::stop_callback cancel(stop, [&] {
+    const pool::Entered entered(dispatcher_);
+    dispatcher_.step(pool::CheckoutCancelled{ticket.checkout});
+  });
+  Time until = ticket.deadline;
+  while (ticket.may_go.load(std::memory_order_acquire) == 0) {
+    sys::sleep_while(ticket.may_go, 0, until);
+    if (until == kNever || sys::now() < until) continue;
+    // A client at its deadline ticks the Core itself: then it is answered, or has been before. If
+    // it finds itself granted, it keeps the lease.
+    until = kNever;
+    const pool::Entered entered(dispatcher_);
+    if (!ticket.done) dispatcher_.step(pool::Tick{});
+  }
+}
+
 bool PoolState::close(Duration timeout) {
-  std::unique_lock lock(mutex_);
   const Time deadline = after(sys::now(), timeout);
-  dispatcher_.step(pool::CloseRequested{deadline});
+  {
+    const pool::Entered entered(dispatcher_);
+    dispatcher_.step(pool::CloseRequested{deadline});
+  }
+  std::unique_lock lock(mutex_);
   return closed_changed_.wait_until(lock, wall(after(deadline, kReapingLimit)),
                                     [this] { return closed_; });
 }
 
 void PoolState::tell(const pool::Event& event) {
-  const std::lock_guard lock(mutex_);
+  const pool::Entered entered(dispatcher_);
   dispatcher_.step(event);
 }
 
@@ -117,7 +145,7 @@ std::optional<ExitStatus> PoolState::wait_for_exit(Worker& worker, Duration limi
 // ---- the spawner and the reactor ---------------------------------------------------------------
 
 void PoolState::started(WorkerId id, Expected<Child, LaunchError> child) {
-  const std::lock_guard lock(mutex_);
+  const pool::Entered entered(dispatcher_);
   if (!child) {
     return dispatcher_.start_failed(id, child.error().errno_value,
                                     std::move(child.error().message));
@@ -129,7 +157,7 @@ void PoolState::started(WorkerId id, Expected<Child, LaunchError> child) {
 }
 
 void PoolState::tick() {
-  const std::lock_guard lock(mutex_);
+  const pool::Entered entered(dispatcher_);
   dispatcher_.step(pool::Tick{});
 }
 
@@ -169,6 +197,12 @@ std::vector<pool::WorkerRef> PoolState::workers() {
 }
 
 // ---- what the dispatcher asks for --------------------------------------------------------------
+
+void PoolState::leave() {
+  WaitingTicket* next = std::exchange(first_answered_, nullptr);
+  mutex_.unlock();
+  while (next != nullptr) std::exchange(next, next->next)->let_go();
+}
 
 Time PoolState::now() {
   return sys::now();

@@ -58,8 +58,11 @@ class PoolState final : private pool::Dispatcher::World {
   [[nodiscard]] std::vector<pool::WorkerRef> workers();
 
  private:
+  struct WaitingTicket;
+
   void enter() override { mutex_.lock(); }
-  void leave() override { mutex_.unlock(); }
+  /// Lets those go whom the steps made meanwhile have answered.
+  void leave() override;
   [[nodiscard]] Time now() override;
   [[nodiscard]] Time recently() override;
   void stepped(Time now, const pool::Event& event, std::span<const pool::Effect> effects) override;
@@ -67,6 +70,8 @@ class PoolState final : private pool::Dispatcher::World {
   void became_idle(const pool::WorkerRef& worker) override;
   void looked_up(const pool::Worker*) override {}
   void closed() override;
+
+  void await_answer(WaitingTicket& ticket, const std::stop_token& stop);
 
   // The mutex is held.
   [[nodiscard]] bool is_quiescent() const;
@@ -77,6 +82,8 @@ class PoolState final : private pool::Dispatcher::World {
   std::mutex mutex_;
   pool::Dispatcher dispatcher_;
   Inbox inbox_;
+  WaitingTicket* first_answered_ = nullptr;  ///< their clients are still asleep
+  WaitingTicket* last_answered_ = nullptr;
   bool wake_pending_ = false;
   Time nap_until_ = kNever;  ///< Time::min(): the reactor is awake
   std::condition_variable closed_changed_;

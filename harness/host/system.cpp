@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <linux/futex.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -128,6 +129,17 @@ Time now() {
 
 Time recently() {
   return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+void sleep_while(const std::atomic<std::uint32_t>& word, std::uint32_t value, Time until) {
+  static_assert(sizeof word == sizeof(std::uint32_t));
+  const timespec at = to_timespec(std::max(until.time_since_epoch(), Duration::zero()));
+  ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, value, until == kNever ? nullptr : &at,
+            nullptr, FUTEX_BITSET_MATCH_ANY);
+}
+
+void wake_sleeper(const std::atomic<std::uint32_t>* word) {
+  ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
 }
 
 std::string timestamp() {

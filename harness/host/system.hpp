@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -58,6 +59,11 @@ Time recently();
 /// The wall clock as ISO-8601 in UTC with milliseconds: `2026-11-23T10:00:00.123Z`. For people who
 /// read requests; nothing decides by it.
 std::string timestamp();
+
+/// Sleeps while the word is `value`, but not beyond `until`. May return before for no reason.
+void sleep_while(const std::atomic<std::uint32_t>& word, std::uint32_t value, Time until);
+/// Wakes who sleeps on the word there. Only the address is used: the word may be gone.
+void wake_sleeper(const std::atomic<std::uint32_t>* word);
 
 /// All retry on EINTR.
 Try<std::size_t> read(int fd, std::span<char> into);  ///< 0: end of file; EAGAIN is an error value
