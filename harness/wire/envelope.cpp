@@ -9,6 +9,7 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/base/text.hpp"
+#include "harness/wire/plain_json.hpp"
 
 namespace poolproof::wire {
 namespace {
@@ -201,11 +202,28 @@ std::string encode_request(std::int64_t id, std::string_view command, const json
   POOLPROOF_ASSERT(args.is_object());
   // The keys stand here in the order in which a sorted dump would write them. Building a whole
   // document would copy `args`.
-  return fmt::format(R"({{"args":{},"command":{},"id":{},"timestamp":{}}})", dump(args),
-                     dump(json(command)), id, dump(json(timestamp)));
+  constexpr std::size_t kMostOfThem = 256;
+  std::string message;
+  message.reserve(kMostOfThem);
+  message += R"({"args":)";
+  append_json(message, args);
+  message += R"(,"command":)";
+  append_json_text(message, command);
+  message += R"(,"id":)";
+  message += fmt::format_int(id).str();
+  message += R"(,"timestamp":)";
+  append_json_text(message, timestamp);
+  message += '}';
+  return message;
 }
 
 Expected<Reply, std::string> decode_reply(std::string_view payload, std::int64_t expected_id) {
+  if (auto plain = read_plain_reply(payload, expected_id)) return *std::move(plain);
+  return decode_reply_in_full(payload, expected_id);
+}
+
+Expected<Reply, std::string> decode_reply_in_full(std::string_view payload,
+                                                  std::int64_t expected_id) {
   Expected<json, std::string> parsed = parse_json(payload);
   if (!parsed) return unexpected("reply is " + parsed.error());
   json& document = *parsed;

@@ -38,6 +38,10 @@ std::string encode_request(std::int64_t id, std::string_view command, const nloh
 /// success without `result`.
 Expected<Reply, std::string> decode_reply(std::string_view payload, std::int64_t expected_id);
 
+/// The same, by nlohmann alone: what plain replies are held against.
+Expected<Reply, std::string> decode_reply_in_full(std::string_view payload,
+                                                  std::int64_t expected_id);
+
 inline constexpr int kMaxDepth = 128;
 
 /// Parses JSON from an untrusted source. Limits the depth and never throws. The error is one
