@@ -28,16 +28,23 @@ constexpr Duration kLookForStop = 50ms;
 /// A call that takes longer is watched, so that its timeout can tell what the worker did.
 constexpr Duration kWatchAfter = 10ms;
 
-/// One call under way: waits in poll for what the exchange wants to know.
+/// One call under way: waits in poll for what the exchange wants to know. The clock is read once a
+/// wait.
 class Carrier {
  public:
-  Carrier(PoolState& pool, Worker& worker, wire::Exchange& exchange, const std::stop_token& stop)
-      : pool_(pool), worker_(worker), exchange_(exchange), stop_(stop) {}
+  Carrier(PoolState& pool, Worker& worker, wire::Exchange& exchange, const std::stop_token& stop,
+          Time now)
+      : pool_(pool),
+        worker_(worker),
+        exchange_(exchange),
+        stop_(stop),
+        now_(now),
+        watch_at_(after(now, kWatchAfter)) {}
 
   void run() {
     worker_.watched_from = kNever;
     while (!exchange_.decided()) {
-      exchange_.write_some(sys::now());
+      exchange_.write_some(now_);
       wait();
       if (!exchange_.decided()) react();
     }
@@ -50,30 +57,25 @@ class Carrier {
     fds_[1] = {exchange_.wants_end() ? worker_.pidfd() : -1, POLLIN, 0};
     fds_[2] = {exchange_.wants_to_write() ? worker_.stdin_fd() : -1, POLLOUT, 0};
     fds_[3] = {cancelled_.get(), POLLIN, 0};
-    const Time now = sys::now();
-    if (watch_at_ == kNever) watch_at_ = after(now, kWatchAfter);
-    const Time until = worker_.watched_from == kNever
-                           ? std::min(exchange_.next_deadline(), watch_at_)
-                           : exchange_.next_deadline();
-    Duration left = until == kNever ? Duration(-1) : std::max(Duration::zero(), until - now);
-    if (stop_.stop_possible() && !cancelled_)
-      left = left < Duration::zero() ? kLookForStop : std::min(left, kLookForStop);
-    const auto ready = sys::poll(fds_, left);
+    Time until = exchange_.next_deadline();
+    if (worker_.watched_from == kNever) until = std::min(until, watch_at_);
+    if (stop_.stop_possible() && !cancelled_) until = std::min(until, after(now_, kLookForStop));
+    const auto ready = sys::poll(fds_, now_, until);
+    now_ = sys::now();
     if (!ready) exchange_.cancel();  // the kernel is out of memory: nothing better can be done
   }
 
   void react() {
-    if (fds_[0].revents != 0) exchange_.read_some(sys::now());
+    if (fds_[0].revents != 0) exchange_.read_some(now_);
     if (exchange_.decided()) return;
     if (fds_[1].revents != 0) return process_ended();
-    const Time now = sys::now();
-    if (worker_.watched_from == kNever && now >= watch_at_) worker_.watch_activity(now);
+    if (worker_.watched_from == kNever && now_ >= watch_at_) worker_.watch_activity(now_);
     if (stop_.stop_requested()) return exchange_.cancel();
-    exchange_.tick(now);
+    exchange_.tick(now_);
   }
 
   void process_ended() {
-    if (exchange_.process_ended(sys::now())) return;
+    if (exchange_.process_ended(now_)) return;
     const auto exit = pool_.wait_for_exit(worker_, kPostMortemWait);
     if (exit) return exchange_.ended(*exit);
     // The reactor is late; how it ended can be seen all the same, unless it was reaped just now.
@@ -86,18 +88,19 @@ class Carrier {
   wire::Exchange& exchange_;
   const std::stop_token& stop_;
   std::array<pollfd, 4> fds_{};
-  Time watch_at_ = kNever;
+  Time now_;
+  Time watch_at_;
 
  public:
   Descriptor cancelled_;  ///< becomes readable when the stop is asked for; only there if it can be
 };
 
-/// Carries one call out on the calling thread until it is decided: never blocks longer than the
-/// call's deadline plus a bounded wait for the end of a worker whose pipes have closed.
+/// Carries one call, begun now, out on the calling thread until it is decided: never blocks longer
+/// than the call's deadline plus a bounded wait for the end of a worker whose pipes have closed.
 void carry_out(PoolState& pool, Worker& worker, wire::Exchange& exchange,
-               const std::stop_token& stop) {
+               const std::stop_token& stop, Time now) {
   if (exchange.decided()) return;
-  Carrier carrier(pool, worker, exchange, stop);
+  Carrier carrier(pool, worker, exchange, stop, now);
   if (!stop.stop_possible()) return carrier.run();
   auto cancelled = sys::event_fd();
   if (cancelled) carrier.cancelled_ = std::move(*cancelled);
@@ -112,7 +115,13 @@ void carry_out(PoolState& pool, Worker& worker, wire::Exchange& exchange,
 }  // namespace
 
 Lease::Body::Body(std::shared_ptr<PoolState> state, pool::HeldLease lease)
-    : pool(std::move(state)), held(std::move(lease)), exceptions(std::uncaught_exceptions()) {}
+    : pool(std::move(state)), held(std::move(lease)) {
+  if (!keeps_at_exceptions()) exceptions = std::uncaught_exceptions();
+}
+
+bool Lease::Body::keeps_at_exceptions() const {
+  return pool->options().on_exception == pool::OnException::keep;
+}
 
 bool Lease::Body::end(bool clean) {
   return held.open() && held.end(pool->dispatcher(), clean);
@@ -142,8 +151,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
 
 Lease::~Lease() {
   if (body().held.open()) {
-    const bool unwinding = std::uncaught_exceptions() > body().exceptions;
-    body().end(!unwinding || body().pool->options().on_exception == pool::OnException::keep);
+    body().end(body().keeps_at_exceptions() || std::uncaught_exceptions() <= body().exceptions);
   }
   body().~Body();
 }
@@ -226,10 +234,11 @@ Result<wire::CallResult> Lease::Body::converse(const pool::CallSpec& call,
   // A lease that has moved away or was never granted knows no pool.
   pool::WireOptions wire;
   if (pool) wire = {pool->options().framing, pool->options().opaque, wire::Codec::json};
-  auto exchange = held.begin_call(call, wire, wire::encode_frame(wire.framing, message), sys::now(),
+  const Time now = sys::now();
+  auto exchange = held.begin_call(call, wire, wire::encode_frame(wire.framing, message), now,
                                   stop.stop_requested());
   if (!exchange) return unexpected(std::move(exchange.error()));
-  carry_out(*pool, static_cast<Worker&>(*held.worker()), *exchange, stop);
+  carry_out(*pool, static_cast<Worker&>(*held.worker()), *exchange, stop, now);
   auto result = exchange->take_result();
   written_bytes = result.written_bytes;
   in_doubt = result.in_doubt;

@@ -22,10 +22,12 @@ struct Lease::Body {
                                     const std::stop_token& stop);
   [[nodiscard]] Duration limit_of(const Timeout& timeout) const;
   bool end(bool clean);
+  /// A holder that leaves by an exception gives the worker back as if there were none.
+  [[nodiscard]] bool keeps_at_exceptions() const;
 
   std::shared_ptr<PoolState> pool;
   pool::HeldLease held;
-  int exceptions = 0;  ///< under way when it was granted
+  int exceptions = 0;  ///< under way when it was granted, if they matter
   std::uint64_t written_bytes = 0;
   bool in_doubt = false;
 };

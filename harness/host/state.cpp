@@ -121,8 +121,10 @@ void PoolState::end_orphans() {
 bool PoolState::wait_until_quiescent(Duration limit) {
   std::unique_lock lock(mutex_);
   const auto closing = [this] { return dispatcher_.core().gauges().closing; };
+  ++awaiting_quiescence_;
   maybe_quiescent_.wait_until(lock, wall(after(sys::now(), limit)),
                               [&] { return closing() || is_quiescent(); });
+  --awaiting_quiescence_;
   return !closing() && is_quiescent();
 }
 
@@ -180,7 +182,7 @@ void PoolState::naps_until(Time at) {
   const bool missed = inbox_.stopping || dispatcher_.has_orders() || !inbox_.fresh.empty() ||
                       dispatcher_.next_deadline() < at || too_long;
   if (missed) wake_reactor();
-  maybe_quiescent_.notify_all();
+  if (awaiting_quiescence_ > 0) maybe_quiescent_.notify_all();
 }
 
 void PoolState::stop() {
@@ -220,7 +222,7 @@ void PoolState::stepped(Time now, const pool::Event& event, std::span<const pool
 
 void PoolState::delivered() {
   if (dispatcher_.has_orders() || dispatcher_.next_deadline() < nap_until_) wake_reactor();
-  maybe_quiescent_.notify_all();
+  if (awaiting_quiescence_ > 0) maybe_quiescent_.notify_all();
 }
 
 void PoolState::became_idle(const pool::WorkerRef& worker) {

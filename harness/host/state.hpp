@@ -90,6 +90,7 @@ class PoolState final : private pool::Dispatcher::World {
   bool closed_ = false;
   std::mutex orphans_mutex_;  ///< several may close at once
   std::condition_variable maybe_quiescent_;
+  std::uint32_t awaiting_quiescence_ = 0;
 };
 
 }  // namespace poolproof::host

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <linux/futex.h>
 #include <sys/eventfd.h>
@@ -147,7 +148,7 @@ std::string timestamp() {
   ::clock_gettime(CLOCK_REALTIME, &now);
   tm utc{};
   ::gmtime_r(&now.tv_sec, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
+  return fmt::format(FMT_COMPILE("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z"), utc.tm_year + 1900,
                      utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
                      now.tv_nsec / 1'000'000);
 }
@@ -161,10 +162,16 @@ Try<std::size_t> write(int fd, std::string_view bytes) {
 }
 
 Try<int> poll(std::span<pollfd> fds, Duration timeout) {
-  const Time end = end_of_wait(timeout);
-  return attempt<int>(Call::poll, [&] {
-    const timespec left = to_timespec(left_until(end));
-    return ::ppoll(fds.data(), fds.size(), end == kNever ? nullptr : &left, nullptr);
+  const Time begun = now();
+  return poll(fds, begun, timeout < Duration::zero() ? kNever : after(begun, timeout));
+}
+
+Try<int> poll(std::span<pollfd> fds, Time now, Time until) {
+  return attempt<int>(Call::poll, [&, now]() mutable {
+    const timespec left = to_timespec(std::max(until - now, Duration::zero()));
+    const int ready = ::ppoll(fds.data(), fds.size(), until == kNever ? nullptr : &left, nullptr);
+    if (ready < 0) now = sys::now();  // it may be tried again
+    return ready;
   });
 }
 

@@ -67,8 +67,9 @@ void wake_sleeper(const std::atomic<std::uint32_t>* word);
 
 /// All retry on EINTR.
 Try<std::size_t> read(int fd, std::span<char> into);  ///< 0: end of file; EAGAIN is an error value
-Try<std::size_t> write(int fd, std::string_view bytes);  ///< SIGPIPE: the caller ignores it
-Try<int> poll(std::span<pollfd> fds, Duration timeout);  ///< < 0 waits for ever
+Try<std::size_t> write(int fd, std::string_view bytes);      ///< SIGPIPE: the caller ignores it
+Try<int> poll(std::span<pollfd> fds, Duration timeout);      ///< < 0 waits for ever
+Try<int> poll(std::span<pollfd> fds, Time now, Time until);  ///< for who has just read the clock
 /// What poll(2) says of one descriptor; 0: nothing, or it failed.
 short poll_one(int fd, short events, Duration timeout = Duration::zero());
 Try<std::size_t> unread_bytes(int pipe_fd);  ///< FIONREAD
