@@ -56,9 +56,9 @@ struct Comparison {
 
 /// Compares two outputs of Google Benchmark (`--benchmark_format=json`; the rows of single
 /// repetitions are read, not the aggregates) or two files report.json of Poolproof. The content
-/// tells which. Refused are anything else, one file of each kind, and files that have nothing in
-/// common, because that comparison would prove nothing. The names are those of the files, for
-/// messages.
+/// tells which. Refused are anything else, one file of each kind, files that have nothing in
+/// common, because that comparison would prove nothing, and benchmarks of another machine or of
+/// one that had another speed (rows `echo/raw/`). The names are those of the files, for messages.
 Parsed<Comparison> compare(std::string_view base_json, const std::string& base_name,
                            std::string_view new_json, const std::string& new_name,
                            Limits limits = {});

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -123,6 +124,45 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
+/// Rows without any of our code in them: they tell how fast the machine was.
+constexpr std::string_view kMachineRows = "echo/raw/";
+/// Beyond that the machine was another one, or had another speed.
+constexpr double kMachineFactor = 1.25;
+constexpr const char* kTakeBoth = "two runs of one machine at one speed: ./dev bench --against REV";
+
+std::optional<InputError> other_machine(const Document& base, const Document& fresh) {
+  for (const char* key : {"host_name", "num_cpus"}) {
+    const json::json_pointer place = json::json_pointer("/context") / key;
+    if (!base.json.contains(place) || !fresh.json.contains(place)) continue;
+    const json& before = base.json[place];
+    const json& after = fresh.json[place];
+    if (before == after) continue;
+    return InputError{
+        fmt::format("{}#/context/{}", fresh.name, key),
+        fmt::format("{} cannot be compared with {} of {}", after.dump(), before.dump(), base.name),
+        kTakeBoth};
+  }
+  return std::nullopt;
+}
+
+std::optional<InputError> other_speed(const Document& base, const Benchmarks& before,
+                                      const Document& fresh, const Benchmarks& after) {
+  for (const auto& [name, measured] : after.by_name) {
+    const auto old = before.by_name.find(name);
+    if (!name.starts_with(kMachineRows) || old == before.by_name.end()) continue;
+    if (measured.times_ns.empty() || old->second.times_ns.empty()) continue;
+    const double ratio =
+        spread_of(measured.times_ns).median_ns / spread_of(old->second.times_ns).median_ns;
+    if (ratio <= kMachineFactor && ratio >= 1 / kMachineFactor) continue;
+    return InputError{fmt::format("{}: {}", fresh.name, name),
+                      fmt::format("has no pool in it and takes x{:.2f} of what it takes in {}: the "
+                                  "two cannot be compared",
+                                  ratio, base.name),
+                      kTakeBoth};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Spread spread_of(const std::vector<double>& times_ns) {
@@ -149,6 +189,8 @@ Parsed<Comparison> compare_benchmarks(const Document& base, const Document& fres
   if (!before) return unexpected(before.error());
   const Parsed<Benchmarks> after = read(fresh);
   if (!after) return unexpected(after.error());
+  if (auto other = other_machine(base, fresh)) return unexpected(*std::move(other));
+  if (auto other = other_speed(base, *before, fresh, *after)) return unexpected(*std::move(other));
 
   for (const std::string& name : after->order) {
     const Measured& measured = after->by_name.at(name);

@@ -64,6 +64,32 @@ std::string report_with(run::Verdict verdict) {
   return report_json(result);
 }
 
+TEST_CASE("reports: compare: benchmarks of another machine are not compared", "[reports]") {
+  const auto taken_on = [](const char* host, int cpus) {
+    return json{{"context", {{"host_name", host}, {"num_cpus", cpus}}},
+                {"benchmarks", {row("step", 100)}}}
+        .dump();
+  };
+  CHECK(must_compare(taken_on("a", 2), taken_on("a", 2)).rows.size() == 1);
+  CHECK(refusal(taken_on("a", 2), taken_on("b", 2)) ==
+        "new.json#/context/host_name: \"b\" cannot be compared with \"a\" of base.json; "
+        "two runs of one machine at one speed: ./dev bench --against REV");
+  CHECK_THAT(refusal(taken_on("a", 2), taken_on("a", 4)), Catch::Contains("num_cpus"));
+}
+
+TEST_CASE("reports: compare: benchmarks of another speed are not compared", "[reports]") {
+  const auto taken_at = [](double raw_ns) {
+    return json{{"context", json::object()},
+                {"benchmarks", {row("echo/raw/1x1", raw_ns), row("step", 100)}}}
+        .dump();
+  };
+  CHECK(must_compare(taken_at(100), taken_at(120)).rows.size() == 2);
+  CHECK_THAT(refusal(taken_at(100), taken_at(160)),
+             Catch::StartsWith("new.json: echo/raw/1x1: has no pool in it and takes x1.60 of what "
+                               "it takes in base.json"));
+  CHECK_THAT(refusal(taken_at(160), taken_at(100)), Catch::Contains("x0.62"));
+}
+
 TEST_CASE("reports: compare: a regression is beyond the limit with spreads apart", "[reports]") {
   CHECK(change_of({100, 102, 98}, {140, 141, 139}) == Change::regression);
   CHECK(change_of({100, 102, 98}, {120, 121, 119}) == Change::same);
