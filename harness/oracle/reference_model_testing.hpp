@@ -6,6 +6,7 @@
 
 #include "harness/oracle/promises.hpp"
 #include "harness/pool/core_testing.hpp"
+#include "harness/pool/meter.hpp"
 
 /// For tests only: the Core against the reference model.
 namespace poolproof::oracle::testing {
@@ -25,11 +26,14 @@ inline void demand(bool holds, const std::string& promise) {
 class Witness final : public Promises {
  public:
   Witness(const Config& config, const Core& core)
-      : Promises(config, kLateness, std::pmr::get_default_resource(), 0), core_(core) {}
+      : Promises(config, kLateness, std::pmr::get_default_resource(), 0),
+        core_(core),
+        meter_(config.size) {}
 
   void see(Time now, const Event& event, const Effects& effects) {
     trace::PoolRecord record{now, event, {effects.begin(), effects.end()}, 0};
     take(record);
+    meter_.stepped(now, event, effects);
     demand(findings().empty(), findings().empty() ? "" : findings().front().what);
     check_state();
     check_slots();
@@ -168,6 +172,7 @@ class Witness final : public Promises {
     expected.ignored = core_.counters().ignored;
     demand(is_same(core_.counters(), expected), "counters say what was seen");
     demand(adds_up(core_.counters(), gauges), "counters add up");
+    demand(adds_up(meter_.timings(), core_.counters()), "timings add up");
   }
 
   static bool is_same(const Counters& a, const Counters& b) {
@@ -179,6 +184,7 @@ class Witness final : public Promises {
   }
 
   const Core& core_;
+  Meter meter_;
   Counters seen_;  ///< `ignored` is not kept
   std::vector<LeaseId> granted_;
 };

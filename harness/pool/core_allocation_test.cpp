@@ -1,11 +1,13 @@
 #include <array>
 #include <cstdlib>
 #include <new>
+#include <span>
 
 #include <catch2/catch.hpp>
 
 #include "harness/base/enumerators.hpp"
 #include "harness/pool/core.hpp"
+#include "harness/pool/meter.hpp"
 
 namespace {
 
@@ -63,7 +65,10 @@ Config busy_pool() {
 /// replaced, starts that fail.
 class Rounds {
  public:
-  explicit Rounds(std::uint32_t waiters) : core_(busy_pool()), waiters_(waiters) { step(Tick{}); }
+  explicit Rounds(std::uint32_t waiters)
+      : core_(busy_pool()), meter_(busy_pool().size, 1ms), waiters_(waiters) {
+    step(Tick{});
+  }
 
   void run() {
     for (std::uint32_t i = 0; i < waiters_; ++i) {
@@ -84,30 +89,37 @@ class Rounds {
     step(Tick{});
   }
   [[nodiscard]] const Core& core() const { return core_; }
+  [[nodiscard]] const Meter& meter() const { return meter_; }
 
  private:
   /// The event, and at once all that its effects ask for.
   void step(const Event& event) {
     effects_.clear();
-    core_.step(now_, event, effects_);
+    step_on(event);
     for (std::size_t i = 0; i < effects_.size(); ++i) {
       const Effect effect = effects_[i];
       if (const auto* grant = std::get_if<Grant>(&effect)) leases_.push_back(grant->lease);
       if (const auto* stop = std::get_if<Stop>(&effect); stop != nullptr && is_signal(stop->step)) {
-        core_.step(now_, Exited{stop->worker, {}}, effects_);
+        step_on(Exited{stop->worker, {}});
       }
       const auto* start = std::get_if<Start>(&effect);
       if (start == nullptr) continue;
       if (++starts_ % 11 == 0) {
-        core_.step(now_, StartFailed{start->worker, 11}, effects_);
+        step_on(StartFailed{start->worker, 11});
       } else {
-        core_.step(now_, Started{start->worker}, effects_);
-        core_.step(now_, HandshakeEnded{start->worker, {}}, effects_);
+        step_on(Started{start->worker});
+        step_on(HandshakeEnded{start->worker, {}});
       }
     }
   }
+  void step_on(const Event& event) {
+    const std::size_t before = effects_.size();
+    core_.step(now_, event, effects_);
+    meter_.stepped(now_, event, std::span(effects_).subspan(before));
+  }
 
   Core core_;
+  Meter meter_;
   std::uint32_t waiters_;
   Time now_{};
   std::uint64_t checkouts_ = 0, starts_ = 0, returned_ = 0;
@@ -130,6 +142,7 @@ TEST_CASE("pool: core: a pool that has grown once makes no further allocation") 
   CHECK(counters.returned_dirty > 10);
   CHECK(counters.revoked > 10);
   CHECK(counters.starts_failed > 1);
+  CHECK(adds_up(rounds.meter().timings(), counters));
   if (waiters < 10) return;
   CHECK(counters.refused[static_cast<std::size_t>(Outcome::checkout_timeout)] > 1000);
   CHECK(counters.refused[static_cast<std::size_t>(Outcome::cancelled)] > 100);
