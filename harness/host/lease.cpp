@@ -171,6 +171,9 @@ WorkerId Lease::worker() const {
 LeaseId Lease::id() const {
   return body().held.id();
 }
+void Lease::set_holder(std::string_view name) {
+  if (body().held.open()) body().pool->set_holder(id(), worker(), name);
+}
 std::uint64_t Lease::written_bytes() const {
   return body().written_bytes;
 }

@@ -84,6 +84,9 @@ class Lease {
 
   [[nodiscard]] WorkerId worker() const;
   [[nodiscard]] LeaseId id() const;
+  /// A name for who holds it, which a report of leaks gives (Options::leak_after): at most 200
+  /// bytes, the rest is cut off.
+  void set_holder(std::string_view name);
   /// Of the last call: bytes of the request that were written, and whether the stream was left in
   /// doubt.
   [[nodiscard]] std::uint64_t written_bytes() const;

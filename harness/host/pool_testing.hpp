@@ -25,6 +25,7 @@
 #include "harness/host/guardian.hpp"
 #include "harness/host/pool_types.hpp"
 #include "harness/host/system.hpp"
+#include "harness/pool/meter.hpp"
 
 namespace poolproof {
 
@@ -166,7 +167,8 @@ inline std::vector<faults::StampedJournalRecord> read_journal(const std::string&
 }
 
 inline bool adds_up(const Statistics& statistics) {
-  return pool::adds_up(statistics.counters, statistics.gauges);
+  return pool::adds_up(statistics.counters, statistics.gauges) &&
+         pool::adds_up(statistics.timings, statistics.counters);
 }
 
 /// Makes pools of fake workers and other programs, and holds when the test is over: everything of

@@ -6,7 +6,9 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -17,6 +19,8 @@
 #include "harness/pool/config.hpp"
 #include "harness/pool/core.hpp"
 #include "harness/pool/error.hpp"
+#include "harness/pool/histogram.hpp"
+#include "harness/pool/pool_event.hpp"
 #include "harness/pool/session.hpp"
 #include "harness/wire/framing.hpp"
 
@@ -24,6 +28,7 @@
 namespace poolproof::host {
 
 using namespace std::chrono_literals;
+using pool::PoolEvent;
 
 /// Told of every event and of what the Core ordered on it, under the pool's mutex: be quick, call
 /// nothing back.
@@ -47,12 +52,33 @@ struct Options {
   Command command;  ///< what to start; POOLPROOF_SLOT and POOLPROOF_GENERATION are added to its env
   std::function<Command(WorkerId)> command_for;  ///< instead of `command`, when workers differ
   Observer observer;
+  /// A lease held for longer than this is a leak: Statistics and `on_event` tell of it, and nothing
+  /// else comes of it. 0: none is.
+  Duration leak_after{};
+  /// Told what happens, one thing after another, soon after it has happened, by the pool's own
+  /// thread and outside of the pool's mutex: it may ask the pool for its statistics. It must not
+  /// throw, nor wait for the pool (checkout, close, wait_until_quiescent), and be quick: meanwhile
+  /// no worker is greeted, watched or reaped. While it has 10,000 events before it, further ones
+  /// are lost, and counted.
+  std::function<void(const PoolEvent&)> on_event;
+};
+
+/// A lease that has been held for longer than Options::leak_after.
+struct Leak {
+  LeaseId lease = LeaseId::none;
+  WorkerId worker;
+  std::string holder;  ///< as Lease::set_holder has it; raw
+  Time since;          ///< its grant, on the system's monotonic clock
+  Duration held{};     ///< so far
 };
 
 /// What the pool has done and how it stands, of one moment.
 struct Statistics {
   pool::Counters counters;
   pool::Gauges gauges;
+  pool::Timings timings;
+  std::vector<Leak> leaks;        ///< the longest held first
+  std::uint64_t events_lost = 0;  ///< that Options::on_event was too slow for
 };
 
 /// What a worker answered; an answer that is an error comes as Error (worker_error).

@@ -76,6 +76,7 @@ void Reactor::run() {
     for (const auto& worker : inbox.idle) {
       if (!worker->reaped) loop_.watch_later(*worker);
     }
+    for (const auto& event : inbox.events) state_->options().on_event(event);
     if (inbox.stopping) return;
 
     const Time now = sys::now();

@@ -53,7 +53,8 @@ struct PoolState::WaitingTicket final : pool::Ticket {
   std::atomic<std::uint32_t> may_go{0};
 };
 
-PoolState::PoolState(Options options) : options_(std::move(options)), dispatcher_(*this) {
+PoolState::PoolState(Options options)
+    : options_(std::move(options)), dispatcher_(*this), insight_(options_) {
   if (auto wake = sys::event_fd()) wake_ = std::move(*wake);
   dispatcher_.begin(options_.core);
 }
@@ -130,7 +131,13 @@ bool PoolState::wait_until_quiescent(Duration limit) {
 
 Statistics PoolState::statistics() {
   const std::lock_guard lock(mutex_);
-  return {dispatcher_.core().counters(), dispatcher_.core().gauges()};
+  return {dispatcher_.core().counters(), dispatcher_.core().gauges(), insight_.timings(),
+          insight_.leaks(sys::now()), insight_.events_lost()};
+}
+
+void PoolState::set_holder(LeaseId lease, WorkerId worker, std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  insight_.set_holder(lease, worker, name);
 }
 
 pool::WorkerRef PoolState::find(WorkerId id) {
@@ -171,7 +178,8 @@ Inbox PoolState::take_inbox() {
   inbox_.stopping = taken.stopping;
   for (const auto& worker : taken.idle) worker->told_to_look = false;
   while (dispatcher_.has_orders()) taken.orders.push_back(dispatcher_.take_order());
-  taken.deadline = dispatcher_.next_deadline();
+  taken.events = insight_.take_events();
+  taken.deadline = next_deadline();
   return taken;
 }
 
@@ -179,8 +187,8 @@ void PoolState::naps_until(Time at) {
   const std::lock_guard lock(mutex_);
   nap_until_ = at;
   const bool too_long = !inbox_.idle.empty() && at > after(sys::now(), kLongNap);
-  const bool missed = inbox_.stopping || dispatcher_.has_orders() || !inbox_.fresh.empty() ||
-                      dispatcher_.next_deadline() < at || too_long;
+  const bool missed = inbox_.stopping || dispatcher_.has_orders() || insight_.has_events() ||
+                      !inbox_.fresh.empty() || next_deadline() < at || too_long;
   if (missed) wake_reactor();
   if (awaiting_quiescence_ > 0) maybe_quiescent_.notify_all();
 }
@@ -212,16 +220,20 @@ Time PoolState::now() {
 
 Time PoolState::recently() {
   // Whoever notes the times wants them exact.
-  return options_.observer ? sys::now() : sys::recently();
+  const bool noted =
+      options_.observer || options_.on_event || options_.leak_after > Duration::zero();
+  return noted ? sys::now() : sys::recently();
 }
 
 void PoolState::stepped(Time now, const pool::Event& event, std::span<const pool::Effect> effects) {
+  insight_.stepped(now, event, effects, dispatcher_);
   // A lease may outlive its pool; whoever observed the pool may not.
   if (options_.observer && !inbox_.stopping) options_.observer(now, event, effects);
 }
 
 void PoolState::delivered() {
-  if (dispatcher_.has_orders() || dispatcher_.next_deadline() < nap_until_) wake_reactor();
+  const bool to_do = dispatcher_.has_orders() || insight_.has_events();
+  if (to_do || next_deadline() < nap_until_) wake_reactor();
   if (awaiting_quiescence_ > 0) maybe_quiescent_.notify_all();
 }
 
@@ -245,7 +257,12 @@ bool PoolState::is_quiescent() const {
   const bool may_shrink = options_.core.idle_timeout > Duration::zero();
   const bool filled = options_.core.start == pool::StartMode::lazy || may_shrink || now.vacant == 0;
   const bool awake = nap_until_ == Time::min();
-  return busy == 0 && filled && !awake && !dispatcher_.has_orders() && inbox_.fresh.empty();
+  return busy == 0 && filled && !awake && !dispatcher_.has_orders() && !insight_.has_events() &&
+         inbox_.fresh.empty();
+}
+
+Time PoolState::next_deadline() const {
+  return std::min(dispatcher_.next_deadline(), insight_.next_leak());
 }
 
 void PoolState::wake_reactor() {

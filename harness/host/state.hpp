@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/host/descriptor.hpp"
+#include "harness/host/insight.hpp"
 #include "harness/host/pool_types.hpp"
 #include "harness/host/worker.hpp"
 #include "harness/pool/dispatcher.hpp"
@@ -18,7 +19,8 @@ struct Inbox {
   std::vector<pool::WorkerRef> fresh;  ///< just started
   std::vector<pool::WorkerRef> idle;   ///< have come back from their holders
   std::vector<pool::Effect> orders;    ///< of the Core, in its order
-  Time deadline = kNever;              ///< the Core's next
+  std::vector<PoolEvent> events;       ///< for Options::on_event
+  Time deadline = kNever;              ///< a step is due then
   bool stopping = false;
 };
 
@@ -44,6 +46,7 @@ class PoolState final : private pool::Dispatcher::World {
   void end_orphans();
   bool wait_until_quiescent(Duration limit);
   [[nodiscard]] Statistics statistics();
+  void set_holder(LeaseId lease, WorkerId worker, std::string_view name);
   [[nodiscard]] pool::WorkerRef find(WorkerId id);
   /// Waits, bounded, until it has been reaped.
   std::optional<ExitStatus> wait_for_exit(Worker& worker, Duration limit);
@@ -75,12 +78,14 @@ class PoolState final : private pool::Dispatcher::World {
 
   // The mutex is held.
   [[nodiscard]] bool is_quiescent() const;
+  [[nodiscard]] Time next_deadline() const;
   void wake_reactor();
 
   const Options options_;
   Descriptor wake_;
   std::mutex mutex_;
   pool::Dispatcher dispatcher_;
+  Insight insight_;
   Inbox inbox_;
   WaitingTicket* first_answered_ = nullptr;  ///< their clients are still asleep
   WaitingTicket* last_answered_ = nullptr;
