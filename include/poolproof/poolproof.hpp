@@ -4,4 +4,5 @@
 #include "harness/host/arguments.hpp"
 #include "harness/host/pool.hpp"
 #include "harness/host/pool_types.hpp"
+#include "harness/host/prometheus.hpp"
 #include "harness/host/session_pool.hpp"
