@@ -134,7 +134,7 @@ Told held() {
 }  // namespace
 
 TEST_CASE("agreement: who is recycled when the clients are done is like one that the close ends") {
-  const auto told = [](bool done) {
+  const auto comes_to = [](bool done) {
     const pool::Stop recycled{kFirst, pool::StopStep::ask, pool::RemovalReason::lifetime_over};
     Told told;
     told.step("a", 0, StepKind::checkout, Outcome::ok, 1);
@@ -143,8 +143,8 @@ TEST_CASE("agreement: who is recycled when the clients are done is like one that
     if (!done) told.event(pool::Tick{}, {recycled}).step("a", 2, StepKind::checkin);
     return observation(told).facts.at("the worker leased by a, step 0");
   };
-  CHECK(told(true) == "returned; closed");
-  CHECK(told(false) == "returned; recycled: lifetime_over");
+  CHECK(comes_to(true) == "returned; closed");
+  CHECK(comes_to(false) == "returned; recycled: lifetime_over");
 }
 
 TEST_CASE("run: agreement: a story tells each step's outcome and each leased worker's life") {

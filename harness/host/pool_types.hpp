@@ -76,6 +76,10 @@ struct Leak {
 struct Statistics {
   pool::Counters counters;
   pool::Gauges gauges;
+  /// How long clients waited, leases were held and workers took to start. Where nobody waits and
+  /// nothing has a deadline a lease's begin and end are noted to a tick of the kernel's (1 to 4 ms,
+  /// never later than it was), so that sums are right and single short ones are not; exact with
+  /// `on_event`, `leak_after` or an observer.
   pool::Timings timings;
   std::vector<Leak> leaks;        ///< the longest held first
   std::uint64_t events_lost = 0;  ///< that Options::on_event was too slow for
