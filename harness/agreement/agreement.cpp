@@ -51,7 +51,7 @@ struct Incarnation {
 /// ignored.
 class Incarnations {
  public:
-  /// `over`: the clients are done then.
+  /// `over`: the clients are done then. What their last step leads to at once still counts.
   Incarnations(std::map<LeaseId, Place> holders, Time over)
       : holders_(std::move(holders)), over_(over) {}
 
@@ -117,7 +117,7 @@ class Incarnations {
     if (effect.step == pool::StopStep::ask) {
       if (pool::is_recycling(effect.why)) {
         // How long a pool nobody uses any more is there differs between the worlds.
-        if (record_->at >= over_) return end(effect.worker, kClosed);
+        if (record_->at > over_) return end(effect.worker, kClosed);
         return end(effect.worker, fmt::format("recycled: {}", trace::name(effect.why)));
       }
       return end(effect.worker, closing_ ? kClosed : "asked to go");
