@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/oracle/promise_names.hpp"
 #include "harness/trace/fields.hpp"
 
 namespace poolproof::oracle {
@@ -14,20 +15,6 @@ using pool::RemovalReason;
 using pool::StopStep;
 using trace::dotted;
 using trace::milliseconds;
-
-constexpr const char* kOrder = "order";
-constexpr const char* kAccounting = "accounting";
-constexpr const char* kNoWaiter = "no_waiter_beside_idle";
-constexpr const char* kStarts = "bounded_starts";
-constexpr const char* kBounds = "bounds";
-constexpr const char* kDeadlines = "deadlines";
-constexpr const char* kLadder = "ladder";
-constexpr const char* kDiagnosis = "diagnosis";
-constexpr const char* kAffinity = "affinity";
-
-std::uint64_t number(CheckoutId checkout) {
-  return static_cast<std::uint64_t>(checkout);
-}
 
 }  // namespace
 

@@ -1,22 +1,10 @@
+#include "harness/oracle/promise_names.hpp"
 #include "harness/oracle/promises.hpp"
 #include "harness/trace/fields.hpp"
 
 /// What a pool promises of sessions.
 namespace poolproof::oracle {
-namespace {
-
 using trace::dotted;
-
-constexpr const char* kAccounting = "accounting";
-constexpr const char* kAffinity = "affinity";
-constexpr const char* kDiagnosis = "diagnosis";
-constexpr const char* kNoWaiter = "no_waiter_beside_idle";
-
-std::uint64_t number(CheckoutId checkout) {
-  return static_cast<std::uint64_t>(checkout);
-}
-
-}  // namespace
 
 /// Those who wait for one worker alone: it is there, and serves another just now.
 void Promises::judge_bound() {
@@ -35,7 +23,7 @@ void Promises::judge_bound() {
     } else if (now == State::leased && asked.use.when_busy == pool::WhenBusy::fail) {
       report(kAffinity, "checkout #{} waits for a busy worker, and was to be refused", client);
     } else if (asked.deadline <= now_ && asked.in == records_) {
-      report("deadlines", "checkout #{} waits though it gave no time", client);
+      report(kDeadlines, "checkout #{} waits though it gave no time", client);
     }
     asked.told = findings_.size() > before;
   }

@@ -17,20 +17,11 @@ constexpr SessionUse prefer(std::uint64_t session) {
 }
 
 /// All slots up and idle; the last one returned is the next one leased.
-Script idle_pool(Config config) {
-  config.start = StartMode::eager;
-  config.starts_max = config.size;
-  config.backoff_jitter_percent = 0;
-  Script script{config};
-  script.tick();
-  for (std::uint32_t slot = 0; slot < config.size; ++slot) script.up({slot, 0});
-  return script;
-}
-
 Script idle_pool(std::uint32_t size) {
-  Config config;
-  config.size = size;
-  return idle_pool(config);
+  return testing::idle_pool(testing::lazy(size));
+}
+Script idle_pool(const Config& config) {
+  return testing::idle_pool(config);
 }
 
 TEST_CASE("pool: core: sessions: a strict one meets its first worker again, not the next one") {

@@ -6,15 +6,8 @@
 namespace poolproof::pool {
 namespace {
 
+using testing::lazy;
 using testing::Script;
-
-Config lazy(std::uint32_t size) {
-  Config config;
-  config.size = size;
-  config.backoff_jitter_percent = 0;
-  config.breaker_failures = 0;
-  return config;
-}
 
 Config eager(std::uint32_t size) {
   Config config = lazy(size);

@@ -7,25 +7,9 @@
 namespace poolproof::pool {
 namespace {
 
+using testing::idle_pool;
+using testing::lazy;
 using testing::Script;
-
-Config lazy(std::uint32_t size) {
-  Config config;
-  config.size = size;
-  config.backoff_jitter_percent = 0;
-  config.breaker_failures = 0;
-  return config;
-}
-
-/// All slots up and idle, returned in the order of their numbers.
-Script idle_pool(Config config) {
-  config.start = StartMode::eager;
-  config.starts_max = config.size;
-  Script script{config};
-  script.tick();
-  for (std::uint32_t slot = 0; slot < config.size; ++slot) script.up({slot, 0});
-  return script;
-}
 
 // ---- waiters -----------------------------------------------------------------------------------
 

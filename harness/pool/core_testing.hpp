@@ -189,4 +189,23 @@ class Script {
   std::unordered_map<std::uint64_t, LeaseId> leases_;
 };
 
+/// Starts on demand, without chance and without a breaker.
+inline Config lazy(std::uint32_t size) {
+  Config config;
+  config.size = size;
+  config.backoff_jitter_percent = 0;
+  config.breaker_failures = 0;
+  return config;
+}
+
+/// All slots up and idle, returned in the order of their numbers.
+inline Script idle_pool(Config config) {
+  config.start = StartMode::eager;
+  config.starts_max = config.size;
+  Script script{config};
+  script.tick();
+  for (std::uint32_t slot = 0; slot < config.size; ++slot) script.up({slot, 0});
+  return script;
+}
+
 }  // namespace poolproof::pool::testing

@@ -58,7 +58,7 @@ void Dispatcher::request(Ticket& ticket, Duration timeout, const SessionRequest&
   asking_ = &ticket;
   step(now, CheckoutRequested{ticket.checkout, ticket.deadline, use});
   asking_ = nullptr;
-  note_session(session.name, use.session);
+  if (!session.name.empty()) note_session(session.name, use.session);
   if (!ticket.done) tickets_.emplace(ticket.checkout, &ticket);
 }
 
