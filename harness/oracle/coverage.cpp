@@ -250,6 +250,15 @@ void look_at_cancels(const Evidence& evidence, const View& view, Coverage& found
   }
 }
 
+void look_at_slow_leavers(const View& view, const Noted& noted, Coverage& found) {
+  for (const auto& [worker, at] : noted.deaf) {
+    const auto known = view.find(worker);
+    if (!known || !is_unharmed(*known)) continue;
+    const WorkerRecord* heard = known->signs().farewell;
+    if (heard != nullptr && heard->at < at) found.see(Mark::sound_worker_outlasted_grace);
+  }
+}
+
 /// A process left behind that was to live longer than the run, and did not.
 void look_at_grandchildren(const Evidence& evidence, Coverage& found) {
   const auto planned =
@@ -291,7 +300,10 @@ std::size_t Coverage::count() const {
 void look_for_coverage(const Evidence& evidence, const View& view, PoolMarks* self_report,
                        Coverage& found) {
   POOLPROOF_ASSERT(faults::catalogue().size() <= Coverage::kFaultsMax);
-  if (self_report != nullptr) Strikes(evidence, view, *self_report, found).look();
+  if (self_report != nullptr) {
+    Strikes(evidence, view, *self_report, found).look();
+    look_at_slow_leavers(view, self_report->noted(), found);
+  }
   for (const ClientStep* call : view.calls) {
     look_at_call(*call, evidence.scenario.pool.call_timeout, found);
   }

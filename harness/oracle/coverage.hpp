@@ -95,6 +95,7 @@ enum class Mark : std::uint8_t {
   recycled_beside_a_waiter,              ///< a worker was recycled while somebody waited
   recycling_put_off,      ///< an idle worker was due to be recycled, and another went or came
   suspended_beside_idle,  ///< somebody waited beside an idle worker of a suspended pool
+  sound_worker_outlasted_grace,  ///< a sound worker that was told to go took longer than a grace
 };
 inline constexpr auto kMarkNames = enumerator_names<Mark>();
 inline constexpr std::size_t kMarks = kMarkNames.size();

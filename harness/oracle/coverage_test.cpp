@@ -157,7 +157,7 @@ TEST_CASE("oracle: coverage: sums count what is new") {
 TEST_CASE("oracle: coverage: every mark and every situation is called as in the code") {
   CHECK(std::set(kMarkNames.begin(), kMarkNames.end()).size() == kMarks);
   CHECK(kMarkNames.front() == "granted_in_the_last_microsecond");
-  CHECK(kMarkNames.back() == "suspended_beside_idle");
+  CHECK(kMarkNames.back() == "sound_worker_outlasted_grace");
   CHECK(kMarkNames[static_cast<std::size_t>(Mark::kill_was_needed)] == "kill_was_needed");
   CHECK(kWorkerPhaseNames[2] == "in_call");
   CHECK(kPoolMoodNames.back() == "closing");
@@ -304,6 +304,11 @@ TEST_CASE("oracle: coverage: each rare situation is marked where it is, and not 
          at_once(s, 9.2, pool::Tick{},
                  {pool::Stop{kWorker, pool::StopStep::end_of_input, pool::RemovalReason::closing}});
        }},
+      {Mark::sound_worker_outlasted_grace,  // it hears at 9.3
+       [](Story& s) {
+         at_once(s, 9.4, pool::Tick{},
+                 {pool::Stop{kWorker, pool::StopStep::end_of_input, pool::RemovalReason::closing}});
+       }},
       {Mark::blocking_start_held_back_a_grant,
        [](Story& s) {
          s.scenario.pool.core.init_mode = pool::InitMode::blocking;
@@ -350,6 +355,19 @@ TEST_CASE("oracle: coverage: each rare situation is marked where it is, and not 
     rare.apply(story);
     CHECK(coverage(story.evidence()).seen(rare.mark));
   }
+}
+
+TEST_CASE("oracle: coverage: who did not hear in time, or was struck, did not outlast its grace") {
+  const auto outlasted = [](double pushed_on, bool struck) {
+    Story story = told("good");
+    at_once(story, pushed_on, pool::Tick{},
+            {pool::Stop{kWorker, pool::StopStep::end_of_input, pool::RemovalReason::closing}});
+    if (struck) story.trace.environment.push_back({ms(5), kWorker, 18, true});
+    return coverage(story.evidence()).seen(Mark::sound_worker_outlasted_grace);
+  };
+  CHECK(outlasted(9.4, false));
+  CHECK_FALSE(outlasted(9.3, false));
+  CHECK_FALSE(outlasted(9.4, true));
 }
 
 TEST_CASE("oracle: coverage: a cell is struck, or missing, or cannot be, and has its reason") {

@@ -311,8 +311,8 @@ void judge_strayed_dead(const Case& given, Findings& findings) {
   }
 }
 
-/// A sound worker that has nothing to do goes when it is asked, and in virtual time at once: of one
-/// that does not go the asking never came.
+/// A sound worker that has nothing to do hears at once, in virtual time, that it is asked to go: if
+/// it has not by the end of the grace, the asking never came.
 void judge_deaf(const Case& given, Findings& findings) {
   if (given.self_report->noted().deaf.empty()) return;
   const Evidence& evidence = given.evidence;
@@ -328,10 +328,11 @@ void judge_deaf(const Case& given, Findings& findings) {
   };
   const auto& faults = evidence.scenario.faults;
   if (std::any_of(faults.begin(), faults.end(), waits)) return;
-  for (const WorkerId worker : given.self_report->noted().deaf) {
+  for (const auto& [worker, at] : given.self_report->noted().deaf) {
     const auto known = given.view.find(worker);
-    if (!known || known->records().empty() || known->signs().receipt != nullptr) continue;
-    if (was_struck(evidence.trace, worker, [](const auto&) { return true; })) continue;
+    if (!known || !is_unharmed(*known)) continue;
+    const WorkerRecord* heard = known->signs().farewell;
+    if (heard != nullptr && heard->at < at) continue;
     tell(findings, "ladder", known->records().back().at,
          "worker {} is sound and was asked to go, but its stdin had to be closed", dotted(worker));
   }

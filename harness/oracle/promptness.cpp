@@ -354,7 +354,8 @@ class Recovery {
   }
 
   [[nodiscard]] bool must_be_served(const ClientStep& step) {
-    if (core_.startup_budget < kLeastBudget) return false;
+    // Those that start side by side may come up one after the other.
+    if (core_.startup_budget < kLeastBudget * std::min(core_.size, core_.starts_max)) return false;
     if (step.begun < last_strike_ || step.ended >= view_.close_begun) return false;
     const Duration limit = limit_of(step, evidence_.scenario.pool);
     const Time free_by = after(std::max(step.begun, after(strikes_over_, pause())), leaving());

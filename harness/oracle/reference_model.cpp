@@ -256,7 +256,7 @@ inline void ReferenceModel::ordered(const pool::Stop& effect) {
     ++recycling_;
     if (effect.why == RemovalReason::idle_too_long) --kept_;
   }
-  if (effect.step == StopStep::end_of_input) add(noted_.deaf, effect.worker);
+  if (effect.step == StopStep::end_of_input) add(noted_.deaf, {effect.worker, now_});
   one.taken = effect.step;
   one.next = {effect.step, effect.why, kNever};
   enter(worker, State::leaving);

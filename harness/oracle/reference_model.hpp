@@ -46,7 +46,7 @@ struct Noted {
   Table<const trace::PoolRecord*> bad_handshakes;
   Table<PutAway> taken_back;   ///< by a closing pool, when it had drained long enough
   Table<PutAway> unsolicited;  ///< put away because of their output
-  Table<WorkerId> deaf;        ///< asked to go, and not gone when the grace was over
+  Table<PutAway> deaf;         ///< asked to go, and not gone when the grace was over
   /// When the last start was answered that the pool had no use for any more.
   Time late_start = Time::min();
 };
@@ -359,7 +359,7 @@ class ReferenceModel {
   Time drain_until_ = kNever;
   Time close_deadline_ = kNever;
   Noted noted_{Table<const pool::Refuse*>{memory_}, Table<const trace::PoolRecord*>{memory_},
-               Table<PutAway>{memory_}, Table<PutAway>{memory_}, Table<WorkerId>{memory_}};
+               Table<PutAway>{memory_}, Table<PutAway>{memory_}, Table<PutAway>{memory_}};
   std::optional<Standing> last_close_;
 };
 

@@ -407,6 +407,12 @@ const WorkerRecord* could_not_start(const Incarnation& incarnation) {
   return fault != nullptr && fault->moment == faults::Moment::launch ? receipt : nullptr;
 }
 
+bool is_unharmed(const Incarnation& incarnation) {
+  if (incarnation.records().empty() || incarnation.signs().receipt != nullptr) return false;
+  return !was_struck(incarnation.view->trace(), incarnation.worker,
+                     [](const trace::EnvironmentRecord&) { return true; });
+}
+
 bool shows_farewell(const JournalRecord& record) {
   if (record.kind == Kind::term || record.kind == Kind::stdin_end) return true;
   return record.kind == Kind::read && !record.nonce && record.command &&

@@ -238,6 +238,9 @@ bool was_struck(const trace::Trace& trace, WorkerId worker, Fits fits) {
   });
 }
 
+/// It ran, no fault that strikes has struck it, and no signal has been sent to it from outside.
+bool is_unharmed(const Incarnation& incarnation);
+
 /// How an incarnation ended. Judged by what it wrote and what was done to it. Where nothing else
 /// tells whether the pool put it away before it was closed, the pool's self-report does.
 ///

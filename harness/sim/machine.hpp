@@ -39,10 +39,11 @@ struct Machine {
     return std::size_t{1} + std::size_t{schedule->below(kPlaces)} * (there - 1) / kPlaces;
   }
 
-  /// How long a sound worker takes to answer a call: none, little, or more than a start takes, so
-  /// that calls lie side by side with starts and with each other. None as often as the others
-  /// together, since much can only be met by what comes at once.
-  Duration call_time() const {
+  /// How long a sound worker takes to answer a call, or to leave once it was told to: none, little,
+  /// or more than a start takes, so that calls and leaving workers lie side by side with starts and
+  /// with each other. None as often as the others together, since much can only be met by what
+  /// comes at once.
+  Duration worker_time() const {
     using namespace std::chrono_literals;
     constexpr std::array<Duration, 4> kTimes{0ms, 0ms, 1ms, 5ms};
     return kTimes[schedule->cut(kTimes.size())];

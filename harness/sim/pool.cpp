@@ -184,8 +184,13 @@ void Pool::stepped(Time now, const pool::Event& event, std::span<const pool::Eff
   milestones_.note(event, effects);
 }
 
+/// What is due already need not wait until nobody else can go on: an eager pool may start its
+/// workers before anybody asks.
 void Pool::delivered() {
-  machine_.agenda.set_time(task_of(Role::pool, kTick), core().next_deadline());
+  constexpr Task kTickTask = task_of(Role::pool, kTick);
+  const Time due = core().next_deadline();
+  machine_.agenda.set_time(kTickTask, due);
+  if (due <= machine_.now) machine_.agenda.set_ready(kTickTask, true);
 }
 
 void Pool::ordered() {

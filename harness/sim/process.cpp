@@ -19,13 +19,25 @@ bool ends_workers(int signal) {
   return is_deadly(signal) && signal != SIGPIPE && signal != SIGALRM;
 }
 
-/// The work is to answer a call: neither the init ping nor a request to shut down, which a sound
-/// worker obeys at once.
+/// The request that the work is to answer; null: it is about none.
+const faults::Request* request_of(const faults::Actions& actions) {
+  const auto* noted = actions.empty() ? nullptr : std::get_if<faults::Journal>(&actions.front());
+  return noted != nullptr && noted->kind == JournalRecord::Kind::read ? noted->read : nullptr;
+}
+
+/// The work is to answer a call: neither the init ping nor a request to shut down.
 bool is_call(const faults::Actions& actions) {
+  const auto* request = request_of(actions);
+  return request != nullptr && request->command != "ping" && request->command != "shutdown";
+}
+
+/// The work is what a worker does that was told to go, by a request or by the end of its input.
+bool is_farewell(const faults::Actions& actions) {
   if (actions.empty()) return false;
   const auto* noted = std::get_if<faults::Journal>(&actions.front());
-  return noted != nullptr && noted->kind == JournalRecord::Kind::read &&
-         noted->read->command != "ping" && noted->read->command != "shutdown";
+  const auto* request = request_of(actions);
+  return request != nullptr ? request->command == "shutdown"
+                            : noted != nullptr && noted->kind == JournalRecord::Kind::stdin_end;
 }
 
 }  // namespace
@@ -86,7 +98,9 @@ void Process::go() {
   }
   if (state_ == State::ended) return close_all();
   if (std::exchange(term_came_, false)) {
-    brain_->term(fresh_work());
+    faults::Actions& actions = fresh_work();
+    brain_->term(actions);
+    take_time_to_leave(actions);
     return begin_work();
   }
   has_work() ? act() : think();
@@ -109,13 +123,23 @@ void Process::think() {
     if (*got < most || !actions.empty()) break;
     there = pipes_->in.unread();
   }
-  const Duration takes = is_call(actions) ? machine_->call_time() : Duration::zero();
+  if (is_farewell(actions)) take_time_to_leave(actions);
+  const Duration takes = is_call(actions) ? machine_->worker_time() : Duration::zero();
   if (takes == Duration::zero()) return begin_work();
   ++depth_;
   act();  // it notes that it has read; what it does about it comes when the time is over
   if (!has_work()) return;
   fresh_work().emplace_back(faults::Pause{takes});
   ++depth_;
+}
+
+/// Before it notes that it exits, so that whoever reads its journal need not know of it.
+void Process::take_time_to_leave(faults::Actions& actions) {
+  constexpr std::ptrdiff_t kNoteAndExit = 2;
+  if (actions.empty() || !std::holds_alternative<faults::Exit>(actions.back())) return;
+  const Duration takes = machine_->worker_time();
+  if (takes == Duration::zero()) return;
+  actions.insert(actions.end() - kNoteAndExit, faults::Pause{takes});
 }
 
 /// What is carried out must not be looked at any more once finish_action() has been called.

@@ -79,6 +79,7 @@ class Process {
     Time until = kNever;      ///< the pause under way ends; kNever: none is
   };
   void think();
+  void take_time_to_leave(faults::Actions& actions);
   void act();
   void finish_action();
   faults::Actions& fresh_work();

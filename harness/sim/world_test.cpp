@@ -12,6 +12,7 @@
 
 using namespace poolproof;
 using namespace poolproof::sim;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -93,6 +94,40 @@ TEST_CASE("sim: world: a sound call takes no time, and all is tidy afterwards") 
   REQUIRE(run.census("after") != nullptr);
   CHECK(run.census("after")->children == 0);
   CHECK(run.census("after")->descriptors == 0);
+}
+
+TEST_CASE("sim: world: a sound worker takes its time to leave, in natural order none") {
+  const auto leaves_after = [](Schedule schedule) {
+    World world;
+    (void)world.carry_out(read(kOneCall), 1, schedule);
+    Time told{};
+    Time gone{};
+    for (const auto& [at, worker, pid, record] : world.trace().workers) {
+      if (record.command == "shutdown") told = at;
+      if (record.kind == Kind::exiting) gone = at;
+    }
+    return gone - told;
+  };
+  CHECK(leaves_after(Schedule::replayed({})) == Duration::zero());
+  std::set<Duration> times;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Schedule drawn = Schedule::random(seed);
+    times.insert(leaves_after(std::move(drawn)));
+  }
+  CHECK(times == std::set<Duration>{0ms, 1ms, 5ms});
+}
+
+TEST_CASE("sim: world: an eager pool may begin to start before its first client asks, or after") {
+  const auto scenario = read(std::string(R"("pool": {"size": 1, "start": "eager"}, )") + kOneCall);
+  World world;
+  std::set<bool> asked_first;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    auto schedule = Schedule::random(seed);
+    (void)world.carry_out(scenario, 1, schedule);
+    asked_first.insert(
+        std::holds_alternative<pool::CheckoutRequested>(world.trace().pool.front().event));
+  }
+  CHECK(asked_first.size() == 2);
 }
 
 TEST_CASE("sim: world: a start that fails leaves a receipt and nothing else, and is tried again") {
