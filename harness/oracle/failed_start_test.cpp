@@ -190,6 +190,22 @@ TEST_CASE("oracle: failed start: the pool may pause after it, but not for ever")
   CHECK(after_pause(400) == Names{"recovery"});
 }
 
+TEST_CASE("oracle: failed start: a small budget may not hold all those that start side by side") {
+  const auto judged = [](Duration budget, std::uint32_t starts_max) {
+    Story story = refused(900, "could not be started: No such file or directory");
+    auto& core = story.scenario.pool.core;
+    core.size = 4;
+    core.starts_max = starts_max;
+    core.startup_budget = budget;
+    core.postmortem_budget = core.silence_max = 50ms;
+    core.breaker_open = core.backoff_max = 100ms;
+    return broken(story).contains("recovery");
+  };
+  CHECK(judged(200ms, 4));
+  CHECK_FALSE(judged(199ms, 4));
+  CHECK(judged(199ms, 3));
+}
+
 TEST_CASE("oracle: failed start: it is felt where its incarnation left no work") {
   const Story story = after_failed_start();
   const trace::Trace control = told("good").trace;

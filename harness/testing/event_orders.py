@@ -11,10 +11,21 @@ the simulator. Of each run the Core's events are taken, and of these
                 handshake, idle, leased, leaving and waiting before
 Those that no simulated run shows are printed, most frequent first, each with a trace. Exit code 1:
 there are some that `--often` real runs show.
+
+Of 1,681 orders in 200 real runs 118 were in none of 2,400 simulated ones, when a worker had been
+given its time to leave (before: 181 in none of 2,000); each in one or two real runs. They are
+    a late cancel     the Core is told that a client gives up whom it has answered already; in the
+                      simulator such a client is not told of: out of reach
+    after the end     a real pool is closed while starts fail or workers leave; a simulated one first
+                      comes to rest
+    little time left  a real start takes longer than the budget leaves it; a simulated one takes 0, 1
+                      or 40 ms
+    coincidences      three or four states at once, of which more seeds show more (`--chase`)
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -126,18 +137,27 @@ def compare(arguments, folder):
     for path in traces(program, paths, folder / "host", arguments.jobs):
         for order in orders_of(path):
             real[order] += 1
-            example.setdefault(order, path.name)
+            example.setdefault(order, path)
     unseen = set(real)
     runs = 0
-    for schedule in range(arguments.schedules):
+    for schedule in range(arguments.schedules + arguments.chase):
+        if schedule >= arguments.schedules:
+            wanted = {example[order].stem for order in unseen}
+            tried = [path for path in paths if path.stem in wanted]
+        else:
+            tried = paths
+        if not tried:
+            break
+        out = folder / f"sim-{schedule}"
         seed = ("--seed", str(arguments.seed + schedule))
-        for path in traces(program, paths, folder / "sim", arguments.jobs, "--world", "sim", *seed):
+        for path in traces(program, tried, out, arguments.jobs, "--world", "sim", *seed):
             unseen -= orders_of(path)
             runs += 1
+        shutil.rmtree(out, ignore_errors=True)
     print(f"{len(paths)} real runs: {len(real)} orders; {runs} simulated runs lack {len(unseen)}")
     often = [order for order in unseen if real[order] >= arguments.often]
     for order in sorted(unseen, key=lambda one: (-real[one], one)):
-        print(f"{real[order]:5} {example[order]}: {order}")
+        print(f"{real[order]:5} {example[order].name}: {order}")
     return 1 if often else 0
 
 
@@ -148,6 +168,9 @@ def parse():
     parser.add_argument("--faulty", type=int, default=100, help="scenarios with faults (100)")
     parser.add_argument("--seed", type=int, default=1, help="of the first scenario (1)")
     parser.add_argument("--schedules", type=int, default=50, help="simulated runs of each (50)")
+    parser.add_argument("--chase", type=int, default=0,
+                        help="further simulated runs of those scenarios alone of whose real runs"
+                             " an order is missing (0)")
     parser.add_argument("--often", type=int, default=3,
                         help="so many real runs make an order worth an error (3)")
     parser.add_argument("--jobs", type=int, default=4, help="scenarios side by side (4)")
