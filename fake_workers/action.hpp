@@ -43,6 +43,12 @@ struct Compute {
   bool operator==(const Compute&) const = default;
 };
 
+/// So much more memory is resident from now on.
+struct Grow {
+  std::uint64_t bytes = 0;
+  bool operator==(const Grow&) const = default;
+};
+
 /// Always the last action.
 struct Exit {
   int code = 0;
@@ -99,7 +105,7 @@ struct Journal {
   [[nodiscard]] JournalRecord record() const;
 };
 
-using Action = std::variant<Write, WriteStderr, Pause, Compute, Exit, Raise, CloseStdout,
+using Action = std::variant<Write, WriteStderr, Pause, Compute, Grow, Exit, Raise, CloseStdout,
                             CloseStdin, StopReading, HoldBack, Fork, Journal>;
 using Actions = std::vector<Action>;
 

@@ -147,6 +147,7 @@ void Brain::answer(Answer answer, Actions& out) {
     out.emplace_back(Compute{*answer.compute_below});
     return;
   }
+  if (answer.grow_bytes > 0) out.emplace_back(Grow{answer.grow_bytes});
   if (answer.pause > Duration{0}) out.emplace_back(Pause{answer.pause});
   ReplyInProgress reply;
   reply.codec = config_.codec;

@@ -332,6 +332,8 @@ TEST_CASE("fake_workers: parity: every command has the same answer, good or bad"
       message(4, "sleep", R"({"ms":true})"),
       message(5, "compute", R"({"n":1000})"),
       message(6, "compute", R"({"n":-1})"),
+      message(6, "grow", R"({"bytes":10})"),
+      message(6, "grow", R"({"bytes":-1})"),
       message(7, "session_put", R"({"session":"s","key":"k","value":{"x":"\u00e9"}})"),
       message(8, "session_get", R"({"session":"s","key":"k"})"),
       message(9, "session_get", R"({"session":"s","key":"l"})"),

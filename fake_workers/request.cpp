@@ -27,7 +27,7 @@ std::optional<std::string> text(const Json& object, const char* key) {
 constexpr const char* kNoObject = "the request is not a JSON object";
 
 bool looks_at_args(std::string_view command) {
-  return command == "sleep" || command == "compute" || command == "fail" ||
+  return command == "sleep" || command == "compute" || command == "grow" || command == "fail" ||
          command.starts_with("session_");
 }
 

@@ -40,6 +40,7 @@ struct ScriptLine {
   std::string operator()(const Compute& compute) const {
     return "compute " + std::to_string(compute.below);
   }
+  std::string operator()(const Grow& grow) const { return "grow " + std::to_string(grow.bytes); }
   std::string operator()(const Exit& exit) const { return "exit " + std::to_string(exit.code); }
   std::string operator()(const Raise& raise) const {
     return "raise " + std::to_string(raise.signal);

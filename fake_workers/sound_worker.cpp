@@ -12,6 +12,7 @@ using Json = nlohmann::json;
 
 constexpr std::int64_t kSleepMaxMs = 600'000;
 constexpr std::int64_t kComputeMax = 5'000'000;
+constexpr std::int64_t kGrowMax = 1'000'000'000;
 
 std::string dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -91,7 +92,7 @@ bool is_prime(std::uint32_t number) {
 void SoundWorker::begin(std::string_view worker_id) {
   worker_id_ = worker_id;
   stored_.clear();
-  calls_ = errors_ = 0;
+  calls_ = errors_ = grown_bytes_ = 0;
 }
 
 Answer SoundWorker::answer(const Request& request) {
@@ -125,6 +126,7 @@ Answer SoundWorker::obey(const Request& request) {
   if (command == "echo") return echo(request);
   if (command == "sleep") return sleep(*request.args);
   if (command == "compute") return compute(*request.args);
+  if (command == "grow") return grow(*request.args);
   if (command == "session_put") return put(*request.args);
   if (command == "session_get") return get(*request.args);
   if (command == "fail") return fail(*request.args);
@@ -134,6 +136,15 @@ Answer SoundWorker::obey(const Request& request) {
   }
   if (command == "shutdown") return answer_of(true, R"({"status":"shutting_down"})");
   return error("Unknown command: " + command);
+}
+
+Answer SoundWorker::grow(const Json& args) {
+  const auto bytes = number_arg(args, "bytes", kGrowMax);
+  if (!bytes) return bad_number("bytes", kGrowMax);
+  grown_bytes_ += static_cast<std::uint64_t>(*bytes);
+  Answer answer = answer_of(true, R"({"grown_bytes":)" + std::to_string(grown_bytes_) + "}");
+  answer.grow_bytes = static_cast<std::uint64_t>(*bytes);
+  return answer;
 }
 
 Answer SoundWorker::put(const Json& args) {

@@ -19,6 +19,7 @@ struct Answer {
   std::string body;                            ///< JSON: the result, or the error's text
   bool echoes = false;                         ///< the request is given back
   Duration pause{0};                           ///< how long the command sleeps first
+  std::uint64_t grow_bytes = 0;                ///< so much more memory is kept first
   std::optional<std::uint32_t> compute_below;  ///< the answer waits for this number of primes
 };
 
@@ -40,12 +41,14 @@ class SoundWorker {
  private:
   Answer obey(const Request& request);
   Answer put(const nlohmann::json& args);
+  Answer grow(const nlohmann::json& args);
   [[nodiscard]] Answer get(const nlohmann::json& args) const;
 
   std::string worker_id_;
   std::map<std::pair<std::string, std::string>, std::string> stored_;  ///< (session, key) -> JSON
   std::uint64_t calls_ = 0;
   std::uint64_t errors_ = 0;
+  std::uint64_t grown_bytes_ = 0;
 };
 
 /// Counts the primes below a number by trial division, in slices, so that TERM can come in between.

@@ -50,7 +50,8 @@ TEST_CASE("fake_workers: sound worker: bad args are an error reply") {
   for (const Row& row :
        {Row{"sleep", "{}"}, Row{"sleep", R"({"ms":"5"})"}, Row{"sleep", R"({"ms":-1})"},
         Row{"sleep", R"({"ms":18446744073709551615})"}, Row{"compute", R"({"n":5000001})"},
-        Row{"compute", R"({"n":1.5})"}, Row{"session_put", R"({"session":"s","key":"k"})"},
+        Row{"compute", R"({"n":1.5})"}, Row{"grow", "{}"}, Row{"grow", R"({"bytes":1000000001})"},
+        Row{"session_put", R"({"session":"s","key":"k"})"},
         Row{"session_get", R"({"session":1,"key":"k"})"}, Row{"fail", R"({"message":1})"},
         Row{"echo", "[]"}}) {
     INFO(row.command << " " << row.args);
@@ -68,6 +69,16 @@ TEST_CASE("fake_workers: sound worker: sleep pauses and compute is handed out") 
   CHECK(slept.body == R"({"slept_ms":20})");
   CHECK(ask(worker, "compute", R"({"n":100})").compute_below == 100);
   CHECK(SoundWorker::computed(25).body == R"({"primes":25})");
+}
+
+TEST_CASE("fake_workers: sound worker: what it has grown by adds up, and is handed out") {
+  SoundWorker worker("0.0");
+  CHECK(ask(worker, "grow", R"({"bytes":30})").grow_bytes == 30);
+  const Answer grown = ask(worker, "grow", R"({"bytes":12})");
+  CHECK(grown.grow_bytes == 12);
+  CHECK(grown.body == R"({"grown_bytes":42})");
+  worker.begin("0.1");
+  CHECK(ask(worker, "grow", R"({"bytes":0})").body == R"({"grown_bytes":0})");
 }
 
 TEST_CASE("fake_workers: sound worker: primes are counted, whatever the slices") {

@@ -78,6 +78,20 @@ TEST_CASE("host: census: a thread that was joined does not count any more") {
   CHECK(most == before);
 }
 
+TEST_CASE("host: census: what a process holds in memory grows, and none has nothing") {
+  const std::uint64_t before = proc_fs::resident_bytes(::getpid());
+  CHECK(before > 100'000);
+  const std::string held(50'000'000, 'x');
+  CHECK(proc_fs::resident_bytes(::getpid()) >= before + held.size() / 2);
+  const Child child = launch(shell("read x")).value();
+  CHECK(proc_fs::resident_bytes(child.pid) > 0);
+  REQUIRE(sys::signal_process(child.pidfd.get(), SIGKILL));
+  REQUIRE(testing::wait_readable(child.pidfd));
+  CHECK(proc_fs::resident_bytes(child.pid) == 0);
+  CHECK(finish(child) == ExitStatus{0, SIGKILL});
+  CHECK(proc_fs::resident_bytes(child.pid) == 0);
+}
+
 TEST_CASE("host: census: a grandchild is not counted") {
   const Census before = take_census();
   const Child child = launch(shell("/bin/sleep 1000 & echo up; wait")).value();

@@ -96,6 +96,25 @@ TEST_CASE_METHOD(PoolFixture, "host: insight: it is told why a worker has left")
     REQUIRE(told.wait_for(Kind::left));
     CHECK(told.events().back().why == RemovalReason::dirty);
   }
+  SECTION("for its memory, when it has come back") {
+    options.core.max_rss_bytes = 64'000'000;
+    const auto pool = open(options);
+    REQUIRE(leased(*pool).call("echo", {{"n", 1}}));
+    REQUIRE(leased(*pool).call("grow", {{"bytes", 70'000'000}}));
+    REQUIRE(told.wait_for(Kind::left));
+    CHECK(told.events().back().why == RemovalReason::rss_exceeded);
+    CHECK(pool->statistics().counters.granted == 2);
+  }
+  SECTION("for its memory, while it idles") {
+    options.core.start = pool::StartMode::eager;
+    options.core.max_rss_bytes = 1;
+    options.core.rss_interval = 10ms;
+    const auto pool = open(options);
+    REQUIRE(told.wait_for(Kind::left));
+    const auto events = told.events();
+    const auto left = std::ranges::find(events, Kind::left, &PoolEvent::kind);
+    CHECK(left->why == RemovalReason::rss_exceeded);
+  }
   SECTION("before it came") {
     options.command.argv = {"/nonexistent"};
     options.core.breaker_failures = 1;

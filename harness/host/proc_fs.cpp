@@ -99,6 +99,15 @@ std::optional<Stat> read_stat(pid_t pid) {
   return stat_of(path_of(pid, "stat"));
 }
 
+/// `SIZE RESIDENT ...`, in pages.
+std::uint64_t resident_bytes(pid_t pid) {
+  std::istringstream pages(read_whole(path_of(pid, "statm")).value_or(""));
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  if (!(pages >> size >> resident)) return 0;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 std::uint64_t cpu_demand(pid_t pid) {
   std::uint64_t sum = 0;
   const std::string threads = path_of(pid, "task");

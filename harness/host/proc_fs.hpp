@@ -33,6 +33,10 @@ struct Stat {
 /// Nothing if there is no such process.
 std::optional<Stat> read_stat(pid_t pid);
 
+/// How much of its memory is resident, without that of its children. 0: there is no such process,
+/// or it cannot be told.
+std::uint64_t resident_bytes(pid_t pid);
+
 /// How long the process's threads have run on a processor or waited for one, together, in
 /// nanoseconds: what it wants of the machine, however loaded that is. 0 if it can't be told.
 std::uint64_t cpu_demand(pid_t pid);

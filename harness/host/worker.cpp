@@ -28,4 +28,8 @@ Activity Worker::activity() const {
   return {runs ? Activity::Kind::runs : Activity::Kind::waits, percent};
 }
 
+std::uint64_t Worker::rss_bytes() const {
+  return proc_fs::resident_bytes(pid());
+}
+
 }  // namespace poolproof::host

@@ -44,6 +44,7 @@ class Worker final : public pool::Worker {
     return sys::read(stderr_fd(), into);
   }
   [[nodiscard]] Activity activity() const override;
+  [[nodiscard]] std::uint64_t rss_bytes() const override;
   /// From now on `activity` tells how much of a processor it wants.
   void watch_activity(Time now);
   void signal_group(int signal) override { (void)sys::signal_group(child_.pid, signal); }

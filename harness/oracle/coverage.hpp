@@ -93,6 +93,7 @@ enum class Mark : std::uint8_t {
   recycled_at_checkin,                   ///< a worker that came back was recycled at once
   recycled_while_idle,                   ///< an idle worker was recycled
   recycled_beside_a_waiter,              ///< a worker was recycled while somebody waited
+  recycled_for_memory,                   ///< an idle worker was recycled because it had grown
   recycling_put_off,      ///< an idle worker was due to be recycled, and another went or came
   suspended_beside_idle,  ///< somebody waited beside an idle worker of a suspended pool
   sound_worker_outlasted_grace,  ///< a sound worker that was told to go took longer than a grace

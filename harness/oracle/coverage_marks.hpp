@@ -160,6 +160,8 @@ class PoolMarks final : public Promises {
     if (worker != kNone && !workers_[worker].taken && pool::is_recycling(effect.why)) {
       see(worker == returned_ ? Mark::recycled_at_checkin : Mark::recycled_while_idle);
       if (waiting_ > 0) see(Mark::recycled_beside_a_waiter);
+      const bool grown = effect.why == pool::RemovalReason::rss_exceeded;
+      if (grown && worker != returned_) see(Mark::recycled_for_memory);
     }
     if (worker == kNone || !is_signal(effect.step)) return;
     const Worker& one = workers_[worker];
@@ -200,7 +202,8 @@ class PoolMarks final : public Promises {
 
   /// Whether a worker stays idle that would be recycled, did not another go or come.
   void look_at_put_off() {
-    const bool may_be = config_.max_calls > 0 || config_.max_lifetime > Duration::zero();
+    const bool may_be = config_.max_calls > 0 || config_.max_rss_bytes > 0 ||
+                        config_.max_lifetime > Duration::zero();
     for (std::uint32_t i = may_be ? idle_.first : kNone; i != kNone; i = workers_[i].following) {
       if (surely_due(workers_[i]) != pool::RemovalReason::none) see(Mark::recycling_put_off);
     }

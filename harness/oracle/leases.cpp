@@ -119,6 +119,7 @@ class Overkill {
       });
       if (sent >= core.max_calls) return true;
     }
+    if (core.max_rss_bytes > 0 && may_be_large(incarnation, by)) return true;
     if (core.idle_timeout > Duration::zero()) {
       Time idle_since = begun;
       for (const std::uint32_t place : view_.holds_of_worker[incarnation.number]) {
@@ -131,6 +132,20 @@ class Overkill {
     return std::ranges::any_of(evidence_.trace.clients, [&](const ClientStep& step) {
       return step.kind == StepKind::renew && step.begun <= by &&
              begun <= after(step.ended, core.startup_budget);
+    });
+  }
+
+  /// It was asked to grow, or had reached the limit before it was asked for anything. Of another's
+  /// program nobody knows.
+  [[nodiscard]] bool may_be_large(const Incarnation& incarnation, Time by) const {
+    constexpr std::uint64_t kBeforeAnyCall = 50'000'000;
+    const scenario::Scenario& scenario = evidence_.scenario;
+    const bool known = std::ranges::none_of(scenario.workers, [](const auto& worker) {
+      return worker.kind == scenario::WorkerKind::command;
+    });
+    if (!known || scenario.pool.core.max_rss_bytes < kBeforeAnyCall) return true;
+    return std::ranges::any_of(view_.calls_on(incarnation.number), [by](const ClientStep& call) {
+      return call.command == "grow" && call.written_bytes > 0 && call.begun <= by;
     });
   }
 

@@ -51,6 +51,7 @@ void Promises::record_over() {
   judge_refill();
   judge_recycling();
   judge_pings();
+  judge_measures();
 }
 
 // ---- leases ------------------------------------------------------------------------------------

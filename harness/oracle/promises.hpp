@@ -58,6 +58,7 @@ class Promises : public ReferenceModel {
     bool refill = false;
     bool recycle = false;
     bool ping = false;
+    bool measure = false;
   };
 
   void judge(const pool::Grant& effect);
@@ -69,6 +70,7 @@ class Promises : public ReferenceModel {
   void judge(const pool::Closed& effect);
   void judge(const pool::SessionOver& effect);
   void judge(const pool::BeginPing& effect);
+  void judge(const pool::MeasureMemory& effect);
 
   [[nodiscard]] bool is_answered_once(CheckoutId checkout);
   void judge_reuse(std::uint32_t worker, const Asked* asked);
@@ -83,6 +85,13 @@ class Promises : public ReferenceModel {
   void judge_recycled(std::uint32_t worker, const pool::Stop& effect);
   void judge_recycling();
   void judge_pings();
+  void judge_measures();
+  [[nodiscard]] bool awaits_measure(const Worker& one) const {
+    return config_.max_rss_bytes > 0 && after(one.measured_at, config_.rss_interval) <= now_;
+  }
+  [[nodiscard]] bool is_too_large(const Worker& one) const {
+    return config_.max_rss_bytes > 0 && one.rss_bytes > config_.max_rss_bytes;
+  }
   [[nodiscard]] std::string_view unfounded(const Worker& one, pool::RemovalReason why) const;
   [[nodiscard]] bool lacks_a_start() const;
   [[nodiscard]] std::uint32_t first_vacant() const;

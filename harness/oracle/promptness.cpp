@@ -388,8 +388,8 @@ class Recovery {
     const bool renews = std::ranges::any_of(evidence_.trace.clients, [](const ClientStep& step) {
       return step.kind == StepKind::renew;
     });
-    return renews || core_.max_calls > 0 || core_.max_lifetime > Duration::zero() ||
-           core_.idle_timeout > Duration::zero();
+    return renews || core_.max_calls > 0 || core_.max_rss_bytes > 0 ||
+           core_.max_lifetime > Duration::zero() || core_.idle_timeout > Duration::zero();
   }
 
   /// Fewer other clients held or wanted a worker meanwhile than there are slots.

@@ -58,6 +58,8 @@ std::string_view Promises::unfounded(const Worker& one, RemovalReason why) const
                  : "before its time";
     case RemovalReason::renewed:
       return one.renewed ? "" : "though no renewal was asked for since its start";
+    case RemovalReason::rss_exceeded:
+      return is_too_large(one) ? "" : "though it was never seen too large";
     default:
       return "for no reason that there is";
   }
@@ -66,6 +68,7 @@ std::string_view Promises::unfounded(const Worker& one, RemovalReason why) const
 RemovalReason Promises::surely_due(const Worker& one) const {
   if (one.renewed) return RemovalReason::renewed;
   if (config_.max_calls > 0 && one.calls >= config_.max_calls) return RemovalReason::calls_spent;
+  if (is_too_large(one)) return RemovalReason::rss_exceeded;
   if (config_.max_lifetime > Duration::zero() && after(one.ready, config_.max_lifetime) <= now_) {
     return RemovalReason::lifetime_over;
   }
@@ -120,6 +123,30 @@ void Promises::judge_pings() {
   }
   if (!newly(due != kNone, told_.ping)) return;
   report("full_size", "worker {} has been idle for long enough and is not pinged",
+         dotted(ids_.key(due)));
+}
+
+// ---- memory ------------------------------------------------------------------------------------
+
+void Promises::judge(const pool::MeasureMemory& effect) {
+  const std::uint32_t worker = living(effect.worker);
+  if (worker == kNone || workers_[worker].state != State::idle) {
+    report("accounting", "worker {} was measured though it was not idle", dotted(effect.worker));
+  } else if (!awaits_measure(workers_[worker])) {
+    report("deadlines", "worker {} was measured before it had been idle for long enough",
+           dotted(effect.worker));
+  }
+}
+
+/// Whoever has been idle for long enough is measured.
+void Promises::judge_measures() {
+  std::uint32_t due = kNone;
+  const bool may = config_.max_rss_bytes > 0;
+  for (std::uint32_t i = may ? idle_.first : kNone; i != kNone; i = workers_[i].following) {
+    if (awaits_measure(workers_[i])) due = i;
+  }
+  if (!newly(due != kNone, told_.measure)) return;
+  report("full_size", "worker {} has been idle for long enough and is not measured",
          dotted(ids_.key(due)));
 }
 

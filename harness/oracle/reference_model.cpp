@@ -74,6 +74,7 @@ inline void ReferenceModel::happened(const pool::CheckedIn& event) {
     slot_of(worker).failures = 0;
   }
   workers_[worker].calls = std::max(workers_[worker].calls, event.calls);
+  workers_[worker].rss_bytes = std::max(workers_[worker].rss_bytes, event.rss_bytes);
   if (event.clean && !closing_) {
     returned_ = worker;
     return enter(worker, State::idle);
@@ -185,12 +186,20 @@ inline void ReferenceModel::happened(const pool::PingEnded& event) {
   if (!event.good) return must_stop(worker, StopStep::term, RemovalReason::ping_failed);
   one.next = {};
   const Time idle_since = one.idle_since;
+  const Time measured_at = one.measured_at;
   const std::uint64_t turn = one.turn;
   enter(worker, State::idle);
   unlink(idle_, worker);
   one.idle_since = idle_since;
+  one.measured_at = measured_at;
   one.turn = turn;
   link_in_turn(worker);
+}
+
+inline void ReferenceModel::happened(const pool::MemoryMeasured& event) {
+  const std::uint32_t worker = living(event.worker);
+  if (worker == kNone || !is_at_rest(workers_[worker].state)) return;
+  workers_[worker].rss_bytes = std::max(workers_[worker].rss_bytes, event.rss_bytes);
 }
 
 // ---- effects -----------------------------------------------------------------------------------
@@ -271,6 +280,11 @@ inline void ReferenceModel::ordered(const pool::BeginPing& effect) {
   enter(worker, State::pinging);
   const Duration backstop = config_.postmortem_budget + config_.silence_max;
   will_stop(worker, {StopStep::term, RemovalReason::ping_failed, after(effect.deadline, backstop)});
+}
+
+inline void ReferenceModel::ordered(const pool::MeasureMemory& effect) {
+  const std::uint32_t worker = living(effect.worker);
+  if (worker != kNone) workers_[worker].measured_at = now_;
 }
 
 inline void ReferenceModel::ordered(const pool::Forget& effect) {
@@ -361,7 +375,8 @@ void ReferenceModel::enter(std::uint32_t worker, State state) {
   const State before = std::exchange(workers_[worker].state, state);
   if (before == State::leased && state != State::leased) give_back(worker);
   if (state == State::idle) {
-    workers_[worker].idle_since = workers_[worker].ping_from = now_;
+    Worker& idle = workers_[worker];
+    idle.idle_since = idle.ping_from = idle.measured_at = now_;
     workers_[worker].turn = ++turns_;
   }
   --counts_[static_cast<std::size_t>(before)];

@@ -133,8 +133,10 @@ class ReferenceModel {
     Time ready;                      ///< its handshake ended well
     Time idle_since;                 ///< it came back or was ready; pings do not change it
     Time ping_from;                  ///< the same, or its last ping ended
+    Time measured_at;                ///< the same, or its memory was asked for last
     std::uint64_t turn = 0;          ///< its place among the idle
     std::uint32_t calls = 0;         ///< so many it had been sent when it came back last
+    std::uint64_t rss_bytes = 0;     ///< the most that it was seen with
     bool renewed = false;            ///< is older than the last renewal
     std::uint32_t begun_after = 0;   ///< how many clients had asked before its start
     std::uint32_t session = kNone;   ///< of the lease
@@ -307,6 +309,7 @@ class ReferenceModel {
   void happened(const pool::SessionEnded& event);
   void happened(const pool::RenewRequested& event);
   void happened(const pool::PingEnded& event);
+  void happened(const pool::MemoryMeasured& event);
   void happened(const pool::SuspendRequested&) { suspended_ = !closing_; }
   void happened(const pool::ResumeRequested&) { suspended_ = false; }
   template <class Other>
@@ -322,6 +325,7 @@ class ReferenceModel {
   void ordered(const pool::Closed&);
   void ordered(const pool::SessionOver& effect);
   void ordered(const pool::BeginPing& effect);
+  void ordered(const pool::MeasureMemory& effect);
 
   /// The worker is to be stopped so: in this very record, or when that time has come.
   void must_stop(std::uint32_t worker, pool::StopStep step, pool::RemovalReason why);

@@ -117,6 +117,8 @@ class World {
     if (knobs[5] / 1024 % 4 == 0) config.min_idle = knobs[0] / 16 % (config.size + 1);
     if (knobs[6] / 64 % 4 == 0) config.idle_ping_interval = ms(6, 1, 200);
     config.idle_ping_budget = ms(7, 1, 100);
+    if (knobs[11] / 1024 % 4 == 0) config.max_rss_bytes = 1 + knobs[11] / 4096 % 1000;
+    config.rss_interval = ms(12, 1, 300);
     config.seed = knobs[15];
     return config;
   }
@@ -145,7 +147,8 @@ class World {
     if (kind < 27) return answer(pick);
     if (kind == 27) return Exited{some(Witness::is_running, pick), {static_cast<int>(pick % 3), 0}};
     if (kind == 28) return Exited{some(Witness::is_leaving, pick), {0, 15}};
-    if (kind == 29) return UnsolicitedOutput{some(Witness::is_idle, pick)};
+    if (kind == 29 && pick % 4 == 0) return UnsolicitedOutput{some(Witness::is_idle, pick)};
+    if (kind == 29) return measured(pick);
     if (kind == 30 && pick % 8 == 0 && closes_) return close(pick);
     if (kind == 30 && pick % 8 < 3) return RenewRequested{};
     if (kind == 30 && pick % 8 == 3) return SuspendRequested{};
@@ -165,7 +168,7 @@ class World {
   Event end_lease(std::uint32_t kind, std::uint32_t pick) {
     if (witness_.open_leases().empty()) return answer(pick);
     if (kind == 15 && pick % 2 == 0) return LeaseRevoked{some_lease(pick)};
-    return CheckedIn{some_lease(pick), kind != 15, pick / 64 % 6};
+    return CheckedIn{some_lease(pick), kind != 15, pick / 64 % 6, pick / 512 % 1100};
   }
   Event answer(std::uint32_t pick) {
     if (!witness_.workers(Witness::is_in_handshake).empty() && pick % 4 > 0)
@@ -190,6 +193,11 @@ class World {
     StartEvidence evidence;
     if (pick / 16 % 8 < mishaps_) evidence.cause = StartCause::text_on_stdout;
     return HandshakeEnded{some(Witness::is_in_handshake, pick), evidence};
+  }
+  [[nodiscard]] Event measured(std::uint32_t pick) const {
+    const bool pinged = pick / 4 % 4 == 0 && !witness_.workers(Witness::is_pinging).empty();
+    const WorkerId worker = some(pinged ? Witness::is_pinging : Witness::is_idle, pick);
+    return MemoryMeasured{worker, pick / 16 % 1100};
   }
   Event close(std::uint32_t pick) {
     if (witness_.present() + witness_.count(State::leaving) > 0) ++closed_while_busy;
@@ -377,8 +385,9 @@ TEST_CASE("oracle: reference model: the core keeps every promise whatever the wo
   CHECK(tally.late_steps > 1000);
   CHECK(tally.garbage > 1000);
   CHECK(tally.closed_while_busy > 100);
-  for (const RemovalReason why : {RemovalReason::calls_spent, RemovalReason::lifetime_over,
-                                  RemovalReason::idle_too_long, RemovalReason::renewed}) {
+  for (const RemovalReason why :
+       {RemovalReason::calls_spent, RemovalReason::lifetime_over, RemovalReason::idle_too_long,
+        RemovalReason::renewed, RemovalReason::rss_exceeded}) {
     INFO(pool::testing::say(why));
     CHECK(tally.asked_to_go[static_cast<std::size_t>(why)] > 300);
   }

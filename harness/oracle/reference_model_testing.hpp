@@ -122,6 +122,7 @@ class Witness final : public Promises {
   void count_in(const Start& /*order*/) { ++seen_.starts; }
   void count_in(const BeginHandshake& /*order*/) {}
   void count_in(const BeginPing& /*order*/) {}
+  void count_in(const MeasureMemory& /*order*/) {}
   void count_in(const Stop& stop) {
     if (state(stop.worker) == State::leased) ++seen_.revoked;
   }

@@ -51,6 +51,10 @@ struct Config {
   std::uint32_t max_calls = 0;  ///< after so many calls a worker is replaced; 0: never
   Duration max_lifetime = 0ms;  ///< from its good init ping; 0: without end
   std::uint32_t lifetime_jitter_percent = 20;  ///< it is cut by up to this share, at random
+  /// Replaced once its process alone is seen with more resident memory than that; 0: never. It is
+  /// looked at when it comes back, and while it idles each `rss_interval`.
+  std::uint64_t max_rss_bytes = 0;
+  Duration rss_interval = 10s;
   Duration idle_timeout = 0ms;  ///< idle for so long beyond `min_idle` it is let go; 0: never
   std::uint32_t min_idle = 0;   ///< so many are kept idle, and started ahead of demand
 

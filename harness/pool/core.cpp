@@ -104,7 +104,7 @@ void Core::on(const CheckedIn& event) {
   slots_[slot].served = true;
   slots_[slot].failures = 0;
   if (closing_) return leave(slot, StopStep::ask, RemovalReason::closing);
-  if (goes_at_checkin(slot, event.calls)) return leave(slot, StopStep::ask, slots_[slot].due);
+  if (goes_at_checkin(slot, event)) return leave(slot, StopStep::ask, slots_[slot].due);
   become_idle(slot);
 }
 
@@ -294,6 +294,7 @@ void Core::settle() {
   }
   recycle_next();
   ping_next();
+  measure_idle();
   while (start_wanted()) {
     const std::uint32_t slot = slot_to_start();
     if (slot == kNone) break;
@@ -485,6 +486,7 @@ void Core::become_idle(std::uint32_t slot) {
   slots_[slot].lease = LeaseId::none;
   slots_[slot].idle_since = now_;
   slots_[slot].turn = ++turns_;
+  await_measure(slot);
   link_idle(slot);
 }
 

@@ -106,7 +106,9 @@ class Core {
     Time idle_since;                          ///< it came back or was ready; pings do not change it
     Time ping_at = kNever;                    ///< while idle: it is to be pinged then
     bool ping_due = false;                    ///< while idle: that time has come
-    std::uint64_t turn = 0;  ///< later ones became idle later; pings do not change it
+    Time measure_at = kNever;  ///< its memory is to be looked at then; pings do not change it
+    bool measure_due = false;  ///< while idle: that time has come
+    std::uint64_t turn = 0;    ///< later ones became idle later; pings do not change it
     LeaseId lease = LeaseId::none;
     SessionId session = SessionId::none;        ///< of the lease
     CheckoutId begun_after = CheckoutId::none;  ///< the last checkout asked for before its start
@@ -151,6 +153,7 @@ class Core {
   void on(const SuspendRequested& event);
   void on(const ResumeRequested& event);
   void on(const PingEnded& event);
+  void on(const MemoryMeasured& event);
 
   // What is due.
   void expire();
@@ -204,11 +207,14 @@ class Core {
   void end_idling(std::uint32_t slot);
   void expire_idle(std::uint32_t slot);
   void await_idle_end(std::uint32_t slot);
-  [[nodiscard]] bool goes_at_checkin(std::uint32_t slot, std::uint32_t calls);
+  [[nodiscard]] bool goes_at_checkin(std::uint32_t slot, const CheckedIn& event);
   [[nodiscard]] bool may_recycle() const;
   void recycle_next();
   void await_ping(std::uint32_t slot);
   void ping_next();
+  void await_measure(std::uint32_t slot);
+  void measure_idle();
+  void note_memory(std::uint32_t slot, std::uint64_t rss_bytes);
   [[nodiscard]] bool lacks_workers() const;
   [[nodiscard]] std::uint32_t& idle_due(RemovalReason why);
 
@@ -266,7 +272,8 @@ class Core {
   std::uint32_t idle_too_long_ = 0;  ///< idle ones that may go while more than min_idle are idle
   std::uint32_t kept_;               ///< so many an eager pool keeps alive
   bool suspended_ = false;
-  std::uint32_t pings_due_ = 0;  ///< idle ones that are to be pinged
+  std::uint32_t pings_due_ = 0;     ///< idle ones that are to be pinged
+  std::uint32_t measures_due_ = 0;  ///< idle ones whose memory is to be looked at
   std::uint64_t turns_ = 0;
 
   std::uint64_t leases_ = 0;

@@ -186,12 +186,15 @@ TEST_CASE("pool: core: a pool that lives long makes no allocation, and its count
   config.max_calls = 195;
   config.max_lifetime = 1h;
   config.idle_timeout = 10min;
+  config.max_rss_bytes = 1000;
+  config.rss_interval = 5min;
   Core core(config);
   std::vector<Effect> effects;
   effects.reserve(100);
   Time now{};
   std::uint64_t checkouts = 0;
   std::uint32_t calls = 0;
+  std::uint64_t measured = 0;
   std::array<std::uint64_t, enumerators<RemovalReason>()> recycled{};
   /// The event, and at once all that its effects ask for.
   const auto step = [&](const Event& event) {
@@ -207,6 +210,9 @@ TEST_CASE("pool: core: a pool that lives long makes no allocation, and its count
         core.step(now, Exited{stop->worker, {}}, effects);
       } else if (const auto* grant = std::get_if<Grant>(&effect)) {
         core.step(now, CheckedIn{grant->lease, true, ++calls % 200}, effects);
+      } else if (const auto* measure = std::get_if<MeasureMemory>(&effect)) {
+        core.step(now, MemoryMeasured{measure->worker, ++measured % 20 == 0 ? 1001U : 1000U},
+                  effects);
       }
     }
   };
@@ -228,8 +234,9 @@ TEST_CASE("pool: core: a pool that lives long makes no allocation, and its count
   const std::size_t after = allocations;
   CHECK(after == before);
   CHECK(adds_up(core.counters(), core.gauges()));
-  for (const RemovalReason why : {RemovalReason::calls_spent, RemovalReason::lifetime_over,
-                                  RemovalReason::idle_too_long, RemovalReason::renewed}) {
+  for (const RemovalReason why :
+       {RemovalReason::calls_spent, RemovalReason::lifetime_over, RemovalReason::idle_too_long,
+        RemovalReason::renewed, RemovalReason::rss_exceeded}) {
     INFO(static_cast<int>(why));
     CHECK(recycled[static_cast<std::size_t>(why)] > 1);
   }

@@ -38,6 +38,11 @@ void Core::on(const PingEnded& event) {
   link_idle(slot);
 }
 
+void Core::on(const MemoryMeasured& event) {
+  if (!is_at_rest(event.worker)) return ignore();
+  note_memory(event.worker.slot, event.rss_bytes);
+}
+
 /// It is ready: its lifetime begins.
 void Core::begin_life(std::uint32_t slot) {
   if (config_.max_lifetime == Duration::zero()) return;
@@ -75,6 +80,7 @@ void Core::end_idling(std::uint32_t slot) {
   if (due != RemovalReason::none) --idle_due(due);
   if (due == RemovalReason::idle_too_long) due = RemovalReason::none;
   if (std::exchange(slots_[slot].ping_due, false)) --pings_due_;
+  if (std::exchange(slots_[slot].measure_due, false)) --measures_due_;
 }
 
 void Core::expire_idle(std::uint32_t slot) {
@@ -89,7 +95,8 @@ void Core::expire_idle(std::uint32_t slot) {
 
 /// Notes which of its times are over, and waits for the next one.
 void Core::await_idle_end(std::uint32_t slot) {
-  const Slot& one = slots_[slot];
+  Slot& one = slots_[slot];
+  if (one.measure_at <= now_ && !std::exchange(one.measure_due, true)) ++measures_due_;
   const bool ends = config_.idle_timeout > Duration::zero();
   const Time idle_end = ends ? after(one.idle_since, config_.idle_timeout) : kNever;
   if (one.lifetime_end <= now_) {
@@ -97,7 +104,7 @@ void Core::await_idle_end(std::uint32_t slot) {
   } else if (idle_end <= now_) {
     note_due(slot, RemovalReason::idle_too_long);
   }
-  Time next = one.ping_at;
+  Time next = one.measure_due ? one.ping_at : std::min(one.ping_at, one.measure_at);
   if (one.due == RemovalReason::none) next = std::min(next, idle_end);
   if (one.due == RemovalReason::none || one.due == RemovalReason::idle_too_long) {
     next = std::min(next, one.lifetime_end);
@@ -110,11 +117,12 @@ void Core::await_idle_end(std::uint32_t slot) {
 
 /// Whether the worker that has come back goes now. One that could not be replaced at once stays
 /// while somebody waits.
-bool Core::goes_at_checkin(std::uint32_t slot, std::uint32_t calls) {
-  if (config_.max_calls > 0 && calls >= config_.max_calls) {
+bool Core::goes_at_checkin(std::uint32_t slot, const CheckedIn& event) {
+  if (config_.max_calls > 0 && event.calls >= config_.max_calls) {
     note_due(slot, RemovalReason::calls_spent);
   }
   if (slots_[slot].lifetime_end <= now_) note_due(slot, RemovalReason::lifetime_over);
+  note_memory(slot, event.rss_bytes);
   if (slots_[slot].due == RemovalReason::none || !may_recycle()) return false;
   return waiters_.empty(kAnyWorker) || stopping_index_.size() + 1 < config_.leaving_max;
 }
@@ -156,6 +164,30 @@ void Core::ping_next() {
   // The backstop, as of a start.
   slot_deadlines_.set(slot, after(deadline, config_.postmortem_budget + config_.silence_max));
   emit(BeginPing{id(slot), deadline});
+}
+
+// ---- memory ------------------------------------------------------------------------------------
+
+void Core::await_measure(std::uint32_t slot) {
+  const bool never = config_.max_rss_bytes == 0;
+  slots_[slot].measure_at = never ? kNever : after(now_, config_.rss_interval);
+}
+
+/// Asks for the memory of all of whom it is time to know: who does not answer is asked again.
+void Core::measure_idle() {
+  for (std::uint32_t slot = idle_tail_; measures_due_ > 0; slot = slots_[slot].previous) {
+    if (!std::exchange(slots_[slot].measure_due, false)) continue;
+    --measures_due_;
+    await_measure(slot);
+    await_idle_end(slot);
+    emit(MeasureMemory{id(slot)});
+  }
+}
+
+/// A worker that was once seen too large is to go, whatever it gives back meanwhile.
+void Core::note_memory(std::uint32_t slot, std::uint64_t rss_bytes) {
+  if (config_.max_rss_bytes == 0 || rss_bytes <= config_.max_rss_bytes) return;
+  note_due(slot, RemovalReason::rss_exceeded);
 }
 
 // ---- how many there are to be ------------------------------------------------------------------

@@ -348,6 +348,108 @@ TEST_CASE("pool: recycling: a pool that closes asks the one it pings to go") {
   CHECK(s.close(9000) == "Stop 0.0 ask closing");
 }
 
+// ---- memory ------------------------------------------------------------------------------------
+
+Config slim(std::uint32_t size) {
+  Config config = lazy(size);
+  config.max_rss_bytes = 100;
+  config.rss_interval = 1s;
+  return config;
+}
+
+TEST_CASE("pool: recycling: a worker that comes back larger than it may be goes") {
+  Script s = idle_pool(slim(1));
+  s.checkout(1);
+  CHECK(s.check_in({0, 0}, 1, 100) == "");
+  s.checkout(2);
+  CHECK(s.check_in({0, 0}, 2, 101) == "Stop 0.0 ask rss_exceeded");
+}
+
+TEST_CASE("pool: recycling: a worker of which nobody knows how large it is stays") {
+  Script s = idle_pool(slim(1));
+  s.checkout(1);
+  CHECK(s.check_in({0, 0}, 1, 0) == "");
+  CHECK(s.at(1000).tick() == "Measure 0.0");
+  CHECK(s.measured({0, 0}, 0) == "");
+  CHECK(s.core.gauges().idle == 1);
+}
+
+TEST_CASE("pool: recycling: an idle worker is measured after the interval, and again") {
+  Script s = idle_pool(slim(2));
+  CHECK(s.at(999).tick() == "");
+  CHECK(s.at(1000).tick() == "Measure 0.0; Measure 1.0");
+  CHECK(s.measured({0, 0}, 100) == "");
+  CHECK(s.at(1500).checkout(1) == "Grant c1 1.0");
+  CHECK(s.at(1999).tick() == "");
+  CHECK(s.at(2000).tick() == "Measure 0.0");
+  CHECK(s.at(2001).measured({0, 0}, 101) == "Stop 0.0 ask rss_exceeded");
+  CHECK(s.at(2002).check_in({1, 0}) == "");
+  CHECK(s.exited({0, 0}) == "Forget 0.0");
+  CHECK(s.at(3001).tick() == "");
+  CHECK(s.at(3002).tick() == "Measure 1.0");
+}
+
+TEST_CASE("pool: recycling: a leased worker is not measured, and what is told of it is ignored") {
+  Script s = idle_pool(slim(1));
+  s.checkout(1);
+  CHECK(s.at(1000).tick() == "");
+  CHECK(s.measured({0, 0}, 101) == "");
+  CHECK(s.core.counters().ignored == 1);
+  CHECK(s.check_in({0, 0}) == "");
+  CHECK(s.measured({0, 1}, 101) == "");
+  CHECK(s.measured({1, 0}, 101) == "");
+  CHECK(s.core.counters().ignored == 3);
+}
+
+TEST_CASE("pool: recycling: of several that are too large one goes after the other") {
+  Config config = slim(3);
+  config.start = StartMode::eager;
+  Script s = idle_pool(config);
+  s.at(1000).tick();
+  CHECK(s.measured({0, 0}, 500) == "Stop 0.0 ask rss_exceeded; Start 0.1");
+  CHECK(s.measured({1, 0}, 500) == "");
+  CHECK(s.measured({2, 0}, 500) == "");
+  CHECK(s.exited({0, 0}) == "Forget 0.0");
+  CHECK(s.up({0, 1}) == "Stop 1.0 ask rss_exceeded; Start 1.1");
+  CHECK(s.exited({1, 0}) == "Forget 1.0");
+  CHECK(s.checkout(1) == "Grant c1 0.1");
+  CHECK(s.check_in({0, 1}) == "");
+  CHECK(s.up({1, 1}) == "Stop 2.0 ask rss_exceeded; Start 2.1");
+}
+
+TEST_CASE("pool: recycling: a worker that may not go at once goes later, though it has shrunk") {
+  Script s = idle_pool(slim(2));
+  s.checkout(1);
+  s.checkout(2);
+  CHECK(s.check_in({1, 0}, 1, 101) == "Stop 1.0 ask rss_exceeded");
+  CHECK(s.check_in({0, 0}, 1, 101) == "");
+  CHECK(s.checkout(3) == "Grant c3 0.0");
+  CHECK(s.check_in({0, 0}, 2, 10) == "");
+  CHECK(s.exited({1, 0}) == "Forget 1.0; Stop 0.0 ask rss_exceeded");
+}
+
+TEST_CASE("pool: recycling: pings do not keep a worker from being measured") {
+  Config config = slim(1);
+  config.idle_ping_interval = 1s;
+  Script s = idle_pool(config);
+  CHECK(s.at(1000).tick() == "Ping 0.0 by 2000");
+  CHECK(s.at(1001).ping_ended({0, 0}, true) == "Measure 0.0");
+  CHECK(s.at(2001).tick() == "Ping 0.0 by 3001");
+  // What was asked before the ping is answered during it.
+  CHECK(s.measured({0, 0}, 101) == "");
+  CHECK(s.at(2002).ping_ended({0, 0}, true) == "Stop 0.0 ask rss_exceeded");
+}
+
+TEST_CASE("pool: recycling: a pool without a limit measures nobody") {
+  Config config = lazy(1);
+  config.rss_interval = 1s;
+  Script s = idle_pool(config);
+  CHECK(s.core.next_deadline() == kNever);
+  CHECK(s.measured({0, 0}, 1'000'000'000) == "");
+  s.checkout(1);
+  CHECK(s.check_in({0, 0}, 1, 1'000'000'000) == "");
+}
+
 // ---- suspend and resume ------------------------------------------------------------------------
 
 TEST_CASE("pool: recycling: a suspended pool serves nobody until it is resumed") {

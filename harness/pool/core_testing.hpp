@@ -40,9 +40,10 @@ inline std::string_view say(StopStep step) {
   return kNames[static_cast<std::size_t>(step)];
 }
 inline std::string_view say(RemovalReason why) {
-  constexpr std::array<std::string_view, 12> kNames{
-      "none",    "start_failed", "budget_spent", "dirty",         "revoked",       "unsolicited",
-      "closing", "ping_failed",  "calls_spent",  "lifetime_over", "idle_too_long", "renewed"};
+  constexpr std::array<std::string_view, 13> kNames{
+      "none",          "start_failed", "budget_spent", "dirty",       "revoked",
+      "unsolicited",   "closing",      "ping_failed",  "calls_spent", "lifetime_over",
+      "idle_too_long", "renewed",      "rss_exceeded"};
   return kNames[static_cast<std::size_t>(why)];
 }
 
@@ -78,6 +79,7 @@ inline std::string say(const Effect& effect) {
           [](const BeginPing& e) {
             return fmt::format("Ping {} by {}", say(e.worker), say(e.deadline));
           },
+          [](const MeasureMemory& e) { return "Measure " + say(e.worker); },
           [](const SessionOver& e) {
             return fmt::format("SessionOver {}", static_cast<std::uint64_t>(e.session));
           },
@@ -138,8 +140,8 @@ class Script {
     return step(CheckoutCancelled{CheckoutId{checkout}});
   }
   /// `calls`: how many the worker has had so far.
-  std::string check_in(WorkerId worker, std::uint32_t calls = 0) {
-    return step(CheckedIn{lease(worker), true, calls});
+  std::string check_in(WorkerId worker, std::uint32_t calls = 0, std::uint64_t rss_bytes = 0) {
+    return step(CheckedIn{lease(worker), true, calls, rss_bytes});
   }
   std::string check_in_dirty(WorkerId worker) { return step(CheckedIn{lease(worker), false}); }
   std::string revoke(WorkerId worker) { return step(LeaseRevoked{lease(worker)}); }
@@ -163,6 +165,9 @@ class Script {
   }
 
   std::string ping_ended(WorkerId worker, bool good) { return step(PingEnded{worker, good}); }
+  std::string measured(WorkerId worker, std::uint64_t rss_bytes) {
+    return step(MemoryMeasured{worker, rss_bytes});
+  }
   std::string renew() { return step(RenewRequested{}); }
   std::string suspend() { return step(SuspendRequested{}); }
   std::string resume() { return step(ResumeRequested{}); }

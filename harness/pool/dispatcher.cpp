@@ -62,10 +62,11 @@ void Dispatcher::request(Ticket& ticket, Duration timeout, const SessionRequest&
   if (!ticket.done) tickets_.emplace(ticket.checkout, &ticket);
 }
 
-bool Dispatcher::end_lease(LeaseId lease, const WorkerRef& worker, bool clean) {
+bool Dispatcher::end_lease(LeaseId lease, const WorkerRef& worker, bool clean,
+                           std::uint64_t rss_bytes) {
   const auto ignored = core_->counters().ignored;
   const Time now = clean && nothing_is_due() ? world_.recently() : world_.now();
-  step(now, CheckedIn{lease, clean, worker->calls});
+  step(now, CheckedIn{lease, clean, worker->calls, rss_bytes});
   if (core_->counters().ignored != ignored) return false;
   if (clean) world_.became_idle(worker);
   return true;

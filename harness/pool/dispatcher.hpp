@@ -83,7 +83,11 @@ class Dispatcher {
   /// returns; if not it must stay where it is until it is.
   void request(Ticket& ticket, Duration timeout, const SessionRequest& session = {});
   /// False: the lease had ended before.
-  bool end_lease(LeaseId lease, const WorkerRef& worker, bool clean);
+  /// `rss_bytes`: see CheckedIn.
+  bool end_lease(LeaseId lease, const WorkerRef& worker, bool clean, std::uint64_t rss_bytes);
+  /// Whether a lease that ends is to tell of its worker's memory. Also for who has not entered:
+  /// nothing changes it.
+  [[nodiscard]] bool wants_memory() const { return core_->config().max_rss_bytes > 0; }
 
   /// Nobody asks for it any more; who does all the same begins another. False: it is not known.
   bool end_session(std::string_view name);
@@ -99,6 +103,9 @@ class Dispatcher {
   /// `reason`: why what it wrote is no reply, in words.
   void handshake_ended(Worker& worker, const StartEvidence& evidence, std::string reason);
   void ping_ended(WorkerId id, bool good) { step(PingEnded{id, good}); }
+  void memory_measured(WorkerId id, std::uint64_t rss_bytes) {
+    step(MemoryMeasured{id, rss_bytes});
+  }
   void forget(WorkerId id);
 
   /// Null: it is forgotten, or never was. Valid until it is forgotten.

@@ -24,7 +24,8 @@ enum class RemovalReason : std::uint8_t {
   calls_spent,  ///< it has served `max_calls`
   lifetime_over,
   idle_too_long,
-  renewed,  ///< a renewal was asked for after its start
+  renewed,       ///< a renewal was asked for after its start
+  rss_exceeded,  ///< it was seen with more resident memory than `max_rss_bytes`
 };
 
 /// Whether the worker goes because of what it has done or suffered, or is recycled.
@@ -98,7 +99,12 @@ struct BeginPing {
   Time deadline;
 };
 
+/// Look at how much memory an idle worker's process has.
+struct MeasureMemory {
+  WorkerId worker;
+};
+
 using Effect = std::variant<Grant, Refuse, Start, BeginHandshake, Stop, Forget, Closed, SessionOver,
-                            BeginPing>;
+                            BeginPing, MeasureMemory>;
 
 }  // namespace poolproof::pool

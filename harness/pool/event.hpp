@@ -38,7 +38,8 @@ struct CheckoutCancelled {
 struct CheckedIn {
   LeaseId lease;
   bool clean;
-  std::uint32_t calls = 0;  ///< that its worker has been sent so far, in all its leases
+  std::uint32_t calls = 0;      ///< that its worker has been sent so far, in all its leases
+  std::uint64_t rss_bytes = 0;  ///< its worker's resident memory now; 0: nobody knows
 };
 /// The holder is gone, or gave the lease up with a call in flight.
 struct LeaseRevoked {
@@ -87,9 +88,15 @@ struct PingEnded {
   bool good;
 };
 
-using Event =
-    std::variant<CheckoutRequested, CheckoutCancelled, CheckedIn, LeaseRevoked, Started,
-                 StartFailed, HandshakeEnded, UnsolicitedOutput, Exited, Tick, CloseRequested,
-                 SessionEnded, RenewRequested, SuspendRequested, ResumeRequested, PingEnded>;
+/// So much resident memory an idle worker's process has.
+struct MemoryMeasured {
+  WorkerId worker;
+  std::uint64_t rss_bytes;
+};
+
+using Event = std::variant<CheckoutRequested, CheckoutCancelled, CheckedIn, LeaseRevoked, Started,
+                           StartFailed, HandshakeEnded, UnsolicitedOutput, Exited, Tick,
+                           CloseRequested, SessionEnded, RenewRequested, SuspendRequested,
+                           ResumeRequested, PingEnded, MemoryMeasured>;
 
 }  // namespace poolproof::pool

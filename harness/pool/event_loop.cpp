@@ -27,6 +27,8 @@ void EventLoop::obey(const Effect& order) {
       begin_handshake(*worker, handshake->deadline);
   } else if (const auto* ping = std::get_if<BeginPing>(&order)) {
     if (Worker* const worker = find(ping->worker)) begin_ping(*worker, ping->deadline);
+  } else if (const auto* measured = std::get_if<MeasureMemory>(&order)) {
+    if (Worker* const worker = find(measured->worker)) measure_memory(*worker);
   } else if (const auto* told = std::get_if<Stop>(&order)) {
     if (Worker* const worker = find(told->worker)) stop(*worker, told->step);
   } else if (const auto* forgotten = std::get_if<Forget>(&order)) {
@@ -149,6 +151,14 @@ void EventLoop::ping_ended(Worker& worker, bool good) {
     dispatcher_.ping_ended(worker.id(), good);
   }
   if (good) watch_later(worker);
+}
+
+void EventLoop::measure_memory(const Worker& worker) {
+  if (worker.reaped) return;
+  const std::uint64_t rss_bytes = worker.rss_bytes();
+  if (rss_bytes == 0) return;  // nobody knows
+  const Entered entered(dispatcher_);
+  dispatcher_.memory_measured(worker.id(), rss_bytes);
 }
 
 // ---- what a process says -----------------------------------------------------------------------

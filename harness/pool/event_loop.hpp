@@ -50,6 +50,7 @@ class EventLoop {
   void finish_handshake(Worker& worker);
   void begin_ping(Worker& worker, Time deadline);
   void ping_ended(Worker& worker, bool good);
+  void measure_memory(const Worker& worker);
   void handshake_ended(Worker& worker, const StartEvidence& evidence, std::string reason);
   void take_stderr(Worker& worker);
   void stop(Worker& worker, StopStep step);

@@ -69,8 +69,9 @@ std::optional<Error> HeldLease::end_call(Dispatcher& dispatcher, const wire::Cal
 bool HeldLease::end(Dispatcher& dispatcher, bool clean) {
   if (!open()) return false;
   open_ = false;
+  const std::uint64_t rss_bytes = clean && dispatcher.wants_memory() ? worker_->rss_bytes() : 0;
   const Entered entered(dispatcher);
-  return dispatcher.end_lease(id_, worker_, clean);
+  return dispatcher.end_lease(id_, worker_, clean, rss_bytes);
 }
 
 }  // namespace poolproof::pool

@@ -107,6 +107,8 @@ inline constexpr std::array kOptions{
     option<&Config::max_calls>("max_calls", 0, 1'000'000'000),
     option<&Config::max_lifetime>("max_lifetime_ms", 0, kLongestMs),
     option<&Config::lifetime_jitter_percent>("lifetime_jitter_percent", 0, 100),
+    option<&Config::max_rss_bytes>("max_rss_bytes", 0, 1'000'000'000'000'000),
+    option<&Config::rss_interval>("rss_interval_ms", 1, kLongestMs),
     option<&Config::idle_timeout>("idle_timeout_ms", 0, kLongestMs),
     option<&Config::min_idle>("min_idle", 0, 100'000),
     option<&Config::idle_ping_interval>("idle_ping_interval_ms", 0, kLongestMs),

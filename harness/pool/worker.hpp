@@ -39,6 +39,9 @@ class Worker : public wire::Stdio {
   [[nodiscard]] virtual bool output_ended() const = 0;
   /// What the process does now, for an error that tells of a call without an answer.
   [[nodiscard]] virtual Activity activity() const { return {}; }
+  /// The resident memory of its process alone, without those that it has started. 0: that cannot be
+  /// told. Of one that has been reaped it may be a stranger's.
+  [[nodiscard]] virtual std::uint64_t rss_bytes() const { return 0; }
   virtual Expected<std::size_t, int> read_stderr(std::span<char> into) = 0;
   /// Requires: it has not been reaped; then its group's number may belong to strangers.
   virtual void signal_group(int signal) = 0;

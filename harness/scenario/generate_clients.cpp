@@ -65,6 +65,16 @@ const std::array<Weighted<Command>, 6>& slow_commands() {
   return all;
 }
 
+/// Where memory is limited. Three of the first, or one of the second, are too much for the larger
+/// of the limits; a worker that has just begun is too large for the smaller one.
+const std::array<Weighted<Command>, 2>& growing_commands() {
+  static const std::array<Weighted<Command>, 2> all{{
+      {{"grow", args_of({{"bytes", 25'000'000}})}, 3},
+      {{"grow", args_of({{"bytes", 70'000'000}})}, 1},
+  }};
+  return all;
+}
+
 constexpr std::array<Weighted<std::uint32_t>, 4> kPads{{{0, 40}, {10, 2}, {300, 2}, {2000, 1}}};
 /// More than a page of a pipe, more than a pipe holds.
 constexpr std::array<Weighted<std::uint32_t>, 4> kLargePads{
@@ -242,6 +252,9 @@ class ClientGenerator {
       said_farewell_ = true;
       static const Command farewell{"shutdown"};
       return farewell;
+    }
+    if (scenario_.pool.core.max_rss_bytes > 1 && choices_.one_in(3)) {
+      return pick(choices_, growing_commands());
     }
     if (lingers() && choices_.one_in(2)) return pick(choices_, slow_commands());
     return pick(choices_, commands());

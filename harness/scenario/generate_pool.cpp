@@ -55,6 +55,7 @@ constexpr std::array kFeaturePalettes{
     FeaturePalette{Feature::recycling, "leaving_max", palette(3, 1, 2)},
     FeaturePalette{Feature::recycling, "max_calls", palette(2, 1, 2)},
     FeaturePalette{Feature::recycling, "max_lifetime_ms", palette(3, 100, 300)},
+    FeaturePalette{Feature::recycling, "max_rss_bytes", palette(4, 1, 64'000'000)},
     FeaturePalette{Feature::recycling, "idle_timeout_ms", palette(2, 1, 10, 100)},
     FeaturePalette{Feature::recycling, "min_idle", palette(2, 1)},
 };

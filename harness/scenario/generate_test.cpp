@@ -235,7 +235,7 @@ TEST_CASE("scenario: generate: every fault, step and option comes up") {
   CHECK(clients == std::set<std::size_t>{1, 2, 3, 4, 5});
   CHECK(*pads.rbegin() > 65'536);
   CHECK(signals == std::set<int>{9, 11, 15, 18, 19});
-  CHECK(commands.size() == 10);
+  CHECK(commands.size() == 11);
   CHECK((no_limit && aimed_at_request && aimed_at_call && aimed_anywhere));
   CHECK((repeated && counted && after));
 }

@@ -44,6 +44,8 @@ constexpr std::array kCoreRows{
     CoreRow{"max_calls", palette(9, 1, 2)},
     CoreRow{"max_lifetime_ms", palette(30, 300, 1000, 3000)},
     CoreRow{"lifetime_jitter_percent", palette(2, 0, 0, 100)},
+    CoreRow{"max_rss_bytes", palette(30, 1, 64'000'000)},
+    CoreRow{"rss_interval_ms", palette(3, 100, 1000)},
     CoreRow{"idle_timeout_ms", palette(20, 10, 100, 300, 1000)},
     CoreRow{"min_idle", palette(9, 1)},
     CoreRow{"idle_ping_interval_ms", palette(20, 100, 300, 1000)},

@@ -13,6 +13,8 @@ namespace {
 using faults::JournalRecord;
 
 constexpr std::size_t kReadBytes = 65'536;
+/// About what the program takes before it is asked for anything.
+constexpr std::uint64_t kRssAtStart = 4'000'000;
 
 /// Whether that signal ends a worker, which survives a reader that goes away.
 bool ends_workers(int signal) {
@@ -53,6 +55,7 @@ void Process::start(Machine& machine, Pipes& pipes, faults::BrainConfig config, 
   deadly_came_ = 0;
   held_ = {true, true, true};
   exit_ = {};
+  rss_bytes_ = kRssAtStart;
   offspring_.clear();
   brain_ ? brain_->begin(std::move(config)) : void(brain_.emplace(std::move(config)));
   brain_->start(fresh_work());
@@ -227,6 +230,11 @@ void Process::carry_out(const faults::Compute& compute) {
   finish_action();
   brain_->computed(count.found(), fresh_work());
   begin_work();
+}
+
+void Process::carry_out(const faults::Grow& grow) {
+  rss_bytes_ += grow.bytes;
+  finish_action();
 }
 
 void Process::carry_out(const faults::Raise& raised) {

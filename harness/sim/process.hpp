@@ -69,6 +69,7 @@ class Process {
   [[nodiscard]] bool alive() const { return state_ == State::running; }
   [[nodiscard]] std::int64_t pid() const { return pid_; }
   [[nodiscard]] ExitStatus exit() const { return exit_; }
+  [[nodiscard]] std::uint64_t rss_bytes() const { return rss_bytes_; }
 
  private:
   /// Actions under way. TERM puts its own on top.
@@ -93,6 +94,7 @@ class Process {
   void carry_out(const faults::WriteStderr& write);
   void carry_out(const faults::Pause& pause);
   void carry_out(const faults::Compute& compute);
+  void carry_out(const faults::Grow& grow);
   void carry_out(const faults::Exit& exit) { end({exit.code, 0}); }
   void carry_out(const faults::Raise& raised);
   void carry_out(const faults::CloseStdout&);
@@ -122,6 +124,7 @@ class Process {
   int deadly_came_ = 0;  ///< while stopped: acts when it is continued
   Held held_;
   ExitStatus exit_;
+  std::uint64_t rss_bytes_ = 0;
   std::vector<Offspring> offspring_;
   std::string buffer_;
 };

@@ -35,6 +35,10 @@ class Worker final : public pool::Worker {
     machine_.reads(Shared::state, number_);
     return {process_.stopped() ? Activity::Kind::stopped : Activity::Kind::waits, 0};
   }
+  [[nodiscard]] std::uint64_t rss_bytes() const override {
+    machine_.reads(Shared::work, number_);
+    return process_.rss_bytes();
+  }
   void signal_group(int signal) override { process_.signal_group(signal); }
   [[nodiscard]] Expected<std::optional<ExitStatus>, int> peek_exit() const override;
   Expected<ExitStatus, int> reap() override;

@@ -19,10 +19,11 @@ constexpr Duration kLongest = std::chrono::hours(24);
 constexpr Duration kQuiescenceLimit = 2min;
 /// ... and within so many moves: a worker that never starts is tried for ever.
 constexpr std::uint64_t kQuiescenceMoves = 20'000;
-/// A pool that recycles by age, or pings, never comes to rest.
+/// A pool that recycles by age, pings or measures never comes to rest.
 constexpr std::uint64_t kRestlessMoves = 300;
 bool is_restless(const pool::Config& config) {
-  return config.max_lifetime > Duration::zero() || config.idle_ping_interval > Duration::zero();
+  return config.max_lifetime > Duration::zero() || config.idle_ping_interval > Duration::zero() ||
+         config.max_rss_bytes > 0;
 }
 /// So many moves in one moment are a circle; spread over time they are only many.
 constexpr std::uint64_t kMovesAtOnce = 50'000;

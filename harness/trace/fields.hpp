@@ -91,6 +91,10 @@ struct PoolFields {
     if constexpr (std::is_same_v<Type, CheckedIn>) {
       archive.must("clean", value.clean);
       archive.may("calls", value.calls);
+      archive.may("rss_bytes", value.rss_bytes);
+    }
+    if constexpr (std::is_same_v<Type, MemoryMeasured>) {
+      archive.must("rss_bytes", value.rss_bytes);
     }
     if constexpr (std::is_same_v<Type, PingEnded>) archive.must("good", value.good);
     if constexpr (std::is_same_v<Type, StartFailed>) archive.must("errno", value.errno_value);
@@ -125,12 +129,14 @@ struct PoolFields {
 inline constexpr auto kEventNames = names_for<std::variant_size_v<pool::Event>>(
     {"checkout_requested", "checkout_cancelled", "checked_in", "lease_revoked", "started",
      "start_failed", "handshake_ended", "unsolicited_output", "exited", "tick", "close_requested",
-     "session_ended", "renew_requested", "suspend_requested", "resume_requested", "ping_ended"});
+     "session_ended", "renew_requested", "suspend_requested", "resume_requested", "ping_ended",
+     "memory_measured"});
 inline constexpr auto kEffectNames = names_for<std::variant_size_v<pool::Effect>>(
-    {"grant", "refuse", "start", "handshake", "stop", "forget", "closed", "session_over", "ping"});
+    {"grant", "refuse", "start", "handshake", "stop", "forget", "closed", "session_over", "ping",
+     "measure_memory"});
 inline constexpr auto kRemovalReasonNames = names_for<enumerators<pool::RemovalReason>()>(
     {"none", "start_failed", "budget_spent", "dirty", "revoked", "unsolicited", "closing",
-     "ping_failed", "calls_spent", "lifetime_over", "idle_too_long", "renewed"});
+     "ping_failed", "calls_spent", "lifetime_over", "idle_too_long", "renewed", "rss_exceeded"});
 inline constexpr auto kStopStepNames =
     names_for<enumerators<pool::StopStep>()>({"ask", "end_of_input", "term", "kill"});
 

@@ -64,7 +64,7 @@ TEST_CASE("trace: jsonl: every kind of record is written, and reading it back lo
   CHECK(again->header.trouble == "client b waited in vain");
   CHECK(again->header.endless);
   CHECK(again->workers == every_record().workers);
-  CHECK(again->pool.back().effects.size() == 15);
+  CHECK(again->pool.back().effects.size() == 17);
   CHECK(std::get<pool::CheckoutRequested>(again->pool[0].event).deadline == kNever);
   CHECK(std::get<pool::Refuse>(again->pool.back().effects[1]).since == ms(1.001));
 }

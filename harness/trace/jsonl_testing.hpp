@@ -41,7 +41,9 @@ inline std::vector<pool::Event> every_event() {
           pool::RenewRequested{},
           pool::SuspendRequested{},
           pool::ResumeRequested{},
-          pool::PingEnded{worker, true}};
+          pool::PingEnded{worker, true},
+          pool::CheckedIn{LeaseId{3}, true, 7, 123'456'789'012},
+          pool::MemoryMeasured{worker, 123'456'789'012}};
 }
 
 inline Effects every_effect() {
@@ -71,7 +73,9 @@ inline Effects every_effect() {
           pool::Forget{worker},
           pool::Stop{worker, pool::StopStep::term, pool::RemovalReason::ping_failed},
           pool::Closed{},
-          pool::BeginPing{worker, ms(12.5)}};
+          pool::BeginPing{worker, ms(12.5)},
+          pool::Stop{worker, pool::StopStep::ask, pool::RemovalReason::rss_exceeded},
+          pool::MeasureMemory{worker}};
 }
 
 inline std::vector<faults::JournalRecord> every_journal_record() {

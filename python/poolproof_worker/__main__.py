@@ -7,8 +7,8 @@
   --max-frame-bytes N   the longest payload (16777216)   (POOLPROOF_MAX_FRAME_BYTES)
   --timestamp JSON      in every reply; else the clock's
 
-Commands: ping, echo, sleep {"ms"}, compute {"n"}, session_put {"session", "key", "value"},
-session_get {"session", "key"}, fail {"message"}, stats, shutdown.
+Commands: ping, echo, sleep {"ms"}, compute {"n"}, grow {"bytes"},
+session_put {"session", "key", "value"}, session_get {"session", "key"}, fail {"message"}, stats, shutdown.
 """
 
 import os

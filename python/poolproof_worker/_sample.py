@@ -8,10 +8,12 @@ from . import CommandError, Worker
 
 _SLEEP_MAX_MS = 600_000
 _COMPUTE_MAX = 5_000_000
+_GROW_MAX = 1_000_000_000
 _NAP_S = 0.05  # TERM waits that long when it comes just before time.sleep() does
 
 worker = Worker()
 _stored = {}  # (session, key) -> value
+_grown = []
 
 
 @worker.command("echo")
@@ -33,6 +35,13 @@ def compute(args):
     """Real work for the processor: primes below n, by trial division."""
     below = _number(args, "n", _COMPUTE_MAX)
     return {"primes": sum(map(_is_prime, range(2, below)))}
+
+
+@worker.command("grow")
+def grow(args):
+    """Keeps so much more memory, each byte of it written, so that it is resident."""
+    _grown.append(b"x" * _number(args, "bytes", _GROW_MAX))
+    return {"grown_bytes": sum(map(len, _grown))}
 
 
 @worker.command("session_put")

@@ -8,6 +8,7 @@ from driving import FAULTY, SOUND, error, frame, ok, payloads, request, run
 
 _MS = "bad args: ms must be a whole number from 0 to 600000"
 _N = "bad args: n must be a whole number from 0 to 5000000"
+_BYTES = "bad args: bytes must be a whole number from 0 to 1000000000"
 _PUT = "bad args: session and key must be texts, and a value must be there"
 _GET = "bad args: session and key must be texts"
 
@@ -20,6 +21,8 @@ COMMANDS = [
     ("compute", {"n": 100}, '{"primes":25}'),
     ("compute", {"n": 0}, '{"primes":0}'),
     ("compute", {"n": 3}, '{"primes":1}'),
+    ("grow", {"bytes": 30}, '{"grown_bytes":30}'),
+    ("grow", {"bytes": 12}, '{"grown_bytes":42}'),
     ("session_get", {"session": "s", "key": "k"}, '{"found":false,"value":null}'),
     ("session_put", {"session": "s", "key": "k", "value": [1]}, '{"stored":true}'),
     ("session_get", {"session": "s", "key": "k"}, '{"found":true,"value":[1]}'),
@@ -35,6 +38,7 @@ ERRORS = [
     ("sleep", {}, _MS), ("sleep", {"ms": -1}, _MS), ("sleep", {"ms": 1.0}, _MS),
     ("sleep", {"ms": True}, _MS), ("sleep", {"ms": 600_001}, _MS), ("sleep", {"ms": "1"}, _MS),
     ("compute", {}, _N), ("compute", {"n": 5_000_001}, _N),
+    ("grow", {}, _BYTES), ("grow", {"bytes": 1_000_000_001}, _BYTES),
     ("session_put", {"session": "s", "key": "k"}, _PUT),
     ("session_put", {"session": 1, "key": "k", "value": 1}, _PUT),
     ("session_get", {"session": "s"}, _GET),
