@@ -39,6 +39,28 @@ Table<Doubt> doubts(const Evidence& evidence, const View& view) {
   return found;
 }
 
+/// The pool's own, not a client's.
+bool is_own_ping(const JournalRecord& read) {
+  return !read.nonce && read.command && *read.command == "ping";
+}
+
+/// Whether its reply, or what it does when that is out, takes its time.
+bool holds_up(const faults::PlannedFault& planned) {
+  if (planned.fault->shows == faults::Shows::pauses_in_reply) return true;
+  return aimed_by_call(*planned.fault) && faults::pause_of(planned) > Duration::zero();
+}
+
+/// Whether the next request may find it busy, though its reply is out.
+bool goes_on_after(const faults::PlannedFault& planned) {
+  return holds_up(planned) && planned.fault->shows != faults::Shows::pause_before_reply;
+}
+
+bool is_aimed_at(const faults::PlannedFault& planned, WorkerId worker, const JournalRecord& read) {
+  const faults::Aim& at = planned.at;
+  if (!at.client.empty()) return read.nonce == fmt::format("{}:{}", at.client, at.call);
+  return at.fits(worker) && (!at.request || at.request == read.request);
+}
+
 class Overkill {
  public:
   explicit Overkill(const Case& given)
@@ -95,11 +117,41 @@ class Overkill {
     const Signs& signs = incarnation.signs();
     if (signs.may_be_lost || (signs.exits && farewell == nullptr)) return true;
     if (may_be_recycled(incarnation, lost)) return true;
-    // What holds a worker up may hold up its answer to an idle ping, before there is a receipt.
     const bool pings = evidence_.scenario.pool.core.idle_ping_interval > Duration::zero();
-    if (pings && !evidence_.scenario.faults.empty()) return true;
+    if (pings && ping_may_fail(incarnation, lost)) return true;
     if (excused_.empty()) gather_excused();
     return excused_[incarnation.number];
+  }
+
+  /// A fault struck at an idle ping, or may have held up its answer before there was a receipt; or
+  /// the answer took longer than it may.
+  [[nodiscard]] bool ping_may_fail(const Incarnation& incarnation, Time lost) const {
+    const Duration budget = evidence_.scenario.pool.core.idle_ping_budget;
+    Time asked = kNever;  // the ping in hand was read then
+    const auto is_late = [&](Time at) {
+      return asked != kNever && after(at, view_.grain) >= after(asked, budget);
+    };
+    for (const WorkerRecord& one : incarnation.records()) {
+      const JournalRecord& record = one.record;
+      if (record.kind == JournalRecord::Kind::receipt && asked != kNever) {
+        const faults::Fault* const fault = fault_of(record);
+        if (fault == nullptr || !fault->harmless) return true;
+      } else if (record.kind == JournalRecord::Kind::wrote) {
+        if (is_late(one.at)) return true;
+        asked = kNever;
+      } else if (record.kind == JournalRecord::Kind::read) {
+        asked = record.request > 0U && is_own_ping(record) ? one.at : kNever;
+        if (may_hold_up(incarnation.worker, record, asked != kNever)) return true;
+      }
+    }
+    return is_late(lost);
+  }
+
+  [[nodiscard]] bool may_hold_up(WorkerId worker, const JournalRecord& read, bool at_ping) const {
+    return std::ranges::any_of(evidence_.scenario.faults, [&](const auto& planned) {
+      return (at_ping ? holds_up(planned) : goes_on_after(planned)) &&
+             is_aimed_at(planned, worker, read);
+    });
   }
 
   /// By the config, as far as clients and journals can tell.
