@@ -82,6 +82,7 @@ void judge_recovery(const Case& given, Findings& findings);
 
 // witnesses.cpp
 void judge_refusals(const Case& given, Findings& findings);  // facts.cpp
+void judge_measures(const Case& given, Findings& findings);  // measures.cpp
 void judge_witnesses(const Case& given, Findings& findings);
 
 }  // namespace poolproof::oracle

@@ -145,6 +145,7 @@ void judge_witnesses(const Case& given, Findings& findings) {
   judge_unborn(given, findings);
   judge_census(given.evidence, findings);
   judge_refusals(given, findings);
+  judge_measures(given, findings);
   if (given.self_report != nullptr) Testimony(given, findings).judge();
 }
 

@@ -43,8 +43,8 @@ void Meter::on(const CheckedIn& event) {
 }
 
 void Meter::on(const Started& event) {
-  if (!starts(event.worker)) return;
-  const Time ordered_at = slots_[event.worker.slot].start_ordered;
+  const Time ordered_at = start_ordered(event.worker);
+  if (ordered_at == kNever) return;
   tell(PoolEvent::Kind::started, event.worker, LeaseId::none, now_ - ordered_at);
 }
 
@@ -87,18 +87,20 @@ void Meter::ordered(const Refuse& effect) {
 }
 
 void Meter::ordered(const Start& effect) {
-  slots_[effect.worker.slot].starting = effect.worker;
-  slots_[effect.worker.slot].start_ordered = now_;
+  Slot& slot = slots_[effect.worker.slot];
+  if (slot.start_ordered != kNever) given_up_.push_back({slot.starting, slot.start_ordered});
+  slot.starting = effect.worker;
+  slot.start_ordered = now_;
 }
 
 void Meter::ordered(const Stop& effect) {
-  if (starts(effect.worker)) slots_[effect.worker.slot].start_ordered = kNever;
+  end_start(effect.worker);
   end_lease(effect.worker);
 }
 
 /// Comes with the event that tells of its end.
 void Meter::ordered(const Forget& effect) {
-  if (starts(effect.worker)) slots_[effect.worker.slot].start_ordered = kNever;
+  end_start(effect.worker);
   end_lease(effect.worker);
   tell(PoolEvent::Kind::left, effect.worker, LeaseId::none, {});
   if (events_ == nullptr) return;
@@ -169,6 +171,19 @@ bool Meter::starts(WorkerId worker) const {
   if (worker.slot >= slots_.size()) return false;
   const Slot& slot = slots_[worker.slot];
   return slot.start_ordered != kNever && slot.starting == worker;
+}
+
+/// kNever: it was not ordered to start, or that is over.
+Time Meter::start_ordered(WorkerId worker) const {
+  if (starts(worker)) return slots_[worker.slot].start_ordered;
+  const auto found = std::find_if(given_up_.begin(), given_up_.end(),
+                                  [&](const GivenUp& one) { return one.worker == worker; });
+  return found == given_up_.end() ? kNever : found->ordered;
+}
+
+void Meter::end_start(WorkerId worker) {
+  if (starts(worker)) slots_[worker.slot].start_ordered = kNever;
+  std::erase_if(given_up_, [&](const GivenUp& one) { return one.worker == worker; });
 }
 
 /// The Core's numbers of leases tell the slot.

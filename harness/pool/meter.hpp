@@ -18,7 +18,7 @@ namespace poolproof::pool {
 /// Measures a pool by what its Core was told and what it ordered: how long clients waited, leases
 /// were held and starts took, and who holds a lease for too long. It changes nothing.
 ///
-/// Memory: allocates only when more clients wait than ever before.
+/// Memory: allocates only when more clients wait, or more starts are given up, than ever before.
 class Meter {
  public:
   struct Hold {
@@ -58,6 +58,12 @@ class Meter {
     std::uint32_t younger = kNone;
   };
 
+  /// An order to start that was given up before there was a process; its slot has the next one.
+  struct GivenUp {
+    WorkerId worker;
+    Time ordered;
+  };
+
   // What the event says.
   void on(const CheckedIn& event);
   void on(const Started& event);
@@ -80,6 +86,8 @@ class Meter {
   void end_lease(WorkerId worker);
   void tell(PoolEvent::Kind kind, WorkerId worker, LeaseId lease, Duration took);
   [[nodiscard]] bool starts(WorkerId worker) const;
+  [[nodiscard]] Time start_ordered(WorkerId worker) const;
+  void end_start(WorkerId worker);
   [[nodiscard]] std::uint32_t slot_of(LeaseId lease) const;
   [[nodiscard]] bool is_leak(std::uint32_t slot, Time now) const {
     return leak_after_ > Duration::zero() && after(slots_[slot].hold.since, leak_after_) <= now;
@@ -94,6 +102,7 @@ class Meter {
   IdIndex waiting_;                 ///< where the time of a checkout's request stands
   std::vector<Time> requested_at_;
   std::vector<std::uint32_t> free_;  ///< places in requested_at_
+  std::vector<GivenUp> given_up_;
 
   // Of the step under way.
   Time now_ = Time::min();

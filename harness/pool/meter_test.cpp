@@ -158,6 +158,24 @@ TEST_CASE("pool: meter: a start that came to nothing is not measured") {
   CHECK(pool.meter.timings().start.count() == 0);
 }
 
+TEST_CASE("pool: meter: a process that comes when its slot has the next one is told, too") {
+  Config config = pool_of(1);
+  config.start = StartMode::eager;
+  config.startup_budget = 100ms;
+  config.postmortem_budget = config.silence_max = 0ms;
+  config.backoff_initial = config.backoff_max = 10ms;
+  config.breaker_failures = 0;
+  Measured pool(config);
+  pool.step(0, Tick{});
+  CHECK(pool.step(100, Tick{}).empty());
+  CHECK(pool.step(110, Tick{}).empty());
+  CHECK(pool.step(115, Started{{0, 1}}) == "started 0.1 5");
+  CHECK(pool.step(120, Started{{0, 0}}) == "started 0.0 120");
+  CHECK(pool.step(121, Started{{0, 0}}).empty());
+  CHECK(pool.step(125, Exited{{0, 0}, {0, 9}}) == "left 0.0 none code 0 signal 9");
+  CHECK(pool.step(130, HandshakeEnded{{0, 1}, {}}) == "ready 0.1 20");
+}
+
 TEST_CASE("pool: meter: one that is ready and at once renewed was ready") {
   Config config = pool_of(1);
   config.min_idle = 1;
