@@ -144,6 +144,7 @@ Scenario generate(ChoiceBook& choices) {
   scenario.pool.core.seed = scenario.seed;
   generate_clients(choices, features, scenario);
   scenario.faults = generate_faults(choices.stream("faults"), features, scenario);
+  generate_life(choices.stream("life"), scenario);
   if (is_storm(scenario) && !any_step<Close>(scenario)) {
     scenario.clients.push_back(calm_after(scenario));
   }

@@ -50,6 +50,12 @@ void generate_clients(ChoiceBook& book, Features features, Scenario& scenario);
 /// Aimed at the pool's slots and the clients' calls.
 faults::Plan generate_faults(Choices& choices, Features features, const Scenario& scenario);
 
+/// The tag of a scenario whose pool lives for a day.
+inline constexpr std::string_view kLongLived = "long-lived";
+/// Seldom adds a day of virtual time to a storm in which nobody closes the pool, and slows down
+/// what the pool does by itself. Real machines have no such time.
+void generate_life(Choices& choices, Scenario& scenario);
+
 template <class T>
 struct Weighted {
   T value;

@@ -10,8 +10,8 @@ using namespace poolproof;
 using namespace poolproof::scenario;
 
 TEST_CASE("scenario: generate: whatever is chosen, the file is sound") {
-  static constexpr std::array<const char*, 7> kStreams{
-      "themes", "pool", "clients", "client.1", "client.2", "client.3", "faults"};
+  static constexpr std::array<const char*, 8> kStreams{
+      "themes", "pool", "clients", "client.1", "client.2", "client.3", "faults", "life"};
   holds("scenario: generate: any choices", Effort{300, 200}, [] {
     ChoiceBook::Sequences sequences;
     for (const char* stream : kStreams) {

@@ -1,0 +1,90 @@
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/scenario/generate.hpp"
+#include "harness/scenario/generate_parts.hpp"
+
+/// What comes after the storm where a pool lives on: a day with a client now and then, while
+/// workers are recycled for every reason.
+namespace poolproof::scenario {
+namespace {
+
+/// One in so many lives a day: it costs the time of many others.
+constexpr std::uint32_t kOneIn = 400;
+/// The rest of the day is for whoever waits.
+constexpr Duration kDay = 20h;
+constexpr Duration kPatience = 60s;
+/// What comes back by itself all day comes no more often.
+constexpr Duration kRarely = 20min;
+
+constexpr std::array<Weighted<Duration>, 3> kPauses{{{1h, 3}, {30min, 2}, {2h, 2}}};
+constexpr std::array<Weighted<Duration>, 4> kLifetimes{{{1h, 3}, {5h, 2}, {kRarely, 1}, {0h, 2}}};
+constexpr std::array<Weighted<Duration>, 4> kIdleTimeouts{
+    {{10min, 3}, {1h, 2}, {90min, 1}, {0min, 3}}};
+constexpr std::array<Weighted<std::uint32_t>, 3> kMaxCalls{{{0, 2}, {5, 2}, {1, 1}}};
+constexpr std::array<Weighted<Duration>, 3> kPingIntervals{{{0min, 3}, {kRarely, 1}, {1h, 1}}};
+
+/// Nothing of a pool's own may come by the second for a day.
+void slow_down(Choices& choices, pool::Config& core) {
+  core.max_lifetime = pick(choices, kLifetimes);
+  core.idle_timeout = pick(choices, kIdleTimeouts);
+  core.max_calls = pick(choices, kMaxCalls);
+  core.idle_ping_interval = pick(choices, kPingIntervals);
+  core.rss_interval = kRarely;
+  core.backoff_max = core.breaker_open = kRarely;
+  if (core.session_idle_timeout > Duration::zero()) core.session_idle_timeout = kRarely;
+}
+
+/// Comes back all day.
+Client visitor(Choices& choices, const Scenario& scenario) {
+  Client client;
+  client.name = "day";
+  client.count = 1 + choices.below(2);
+  const Duration pause = pick(choices, kPauses);
+  client.repeat = static_cast<std::uint32_t>(kDay / pause);
+  SessionSpec session;
+  if (choices.one_in(3)) session = {"day", pool::Affinity::prefer};
+  client.steps.emplace_back(Pause{pause});
+  client.steps.emplace_back(Checkout{kPatience, session});
+  if (scenario.pool.opaque) {
+    client.steps.emplace_back(CallBytes{"day", kPatience});
+  } else {
+    client.steps.emplace_back(Call{"echo", no_args(), kPatience, 0});
+  }
+  client.steps.emplace_back(Checkin{});
+  return client;
+}
+
+/// Looks after the pool a few times a day. More than once: an `await` has no patience for a day,
+/// and who comes `after` this one needs none.
+Client keeper(Choices& choices) {
+  Client client;
+  client.name = "keeper";
+  client.repeat = 2 + choices.below(3);
+  client.steps.emplace_back(Pause{kDay / client.repeat});
+  if (choices.one_in(2)) client.steps.emplace_back(Renew{});
+  if (choices.one_in(2)) {
+    client.steps.emplace_back(Suspend{});
+    client.steps.emplace_back(Pause{1s});
+    client.steps.emplace_back(Resume{});
+  }
+  return client;
+}
+
+}  // namespace
+
+void generate_life(Choices& choices, Scenario& scenario) {
+  if (!choices.one_in(kOneIn)) return;
+  const auto steps = all_steps(scenario);
+  const bool closes = std::ranges::any_of(
+      steps, [](const Step& step) { return std::holds_alternative<Close>(step); });
+  if (closes) return;
+  slow_down(choices, scenario.pool.core);
+  scenario.clients.push_back(visitor(choices, scenario));
+  scenario.clients.push_back(keeper(choices));
+  scenario.worlds = {WorldKind::sim};
+  scenario.tags.emplace_back(kLongLived);
+}
+
+}  // namespace poolproof::scenario
