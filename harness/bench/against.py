@@ -15,13 +15,14 @@ Exit code: 0 no row is slower, 3 some row is, 64 bad usage, 2 a build or a run f
 import argparse
 import json
 import math
-import pathlib
 import random
 import statistics
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+import programs
+from programs import ROOT, Failed, build, run
+
 # A row is told as changed when chance does as much in at most so many of all cases, and the median
 # ratio is off by at least so much: less is nothing that anybody would act on.
 CHANCE_MAX = 0.005
@@ -29,10 +30,6 @@ LEAST_CHANGE = 0.03
 FEWEST_PASSES = 9  # with fewer pairs not even the clearest change is that unlikely
 REPETITIONS = 20
 DEFAULT_ROWS = "^(checkout|echo/(call|call_bytes|raw)|core)/"
-
-
-class Failed(Exception):
-    """A build or a run went wrong; the text says which."""
 
 
 def chance(ratios):
@@ -68,23 +65,6 @@ def judged(ratios):
     if chance(ratios) > CHANCE_MAX or abs(math.log(middle)) < math.log(1 + LEAST_CHANGE):
         return "same"
     return "slower" if middle > 1 else "faster"
-
-
-def run(command, **options):
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-    if done.returncode != 0:
-        words = (done.stderr or done.stdout).strip().splitlines()
-        raise Failed(f"{' '.join(map(str, command))}: {words[-1] if words else done.returncode}")
-    return done.stdout
-
-
-def build(tree):
-    """The benchmark program of a tree, in its release build."""
-    say(f"builds {tree}")
-    run(["cmake", "--preset", "release", "-B", "build/release"], cwd=tree)
-    run(["cmake", "--build", "build/release", "--parallel", "2", "--target", "poolproof_bench"],
-        cwd=tree)
-    return tree / "build/release/bin/poolproof_bench"
 
 
 def rows_of(program, wanted):
@@ -147,7 +127,7 @@ def report(pairs):
 
 
 def say(words):
-    print(f"against: {words}", file=sys.stderr)
+    programs.say(f"against: {words}")
 
 
 def parsed(words):
@@ -179,6 +159,7 @@ def main(words):
     tree = ROOT / "build" / f"against-{found}"
     try:
         run(["git", "worktree", "add", "--detach", "--force", str(tree), found], cwd=ROOT)
+        say(f"builds {found} and this tree")
         pairs = measure(build(tree), build(ROOT), arguments)
     except Failed as wrong:
         say(str(wrong))

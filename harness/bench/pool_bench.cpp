@@ -1,6 +1,8 @@
 #include "harness/bench/pool_bench.hpp"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <memory>
 #include <sched.h>
 #include <string>
@@ -25,7 +27,8 @@
 ///
 /// Read the rows as ratios within one run: `checkout/POOL/WxC` is a checkout and a check-in by C
 /// clients on W workers, `echo/POOL/WxC` the same with an echo of 100 bytes in between. All rows
-/// talk to the same worker (echo_worker) and wait for it with the same poll set. POOL is
+/// talk to the same worker (echo_worker) and wait for it with the same poll set. Where a client
+/// waits, for others or for a worker, `longest_us` is the longest operation of all. POOL is
 ///   raw         no pool: each client has a worker of its own, and as many clients as workers
 ///   fifo        a mutex, a queue, and a condition for each who waits: strict order, timed
 ///   fifo2       the same, but who was granted is woken after the mutex is free
@@ -134,6 +137,12 @@ std::vector<std::unique_ptr<BareWorker>> the_workers;
 std::vector<host::Lease> the_held_leases;
 std::vector<int> the_held_numbers;
 
+/// The longest operation of each client, where it is measured.
+struct alignas(64) Longest {
+  std::chrono::steady_clock::duration time{};
+};
+std::vector<Longest> the_longest;
+
 void let_go() {
   the_held_leases.clear();
   for (const int number : the_held_numbers) the_reference->checkin(number);
@@ -160,21 +169,47 @@ void gather(const benchmark::State& state) {
   let_go();
 }
 
+/// The operation, and where it is wanted its time. To look at the clock twice costs as much as a
+/// checkout that waits for nobody.
+template <class Operation>
+bool timed(std::size_t thread, bool wanted, const Operation& operation) {
+  if (!wanted) return operation(thread);
+  const auto begun = std::chrono::steady_clock::now();
+  const bool done = operation(thread);
+  auto& longest = the_longest[thread].time;
+  longest = std::max(longest, std::chrono::steady_clock::now() - begun);
+  return done;
+}
+
+void report_longest(benchmark::State& state) {
+  const auto least = [](const Longest& one, const Longest& other) { return one.time < other.time; };
+  const auto longest = std::ranges::max(the_longest, least).time;
+  if (longest == longest.zero()) return;  // nobody did more than one
+  state.counters["longest_us"] = std::chrono::duration<double, std::micro>(longest).count();
+}
+
 /// One row: the first thread, which is the program's and outlives its workers, prepares and cleans
-/// up beside the clock.
+/// up beside the clock. `waits`: an operation waits, for other clients or for a worker.
 template <class Prepare, class Operation>
-void measure(benchmark::State& state, Prepare prepare, Operation operation) {
-  if (state.thread_index() == 0) prepare();
+void measure(benchmark::State& state, bool waits, Prepare prepare, Operation operation) {
+  if (state.thread_index() == 0) {
+    the_longest.assign(static_cast<std::size_t>(state.threads()), {});
+    prepare();
+  }
   const Pinned pinned(state.threads() == 1);
   bool begun = false;
   for ([[maybe_unused]] auto _ : state) {
-    if (!std::exchange(begun, true)) gather(state);
-    if (operation(static_cast<std::size_t>(state.thread_index()))) continue;
+    const bool first = !std::exchange(begun, true);
+    if (first) gather(state);
+    // The first one also waits until all clients are there.
+    if (timed(static_cast<std::size_t>(state.thread_index()), waits && !first, operation)) continue;
     state.SkipWithError("a checkout or a call failed");
     break;
   }
   state.SetItemsProcessed(state.iterations());
-  if (state.thread_index() == 0) close_all();
+  if (state.thread_index() != 0) return;
+  if (waits) report_longest(state);
+  close_all();
 }
 
 // ---- references ---------------------------------------------------------------------------------
@@ -211,7 +246,7 @@ void start_workers(Mix mix) {
 
 void checkout_reference(benchmark::State& state, Reference which, Mix mix) {
   measure(
-      state, [&] { open_reference(which, mix); },
+      state, crowded(mix), [&] { open_reference(which, mix); },
       [](std::size_t) {
         const int number = the_reference->checkout(kLong);
         if (number >= 0) the_reference->checkin(number);
@@ -224,7 +259,7 @@ void echo_reference(benchmark::State& state, Reference which, Mix mix) {
     open_reference(which, mix);
     start_workers(mix);
   };
-  measure(state, prepare, [frame = opaque_frame()](std::size_t) {
+  measure(state, true, prepare, [frame = opaque_frame()](std::size_t) {
     const int number = the_reference->checkout(kLong);
     if (number < 0) return false;
     const bool answered = the_workers[static_cast<std::size_t>(number)]->exchange(frame);
@@ -235,7 +270,7 @@ void echo_reference(benchmark::State& state, Reference which, Mix mix) {
 
 void echo_raw(benchmark::State& state, Mix mix) {
   measure(
-      state, [&] { start_workers(mix); },
+      state, true, [&] { start_workers(mix); },
       [frame = opaque_frame()](std::size_t thread) {
         return the_workers[thread]->exchange(frame);
       });
@@ -252,6 +287,7 @@ void open_pool(Program program, Payloads payloads, Mix mix) {
   options.core.start = pool::StartMode::eager;
   options.core.startup_budget = kLong;
   options.core.starts_max = mix.workers;
+  options.core.shutdown_grace = 1ms;  // the echo worker knows no request but the echo
   options.core.waiters_max = static_cast<std::uint32_t>(mix.clients);
   options.opaque = payloads == Payloads::opaque;
   options.command = command_of(program, mix.clients == 1);
@@ -271,13 +307,13 @@ void open_pool(Program program, Payloads payloads, Mix mix) {
 
 void checkout_pool(benchmark::State& state, Mix mix) {
   measure(
-      state, [&] { open_pool(Program::echo_worker, Payloads::opaque, mix); },
+      state, crowded(mix), [&] { open_pool(Program::echo_worker, Payloads::opaque, mix); },
       [](std::size_t) { return the_pool->checkout(kLong).has_value(); });
 }
 
 void echo_call_bytes(benchmark::State& state, Mix mix) {
   measure(
-      state, [&] { open_pool(Program::echo_worker, Payloads::opaque, mix); },
+      state, true, [&] { open_pool(Program::echo_worker, Payloads::opaque, mix); },
       [payload = std::string(kEchoed, 'x')](std::size_t) {
         auto lease = the_pool->checkout(kLong);
         return lease && lease->call_bytes(payload, kLong);
@@ -287,7 +323,7 @@ void echo_call_bytes(benchmark::State& state, Mix mix) {
 void echo_call(benchmark::State& state, Program program, Mix mix) {
   constexpr std::string_view kAround = R"({"text":""})";
   measure(
-      state, [&] { open_pool(program, Payloads::envelopes, mix); },
+      state, true, [&] { open_pool(program, Payloads::envelopes, mix); },
       [args = json{{"text", std::string(kEchoed - kAround.size(), 'x')}}](std::size_t) {
         auto lease = the_pool->checkout(kLong);
         return lease && lease->call("echo", args, kLong);
