@@ -1,129 +1,119 @@
 """Is this tree slower than that revision? Builds both and runs them in turn, row by row.
 
-usage: against.py REV [--passes N] [--filter REGEX] [--min-time SECONDS] [--seed N]
+usage: ./dev bench --against REV [--passes N] [--filter REGEX] [--min-time SECONDS] [--seed N]
 
 A machine that changes its speed makes two runs one after the other worthless. Here each pass runs a
-row in both builds right after one another, and draws which of them goes first. So, if there is no
-difference, each pair's ratio is as likely as its inverse, whatever the machine does. The test counts
-on nothing else: signed ranks of the logarithms (Wilcoxon), exact, and with the larger half of the
-ranks all alike, so that the few pairs between whose runs the machine changed its speed do not
-outvote the rest. It is wrong in one row of 200.
+row twice in both builds, A B B A or B A A B as is drawn, takes the better time of each, and a row is
+judged from the ratios of these pairs (paired.py). A run is short, so that there are many pairs. A
+row is done when its interval is narrow enough to tell a tenth; one that never gets there by the last
+pass is `unclear`.
+
+A row has two measures: the time on the wall (the median of a run's repetitions), and the processor
+time of its clients (the least of them), which other programs disturb by far less. Whoever waits
+longer shows in the first alone, whoever does more in both.
 
 Exit code: 0 no row is slower, 3 some row is, 64 bad usage, 2 a build or a run failed.
 """
 
 import argparse
+import dataclasses
 import json
-import math
 import random
+import re
 import statistics
 import subprocess
 import sys
 
+import paired
 import programs
 from programs import ROOT, Failed, build, run
 
-# A row is told as changed when chance does as much in at most so many of all cases, and the median
-# ratio is off by at least so much: less is nothing that anybody would act on.
-CHANCE_MAX = 0.005
-LEAST_CHANGE = 0.03
-FEWEST_PASSES = 9  # with fewer pairs not even the clearest change is that unlikely
-REPETITIONS = 20
-DEFAULT_ROWS = "^(checkout|echo/(call|call_bytes|raw)|core)/"
+REPETITIONS = 8
+RUN_LIMIT_S = 120
+DEFAULT_ROWS = "^(checkout/pool|echo/(call|call_bytes)|core)/"
+MEASURES = ("wall", "cpu")
+# Base and new: what makes the second run slower, or each run slower than the last, meets both.
+ORDERS = ((0, 1, 1, 0), (1, 0, 0, 1))
 
 
-def chance(ratios):
-    """How likely ratios as one-sided as these are if up and down are equally likely: from 0 to 1.
+@dataclasses.dataclass
+class Row:
+    """Pairs (base, new) of nanoseconds an operation, by measure; and how many runs had an error."""
 
-    Exact, for any number of pairs: the distribution of the sum of ranks over all signs.
-    """
-    logs = sorted((math.log(ratio) for ratio in ratios if ratio != 1), key=abs)
-    if not logs:
-        return 1.0
-    # Doubled ranks, so that ties, which share their mean rank, have whole ones.
-    ranks, start = [], 0
-    while start < len(logs):
-        end = start
-        while end < len(logs) and abs(logs[end]) == abs(logs[start]):
-            end += 1
-        ranks += [start + end + 1] * (end - start)
-        start = end
-    ranks = [min(rank, ranks[len(ranks) // 2]) for rank in ranks]
-    total = sum(ranks)
-    ways = [1] + [0] * total
-    for rank in ranks:
-        for at in range(total, rank - 1, -1):
-            ways[at] += ways[at - rank]
-    up = sum(rank for rank, log in zip(ranks, logs) if log > 0)
-    tail = sum(ways[: min(up, total - up) + 1])
-    return min(1.0, 2 * tail / 2 ** len(ranks))
+    wall: list = dataclasses.field(default_factory=list)
+    cpu: list = dataclasses.field(default_factory=list)
+    errors: int = 0
 
+    def add(self, base, new):
+        """The runs of one pass: the better ones make the pair."""
+        if None in base or None in new:
+            self.errors += 1
+            return
+        for one in MEASURES:
+            better = tuple(min(run[one] for run in runs) for runs in (base, new))
+            getattr(self, one).append(better)
 
-def judged(ratios):
-    """`slower`, `faster` or `same`, from the ratios new / base of the pairs."""
-    middle = statistics.median(ratios)
-    if chance(ratios) > CHANCE_MAX or abs(math.log(middle)) < math.log(1 + LEAST_CHANGE):
-        return "same"
-    return "slower" if middle > 1 else "faster"
+    def is_done(self):
+        return self.errors > 0 or all(paired.is_clear(getattr(self, one)) for one in MEASURES)
 
 
 def rows_of(program, wanted):
-    return run([program, "--benchmark_list_tests", f"--benchmark_filter={wanted}"]).split("\n")
+    listed = run([program, "--benchmark_list_tests", f"--benchmark_filter={wanted}"])
+    return [row for row in listed.split("\n") if row]
 
 
 def time_of(program, row, min_time):
-    """Nanoseconds an operation of this row, or None if the row ended in an error.
+    """Nanoseconds an operation of this row, by measure, or None if the row ended in an error."""
+    plain = re.sub(r"([.+*?()\[\]{}|^$\\])", r"\\\1", row)
+    return read_times(run([program, f"--benchmark_filter=^{plain}$",
+                           f"--benchmark_min_time={min_time}",
+                           f"--benchmark_repetitions={REPETITIONS}", "--benchmark_format=json"],
+                          seconds=RUN_LIMIT_S))
 
-    The least of some short repetitions: what disturbs one only makes it slower.
-    """
-    plain = "".join("\\" + c if c in ".+*?()[]{}|^$\\" else c for c in row)
-    out = run([program, f"--benchmark_filter=^{plain}$", f"--benchmark_min_time={min_time}",
-               f"--benchmark_repetitions={REPETITIONS}", "--benchmark_format=json"])
-    runs = [one for one in json.loads(out)["benchmarks"] if one.get("run_type") == "iteration"]
+
+def read_times(out):
+    found = json.loads(out)["benchmarks"] if out.strip() else []
+    runs = [one for one in found if one.get("run_type") == "iteration"]
     if not runs or any(one.get("error_occurred") for one in runs):
         return None
-    return min(one["real_time"] for one in runs)
+    return {"wall": statistics.median(one["real_time"] for one in runs),
+            "cpu": min(one["cpu_time"] for one in runs)}
 
 
-def measure(base, fresh, arguments):
-    """Pairs (base, new) of times by row."""
-    known = set(rows_of(base, arguments.filter))
-    rows = [row for row in rows_of(fresh, arguments.filter) if row and row in known]
-    if not rows:
-        raise Failed(f"no row that both have fits {arguments.filter}")
-    dice = random.Random(arguments.seed)
-    pairs = {row: [] for row in rows}
-    for done in range(arguments.passes):
-        say(f"pass {done + 1} of {arguments.passes}")
-        for row in rows:
-            order = [0, 1]
-            dice.shuffle(order)
-            times = [None, None]
-            for which in order:
-                times[which] = time_of((base, fresh)[which], row, arguments.min_time)
-            if None not in times:
-                pairs[row].append(tuple(times))
-    return pairs
+def measure(names, time_both, passes, dice):
+    """Rows by name. `time_both[i](name)` is a run of the base (0) or of the new build (1)."""
+    rows = {name: Row() for name in names}
+    for done in range(passes):
+        left = [name for name in names if not rows[name].is_done()]
+        if not left:
+            break
+        say(f"pass {done + 1} of at most {passes}: {len(left)} rows")
+        for name in left:
+            times = [], []
+            for which in dice.choice(ORDERS):
+                times[which].append(time_both[which](name))
+            rows[name].add(*times)
+    return rows
 
 
-def report(pairs):
-    """One line a row, and how many are slower."""
-    width = max(map(len, pairs))
-    slower = 0
-    print(f"{'':8}{'':{width}}  {'base ns':>12} {'new ns':>12}  ratio  chance")
-    for row, times in pairs.items():
-        if len(times) < FEWEST_PASSES:
-            print(f"{'ERROR':8}{row:{width}}  only {len(times)} pairs without an error")
-            slower += 1
+def report(rows):
+    """One line a row, and how many are slower or in error."""
+    width = max(map(len, rows))
+    verdicts = []
+    print(f"{'':8}{'':{width}}  {'base ns':>11}  {'wall new / base':15}  {'cpu new / base':15}  pairs")
+    for name, row in rows.items():
+        if row.errors:
+            verdicts.append("error")
+            print(f"{'ERROR':8}{name:{width}}  a run ended in an error")
             continue
-        ratios = [new / base for base, new in times]
-        verdict = judged(ratios)
-        slower += verdict == "slower"
-        before, after = (statistics.median(side) for side in zip(*times))
-        print(f"{verdict:8}{row:{width}}  {before:12.1f} {after:12.1f}  "
-              f"{statistics.median(ratios):5.2f}  {chance(ratios):.4f}")
-    print(f"{len(pairs)} compared, {slower} slower or in error")
-    return slower
+        changes = [paired.change(getattr(row, one)) for one in MEASURES]
+        verdicts.append(paired.worst([one.verdict() for one in changes]))
+        base = statistics.median(base for base, _ in row.wall)
+        print(f"{verdicts[-1]:8}{name:{width}}  {base:11.1f}  {changes[0]!s:15}  {changes[1]!s:15}  "
+              f"{len(row.wall)}")
+    bad = sum(one in ("slower", "error") for one in verdicts)
+    print(f"{len(rows)} compared, {bad} slower or in error, {verdicts.count('unclear')} unclear")
+    return bad
 
 
 def say(words):
@@ -132,10 +122,10 @@ def say(words):
 
 def parsed(words):
     parser = argparse.ArgumentParser(prog="./dev bench --against", exit_on_error=False)
-    parser.add_argument("rev", metavar="REV")
-    parser.add_argument("--passes", type=int, default=21)
+    parser.add_argument("rev", metavar="REV", nargs="?")
+    parser.add_argument("--passes", type=int, default=80)
     parser.add_argument("--filter", default=DEFAULT_ROWS)
-    parser.add_argument("--min-time", type=float, default=0.01)
+    parser.add_argument("--min-time", type=float, default=0.005)
     parser.add_argument("--seed", type=int, default=1)
     try:
         arguments, left = parser.parse_known_args(words)
@@ -143,9 +133,31 @@ def parsed(words):
         raise ValueError(str(wrong)) from wrong
     if left:
         raise ValueError(f"unknown argument: {left[0]}")
-    if arguments.passes < FEWEST_PASSES:
-        raise ValueError(f"--passes: {arguments.passes} is too few; at least {FEWEST_PASSES}")
+    if arguments.rev is None:
+        raise ValueError("which revision? ./dev bench --against REV")
+    if arguments.passes < paired.FEWEST_PAIRS:
+        raise ValueError(f"--passes: {arguments.passes} is too few; at least {paired.FEWEST_PAIRS}")
     return arguments
+
+
+def measure_against(found, arguments):
+    """Rows by name, of the revision `found` and of this tree."""
+    tree = ROOT / "build" / f"against-{found}"
+    remove = ["git", "worktree", "remove", "--force", str(tree)]
+    # One may be left of a run that was killed.
+    subprocess.run(remove, cwd=ROOT, capture_output=True, check=False)
+    try:
+        run(["git", "worktree", "add", "--detach", "--force", str(tree), found], cwd=ROOT)
+        say(f"builds {found} and this tree")
+        both = (build(tree), build(ROOT))
+        known = set(rows_of(both[0], arguments.filter))
+        names = [name for name in rows_of(both[1], arguments.filter) if name in known]
+        if not names:
+            raise Failed(f"no row that both have fits {arguments.filter}")
+        times = [lambda name, one=one: time_of(one, name, arguments.min_time) for one in both]
+        return measure(names, times, arguments.passes, random.Random(arguments.seed))
+    finally:
+        subprocess.run(remove, cwd=ROOT, capture_output=True, check=False)
 
 
 def main(words):
@@ -156,18 +168,13 @@ def main(words):
     except (ValueError, Failed) as wrong:
         say(str(wrong))
         return 64
-    tree = ROOT / "build" / f"against-{found}"
+    programs.end_on_term()
     try:
-        run(["git", "worktree", "add", "--detach", "--force", str(tree), found], cwd=ROOT)
-        say(f"builds {found} and this tree")
-        pairs = measure(build(tree), build(ROOT), arguments)
+        rows = measure_against(found, arguments)
     except Failed as wrong:
         say(str(wrong))
         return 2
-    finally:
-        subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=ROOT,
-                       capture_output=True, check=False)
-    return 3 if report(pairs) else 0
+    return 3 if report(rows) else 0
 
 
 if __name__ == "__main__":
