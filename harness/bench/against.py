@@ -5,8 +5,8 @@ usage: ./dev bench --against REV [--passes N] [--filter REGEX] [--min-time SECON
 A machine that changes its speed makes two runs one after the other worthless. Here each pass runs a
 row twice in both builds, A B B A or B A A B as is drawn, takes the better time of each, and a row is
 judged from the ratios of these pairs (paired.py). A run is short, so that there are many pairs. A
-row is done when its interval is narrow enough to tell a tenth; one that never gets there by the last
-pass is `unclear`.
+row is done when its interval is narrow enough to tell a tenth; one that does not get there is
+`unclear`.
 
 A row has two measures: the time on the wall (the median of a run's repetitions), and the processor
 time of its clients (the least of them), which other programs disturb by far less. Whoever waits
@@ -53,8 +53,10 @@ class Row:
             better = tuple(min(run[one] for run in runs) for runs in (base, new))
             getattr(self, one).append(better)
 
-    def is_done(self):
-        return self.errors > 0 or all(paired.is_clear(getattr(self, one)) for one in MEASURES)
+    def is_done(self, passes):
+        """Whether it has an error, or more passes, up to so many, would tell nothing new."""
+        return self.errors > 0 or all(paired.is_done(getattr(self, one), passes)
+                                      for one in MEASURES)
 
 
 def rows_of(program, wanted):
@@ -84,7 +86,7 @@ def measure(names, time_both, passes, dice):
     """Rows by name. `time_both[i](name)` is a run of the base (0) or of the new build (1)."""
     rows = {name: Row() for name in names}
     for done in range(passes):
-        left = [name for name in names if not rows[name].is_done()]
+        left = [name for name in names if not rows[name].is_done(passes)]
         if not left:
             break
         say(f"pass {done + 1} of at most {passes}: {len(left)} rows")

@@ -19,6 +19,8 @@ CHANCE = 0.0025
 LEAST_CHANGE = 0.03
 # An interval of so much to either side tells a change of a tenth from none.
 NARROW = 0.04
+# One that is still so wide after a third of the passes will not become narrow.
+HOPELESS = 5 * NARROW
 FEWEST_PAIRS = 16  # of fewer even the clearest change is not that unlikely
 # The worst news first.
 VERDICTS = ("slower", "unclear", "faster", "same")
@@ -69,10 +71,15 @@ def beyond(count):
     return bound
 
 
-def is_clear(pairs):
-    """Whether more pairs would tell nothing new. Looks at the width alone: who stops as soon as
-    there is a change finds one at last."""
-    return len(pairs) >= FEWEST_PAIRS and change(pairs).reach <= NARROW
+def is_done(pairs, most):
+    """Whether more pairs, up to so many, would tell nothing new: it is clear, or will not become so.
+
+    Looks at the width alone: who stops as soon as there is a change finds one at last.
+    """
+    if len(pairs) < FEWEST_PAIRS:
+        return False
+    reach = change(pairs).reach
+    return reach <= NARROW or (reach > HOPELESS and 3 * len(pairs) >= most)
 
 
 def worst(verdicts):

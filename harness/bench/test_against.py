@@ -133,13 +133,15 @@ class Measuring(unittest.TestCase):
 
     def test_a_row_that_is_clear_is_done_and_one_that_is_not_goes_on(self):
         noisy = Machine(7, 0.5)
-        both = [lambda name: noisy.run(1) if name == "noisy" else {"wall": 1.0, "cpu": 2.0}] * 2
-        rows = compared(*both, ["calm", "noisy"], passes=30)
+        middling = Machine(8, 0.08)
+        time = {"noisy": lambda: noisy.run(1), "middling": lambda: middling.run(1),
+                "calm": lambda: {"wall": 1.0, "cpu": 2.0}}
+        rows = compared(*[lambda name: time[name]()] * 2, names=list(time))
         self.assertEqual({name: len(row.wall) for name, row in rows.items()},
-                         {"calm": paired.FEWEST_PAIRS, "noisy": 30})
+                         {"calm": paired.FEWEST_PAIRS, "middling": 80, "noisy": 27})
         printed, bad = told(rows)
         self.assertEqual(bad, 0)
-        self.assertIn("2 compared, 0 slower or in error, 1 unclear", printed)
+        self.assertIn("3 compared, 0 slower or in error, 2 unclear", printed)
 
     def test_a_row_that_fails_is_told_and_not_run_again(self):
         asked = []
