@@ -18,8 +18,10 @@ Exit code: 0 no row is slower, 3 some row is, 64 bad usage, 2 a build or a run f
 import argparse
 import dataclasses
 import json
+import pathlib
 import random
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -142,6 +144,14 @@ def parsed(words):
     return arguments
 
 
+def copied(program):
+    """A copy beside it. Where the pages of a file lie in memory is decided when it is written: a
+    linker's lie anywhere, and two runs of the same bytes differed by 7 % of a row's time."""
+    copy = program.with_name(program.name + ".copy")
+    copy.unlink(missing_ok=True)
+    return pathlib.Path(shutil.copy(program, copy))
+
+
 def measure_against(found, arguments):
     """Rows by name, of the revision `found` and of this tree."""
     tree = ROOT / "build" / f"against-{found}"
@@ -151,7 +161,7 @@ def measure_against(found, arguments):
     try:
         run(["git", "worktree", "add", "--detach", "--force", str(tree), found], cwd=ROOT)
         say(f"builds {found} and this tree")
-        both = (build(tree), build(ROOT))
+        both = (copied(build(tree)), copied(build(ROOT)))
         known = set(rows_of(both[0], arguments.filter))
         names = [name for name in rows_of(both[1], arguments.filter) if name in known]
         if not names:
@@ -173,7 +183,7 @@ def main(words):
     programs.end_on_term()
     try:
         rows = measure_against(found, arguments)
-    except Failed as wrong:
+    except (Failed, OSError) as wrong:
         say(str(wrong))
         return 2
     return 3 if report(rows) else 0

@@ -6,7 +6,10 @@ The times come from a machine that is made up. No real time is measured here.
 import contextlib
 import io
 import math
+import os
+import pathlib
 import random
+import tempfile
 import unittest
 
 import against
@@ -149,6 +152,19 @@ class Measuring(unittest.TestCase):
         printed, bad = told(rows)
         self.assertEqual((bad, len(asked)), (1, 2))
         self.assertIn("ERROR", printed)
+
+    def test_what_runs_is_a_fresh_copy(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder) / "program"
+            program.write_text("#!/bin/sh\n", "utf-8")
+            program.chmod(0o755)
+            copy = against.copied(program)
+            with copy.open("rb") as old:  # open, or its number may be given again
+                again = against.copied(program)
+                self.assertNotEqual(again.stat().st_ino, os.fstat(old.fileno()).st_ino)
+            self.assertNotEqual(copy, program)
+            self.assertTrue(os.access(again, os.X_OK))
+            self.assertEqual(again.read_bytes(), program.read_bytes())
 
     def test_a_run_is_read(self):
         runs = [{"run_type": "iteration", "real_time": wall, "cpu_time": cpu}
