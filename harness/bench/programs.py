@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+ENDING_S = 10  # from TERM to KILL
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -43,11 +44,14 @@ def run(command, seconds=None, **options):
 
 
 def end_group(child):
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    child.wait()
+    """First in a way that it hears of: ninja's compilers are in groups of their own, and it ends
+    them."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(child.pid, number)
+            child.wait(ENDING_S)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            pass
 
 
 def end_on_term():
