@@ -68,6 +68,8 @@ void Brain::start(Actions& out) {
 std::size_t Brain::wants() const {
   if (state_.over || computing_ || state_.reading == WorkerState::Reading::nothing) return 0;
   if (state_.reading != WorkerState::Reading::frames) return kReadMaxBytes;
+  if (config_.framing.wire != wire::Wire::prefix)
+    return std::min(kReadMaxBytes, state_.read_at_most - decoder_.buffered_bytes());
   const std::size_t whole = config_.framing.prefix_bytes + decoder_.announced_bytes().value_or(0);
   return std::min(whole, state_.read_at_most) - decoder_.buffered_bytes();
 }

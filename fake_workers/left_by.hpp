@@ -80,7 +80,7 @@ inline Leaves length_little_endian(const PlannedFault&, const Reader& reader) {
 }
 
 inline Leaves length_huge(const PlannedFault&, const Reader& reader) {
-  const std::uint64_t length = wire::largest_length(reader.framing.prefix_bytes) / 2;
+  const std::uint64_t length = wire::huge_length(reader.framing);
   return length > reader.framing.payload_limit() ? Leaves::no_frame : Leaves::depends;
 }
 

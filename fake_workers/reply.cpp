@@ -16,15 +16,11 @@ std::string header_bytes(const ReplyInProgress& reply, std::size_t payload_size,
   const std::int64_t said = reply.header == ReplyInProgress::Header::over_limit
                                 ? static_cast<std::int64_t>(reply.payload_limit) + reply.over_bytes
                                 : static_cast<std::int64_t>(payload_size);
-  const auto most = static_cast<std::int64_t>(wire::largest_length(framing.prefix_bytes));
-  const auto length = std::clamp<std::int64_t>(said + reply.length_error, 1, most);
-  std::string header(framing.prefix_bytes, '\0');
-  wire::put_length(framing, static_cast<std::uint64_t>(length), header);
+  if (reply.header == ReplyInProgress::Header::huge)
+    return wire::header_of(framing, wire::huge_length(framing));
+  const auto length = std::max<std::int64_t>(said + reply.length_error, 1);
+  std::string header = wire::header_of(framing, static_cast<std::uint64_t>(length));
   if (reply.header == ReplyInProgress::Header::little_endian) std::ranges::reverse(header);
-  if (reply.header == ReplyInProgress::Header::huge) {
-    header.assign(header.size(), '\xff');
-    header.front() = '\x7f';
-  }
   return header;
 }
 
@@ -93,19 +89,19 @@ std::string ReplyInProgress::bytes(const wire::Framing& framing) const {
                      text_before.empty() && text_after.empty();
   if (sound && !payload && codec == wire::Codec::terse &&
       payload_size() <= framing.payload_limit()) {
-    std::string frame(framing.prefix_bytes, '\0');
+    std::string frame = wire::header_of(framing, payload_size());
     add_terse(*this, frame);
-    wire::put_length(framing, frame.size() - framing.prefix_bytes, frame);
     return frame;
   }
   std::string inside = payload_bytes();
   std::string once;
   if (header == Header::none) {
-    once = inside + "\n";
+    once = framing.wire == wire::Wire::lines ? inside : inside + "\n";
   } else if (header == Header::zero) {
-    once.assign(framing.prefix_bytes, '\0');
+    once = wire::header_of(framing, 0).append(wire::end_of(framing));
   } else {
     once = header_bytes(*this, inside.size(), framing) + inside;
+    once += wire::end_of(framing);
   }
   if (copies == 1 && text_before.empty() && text_after.empty()) return once;
   std::string all = text_before;

@@ -13,6 +13,8 @@ namespace {
 
 /// So much of what it wrote is looked at for the rule that it breaks.
 constexpr std::size_t kWrittenKept = 4096;
+/// What a late frame has beside its payload.
+constexpr std::size_t kHeaderKept = 1024;
 
 /// How many bytes at the beginning are text, of those that we keep.
 std::size_t leading_text(std::string_view bytes) {
@@ -116,10 +118,8 @@ void Handshake::read_all() {
         bytes.substr(0, gathered_.first.size() - std::min(gathered_.first.size(), first_.size())));
     if (stage_ == Stage::stdin_closed) {
       gathered_.late_bytes += count(bytes.size());
-      late_.append(
-          bytes.substr(0, framing_.max_frame_bytes + framing_.prefix_bytes -
-                              std::min<std::size_t>(
-                                  late_.size(), framing_.max_frame_bytes + framing_.prefix_bytes)));
+      const std::size_t most = framing_.max_frame_bytes + kHeaderKept;
+      late_.append(bytes.substr(0, most - std::min(most, late_.size())));
     } else {
       gathered_.answered_bytes += count(bytes.size());
       conversation_.read(bytes);

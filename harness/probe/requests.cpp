@@ -182,8 +182,9 @@ Finding torn_request(Subject& subject) {
   const json args{{"text", "torn"}};
   const Subject::Request request = subject.request("echo", args);
   const std::string_view frame = request.frame;
-  const std::size_t head = std::max<std::size_t>(1, subject.settings().framing.prefix_bytes / 2U);
   const std::size_t middle = frame.size() / 2;
+  const std::size_t head = std::max<std::size_t>(
+      1, wire::header_of(subject.settings().framing, frame.size()).size() / 2);
   session->write_piece(frame.substr(0, head));
   session->write_piece(frame.substr(head, middle - head));
   const Heard heard = session->ask(frame.substr(middle), subject.settings().limit);
@@ -241,11 +242,12 @@ Finding zero_length(Subject& subject) {
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   subject.spoil();
-  const std::string header(subject.settings().framing.prefix_bytes, '\0');
-  const Heard heard = session->ask(header, kAfterthought);
+  const wire::Framing& framing = subject.settings().framing;
+  const std::string empty = wire::header_of(framing, 0).append(wire::end_of(framing));
+  const Heard heard = session->ask(empty, kAfterthought);
   if (heard.after == After::ended) return held("ends on a frame of no bytes " + end_of(heard));
   if (heard.after == After::babbled || heard.after == After::closed)
-    return remark(failure(heard, subject.settings().framing, "on a frame of no bytes"));
+    return remark(failure(heard, framing, "on a frame of no bytes"));
   const bool in_step = is_in_step(subject, *session);
   if (const auto ended = session->exit_status())
     return held(fmt::format("ends on a frame of no bytes ({})", pool::words(*ended)));
@@ -262,8 +264,7 @@ Finding oversized(Subject& subject) {
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   subject.spoil();
-  std::string bytes(framing.prefix_bytes, '\0');
-  wire::put_length(framing, std::uint64_t{framing.max_frame_bytes} + 1, bytes);
+  std::string bytes = wire::header_of(framing, std::uint64_t{framing.max_frame_bytes} + 1);
   // More than a pipe holds: who takes it all waits for the payload, and has no such limit.
   bytes.append(std::min<std::size_t>(kManyBytes, framing.max_frame_bytes), ' ');
   const Heard heard = session->ask(bytes, patience(subject));

@@ -94,7 +94,8 @@ pool::StartEvidence Session::greet() {
 
 bool Session::echoes() const {
   const std::string_view first = std::string_view(greeting_).substr(0, ping_.size());
-  return first.size() > settings_.framing.prefix_bytes && ping_.starts_with(first);
+  const std::size_t header = wire::header_of(settings_.framing, ping_.size()).size();
+  return first.size() > header && ping_.starts_with(first);
 }
 
 Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames) {
@@ -189,8 +190,10 @@ void Session::cross(bool written, std::string_view bytes) {
 
 /// A frame of text as its header in hex and its text; other bytes in both ways.
 std::string Session::shown(std::string_view bytes) const {
-  const std::string_view head = bytes.substr(0, settings_.framing.prefix_bytes);
+  const bool length_first = settings_.framing.wire == wire::Wire::prefix;
+  const std::string_view head = bytes.substr(0, length_first ? settings_.framing.prefix_bytes : 0);
   const std::string_view body = bytes.substr(head.size());
+  if (is_text(bytes.substr(0, kShownText)) && !length_first) return printable(bytes, kShownText);
   if (is_text(head) || !is_text(body.substr(0, kShownText)))
     return hex_and_text(bytes, kShownBytes);
   return fmt::format("{:02x} {}",

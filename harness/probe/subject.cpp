@@ -123,8 +123,8 @@ std::string failure(const Heard& heard, const wire::Framing& framing, std::strin
   decoder.push(heard.bytes);
   if (decoder.next() && decoder.announced_bytes()) {
     return fmt::format("writes {} only {} of the {} bytes of its answer{}", when,
-                       decoder.buffered_bytes() - framing.prefix_bytes, *decoder.announced_bytes(),
-                       end);
+                       decoder.buffered_bytes() - decoder.header_bytes(),
+                       *decoder.announced_bytes(), end);
   }
   return fmt::format("makes noise {}, bytes that make no frame: {}{}", when,
                      hex_and_text(heard.bytes, 16), end);

@@ -59,17 +59,19 @@ void Conversation::read(std::string_view bytes) {
   if (decided()) return doubt();
   // Most replies arrive in one read: such a reply is not copied into the buffer.
   if (decoder_.buffered_bytes() == 0) {
-    const std::string_view whole = whole_frame(framing_, bytes);
-    if (!whole.empty()) {
-      return decide_by_frame(whole, bytes.size() - framing_.prefix_bytes - whole.size());
-    }
+    const WholeFrame whole = whole_frame(framing_, bytes);
+    if (!whole.payload.empty())
+      return decide_by_frame(whole.payload, bytes, bytes.size() - whole.bytes);
   }
   decoder_.push(bytes);
   auto frame = decoder_.next();
   if (!frame) {
     decide_protocol_error(std::move(frame.error().message), frame.error().first_bytes);
   } else if (frame->has_value()) {
-    decide_by_frame(**frame, decoder_.buffered_bytes());
+    const std::size_t surplus = decoder_.buffered_bytes();
+    const std::string_view all(decoder_.last_frame().data(),
+                               decoder_.last_frame().size() + surplus);
+    decide_by_frame(**frame, all, surplus);
   }
 }
 
@@ -139,7 +141,8 @@ void Conversation::decide(Outcome outcome, bool in_doubt, std::string detail) {
   result.read_bytes = read_;
 }
 
-void Conversation::decide_by_frame(std::string_view payload, std::size_t surplus) {
+void Conversation::decide_by_frame(std::string_view payload, std::string_view all,
+                                   std::size_t surplus) {
   const bool in_doubt = written_ < frame_.size() || surplus > 0;
   if (payload_ == Payload::opaque) {
     decide(Outcome::ok, in_doubt, "");
@@ -150,8 +153,6 @@ void Conversation::decide_by_frame(std::string_view payload, std::size_t surplus
                                            ? decode_reply(payload, request_id_)
                                            : decode_terse_reply(payload, request_id_);
   if (!reply) {
-    const std::size_t prefix = framing_.prefix_bytes;
-    const std::string_view all(payload.data() - prefix, prefix + payload.size() + surplus);
     return decide_protocol_error(reply.error() + likely(all), payload);
   }
   if (payload_ == Payload::handshake && reply->success && !reply->result_is_object) {
@@ -197,11 +198,7 @@ std::string Conversation::reply_progress() const {
 }
 
 std::string Conversation::received() const {
-  const std::size_t bytes = decoder_.buffered_bytes();
-  if (const auto announced = decoder_.announced_bytes()) {
-    return fmt::format(FMT_COMPILE("{} of {} bytes"), bytes - framing_.prefix_bytes, *announced);
-  }
-  return fmt::format(FMT_COMPILE("{} of {} header bytes"), bytes, framing_.prefix_bytes);
+  return decoder_.progress();
 }
 
 std::string Conversation::likely(std::string_view bytes) const {

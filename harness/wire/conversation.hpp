@@ -88,8 +88,8 @@ class Conversation {
 
  private:
   void decide(Outcome outcome, bool in_doubt, std::string detail);
-  /// `surplus`: so many bytes follow the frame, right behind the payload.
-  void decide_by_frame(std::string_view payload, std::size_t surplus);
+  /// `all`: the frame and what follows it, which are `surplus` bytes.
+  void decide_by_frame(std::string_view payload, std::string_view all, std::size_t surplus);
   /// `; most likely ` and the rule that these bytes break, if one is known.
   [[nodiscard]] std::string likely(std::string_view bytes) const;
   void decide_protocol_error(std::string detail, std::string_view bytes);

@@ -7,6 +7,7 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/base/text.hpp"
+#include "harness/wire/wires.hpp"
 
 namespace poolproof::wire {
 namespace {
@@ -14,48 +15,39 @@ namespace {
 constexpr std::size_t kBytesShownAfterHeader = 60;
 
 /// The most likely origin of bytes that are no frame; empty if nothing suggests one.
-std::string likely_cause(std::string_view bytes, std::size_t prefix_bytes) {
-  if (!is_text(bytes)) return "";
-  if (bytes.front() == '{') {
-    return fmt::format("; most likely JSON without its {}-byte length prefix", prefix_bytes);
-  }
+std::string likely_cause(const Framing& framing, std::string_view bytes) {
+  if (bytes.empty() || !is_text(bytes)) return "";
+  if (bytes.front() == '{')
+    return fmt::format("; most likely JSON without its {}", row_of(framing.wire).missing(framing));
   return "; text where a frame should be, most likely a print or a banner on stdout";
 }
 
-FrameError frame_error(const Framing& framing, std::uint64_t length, std::string_view bytes) {
-  FrameError error;
-  error.kind = length == 0 ? FrameError::Kind::zero_length : FrameError::Kind::too_large;
-  error.length = length;
-  error.first_bytes = bytes;
-  const std::string why = length == 0 ? "0 is not allowed: a frame holds at least 1 byte"
-                                      : fmt::format("{} is above the limit of {} bytes", length,
-                                                    framing.payload_limit());
+FrameError frame_error(const Framing& framing, const Head& head, std::string_view bytes) {
+  FrameError error{head.why, head.payload_bytes, std::string(bytes), ""};
+  // Who writes some of what is agreed means it.
+  const bool agreed = framing.wire == Wire::headers && bytes.starts_with("Content-");
   error.message =
-      fmt::format("frame length {}; first bytes {}{}", why, hex_and_text(bytes, bytes.size()),
-                  likely_cause(bytes, framing.prefix_bytes));
+      fmt::format("{}; first bytes {}{}", row_of(framing.wire).complaint(framing, error),
+                  hex_and_text(bytes, bytes.size()), agreed ? "" : likely_cause(framing, bytes));
   return error;
-}
-
-std::uint64_t length_in(std::string_view header) {
-  std::uint64_t length = 0;
-  for (const char byte : header) length = (length << 8U) | static_cast<unsigned char>(byte);
-  return length;
 }
 
 }  // namespace
 
 std::uint64_t largest_length(std::uint8_t prefix_bytes) {
-  POOLPROOF_ASSERT(prefix_bytes == 1 || prefix_bytes == 2 || prefix_bytes == 4);
-  return (std::uint64_t{1} << (8U * prefix_bytes)) - 1;
+  POOLPROOF_ASSERT(prefix_bytes == 1 || prefix_bytes == 2 || prefix_bytes == 4 ||
+                   prefix_bytes == 8);
+  return UINT64_MAX >> (64U - 8U * prefix_bytes);
 }
 
 std::size_t Framing::payload_limit() const {
+  if (wire != Wire::prefix) return max_frame_bytes;
   return static_cast<std::size_t>(
       std::min<std::uint64_t>(largest_length(prefix_bytes), max_frame_bytes));
 }
 
 bool Framing::can_be_exceeded() const {
-  return max_frame_bytes < largest_length(prefix_bytes);
+  return wire != Wire::prefix || max_frame_bytes < largest_length(prefix_bytes);
 }
 
 void FrameDecoder::push(std::string_view bytes) {
@@ -67,77 +59,88 @@ void FrameDecoder::push(std::string_view bytes) {
   }
   if (lost()) bytes = bytes.substr(0, shown_bytes() - std::min(shown_bytes(), buffered_bytes()));
   buffer_.append(bytes);
-  if (!announced_) look_at_header();
+  if (head_.state == Head::State::incomplete) look_at_header();
 }
 
 Expected<std::optional<std::string_view>, FrameError> FrameDecoder::next() {
-  if (!announced_) return std::nullopt;
+  if (head_.state == Head::State::incomplete) return std::nullopt;
   if (lost()) {
     buffer_.resize(start_ + std::min(buffered_bytes(), shown_bytes()));
-    return unexpected(frame_error(framing_, *announced_, buffered()));
+    return unexpected(frame_error(framing_, head_, buffered()));
   }
-  if (buffered_bytes() - framing_.prefix_bytes < *announced_) return std::nullopt;
-  const std::string_view payload =
-      buffered().substr(framing_.prefix_bytes, static_cast<std::size_t>(*announced_));
-  start_ += framing_.prefix_bytes + payload.size();
+  const std::size_t around = head_.header_bytes + head_.end_bytes;
+  if (buffered_bytes() < around || buffered_bytes() - around < head_.payload_bytes)
+    return std::nullopt;
+  const auto size = static_cast<std::size_t>(head_.payload_bytes);
+  last_ = buffered().substr(0, around + size);
+  const std::string_view payload = last_.substr(head_.header_bytes, size);
+  start_ += last_.size();
   look_at_header();
   return payload;
 }
 
-/// Reads the length of the next frame, if its header is whole.
+/// Reads what announces the next frame, if it is whole.
 void FrameDecoder::look_at_header() {
-  announced_.reset();
-  if (buffered_bytes() >= framing_.prefix_bytes) {
-    announced_ = length_in(buffered().substr(0, framing_.prefix_bytes));
-  }
+  if (head_.state != Head::State::incomplete) looked_ = 0;
+  head_ = row_of(framing_.wire).head(framing_, buffered(), looked_);
+  looked_ = head_.state == Head::State::incomplete ? buffered_bytes() : 0;
+}
+
+std::string FrameDecoder::progress() const {
+  if (const auto announced = announced_bytes())
+    return fmt::format("{} of {} bytes", buffered_bytes() - header_bytes(), *announced);
+  return row_of(framing_.wire).beginning(framing_, buffered_bytes());
 }
 
 void FrameDecoder::clear() {
   buffer_.clear();
-  start_ = 0;
-  announced_.reset();
-}
-
-bool FrameDecoder::lost() const {
-  return announced_ && (*announced_ == 0 || *announced_ > framing_.payload_limit());
+  start_ = looked_ = 0;
+  head_ = {};
+  last_ = {};
 }
 
 std::size_t FrameDecoder::shown_bytes() const {
-  return framing_.prefix_bytes + kBytesShownAfterHeader;
+  return head_.header_bytes + kBytesShownAfterHeader;
 }
 
-std::string_view whole_frame(const Framing& framing, std::string_view bytes) {
-  if (bytes.size() <= framing.prefix_bytes) return {};
-  const std::uint64_t length = length_in(bytes.substr(0, framing.prefix_bytes));
-  bytes.remove_prefix(framing.prefix_bytes);
-  if (length > bytes.size() || length > framing.payload_limit()) return {};
-  return bytes.substr(0, static_cast<std::size_t>(length));
+WholeFrame whole_frame(const Framing& framing, std::string_view bytes) {
+  const Head head = row_of(framing.wire).head(framing, bytes, 0);
+  const std::size_t around = head.header_bytes + head.end_bytes;
+  if (head.state != Head::State::whole || bytes.size() < around ||
+      bytes.size() - around < head.payload_bytes) {
+    return {};
+  }
+  const auto size = static_cast<std::size_t>(head.payload_bytes);
+  return {bytes.substr(head.header_bytes, size), around + size};
 }
 
 Expected<std::string, std::string> encode_frame(const Framing& framing, std::string_view payload) {
-  std::string frame;
-  frame.reserve(framing.prefix_bytes + payload.size());
-  frame.append(framing.prefix_bytes, '\0').append(payload);
-  return seal_frame(framing, std::move(frame));
-}
-
-Expected<std::string, std::string> seal_frame(const Framing& framing, std::string frame) {
-  POOLPROOF_ASSERT(frame.size() >= framing.prefix_bytes);
-  const std::size_t payload_bytes = frame.size() - framing.prefix_bytes;
-  if (payload_bytes == 0)
+  if (payload.empty())
     return unexpected(std::string("the payload is empty; a frame holds at least 1 byte"));
-  if (payload_bytes > framing.payload_limit()) {
-    return unexpected(fmt::format("the payload of {} bytes is above the limit of {} bytes",
-                                  payload_bytes, framing.payload_limit()));
-  }
-  put_length(framing, payload_bytes, frame);
-  return frame;
+  if (payload.size() > framing.payload_limit())
+    return unexpected(too_large(framing, payload.size()));
+  if (framing.wire == Wire::lines && payload.find('\n') != std::string_view::npos)
+    return unexpected(std::string("the payload has a line break, which ends a line"));
+  std::string frame = header_of(framing, payload.size());
+  frame.reserve(frame.size() + payload.size() + end_of(framing).size());
+  return frame.append(payload).append(end_of(framing));
 }
 
-void put_length(const Framing& framing, std::uint64_t length, std::string& frame) {
-  for (unsigned left = framing.prefix_bytes; left > 0; --left, length >>= 8U) {
-    frame[left - 1] = static_cast<char>(length & 0xFFU);
-  }
+std::string too_large(const Framing& framing, std::uint64_t payload_bytes) {
+  return fmt::format("the payload of {} bytes is above the limit of {} bytes", payload_bytes,
+                     framing.payload_limit());
+}
+
+std::string header_of(const Framing& framing, std::uint64_t length) {
+  return row_of(framing.wire).header(framing, length);
+}
+
+std::uint64_t huge_length(const Framing& framing) {
+  return largest_length(framing.wire == Wire::prefix ? framing.prefix_bytes : 8) / 2;
+}
+
+std::string_view end_of(const Framing& framing) {
+  return row_of(framing.wire).end;
 }
 
 }  // namespace poolproof::wire

@@ -10,29 +10,58 @@
 
 namespace poolproof::wire {
 
-/// How messages are cut out of a stream: a big-endian length, then that many bytes of payload.
+/// How a message is marked off in a stream. One row of the table in wires.hpp each.
+enum class Wire : std::uint8_t {
+  prefix,   ///< a length of `prefix_bytes`, then the payload: Erlang ports, esbuild, browsers
+  varint,   ///< a length as protobuf's varint, then the payload: Bazel, Sass
+  lines,    ///< the payload, then a line feed (CR LF is taken, too): MCP, NDJSON
+  headers,  ///< `Content-Length: N`, an empty line, then the payload: language servers
+};
+
+/// How messages are cut out of a stream.
 struct Framing {
-  std::uint8_t prefix_bytes = 4;  ///< 4 (an Erlang port's `{packet,4}`), 2 or 1
-  /// Counts the payload only. A header that announces more is an error.
+  std::uint8_t prefix_bytes = 4;  ///< prefix: 4 (an Erlang port's `{packet,4}`), 1, 2 or 8
+  /// Counts the payload only. A frame that announces or holds more is an error.
   std::size_t max_frame_bytes = std::size_t{16} << 20U;
+  Wire wire = Wire::prefix;
+  bool little_endian = false;  ///< prefix: the order of the length's bytes
   bool operator==(const Framing&) const = default;
 
-  /// The largest payload that both the prefix and max_frame_bytes allow.
+  /// The largest payload that both the wire and max_frame_bytes allow.
   [[nodiscard]] std::size_t payload_limit() const;
-  /// Whether a header can announce more than payload_limit().
+  /// Whether a frame can announce or hold more than payload_limit().
   [[nodiscard]] bool can_be_exceeded() const;
 };
 
-/// The largest length that a header of `prefix_bytes` can announce. Requires: 1, 2 or 4.
+/// The largest length that a header of `prefix_bytes` can announce. Requires: 1, 2, 4 or 8.
 [[nodiscard]] std::uint64_t largest_length(std::uint8_t prefix_bytes);
 
 /// Why a stream can't be cut any further. Nothing after this point of the stream can be read.
 struct FrameError {
-  enum class Kind : std::uint8_t { zero_length, too_large };
+  enum class Kind : std::uint8_t {
+    zero_length,   ///< an empty payload
+    too_large,     ///< above payload_limit()
+    too_long,      ///< a header without an end: a varint above 10 bytes, a block above its limit
+    no_header,     ///< headers: a line without a colon
+    bare_newline,  ///< headers: a line that ends with LF and not with CR LF
+    no_length,     ///< headers: no Content-Length among them
+    two_lengths,   ///< headers: more than one Content-Length
+    no_number,     ///< headers: a Content-Length that is no number, or a negative one
+  };
   Kind kind;
-  std::uint64_t length = 0;  ///< what the header says
+  std::uint64_t length = 0;  ///< what the header says; a line: what came of it
   std::string first_bytes;   ///< the header and up to 60 bytes that followed it, raw
   std::string message;  ///< one sentence with the bytes as hex and text, control characters escaped
+};
+
+/// What the beginning of a stream says of its first frame.
+struct Head {
+  enum class State : std::uint8_t { incomplete, whole, broken };
+  State state = State::incomplete;
+  FrameError::Kind why = FrameError::Kind::zero_length;  ///< broken
+  std::size_t header_bytes = 0;                          ///< whole: in front of the payload
+  std::uint64_t payload_bytes = 0;                       ///< whole; broken by its size: that size
+  std::size_t end_bytes = 0;                             ///< whole: behind the payload
 };
 
 /// Cuts frames out of bytes that arrive in any chunks. Never keeps more than what has arrived,
@@ -61,30 +90,53 @@ class FrameDecoder {
   }
 
   /// The payload length that the current incomplete frame announces, if its header is whole.
-  [[nodiscard]] std::optional<std::uint64_t> announced_bytes() const { return announced_; }
+  /// A line announces nothing.
+  [[nodiscard]] std::optional<std::uint64_t> announced_bytes() const {
+    if (head_.state != Head::State::whole) return std::nullopt;
+    return head_.payload_bytes;
+  }
+  /// The bytes of its header, once it is whole; 0 before.
+  [[nodiscard]] std::size_t header_bytes() const { return head_.header_bytes; }
+
+  /// How much of the frame under way has come, in words: `3 of 100 bytes`.
+  [[nodiscard]] std::string progress() const;
+
+  /// The whole frame that next() gave out last, header and end included; as long as the payload.
+  [[nodiscard]] std::string_view last_frame() const { return last_; }
 
   void clear();
 
  private:
   void look_at_header();
-  [[nodiscard]] bool lost() const;  ///< the next header is an error
+  [[nodiscard]] bool lost() const { return head_.state == Head::State::broken; }
   [[nodiscard]] std::size_t shown_bytes() const;
 
   Framing framing_;
   std::string buffer_;
   std::size_t start_ = 0;
-  std::optional<std::uint64_t> announced_;
+  std::size_t looked_ = 0;  ///< of the buffered bytes, those that hold no end of a header or line
+  Head head_;
+  std::string_view last_;
 };
 
-/// The payload of the frame at the start of `bytes`, as a view into them. Empty if there is no
-/// whole and sound frame.
-std::string_view whole_frame(const Framing& framing, std::string_view bytes);
+/// A whole and sound frame at the start of bytes, as views into them.
+struct WholeFrame {
+  std::string_view payload;  ///< empty: there is none
+  std::size_t bytes = 0;     ///< of the frame, header and end included
+};
+WholeFrame whole_frame(const Framing& framing, std::string_view bytes);
 
-/// Header and payload as one string. Error: the payload is empty or over framing.payload_limit().
+/// The payload as a frame. Error: it is empty, over framing.payload_limit(), or the wire can't
+/// carry it (a line break in a line).
 Expected<std::string, std::string> encode_frame(const Framing& framing, std::string_view payload);
-/// The same for a payload that already stands behind the room for its header.
-Expected<std::string, std::string> seal_frame(const Framing& framing, std::string frame);
-/// Writes a length into the first prefix_bytes of `frame`. Requires: it fits in them.
-void put_length(const Framing& framing, std::uint64_t length, std::string& frame);
+/// The error of the same, for a payload that is too large.
+std::string too_large(const Framing& framing, std::uint64_t payload_bytes);
+/// What stands in front of a payload of `length` bytes (nothing, in front of a line). A prefix
+/// says as much of the number as it can.
+std::string header_of(const Framing& framing, std::uint64_t length);
+/// A length that nobody means: half of what can be said.
+std::uint64_t huge_length(const Framing& framing);
+/// What stands behind each payload.
+std::string_view end_of(const Framing& framing);
 
 }  // namespace poolproof::wire

@@ -9,6 +9,7 @@
 
 #include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"
+#include "harness/wire/wires.hpp"
 
 namespace poolproof::wire {
 namespace {
@@ -23,20 +24,9 @@ bool is_document(std::string_view text) {
   return parse_json(text).has_value();
 }
 
-std::uint64_t number_in(std::string_view bytes, bool little) {
-  std::string order(bytes);
-  if (little) std::reverse(order.begin(), order.end());
-  std::uint64_t number = 0;
-  for (const char byte : order) number = (number << 8U) | static_cast<unsigned char>(byte);
-  return number;
-}
-
-/// The JSON document behind a length of that form at the very beginning, if there is one.
-std::string_view document_behind(std::string_view bytes, std::size_t prefix, bool little) {
-  if (bytes.size() <= prefix) return {};
-  const std::uint64_t length = number_in(bytes.substr(0, prefix), little);
-  if (length == 0 || length > bytes.size() - prefix) return {};
-  const std::string_view payload = bytes.substr(prefix, static_cast<std::size_t>(length));
+/// The JSON document in the frame at the very beginning, if there is one.
+std::string_view document_in(const Framing& framing, std::string_view bytes) {
+  const std::string_view payload = whole_frame(framing, bytes).payload;
   return is_document(payload) ? payload : std::string_view();
 }
 
@@ -71,7 +61,7 @@ std::optional<Suspicion> inner_frame(const Framing& framing, std::uint64_t lengt
                                      std::string_view behind) {
   const std::size_t last = std::min<std::size_t>({behind.size(), length, kSearched});
   for (std::size_t at = 1; at < last; ++at) {
-    const std::string_view inner = document_behind(behind.substr(at), framing.prefix_bytes, false);
+    const std::string_view inner = document_in(framing, behind.substr(at));
     if (inner.empty()) continue;
     return Suspicion{
         Misframing::frame_inside,
@@ -83,10 +73,10 @@ std::optional<Suspicion> inner_frame(const Framing& framing, std::uint64_t lengt
 }
 
 /// The header has the agreed form and says a wrong number.
-std::optional<Suspicion> wrong_count(const Framing& framing, std::uint64_t length,
-                                     std::string_view behind) {
+std::optional<Suspicion> wrong_count(const Framing& framing, std::size_t header_bytes,
+                                     std::uint64_t length, std::string_view behind) {
   if (auto found = characters(length, behind)) return found;
-  if (length == behind.size() + framing.prefix_bytes && is_document(behind)) {
+  if (length == behind.size() + header_bytes && is_document(behind)) {
     return Suspicion{Misframing::counts_header,
                      fmt::format("a length that counts its own header: it says {}, and {} bytes "
                                  "follow it",
@@ -96,13 +86,13 @@ std::optional<Suspicion> wrong_count(const Framing& framing, std::uint64_t lengt
 }
 
 Suspicion surplus(const Framing& framing, std::string_view rest) {
-  if (rest == "\n" || rest == "\r\n") {
+  if (framing.wire != Wire::lines && (rest == "\n" || rest == "\r\n")) {
     return {Misframing::newline_after,
             fmt::format("a perfect reply and {}: a newline, as println writes it after what it "
                         "prints",
                         rest.size() == 1 ? "one byte too many" : "two bytes too many")};
   }
-  if (!document_behind(rest, framing.prefix_bytes, false).empty())
+  if (!document_in(framing, rest).empty())
     return {Misframing::frame_after, "more than one reply: another frame follows the first one"};
   if (is_text(rest)) {
     return {Misframing::text_after,
@@ -113,22 +103,40 @@ Suspicion surplus(const Framing& framing, std::string_view rest) {
                                                rest.size(), hex_and_text(rest, 16))};
 }
 
+/// JSON that is not on a line of its own, where lines are agreed.
+std::optional<Suspicion> not_one_line(std::string_view bytes) {
+  if (!is_document(bytes)) return std::nullopt;
+  if (bytes.find('\n') == std::string_view::npos) {
+    return Suspicion{Misframing::no_newline,
+                     "a whole JSON text without the line break that ends a message"};
+  }
+  return Suspicion{Misframing::several_lines,
+                   "one JSON text over several lines (pretty-printed), where each line is a "
+                   "message"};
+}
+
 /// The bytes begin with a text.
 std::optional<Suspicion> text(const Framing& framing, std::string_view bytes) {
   constexpr std::string_view kHeader = "content-length";
   const bool headers =
-      bytes.size() > kHeader.size() &&
+      framing.wire != Wire::headers && bytes.size() > kHeader.size() &&
       std::equal(kHeader.begin(), kHeader.end(), bytes.begin(),
                  [](char a, unsigned char b) { return a == static_cast<char>(std::tolower(b)); });
   if (headers) {
     return Suspicion{Misframing::headers,
                      "headers (Content-Length), as language servers write them"};
   }
-  if (is_document(bytes.substr(0, bytes.find('\n'))))
-    return Suspicion{Misframing::json_line, "JSON without a length prefix, one text a line"};
+  if (is_document(bytes.substr(0, bytes.find('\n')))) {
+    return Suspicion{
+        Misframing::json_line,
+        fmt::format("JSON without a {}, one text a line",
+                    framing.wire == Wire::prefix ? "length prefix"
+                                                 : row_of(framing.wire).missing(framing))};
+  }
   const std::size_t last = std::min(bytes.size(), kSearched);
   for (std::size_t at = 1; at < last && is_text(bytes.substr(0, at)); ++at) {
-    if (document_behind(bytes.substr(at), framing.prefix_bytes, false).empty()) continue;
+    if (framing.wire == Wire::lines && bytes[at - 1] != '\n') continue;
+    if (document_in(framing, bytes.substr(at)).empty()) continue;
     return Suspicion{Misframing::text_then_frame,
                      fmt::format("{} bytes of text (a banner or a stray print), and a sound frame "
                                  "only behind them: \"{}\"",
@@ -139,58 +147,89 @@ std::optional<Suspicion> text(const Framing& framing, std::string_view bytes) {
                                                  printable(bytes, kQuoted))};
 }
 
-/// The bytes behind a protobuf varint are a document of that length.
-bool is_varint(std::string_view bytes) {
-  std::uint64_t length = 0;
-  for (std::size_t at = 0; at < std::min<std::size_t>(bytes.size(), 5); ++at) {
-    const auto byte = static_cast<unsigned char>(bytes[at]);
-    length |= std::uint64_t{byte & 127U} << (7 * at);
-    if (byte < 128) return at > 0 && is_document(bytes.substr(at + 1, length));
-  }
-  return false;
+/// The length of another form, in words.
+std::string form_of(const Framing& other, const Framing& agreed) {
+  const std::size_t size = other.prefix_bytes;
+  const std::string instead = agreed.wire == Wire::prefix ? fmt::format("{}", agreed.prefix_bytes)
+                                                          : std::string(row_of(agreed.wire).plural);
+  return fmt::format("a length of {} byte{}{} where {} are agreed", size, size == 1 ? "" : "s",
+                     size == 1              ? " (or a varint)"
+                     : other.little_endian  ? ", little-endian"
+                     : agreed.little_endian ? ", big-endian"
+                                            : "",
+                     instead);
 }
 
 /// A length of another form, with a document behind it.
 std::optional<Suspicion> other_length(const Framing& framing, std::string_view bytes) {
-  if (!document_behind(bytes, framing.prefix_bytes, true).empty())
-    return Suspicion{Misframing::little_endian, "a length in little-endian order"};
-  if (is_varint(bytes))
-    return Suspicion{Misframing::varint, "a length as protobuf's varint, as Bazel's workers have"};
-  for (const std::size_t size : {8U, 4U, 2U, 1U}) {
-    for (const bool little : {false, true}) {
-      if (size == framing.prefix_bytes || document_behind(bytes, size, little).empty()) continue;
+  Framing other = framing;
+  other.max_frame_bytes = kLooked;
+  other.wire = Wire::prefix;
+  if (framing.wire == Wire::prefix) {
+    other.little_endian = !framing.little_endian;
+    if (framing.prefix_bytes > 1 && !document_in(other, bytes).empty()) {
       return Suspicion{
-          Misframing::other_prefix,
-          fmt::format("a length of {} byte{}{} where {} are agreed", size, size == 1 ? "" : "s",
-                      size == 1 ? " (or a varint)"
-                      : little  ? ", little-endian"
-                                : "",
-                      framing.prefix_bytes)};
+          Misframing::little_endian,
+          fmt::format("a length in {}-endian order", other.little_endian ? "little" : "big")};
+    }
+  }
+  other.wire = Wire::varint;
+  const bool one_byte = !bytes.empty() && static_cast<unsigned char>(bytes[0]) < 0x80;
+  if (framing.wire != Wire::varint && !one_byte && !document_in(other, bytes).empty())
+    return Suspicion{Misframing::varint, "a length as protobuf's varint, as Bazel's workers have"};
+  other.wire = Wire::prefix;
+  for (const std::uint8_t size : std::array<std::uint8_t, 4>{8, 4, 2, 1}) {
+    for (const bool little : {false, true}) {
+      if (framing.wire == Wire::prefix && size == framing.prefix_bytes) continue;
+      if (framing.wire == Wire::varint && size == 1) continue;
+      other.prefix_bytes = size;
+      other.little_endian = little;
+      if (document_in(other, bytes).empty()) continue;
+      return Suspicion{Misframing::other_prefix, form_of(other, framing)};
     }
   }
   return std::nullopt;
+}
+
+/// The header is of the agreed form, and sound by itself.
+std::optional<Suspicion> wrong_length(const Framing& framing, std::string_view bytes) {
+  if (framing.wire == Wire::lines) return std::nullopt;
+  const Head head = row_of(framing.wire).head(framing, bytes, 0);
+  if (head.header_bytes == 0 || head.payload_bytes > framing.payload_limit()) return std::nullopt;
+  return wrong_count(framing, head.header_bytes, head.payload_bytes,
+                     bytes.substr(head.header_bytes));
+}
+
+/// The rest of a sound frame may follow, though what is there is text.
+bool is_beginning(const Framing& framing, std::string_view bytes) {
+  const Head head = row_of(framing.wire).head(framing, bytes, 0);
+  if (head.state == Head::State::broken) return false;
+  constexpr std::string_view kHeader = "Content-";
+  if (framing.wire == Wire::headers) return kHeader.starts_with(bytes.substr(0, kHeader.size()));
+  const std::string_view payload = bytes.substr(head.header_bytes);
+  return head.end_bytes == 0 && (payload.empty() || payload[0] == '{' || payload[0] == '[') &&
+         (framing.wire == Wire::lines || head.header_bytes == 1);
 }
 
 }  // namespace
 
 std::optional<Suspicion> suspect(const Framing& framing, std::string_view bytes) {
   bytes = bytes.substr(0, kLooked);
-  const std::size_t prefix = framing.prefix_bytes;
-  if (bytes.size() <= prefix && !is_text(bytes)) return std::nullopt;
-  const std::string_view whole = whole_frame(framing, bytes);
-  if (!whole.empty() && is_document(whole)) {
-    const std::string_view rest = bytes.substr(prefix + whole.size());
+  const bool one_header = framing.wire == Wire::prefix && bytes.size() <= framing.prefix_bytes;
+  if ((one_header || bytes.empty()) && !is_text(bytes)) return std::nullopt;
+  if (!document_in(framing, bytes).empty()) {
+    const std::string_view rest = bytes.substr(whole_frame(framing, bytes).bytes);
     if (rest.empty()) return std::nullopt;
     return surplus(framing, rest);
   }
-  if (bytes.size() > prefix) {
-    if (auto found = other_length(framing, bytes)) return found;
-    const std::uint64_t length = number_in(bytes.substr(0, prefix), false);
-    if (length <= framing.payload_limit()) {
-      if (auto found = wrong_count(framing, length, bytes.substr(prefix))) return found;
-    }
+  if (framing.wire == Wire::lines) {
+    if (auto found = not_one_line(bytes)) return found;
   }
-  return text(framing, bytes);
+  if (!one_header) {
+    if (auto found = other_length(framing, bytes)) return found;
+    if (auto found = wrong_length(framing, bytes)) return found;
+  }
+  return is_beginning(framing, bytes) ? std::nullopt : text(framing, bytes);
 }
 
 }  // namespace poolproof::wire

@@ -23,6 +23,8 @@ enum class Misframing : std::uint8_t {
   varint,             ///< the length is a protobuf varint
   headers,            ///< Content-Length and other headers, as language servers write them
   json_line,          ///< JSON without any length
+  no_newline,         ///< lines: JSON without the line break that ends a message
+  several_lines,      ///< lines: one JSON text over more than one
   text_then_frame,    ///< text, then a sound frame
   text,               ///< nothing but text
 };

@@ -14,9 +14,7 @@ std::string framed(const std::string& payload, std::uint8_t prefix = 4) {
 }
 
 std::string header(std::uint64_t length) {
-  std::string bytes(4, '\0');
-  put_length({}, length, bytes);
-  return bytes;
+  return header_of({}, length);
 }
 
 std::string reversed_header(std::uint64_t length) {
@@ -87,6 +85,45 @@ TEST_CASE("misframing: another frame is looked for near the beginning only", "[w
 TEST_CASE("misframing: noise of any length costs a bounded time", "[wire]") {
   CHECK_FALSE(suspect({}, std::string(std::size_t{64} << 20U, '\0')));
   CHECK(suspect({}, std::string(std::size_t{64} << 20U, 'x'))->kind == Misframing::text);
+}
+
+TEST_CASE("misframing: what breaks no rule of its wire is suspected of nothing", "[wire]") {
+  const auto wire = GENERATE(Wire::prefix, Wire::varint, Wire::lines, Wire::headers);
+  const Framing framing{4, 1U << 20U, wire};
+  const std::string frame = *encode_frame(framing, kReply);
+  CHECK_FALSE(suspect(framing, frame));
+  CHECK_FALSE(suspect(framing, frame.substr(0, 1)));
+  if (wire != Wire::lines) CHECK_FALSE(suspect(framing, frame.substr(0, frame.size() - 5)));
+}
+
+TEST_CASE("misframing: on each wire the frames of the others are named", "[wire]") {
+  const std::string prefixed = framed(kReply);
+  const std::string headed = "Content-Length: 40\r\n\r\n" + kReply;
+  const std::string wide = "{\"text\": \"h\u00e9llo\"}";
+  const auto [wire, bytes, kind, words] =
+      GENERATE_COPY(table<Wire, std::string, Misframing, std::string>({
+          {Wire::lines, kReply, Misframing::no_newline, "without the line break"},
+          {Wire::lines, "{\n  \"id\": 1\n}\n", Misframing::several_lines, "pretty-printed"},
+          {Wire::lines, headed, Misframing::headers, "as language servers write them"},
+          {Wire::lines, prefixed, Misframing::other_prefix, "a length of 4 bytes where lines are"},
+          {Wire::lines, "Up!\n" + kReply + "\n", Misframing::text_then_frame, "4 bytes of text"},
+          {Wire::lines, "Up!\n", Misframing::text, "a banner"},
+          {Wire::lines, kReply + "\n" + kReply + "\n", Misframing::frame_after, "another frame"},
+          {Wire::lines, kReply + "\ndone\n", Misframing::text_after, "text behind it"},
+          {Wire::headers, kReply + "\n", Misframing::json_line, "without a Content-Length header"},
+          {Wire::headers, prefixed, Misframing::other_prefix, "where headers are agreed"},
+          {Wire::headers, "Up!\n" + headed, Misframing::text_then_frame, "4 bytes of text"},
+          {Wire::headers, headed + "\n", Misframing::newline_after, "a newline"},
+          {Wire::headers, "Content-Length: 17\r\n\r\n" + wide, Misframing::counts_characters,
+           "the header says 17, the payload has 18 bytes"},
+          {Wire::varint, prefixed, Misframing::other_prefix, "where varints are agreed"},
+          {Wire::varint, headed, Misframing::headers, "Content-Length"},
+      }));
+  CAPTURE(bytes);
+  const auto found = suspect({4, 1U << 20U, wire}, bytes);
+  REQUIRE(found);
+  CHECK(found->kind == kind);
+  CHECK_THAT(found->words, Catch::Contains(words));
 }
 
 }  // namespace

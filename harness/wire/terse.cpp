@@ -97,9 +97,12 @@ void encode_terse(const TerseReply& reply, std::string& into) {
 
 Expected<std::string, std::string> encode_frame(const Framing& framing,
                                                 const TerseRequest& request) {
-  std::string frame(framing.prefix_bytes, '\0');
+  const std::uint64_t size = sizeof(RequestHead) + request.command.size() + request.nonce.size() +
+                             request.args.size() + request.pad_bytes;
+  if (size > framing.payload_limit()) return unexpected(too_large(framing, size));
+  std::string frame = header_of(framing, size);
   encode_terse(request, frame);
-  return seal_frame(framing, std::move(frame));
+  return frame;
 }
 
 std::size_t terse_reply_size(std::size_t content_bytes) {

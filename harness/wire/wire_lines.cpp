@@ -1,0 +1,56 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "harness/wire/wires.hpp"
+
+namespace poolproof::wire {
+namespace {
+
+Head head(const Framing& framing, std::string_view bytes, std::size_t looked) {
+  const std::size_t newline = bytes.find('\n', looked);
+  const std::string_view line = bytes.substr(0, newline);
+  // Even where the line has no end yet its last byte may be the CR of one.
+  const std::size_t end_bytes = line.ends_with('\r') ? 2 : 1;
+  const std::size_t payload = line.size() - (end_bytes - 1);
+  if (newline == std::string_view::npos && payload <= framing.payload_limit()) return {};
+  // However much of a line that is too long has come: it is told alike.
+  Head head = head_of_length(framing, 0, std::min(payload, framing.payload_limit() + 1));
+  head.end_bytes = end_bytes;
+  return head;
+}
+
+std::string header(const Framing& /*framing*/, std::uint64_t /*length*/) {
+  return "";
+}
+
+std::string complaint(const Framing& framing, const FrameError& error) {
+  if (error.kind == FrameError::Kind::zero_length)
+    return "an empty line is not allowed: a line holds at least 1 byte";
+  return fmt::format("a line of more than {} bytes, which are the limit", framing.payload_limit());
+}
+
+std::string beginning(const Framing& /*framing*/, std::size_t bytes) {
+  return fmt::format("{} bytes of a line that has no end yet", bytes);
+}
+
+std::string missing(const Framing& /*framing*/) {
+  return "line break";
+}
+
+}  // namespace
+
+const WireRow kLinesWire{
+    .wire = Wire::lines,
+    .name = "lines",
+    .users = "MCP servers, NDJSON",
+    .plural = "lines",
+    .head = head,
+    .header = header,
+    .end = "\n",
+    .complaint = complaint,
+    .beginning = beginning,
+    .missing = missing,
+};
+
+}  // namespace poolproof::wire
