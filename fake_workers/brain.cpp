@@ -46,12 +46,12 @@ bool has_request(Stage stage) {
 
 void Brain::begin(BrainConfig config) {
   config_ = std::move(config);
-  worker_.begin(config_.worker_id);
+  worker_.begin(config_.worker_id, config_.speech);
   decoder_.begin(config_.framing);
   state_.begin();
   read_count_ = 0;
   lines_.clear();
-  read_any_ = computing_ = terminated_ = false;
+  read_any_ = computing_ = terminated_ = told_to_leave_ = false;
   clear(request_);
   faults_.clear();
   for (const PlannedFault& planned : config_.plan) {
@@ -68,6 +68,7 @@ void Brain::start(Actions& out) {
 std::size_t Brain::wants() const {
   if (state_.over || computing_ || state_.reading == WorkerState::Reading::nothing) return 0;
   if (state_.reading != WorkerState::Reading::frames) return kReadMaxBytes;
+  if (holds_request()) return 0;
   if (config_.framing.wire != wire::Wire::prefix)
     return std::min(kReadMaxBytes, state_.read_at_most - decoder_.buffered_bytes());
   const std::size_t whole = config_.framing.prefix_bytes + decoder_.announced_bytes().value_or(0);
@@ -85,15 +86,33 @@ void Brain::read(std::string_view bytes, Actions& out) {
   }
   if (state_.reading != WorkerState::Reading::frames) return;
   decoder_.push(bytes);
-  const auto payload = decoder_.next();
-  if (!payload) {
-    on_frame_error(payload.error(), out);
-  } else if (*payload) {
-    on_payload(**payload, out);
-  } else if (decoder_.buffered_bytes() == state_.read_at_most) {
-    state_.read_bytes = decoder_.buffered_bytes();
-    stop_here(out);
-  }
+  take_frame(out);
+}
+
+void Brain::go_on(Actions& out) {
+  POOLPROOF_ASSERT(holds_request());
+  take_frame(out);
+}
+
+bool Brain::holds_request() const {
+  return !state_.over && !computing_ && state_.reading == WorkerState::Reading::frames &&
+         decoder_.ready();
+}
+
+/// One request at most: what is to be done about it must be over before the next one is looked at.
+void Brain::take_frame(Actions& out) {
+  do {
+    request_.notification = false;
+    const auto payload = decoder_.next();
+    if (!payload) {
+      on_frame_error(payload.error(), out);
+    } else if (*payload) {
+      on_payload(**payload, out);
+    } else if (decoder_.buffered_bytes() == state_.read_at_most) {
+      state_.read_bytes = decoder_.buffered_bytes();
+      stop_here(out);
+    }
+  } while (request_.notification && holds_request());
 }
 
 void Brain::end_of_input(Actions& out) {
@@ -123,7 +142,12 @@ void Brain::computed(std::uint32_t primes, Actions& out) {
 }
 
 void Brain::on_payload(std::string_view payload, Actions& out) {
-  read_request(payload, read_count_++, config_.codec, request_);
+  read_request(payload, read_count_, config_.codec, config_.speech, request_);
+  if (request_.notification) {
+    if (request_.command == "exit") leave({Departure::Cause::request, told_to_leave_ ? 0 : 1}, out);
+    return;
+  }
+  ++read_count_;
   out.emplace_back(read_record(request_));
   strike(Stage::request, out);
   if (state_.over || state_.reading != WorkerState::Reading::frames) return;
@@ -153,6 +177,8 @@ void Brain::answer(Answer answer, Actions& out) {
   if (answer.pause > Duration{0}) out.emplace_back(Pause{answer.pause});
   ReplyInProgress reply;
   reply.codec = config_.codec;
+  reply.speech = config_.speech;
+  reply.of_tool = request_.tool_call && request_.problem.empty();
   // What is no request is answered without an id, even where it has one.
   if (request_.id && request_.command) reply.id = std::to_string(*request_.id);
   reply.success = answer.success;
@@ -213,7 +239,8 @@ void Brain::after_reply(Actions& out) {
   strike(Stage::idle, out);
   if (state_.over) return;
   if (request_.problem.empty() && request_.command == "shutdown") {
-    leave({Departure::Cause::request}, out);
+    told_to_leave_ = config_.speech == wire::Speech::lsp;
+    if (!told_to_leave_) leave({Departure::Cause::request}, out);
   }
   stop_if_planned(out);
 }
@@ -248,6 +275,7 @@ void Brain::stop_here(Actions& out) {
   if (!std::exchange(state_.answers_unread, false) || state_.over) return;
   ReplyInProgress reply;
   reply.codec = config_.codec;
+  reply.speech = config_.speech;
   reply.id = std::to_string(read_count_);
   reply.body = "{}";
   reply.timestamp = config_.timestamp;

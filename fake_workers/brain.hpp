@@ -27,6 +27,7 @@ struct BrainConfig {
   std::string worker_id;  ///< what ping answers; "SLOT.GENERATION" by custom
   std::string timestamp;  ///< JSON, copied into every reply
   wire::Codec codec = wire::Codec::json;
+  wire::Speech speech = wire::Speech::bridge;
 };
 
 /// What a worker, sound or faulty, does with the bytes it reads. Pure: no clock, no system call.
@@ -45,14 +46,20 @@ class Brain {
 
   void start(Actions& out);
   void read(std::string_view bytes, Actions& out);
+  /// Takes up the next request of those that came in one read; once all that was to be done about
+  /// the one before is carried out. Requires: holds_request().
+  void go_on(Actions& out);
   void end_of_input(Actions& out);
   void term(Actions& out);
   void computed(std::uint32_t primes, Actions& out);  ///< the answer to Compute
   void held_back() { state_.held_back(); }            ///< the answer to HoldBack
 
   /// How many bytes it is willing to read now: first the rest of a header, then the rest of a
-  /// payload. 0: it reads nothing (and notices no end of input) now or any more.
+  /// payload; on a wire whose headers have no fixed size, what comes. 0: it reads nothing (and
+  /// notices no end of input) now or any more.
   [[nodiscard]] std::size_t wants() const;
+  /// It has read more than the request before, and wants no byte until it has gone on with that.
+  [[nodiscard]] bool holds_request() const;
 
   /// The world's clock, as JSON, for the replies to come.
   void set_timestamp(std::string json) { config_.timestamp = std::move(json); }
@@ -64,6 +71,7 @@ class Brain {
     const Behaviour* behaviour;
   };
 
+  void take_frame(Actions& out);
   void on_payload(std::string_view payload, Actions& out);
   void on_frame_error(const wire::FrameError& error, Actions& out);
   void answer(Answer answer, Actions& out);
@@ -93,6 +101,7 @@ class Brain {
   bool read_any_ = false;
   bool computing_ = false;
   bool terminated_ = false;
+  bool told_to_leave_ = false;  ///< lsp: by `shutdown`; `exit` comes behind it
 };
 
 }  // namespace poolproof::faults

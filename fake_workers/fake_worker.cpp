@@ -91,14 +91,16 @@ class Worker {
         journal_fd_(journal_fd),
         plan_(std::move(plan)),
         brain_({options.self, options.framing, plan_, options.worker_id,
-                options.timestamp.value_or(epoch_json())}) {}
+                options.timestamp.value_or(epoch_json()), wire::Codec::json, options.speech}) {}
 
   [[noreturn]] void run() {
     Actions actions;
     brain_.start(actions);
     carry_out(actions);
     while (true) {
-      if (brain_.wants() == 0) {
+      if (brain_.holds_request()) {
+        go_on();
+      } else if (brain_.wants() == 0) {
         wait_for_term();
       } else {
         read_some();
@@ -107,6 +109,13 @@ class Worker {
   }
 
  private:
+  void go_on() {
+    refresh_timestamp();
+    Actions actions;
+    brain_.go_on(actions);
+    carry_out(actions);
+  }
+
   void read_some() {
     const ssize_t got = ::read(STDIN_FILENO, buffer_.data(), std::min(brain_.wants(), kReadBytes));
     if (got < 0 && errno == EINTR) return obey_term();

@@ -210,7 +210,7 @@ TEST_CASE("fake_workers: program: bad options are one line and exit code 64") {
       {{"stray"}, "stray: unknown option; see --help\n"},
       {{"--slot"}, "--slot: no value; --slot VALUE\n"},
       {{"--slot", "-1"}, "--slot: \"-1\" will not do; a whole number from 0 to 2147483647\n"},
-      {{"--prefix-bytes", "3"}, "--prefix-bytes: \"3\" will not do; 1, 2 or 4\n"},
+      {{"--prefix-bytes", "3"}, "--prefix-bytes: \"3\" will not do; 1, 2, 4 or 8\n"},
       {{"--delay-ms", "3"}, "--delay-ms: no --fault before it; --fault NAME --delay-ms\n"},
       {{"--fault", "reply_lat"}, "unknown fault \"reply_lat\"; did you mean \"reply_late\"?\n"},
       {{"--fault", "reply_late", "--at", "request"}, "\"request\" is no coordinate; "},

@@ -31,9 +31,28 @@ inline Leaves signal(const PlannedFault& planned, const Reader&) {
   return is_deadly(number) || is_stopping(number) ? Leaves::nothing : Leaves::sound;
 }
 
+/// A line of text in front of a sound line.
+inline Leaves line_first(std::string_view text, const Reader& reader) {
+  const bool whole = text.find('\n') != std::string_view::npos;
+  if (text.front() == '\n' || text.front() == '\r') return Leaves::depends;
+  if (text.size() > reader.framing.payload_limit()) return Leaves::depends;
+  if (reader.payload == wire::Payload::opaque) return whole ? Leaves::surplus : Leaves::depends;
+  const bool says_much = text.find_first_of("{[\" \t") != std::string_view::npos;
+  return says_much ? Leaves::depends : Leaves::garbled;
+}
+
+/// Text in front of sound headers makes one of them, or none.
+inline Leaves headers_first(std::string_view text) {
+  return text.find_first_of(":\r") == std::string_view::npos ? Leaves::no_frame : Leaves::depends;
+}
+
 /// The text begins a frame, or none; the sound reply comes behind it.
 inline Leaves text_first(const PlannedFault& planned, const Reader& reader) {
   const std::string_view text = planned.text("text");
+  if (!text.empty() && reader.framing.wire == wire::Wire::lines) return line_first(text, reader);
+  if (!text.empty() && reader.framing.wire == wire::Wire::headers) return headers_first(text);
+  if (!text.empty() && (reader.framing.wire == wire::Wire::varint || reader.framing.little_endian))
+    return Leaves::depends;
   const std::size_t prefix = reader.framing.prefix_bytes;
   if (text.empty()) return Leaves::sound;
   const std::uint64_t length = least_length(text, reader.framing);
@@ -51,6 +70,10 @@ inline Leaves text_last(const PlannedFault& planned, const Reader&) {
 }
 
 inline Leaves reply_unframed(const PlannedFault&, const Reader& reader) {
+  if (reader.framing.wire == wire::Wire::lines) return Leaves::part;
+  if (reader.framing.wire == wire::Wire::headers) return Leaves::unframed;
+  if (reader.framing.wire == wire::Wire::varint || reader.framing.little_endian)
+    return Leaves::depends;
   const bool impossible = least_length("{\"", reader.framing) > reader.framing.payload_limit();
   return impossible ? Leaves::unframed : Leaves::garbled;
 }
@@ -73,9 +96,11 @@ inline Leaves length_too_short(const PlannedFault&, const Reader& reader) {
 /// Some lengths read the same from both ends; the least of them in four bytes is 00 01 01 00.
 inline Leaves length_little_endian(const PlannedFault&, const Reader& reader) {
   constexpr std::size_t kTwoBytes = 0xFFFF;
+  constexpr std::size_t kFourBytes = 0xFFFFFFFF;
   const wire::Framing& framing = reader.framing;
   if (framing.prefix_bytes == 1) return Leaves::sound;
-  const bool above = framing.prefix_bytes == 4 && framing.payload_limit() <= kTwoBytes;
+  const bool above = (framing.prefix_bytes == 4 && framing.payload_limit() <= kTwoBytes) ||
+                     (framing.prefix_bytes == 8 && framing.payload_limit() <= kFourBytes);
   return above ? Leaves::no_frame : Leaves::depends;
 }
 
@@ -90,7 +115,10 @@ inline Leaves length_over_limit(const PlannedFault&, const Reader& reader) {
 
 inline Leaves json_deep(const PlannedFault& planned, const Reader& reader) {
   const auto size = 2 * static_cast<std::uint64_t>(planned.number("depth"));
-  const auto announced = std::min(size, wire::largest_length(reader.framing.prefix_bytes));
+  const auto most = reader.framing.wire == wire::Wire::prefix
+                        ? wire::largest_length(reader.framing.prefix_bytes)
+                        : UINT64_MAX;
+  const auto announced = std::min(size, most);
   if (announced > reader.framing.payload_limit()) return Leaves::no_frame;
   const bool cut = announced < size && reader.payload == wire::Payload::opaque;
   return cut ? Leaves::surplus : Leaves::no_reply;

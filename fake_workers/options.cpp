@@ -11,6 +11,7 @@
 #include "fake_workers/reply.hpp"
 #include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"
+#include "harness/wire/wires.hpp"
 
 namespace poolproof::faults {
 namespace {
@@ -30,7 +31,10 @@ constexpr std::array kKnown{
     Known{"--slot", "POOLPROOF_SLOT"},
     Known{"--generation", "POOLPROOF_GENERATION"},
     Known{"--worker-id", nullptr},
+    Known{"--wire", "POOLPROOF_WIRE"},
+    Known{"--speech", "POOLPROOF_SPEECH"},
     Known{"--prefix-bytes", "POOLPROOF_PREFIX_BYTES"},
+    Known{"--byte-order", "POOLPROOF_BYTE_ORDER"},
     Known{"--max-frame-bytes", "POOLPROOF_MAX_FRAME_BYTES"},
     Known{"--timestamp", nullptr},
     Known{"--plan", "POOLPROOF_PLAN"},
@@ -58,10 +62,46 @@ Problem read_number(std::string_view where, const std::string& text, Number& int
 }
 
 Problem read_prefix(std::string_view where, const std::string& text, Options& options) {
-  if (text != "1" && text != "2" && text != "4") {
-    return error(where, fmt::format("\"{}\" will not do", printable(text)), "1, 2 or 4");
+  if (text != "1" && text != "2" && text != "4" && text != "8") {
+    return error(where, fmt::format("\"{}\" will not do", printable(text)), "1, 2, 4 or 8");
   }
   options.framing.prefix_bytes = static_cast<std::uint8_t>(text[0] - '0');
+  return std::nullopt;
+}
+
+/// One of the names of a table's rows.
+template <class Rows>
+std::string names_of(const Rows& rows) {
+  std::string names;
+  for (const auto* row : rows) names.append(names.empty() ? "" : ", ").append(row->name);
+  return names;
+}
+
+Problem read_wire(std::string_view where, const std::string& text, Options& options) {
+  const wire::WireRow* const row = wire::wire_called(text);
+  if (row == nullptr) {
+    return error(where, fmt::format("\"{}\" is no wire", printable(text)),
+                 "one of " + names_of(wire::wires()));
+  }
+  options.framing.wire = row->wire;
+  return std::nullopt;
+}
+
+Problem read_speech(std::string_view where, const std::string& text, Options& options) {
+  const wire::SpeechRow* const row = wire::speech_called(text);
+  if (row == nullptr) {
+    return error(where, fmt::format("\"{}\" is no speech", printable(text)),
+                 "one of " + names_of(wire::speeches()));
+  }
+  options.speech = row->speech;
+  return std::nullopt;
+}
+
+Problem read_byte_order(std::string_view where, const std::string& text, Options& options) {
+  if (text != "big" && text != "little") {
+    return error(where, fmt::format("\"{}\" will not do", printable(text)), "big or little");
+  }
+  options.framing.little_endian = text == "little";
   return std::nullopt;
 }
 
@@ -72,6 +112,9 @@ Problem set(std::string_view option, std::string_view where, const std::string& 
   if (option == "--generation") {
     return read_number(where, value, options.self.generation, 0, kNumberMax);
   }
+  if (option == "--wire") return read_wire(where, value, options);
+  if (option == "--speech") return read_speech(where, value, options);
+  if (option == "--byte-order") return read_byte_order(where, value, options);
   if (option == "--prefix-bytes") return read_prefix(where, value, options);
   if (option == "--max-frame-bytes") {
     return read_number(where, value, options.framing.max_frame_bytes, 1, kNumberMax);
@@ -160,6 +203,13 @@ class FaultsGiven {
   std::vector<Json> objects_;
 };
 
+Problem wrong_wire(const PlannedFault& planned, const wire::Framing& framing) {
+  if (can_strike_on(*planned.fault, framing.wire)) return std::nullopt;
+  return error(fmt::format("--fault {}", planned.fault->name),
+               fmt::format("can't strike on the wire {}", wire::row_of(framing.wire).name),
+               "one of the wires " + wires_of(*planned.fault));
+}
+
 InputError unknown_option(const std::string& option) {
   std::vector<std::string> names{"--fault", "--at", "--list", "--help", "--version"};
   for (const Known& known : kKnown) names.emplace_back(known.option);
@@ -227,6 +277,9 @@ Parsed<Options> read_options(std::span<const char* const> args, const Environmen
   if (auto problem = read_arguments(args, options, faults)) return unexpected(*std::move(problem));
   auto plan = faults.plan();
   if (!plan) return unexpected(plan.error());
+  for (const PlannedFault& planned : *plan) {
+    if (auto problem = wrong_wire(planned, options.framing)) return unexpected(*std::move(problem));
+  }
   options.faults = *std::move(plan);
   if (options.worker_id.empty()) {
     options.worker_id =
@@ -237,10 +290,11 @@ Parsed<Options> read_options(std::span<const char* const> args, const Environmen
 
 std::string help_text() {
   std::string text =
-      R"(fake_worker: a worker that speaks length-prefixed JSON on stdin and stdout, and
-misbehaves exactly where it is told to.
+      R"(fake_worker: a worker that speaks JSON in frames on stdin and stdout, and misbehaves
+exactly where it is told to.
 
   fake_worker --fault reply_late --at request=1 --delay-ms 300 --journal FILE
+  fake_worker --wire lines --speech mcp --fault text_before_reply
 
   --fault NAME           plants a fault; may be repeated. Its parameters follow it
   --at K=V[,K=V]         where it strikes: client=a,call=1 or slot=, generation=, request=
@@ -251,7 +305,12 @@ misbehaves exactly where it is told to.
   --slot N               which worker it is                   (POOLPROOF_SLOT)
   --generation N                                              (POOLPROOF_GENERATION)
   --worker-id TEXT       what ping answers (SLOT.GENERATION)
-  --prefix-bytes 1|2|4   the length prefix (4)                (POOLPROOF_PREFIX_BYTES)
+  --wire NAME            how frames are cut: prefix, varint, lines, headers (prefix)
+                                                              (POOLPROOF_WIRE)
+  --speech NAME          what they say: bridge, json_rpc, mcp, lsp (bridge)
+                                                              (POOLPROOF_SPEECH)
+  --prefix-bytes N       the length prefix: 1, 2, 4 or 8 (4)  (POOLPROOF_PREFIX_BYTES)
+  --byte-order ORDER     of that length: big or little (big)  (POOLPROOF_BYTE_ORDER)
   --max-frame-bytes N    the longest payload (16777216)       (POOLPROOF_MAX_FRAME_BYTES)
   --timestamp JSON       in every reply; else the clock's
   --list                 the fault table as JSON

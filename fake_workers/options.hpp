@@ -10,6 +10,7 @@
 #include "fake_workers/plan.hpp"
 #include "harness/base/ids.hpp"
 #include "harness/wire/framing.hpp"
+#include "harness/wire/speech.hpp"
 
 namespace poolproof::faults {
 
@@ -19,6 +20,7 @@ struct Options {
   Mode mode = Mode::work;
   WorkerId self;
   wire::Framing framing;
+  wire::Speech speech = wire::Speech::bridge;
   std::string worker_id;                 ///< "SLOT.GENERATION" unless it was named
   std::optional<std::string> timestamp;  ///< JSON; none: the clock's
   std::string plan_file;                 ///< empty: none

@@ -36,6 +36,26 @@ void add_terse(const ReplyInProgress& reply, std::string& into) {
   wire::encode_terse(terse, into);
 }
 
+/// What a tool gives back, be it an error: its text, and the same as JSON.
+std::string tool_result(const ReplyInProgress& reply) {
+  const std::string text = reply.success ? json_text(reply.body) : reply.body;
+  std::string result = R"({"content":[{"text":)" + text + R"(,"type":"text"}])";
+  return result +
+         (reply.success ? R"(,"structuredContent":)" + reply.body + "}" : R"(,"isError":true})");
+}
+
+/// Sorted keys: error, id, jsonrpc, result.
+std::string rpc_payload(const ReplyInProgress& reply) {
+  constexpr const char* kFailed = R"({"code":-32000,"message":)";
+  const bool says_nothing = reply.body.empty() || !reply.names_success;
+  const bool failed = !reply.success && !reply.of_tool && !says_nothing;
+  std::string payload = failed ? R"({"error":)" + (kFailed + reply.body) + "}," : "{";
+  payload += "\"id\":" + reply.id + R"(,"jsonrpc":"2.0")";
+  if (!failed && !says_nothing)
+    payload += R"(,"result":)" + (reply.of_tool ? tool_result(reply) : reply.body);
+  return payload += '}';
+}
+
 }  // namespace
 
 Cut cut_of(const PlannedFault& fault) {
@@ -53,6 +73,7 @@ std::string ReplyInProgress::payload_bytes() const {
     add_terse(*this, bytes);
     return bytes;
   }
+  if (speech != wire::Speech::bridge) return rpc_payload(*this);
   const std::string key = success ? "\"result\":" : "\"error\":";
   const std::string verdict =
       names_success ? std::string(",\"success\":") + (success ? "true" : "false") : "";

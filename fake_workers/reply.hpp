@@ -10,6 +10,7 @@
 #include "fake_workers/plan.hpp"
 #include "harness/base/clock.hpp"
 #include "harness/wire/framing.hpp"
+#include "harness/wire/speech.hpp"
 #include "harness/wire/terse.hpp"
 
 namespace poolproof::faults {
@@ -49,6 +50,8 @@ struct ReplyInProgress {
   std::uint32_t pad_bytes = 0;         ///< terse: as the nonce
   std::size_t pad_to = 0;              ///< a shorter payload is padded until it is that long
   wire::Codec codec = wire::Codec::json;
+  wire::Speech speech = wire::Speech::bridge;
+  bool of_tool = false;  ///< mcp: the result is that of a tool, which says by itself if it failed
   bool success = true;
   bool names_success = true;
 

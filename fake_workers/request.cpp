@@ -89,6 +89,51 @@ void read_json(std::string_view payload, Request& request) {
   }
 }
 
+/// The arguments of a method, or of the tool that it calls.
+void take_params(const Json& params, wire::Speech speech, Request& request) {
+  request.tool_call = speech == wire::Speech::mcp && request.command == "tools/call";
+  if (!request.tool_call) {
+    request.args = std::make_shared<const Json>(params);
+    return;
+  }
+  request.command = text(params, "name");
+  const auto args = params.find("arguments");
+  const bool has_args = args != params.end();
+  if (!request.command) {
+    request.problem = "the call of a tool has no name";
+  } else if (has_args && !args->is_object()) {
+    request.problem = "bad arguments: not an object";
+  } else {
+    request.args = std::make_shared<const Json>(has_args ? *args : Json::object());
+  }
+}
+
+void read_rpc(std::string_view payload, wire::Speech speech, Request& request) {
+  const auto message = wire::parse_json(payload);
+  if (!message || !message->is_object()) {
+    request.problem = kNoObject;
+    return;
+  }
+  request.id = whole_number(*message, "id");
+  request.command = text(*message, "method");
+  // An answer to what a worker asked has no answer either.
+  const bool answers = message->contains("result") || message->contains("error");
+  request.notification = !message->contains("id") || (!request.command && answers);
+  const auto params = message->find("params");
+  const bool has_params = params != message->end();
+  if (request.notification) return;
+  if (!request.id) {
+    request.problem = "the request has no integer id";
+  } else if (!request.command) {
+    request.problem = "the request has no method";
+  } else if (has_params && !params->is_object()) {
+    request.problem = "bad params: not an object";
+  } else {
+    take_params(has_params ? *params : Json::object(), speech, request);
+  }
+  if (request.args) request.nonce = text(*request.args, "nonce");
+}
+
 }  // namespace
 
 void clear(Request& request) {
@@ -100,13 +145,15 @@ void clear(Request& request) {
   request.terse_args.clear();
   request.pad_bytes = 0;
   request.problem.clear();
+  request.notification = request.tool_call = false;
 }
 
 void read_request(std::string_view payload, std::uint64_t number, wire::Codec codec,
-                  Request& into) {
+                  wire::Speech speech, Request& into) {
   clear(into);
   into.number = number;
-  codec == wire::Codec::terse ? read_terse(payload, into) : read_json(payload, into);
+  if (codec == wire::Codec::terse) return read_terse(payload, into);
+  speech == wire::Speech::bridge ? read_json(payload, into) : read_rpc(payload, speech, into);
 }
 
 }  // namespace poolproof::faults

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "harness/wire/speech.hpp"
 #include "harness/wire/terse.hpp"
 
 namespace poolproof::faults {
@@ -23,11 +24,14 @@ struct Request {
   std::string terse_args;       ///< terse: the same as text
   std::uint32_t pad_bytes = 0;  ///< terse
   std::string problem;          ///< empty, or why it can't be obeyed
+  bool notification = false;    ///< nobody waits for an answer, and it has no number
+  bool tool_call = false;       ///< mcp: its answer is wrapped as that of a tool
 };
 
 /// A fresh one, in the memory that it has.
 void clear(Request& request);
 /// In the place of the request that `into` was.
-void read_request(std::string_view payload, std::uint64_t number, wire::Codec codec, Request& into);
+void read_request(std::string_view payload, std::uint64_t number, wire::Codec codec,
+                  wire::Speech speech, Request& into);
 
 }  // namespace poolproof::faults

@@ -1,5 +1,7 @@
 #include "fake_workers/sound_worker.hpp"
 
+#include <array>
+
 #include <nlohmann/json.hpp>
 
 #include "fake_workers/reply.hpp"
@@ -80,6 +82,31 @@ std::pair<std::string, std::string> entry(const Json& args) {
   return {args.at("session").get<std::string>(), args.at("key").get<std::string>()};
 }
 
+/// The commands as tools of a server.
+std::string tools_text() {
+  struct Tool {
+    const char* name;
+    const char* description;
+  };
+  constexpr std::array<Tool, 8> kTools{
+      Tool{"echo", "gives its arguments back"},
+      Tool{"sleep", "sleeps for `ms` milliseconds"},
+      Tool{"compute", "counts the primes below `n`"},
+      Tool{"fail", "fails with `message`"},
+      Tool{"session_put", "keeps `value` as `key` of `session`"},
+      Tool{"session_get", "gives what was kept as `key` of `session`"},
+      Tool{"stats", "counts calls and errors"},
+      Tool{"shutdown", "leaves behind its answer"},
+  };
+  Json tools = Json::array();
+  for (const Tool& tool : kTools) {
+    tools.push_back({{"name", tool.name},
+                     {"description", tool.description},
+                     {"inputSchema", {{"type", "object"}}}});
+  }
+  return dump({{"tools", std::move(tools)}});
+}
+
 bool is_prime(std::uint32_t number) {
   for (std::uint32_t divisor = 2; divisor * divisor <= number; ++divisor) {
     if (number % divisor == 0) return false;
@@ -89,8 +116,9 @@ bool is_prime(std::uint32_t number) {
 
 }  // namespace
 
-void SoundWorker::begin(std::string_view worker_id) {
+void SoundWorker::begin(std::string_view worker_id, wire::Speech speech) {
   worker_id_ = worker_id;
+  speech_ = speech;
   stored_.clear();
   calls_ = errors_ = grown_bytes_ = 0;
 }
@@ -98,7 +126,7 @@ void SoundWorker::begin(std::string_view worker_id) {
 Answer SoundWorker::answer(const Request& request) {
   if (!request.problem.empty()) return refuse(request.problem);
   Answer answer = obey(request);
-  if (*request.command != "ping") ++calls_;
+  if (*request.command != "ping" && *request.command != "initialize") ++calls_;
   if (!answer.success) ++errors_;
   return answer;
 }
@@ -118,7 +146,26 @@ Answer SoundWorker::computed(std::uint32_t primes) {
   return answer_of(true, R"({"primes":)" + std::to_string(primes) + "}");
 }
 
+/// What a server of that speech is asked beside its commands.
+std::optional<Answer> SoundWorker::obey_method(const Request& request) const {
+  const std::string& method = *request.command;
+  const std::string server =
+      R"("serverInfo":{"name":"poolproof fake worker )" + worker_id_ + R"(","version":"1"}})";
+  if (speech_ == wire::Speech::lsp && method == "initialize")
+    return answer_of(true, R"({"capabilities":{},)" + server);
+  if (speech_ == wire::Speech::lsp && method == "shutdown") return answer_of(true, "null");
+  if (speech_ != wire::Speech::mcp || request.tool_call) return std::nullopt;
+  if (method == "initialize") {
+    return answer_of(true,
+                     R"({"capabilities":{"tools":{}},"protocolVersion":"2025-06-18",)" + server);
+  }
+  if (method == "ping") return answer_of(true, "{}");
+  if (method == "tools/list") return answer_of(true, tools_text());
+  return error("Method not found: " + method);
+}
+
 Answer SoundWorker::obey(const Request& request) {
+  if (auto answer = obey_method(request)) return *std::move(answer);
   const std::string& command = *request.command;
   if (command == "ping") {
     return answer_of(true, R"({"status":"ok","worker_id":)" + json_text(worker_id_) + "}");

@@ -28,7 +28,7 @@ class SoundWorker {
  public:
   explicit SoundWorker(std::string worker_id) : worker_id_(std::move(worker_id)) {}
   /// As if it were made anew, in the memory that it has.
-  void begin(std::string_view worker_id);
+  void begin(std::string_view worker_id, wire::Speech speech = wire::Speech::bridge);
 
   Answer answer(const Request& request);
   /// The answer to the `compute` in hand.
@@ -40,11 +40,13 @@ class SoundWorker {
 
  private:
   Answer obey(const Request& request);
+  [[nodiscard]] std::optional<Answer> obey_method(const Request& request) const;
   Answer put(const nlohmann::json& args);
   Answer grow(const nlohmann::json& args);
   [[nodiscard]] Answer get(const nlohmann::json& args) const;
 
   std::string worker_id_;
+  wire::Speech speech_ = wire::Speech::bridge;
   std::map<std::pair<std::string, std::string>, std::string> stored_;  ///< (session, key) -> JSON
   std::uint64_t calls_ = 0;
   std::uint64_t errors_ = 0;

@@ -8,7 +8,7 @@ namespace {
 Answer ask(SoundWorker& worker, const std::string& command, const std::string& args) {
   Request request;
   read_request("{\"id\":1,\"command\":\"" + command + "\",\"args\":" + args + "}", 0,
-               wire::Codec::json, request);
+               wire::Codec::json, wire::Speech::bridge, request);
   return worker.answer(request);
 }
 

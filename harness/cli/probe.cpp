@@ -47,6 +47,7 @@ int probe(const ProbeArguments& arguments) {
   const probe::Settings settings{
       arguments.command,
       {static_cast<std::uint8_t>(arguments.prefix_bytes), arguments.max_frame_bytes},
+      wire::Speech::bridge,
       std::chrono::milliseconds(arguments.timeout_ms),
       guardian->pid()};
   const bool aside = arguments.json == "-" || arguments.junit == "-";

@@ -27,7 +27,7 @@ class Meeting {
     REQUIRE(child);
     worker_ = std::make_shared<Worker>(WorkerId{0, 0}, std::move(*child), 1000);
     greeting_.emplace(
-        *worker_, wire::Framing{}, ping(), after(sys::now(), budget), 300ms,
+        *worker_, pool::WireOptions{}, ping(), after(sys::now(), budget), 300ms,
         [this] { worker_->close_stdin(); },
         [this](bool written, std::string_view bytes) { (written ? sent : received) += bytes; });
   }

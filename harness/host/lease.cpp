@@ -202,7 +202,8 @@ Result<Reply> Lease::call(std::string_view command, const Arguments& args, Timeo
   }
   std::string request;
   if (body().held.open()) {
-    request = wire::encode_request(body().held.next_request(), command, object, sys::timestamp());
+    const auto& speech = wire::row_of(body().pool->options().speech);
+    request = speech.request(body().held.next_request(), command, object, sys::timestamp());
   }
   auto result = body().converse(spec, request, stop.token);
   if (!result) return unexpected(std::move(result.error()));
@@ -236,7 +237,7 @@ Result<wire::CallResult> Lease::Body::converse(const pool::CallSpec& call,
   in_doubt = false;
   // A lease that has moved away or was never granted knows no pool.
   pool::WireOptions wire;
-  if (pool) wire = {pool->options().framing, pool->options().opaque, wire::Codec::json};
+  if (pool) wire = wire_of(pool->options());
   const Time now = sys::now();
   auto exchange = held.begin_call(call, wire, wire::encode_frame(wire.framing, message), now,
                                   stop.stop_requested());

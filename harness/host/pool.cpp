@@ -19,8 +19,8 @@ Opened Pool::open(Options options) {
     return unexpected(InputError{"command", "is empty", "a program and its arguments"});
   }
   const auto prefix = options.framing.prefix_bytes;
-  if (prefix != 1 && prefix != 2 && prefix != 4) {
-    return unexpected(InputError{"prefix_bytes", std::to_string(prefix), "1, 2 or 4"});
+  if (prefix != 1 && prefix != 2 && prefix != 4 && prefix != 8) {
+    return unexpected(InputError{"prefix_bytes", std::to_string(prefix), "1, 2, 4 or 8"});
   }
   if (options.framing.max_frame_bytes == 0) {
     return unexpected(InputError{"max_frame_bytes", "is 0", "at least 1"});

@@ -23,6 +23,7 @@
 #include "harness/pool/pool_event.hpp"
 #include "harness/pool/session.hpp"
 #include "harness/wire/framing.hpp"
+#include "harness/wire/speech.hpp"
 
 /// What goes into a pool and comes out of it.
 namespace poolproof::host {
@@ -43,6 +44,7 @@ struct Options {
   pool::OnException on_exception = pool::OnException::keep;
   bool opaque =
       false;  ///< payloads are bytes: no init ping, no shutdown request, `call_bytes` only
+  wire::Speech speech = wire::Speech::bridge;  ///< of what is not opaque: greeting, calls, goodbye
   /// What workers leave behind is put away at close, also a daemon in a session of its own: this
   /// process adopts orphans from now on (sys::adopt_orphans), and once its workers are gone, close
   /// kills and reaps every other process below it. Only for a process that starts nothing else, no

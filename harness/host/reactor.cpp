@@ -41,7 +41,7 @@ sys::Try<Descriptor> Reactor::open_epoll(int wake_fd) {
 
 Reactor::Reactor(std::shared_ptr<PoolState> state, Descriptor epoll)
     : state_(std::move(state)), epoll_(std::move(epoll)), loop_(state_->dispatcher(), *this) {
-  loop_.begin({state_->options().framing, state_->options().opaque, wire::Codec::json});
+  loop_.begin(wire_of(state_->options()));
   spawner_ = std::make_unique<Spawner>([this](WorkerId id, Expected<Child, LaunchError> child) {
     state_->started(id, std::move(child));
   });

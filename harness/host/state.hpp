@@ -24,6 +24,11 @@ struct Inbox {
   bool stopping = false;
 };
 
+/// What is spoken with the workers of such a pool.
+inline pool::WireOptions wire_of(const Options& options) {
+  return {options.framing, options.opaque, wire::Codec::json, options.speech};
+}
+
 /// The dispatcher under its one mutex, and what the host's threads wait for.
 class PoolState final : private pool::Dispatcher::World {
  public:

@@ -308,7 +308,7 @@ std::string gate_broken(const Incarnation& incarnation) {
 }  // namespace
 
 void judge_gate(const Case& given, Findings& findings) {
-  if (given.evidence.scenario.pool.opaque) return;
+  if (!given.evidence.scenario.pool.greets()) return;
   for (const Incarnation& incarnation : given.view.incarnations) {
     if (!incarnation.signs().gate_in_doubt) continue;
     const std::string why = gate_broken(incarnation);

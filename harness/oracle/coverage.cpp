@@ -113,7 +113,7 @@ class Strikes {
         break;
       case Moment::request:
       case Moment::reply:
-        if (receipt.record.request.value_or(0) == 0 && !evidence_.scenario.pool.opaque) {
+        if (receipt.record.request.value_or(0) == 0 && evidence_.scenario.pool.greets()) {
           pool_.take_at(receipt.at, greeted);
           return WorkerPhase::handshake;
         }
@@ -152,7 +152,7 @@ class Strikes {
   /// Where no ping is sent a worker is leased before it has read anything.
   [[nodiscard]] WorkerPhase start_phase(const WorkerRecord& receipt) const {
     const bool leased =
-        evidence_.scenario.pool.opaque && pool_.state(receipt.worker) == State::leased;
+        !evidence_.scenario.pool.greets() && pool_.state(receipt.worker) == State::leased;
     return leased ? WorkerPhase::in_call : WorkerPhase::starting;
   }
 

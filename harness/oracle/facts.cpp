@@ -171,7 +171,8 @@ class Kinds {
     // What else it says stands in the scenario.
     const std::uint64_t most =
         asked->pad_bytes + kAroundIt + given_.evidence.trace.header.scenario_json.size();
-    return most < given_.evidence.scenario.pool.framing.payload_limit();
+    const auto& pool = given_.evidence.scenario.pool;
+    return pool.echo_bytes_max(most) < pool.framing.payload_limit();
   }
 
   const Case& given_;
@@ -320,7 +321,7 @@ void judge_deaf(const Case& given, Findings& findings) {
   if (evidence.bounds.liveness != Duration::zero()) return;
   // A small frame may not hold the request.
   constexpr std::size_t kSmallFrame = 512;
-  if (!pool.opaque && pool.framing.payload_limit() < kSmallFrame) return;
+  if (pool.greets() && pool.framing.payload_limit() < kSmallFrame) return;
   if (pool.core.shutdown_grace == Duration::zero()) return;
   // Such a worker waits for the moment when it will strike, and leaves no receipt before.
   const auto waits = [](const faults::PlannedFault& planned) {

@@ -96,7 +96,7 @@ bool left_early(const View& view, WorkerId worker, Time until) {
 /// Tells what the pool did to a worker, one after the other.
 class Story {
  public:
-  Story(WorkerId worker, bool opaque) : worker_(worker), opaque_(opaque) {}
+  Story(WorkerId worker, bool asked) : worker_(worker), asked_(asked) {}
 
   /// False: it has ended.
   bool take(const trace::PoolRecord& record) {
@@ -110,8 +110,8 @@ class Story {
       const auto* stop = std::get_if<pool::Stop>(&effect);
       if (stop == nullptr || stop->worker != worker_) continue;
       constexpr std::array kDone{"it was asked to leave", "its input ended", "TERM", "KILL"};
-      // Who knows no requests is not asked: its input ends.
-      const bool silent = opaque_ && stop->step == pool::StopStep::ask;
+      // Who knows no such request is not asked: its input ends.
+      const bool silent = !asked_ && stop->step == pool::StopStep::ask;
       const auto step = silent ? pool::StopStep::end_of_input : stop->step;
       before_ = left_.by;
       left_.by = static_cast<scenario::Farewell>(step);
@@ -137,7 +137,7 @@ class Story {
   }
 
   WorkerId worker_;
-  bool opaque_;
+  bool asked_;
   Leaving left_;
   std::optional<scenario::Farewell> before_;
 };
@@ -146,7 +146,7 @@ class Story {
 
 std::optional<Leaving> leaving_of(const Evidence& evidence, WorkerId worker) {
   if (evidence.trace.pool.empty()) return std::nullopt;
-  Story story(worker, evidence.scenario.pool.opaque);
+  Story story(worker, evidence.scenario.pool.says_goodbye());
   for (const trace::PoolRecord& record : evidence.trace.pool) {
     if (!story.take(record)) break;
   }

@@ -204,9 +204,8 @@ class Isolation {
     constexpr std::array<std::string_view, 3> kNeverErr{"echo", "ping", "stats"};
     const bool harmless = std::ranges::find(kNeverErr, call.command) != kNeverErr.end();
     // An echo may be too long for a frame.
-    constexpr std::uint64_t kAroundIt = 512;
-    const auto frame = evidence_.scenario.pool.framing.payload_limit();
-    return !harmless || call.written_bytes + kAroundIt > frame;
+    const auto& pool = evidence_.scenario.pool;
+    return !harmless || pool.echo_bytes_max(call.written_bytes) > pool.framing.payload_limit();
   }
 
   const Evidence& evidence_;

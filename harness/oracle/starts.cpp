@@ -167,7 +167,10 @@ class Start {
     if (planned_ == nullptr) return true;
     const std::string words(planned_->text("message"));
     const std::string_view told(evidence_.first.data(), evidence_.first_size);
-    return told == words.substr(0, evidence_.first.size()) ||
+    // JSON-RPC has a code behind them.
+    const bool coded = given_.evidence.scenario.pool.speech != wire::Speech::bridge &&
+                       told.substr(0, words.size()) == words.substr(0, told.size());
+    return coded || told == words.substr(0, evidence_.first.size()) ||
            told == nlohmann::json(words).dump().substr(0, evidence_.first.size());
   }
 
@@ -175,7 +178,9 @@ class Start {
   [[nodiscard]] bool is_plain(std::string_view text) const {
     constexpr std::uint64_t kWordsAsLength = 0x20000000;
     const wire::Framing& framing = given_.evidence.scenario.pool.framing;
-    if (framing.prefix_bytes != 4 || framing.max_frame_bytes >= kWordsAsLength) return false;
+    const bool four_bytes = framing.wire == wire::Wire::prefix && framing.prefix_bytes == 4;
+    if (!four_bytes || framing.little_endian || framing.max_frame_bytes >= kWordsAsLength)
+      return false;
     return text.size() > 4 && std::ranges::all_of(text.substr(0, text.size() - 1), [](char letter) {
              return (letter >= 'a' && letter <= 'z') || letter == ' ';
            });
@@ -230,7 +235,7 @@ constexpr Duration kPatience{50'000};
 
 void judge_starts(const Case& given, Findings& findings) {
   const auto& pool = given.evidence.scenario.pool;
-  if (pool.opaque || pool.core.postmortem_budget < kPatience) return;
+  if (!pool.greets() || pool.core.postmortem_budget < kPatience) return;
   if (given.self_report == nullptr) return;
   for (const trace::PoolRecord* bad : given.self_report->noted().bad_handshakes) {
     const trace::PoolRecord& record = *bad;

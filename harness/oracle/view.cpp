@@ -290,7 +290,7 @@ const faults::PlannedFault* View::planned_for(const JournalRecord& receipt) cons
 }
 
 faults::Reader View::reader_of(const JournalRecord& receipt) const {
-  const bool of_ping = receipt.request.value_or(0) == 0;
+  const bool of_ping = scenario_.pool.greets() && receipt.request.value_or(0) == 0;
   const wire::Payload payload = scenario_.pool.opaque ? wire::Payload::opaque
                                 : of_ping             ? wire::Payload::handshake
                                                       : wire::Payload::envelope;
@@ -420,7 +420,9 @@ bool shows_farewell(const JournalRecord& record) {
 }
 
 bool is_ping(const JournalRecord& read) {
-  return read.id == 0 && read.command && same(std::string_view(*read.command), "ping"sv);
+  if (read.id != 0 || !read.command) return false;
+  const std::string_view command = *read.command;
+  return same(command, "ping"sv) || same(command, "initialize"sv);
 }
 
 }  // namespace poolproof::oracle

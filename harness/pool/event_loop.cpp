@@ -1,5 +1,6 @@
 #include "harness/pool/event_loop.hpp"
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <utility>
@@ -13,7 +14,8 @@ using namespace std::chrono_literals;
 
 /// Idle for so long before its stdout is watched: a busy worker is not worth the system call.
 constexpr Duration kIdleBeforeWatch = 20ms;
-/// An idle worker whose stdout ended is mostly one that is just dying.
+/// An idle worker whose stdout ended is mostly one that is just dying; one that has written part of
+/// a message is about to write the rest.
 constexpr Duration kSuspicion = 250ms;
 
 }  // namespace
@@ -58,8 +60,8 @@ void EventLoop::stop(Worker& worker, StopStep step) {
 
 /// A polite request, if its stdin takes the whole of it; the ladder's next step comes by itself.
 void EventLoop::ask_shutdown(Worker& worker) {
-  if (wire_.opaque) return close_stdin(worker);
-  const auto frame = own_request(wire_, worker.id(), worker.next_request, world_.timestamp());
+  if (!wire_.says_goodbye()) return close_stdin(worker);
+  const auto frame = goodbye(wire_, worker.id(), worker.next_request, world_.timestamp());
   if (frame && worker.stdin_open()) (void)worker.write(*frame);
 }
 
@@ -77,15 +79,14 @@ void EventLoop::forget(WorkerId id) {
 
 void EventLoop::begin_handshake(Worker& worker, Time deadline) {
   if (worker.reaped) return;
-  // Bytes that are nobody's business have no ping: such a worker is good once it runs.
-  if (wire_.opaque) return handshake_ended(worker, {}, "");
-  auto frame = own_request(wire_, worker.id(), 0, world_.timestamp());
+  // Who is not greeted is good once it runs.
+  if (!wire_.greets()) return handshake_ended(worker, {}, "");
+  auto frame = greeting(wire_, worker.id(), world_.timestamp());
   POOLPROOF_ASSERT(frame.has_value());
   const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
-  worker.handshake.emplace(
-      worker, wire_.framing, std::move(*frame), deadline,
-      dispatcher_.core().config().postmortem_budget, [this, &worker] { close_stdin(worker); },
-      Handshake::Tap{}, wire_.codec);
+  worker.handshake.emplace(worker, wire_, std::move(*frame), deadline,
+                           dispatcher_.core().config().postmortem_budget,
+                           [this, &worker] { close_stdin(worker); });
   worker.handshake->exchange(dispatcher_.now());
   if (!worker.handshake->wants_to_write()) {
     const Entered entered(dispatcher_);
@@ -132,14 +133,14 @@ void EventLoop::begin_ping(Worker& worker, Time deadline) {
   if (worker.reaped) return;
   worker.watched = false;
   worker.watch_at = worker.suspect_at = kNever;
-  if (wire_.opaque) return ping_ended(worker, true);  // as at its start
+  if (!wire_.pings()) return ping_ended(worker, true);
   auto frame = idle_ping(wire_, worker.id(), worker.next_request, world_.timestamp());
   POOLPROOF_ASSERT(frame.has_value());
   worker.pinged = true;
   worker.handshake.emplace(
-      worker, wire_.framing, std::move(*frame), deadline,
-      dispatcher_.core().config().postmortem_budget, [this, &worker] { close_stdin(worker); },
-      Handshake::Tap{}, wire_.codec, worker.next_request++);
+      worker, wire_, std::move(*frame), deadline, dispatcher_.core().config().postmortem_budget,
+      [this, &worker] { close_stdin(worker); }, Handshake::Tap{}, worker.next_request++,
+      std::exchange(worker.carried, {}));
   worker.handshake->exchange(dispatcher_.now());
   finish_handshake(worker);
   world_.look(worker);
@@ -224,20 +225,47 @@ void EventLoop::look_at_idle(Worker& worker) {
   const Time now = dispatcher_.now();
   if (worker.suspect_at <= now) {
     worker.suspect_at = kNever;
-    unsolicited_if(worker, [&worker] { return worker.output_ended(); });
+    unsolicited_if(worker, [&worker] { return worker.output_ended() || !worker.carried.empty(); });
   } else if (worker.watch_at <= now) {
     worker.watch_at = kNever;
     const Entered entered(dispatcher_);
-    if (!worker.reaped && dispatcher_.is_idle(worker.id())) worker.watched = true;
+    if (!worker.reaped && dispatcher_.is_idle(worker.id())) {
+      worker.watched = true;
+      if (!worker.carried.empty()) worker.suspect_at = after(now, kSuspicion);
+    }
   } else if (std::exchange(worker.watched, false)) {
     const auto unread = worker.unread_output();
     if (unread && *unread == 0) {
       worker.suspect_at = after(now, kSuspicion);
+    } else if (wire_.hears_unasked()) {
+      hear_idle(worker);
     } else {
       unsolicited_if(worker, [&worker] { return worker.unread_output().value_or(0) > 0; });
     }
   }
   world_.look(worker);
+}
+
+/// Whoever may speak unasked is heard, and answered, as long as it does nothing else.
+void EventLoop::hear_idle(Worker& worker) {
+  const Entered entered(dispatcher_);
+  if (worker.reaped || !dispatcher_.is_idle(worker.id())) return;
+  wire::Conversation heard(wire_.framing, wire::Payload::envelope, 0, "", kNever, wire_.codec,
+                           wire_.speech);
+  heard.heard_before(worker.carried);
+  std::array<char, 4096> chunk;  // NOLINT(*-member-init): only what was read is looked at
+  // Bounded: a worker that floods its stdout must not keep the loop from the others.
+  for (int rounds = 0; rounds < 8 && !heard.decided(); ++rounds) {
+    const auto got = worker.read(chunk);
+    if (!got || *got == 0) break;
+    heard.heard_before(std::string_view(chunk.data(), *got));
+  }
+  worker.carried = heard.undecoded();
+  const std::string_view answers = heard.pending_output();
+  const bool told = answers.empty() || worker.write(answers) == answers.size();
+  if (heard.decided() || !told) return dispatcher_.step(UnsolicitedOutput{worker.id()});
+  worker.watched = true;
+  worker.suspect_at = worker.carried.empty() ? kNever : after(dispatcher_.now(), kSuspicion);
 }
 
 template <class Still>

@@ -57,6 +57,7 @@ class EventLoop {
   void ask_shutdown(Worker& worker);
   void close_stdin(Worker& worker);
   void forget(WorkerId id);
+  void hear_idle(Worker& worker);
   template <class Still>
   void unsolicited_if(Worker& worker, Still still);
   Worker* find(WorkerId id);

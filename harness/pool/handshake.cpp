@@ -40,25 +40,27 @@ std::uint32_t count(std::uint64_t bytes) {
 
 }  // namespace
 
-Handshake::Handshake(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
-                     Duration postmortem_budget, CloseStdin close_stdin, Tap tap, wire::Codec codec,
-                     std::int64_t ping_id)
+Handshake::Handshake(wire::Stdio& pipes, const WireOptions& wire, std::string ping, Time deadline,
+                     Duration postmortem_budget, CloseStdin close_stdin, Tap tap,
+                     std::int64_t ping_id, std::string_view carried)
     : pipes_(pipes),
-      framing_(framing),
-      codec_(codec),
+      wire_(wire),
       ping_id_(ping_id),
-      conversation_(framing, wire::Payload::handshake, ping_id, std::move(ping), deadline, codec),
+      conversation_(wire.framing, wire::Payload::handshake, ping_id, std::move(ping), deadline,
+                    wire.codec, wire.speech),
       postmortem_budget_(postmortem_budget),
       close_stdin_(std::move(close_stdin)),
       tap_(std::move(tap)),
       until_(deadline) {
   gathered_.ping_bytes = count(conversation_.pending_output().size());
+  if (!carried.empty()) conversation_.heard_before(carried);
 }
 
 void Handshake::exchange(Time now) {
   if (evidence_) return;
   write_some();
   read_all();
+  if (conversation_.holds_reply()) conversation_.tick(now);
   judge(now);
 }
 
@@ -88,12 +90,16 @@ void Handshake::process_ended(ExitStatus status, Time now) {
   conclude(StartCause::exited);
 }
 
+std::string_view Handshake::pending_output() const {
+  return last_words_.empty() ? conversation_.pending_output() : std::string_view(last_words_);
+}
+
 void Handshake::write_some() {
   while (!stdin_broken_ && stage_ == Stage::talking && wants_to_write()) {
-    const auto wrote = pipes_.write(conversation_.pending_output());
+    const auto wrote = pipes_.write(pending_output());
     if (wrote) {
-      if (tap_) tap_(true, conversation_.pending_output().substr(0, *wrote));
-      conversation_.wrote(*wrote);
+      if (tap_) tap_(true, pending_output().substr(0, *wrote));
+      last_words_.empty() ? conversation_.wrote(*wrote) : (void)last_words_.erase(0, *wrote);
     } else {
       if (wrote.error() == EAGAIN) return;
       stdin_broken_ = true;
@@ -118,7 +124,7 @@ void Handshake::read_all() {
         bytes.substr(0, gathered_.first.size() - std::min(gathered_.first.size(), first_.size())));
     if (stage_ == Stage::stdin_closed) {
       gathered_.late_bytes += count(bytes.size());
-      const std::size_t most = framing_.max_frame_bytes + kHeaderKept;
+      const std::size_t most = wire_.framing.max_frame_bytes + kHeaderKept;
       late_.append(bytes.substr(0, most - std::min(most, late_.size())));
     } else {
       gathered_.answered_bytes += count(bytes.size());
@@ -133,7 +139,7 @@ void Handshake::judge(Time now) {
   if (stage_ != Stage::talking) return;
   if (conversation_.decided()) {
     const auto& result = conversation_.result();
-    if (result.outcome == Outcome::ok && !result.in_doubt) return conclude(StartCause::none);
+    if (result.outcome == Outcome::ok && !result.in_doubt) return confirm();
     if (result.outcome == Outcome::worker_error) {
       // Its own words say more than the envelope around them.
       first_ = result.reply.error;
@@ -145,6 +151,9 @@ void Handshake::judge(Time now) {
     const bool unframed =
         !wrong.empty() && std::string_view(first_).substr(0, wrong.size()) == wrong;
     suspected_ = unframed ? cause_of(first_) : StartCause::bad_frame;
+    // A line has no header: JSON at the very beginning is as it should be, but for what it says.
+    const bool line = wire_.framing.wire == wire::Wire::lines;
+    if (line && (first_[0] == '{' || first_[0] == '[')) suspected_ = StartCause::bad_frame;
   } else if (stdout_ended_) {
     suspected_ =
         gathered_.answered_bytes > 0 ? StartCause::reply_incomplete : StartCause::stdout_closed;
@@ -156,6 +165,21 @@ void Handshake::judge(Time now) {
   // Should it be about to exit, its death is the better explanation.
   stage_ = Stage::dying;
   until_ = after(now, postmortem_budget_);
+}
+
+/// The reply is good. The handshake is over once the worker has been told so, where that is due.
+void Handshake::confirm() {
+  if (!confirmed_) {
+    confirmed_ = true;
+    last_words_ = conversation_.result().owed;
+    const std::string_view greeted = wire_.row().greeted;
+    if (ping_id_ == 0 && !greeted.empty() && wire_.codec == wire::Codec::json) {
+      if (const auto frame = wire::encode_frame(wire_.framing, greeted)) last_words_ += *frame;
+    }
+    write_some();
+  }
+  // Who closed its stdin will be found out by the first call.
+  if (last_words_.empty() || stdin_broken_) conclude(StartCause::none);
 }
 
 void Handshake::budget_over(Time now) {
@@ -179,7 +203,8 @@ void Handshake::postmortem_over() {
 
 /// It had read its ping and answered nothing; what came out when its stdin was closed?
 StartCause Handshake::late_cause() const {
-  wire::Conversation late(framing_, wire::Payload::handshake, ping_id_, "", kNever, codec_);
+  wire::Conversation late(wire_.framing, wire::Payload::handshake, ping_id_, "", kNever,
+                          wire_.codec, wire_.speech);
   late.read(late_);
   if (late.decided() && late.result().outcome == Outcome::ok) return StartCause::reply_unflushed;
   if (late.decided() && late.result().outcome == Outcome::worker_error)
@@ -191,8 +216,8 @@ StartCause Handshake::late_cause() const {
 
 /// The rule that its bytes break, or what the decoder says of a frame that is sound.
 void Handshake::find_reason() {
-  if (codec_ == wire::Codec::json) {
-    if (const auto suspicion = wire::suspect(framing_, written_)) {
+  if (wire_.codec == wire::Codec::json) {
+    if (const auto suspicion = wire::suspect(wire_.framing, written_)) {
       reason_ = suspicion->words;
       return;
     }

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 
 #include "harness/pool/event.hpp"
+#include "harness/pool/requests.hpp"
 #include "harness/wire/conversation.hpp"
 #include "harness/wire/stdio.hpp"
 
@@ -22,14 +24,17 @@ class Handshake {
   /// Told of all bytes that cross, for those who want to show them.
   using Tap = std::function<void(bool written, std::string_view bytes)>;
 
-  /// `ping` is the encoded request with the id `ping_id`. `pipes` must outlive the handshake.
-  Handshake(wire::Stdio& pipes, wire::Framing framing, std::string ping, Time deadline,
+  /// `ping` is the encoded request with the id `ping_id`, and `carried` what was read of the
+  /// worker before. `pipes` must outlive the handshake.
+  Handshake(wire::Stdio& pipes, const WireOptions& wire, std::string ping, Time deadline,
             Duration postmortem_budget, CloseStdin close_stdin, Tap tap = {},
-            wire::Codec codec = wire::Codec::json, std::int64_t ping_id = 0);
+            std::int64_t ping_id = 0, std::string_view carried = {});
 
-  [[nodiscard]] bool wants_to_write() const { return !conversation_.pending_output().empty(); }
+  [[nodiscard]] bool wants_to_write() const { return !pending_output().empty(); }
   [[nodiscard]] bool stdout_ended() const { return stdout_ended_; }
-  [[nodiscard]] Time next_deadline() const { return until_; }
+  [[nodiscard]] Time next_deadline() const {
+    return conversation_.holds_reply() ? std::min(until_, conversation_.deadline()) : until_;
+  }
 
   /// Writes and reads what can be without blocking.
   void exchange(Time now);
@@ -44,9 +49,11 @@ class Handshake {
  private:
   enum class Stage : std::uint8_t { talking, dying, stdin_closed };
 
+  [[nodiscard]] std::string_view pending_output() const;
   void write_some();
   void read_all();
   void judge(Time now);
+  void confirm();
   void budget_over(Time now);
   void postmortem_over();
   void find_reason();
@@ -54,8 +61,7 @@ class Handshake {
   [[nodiscard]] StartCause late_cause() const;
 
   wire::Stdio& pipes_;
-  wire::Framing framing_;
-  wire::Codec codec_;
+  WireOptions wire_;
   std::int64_t ping_id_;
   wire::Conversation conversation_;
   Duration postmortem_budget_;
@@ -63,6 +69,8 @@ class Handshake {
   Tap tap_;
   Stage stage_ = Stage::talking;
   Time until_;
+  std::string last_words_;  ///< behind a good reply: what confirms it, and what is owed
+  bool confirmed_ = false;
   bool stdout_ended_ = false;
   bool stdin_broken_ = false;
   StartCause suspected_ = StartCause::none;

@@ -30,9 +30,9 @@ Expected<wire::Exchange, Error> HeldLease::begin_call(const CallSpec& call, cons
   }
   if (!frame) return unexpected(explain_too_large(printable_command(call), frame.error()));
   wire::Exchange exchange(*worker_, wire.framing, call.payload, next_request(), std::move(*frame),
-                          after(now, call.limit), wire.codec);
+                          after(now, call.limit), wire.codec, wire.speech);
   if (call.payload == wire::Payload::envelope) ++worker_->next_request;
-  exchange.look_before();
+  exchange.look_before(std::exchange(worker_->carried, {}));
   // A call that is over before it began costs no worker.
   if (stop_asked) exchange.cancel();
   exchange.tick(now);
@@ -44,6 +44,10 @@ std::optional<Error> HeldLease::end_call(Dispatcher& dispatcher, const wire::Cal
   // Not a byte reached the worker: its next request is still this one.
   if (result.written_bytes == 0 && call.payload == wire::Payload::envelope) --worker_->next_request;
   if (result.written_bytes > 0) ++worker_->calls;
+  worker_->carried = result.carried;
+  // It asked in mid-call, and waits for its answer still. Such answers are short.
+  const bool told = result.owed.empty() || worker_->write(result.owed) == result.owed.size();
+  if (!told) end(dispatcher, false);
   if (result.outcome == Outcome::ok) {
     if (result.in_doubt) end(dispatcher, false);
     return std::nullopt;

@@ -1,7 +1,5 @@
 #include "harness/pool/requests.hpp"
 
-#include <nlohmann/json.hpp>
-
 namespace poolproof::pool {
 
 std::string name_of(WorkerId worker) {
@@ -10,27 +8,35 @@ std::string name_of(WorkerId worker) {
 
 namespace {
 
-Expected<std::string, std::string> encode(const WireOptions& wire, WorkerId worker,
-                                          std::int64_t request, std::string_view timestamp,
-                                          const char* command) {
-  if (wire.codec == wire::Codec::terse) {
-    return wire::encode_frame(wire.framing, wire::TerseRequest{request, command, {}, "{}", 0});
-  }
-  nlohmann::json args{{"worker_id", name_of(worker)}};
-  if (request == 0) args["initialization"] = true;
-  return wire::encode_frame(wire.framing, wire::encode_request(request, command, args, timestamp));
+Expected<std::string, std::string> terse(const WireOptions& wire, std::int64_t request,
+                                         const char* command) {
+  return wire::encode_frame(wire.framing, wire::TerseRequest{request, command, {}, "{}", 0});
 }
 
 }  // namespace
 
-Expected<std::string, std::string> own_request(const WireOptions& wire, WorkerId worker,
-                                               std::int64_t request, std::string_view timestamp) {
-  return encode(wire, worker, request, timestamp, request == 0 ? "ping" : "shutdown");
+Expected<std::string, std::string> greeting(const WireOptions& wire, WorkerId worker,
+                                            std::string_view timestamp) {
+  if (wire.codec == wire::Codec::terse) return terse(wire, 0, "ping");
+  return wire::encode_frame(wire.framing, wire.row().greeting(name_of(worker), timestamp));
+}
+
+Expected<std::string, std::string> goodbye(const WireOptions& wire, WorkerId worker,
+                                           std::int64_t request, std::string_view timestamp) {
+  if (wire.codec == wire::Codec::terse) return terse(wire, request, "shutdown");
+  std::string frames;
+  for (const auto& payload : wire.row().goodbye(request, name_of(worker), timestamp)) {
+    auto frame = wire::encode_frame(wire.framing, payload);
+    if (!frame) return frame;
+    frames += *frame;
+  }
+  return frames;
 }
 
 Expected<std::string, std::string> idle_ping(const WireOptions& wire, WorkerId worker,
                                              std::int64_t request, std::string_view timestamp) {
-  return encode(wire, worker, request, timestamp, "ping");
+  if (wire.codec == wire::Codec::terse) return terse(wire, request, "ping");
+  return wire::encode_frame(wire.framing, wire.row().ping(request, name_of(worker), timestamp));
 }
 
 }  // namespace poolproof::pool

@@ -96,6 +96,7 @@ class Worker : public wire::Stdio {
     id_ = id;
     next_request = 1;
     calls = 0;
+    carried.clear();
     told_to_look = false;
     told_to_go = RemovalReason::none;
     ping_bytes = 0;
@@ -114,6 +115,9 @@ class Worker : public wire::Stdio {
   // ---- by the holder of the lease
   std::int64_t next_request = 1;
   std::uint32_t calls = 0;  ///< of which something was written to it
+  /// What was read of its stdout and belongs to no reply, where workers speak unasked. Also by the
+  /// event loop: while it greets the worker, and, entered, while the worker is idle.
+  std::string carried;
 
   // ---- entered
   bool told_to_look = false;  ///< the loop has been told that it is idle, and has not looked yet
@@ -128,7 +132,9 @@ class Worker : public wire::Stdio {
   bool stderr_open = true;             ///< its end has not been seen
   bool watched = false;                ///< idle for a while: a byte on its stdout is noticed
   Time watch_at = kNever;              ///< then it is watched, if it is still idle
-  Time suspect_at = kNever;  ///< its stdout ended while idle: unsolicited, unless it exits before
+  /// Its stdout ended while idle, or part of a message is there: unsolicited, unless it exits or
+  /// the rest comes before.
+  Time suspect_at = kNever;
   bool reaped = false;
   bool end_told = false;  ///< the Core knows that it has ended
 };

@@ -56,14 +56,13 @@ Expected<void, std::string> Session::start() {
 }
 
 pool::StartEvidence Session::greet() {
-  const nlohmann::json args{{"initialization", true}, {"worker_id", "probe"}};
-  const wire::Framing& framing = settings_.framing;
+  const pool::WireOptions wire{settings_.framing, false, wire::Codec::json, settings_.speech};
   const Time begun = host::sys::now();
   worker_->watch_activity(begun);
-  ping_ = wire::encode_frame(framing, wire::encode_request(0, "ping", args, host::sys::timestamp()))
+  ping_ = wire::encode_frame(wire.framing, wire.row().greeting("probe", host::sys::timestamp()))
               .value_or("");
   pool::Handshake handshake(
-      *worker_, framing, ping_, after(begun, settings_.limit), kPostmortem,
+      *worker_, wire, ping_, after(begun, settings_.limit), kPostmortem,
       [&] {
         note("no answer: its stdin is closed now, to see what comes out");
         greeting_silence_ = silence(0);

@@ -18,6 +18,7 @@ namespace poolproof::probe {
 struct Settings {
   std::vector<std::string> command;  ///< the worker's; not empty
   wire::Framing framing;
+  wire::Speech speech = wire::Speech::bridge;
   Duration limit = std::chrono::seconds(5);  ///< for each answer
   pid_t guardian = 0;                        ///< the one process below us that is not the worker's
 };

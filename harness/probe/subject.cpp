@@ -90,7 +90,8 @@ void Subject::put_away() {
 
 Subject::Request Subject::request(const std::string& command, const nlohmann::json& args) {
   const std::int64_t id = next_id_++;
-  const std::string payload = wire::encode_request(id, command, args, host::sys::timestamp());
+  const std::string payload =
+      wire::row_of(settings_.speech).request(id, command, args, host::sys::timestamp());
   return {id, wire::encode_frame(settings_.framing, payload).value_or("")};
 }
 

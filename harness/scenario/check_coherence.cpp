@@ -4,6 +4,7 @@
 
 #include "harness/scenario/client_name.hpp"
 #include "harness/scenario/scenario_json.hpp"
+#include "harness/wire/wires.hpp"
 
 namespace poolproof::scenario {
 namespace {
@@ -115,6 +116,13 @@ class Examination {
   }
 
   void aim(const std::string& place, const faults::PlannedFault& fault) {
+    const wire::Wire wire = scenario_.pool.framing.wire;
+    if (!faults::can_strike_on(*fault.fault, wire)) {
+      wrong(
+          place,
+          fmt::format("{} can't strike on the wire {}", fault.fault->name, wire::row_of(wire).name),
+          "one of the wires " + faults::wires_of(*fault.fault));
+    }
     const auto obeys = [](const WorkerSpec& worker) { return worker.kind != WorkerKind::command; };
     if (fault.at.slot) known_slot(place + "/slot", *fault.at.slot);
     const auto& workers = scenario_.workers;

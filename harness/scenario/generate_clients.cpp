@@ -248,7 +248,9 @@ class ClientGenerator {
   }
 
   const Command& command() {
-    if (has(Feature::farewells) && choices_.one_in(3)) {
+    // A language server stays until it is told to exit as well.
+    const bool leaves = scenario_.pool.speech != wire::Speech::lsp;
+    if (has(Feature::farewells) && leaves && choices_.one_in(3)) {
       said_farewell_ = true;
       static const Command farewell{"shutdown"};
       return farewell;

@@ -143,6 +143,7 @@ class FaultGenerator {
       PlannedFault planned;
       planned.fault = faults::find(one.fault);
       POOLPROOF_ASSERT(planned.fault != nullptr);
+      if (!faults::can_strike_on(*planned.fault, scenario_.pool.framing.wire)) continue;
       planned.at = at_worker(*planned.fault);
       if (one.where == Where::everywhere) planned.at.slot.reset();
       if (one.where == Where::second_slot) {
@@ -189,10 +190,19 @@ class FaultGenerator {
     for (const FeatureMoment& row : kFeatureMoments) {
       if (!features_.has(row.feature) || !choices_.one_in(2)) continue;
       const auto& faults = faults_of(row.moment);
-      return *faults[choices_.below(static_cast<std::uint32_t>(faults.size()))];
+      return on_this_wire(*faults[choices_.below(static_cast<std::uint32_t>(faults.size()))]);
     }
     const auto catalogue = faults::catalogue();
-    return catalogue[choices_.below(static_cast<std::uint32_t>(catalogue.size()))];
+    return on_this_wire(catalogue[choices_.below(static_cast<std::uint32_t>(catalogue.size()))]);
+  }
+
+  /// That one, or the next in the catalogue that can be shown here.
+  [[nodiscard]] const Fault& on_this_wire(const Fault& drawn) const {
+    const auto catalogue = faults::catalogue();
+    auto place = static_cast<std::size_t>(&drawn - catalogue.data());
+    while (!faults::can_strike_on(catalogue[place], scenario_.pool.framing.wire))
+      place = (place + 1) % catalogue.size();
+    return catalogue[place];
   }
 
   PlannedFault fault(const Fault& kind) {

@@ -84,6 +84,11 @@ PoolSpec generate_pool(Choices& choices, Features features) {
     if (features.has(row.feature)) draw(choices, option_of(row.option), row.palette, pool);
   }
   pool.core.backoff_max = std::max(pool.core.backoff_max, pool.core.backoff_initial);
+  if (pool.framing.wire != wire::Wire::prefix) {
+    pool.framing.prefix_bytes = wire::Framing{}.prefix_bytes;
+    pool.framing.little_endian = false;
+  }
+  if (pool.opaque) pool.speech = wire::Speech::bridge;
   return pool;
 }
 

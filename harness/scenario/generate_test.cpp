@@ -234,7 +234,7 @@ TEST_CASE("scenario: generate: every fault, step and option comes up") {
   }
   CHECK(values["size"] == std::set<std::int64_t>{1, 2, 3, 4});
   CHECK(values["waiters_max"] == std::set<std::int64_t>{1, 2, 3, 1000});
-  CHECK(values["prefix_bytes"] == std::set<std::int64_t>{1, 2, 4});
+  CHECK(values["prefix_bytes"] == std::set<std::int64_t>{1, 2, 4, 8});
   CHECK(values["breaker_failures"] == std::set<std::int64_t>{0, 1, 2, 3});
   for (std::size_t count = 0; count <= 5; ++count) CHECK(counts.contains(count));
   CHECK(*counts.rbegin() <= 16);

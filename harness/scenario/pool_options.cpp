@@ -4,11 +4,35 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/scenario/scenario_json.hpp"
+#include "harness/wire/wires.hpp"
 
 namespace poolproof::scenario {
 namespace {
 
 constexpr std::array<std::string_view, 2> kPayloads{"envelope", "opaque"};
+constexpr std::array<std::string_view, 2> kByteOrders{"big", "little"};
+/// The names of the rows of wire/wires.hpp and wire/speech.hpp.
+constexpr std::array<std::string_view, 4> kWires{"prefix", "varint", "lines", "headers"};
+constexpr std::array<std::string_view, 4> kSpeeches{"bridge", "json_rpc", "mcp", "lsp"};
+
+/// What a wire or a payload leaves without a meaning.
+void refuse_meaningless(const JsonNode& node, const PoolSpec& pool) {
+  const auto bytes = pool.framing.prefix_bytes;
+  if (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8) {
+    node.find("prefix_bytes")->wrong(fmt::format("is {}", bytes), "1, 2, 4 or 8");
+  }
+  const bool has_length = pool.framing.wire == wire::Wire::prefix;
+  for (const char* const option : {"prefix_bytes", "byte_order"}) {
+    const auto given = node.find(option);
+    if (!given || has_length) continue;
+    given->wrong(fmt::format("is said of the wire {}", wire::row_of(pool.framing.wire).name),
+                 "the wire prefix, or nothing");
+  }
+  const auto speech = node.find("speech");
+  if (speech && pool.opaque) {
+    speech->wrong("is said of opaque payloads", "the payload envelope, or nothing");
+  }
+}
 constexpr std::int64_t kFrameBytesMax = 1LL << 30;
 
 /// What a test of pools makes of an option of the Core.
@@ -83,8 +107,11 @@ using wire::Framing;
 /// The options of the pool around the Core. What a payload is decides what clients can say: that
 /// is a theme's business.
 constexpr std::array kOwn{
-    PoolOption{option<&PoolSpec::framing, &Framing::prefix_bytes>("prefix_bytes", 1, 4),
-               palette(14, 2, 1)},
+    PoolOption{choice<&PoolSpec::framing, &Framing::wire>("wire", kWires), palette(27, 1, 2, 3)},
+    PoolOption{option<&PoolSpec::framing, &Framing::prefix_bytes>("prefix_bytes", 1, 8),
+               palette(21, 2, 1, 8)},
+    PoolOption{choice<&PoolSpec::framing, &Framing::little_endian>("byte_order", kByteOrders),
+               palette(19, 1)},
     PoolOption{
         option<&PoolSpec::framing, &Framing::max_frame_bytes>("max_frame_bytes", 1, kFrameBytesMax),
         palette(27, 256, 1000, 70'000)},
@@ -97,6 +124,7 @@ constexpr std::array kOwn{
     PoolOption{choice<&PoolSpec::on_exception>("on_exception", pool::kOnExceptionNames),
                palette(2, 1)},
     PoolOption{choice<&PoolSpec::opaque>("payload", kPayloads), palette(1), false},
+    PoolOption{choice<&PoolSpec::speech>("speech", kSpeeches), palette(27, 1, 2, 3)},
 };
 
 template <std::size_t... core, std::size_t... own>
@@ -128,9 +156,7 @@ PoolSpec read_pool(const JsonNode& node) {
   for (const PoolOption& option : pool_options()) {
     if (const auto value = node.find(option.name)) option.set(pool, read_value(*value, option));
   }
-  if (pool.framing.prefix_bytes == 3) {
-    node.find("prefix_bytes")->wrong("is 3", "1, 2 or 4");
-  }
+  refuse_meaningless(node, pool);
   const auto sound = pool::checked(pool.core);
   if (!sound && node.complaints().none()) {
     InputError error = sound.error();

@@ -21,6 +21,7 @@
 #include "harness/pool/config.hpp"
 #include "harness/pool/execution.hpp"
 #include "harness/wire/framing.hpp"
+#include "harness/wire/speech.hpp"
 
 namespace poolproof::scenario {
 
@@ -49,6 +50,19 @@ struct PoolSpec {
   pool::OnException on_exception = pool::OnException::keep;
   /// Payloads are bytes, not envelopes: no init ping, `call_bytes` instead of `call`.
   bool opaque = false;
+  wire::Speech speech = wire::Speech::bridge;  ///< of what is not opaque
+
+  [[nodiscard]] bool greets() const { return !opaque && wire::row_of(speech).greeting != nullptr; }
+  /// A request asks a worker to leave.
+  [[nodiscard]] bool says_goodbye() const {
+    return !opaque && wire::row_of(speech).goodbye != nullptr;
+  }
+  /// So much may a reply have that says what was asked.
+  [[nodiscard]] std::uint64_t echo_bytes_max(std::uint64_t asked) const {
+    constexpr std::uint64_t kAroundIt = 512;
+    // As JSON and, with a mark before each quote, as text.
+    return (speech == wire::Speech::mcp ? 3 * asked : asked) + kAroundIt;
+  }
 };
 
 // ---- steps --------------------------------------------------------------------------------------

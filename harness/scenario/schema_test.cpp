@@ -113,7 +113,7 @@ TEST_CASE("scenario: schema: has each pool option's bounds and default") {
       continue;
     }
     CHECK(property.at("default") == usual);
-    if (option.name == "prefix_bytes") continue;  // 1, 2 or 4
+    if (option.name == "prefix_bytes") continue;  // 1, 2, 4 or 8
     CHECK(property.at("minimum") == option.min);
     CHECK(property.at("maximum") == option.max);
   }

@@ -185,6 +185,7 @@ void ClientScript::answered(const wire::Reply& reply) {
   record.reply_nonce = reply.nonce;
   error_.reset();
   if (reply.result == nullptr) return;
+  const auto content = wire::content_of(scenario_->pool.speech, reply.result);
   const auto& call = std::get<scenario::Call>(step());
   const json& wanted = call.reply ? **call.reply : *call.args;
   if (!call.reply) {
@@ -192,10 +193,10 @@ void ClientScript::answered(const wire::Reply& reply) {
     const auto& workers = scenario_->workers;
     const auto kind = workers[leased_.slot % workers.size()].kind;
     const bool foreign = kind == scenario::WorkerKind::command;
-    if (call.command != "echo" || (foreign && !has_keys_of(*reply.result, wanted))) return;
+    if (call.command != "echo" || (foreign && !has_keys_of(*content, wanted))) return;
   }
-  record.reply_differs = !is_wanted(*reply.result, wanted);
-  if (record.reply_differs) record.reply_shown = shown(*reply.result);
+  record.reply_differs = !is_wanted(*content, wanted);
+  if (record.reply_differs) record.reply_shown = shown(*content);
 }
 
 void ClientScript::answered(std::string_view payload) {

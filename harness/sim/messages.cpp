@@ -18,9 +18,8 @@ Expected<std::string, std::string> Messages::call(std::int64_t request, const sc
         wire_.framing,
         wire::TerseRequest{request, step.command, nonce, text_of(step.args), step.pad_bytes});
   }
-  return wire::encode_frame(
-      wire_.framing,
-      wire::encode_request(request, step.command, call_args(step, nonce), kTimestamp));
+  return wire::encode_frame(wire_.framing, wire_.row().request(request, step.command,
+                                                               call_args(step, nonce), kTimestamp));
 }
 
 const std::string& Messages::text_of(const Args& args) {

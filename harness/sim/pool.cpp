@@ -238,6 +238,7 @@ faults::BrainConfig Pool::brain_of(WorkerId id) const {
   config.worker_id = pool::name_of(id);
   config.timestamp.assign(1, '0');
   config.codec = machine_.messages.wire().codec;
+  config.speech = scenario_->pool.speech;
   return config;
 }
 

@@ -30,16 +30,19 @@ const faults::Request* request_of(const faults::Actions& actions) {
 /// The work is to answer a call: neither the init ping nor a request to shut down.
 bool is_call(const faults::Actions& actions) {
   const auto* request = request_of(actions);
-  return request != nullptr && request->command != "ping" && request->command != "shutdown";
+  return request != nullptr && request->command != "ping" && request->command != "initialize" &&
+         request->command != "shutdown";
 }
 
-/// The work is what a worker does that was told to go, by a request or by the end of its input.
+/// The work is what a worker does that was told to go: by a request, by a notification, by the end
+/// of its input.
 bool is_farewell(const faults::Actions& actions) {
   if (actions.empty()) return false;
   const auto* noted = std::get_if<faults::Journal>(&actions.front());
   const auto* request = request_of(actions);
-  return request != nullptr ? request->command == "shutdown"
-                            : noted != nullptr && noted->kind == JournalRecord::Kind::stdin_end;
+  if (request != nullptr) return request->command == "shutdown";
+  return noted != nullptr && (noted->kind == JournalRecord::Kind::stdin_end ||
+                              noted->kind == JournalRecord::Kind::exiting);
 }
 
 }  // namespace
@@ -72,6 +75,7 @@ bool Process::can_go() const {
     const Work& work = top();
     return work.until == kNever ? !blocked() : work.until <= machine_->now;
   }
+  if (brain_->holds_request()) return true;
   return brain_->wants() > 0 && (!held_.in || pipes_->in.readable());
 }
 
@@ -111,9 +115,8 @@ void Process::go() {
 
 /// Reads what it is willing to read of what is there, until there is something to do or a read was
 /// cut short.
-void Process::think() {
+void Process::read_some(faults::Actions& actions) {
   touch(Shared::in);
-  faults::Actions& actions = fresh_work();
   std::size_t there = held_.in ? pipes_->in.unread() : 0;
   if (there == 0) brain_->end_of_input(actions);
   while (there > 0) {
@@ -126,6 +129,11 @@ void Process::think() {
     if (*got < most || !actions.empty()) break;
     there = pipes_->in.unread();
   }
+}
+
+void Process::think() {
+  faults::Actions& actions = fresh_work();
+  brain_->holds_request() ? brain_->go_on(actions) : read_some(actions);
   if (is_farewell(actions)) take_time_to_leave(actions);
   const Duration takes = is_call(actions) ? machine_->worker_time() : Duration::zero();
   if (takes == Duration::zero()) return begin_work();

@@ -81,6 +81,7 @@ class Process {
   };
   void think();
   void take_time_to_leave(faults::Actions& actions);
+  void read_some(faults::Actions& actions);
   void act();
   void finish_action();
   faults::Actions& fresh_work();

@@ -28,6 +28,12 @@ bool is_restless(const pool::Config& config) {
 /// So many moves in one moment are a circle; spread over time they are only many.
 constexpr std::uint64_t kMovesAtOnce = 50'000;
 
+/// Terse messages have a speech of their own, and any bytes, which a line can't hold.
+wire::Codec codec_of(const scenario::PoolSpec& pool, wire::Codec asked) {
+  const bool terse = pool.speech == wire::Speech::bridge && pool.framing.wire != wire::Wire::lines;
+  return terse ? asked : wire::Codec::json;
+}
+
 }  // namespace
 
 bool World::can(const scenario::Scenario& scenario) {
@@ -39,7 +45,8 @@ bool World::can(const scenario::Scenario& scenario) {
 Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule,
                          Limits limits, wire::Codec codec) {
   POOLPROOF_ASSERT(can(scenario));
-  machine_.messages.begin({scenario.pool.framing, scenario.pool.opaque, codec});
+  machine_.messages.begin({scenario.pool.framing, scenario.pool.opaque,
+                           codec_of(scenario.pool, codec), scenario.pool.speech});
   moves_left_ = limits.moves;
   moves_now_ = 0;
   begin(scenario, seed, schedule);

@@ -14,16 +14,20 @@ namespace poolproof::wire {
 namespace {
 
 constexpr std::size_t kFirstBytesMax = 64;
+/// How long the rest of a message behind a reply is waited for.
+constexpr Duration kRestWait{250'000};
 
 }  // namespace
 
 Conversation::Conversation(Framing framing, Payload payload, std::int64_t request_id,
-                           std::string frame, Time deadline, Codec codec)
+                           std::string frame, Time deadline, Codec codec, Speech speech)
     : framing_(framing),
       payload_(payload),
       codec_(codec),
+      speech_(speech),
       request_id_(request_id),
       frame_(std::move(frame)),
+      request_bytes_(frame_.size()),
       deadline_(deadline),
       decoder_(framing) {}
 
@@ -38,6 +42,7 @@ void Conversation::wrote(std::size_t bytes) {
 }
 
 void Conversation::write_failed(int errno_value) {
+  if (reply_) return hand_over(true);
   if (decided()) return doubt();
   decide(Outcome::stdin_closed, true,
          fmt::format(FMT_COMPILE("the worker closed its stdin and lives on (errno {}); {}, {}"),
@@ -58,24 +63,57 @@ void Conversation::read(std::string_view bytes) {
   read_ += bytes.size();
   if (decided()) return doubt();
   // Most replies arrive in one read: such a reply is not copied into the buffer.
-  if (decoder_.buffered_bytes() == 0) {
+  if (decoder_.buffered_bytes() == 0 && !speaks_unasked()) {
     const WholeFrame whole = whole_frame(framing_, bytes);
     if (!whole.payload.empty())
       return decide_by_frame(whole.payload, bytes, bytes.size() - whole.bytes);
   }
   decoder_.push(bytes);
-  auto frame = decoder_.next();
-  if (!frame) {
-    decide_protocol_error(std::move(frame.error().message), frame.error().first_bytes);
-  } else if (frame->has_value()) {
-    const std::size_t surplus = decoder_.buffered_bytes();
-    const std::string_view all(decoder_.last_frame().data(),
-                               decoder_.last_frame().size() + surplus);
-    decide_by_frame(**frame, all, surplus);
+  if (reply_) return carry_on();
+  while (!decided() && !reply_ && take_frame()) {
   }
 }
 
+bool Conversation::take_frame() {
+  const auto frame = decoder_.next();
+  if (!frame) {
+    decide_protocol_error(frame.error().message, frame.error().first_bytes);
+    return false;
+  }
+  if (!frame->has_value()) return false;
+  const std::size_t surplus = decoder_.buffered_bytes();
+  const std::string_view all(decoder_.last_frame().data(), decoder_.last_frame().size() + surplus);
+  decide_by_frame(**frame, all, surplus);
+  return true;
+}
+
+void Conversation::heard_before(std::string_view bytes) {
+  if (!speaks_unasked()) return found_stale(bytes);
+  decoder_.push(bytes);
+  for (;;) {
+    const auto frame = decoder_.next();
+    if (!frame) return found_stale(frame.error().first_bytes);
+    if (!*frame) break;
+    // No request has the number -1.
+    if (!is_unasked(row_of(speech_).hear(**frame, -1)))
+      return found_stale(decoder_.last_frame().substr(0, kFirstBytesMax));
+  }
+  if (!may_begin_message(framing_, undecoded())) found_stale(undecoded().substr(0, kFirstBytesMax));
+}
+
+bool Conversation::is_unasked(const Heard& heard) {
+  if (heard.kind == Heard::Kind::asked) {
+    if (const auto answer = encode_frame(framing_, heard.answer)) frame_ += *answer;
+  }
+  return heard.kind == Heard::Kind::asked || heard.kind == Heard::Kind::unasked;
+}
+
+bool Conversation::speaks_unasked() const {
+  return payload_ != Payload::opaque && row_of(speech_).speaks_unasked;
+}
+
 void Conversation::output_closed() {
+  if (reply_) return hand_over(true);
   if (decided()) return doubt();
   if (read_ > 0) return decide_truncated("the worker closed its stdout and lives on");
   decide(Outcome::stdout_closed, true,
@@ -84,6 +122,7 @@ void Conversation::output_closed() {
 }
 
 void Conversation::ended(ExitStatus status) {
+  if (reply_) return hand_over(true);
   if (decided()) return doubt();
   const std::string how =
       status.signal != 0
@@ -100,6 +139,11 @@ void Conversation::ended(ExitStatus status) {
 }
 
 void Conversation::tick(Time now) {
+  if (reply_) {
+    if (rest_until_ == Time{}) rest_until_ = std::min(deadline_, after(now, kRestWait));
+    if (now >= rest_until_) hand_over(true);
+    return;
+  }
   if (decided() || now < deadline_) return;
   decide(Outcome::call_timeout, touched(),
          fmt::format(FMT_COMPILE("no reply within the call timeout; {}, {}"), request_progress(),
@@ -107,6 +151,7 @@ void Conversation::tick(Time now) {
 }
 
 void Conversation::cancel() {
+  if (reply_) return hand_over(true);
   if (decided()) return;
   decide(Outcome::cancelled, touched(),
          fmt::format(FMT_COMPILE("the call was cancelled; {}, {}"), request_progress(),
@@ -115,7 +160,7 @@ void Conversation::cancel() {
 
 Phase Conversation::phase() const {
   if (decided()) return result_->phase;
-  if (written_ < frame_.size()) return Phase::writing_request;
+  if (written_ < request_bytes_) return Phase::writing_request;
   return read_ == 0 ? Phase::awaiting_reply : Phase::reading_reply;
 }
 
@@ -139,34 +184,78 @@ void Conversation::decide(Outcome outcome, bool in_doubt, std::string detail) {
   result.detail = std::move(detail);
   result.written_bytes = written_;
   result.read_bytes = read_;
+  if (written_ > 0 || !speaks_unasked()) return;
+  result.carried = undecoded();
+  result.owed = frame_.substr(request_bytes_);
 }
 
 void Conversation::decide_by_frame(std::string_view payload, std::string_view all,
                                    std::size_t surplus) {
-  const bool in_doubt = written_ < frame_.size() || surplus > 0;
+  const bool carries = speaks_unasked();
+  const bool in_doubt = written_ < request_bytes_ || (surplus > 0 && !carries);
   if (payload_ == Payload::opaque) {
     decide(Outcome::ok, in_doubt, "");
     result_->payload = payload;
     return;
   }
-  Expected<Reply, std::string> reply = codec_ == Codec::json
-                                           ? decode_reply(payload, request_id_)
-                                           : decode_terse_reply(payload, request_id_);
-  if (!reply) {
-    return decide_protocol_error(reply.error() + likely(all), payload);
-  }
-  if (payload_ == Payload::handshake && reply->success && !reply->result_is_object) {
-    const std::string shape = reply->result ? reply->result->type_name() : "unknown";
-    return decide_protocol_error("the result of the ping must be an object, it is of type " + shape,
-                                 payload);
-  }
-  if (reply->success) {
+  Heard heard = hear(payload);
+  if (is_unasked(heard)) return;
+  if (heard.kind == Heard::Kind::wrong)
+    return decide_protocol_error(heard.why + likely(all), payload);
+  if (const std::string wrong = wrong_greeting(heard.reply); !wrong.empty())
+    return decide_protocol_error(wrong, payload);
+  if (heard.reply.success) {
     decide(Outcome::ok, in_doubt, "");
   } else {
     decide(Outcome::worker_error, in_doubt,
-           "the worker answered with an error: " + printable(reply->error));
+           "the worker answered with an error: " + printable(heard.reply.error));
   }
-  result_->reply = *std::move(reply);
+  result_->reply = std::move(heard.reply);
+  if (!carries) return;
+  reply_ = std::exchange(result_, std::nullopt);
+  rest_until_ = Time{};
+  carry_on();
+}
+
+/// What stands behind the reply must be what a worker may say unasked. Of a message that is not
+/// whole the rest is waited for, or the next call would begin in its middle.
+void Conversation::carry_on() {
+  for (;;) {
+    const auto frame = decoder_.next();
+    if (!frame) return hand_over(true);
+    if (!*frame) break;
+    if (!is_unasked(row_of(speech_).hear(**frame, -1))) return hand_over(true);
+  }
+  if (undecoded().empty()) return hand_over(false);
+  if (!may_begin_message(framing_, undecoded())) hand_over(true);
+}
+
+void Conversation::hand_over(bool in_doubt) {
+  result_ = std::exchange(reply_, std::nullopt);
+  result_->in_doubt = result_->in_doubt || in_doubt;
+  result_->written_bytes = written_;
+  result_->read_bytes = read_;
+  if (written_ >= request_bytes_) result_->owed = frame_.substr(written_);
+}
+
+Heard Conversation::hear(std::string_view payload) const {
+  if (codec_ == Codec::json) return row_of(speech_).hear(payload, request_id_);
+  auto reply = decode_terse_reply(payload, request_id_);
+  if (!reply) return {Heard::Kind::wrong, {}, "", std::move(reply.error())};
+  return {Heard::Kind::reply, *std::move(reply), "", ""};
+}
+
+/// What is wrong with a reply that says success, if it answers the greeting or a ping.
+std::string Conversation::wrong_greeting(const Reply& reply) const {
+  if (payload_ != Payload::handshake || !reply.success) return "";
+  const SpeechRow& row = row_of(speech_);
+  const bool greeting = request_id_ == 0;
+  if (!reply.result_is_object) {
+    const std::string shape = reply.result ? reply.result->type_name() : "unknown";
+    return fmt::format("the result of {} must be an object, it is of type {}",
+                       greeting ? row.greeting_name : "the ping", shape);
+  }
+  return greeting && row.bad_greeting != nullptr ? row.bad_greeting(reply) : "";
 }
 
 void Conversation::decide_protocol_error(std::string detail, std::string_view bytes) {
@@ -187,9 +276,10 @@ void Conversation::doubt() {
 }
 
 std::string Conversation::request_progress() const {
-  if (written_ == frame_.size())
-    return fmt::format(FMT_COMPILE("request written ({} bytes)"), written_);
-  return fmt::format(FMT_COMPILE("{} of {} bytes of the request written"), written_, frame_.size());
+  if (written_ >= request_bytes_)
+    return fmt::format(FMT_COMPILE("request written ({} bytes)"), request_bytes_);
+  return fmt::format(FMT_COMPILE("{} of {} bytes of the request written"), written_,
+                     request_bytes_);
 }
 
 std::string Conversation::reply_progress() const {

@@ -9,6 +9,7 @@
 #include "harness/base/outcome.hpp"
 #include "harness/wire/envelope.hpp"
 #include "harness/wire/framing.hpp"
+#include "harness/wire/speech.hpp"
 #include "harness/wire/terse.hpp"
 
 namespace poolproof::wire {
@@ -30,6 +31,10 @@ struct CallResult {
   std::string detail;         ///< any other outcome: one sentence for a person, safe on a terminal
   /// protocol_error: the first bytes of what was no reply, raw, at most 64.
   std::string first_bytes;
+  /// Where workers speak unasked and nothing was asked in the end: part of a message, which the
+  /// next conversation hears first.
+  std::string carried;
+  std::string owed;  ///< answers to what the worker asked that are still to be written to it
   std::uint64_t written_bytes = 0;  ///< including those written after the decision
   std::uint64_t read_bytes = 0;     ///< including those read after the decision
   ExitStatus exit;                  ///< the status given to ended(), if that decided
@@ -43,6 +48,9 @@ struct CallResult {
 /// `in_doubt`, so the way in which the bytes are chunked never changes an outcome.
 ///
 /// Rules:
+///  * Where workers speak unasked, whole messages before and behind the reply are theirs. Part of
+///    one behind it is waited for, for 250 ms at most and not beyond the deadline; then, or if
+///    anything ends sooner, the outcome is that of the reply, in_doubt.
 ///  * A whole frame decides even when the request is not fully written yet (phase
 ///    writing_request): if it is a reply to this request the outcome is ok or worker_error, but
 ///    `in_doubt` is true (the rest of the request will never be written).
@@ -60,7 +68,12 @@ class Conversation {
  public:
   /// `frame` is the encoded request, header included; `request_id` is ignored for Payload::opaque.
   Conversation(Framing framing, Payload payload, std::int64_t request_id, std::string frame,
-               Time deadline, Codec codec = Codec::json);
+               Time deadline, Codec codec = Codec::json, Speech speech = Speech::bridge);
+
+  /// What was read of the worker since the request before; comes before anything else. In a speech
+  /// in which workers speak unasked, whatever is no reply may be there. Else, and for the rest,
+  /// the conversation is decided: stale_worker.
+  void heard_before(std::string_view bytes);
 
   /// The bytes still to be written. Empty when all are written or the conversation is decided.
   [[nodiscard]] std::string_view pending_output() const;
@@ -75,7 +88,10 @@ class Conversation {
   void tick(Time now);  ///< decides if now >= deadline
   void cancel();
 
-  [[nodiscard]] Time deadline() const { return deadline_; }
+  [[nodiscard]] Time deadline() const { return reply_ ? rest_until_ : deadline_; }
+  /// The reply is there, and behind it part of what the worker may say unasked: the rest is waited
+  /// for, until deadline().
+  [[nodiscard]] bool holds_reply() const { return reply_.has_value(); }
   [[nodiscard]] Phase phase() const;
   [[nodiscard]] bool decided() const { return result_.has_value(); }
   [[nodiscard]] std::uint64_t written_bytes() const { return written_; }
@@ -87,6 +103,15 @@ class Conversation {
   [[nodiscard]] CallResult take_result();
 
  private:
+  /// False: it waits for the rest of a frame.
+  bool take_frame();
+  /// What the worker said is its own affair, and answered if it asked.
+  [[nodiscard]] bool is_unasked(const Heard& heard);
+  [[nodiscard]] bool speaks_unasked() const;
+  void carry_on();
+  void hand_over(bool in_doubt);
+  [[nodiscard]] Heard hear(std::string_view payload) const;
+  [[nodiscard]] std::string wrong_greeting(const Reply& reply) const;
   void decide(Outcome outcome, bool in_doubt, std::string detail);
   /// `all`: the frame and what follows it, which are `surplus` bytes.
   void decide_by_frame(std::string_view payload, std::string_view all, std::size_t surplus);
@@ -105,12 +130,16 @@ class Conversation {
   Framing framing_;
   Payload payload_;
   Codec codec_;
+  Speech speech_;
   std::int64_t request_id_;
-  std::string frame_;
+  std::string frame_;          ///< and the answers to what the worker asked, behind it
+  std::size_t request_bytes_;  ///< of the request alone
   Time deadline_;
   FrameDecoder decoder_;
   std::uint64_t written_ = 0;
   std::uint64_t read_ = 0;
+  std::optional<CallResult> reply_;  ///< the result to be, while the rest of a message is missing
+  Time rest_until_{};                ///< zero: since just now
   std::optional<CallResult> result_;
 };
 

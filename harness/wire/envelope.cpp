@@ -149,13 +149,6 @@ bool is_id(const json& value, std::int64_t expected) {
   return value.is_number_integer() && value.get<std::int64_t>() == expected;
 }
 
-/// The text `nonce` of a result that is an object; empty if it has none.
-std::string nonce_of(const json& result) {
-  if (!result.is_object()) return "";
-  const auto nonce = result.find("nonce");
-  return nonce != result.end() && nonce->is_string() ? nonce->get<std::string>() : "";
-}
-
 /// Whether brackets may be nested deeper than `max_depth`. Counts them without parsing the JSON.
 bool may_be_deep(std::string_view text, int max_depth) {
   const auto opening =
@@ -244,6 +237,12 @@ Expected<Reply, std::string> decode_reply_in_full(std::string_view payload,
     reply.error = error_text(document);
   }
   return reply;
+}
+
+std::string nonce_of(const json& result) {
+  if (!result.is_object()) return "";
+  const auto nonce = result.find("nonce");
+  return nonce != result.end() && nonce->is_string() ? nonce->get<std::string>() : "";
 }
 
 Expected<json, std::string> parse_json(std::string_view text, int max_depth) {

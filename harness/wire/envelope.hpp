@@ -42,6 +42,9 @@ Expected<Reply, std::string> decode_reply(std::string_view payload, std::int64_t
 Expected<Reply, std::string> decode_reply_in_full(std::string_view payload,
                                                   std::int64_t expected_id);
 
+/// The text `nonce` of a result that is an object; empty if it has none.
+std::string nonce_of(const nlohmann::json& result);
+
 inline constexpr int kMaxDepth = 128;
 
 /// Parses JSON from an untrusted source. Limits the depth and never throws. The error is one

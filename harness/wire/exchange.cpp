@@ -14,11 +14,17 @@ constexpr Duration kExitWait = 250ms;
 }  // namespace
 
 /// Nothing may lie in stdout before a call: it would be taken for the reply.
-void Exchange::look_before() {
+void Exchange::look_before(std::string_view carried) {
+  if (!carried.empty()) conversation_.heard_before(carried);
+  // Bounded: a worker that floods its stdout with what it may say is asked all the same.
+  constexpr int kRounds = 4096;
   std::array<char, 64> chunk{};
-  const auto got = pipes_.read(chunk);
-  if (!got && got.error() == EAGAIN) return;
-  conversation_.found_stale(std::string_view(chunk.data(), got.value_or(0)));
+  for (int round = 0; round < kRounds && !decided(); ++round) {
+    const auto got = pipes_.read(chunk);
+    if (!got && got.error() == EAGAIN) return;
+    const std::string_view bytes(chunk.data(), got.value_or(0));
+    bytes.empty() ? conversation_.found_stale({}) : conversation_.heard_before(bytes);
+  }
 }
 
 void Exchange::write_some(Time now) {

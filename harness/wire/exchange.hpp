@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "harness/wire/conversation.hpp"
@@ -13,8 +14,9 @@ namespace poolproof::wire {
 /// when a pipe is ready and at next_deadline().
 ///
 /// Rules beyond those of the Conversation:
-///  * look_before(): if anything lies in stdout before the first byte is written, or stdout has
-///    ended, the outcome is stale_worker and nothing is written.
+///  * look_before(): if anything lies in stdout before the first byte is written (but for what a
+///    worker may say unasked), or stdout has ended, the outcome is stale_worker and nothing is
+///    written.
 ///  * A pipe that closes usually means that the process is ending. Its exit is awaited for 250 ms
 ///    before the closed pipe itself is named as the reason.
 ///  * process_ended(): what the worker wrote before its end still counts.
@@ -27,7 +29,8 @@ class Exchange {
 
   /// Comes before anything else. Decides the call unless the worker's stdout is open and empty, as
   /// it should be.
-  void look_before();
+  /// `carried`: what was read of its stdout since the call before.
+  void look_before(std::string_view carried = {});
 
   void write_some(Time now);
   void read_some(Time now);

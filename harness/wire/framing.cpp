@@ -62,17 +62,21 @@ void FrameDecoder::push(std::string_view bytes) {
   if (head_.state == Head::State::incomplete) look_at_header();
 }
 
+bool FrameDecoder::ready() const {
+  if (head_.state != Head::State::whole) return lost();
+  const std::size_t around = head_.header_bytes + head_.end_bytes;
+  return buffered_bytes() >= around && buffered_bytes() - around >= head_.payload_bytes;
+}
+
 Expected<std::optional<std::string_view>, FrameError> FrameDecoder::next() {
   if (head_.state == Head::State::incomplete) return std::nullopt;
   if (lost()) {
     buffer_.resize(start_ + std::min(buffered_bytes(), shown_bytes()));
     return unexpected(frame_error(framing_, head_, buffered()));
   }
-  const std::size_t around = head_.header_bytes + head_.end_bytes;
-  if (buffered_bytes() < around || buffered_bytes() - around < head_.payload_bytes)
-    return std::nullopt;
+  if (!ready()) return std::nullopt;
   const auto size = static_cast<std::size_t>(head_.payload_bytes);
-  last_ = buffered().substr(0, around + size);
+  last_ = buffered().substr(0, head_.header_bytes + size + head_.end_bytes);
   const std::string_view payload = last_.substr(head_.header_bytes, size);
   start_ += last_.size();
   look_at_header();

@@ -83,6 +83,9 @@ class FrameDecoder {
   /// needed.
   Expected<std::optional<std::string_view>, FrameError> next();
 
+  /// Whether next() has a payload or an error to give.
+  [[nodiscard]] bool ready() const;
+
   /// The number of bytes that have arrived and belong to no frame given out yet.
   [[nodiscard]] std::size_t buffered_bytes() const { return buffer_.size() - start_; }
   [[nodiscard]] std::string_view buffered() const {

@@ -203,15 +203,23 @@ std::optional<Suspicion> wrong_length(const Framing& framing, std::string_view b
 /// The rest of a sound frame may follow, though what is there is text.
 bool is_beginning(const Framing& framing, std::string_view bytes) {
   const Head head = row_of(framing.wire).head(framing, bytes, 0);
-  if (head.state == Head::State::broken) return false;
-  constexpr std::string_view kHeader = "Content-";
-  if (framing.wire == Wire::headers) return kHeader.starts_with(bytes.substr(0, kHeader.size()));
-  const std::string_view payload = bytes.substr(head.header_bytes);
-  return head.end_bytes == 0 && (payload.empty() || payload[0] == '{' || payload[0] == '[') &&
-         (framing.wire == Wire::lines || head.header_bytes == 1);
+  const bool one_byte = framing.wire == Wire::prefix || framing.wire == Wire::varint;
+  return (!one_byte || head.header_bytes == 1) && head.end_bytes == 0 &&
+         may_begin_message(framing, bytes);
 }
 
 }  // namespace
+
+bool may_begin_message(const Framing& framing, std::string_view bytes) {
+  const Head head = row_of(framing.wire).head(framing, bytes, 0);
+  if (head.state == Head::State::broken) return false;
+  constexpr std::string_view kHeader = "Content-";
+  if (framing.wire == Wire::headers)
+    return kHeader.substr(0, bytes.size()) == bytes.substr(0, kHeader.size());
+  const std::string_view payload = bytes.substr(head.header_bytes);
+  const bool announced = head.state == Head::State::whole || framing.wire == Wire::lines;
+  return !announced || payload.empty() || payload[0] == '{' || payload[0] == '[';
+}
 
 std::optional<Suspicion> suspect(const Framing& framing, std::string_view bytes) {
   bytes = bytes.substr(0, kLooked);

@@ -39,4 +39,7 @@ struct Suspicion {
 /// first 4 MiB are looked at.
 std::optional<Suspicion> suspect(const Framing& framing, std::string_view bytes);
 
+/// Whether a frame with an object or a list of JSON may begin so. Nothing may begin one.
+bool may_begin_message(const Framing& framing, std::string_view bytes);
+
 }  // namespace poolproof::wire

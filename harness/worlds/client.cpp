@@ -23,15 +23,13 @@ constexpr Duration kReceiptGap = 2ms;
 struct HolderFailed {};
 
 /// The reply as the wire's decoder gives it: the script of both worlds goes by that.
-wire::Reply as_decoded(const host::Reply& reply) {
+wire::Reply as_decoded(wire::Speech speech, const host::Reply& reply) {
   wire::Reply decoded;
   decoded.id = reply.id;
   decoded.success = true;
   decoded.result = reply.result;
   decoded.result_is_object = reply.result->is_object();
-  if (!decoded.result_is_object) return decoded;
-  const auto nonce = reply.result->find("nonce");
-  if (nonce != reply.result->end() && nonce->is_string()) decoded.nonce = nonce->get<std::string>();
+  decoded.nonce = wire::nonce_of(*wire::content_of(speech, reply.result));
   return decoded;
 }
 
@@ -88,7 +86,7 @@ void ClientRun::carry(const scenario::Checkout&) {
 void ClientRun::carry(const scenario::Call& step) {
   auto reply = lease_->call(step.command, sim::call_args(step, script_.record.nonce),
                             script_.record.limit, stop_now_);
-  if (reply) script_.answered(as_decoded(*reply));
+  if (reply) script_.answered(as_decoded(stage_.scenario.pool.speech, *reply));
   note_call(reply);
 }
 

@@ -22,6 +22,7 @@
 #include "harness/host/pool_types.hpp"
 #include "harness/host/system.hpp"
 #include "harness/scenario/client_name.hpp"
+#include "harness/wire/wires.hpp"
 #include "harness/worlds/client.hpp"
 #include "harness/worlds/failing_start.hpp"
 #include "harness/worlds/milestones.hpp"
@@ -73,7 +74,12 @@ host::Command command_of(const Scenario& scenario, const HostWorld& world, Worke
     const auto& framing = scenario.pool.framing;
     command.env.push_back("POOLPROOF_PLAN=" + plan_path(world));
     command.env.push_back("POOLPROOF_JOURNAL=" + journal_path(world));
+    command.env.push_back(fmt::format("POOLPROOF_WIRE={}", wire::row_of(framing.wire).name));
+    command.env.push_back(
+        fmt::format("POOLPROOF_SPEECH={}", wire::row_of(scenario.pool.speech).name));
     command.env.push_back(fmt::format("POOLPROOF_PREFIX_BYTES={}", framing.prefix_bytes));
+    command.env.push_back(
+        fmt::format("POOLPROOF_BYTE_ORDER={}", framing.little_endian ? "little" : "big"));
     command.env.push_back(fmt::format("POOLPROOF_MAX_FRAME_BYTES={}", framing.max_frame_bytes));
   }
   if (spec.kind == WorkerKind::fake) command.argv = {world.programs.fake_worker};
@@ -172,6 +178,7 @@ class Run {
     options.close_timeout = scenario_.pool.close_timeout;
     options.on_exception = scenario_.pool.on_exception;
     options.opaque = scenario_.pool.opaque;
+    options.speech = scenario_.pool.speech;
     options.adopt_orphans = true;
     options.command_for = [this](WorkerId worker) {
       host::Command command = command_of(scenario_, world_, worker);

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "harness/wire/speech.hpp"
+
+namespace poolproof::wire {
+
+/// What the speeches that are JSON-RPC 2.0 have in common.
+
+/// A request as JSON. `params` must be an object.
+std::string rpc_request(std::int64_t id, std::string_view method, const nlohmann::json& params);
+
+/// How a payload is heard. `strict`: it must say `"jsonrpc": "2.0"`.
+Heard hear_rpc(std::string_view payload, std::int64_t expected_id, bool strict);
+
+}  // namespace poolproof::wire

@@ -1,0 +1,33 @@
+#include "harness/wire/speech.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace poolproof::wire {
+namespace {
+
+constexpr std::array<const SpeechRow*, 4> kSpeeches{&kBridgeSpeech, &kJsonRpcSpeech, &kMcpSpeech,
+                                                    &kLspSpeech};
+
+}  // namespace
+
+std::span<const SpeechRow* const> speeches() {
+  return kSpeeches;
+}
+
+const SpeechRow& row_of(Speech speech) {
+  return *kSpeeches[static_cast<std::size_t>(speech)];
+}
+
+const SpeechRow* speech_called(std::string_view name) {
+  const auto* const row = std::ranges::find(kSpeeches, name, &SpeechRow::name);
+  return row == kSpeeches.end() ? nullptr : *row;
+}
+
+std::shared_ptr<const nlohmann::json> content_of(
+    Speech speech, const std::shared_ptr<const nlohmann::json>& result) {
+  const SpeechRow& row = row_of(speech);
+  return row.unwrapped == nullptr ? result : row.unwrapped(result);
+}
+
+}  // namespace poolproof::wire

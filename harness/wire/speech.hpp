@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "harness/wire/envelope.hpp"
+
+namespace poolproof::wire {
+
+/// What the payload of a frame says, where it is JSON. One row of the table below each.
+enum class Speech : std::uint8_t {
+  bridge,    ///< the envelope of DSPex's Python bridge: envelope.hpp
+  json_rpc,  ///< JSON-RPC 2.0, without a greeting
+  mcp,       ///< the same, as servers of the Model Context Protocol speak it
+  lsp,       ///< the same, as language servers speak it
+};
+
+/// What a worker said, while the reply to one request was awaited.
+struct Heard {
+  enum class Kind : std::uint8_t {
+    reply,    ///< to that request
+    unasked,  ///< a notification: it may come at any time, and nobody answers it
+    asked,    ///< the worker's own request: it may come at any time, and `answer` is due
+    wrong,    ///< none of these
+  };
+  Kind kind = Kind::wrong;
+  Reply reply;
+  std::string answer;  ///< the payload that answers the worker's own request
+  std::string why;     ///< wrong: one sentence, safe on a terminal
+};
+
+/// All that is known of one speech. A function that is null says that there is no such thing in it.
+/// `timestamp` is said by the bridge alone.
+struct SpeechRow {
+  Speech speech;
+  std::string_view name;   ///< as options and files say it
+  std::string_view users;  ///< who speaks it, for people
+  bool speaks_unasked;     ///< notifications, and the worker's own requests
+  /// Request 0, whose answer says that a worker is good. Null: it is good once it runs.
+  std::string (*greeting)(std::string_view worker, std::string_view timestamp);
+  std::string_view greeting_name;  ///< as a person would call it
+  std::string_view greeted;        ///< the payload that confirms that answer; empty: none
+  /// What is missing in an answer to the greeting that is an object; empty, or null: nothing.
+  std::string (*bad_greeting)(const Reply& reply);
+  /// Whether an idle worker is well. Null: it is, as long as it runs.
+  std::string (*ping)(std::int64_t id, std::string_view worker, std::string_view timestamp);
+  std::string (*request)(std::int64_t id, std::string_view command, const nlohmann::json& args,
+                         std::string_view timestamp);
+  /// The payloads that ask a worker to leave. Null: the end of its input does.
+  std::vector<std::string> (*goodbye)(std::int64_t id, std::string_view worker,
+                                      std::string_view timestamp);
+  Heard (*hear)(std::string_view payload, std::int64_t expected_id);
+  /// What a command gave back, without what the speech wraps around it. Null: there is nothing.
+  std::shared_ptr<const nlohmann::json> (*unwrapped)(
+      const std::shared_ptr<const nlohmann::json>& result);
+};
+
+/// In the order of the enum.
+std::span<const SpeechRow* const> speeches();
+const SpeechRow& row_of(Speech speech);
+/// Null: no speech is called so.
+const SpeechRow* speech_called(std::string_view name);
+
+extern const SpeechRow kBridgeSpeech;
+extern const SpeechRow kJsonRpcSpeech;
+extern const SpeechRow kMcpSpeech;
+extern const SpeechRow kLspSpeech;
+
+/// What a command gave back, in any speech.
+std::shared_ptr<const nlohmann::json> content_of(
+    Speech speech, const std::shared_ptr<const nlohmann::json>& result);
+
+}  // namespace poolproof::wire

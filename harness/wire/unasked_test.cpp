@@ -1,0 +1,155 @@
+#include <array>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "harness/wire/conversation.hpp"
+
+using namespace poolproof;
+using namespace poolproof::wire;
+using namespace std::chrono_literals;
+
+/// Conversations in speeches in which workers speak unasked.
+namespace {
+
+const Framing kLines{4, 1U << 20U, Wire::lines};
+const std::string kRequest = "request\n";
+const std::string kReply = R"({"jsonrpc":"2.0","id":7,"result":{"n":1}})"
+                           "\n";
+const std::string kNote = R"({"jsonrpc":"2.0","method":"notifications/progress"})"
+                          "\n";
+const std::string kAsked = R"({"jsonrpc":"2.0","id":1,"method":"ping"})"
+                           "\n";
+const std::string kAnswer = R"({"id":1,"jsonrpc":"2.0","result":{}})"
+                            "\n";
+
+Conversation fresh() {
+  return {kLines, Payload::envelope, 7, kRequest, Time(100ms), Codec::json, Speech::mcp};
+}
+
+Conversation asked() {
+  Conversation conversation = fresh();
+  conversation.wrote(kRequest.size());
+  return conversation;
+}
+
+}  // namespace
+
+TEST_CASE("wire: unasked: notifications before a reply are passed over, in any chunking") {
+  const std::string stream = kNote + kNote + kReply;
+  const auto chunk = GENERATE(1U, 7U, 1000U);
+  Conversation conversation = asked();
+  for (std::size_t at = 0; at < stream.size(); at += chunk) {
+    CHECK_FALSE(conversation.decided());
+    conversation.read(std::string_view(stream).substr(at, chunk));
+  }
+  REQUIRE(conversation.decided());
+  CHECK(conversation.result().outcome == Outcome::ok);
+  CHECK_FALSE(conversation.result().in_doubt);
+}
+
+TEST_CASE("wire: unasked: what the worker asks is answered behind the request") {
+  Conversation conversation = fresh();
+  conversation.wrote(3);
+  conversation.read(kAsked);
+  CHECK(conversation.pending_output() == kRequest.substr(3) + kAnswer);
+  CHECK(conversation.phase() == Phase::writing_request);
+  conversation.wrote(kRequest.size() - 3);
+  CHECK(conversation.phase() != Phase::writing_request);
+  conversation.wrote(kAnswer.size());
+  conversation.read(kReply);
+  CHECK(conversation.result().outcome == Outcome::ok);
+  CHECK(conversation.result().owed.empty());
+}
+
+TEST_CASE("wire: unasked: an answer that is not written yet when the reply comes is owed") {
+  Conversation conversation = asked();
+  conversation.read(kAsked + kReply);
+  CHECK(conversation.result().outcome == Outcome::ok);
+  CHECK_FALSE(conversation.result().in_doubt);
+  CHECK(conversation.result().owed == kAnswer);
+}
+
+TEST_CASE("wire: unasked: whole messages behind a reply are heard with it") {
+  Conversation conversation = asked();
+  conversation.read(kReply + kNote + kAsked);
+  REQUIRE(conversation.decided());
+  CHECK_FALSE(conversation.result().in_doubt);
+  CHECK(conversation.result().owed == kAnswer);
+}
+
+TEST_CASE("wire: unasked: the rest of a message behind a reply is waited for") {
+  Conversation conversation = asked();
+  conversation.read(kReply + kNote.substr(0, 20));
+  CHECK_FALSE(conversation.decided());
+  CHECK(conversation.holds_reply());
+  conversation.tick(Time(10ms));
+  CHECK(conversation.deadline() == Time(100ms));  // its own, which is before 260 ms
+  SECTION("and when it comes the reply is as good as any") {
+    conversation.read(kNote.substr(20));
+    REQUIRE(conversation.decided());
+    CHECK_FALSE(conversation.result().in_doubt);
+  }
+  SECTION("and when it does not, the reply stands and the stream is in doubt") {
+    const auto how = GENERATE(0, 1, 2, 3, 4);
+    if (how == 0) conversation.tick(Time(100ms));
+    if (how == 1) conversation.cancel();
+    if (how == 2) conversation.ended({0, 9});
+    if (how == 3) conversation.output_closed();
+    if (how == 4) conversation.write_failed(32);
+    REQUIRE(conversation.decided());
+    CHECK(conversation.result().in_doubt);
+  }
+  CHECK(conversation.result().outcome == Outcome::ok);
+}
+
+TEST_CASE("wire: unasked: what was heard before a call that did not begin is not lost") {
+  Conversation conversation = fresh();
+  conversation.heard_before(kAsked + kNote.substr(0, 20));
+  conversation.cancel();
+  CHECK_FALSE(conversation.result().in_doubt);
+  CHECK(conversation.result().carried == kNote.substr(0, 20));
+  CHECK(conversation.result().owed == kAnswer);
+}
+
+TEST_CASE("wire: unasked: anything else behind a reply leaves the stream in doubt") {
+  const auto rest = GENERATE_COPY(as<std::string>(), kReply, "done\n", "done", "\n", "null\n");
+  CAPTURE(rest);
+  Conversation conversation = asked();
+  conversation.read(kReply + rest);
+  CHECK(conversation.result().outcome == Outcome::ok);
+  CHECK(conversation.result().in_doubt);
+}
+
+TEST_CASE("wire: unasked: before a request only what a worker may say unasked is no fault") {
+  const auto [before, stale] = GENERATE(table<std::string, bool>({
+      {kNote, false},
+      {kNote + kAsked, false},
+      {kNote + kNote.substr(0, 10), false},
+      {kReply, true},
+      {kNote + "ready\n", true},
+      {"ready", true},
+      {"\n", true},
+  }));
+  CAPTURE(before);
+  Conversation conversation = fresh();
+  conversation.heard_before(before);
+  CHECK(conversation.decided() == stale);
+  if (stale) CHECK(conversation.result().outcome == Outcome::stale_worker);
+}
+
+TEST_CASE("wire: unasked: where nobody speaks unasked every byte before a request is a fault") {
+  Conversation conversation(kLines, Payload::envelope, 7, kRequest, Time(100ms));
+  conversation.heard_before(kNote);
+  CHECK(conversation.result().outcome == Outcome::stale_worker);
+}
+
+TEST_CASE("wire: unasked: a flood of notifications ends at the deadline") {
+  Conversation conversation = asked();
+  for (int i = 0; i < 10'000; ++i) conversation.read(kNote);
+  CHECK_FALSE(conversation.decided());
+  CHECK(conversation.undecoded().empty());
+  conversation.tick(Time(100ms));
+  CHECK(conversation.result().outcome == Outcome::call_timeout);
+}
