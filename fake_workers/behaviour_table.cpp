@@ -100,6 +100,9 @@ void json_invalid(const Scene& scene) {
 }
 
 void utf8_invalid(const Scene& scene) {
+  // For who keeps the rest of a real reply; else the payload stands in for all of it.
+  scene.reply->success = true;
+  scene.reply->body = "\"\xff\xfe\"";
   scene.reply->payload =
       "{\"error\":null,\"id\":" + scene.reply->id +
       ",\"result\":\"\xff\xfe\",\"success\":true,\"timestamp\":" + scene.reply->timestamp + "}";

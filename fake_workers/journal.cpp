@@ -120,6 +120,9 @@ void keys_of_kind(Keys&& keys, Record& record) {
     case Kind::exiting:
       keys("code", record.code);
       break;
+    case Kind::misframed:
+      keys("text", record.text);
+      break;
     case Kind::started:
     case Kind::stdin_end:
     case Kind::term:

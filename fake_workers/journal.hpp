@@ -22,6 +22,7 @@ struct JournalRecord {
     term,        ///< TERM was received and not ignored
     grandchild,  ///< child_pid: a process was left behind
     exiting,     ///< code: about to exit by itself
+    misframed,   ///< text: a real worker, or its client, breaks the wire (poolproof wrap)
   };
 
   Kind kind = Kind::started;
@@ -34,6 +35,7 @@ struct JournalRecord {
   std::string plan_id;                   ///< receipt: its id in the plan
   int code = 0;                          ///< exiting
   std::int64_t child_pid = 0;            ///< grandchild
+  std::string text;                      ///< misframed: who, and which rule
   bool operator==(const JournalRecord&) const = default;
 };
 

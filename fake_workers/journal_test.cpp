@@ -29,6 +29,8 @@ std::vector<JournalRecord> one_of_each() {
   grandchild.child_pid = 4711;
   JournalRecord exiting = record_of(Kind::exiting);
   exiting.code = 3;
+  JournalRecord misframed = record_of(Kind::misframed);
+  misframed.text = "the worker: \"an empty line\"";
   return {record_of(Kind::started),
           read,
           nameless,
@@ -37,6 +39,7 @@ std::vector<JournalRecord> one_of_each() {
           aimed,
           grandchild,
           exiting,
+          misframed,
           record_of(Kind::stdin_end),
           record_of(Kind::term)};
 }

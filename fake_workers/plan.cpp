@@ -62,10 +62,12 @@ std::string text(const JsonNode& node, std::string want) {
 }
 
 /// Which coordinates the fault's moment allows.
-Names coordinates(const Fault& fault) {
+Names coordinates(const Fault& fault, AimedBy by) {
   if (aimed_by_incarnation(fault)) return {"slot", "generation"};
   if (!aimed_by_call(fault)) return {"slot", "generation", "request"};
-  return {"client", "call", "slot", "generation", "request"};
+  Names names{"client", "call", "slot", "generation", "request"};
+  if (by == AimedBy::words) names.insert(names.end(), {"method", "contains", "nth"});
+  return names;
 }
 
 bool contains(const Names& names, std::string_view name) {
@@ -73,14 +75,17 @@ bool contains(const Names& names, std::string_view name) {
 }
 
 /// False, and a complaint: it has a coordinate that the fault's moment does not allow.
-bool has_coordinates(const Fault& fault, const JsonNode& at) {
-  const Names allowed = coordinates(fault);
+bool has_coordinates(const Fault& fault, const JsonNode& at, AimedBy by) {
+  const Names allowed = coordinates(fault, by);
   const auto other = unknown_key(at.json(), allowed);
   if (!other) return true;
-  if (contains({"client", "call", "slot", "generation", "request"}, *other)) {
+  const bool of_words = contains({"method", "contains", "nth"}, *other);
+  if (of_words || contains({"client", "call", "slot", "generation", "request"}, *other)) {
+    const bool only_wrap = of_words && by == AimedBy::coordinates;
     at.find(*other)->wrong(
         "impossible coordinate " + in_quotes(*other) + " for " + std::string(fault.name),
-        "it is aimed by " + joined(allowed));
+        "it is aimed by " + joined(allowed) +
+            (only_wrap ? "; what a request says is known to poolproof wrap alone" : ""));
   } else {
     at.wrong("unknown key " + in_quotes(*other), suggestion(*other, allowed));
   }
@@ -110,14 +115,35 @@ void read_coordinate(const JsonNode& at, std::string_view key, std::optional<Num
   if (const auto given = at.find(key)) into = static_cast<Number>(whole_number(*given, 0, kMost));
 }
 
-Aim read_aim(const Fault& fault, const JsonNode& at) {
+/// The aim by what a request says.
+void read_words(const JsonNode& at, Aim& aim) {
+  const auto word = [&](std::string_view key, std::string want, std::string& into) {
+    const auto given = at.find(key);
+    if (!given) return;
+    into = text(*given, want);
+    if (into.empty()) given->wrong("an empty text", std::move(want));
+  };
+  word("method", "a method's name, as in \"tools/call\"", aim.method);
+  word("contains", "what the request has in it", aim.contains);
+  const auto nth = at.find("nth");
+  if (nth) aim.nth = static_cast<std::uint32_t>(whole_number(*nth, 1, kMost));
+  const bool words = !aim.method.empty() || !aim.contains.empty();
+  if (nth && !words)
+    at.wrong("\"nth\" of nothing", "\"method\" or \"contains\" beside it, or \"request\"");
+  if (words && aim.request)
+    at.wrong("both \"request\" and what the request says",
+             "one of them; \"nth\" counts the latter");
+}
+
+Aim read_aim(const Fault& fault, const JsonNode& at, AimedBy by) {
   Aim aim;
   if (!at.is_object()) at.wrong(shown(at) + " is no object", "{} strikes everywhere");
-  if (!at.is_object() || !has_coordinates(fault, at)) return aim;
+  if (!at.is_object() || !has_coordinates(fault, at, by)) return aim;
   if (at.find("client") || at.find("call")) return read_call(at);
   read_coordinate(at, "slot", aim.slot);
   read_coordinate(at, "generation", aim.generation);
   read_coordinate(at, "request", aim.request);
+  read_words(at, aim);
   return aim;
 }
 
@@ -172,11 +198,11 @@ const Fault* read_name(const JsonNode& node) {
   return fault;
 }
 
-Plan read_faults(const JsonNode& list) {
+Plan read_faults(const JsonNode& list, AimedBy by) {
   Plan plan;
   std::set<std::string> ids;
   for (const JsonNode& one : list.elements()) {
-    PlannedFault fault = read_fault(one);
+    PlannedFault fault = read_fault(one, by);
     if (fault.id.empty()) fault.id = fmt::format("f{}", plan.size());
     if (!ids.insert(fault.id).second) {
       list.complaints().add(one.where() + "/id", "a second " + in_quotes(fault.id),
@@ -193,6 +219,9 @@ Json write_aim(const Aim& aim) {
   if (aim.slot) at["slot"] = *aim.slot;
   if (aim.generation) at["generation"] = *aim.generation;
   if (aim.request) at["request"] = *aim.request;
+  if (!aim.method.empty()) at["method"] = aim.method;
+  if (!aim.contains.empty()) at["contains"] = aim.contains;
+  if (aim.nth > 0) at["nth"] = aim.nth;
   return at;
 }
 
@@ -209,7 +238,7 @@ Json listed(const Param& param) {
 
 }  // namespace
 
-PlannedFault read_fault(const JsonNode& node) {
+PlannedFault read_fault(const JsonNode& node, AimedBy by) {
   PlannedFault planned;
   if (!node.is_object()) node.wrong(shown(node) + " is no object", "{\"fault\", \"at\", ...}");
   const Fault* const fault = node.is_object() ? read_name(node) : nullptr;
@@ -218,15 +247,15 @@ PlannedFault read_fault(const JsonNode& node) {
   if (!at) node.wrong("no \"at\"", "where it strikes; {} is everywhere");
   if (!at) return planned;
   planned.fault = fault;
-  planned.at = read_aim(*fault, *at);
+  planned.at = read_aim(*fault, *at, by);
   if (const auto id = node.find("id")) planned.id = text(*id, "a name for receipts");
   read_params(node, planned);
   return planned;
 }
 
-Parsed<PlannedFault> read_fault(const Json& object, const std::string& where) {
+Parsed<PlannedFault> read_fault(const Json& object, const std::string& where, AimedBy by) {
   Complaints complaints;
-  PlannedFault fault = read_fault(JsonNode(object, where, complaints, "/"));
+  PlannedFault fault = read_fault(JsonNode(object, where, complaints, "/"), by);
   if (!complaints.none()) return unexpected(complaints.first());
   return fault;
 }
@@ -249,7 +278,7 @@ Json describe(const Fault& fault) {
           {"params", params}};
 }
 
-Parsed<Plan> read_plan(std::string_view json_text, const std::string& where) {
+Parsed<Plan> read_plan(std::string_view json_text, const std::string& where, AimedBy by) {
   const auto root = wire::parse_json(json_text);
   if (!root) return unexpected(InputError{where, root.error(), "a plan as JSON"});
   if (!root->is_object()) {
@@ -266,7 +295,7 @@ Parsed<Plan> read_plan(std::string_view json_text, const std::string& where) {
                    fmt::format("this program reads version {}", kPlanVersion));
   }
   if (!has_list) complaints.add(where + "#/faults", "missing or no list", "a list of faults");
-  Plan plan = has_list ? read_faults(*faults) : Plan();
+  Plan plan = has_list ? read_faults(*faults, by) : Plan();
   if (!complaints.none()) return unexpected(complaints.first());
   return plan;
 }

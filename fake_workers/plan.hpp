@@ -17,13 +17,17 @@
 namespace poolproof::faults {
 
 /// Where a fault strikes. Either a client's call (recognised by the nonce `client:call` in the
-/// request's args), or a worker's own coordinates; a coordinate left out means "any".
+/// request's args), or a worker's own coordinates; a coordinate left out means "any". Between a
+/// client and a real worker (AimedBy::words) also what the request says.
 struct Aim {
   std::string client;      ///< not empty: aimed by {client, call}
   std::uint32_t call = 0;  ///< counted from 1
   std::optional<std::uint32_t> slot;
   std::optional<std::uint32_t> generation;
   std::optional<std::uint64_t> request;  ///< 0 is the init ping
+  std::string method = {};               ///< not empty: requests with that method (or command)
+  std::string contains = {};             ///< not empty: requests whose text has this in it
+  std::uint32_t nth = 0;  ///< which of those that the two fit, counted from 1; 0: each
   bool operator==(const Aim&) const = default;
 
   /// Whether its slot and its generation are those of that worker, or left out.
@@ -47,19 +51,27 @@ struct PlannedFault {
 
 using Plan = std::vector<PlannedFault>;
 
+/// What those can aim by who carry a plan out.
+enum class AimedBy : std::uint8_t {
+  coordinates,  ///< client and call, slot, generation and request
+  words,        ///< also the method and the text of a request
+};
+
 /// Reads one fault object {"fault": name, "at": {...}, PARAM: value...}; unknown keys, unknown
 /// faults, values out of bounds and aims that the fault's moment does not allow are errors that
 /// name `where` (a file and JSON pointer) and what would be right. The first form complains to its
 /// node; what it gives then is of no use.
-PlannedFault read_fault(const JsonNode& node);
-Parsed<PlannedFault> read_fault(const nlohmann::json& object, const std::string& where);
+PlannedFault read_fault(const JsonNode& node, AimedBy by = AimedBy::coordinates);
+Parsed<PlannedFault> read_fault(const nlohmann::json& object, const std::string& where,
+                                AimedBy by = AimedBy::coordinates);
 nlohmann::json write_fault(const PlannedFault& fault);  ///< with its "id" when not empty
 
 /// A row of the catalogue as the Python worker lists it, too: what may be planned.
 nlohmann::json describe(const Fault& fault);
 
 /// A plan file: {"plan_version": 1, "faults": [{"id": "f0", ...fault...}]}.
-Parsed<Plan> read_plan(std::string_view json_text, const std::string& where);
+Parsed<Plan> read_plan(std::string_view json_text, const std::string& where,
+                       AimedBy by = AimedBy::coordinates);
 std::string write_plan(const Plan& plan);
 
 }  // namespace poolproof::faults

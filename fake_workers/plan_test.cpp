@@ -21,6 +21,26 @@ TEST_CASE("fake_workers: plan: a fault takes its defaults from the catalogue") {
   CHECK(read(R"({"fault":"banner","at":{}})")->text("text") == "Loading model...\n");
 }
 
+TEST_CASE("fake_workers: plan: what a request says is an aim for who can read a real one") {
+  const auto of_wrap = [](const std::string& at) {
+    const std::string text = R"({"fault":"reply_late","at":)" + at + "}";
+    return read_fault(nlohmann::json::parse(text), "x", AimedBy::words);
+  };
+  const auto fault = of_wrap(R"({"method":"tools/call","contains":"x","nth":2,"slot":1})");
+  REQUIRE(fault);
+  CHECK(fault->at == Aim{"", 0, 1, {}, {}, "tools/call", "x", 2});
+  CHECK(read_fault(write_fault(*fault), "x", AimedBy::words)->at == fault->at);
+  const auto line = [&](const std::string& at) { return of_wrap(at).error().line(); };
+  CHECK_THAT(line(R"({"nth":1})"), Catch::StartsWith("x/at: \"nth\" of nothing"));
+  CHECK_THAT(line(R"({"method":"a","nth":0})"), Catch::Contains("0 is out of bounds"));
+  CHECK_THAT(line(R"({"method":""})"), Catch::StartsWith("x/at/method: an empty text"));
+  CHECK_THAT(line(R"({"method":"a","request":1})"), Catch::Contains("one of them"));
+  CHECK_THAT(line(R"({"method":"a","client":"b","call":1})"), Catch::Contains("both a client's"));
+  CHECK_THAT(read(R"({"fault":"reply_late","at":{"method":"a"}})").error().line(),
+             Catch::Contains("impossible coordinate \"method\" for reply_late") &&
+                 Catch::EndsWith("known to poolproof wrap alone"));
+}
+
 TEST_CASE("fake_workers: plan: bad faults are named with the place and what would be right") {
   struct Bad {
     const char* fault;

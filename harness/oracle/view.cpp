@@ -253,6 +253,8 @@ void View::look_at_receipt(const WorkerRecord& record, std::uint32_t worker) {
     case Kind::wrote:
       if (record.record.request == 0U) shown.ponged = true;
       break;
+    case Kind::misframed:
+      break;
   }
 }
 

@@ -82,7 +82,7 @@ inline std::vector<faults::JournalRecord> every_journal_record() {
   using Kind = faults::JournalRecord::Kind;
   std::vector<faults::JournalRecord> all;
   for (const Kind kind : {Kind::started, Kind::read, Kind::wrote, Kind::receipt, Kind::stdin_end,
-                          Kind::term, Kind::grandchild, Kind::exiting}) {
+                          Kind::term, Kind::grandchild, Kind::exiting, Kind::misframed}) {
     faults::JournalRecord record;
     record.kind = kind;
     const bool of_request = kind == Kind::read || kind == Kind::wrote || kind == Kind::receipt;
@@ -99,6 +99,7 @@ inline std::vector<faults::JournalRecord> every_journal_record() {
     }
     if (kind == Kind::grandchild) record.child_pid = 4712;
     if (kind == Kind::exiting) record.code = 1;
+    if (kind == Kind::misframed) record.text = "the worker: frame length 0 is not allowed";
     all.push_back(record);
   }
   return all;

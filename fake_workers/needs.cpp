@@ -1,0 +1,129 @@
+#include "fake_workers/needs.hpp"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "harness/base/assert.hpp"
+#include "harness/wire/wires.hpp"
+
+namespace poolproof::faults {
+namespace {
+
+using wire::Wire;
+
+enum class Need : std::uint8_t {
+  nothing,
+  no_process,  ///< there is a worker already
+  frames,      ///< a wire on which lines are nothing
+  length,      ///< a wire that has one
+  limit,       ///< a length that may be too large
+  byte_order,  ///< a length of several bytes in an order
+  json,        ///< payloads with members, or an id
+  success,     ///< the member
+  goodbye,     ///< a request to exit
+};
+
+struct Row {
+  std::string_view fault;
+  Need need = Need::nothing;
+};
+
+/// In the order of the catalogue.
+constexpr std::array kRows{
+    Row{"reply_dropped"},
+    Row{"reading_stopped"},
+    Row{"exit_mid_call"},
+    Row{"killed_mid_call"},
+    Row{"stdout_closed"},
+    Row{"stdin_closed"},
+    Row{"start_fails", Need::no_process},
+    Row{"exit_at_start"},
+    Row{"killed_at_start"},
+    Row{"exit_while_idle"},
+
+    Row{"banner"},
+    Row{"input_read_as_lines", Need::frames},
+    Row{"reply_unframed"},
+    Row{"text_before_reply"},
+    Row{"text_after_reply"},
+    Row{"text_while_idle"},
+    Row{"reply_truncated"},
+    Row{"length_too_long", Need::length},
+    Row{"length_too_short", Need::length},
+    Row{"length_little_endian", Need::byte_order},
+    Row{"length_zero", Need::length},
+    Row{"length_huge", Need::length},
+    Row{"length_over_limit", Need::limit},
+    Row{"json_invalid", Need::json},
+    Row{"utf8_invalid", Need::json},
+    Row{"nan_result", Need::json},
+    Row{"json_deep", Need::json},
+    Row{"id_wrong", Need::json},
+    Row{"id_text", Need::json},
+    Row{"success_missing", Need::success},
+    Row{"reply_reshaped", Need::json},
+    Row{"reply_twice"},
+    Row{"error_reply", Need::json},
+    Row{"reply_padded", Need::json},
+
+    Row{"import_slow"},
+    Row{"reply_slow"},
+    Row{"reply_late"},
+    Row{"reply_trickled"},
+    Row{"reply_fragmented"},
+    Row{"reply_unflushed"},
+    Row{"stderr_flood"},
+
+    Row{"stdin_end_ignored"},
+    Row{"term_ignored"},
+    Row{"exit_slow"},
+    Row{"shutdown_not_obeyed", Need::goodbye},
+    Row{"exit_code_at_shutdown"},
+    Row{"grandchild_left"},
+};
+
+}  // namespace
+
+std::string cannot_strike(const Fault& fault, const Between& between) {
+  const auto place = static_cast<std::size_t>(&fault - catalogue().data());
+  POOLPROOF_ASSERT(place < kRows.size() && kRows[place].fault == fault.name);
+  const wire::Framing& framing = between.framing;
+  const std::string_view wire = wire::row_of(framing.wire).name;
+  switch (kRows[place].need) {
+    case Need::nothing:
+      break;
+    case Need::no_process:
+      return "strikes before there is a worker; a scenario's \"faults\" can have it";
+    case Need::frames:
+      if (framing.wire == Wire::lines) return "means nothing on the wire lines; take another wire";
+      break;
+    case Need::length:
+    case Need::limit:
+      if (framing.wire == Wire::lines)
+        return "needs a wire that has a length: prefix, varint or headers";
+      if (kRows[place].need == Need::limit && !framing.can_be_exceeded())
+        return "needs a limit (--max-frame-bytes) below what the length can say";
+      break;
+    case Need::byte_order:
+      if (framing.wire != Wire::prefix || framing.prefix_bytes == 1)
+        return fmt::format(
+            "needs a length of several bytes, which {} has not; take the wire "
+            "prefix with 2, 4 or 8 bytes",
+            wire);
+      break;
+    case Need::json:
+      if (!between.json)
+        return "needs replies with members and an id; take the speech json_rpc or bridge";
+      break;
+    case Need::success:
+      if (!between.says_success) return "needs replies that have \"success\": the speech bridge";
+      break;
+    case Need::goodbye:
+      if (!between.says_goodbye) return "needs a request to exit: the speech bridge or lsp";
+      break;
+  }
+  return "";
+}
+
+}  // namespace poolproof::faults
