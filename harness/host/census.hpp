@@ -35,9 +35,15 @@ Census take_census();
 /// us look into: zombies (they have no environment any more) and other users' processes.
 std::vector<Marked> processes_marked(std::string_view token);
 
+/// Whom else a sweep kills.
+enum class Reach : std::uint8_t {
+  groups,     ///< whoever shares a group with a marked process that came late
+  processes,  ///< nobody: others may be in the group who are not ours
+};
+
 /// Kills every marked process (SIGKILL) until two looks running find none, or `rounds` looks were
 /// made. Returns how many it killed, once they are dead (waits at most 5 s for that).
-std::size_t kill_marked(std::string_view token, int rounds = 100);
+std::size_t kill_marked(std::string_view token, int rounds = 100, Reach reach = Reach::groups);
 
 /// The living processes below this one, by pid, but for `spared` and those below it. In a process
 /// that adopts orphans (sys::adopt_orphans) nobody below can hide, whatever it does to its session

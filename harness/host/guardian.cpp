@@ -39,10 +39,11 @@ void wait_for_end_of_input() {
 }  // namespace
 
 Expected<Guardian, LaunchError> Guardian::start(const std::string& program,
-                                                const std::string& token) {
+                                                const std::string& token, Reach reach) {
   // Without the token in its environment, or guardians would kill each other; and not an empty one,
   // which makes other sweeps unsure.
-  const Command command{{program, "guardian", "--token", token}, {"POOLPROOF_ROLE=guardian"}, {}};
+  Command command{{program, "guardian", "--token", token}, {"POOLPROOF_ROLE=guardian"}, {}};
+  if (reach == Reach::processes) command.argv.emplace_back("--processes-only");
   return launch(command, LaunchOptions{.outlives_us = true}).map([](Child&& child) {
     return Guardian(std::move(child));
   });
@@ -58,11 +59,19 @@ Guardian::~Guardian() {
   if (ended) (void)sys::reap(child_.pidfd.get());
 }
 
-int guardian_main(const std::string& token) {
+void Guardian::dismiss() {
+  // First the kill: the end of its input would make it sweep.
+  if (!sys::signal_process(child_.pidfd.get(), SIGKILL)) return;
+  (void)sys::reap(child_.pidfd.get());
+  child_.pidfd.reset();
+  child_.stdin_end.reset();
+}
+
+int guardian_main(const std::string& token, Reach reach) {
   ignore_requests_to_end();
   ::close_range(STDERR_FILENO + 1, ~0U, 0);
   wait_for_end_of_input();
-  kill_marked(token, kSweepRounds);
+  kill_marked(token, kSweepRounds, reach);
   return processes_marked(token).empty() ? 0 : 1;
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "harness/host/census.hpp"
 #include "harness/host/child.hpp"
 
 namespace poolproof::host {
@@ -14,12 +15,16 @@ class Guardian {
  public:
   /// `program` is started as `program guardian --token TOKEN` with its stdin on the pipe. Ctrl-C
   /// does not reach it.
-  static Expected<Guardian, LaunchError> start(const std::string& program,
-                                               const std::string& token);
+  /// With `Reach::processes` it is started with `--processes-only`, too.
+  static Expected<Guardian, LaunchError> start(const std::string& program, const std::string& token,
+                                               Reach reach = Reach::groups);
 
   Guardian(Guardian&&) noexcept;
   /// Tells it to sweep now and waits for its end (bounded: 10 s), then reaps it.
   ~Guardian();
+
+  /// Nobody is to be swept: ends it and reaps it.
+  void dismiss();
 
   [[nodiscard]] pid_t pid() const { return child_.pid; }
 
@@ -32,7 +37,7 @@ class Guardian {
 /// The guardian's own program: waits for end of stdin, sweeps, returns the exit code (0: none is
 /// left). Only for a process of its own: closes every descriptor above 2 and ignores the signals
 /// that ask to end.
-int guardian_main(const std::string& token);
+int guardian_main(const std::string& token, Reach reach = Reach::groups);
 
 /// A token no other run has: from the pid, the boot clock and the kernel's random device.
 std::string new_token();

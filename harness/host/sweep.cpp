@@ -33,7 +33,8 @@ std::optional<Descriptor> hold(pid_t pid, std::uint64_t started) {
 /// Looks through all processes and kills the marked ones, again and again.
 class Sweep {
  public:
-  explicit Sweep(std::string_view token) : token_(token), spared_(proc_fs::own_line()) {}
+  Sweep(std::string_view token, Reach reach)
+      : token_(token), reach_(reach), spared_(proc_fs::own_line()) {}
 
   /// What one look through all processes came to.
   enum class Look : std::uint8_t { found, unsure, quiet };
@@ -45,6 +46,7 @@ class Sweep {
   void kill_one(pid_t pid);
 
   std::string_view token_;
+  Reach reach_;
   std::set<pid_t> spared_;
   std::set<pid_t> blank_;  ///< those without an environment in the last look
   std::set<std::pair<pid_t, std::uint64_t>> killed_;
@@ -81,7 +83,7 @@ void Sweep::kill_one(pid_t pid) {
   if (!pidfd) return;
   // Whoever lives after everybody was killed came from a fork since: only a whole group, which is
   // killed at one stroke, can't fork on. Our own group is never among them.
-  if (!first_look_ && stat->group > 1 && stat->group != ::getpgrp()) {
+  if (reach_ == Reach::groups && !first_look_ && stat->group > 1 && stat->group != ::getpgrp()) {
     static_cast<void>(sys::signal_group(stat->group, SIGKILL));
   }
   if (sys::signal_process(pidfd->get(), SIGKILL)) killed_.emplace(pid, stat->started);
@@ -98,8 +100,8 @@ void Sweep::wait_for_deaths() const {
 
 }  // namespace
 
-std::size_t kill_marked(std::string_view token, int rounds) {
-  Sweep sweep(token);
+std::size_t kill_marked(std::string_view token, int rounds, Reach reach) {
+  Sweep sweep(token, reach);
   int quiet = 0;
   int unsure = 0;
   for (int round = 0; round < rounds && quiet < kQuietLooks; ++round) {
