@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -96,6 +97,10 @@ struct ProbeArguments {
 };
 /// Tries what a sound worker does and prints the table. Returns 1 if no pool can use the worker.
 int probe(const ProbeArguments& arguments);
+
+/// Stands where a worker stands, with these words behind `wrap`. Does not return once the worker
+/// runs.
+int wrap(std::span<const char* const> words);
 
 struct CompareArguments {
   std::string base;

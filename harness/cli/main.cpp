@@ -3,6 +3,7 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <span>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -37,7 +38,11 @@ CLI::App& add(CLI::App& app, const char* name, const char* what, const Arguments
 void add_hidden(CLI::App& app, std::string& token, run::ScenarioJob& job, int& code) {
   auto* guardian = app.add_subcommand("guardian")->group("");
   guardian->add_option("--token", token)->required();
-  guardian->callback([&] { code = host::guardian_main(token); });
+  const auto* const alone = guardian->add_flag("--processes-only");
+  guardian->callback([&token, &code, alone] {
+    code = host::guardian_main(token,
+                               alone->count() > 0 ? host::Reach::processes : host::Reach::groups);
+  });
 
   auto* carry_out = app.add_subcommand("carry-out")->group("");
   carry_out->add_option("--scenario", job.scenario_file)->required();
@@ -256,6 +261,8 @@ void add_commands(CLI::App& app, Arguments& arguments, int& code) {
       .add_option("TRACE", arguments.replay, "trace.jsonl files")
       ->required();
   add_probe(app, arguments.probe, code);
+  // Its words are read in their order, by itself: see wrap().
+  app.add_subcommand("wrap", "stand where a worker stands and spoil what it says");
   add_compare(app, arguments.compare, code);
   add_hidden(app, arguments.token, arguments.job, code);
 }
@@ -270,6 +277,8 @@ int program(int argc, char** argv) {
     return fmt::format("poolproof: {}; see poolproof --help\n",
                        printable_message(error.what(), 500));
   });
+  const auto words = std::span(argv, static_cast<std::size_t>(argc));
+  if (argc > 1 && std::string_view(argv[1]) == "wrap") return said(wrap(words.subspan(2)));
   Arguments arguments;
   arguments.run.command_line = line_of(argc, argv);
   add_commands(app, arguments, code);

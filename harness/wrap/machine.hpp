@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "fake_workers/behaviour.hpp"
+#include "fake_workers/plan.hpp"
+#include "harness/base/clock.hpp"
+#include "harness/base/ids.hpp"
+#include "harness/base/outcome.hpp"
+#include "harness/wrap/aims.hpp"
+#include "harness/wrap/cutter.hpp"
+#include "harness/wrap/order.hpp"
+#include "harness/wrap/speech.hpp"
+
+namespace poolproof::wrap {
+
+struct MachineConfig {
+  wire::Framing framing;
+  Speech speech = Speech::bridge;
+  WorkerId self;
+  /// Must outlive the machine; what is aimed at others is ignored. Each of them can strike here
+  /// (faults::cannot_strike).
+  std::span<const faults::PlannedFault> plan;
+  bool journals = false;  ///< JournalRecords are wanted
+};
+
+/// What stands between a client and a real worker, and spoils what the latter says where the plan
+/// tells it to. Pure: no clock, no system call. What no fault strikes is passed on byte for byte,
+/// in order, with what breaks the wire.
+///
+/// The world calls start(), carries out take_orders() in order, moves bytes as the four functions
+/// to_* and wrote_* say, reads at most what wants_* says, and calls tick() at next_deadline(). A
+/// frame at which no fault strikes waits for nothing but its own last byte (without any plan not
+/// even for that) and for who is to take it: a pause before one reply does not hold the others.
+///
+/// Memory: what wants_* let in, so at most two frames and two reads each way; what is delayed
+/// counts.
+class Machine {
+ public:
+  explicit Machine(const MachineConfig& config);
+
+  void start(Time now);
+  void from_client(std::string_view bytes, Time now);
+  void client_ended(Time now);
+  /// The client reads no more.
+  void client_left();
+  void from_worker(std::string_view bytes, Time now);
+  void worker_output_ended(Time now);
+  /// It is gone; all that it had said was passed to from_worker().
+  void worker_exited(ExitStatus status, Time now);
+  void term(Time now);
+  void tick(Time now);
+
+  [[nodiscard]] std::size_t wants_client() const;
+  [[nodiscard]] std::size_t wants_worker() const;
+  [[nodiscard]] std::string_view to_worker() const;
+  void wrote_to_worker(std::size_t bytes);
+  /// The worker reads no more.
+  void worker_left();
+  [[nodiscard]] std::string_view to_client(Time now) const { return lane_.due(now); }
+  void wrote_to_client(std::size_t bytes, Time now);
+  [[nodiscard]] Time next_deadline(Time now) const;
+  std::deque<Order> take_orders() { return std::exchange(orders_, {}); }
+
+ private:
+  using Stage = faults::Stage;
+  using Departure = faults::Departure;
+  using Reading = faults::WorkerState::Reading;
+
+  /// Actions that are carried out one after the other, and what follows them.
+  struct Script {
+    faults::Actions actions;
+    std::optional<Order> then = {};
+    [[nodiscard]] std::size_t bytes() const;
+  };
+
+  void pass_on(const Piece& piece);
+  void on_client_frame(const Piece& frame, Time now);
+  void on_request(const Message& message, const Piece& frame, Time now);
+  void give(const Piece& piece);
+  void on_worker_frame(const Piece& frame, Time now);
+  void answer(const Asked& request, const Message& message, const Piece& frame, Time now);
+  void spoil(const Aimed& aimed, faults::ReplyInProgress& reply, bool& stands_in,
+             std::uint64_t request, faults::Actions& out);
+  void write_reply(const faults::ReplyInProgress& reply, std::string bytes, std::uint64_t request,
+                   faults::Actions& out);
+  void misframed(std::string_view who, const Piece& piece);
+  void strike(Stage stage, faults::Actions& out, Departure* departure = nullptr);
+  void strike_at(Stage stage, const Asked& request, faults::Actions& out,
+                 faults::ReplyInProgress* reply = nullptr);
+  void stop_if_planned(Time now);
+  void stop_here(Time now);
+  void leave(Departure::Cause cause, Time now);
+  void forget_later();
+  void play(Script script, Time now);
+  void carry_out(faults::Action& action);
+  void note(faults::JournalRecord record);
+  void end_worker_input();
+  void settle();
+
+  MachineConfig config_;
+  Aims aims_;
+  faults::WorkerState state_;
+  Cutter client_;
+  Cutter worker_;
+  Lane lane_;
+  std::string to_worker_;
+  std::size_t to_worker_taken_ = 0;
+  std::multimap<Time, Script> later_;
+  std::size_t later_bytes_ = 0;
+  std::deque<Order> orders_;
+  std::optional<Departure::Cause> cause_;  ///< why the worker should exit
+  std::optional<End> end_;                 ///< once all that is under way is out
+  bool streams_;    ///< nothing is to be spoilt: all bytes are passed on as they come
+  bool ends_late_;  ///< faults strike at its end
+  bool started_ = false;
+  bool read_any_ = false;
+  bool stays_ = false;  ///< it lives on though its worker exits
+  bool lingers_ = false;
+  bool mute_ = false;          ///< nothing of what the worker says is passed on
+  bool closed_ = false;        ///< the client's end: nothing is written any more
+  bool deaf_ = false;          ///< the worker reads no more
+  bool output_ended_ = false;  ///< the worker's
+  bool exited_ = false;        ///< the worker; others may still hold its stdout
+  bool input_ending_ = false;  ///< the worker's, once all is taken
+  bool over_ = false;
+};
+
+}  // namespace poolproof::wrap

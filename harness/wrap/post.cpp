@@ -1,0 +1,102 @@
+#include "harness/wrap/post.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <signal.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace poolproof::wrap {
+namespace {
+
+constexpr std::string_view kToken = "POOLPROOF_TOKEN=";
+
+/// The environment with a mark of our own in it: below that of whoever marked us.
+std::vector<std::string> marked(std::vector<std::string> env, std::string& token) {
+  token = host::new_token();
+  for (std::string& entry : env) {
+    if (!entry.starts_with(kToken)) continue;
+    token = entry.substr(kToken.size()) + "/" + token;
+    entry = std::string(kToken) + token;
+    return env;
+  }
+  env.push_back(std::string(kToken) + token);
+  return env;
+}
+
+}  // namespace
+
+Post::Post(RelaySettings& settings) : inherited(sys::inherited_descriptors()), settings_(settings) {
+  // The journal and the wire log are ours, and close by themselves.
+  auto held = sys::Signals::hold();
+  if (!held) give_up(fmt::format("signals: {}", std::generic_category().message(held.error())));
+  signals = std::move(*held);
+  auto in = sys::Stream::take(STDIN_FILENO, true);
+  auto out = sys::Stream::take(STDOUT_FILENO, false);
+  if (!in || !out) give_up(std::generic_category().message(in ? out.error() : in.error()));
+  input = std::move(*in);
+  output = std::move(*out);
+}
+
+void Post::give_up(const std::string& why, bool bad_input) {
+  if (below.pidfd) host::sys::kill_and_reap(below.pid);
+  ::_exit(settings_.complain(why, bad_input));
+}
+
+void Post::start_worker() {
+  std::string token;
+  const std::vector<std::string> env = marked(settings_.env, token);
+  auto started = sys::start_below(settings_.program, settings_.argv, env, signals, input, output);
+  if (!started) give_up(started.error().message, true);
+  below = std::move(*started);
+  sys::close_all(std::exchange(inherited, {}));
+  auto guardian = host::Guardian::start(settings_.own_program, token, host::Reach::processes);
+  if (!guardian) give_up(guardian.error().message);
+  guardian_.emplace(std::move(*guardian));
+  // Only a fault says something there. The end of the worker's own stderr must be seen above.
+  if (settings_.machine.plan.empty()) sys::drop_stderr();
+}
+
+void Post::pass_on(const sys::Signals::Came& came) {
+  if (!below.pidfd) sys::end_as({0, came.number});
+  if (!came.from_terminal) (void)host::sys::signal_process(below.pidfd.get(), came.number);
+}
+
+std::optional<ExitStatus> Post::ended() const {
+  if (!below.pidfd) return std::nullopt;
+  return host::sys::peek_exit(below.pidfd.get()).value_or(std::nullopt);
+}
+
+void Post::end_with_it(ExitStatus status, Pump& down, Pump& up) {
+  if (guardian_) guardian_->dismiss();
+  (void)host::sys::reap(below.pidfd.get());
+  if (!up.over()) (void)sys::leave_behind([&] { serve_what_is_left(down, up); });
+  sys::end_as(status);
+}
+
+void Post::end_before_it(ExitStatus status) {
+  if (below.pidfd) {
+    (void)host::sys::signal_process(below.pidfd.get(), SIGKILL);
+    (void)host::sys::reap(below.pidfd.get());
+  }
+  // The guardian sees our end and puts away what else the worker started.
+  sys::end_as(status);
+}
+
+void Post::serve_what_is_left(Pump& down, Pump& up) {
+  signals.restore();
+  sys::drop_stderr();
+  while (!up.over()) {
+    const auto low = down.waits_for();
+    const auto high = up.waits_for();
+    std::array<pollfd, 4> wanted{low[0], low[1], high[0], high[1]};
+    if (!host::sys::poll(wanted, Duration(-1))) return;
+    down.go_on(std::span(wanted).first(2));
+    up.go_on(std::span(wanted).last(2));
+  }
+}
+
+}  // namespace poolproof::wrap

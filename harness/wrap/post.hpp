@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/host/guardian.hpp"
+#include "harness/wrap/pump.hpp"
+#include "harness/wrap/relay.hpp"
+#include "harness/wrap/system.hpp"
+
+namespace poolproof::wrap {
+
+/// The place between a client and its worker: our streams, the worker's, and how both begin and
+/// end. Destroyed only with the process.
+class Post {
+ public:
+  explicit Post(RelaySettings& settings);
+
+  void start_worker();
+  /// Passes a signal on to the worker; before there is one it ends us.
+  void pass_on(const sys::Signals::Came& came);
+  /// How the worker ended; nothing: it lives, or there is none yet.
+  [[nodiscard]] std::optional<ExitStatus> ended() const;
+  /// Ends as the worker did, of itself. What it left in its pipes, and whoever still holds them, is
+  /// served by a copy of this process: by these two, down to the worker and up from it.
+  [[noreturn]] void end_with_it(ExitStatus status, Pump& down, Pump& up);
+  /// Ends so, and takes the worker along, with all that it started.
+  [[noreturn]] void end_before_it(ExitStatus status);
+
+  sys::Signals signals;
+  std::vector<int> inherited;
+  sys::Stream input;
+  sys::Stream output;
+  sys::Below below;
+
+ private:
+  [[noreturn]] void give_up(const std::string& why, bool bad_input = false);
+  void serve_what_is_left(Pump& down, Pump& up);
+
+  RelaySettings& settings_;
+  std::optional<host::Guardian> guardian_;
+};
+
+}  // namespace poolproof::wrap

@@ -1,0 +1,185 @@
+#include "harness/wrap/speech.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/json_node.hpp"
+#include "harness/wire/envelope.hpp"
+
+namespace poolproof::wrap {
+namespace {
+
+using Json = nlohmann::json;
+using Kind = Message::Kind;
+
+/// Null: there is none, or it is no object.
+const Json* member(const Json* object, const char* key) {
+  if (object == nullptr || !object->is_object()) return nullptr;
+  const auto found = object->find(key);
+  return found == object->end() ? nullptr : &*found;
+}
+
+std::optional<std::string> text(const Json* value) {
+  if (value == nullptr || !value->is_string()) return std::nullopt;
+  return value->get<std::string>();
+}
+
+void read_id(const Json& object, Message& message) {
+  const Json* const id = member(&object, "id");
+  if (id == nullptr || id->is_null()) return;
+  message.id = id->dump(-1, ' ', false, Json::error_handler_t::replace);
+  message.number = whole_within(*id, INT64_MIN, INT64_MAX);
+}
+
+/// The arguments of an MCP tool lie one level deeper.
+std::optional<std::string> nonce_in(const Json* args) {
+  if (auto nonce = text(member(args, "nonce"))) return nonce;
+  return text(member(member(args, "arguments"), "nonce"));
+}
+
+Message read(Speech speech, std::string_view payload, bool client) {
+  Message message;
+  if (!has_members(speech)) {
+    message.kind = client ? Kind::request : Kind::reply;
+    return message;
+  }
+  const auto object = wire::parse_json(payload);
+  const bool bridge = speech == Speech::bridge;
+  if (bridge) message.kind = client ? Kind::request : Kind::reply;
+  if (!object || !object->is_object()) return message;
+  read_id(*object, message);
+  const auto method = text(member(&*object, bridge ? "command" : "method"));
+  message.method = method.value_or("");
+  message.nonce = nonce_in(member(&*object, bridge ? "args" : "params"));
+  if (!bridge && method && client && !message.id.empty()) message.kind = Kind::request;
+  if (!bridge && !method && !client) message.kind = Kind::reply;
+  message.goodbye = (bridge && message.method == "shutdown") ||
+                    (speech == Speech::lsp && message.method == "exit");
+  return message;
+}
+
+// ---- members of an object, as they are written --------------------------------------------------
+
+struct Member {
+  std::string_view key;  ///< in its quotes
+  std::string value;
+};
+
+/// One past the end of the text that begins at `at`.
+std::size_t end_of_text(std::string_view json, std::size_t at) {
+  for (++at; at < json.size() && json[at] != '"'; ++at) at += json[at] == '\\' ? 1U : 0U;
+  return std::min(at + 1, json.size());
+}
+
+/// The comma or brace behind the value that begins at `at`.
+std::size_t end_of_value(std::string_view json, std::size_t at) {
+  for (int depth = 0; at < json.size();) {
+    const char c = json[at];
+    if (c == '"') {
+      at = end_of_text(json, at);
+      continue;
+    }
+    if (depth == 0 && (c == ',' || c == '}')) break;
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
+    ++at;
+  }
+  return at;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+/// Requires: `json` is an object.
+std::vector<Member> members_of(std::string_view json) {
+  std::vector<Member> members;
+  for (std::size_t at = json.find('"'); at < json.size(); at = json.find('"', at)) {
+    const std::size_t key_end = end_of_text(json, at);
+    const std::size_t value = json.find(':', key_end) + 1;
+    const std::size_t end = end_of_value(json, value);
+    members.push_back(
+        {json.substr(at, key_end - at), std::string(trimmed(json.substr(value, end - value)))});
+    at = end;
+  }
+  return members;
+}
+
+/// The member that says what came of the request; nothing: there is to be none.
+std::optional<Member> body_member(Speech speech, const faults::ReplyInProgress& reply) {
+  if (reply.body.empty()) return std::nullopt;
+  if (reply.success) return Member{"\"result\"", reply.body};
+  if (speech == Speech::bridge) return Member{"\"error\"", reply.body};
+  return Member{"\"error\"", fmt::format(R"({{"code":-32000,"message":{}}})", reply.body)};
+}
+
+std::string written(const std::vector<Member>& members) {
+  std::string json = "{";
+  for (const Member& one : members) {
+    if (json.size() > 1) json += ',';
+    json.append(one.key).append(1, ':').append(one.value);
+  }
+  return json + "}";
+}
+
+}  // namespace
+
+Message from_client(Speech speech, std::string_view payload) {
+  return read(speech, payload, true);
+}
+
+Message from_worker(Speech speech, std::string_view payload) {
+  return read(speech, payload, false);
+}
+
+bool has_members(Speech speech) {
+  return speech != Speech::opaque;
+}
+
+bool says_success(Speech speech) {
+  return speech == Speech::bridge;
+}
+
+bool says_goodbye(Speech speech) {
+  return speech == Speech::bridge || speech == Speech::lsp;
+}
+
+std::string rewritten(Speech speech, std::string_view payload,
+                      const faults::ReplyInProgress& before, const faults::ReplyInProgress& now) {
+  const auto object = wire::parse_json(payload);
+  if (!object || !object->is_object()) return std::string(payload);
+  const bool new_body = before.body != now.body || before.success != now.success;
+  std::optional<Member> body = new_body ? body_member(speech, now) : std::nullopt;
+  bool has_id = false;
+  std::vector<Member> kept;
+  for (Member& one : members_of(payload)) {
+    if (new_body && (one.key == "\"result\"" || one.key == "\"error\"")) {
+      if (body) kept.push_back(*std::exchange(body, std::nullopt));
+      continue;
+    }
+    if (one.key == "\"id\"") has_id = true;
+    if (one.key == "\"id\"" && before.id != now.id) one.value = now.id;
+    if (one.key == "\"success\"" && new_body) one.value = now.success ? "true" : "false";
+    if (one.key == "\"success\"" && !now.names_success) continue;
+    kept.push_back(std::move(one));
+  }
+  if (body) kept.push_back(*body);
+  if (!has_id && before.id != now.id) kept.push_back({"\"id\"", now.id});
+  return written(kept);
+}
+
+std::string made_up_reply(Speech speech, std::uint64_t id) {
+  if (speech == Speech::opaque) return "{}";
+  if (speech == Speech::bridge)
+    return fmt::format(R"({{"id":{},"result":{{}},"success":true,"timestamp":0}})", id);
+  return fmt::format(R"({{"jsonrpc":"2.0","id":{},"result":{{}}}})", id);
+}
+
+}  // namespace poolproof::wrap
