@@ -15,6 +15,7 @@
 #include <sys/time.h>
 
 #include "fake_workers/brain.hpp"
+#include "fake_workers/fake_worker_ticket.hpp"
 #include "fake_workers/options.hpp"
 
 /// The program: carries a Brain's actions out with system calls.
@@ -317,7 +318,7 @@ int print(const std::string& text) {
 
 int main(int argc, char** argv) {
   install_signals();
-  const auto options =
+  auto options =
       read_options({argv + std::min(argc, 1), static_cast<std::size_t>(std::max(argc - 1, 0))},
                    [](const char* name) { return std::getenv(name); });
   if (!options) refuse(options.error());
@@ -330,6 +331,11 @@ int main(int argc, char** argv) {
       return print("fake_worker " POOLPROOF_VERSION "\n");
     case Options::Mode::work:
       break;
+  }
+  if (const std::string& tickets = options->tickets_file; !tickets.empty()) {
+    const auto ticket = draw_ticket(tickets);
+    if (!ticket) refuse({tickets, std::strerror(errno), "a file for tickets that can be written"});
+    set_ticket(*options, *ticket);
   }
   const int journal = open_journal(options->journal_file);
   static Worker worker(*options, whole_plan(*options), journal);

@@ -71,6 +71,30 @@ TEST_CASE("fake_workers: program: a sound worker answers until its input ends") 
   CHECK(all.front().at <= all.back().at);
 }
 
+/// The worker's id as it answers a ping.
+std::string pinged(const Argv& options, const std::vector<std::string>& env) {
+  RunningProgram worker(fake_worker(options), env);
+  worker.send(request(0, "ping"));
+  worker.close_stdin();
+  const std::string said = worker.read_stdout();
+  const std::string key = R"("worker_id":")";
+  const std::size_t begin = said.find(key) + key.size();
+  return said.substr(begin, said.find('"', begin) - begin);
+}
+
+TEST_CASE("fake_workers: program: who is given no number draws a ticket") {
+  const TemporaryFile tickets;
+  const std::vector<std::string> env{"POOLPROOF_TICKETS=" + tickets.path()};
+  CHECK(pinged({}, env) == "0.0");
+  CHECK(pinged({}, env) == "0.1");
+  CHECK(pinged({"--slot", "4"}, env) == "4.0");
+  CHECK(pinged({"--tickets", tickets.path()}, {"POOLPROOF_GENERATION=7"}) == "0.7");
+  CHECK(pinged({"--worker-id", "w"}, env) == "w");
+  CHECK(pinged({}, env) == "0.3");
+  RunningProgram nowhere(fake_worker({"--tickets", "/nowhere/tickets"}));
+  CHECK(nowhere.wait() == ExitStatus{64, 0});
+}
+
 TEST_CASE("fake_workers: program: the environment says what the options leave out") {
   const TemporaryFile journal;
   const TemporaryFile plan(

@@ -39,6 +39,7 @@ constexpr std::array kKnown{
     Known{"--timestamp", nullptr},
     Known{"--plan", "POOLPROOF_PLAN"},
     Known{"--journal", "POOLPROOF_JOURNAL"},
+    Known{"--tickets", "POOLPROOF_TICKETS"},
 };
 
 bool is_known(std::string_view option) {
@@ -108,6 +109,7 @@ Problem read_byte_order(std::string_view where, const std::string& text, Options
 /// `where` is the option or the variable that stands in for it.
 Problem set(std::string_view option, std::string_view where, const std::string& value,
             Options& options) {
+  options.numbered = options.numbered || option == "--slot" || option == "--generation";
   if (option == "--slot") return read_number(where, value, options.self.slot, 0, kNumberMax);
   if (option == "--generation") {
     return read_number(where, value, options.self.generation, 0, kNumberMax);
@@ -125,6 +127,7 @@ Problem set(std::string_view option, std::string_view where, const std::string& 
   }
   if (option == "--plan") options.plan_file = value;
   if (option == "--journal") options.journal_file = value;
+  if (option == "--tickets") options.tickets_file = value;
   return std::nullopt;
 }
 
@@ -241,6 +244,10 @@ std::optional<Options::Mode> mode(const std::string& option) {
   return std::nullopt;
 }
 
+std::string usual_id(WorkerId self) {
+  return std::to_string(self.slot) + "." + std::to_string(self.generation);
+}
+
 Problem read_environment(const Environment& environment, Options& options) {
   for (const Known& known : kKnown) {
     const char* value = known.variable == nullptr ? nullptr : environment(known.variable);
@@ -281,11 +288,15 @@ Parsed<Options> read_options(std::span<const char* const> args, const Environmen
     if (auto problem = wrong_wire(planned, options.framing)) return unexpected(*std::move(problem));
   }
   options.faults = *std::move(plan);
-  if (options.worker_id.empty()) {
-    options.worker_id =
-        std::to_string(options.self.slot) + "." + std::to_string(options.self.generation);
-  }
+  if (options.numbered) options.tickets_file.clear();
+  if (options.worker_id.empty()) options.worker_id = usual_id(options.self);
   return options;
+}
+
+void set_ticket(Options& options, std::uint32_t ticket) {
+  const bool named = options.worker_id != usual_id(options.self);
+  options.self.generation = ticket;
+  if (!named) options.worker_id = usual_id(options.self);
 }
 
 std::string help_text() {
@@ -304,6 +315,8 @@ exactly where it is told to.
   --journal FILE         appends what it does, as JSON lines  (POOLPROOF_JOURNAL)
   --slot N               which worker it is                   (POOLPROOF_SLOT)
   --generation N                                              (POOLPROOF_GENERATION)
+  --tickets FILE         without --slot and --generation: it is 0.N,
+                         the Nth to begin of all that share FILE (POOLPROOF_TICKETS)
   --worker-id TEXT       what ping answers (SLOT.GENERATION)
   --wire NAME            how frames are cut: prefix, varint, lines, headers (prefix)
                                                               (POOLPROOF_WIRE)

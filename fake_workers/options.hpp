@@ -25,6 +25,8 @@ struct Options {
   std::optional<std::string> timestamp;  ///< JSON; none: the clock's
   std::string plan_file;                 ///< empty: none
   std::string journal_file;              ///< empty: none
+  bool numbered = false;                 ///< a slot or a generation was given
+  std::string tickets_file;              ///< it draws its generation there; empty: it does not
   Plan faults;                           ///< those of the command line; ids continue at f0
 };
 
@@ -34,6 +36,9 @@ using Environment = std::function<const char*(const char* name)>;
 /// Reads the command line (without the program's name); what it leaves out comes from the
 /// POOLPROOF_* variables of harness/PROTOCOL.md, section 3. Errors name the option or the variable.
 Parsed<Options> read_options(std::span<const char* const> args, const Environment& environment);
+
+/// Of a worker that has drawn this number from its `tickets_file`.
+void set_ticket(Options& options, std::uint32_t ticket);
 
 std::string help_text();
 /// The fault table as JSON, the same as the Python worker's.
