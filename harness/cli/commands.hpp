@@ -102,6 +102,21 @@ int probe(const ProbeArguments& arguments);
 /// runs.
 int wrap(std::span<const char* const> words);
 
+struct GuardArguments {
+  std::vector<std::string> command;
+  std::string out = "poolproof-out";
+  std::string plan;  ///< a file; empty: none
+  std::optional<double> limit_s;
+  std::optional<double> end_limit_s;
+  std::uint32_t starts = 30;
+  bool exclusive = false;
+  bool pass_through = false;
+  std::string command_line;  ///< as it was typed, for the report
+};
+/// Runs a program and judges what it left behind and how it treated its workers. Returns the
+/// verdict's exit code, or the program's own.
+int guard(const GuardArguments& arguments);
+
 struct CompareArguments {
   std::string base;
   std::string now;

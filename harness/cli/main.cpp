@@ -139,10 +139,15 @@ std::string unexpected_word(const CLI::App& app, const CLI::Error& error) {
          (near.empty() ? "; see poolproof --help" : fmt::format("; did you mean {}?", near));
 }
 
-/// All words, or those before `--` when a worker's command follows: its words are not ours to read
-/// (CLI11 takes `[a b]` to be a list).
+/// Whether a command follows behind `--`.
+bool takes_command(std::string_view subcommand) {
+  return subcommand == "probe" || subcommand == "guard";
+}
+
+/// All words, or those before `--` when a command follows: its words are not ours to read (CLI11
+/// takes `[a b]` to be a list).
 int words_before_command(int argc, char** argv) {
-  if (argc < 2 || std::string_view(argv[1]) != "probe") return argc;
+  if (argc < 2 || !takes_command(argv[1])) return argc;
   for (int i = 2; i < argc; ++i) {
     if (std::string_view(argv[i]) == "--") return i;
   }
@@ -215,6 +220,32 @@ void add_probe(CLI::App& app, ProbeArguments& arguments, int& code) {
   command.add_option("COMMAND", arguments.command, "the worker, after --");
 }
 
+void add_guard(CLI::App& app, GuardArguments& arguments, int& code) {
+  auto& command = add(app, "guard", "run any program and judge what it leaves and how it ends",
+                      arguments, guard, code);
+  command.add_option("--out", arguments.out, "folder for the reports")->capture_default_str();
+  command.add_option("--plan", arguments.plan, "faults for the fake workers that it starts");
+  command
+      .add_option("--limit", arguments.limit_s, "seconds; a program that runs for longer is broken")
+      ->check(CLI::Range(0.001, 86'400.0));
+  command
+      .add_option(
+          "--end-limit", arguments.end_limit_s,
+          "seconds from its last output to its end; without it, 10 s after the mark \"end\"")
+      ->check(CLI::Range(0.001, 86'400.0));
+  command
+      .add_option("--starts", arguments.starts,
+                  "so many failing starts of a worker within 10 s are no storm")
+      ->check(CLI::Range(1U, 1'000'000U))
+      ->capture_default_str();
+  command.add_flag("--exclusive", arguments.exclusive,
+                   "its workers serve one request at a time: judge who is asked again too soon");
+  command.add_flag("--pass-through", arguments.pass_through,
+                   "exit with the program's exit code instead of the verdict's");
+  command.add_option("COMMAND", arguments.command, "the program, after --");
+  command.footer("Example: poolproof guard --end-limit 5 -- python3 -m pytest tests");
+}
+
 void add_compare(CLI::App& app, CompareArguments& arguments, int& code) {
   auto& command = add(app, "compare", "compare two benchmark outputs, or two report.json",
                       arguments, compare, code);
@@ -237,6 +268,7 @@ struct Arguments {
   std::string show;
   std::vector<std::string> replay;
   ProbeArguments probe;
+  GuardArguments guard;
   CompareArguments compare;
   std::string token;
   run::ScenarioJob job;
@@ -263,6 +295,7 @@ void add_commands(CLI::App& app, Arguments& arguments, int& code) {
   add_probe(app, arguments.probe, code);
   // Its words are read in their order, by itself: see wrap().
   app.add_subcommand("wrap", "stand where a worker stands and spoil what it says");
+  add_guard(app, arguments.guard, code);
   add_compare(app, arguments.compare, code);
   add_hidden(app, arguments.token, arguments.job, code);
 }
@@ -281,10 +314,12 @@ int program(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "wrap") return said(wrap(words.subspan(2)));
   Arguments arguments;
   arguments.run.command_line = line_of(argc, argv);
+  arguments.guard.command_line = arguments.run.command_line;
   add_commands(app, arguments, code);
   if (const auto line = wrong_subcommand(app, argc, argv); !line.empty()) return bad_input(line);
   const int ours = words_before_command(argc, argv);
   for (int i = ours + 1; i < argc; ++i) arguments.probe.command.emplace_back(argv[i]);
+  arguments.guard.command = arguments.probe.command;
   try {
     app.parse(ours, argv);
   } catch (const CLI::ExtrasError& error) {

@@ -29,6 +29,7 @@ FLOORS = {
     "harness/run": 7,
     "harness/probe": 7,
     "harness/wrap": 7,
+    "harness/guard": 7,
     "harness/search": 8,
     "reports": 8,
     "harness/cli": 9,
@@ -72,7 +73,7 @@ SYSTEM_CALL = re.compile(
     r"|epoll_\w+|eventfd|close_range|_exit|rename|unlink|fsync|sigaction|signal|getppid)\s*\("
 )
 SYSTEM_FILES = re.compile(
-    r"^harness/host/(system|launch|census|guardian\w*)\.cpp$"
+    r"^harness/host/(system|system_below|launch|census|guardian\w*)\.cpp$"
     r"|^fake_workers/fake_worker\w*\.(cpp|hpp)$"
     r"|^harness/wrap/(system|post|relay)\.cpp$"  # it stands in for a process, and ends as one did
     r"|^harness/base/write_file\.cpp$"  # fsync and rename: no part of the pool

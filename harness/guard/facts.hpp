@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "fake_workers/plan.hpp"
+#include "harness/base/clock.hpp"
+#include "harness/base/outcome.hpp"
+#include "harness/guard/finding.hpp"
+#include "harness/guard/incarnations.hpp"
+
+/// What was seen of one guarded program. All times are spans since the guard began.
+namespace poolproof::guard {
+
+/// A process that was seen below the guard. One that lived and died between two looks was not.
+struct Process {
+  Address address;
+  /// Its stdin is a pipe or a socket that it shares with its parent alone, or it has a channel of
+  /// Node's: who starts it means to talk to it.
+  bool is_worker = false;
+  bool is_copy = false;  ///< it has its parent's command line: a fork without an exec
+  Duration last_seen{};
+  std::optional<Duration> gone{};    ///< the first look that missed it; never before its end
+  std::optional<ExitStatus> exit{};  ///< nothing: the system did not say
+};
+
+/// Someone's dead child, not reaped.
+struct Zombie {
+  Address address;
+  Duration dead_since{};  ///< the first look that saw it dead
+  Duration parent_end{};  ///< its parent had ended and not reaped it
+};
+
+/// How the program that was guarded came to its end.
+struct HostEnd {
+  enum class How : std::uint8_t {
+    by_itself,
+    over_limit,      ///< it ran for longer than `--limit` and was put away
+    over_end_limit,  ///< it lived on after its last sign or its mark, and was put away
+  };
+  How how = How::by_itself;
+  ExitStatus exit{};
+  Duration at{};
+  Duration limit{};           ///< the one that it was over
+  Duration last_sign{};       ///< its last output, or its mark `end`
+  bool said_end = false;      ///< that was its mark
+  std::optional<int> passed;  ///< the last signal that we passed on to it
+};
+
+/// A stretch of time in which the program had said that it is idle, and what one process did then.
+struct IdleStretch {
+  Address address;
+  bool is_worker = false;
+  Duration from{};
+  Duration to{};
+  int used_percent = 0;    ///< of one processor
+  int wanted_percent = 0;  ///< the same, and what it waited for
+  std::uint64_t resident_before = 0;
+  std::uint64_t resident_after = 0;  ///< bytes
+};
+
+/// One look at the descriptors of one process.
+struct DescriptorLook {
+  Duration at{};
+  std::uint32_t open = 0;
+  /// Ends of pipes whose other end nobody holds any more, in this process or in another one.
+  std::uint32_t stale = 0;
+  std::uint32_t same = 0;   ///< how many are open on one and the same thing, at most
+  std::string same_target;  ///< that thing: `/dev/null`
+};
+
+struct Descriptors {
+  Address address;
+  std::vector<DescriptorLook> looks;
+};
+
+struct Facts {
+  Time begun{};  ///< when the guard began, on its clock
+  Address host;
+  HostEnd end;
+  std::vector<Process> left;  ///< lived on after the program's end and its time to leave
+  std::vector<Process> seen;  ///< all processes, in the order in which they were first seen
+  std::vector<Zombie> zombies;
+  std::vector<IdleStretch> idle;
+  std::vector<Descriptors> descriptors;
+  std::vector<Incarnation> incarnations;  ///< workers that write a journal
+  faults::Plan plan;
+  bool exclusive = false;          ///< a worker serves one request at a time
+  std::uint32_t starts_most = 30;  ///< of workers that fail, within 10 s
+};
+
+}  // namespace poolproof::guard

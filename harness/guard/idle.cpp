@@ -1,0 +1,47 @@
+#include <fmt/format.h>
+
+#include "harness/guard/rules.hpp"
+
+/// What does the program take while it says that it has nothing to do?
+namespace poolproof::guard {
+
+void judge_idle(const Facts& facts, Judgement& judgement) {
+  constexpr Duration kLeastSpan = std::chrono::seconds(1);
+  /// On a busy machine who wants all of a processor gets a part of one; but who wants it often and
+  /// briefly waits for long each time, and that is not its fault.
+  constexpr int kUsedMost = 20;
+  constexpr int kUsedMostOfBusy = 5;
+  constexpr int kWantedOfBusy = 60;
+  constexpr std::uint64_t kGrowthMost = std::uint64_t{16} << 20U;
+  for (const IdleStretch& stretch : facts.idle) {
+    const Duration span = stretch.to - stretch.from;
+    if (span < kLeastSpan) continue;
+    const Blame blame = stretch.is_worker ? Blame::worker : Blame::program;
+    const bool is_burning =
+        stretch.used_percent > kUsedMost ||
+        (stretch.used_percent > kUsedMostOfBusy && stretch.wanted_percent > kWantedOfBusy);
+    if (is_burning) {
+      judgement.findings.push_back(
+          {"idle_cpu",
+           blame,
+           fmt::format("{}, used {} % of a processor (and wanted {} %) for {} in which the program "
+                       "was idle",
+                       told(stretch.address), stretch.used_percent, stretch.wanted_percent,
+                       seconds(span)),
+           stretch.from,
+           {stretch.address}});
+    }
+    if (stretch.resident_after > stretch.resident_before + kGrowthMost) {
+      judgement.findings.push_back(
+          {"bounded_memory",
+           blame,
+           fmt::format("{}, took {} MiB more in {} in which the program was idle",
+                       told(stretch.address),
+                       (stretch.resident_after - stretch.resident_before) >> 20U, seconds(span)),
+           stretch.from,
+           {stretch.address}});
+    }
+  }
+}
+
+}  // namespace poolproof::guard

@@ -1,0 +1,71 @@
+#include "harness/guard/incarnations.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace poolproof::guard {
+namespace {
+
+using faults::JournalRecord;
+using Kind = JournalRecord::Kind;
+
+void note(Incarnation& one, const JournalRecord& record, Duration at) {
+  one.last = at;
+  switch (record.kind) {
+    case Kind::read:
+      one.asked.push_back({record.request.value_or(one.asked.size()), record.command, record.nonce,
+                           record.id.has_value(), at, std::nullopt});
+      break;
+    case Kind::wrote:
+      for (Asked& asked : one.asked) {
+        if (asked.number == record.request) asked.wrote = at;
+      }
+      break;
+    case Kind::receipt:
+      one.receipts.push_back({record.fault, record.plan_id, record.request, at});
+      break;
+    case Kind::stdin_end:
+      one.stdin_end = at;
+      break;
+    case Kind::term:
+      one.term = at;
+      break;
+    case Kind::exiting:
+      one.exiting = record.code;
+      break;
+    case Kind::started:
+    case Kind::grandchild:
+      break;
+  }
+}
+
+}  // namespace
+
+bool Incarnation::has_served() const {
+  return std::ranges::any_of(asked, [](const Asked& one) { return one.wrote.has_value(); });
+}
+
+const Asked* Incarnation::in_flight() const {
+  const bool owes = !asked.empty() && asked.back().is_owed && !asked.back().wrote;
+  return owes ? &asked.back() : nullptr;
+}
+
+std::vector<Incarnation> incarnations_of(std::span<const faults::StampedJournalRecord> journal,
+                                         Time begun) {
+  std::vector<Incarnation> all;
+  std::map<std::int64_t, std::size_t> current;  // by pid, its place in `all`
+  for (const auto& line : journal) {
+    const Duration at = line.at - begun;
+    if (line.record.kind == Kind::started || !current.contains(line.pid)) {
+      current[line.pid] = all.size();
+      all.emplace_back();
+      all.back().pid = line.pid;
+      all.back().worker = line.worker;
+      all.back().started = at;
+    }
+    note(all[current[line.pid]], line.record, at);
+  }
+  return all;
+}
+
+}  // namespace poolproof::guard

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fake_workers/journal.hpp"
+#include "harness/base/clock.hpp"
+#include "harness/base/ids.hpp"
+
+namespace poolproof::guard {
+
+/// One request that a worker has read.
+struct Asked {
+  std::uint64_t number = 0;  ///< counted from 0 in its incarnation
+  std::optional<std::string> command;
+  std::optional<std::string> nonce;
+  bool is_owed = false;             ///< it has an id, so an answer is due
+  Duration read{};                  ///< since the guard began
+  std::optional<Duration> wrote{};  ///< the last byte of the answer was out
+};
+
+struct Receipt {
+  std::string fault;
+  std::string plan_id;
+  std::optional<std::uint64_t> request;
+  Duration at{};
+};
+
+/// What one worker's process has told of itself. A foreign pool gives no slot and no generation, so
+/// it is known by its pid and by the line that begins it.
+struct Incarnation {
+  std::int64_t pid = 0;
+  WorkerId worker;  ///< as it calls itself
+  Duration started{};
+  Duration last{};  ///< its last line
+  std::vector<Asked> asked;
+  std::vector<Receipt> receipts;
+  std::optional<Duration> stdin_end{};
+  std::optional<Duration> term{};
+  std::optional<int> exiting{};  ///< it ended by itself, with that code
+
+  /// Whether it has ever answered.
+  [[nodiscard]] bool has_served() const;
+  /// The last request that it read, if that is not answered.
+  [[nodiscard]] const Asked* in_flight() const;
+};
+
+/// The incarnations of one journal in the order of their starts. Lines before the first start of
+/// their pid begin one, too: its own first line was lost.
+std::vector<Incarnation> incarnations_of(std::span<const faults::StampedJournalRecord> journal,
+                                         Time begun);
+
+}  // namespace poolproof::guard

@@ -1,0 +1,370 @@
+#include "harness/guard/judge.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include <catch2/catch.hpp>
+
+namespace poolproof::guard {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr pid_t kHost = 100;
+constexpr pid_t kWorker = 200;
+
+Address address(pid_t pid, pid_t parent, Duration started = 10ms) {
+  return {pid, "program " + std::to_string(pid), parent, "program " + std::to_string(parent),
+          started};
+}
+
+Process process(pid_t pid, pid_t parent, Duration started, Duration gone) {
+  Process one;
+  one.address = address(pid, parent, started);
+  one.is_worker = true;
+  one.last_seen = gone;
+  one.gone = gone;
+  return one;
+}
+
+Asked asked(std::uint64_t number, Duration read, std::optional<Duration> wrote,
+            std::string nonce = "") {
+  Asked one;
+  one.number = number;
+  one.command = "echo";
+  if (!nonce.empty()) one.nonce = std::move(nonce);
+  one.is_owed = true;
+  one.read = read;
+  one.wrote = wrote;
+  return one;
+}
+
+Incarnation incarnation(pid_t pid, Duration started) {
+  Incarnation one;
+  one.pid = pid;
+  one.started = started;
+  one.asked = {asked(0, started + 1ms, started + 2ms)};
+  return one;
+}
+
+/// A program that ran for 10 s with one worker, which left at the end of its input.
+Facts sound() {
+  Facts facts;
+  facts.host = address(kHost, 0, 0ms);
+  facts.end.at = 10s;
+  Process host = process(kHost, 0, 0ms, 10s);
+  host.is_worker = false;
+  facts.seen = {host, process(kWorker, kHost, 20ms, 9s)};
+  facts.seen.back().exit = ExitStatus{};
+  Incarnation worker = incarnation(kWorker, 30ms);
+  worker.asked.push_back(asked(1, 1s, 1001ms, "a:1"));
+  worker.stdin_end = 8990ms;
+  worker.exiting = 0;
+  facts.incarnations = {worker};
+  return facts;
+}
+
+/// So many workers, one every 20 ms, that lived for 10 ms.
+void add_starts(Facts& facts, int count, std::optional<ExitStatus> exit) {
+  for (int i = 0; i < count; ++i) {
+    const Duration at = 1s + i * 20ms;
+    Process one = process(1000 + i, kHost, at, at + 10ms);
+    one.address.command = "worker";
+    one.exit = exit;
+    facts.seen.push_back(std::move(one));
+  }
+}
+
+/// So many fake workers that ended before they had served.
+void add_failing(Facts& facts, int count, Duration gap) {
+  for (int i = 0; i < count; ++i) {
+    Incarnation one;
+    one.pid = 1000 + i;
+    one.started = 1s + i * gap;
+    one.exiting = 3;
+    facts.incarnations.push_back(one);
+  }
+}
+
+void add_looks(Facts& facts, const std::function<void(DescriptorLook&, int)>& change) {
+  Descriptors one{address(kHost, 0), {}};
+  for (int i = 0; i < 40; ++i) {
+    DescriptorLook look;
+    look.at = i * 200ms;
+    look.open = 10;
+    change(look, i);
+    one.looks.push_back(look);
+  }
+  facts.descriptors.push_back(std::move(one));
+}
+
+/// The worker vanished without a word of its own, by that signal.
+Incarnation& kill(Facts& facts, Duration gone, std::optional<ExitStatus> exit) {
+  Incarnation& worker = facts.incarnations.front();
+  worker.exiting.reset();
+  worker.stdin_end.reset();
+  facts.seen.back().gone = gone;
+  facts.seen.back().exit = exit;
+  return worker;
+}
+
+constexpr ExitStatus kKilled{0, 9};
+
+struct History {
+  std::string what;
+  std::function<void(Facts&)> change;
+  std::set<std::string> findings;
+  std::set<std::string> remarks = {};
+};
+
+void add_idle(Facts& facts, int used, int wanted, std::uint64_t mib, Duration span = 3s) {
+  facts.idle.push_back({address(kHost, 0), false, 2s, 2s + span, used, wanted, 0, mib << 20U});
+}
+
+const std::vector<History>& ends_and_leaks() {
+  static const std::vector<History> all{
+      {"nothing", [](Facts&) {}, {}},
+      {"a survivor", [](Facts& f) { f.left = {process(7, kHost, 1s, 2s)}; }, {"no_survivors"}},
+      {"one that was there when the program was put away",
+       [](Facts& f) {
+         f.left = {process(7, kHost, 1s, 2s)};
+         f.end.how = HostEnd::How::over_limit;
+       },
+       {"host_ended"},
+       {"no_survivors"}},
+      {"a zombie",
+       [](Facts& f) {
+         f.zombies = {{address(7, kHost), 2s, 4s}};
+       },
+       {"no_zombies"}},
+      {"one that had just died",
+       [](Facts& f) {
+         f.zombies = {{address(7, kHost), 3900ms, 4s}};
+       },
+       {}},
+      {"exit code",
+       [](Facts& f) {
+         f.end.exit = {1, 0};
+       },
+       {"host_ended"}},
+      {"signal",
+       [](Facts& f) {
+         f.end.exit = {0, 11};
+       },
+       {"host_ended"}},
+      {"TERM that was passed on",
+       [](Facts& f) {
+         f.end.exit = {0, 15};
+         f.end.passed = 15;
+       },
+       {},
+       {"host_ended"}},
+      {"no end", [](Facts& f) { f.end.how = HostEnd::How::over_end_limit; }, {"host_ended"}},
+      {"busy while idle", [](Facts& f) { add_idle(f, 90, 90, 0); }, {"idle_cpu"}},
+      {"busy for a moment", [](Facts& f) { add_idle(f, 90, 90, 0, 500ms); }, {}},
+      {"busy while idle, on a busy machine",
+       [](Facts& f) { add_idle(f, 12, 95, 0); },
+       {"idle_cpu"}},
+      {"growing while idle", [](Facts& f) { add_idle(f, 0, 3, 64); }, {"bounded_memory"}},
+      {"still while idle", [](Facts& f) { add_idle(f, 3, 90, 2); }, {}},
+      {"stale pipes",
+       [](Facts& f) { add_looks(f, [](auto& look, int i) { look.stale = i < 30 ? 0 : 12; }); },
+       {"descriptors_back"}},
+      {"stale pipes that are closed soon",
+       [](Facts& f) { add_looks(f, [](auto& look, int i) { look.stale = i < 39 ? 0 : 12; }); },
+       {}},
+      {"many of one file",
+       [](Facts& f) { add_looks(f, [](auto& look, int) { look.same = 200; }); },
+       {"descriptors_back"}},
+      {"ever more",
+       [](Facts& f) {
+         add_looks(f, [](auto& look, int i) { look.open = 10U + 2U * unsigned(i); });
+       },
+       {"descriptors_back"}},
+      {"many at once, and then no more",
+       [](Facts& f) { add_looks(f, [](auto& look, int i) { look.open = i < 5 ? 10 : 90; }); },
+       {}},
+      {"more, and less again",
+       [](Facts& f) {
+         add_looks(f, [](auto& look, int i) { look.open = i > 30 ? 10 : 10U + 4U * unsigned(i); });
+       },
+       {}},
+  };
+  return all;
+}
+
+const std::vector<History>& workers() {
+  static const std::vector<History> all{
+      {"failing starts",
+       [](Facts& f) {
+         add_starts(f, 60, ExitStatus{1, 0});
+       },
+       {"start_storm"}},
+      {"some failing starts",
+       [](Facts& f) {
+         add_starts(f, 25, ExitStatus{1, 0});
+       },
+       {}},
+      {"short lives that ended well", [](Facts& f) { add_starts(f, 80, ExitStatus{}); }, {}},
+      {"very many short lives",
+       [](Facts& f) { add_starts(f, 200, std::nullopt); },
+       {"start_storm"}},
+      {"workers that never answer", [](Facts& f) { add_failing(f, 60, 20ms); }, {"start_storm"}},
+      {"the same with pauses", [](Facts& f) { add_failing(f, 60, 500ms); }, {}},
+      {"a call carried out twice",
+       [](Facts& f) {
+         f.incarnations.push_back(incarnation(201, 2s));
+         f.incarnations.back().asked.push_back(asked(1, 3s, 3s, "a:1"));
+         f.incarnations.back().exiting = 0;
+       },
+       {"at_most_once"}},
+      {"asked again while it owes",
+       [](Facts& f) {
+         f.exclusive = true;
+         f.incarnations.front().asked = {asked(0, 1s, std::nullopt), asked(1, 2s, 2s)};
+       },
+       {"no_dirty_reuse"}},
+      {"asked again with a spoilt stream",
+       [](Facts& f) {
+         f.exclusive = true;
+         f.incarnations.front().asked = {asked(0, 1s, 1s), asked(1, 2s, 2s)};
+         f.incarnations.front().receipts = {{"reply_truncated", "f0", 0, 1s}};
+       },
+       {"no_dirty_reuse"}},
+      {"the same in a pool of many at a time",
+       [](Facts& f) {
+         f.incarnations.front().asked = {asked(0, 1s, std::nullopt), asked(1, 2s, 2s)};
+       },
+       {}},
+      {"killed while idle", [](Facts& f) { kill(f, 5s, kKilled); }, {"leaving_order"}},
+      {"killed while idle, by whom the system does not say",
+       [](Facts& f) { kill(f, 5s, std::nullopt); },
+       {"leaving_order"}},
+      {"crashed by itself",
+       [](Facts& f) {
+         kill(f, 5s, ExitStatus{0, 11});
+       },
+       {}},
+      {"killed at once after TERM",
+       [](Facts& f) { kill(f, 5s, kKilled).term = 4990ms; },
+       {"leaving_order"}},
+      {"killed after TERM and a while", [](Facts& f) { kill(f, 5s, kKilled).term = 4s; }, {}},
+      {"killed after a fault of its own",
+       [](Facts& f) {
+         kill(f, 5s, kKilled).receipts = {{"reply_dropped", "f0", 1, 4s}};
+       },
+       {}},
+      {"killed with the program", [](Facts& f) { kill(f, 10s, kKilled); }, {}},
+      {"killed as it had begun a call",
+       [](Facts& f) { kill(f, 5s, kKilled).asked.push_back(asked(2, 4990ms, std::nullopt)); },
+       {"healthy_worker_killed"}},
+      {"killed in a long call",
+       [](Facts& f) { kill(f, 5s, kKilled).asked.push_back(asked(2, 3s, std::nullopt)); },
+       {},
+       {"healthy_worker_killed"}},
+  };
+  return all;
+}
+
+std::set<std::string> names(const std::vector<Finding>& findings) {
+  std::set<std::string> all;
+  for (const Finding& one : findings) all.insert(one.invariant);
+  return all;
+}
+
+void check(const std::vector<History>& histories) {
+  for (const History& history : histories) {
+    INFO(history.what);
+    Facts facts = sound();
+    history.change(facts);
+    const Judgement judgement = judge(facts);
+    CHECK(names(judgement.findings) == history.findings);
+    CHECK(names(judgement.remarks) == history.remarks);
+  }
+}
+
+TEST_CASE("guard: judge: ends and leaks: each bad history breaks its invariant and no other") {
+  check(ends_and_leaks());
+}
+
+TEST_CASE("guard: judge: workers: each bad history breaks its invariant and no other") {
+  check(workers());
+}
+
+TEST_CASE("guard: judge: every invariant of the table has a bad history") {
+  std::set<std::string> broken;
+  for (const auto* histories : {&ends_and_leaks(), &workers()}) {
+    for (const History& history : *histories) broken.merge(std::set(history.findings));
+  }
+  std::set<std::string> known;
+  for (const Invariant& one : invariants()) known.emplace(one.name);
+  CHECK(broken == known);
+}
+
+TEST_CASE("guard: judge: a leak is told with its address, and who is to blame") {
+  Facts facts = sound();
+  facts.left = {process(7, kHost, 1s, 2s), process(8, kWorker, 1s, 2s)};
+  facts.left.back().is_worker = false;
+  const Judgement judgement = judge(facts);
+  REQUIRE(judgement.findings.size() == 2);
+  CHECK(judgement.findings[0].blame == Blame::program);
+  CHECK(judgement.findings[1].blame == Blame::worker);
+  CHECK(judgement.findings[0].what ==
+        "pid 7 \"program 7\", started 1000 ms after the guard by pid 100 \"program 100\", lived on "
+        "after the program's end and was put away");
+}
+
+TEST_CASE("guard: judge: a planned fault that never strikes proves nothing") {
+  Facts facts = sound();
+  facts.plan = *faults::read_plan(
+      R"({"plan_version":1,"faults":[{"id":"f0","fault":"reply_dropped","at":{"client":"a","call":1}}]})",
+      "plan");
+  const Judgement idle = judge(facts);
+  CHECK(idle.verdict() == Verdict::invalid);
+  REQUIRE(idle.reasons.size() == 1);
+  CHECK(idle.reasons[0] == "the planned fault reply_dropped (f0) never struck");
+  facts.incarnations.front().receipts = {{"reply_dropped", "f0", 1, 1s},
+                                         {"reply_late", "f0", 1, 1s}};
+  const Judgement struck = judge(facts);
+  CHECK(struck.verdict() == Verdict::pass);
+  REQUIRE(struck.strikes.size() == 2);
+  CHECK(struck.strikes[0].count == 1);
+  CHECK(struck.strikes[1].fault == "reply_late");
+}
+
+TEST_CASE("guard: incarnations: a pid that comes again is another worker") {
+  using Kind = faults::JournalRecord::Kind;
+  std::vector<faults::StampedJournalRecord> journal;
+  const auto add = [&](Kind kind, std::int64_t at_ms, std::int64_t pid) {
+    faults::StampedJournalRecord line;
+    line.at = Time(std::chrono::milliseconds(at_ms));
+    line.pid = pid;
+    line.record.kind = kind;
+    line.record.request = 0;
+    line.record.id = 0;
+    journal.push_back(line);
+  };
+  add(Kind::started, 1000, 7);
+  add(Kind::read, 1001, 7);
+  add(Kind::started, 1002, 8);
+  add(Kind::wrote, 1003, 7);
+  add(Kind::started, 2000, 7);
+  add(Kind::read, 2001, 7);
+  add(Kind::read, 3000, 9);  // its first line was lost
+  const auto all = incarnations_of(journal, Time(1s));
+  REQUIRE(all.size() == 4);
+  CHECK(all[0].has_served());
+  CHECK(all[0].in_flight() == nullptr);
+  CHECK(all[0].last == 3ms);
+  CHECK(all[1].pid == 8);
+  REQUIRE(all[2].in_flight() != nullptr);
+  CHECK(all[2].started == 1s);
+  CHECK(all[3].pid == 9);
+}
+
+}  // namespace
+}  // namespace poolproof::guard

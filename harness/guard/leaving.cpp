@@ -1,0 +1,70 @@
+#include <algorithm>
+#include <csignal>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "harness/base/text.hpp"
+#include "harness/guard/rules.hpp"
+
+/// How were workers made to leave?
+namespace poolproof::guard {
+namespace {
+
+/// No time limit of a call is so short; so whoever is killed so soon was not late.
+constexpr Duration kSurelyInTime = std::chrono::milliseconds(100);
+/// What is asked to leave and killed so soon was given no time to.
+constexpr Duration kNoGrace = std::chrono::milliseconds(20);
+/// Who vanishes with the program may have been killed by its end, or by ours.
+constexpr Duration kWithTheProgram = std::chrono::milliseconds(50);
+
+/// Killed by somebody else, while the program lived, with no fault of its own.
+bool was_killed(const Facts& facts, const Incarnation& one, const Process& process) {
+  if (one.exiting || !one.receipts.empty() || !process.gone) return false;
+  if (*process.gone + kWithTheProgram > facts.end.at) return false;
+  return !process.exit || process.exit->signal == SIGKILL;
+}
+
+void judge_killed(const Incarnation& one, const Process& process, Judgement& judgement) {
+  const Duration gone = *process.gone;
+  const auto finding = [&](const char* invariant, std::string what) {
+    return Finding{invariant,
+                   Blame::program,
+                   told(process.address) + ", " + std::move(what),
+                   gone,
+                   {process.address}};
+  };
+  if (const Asked* const call = one.in_flight()) {
+    const std::string what = fmt::format(
+        "was killed in its request {} (command {}), at most {} ms after it had read it, with no "
+        "fault of its own",
+        call->number, printable(call->command.value_or("unknown")), to_ms(gone - call->read));
+    const bool surely = gone - call->read < kSurelyInTime;
+    (surely ? judgement.findings : judgement.remarks)
+        .push_back(finding("healthy_worker_killed", what));
+    return;
+  }
+  if (!one.stdin_end && !one.term) {
+    judgement.findings.push_back(
+        finding("leaving_order",
+                "was killed while idle: neither the end of its input nor TERM came before"));
+    return;
+  }
+  const Duration asked = std::min(one.stdin_end.value_or(gone), one.term.value_or(gone));
+  if (gone - asked < kNoGrace) {
+    judgement.findings.push_back(finding(
+        "leaving_order",
+        fmt::format("was asked to leave and killed within {} ms", to_ms(gone - asked) + 1)));
+  }
+}
+
+}  // namespace
+
+void judge_leaving(const Facts& facts, Judgement& judgement) {
+  for (const Incarnation& one : facts.incarnations) {
+    const Process process = process_of(facts, one);
+    if (was_killed(facts, one, process)) judge_killed(one, process, judgement);
+  }
+}
+
+}  // namespace poolproof::guard

@@ -1,0 +1,247 @@
+#include "harness/guard/looks.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <ranges>
+#include <sstream>
+#include <unistd.h>
+#include <utility>
+
+#include "harness/guard/open_files.hpp"
+#include "harness/host/census.hpp"
+#include "harness/host/system_below.hpp"
+
+namespace poolproof::guard {
+namespace {
+
+using host::proc_fs::Stat;
+namespace proc_fs = host::proc_fs;
+namespace sys = host::sys;
+
+/// A young process may still be between fork and exec.
+constexpr int kLooksWhileYoung = 3;
+/// Of a process we hold the pidfd, which tells its exit code, unless there are too many.
+constexpr std::size_t kHeldMost = 256;
+constexpr std::size_t kLooksKept = 256;
+
+Duration of_ticks(std::uint64_t ticks) {
+  static const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  return std::chrono::microseconds(ticks * 1'000'000 / per_second);
+}
+
+/// Processor time of all its threads, in nanoseconds.
+std::uint64_t cpu_used(pid_t pid) {
+  constexpr int kFieldsBefore = 11;  // between the name and the times
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  std::istringstream rest(text.substr(name_end + 1));
+  std::string skipped;
+  for (int i = 0; i < kFieldsBefore; ++i) rest >> skipped;
+  std::uint64_t user = 0;
+  std::uint64_t system = 0;
+  rest >> user >> system;
+  return rest ? static_cast<std::uint64_t>(of_ticks(user + system).count()) * 1000 : 0;
+}
+
+std::uint64_t resident_bytes(pid_t pid) {
+  static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  return file >> size >> resident ? resident * page : 0;
+}
+
+}  // namespace
+
+Looks::Looks(Time begun) : begun_(begun), self_(::getpid()) {
+  if (const auto stat = proc_fs::read_stat(self_)) own_ticks_ = stat->started;
+  for (OpenFile& file : open_files(self_)) outside_.push_back(std::move(file.target));
+}
+
+Address Looks::address_of(pid_t pid) const {
+  const auto found = known_.find(pid);
+  if (found != known_.end()) return found->second.process.address;
+  Address address;
+  address.pid = pid;
+  const auto stat = proc_fs::read_stat(pid);
+  if (!stat) return address;
+  address.command = proc_fs::command_of(pid, *stat);
+  if (stat->started > own_ticks_) address.started = of_ticks(stat->started - own_ticks_);
+  // Whom we have adopted was started by somebody who is gone.
+  if (stat->parent == self_ && pid != host_) return address;
+  address.parent = stat->parent;
+  const auto parent = known_.find(stat->parent);
+  if (stat->parent == self_) address.parent_command = "poolproof guard";
+  if (parent != known_.end()) address.parent_command = parent->second.process.address.command;
+  return address;
+}
+
+bool Looks::admit(pid_t pid, const Stat& stat, Duration at) {
+  if (stat.parent != self_ && !known_.contains(stat.parent)) return false;
+  Known known;
+  known.ticks = stat.started;
+  known.process.address = address_of(pid);
+  known.process.last_seen = at;
+  if (known_.size() < kHeldMost) {
+    if (auto pidfd = sys::pidfd_open(pid)) known.pidfd = std::move(*pidfd);
+  }
+  if (!stat.dead()) look_closer(known, stat);
+  known_.insert_or_assign(pid, std::move(known));
+  return true;
+}
+
+void Looks::look_closer(Known& known, const Stat& stat) {
+  if (known.looks >= kLooksWhileYoung) return;
+  ++known.looks;
+  Process& process = known.process;
+  process.address.command = proc_fs::command_of(process.address.pid, stat);
+  process.is_copy = process.address.command == process.address.parent_command;
+  const bool has_parent = process.address.parent != 0 && process.address.parent != self_;
+  process.is_worker =
+      process.is_worker ||
+      (has_parent && looks_like_worker(process.address.pid, process.address.parent));
+}
+
+bool Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
+  std::vector<pid_t> still;
+  std::ranges::set_intersection(strangers_, pids, std::back_inserter(still));
+  strangers_ = std::move(still);
+  std::map<pid_t, Stat> fresh;
+  for (const pid_t pid : pids) {
+    const bool is_met = known_.contains(pid) || std::ranges::binary_search(strangers_, pid);
+    if (is_met || pid == self_) continue;
+    if (auto stat = proc_fs::read_stat(pid)) fresh.emplace(pid, std::move(*stat));
+  }
+  bool came = false;
+  // A child may have a lower pid than its parent: as long as somebody is found, look again.
+  for (bool found = true; found && !fresh.empty();) {
+    found =
+        std::erase_if(fresh, [&](const auto& one) { return admit(one.first, one.second, at); }) > 0;
+    came = came || found;
+  }
+  for (const auto& [pid, stat] : fresh) {
+    strangers_.insert(std::ranges::lower_bound(strangers_, pid), pid);
+  }
+  return came;
+}
+
+void Looks::forget(Known& known, Duration at, std::optional<ExitStatus> exit) {
+  known.process.gone = at;
+  known.process.exit = exit;
+  if (!exit && known.pidfd) known.process.exit = sys::exit_of_stranger(known.pidfd.get());
+  over_.push_back(std::move(known.process));
+}
+
+bool Looks::look_again(Duration at) {
+  bool went = false;
+  for (auto one = known_.begin(); one != known_.end();) {
+    auto& [pid, known] = *one;
+    const auto stat = proc_fs::read_stat(pid);
+    if (!stat || stat->started != known.ticks) {
+      forget(known, at, std::nullopt);
+      one = known_.erase(one);
+      went = true;
+      continue;
+    }
+    if (!stat->dead()) {
+      known.process.last_seen = at;
+      look_closer(known, *stat);
+    } else if (stat->parent != self_ && !known.dead_since) {
+      known.dead_since = at;
+    }
+    ++one;
+  }
+  return went;
+}
+
+bool Looks::look(Time now) {
+  const Duration at = since_begin(now);
+  const bool went = look_again(at);
+  const bool came = meet_strangers(proc_fs::all_pids(), at);
+  return went || came;
+}
+
+void Looks::look_at_descriptors(Time now) {
+  std::map<pid_t, std::vector<OpenFile>> files;
+  for (const auto& [pid, known] : known_) {
+    if (!known.dead_since) files.emplace(pid, open_files(pid));
+  }
+  for (auto& [pid, look] : look_at(files, outside_)) {
+    look.at = since_begin(now);
+    Descriptors& kept = descriptors_[pid];
+    const Address& address = known_.at(pid).process.address;
+    if (kept.address.started != address.started) kept = {};  // another process of that pid
+    kept.address = address;
+    kept.looks.push_back(std::move(look));
+    if (kept.looks.size() <= kLooksKept) continue;
+    bool keep = false;
+    std::erase_if(kept.looks, [&](const auto&) { return keep = !keep; });
+  }
+}
+
+void Looks::reaped(pid_t pid, ExitStatus exit, Time now) {
+  const auto found = known_.find(pid);
+  if (found == known_.end()) return;
+  Known& known = found->second;
+  if (known.dead_since) {
+    zombies_.push_back({known.process.address, *known.dead_since, since_begin(now)});
+  }
+  forget(known, since_begin(now), exit);
+  known_.erase(found);
+}
+
+void Looks::begin_idle(Time now) {
+  if (idle_since_) return;
+  look(now);
+  idle_since_ = since_begin(now);
+  usage_.clear();
+  for (const auto& [pid, known] : known_) {
+    usage_[pid] = {known.ticks, proc_fs::cpu_demand(pid), cpu_used(pid), resident_bytes(pid)};
+  }
+}
+
+void Looks::end_idle(Time now) {
+  if (!idle_since_) return;
+  const Duration from = *std::exchange(idle_since_, std::nullopt);
+  const Duration to = since_begin(now);
+  for (const auto& [pid, before] : usage_) {
+    const auto found = known_.find(pid);
+    if (found == known_.end() || found->second.ticks != before.ticks) continue;
+    const auto percent = [span = to - from](std::uint64_t first, std::uint64_t last) {
+      return proc_fs::percent_of(last > first ? last - first : 0, span);
+    };
+    idle_.push_back({found->second.process.address, found->second.process.is_worker, from, to,
+                     percent(before.used, cpu_used(pid)),
+                     percent(before.demand, proc_fs::cpu_demand(pid)), before.resident,
+                     resident_bytes(pid)});
+  }
+}
+
+std::vector<Process> Looks::living() {
+  std::vector<Process> all;
+  for (const host::Marked& one : host::descendants(0)) {
+    const auto found = known_.find(one.pid);
+    if (found != known_.end() && found->second.ticks == one.started) {
+      all.push_back(found->second.process);
+    } else {
+      all.emplace_back().address = address_of(one.pid);
+    }
+    all.back().address.command = one.command;
+  }
+  return all;
+}
+
+void Looks::finish(Facts& facts) {
+  for (auto& [pid, known] : known_) over_.push_back(std::move(known.process));
+  known_.clear();
+  std::ranges::stable_sort(over_, {}, [](const Process& one) { return one.address.started; });
+  facts.seen = std::move(over_);
+  facts.zombies = std::move(zombies_);
+  facts.idle = std::move(idle_);
+  for (auto& [pid, one] : descriptors_) facts.descriptors.push_back(std::move(one));
+}
+
+}  // namespace poolproof::guard

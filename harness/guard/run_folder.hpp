@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fake_workers/journal.hpp"
+#include "harness/base/result.hpp"
+#include "harness/host/descriptor.hpp"
+
+namespace poolproof::guard {
+
+/// The folder of one guarded run: its workers journal there, and the program leaves its marks.
+/// Nobody else's run writes there as long as it lives.
+class RunFolder {
+ public:
+  /// Makes the folder, holds it, and removes what an older run has left. Error: one sentence.
+  static Expected<RunFolder, std::string> make(const std::string& path, const std::string& plan);
+
+  /// What the program's environment says of it, as `NAME=value`.
+  [[nodiscard]] std::vector<std::string> environment() const;
+  [[nodiscard]] std::string marks() const { return path_ + "/marks"; }
+  [[nodiscard]] std::string journals() const { return path_ + "/journals"; }
+
+  /// The lines of all journals. What is no line of one is left out, and counted in `spoilt`: a
+  /// worker killed in the middle of a line leaves a part of one.
+  [[nodiscard]] std::vector<std::vector<faults::StampedJournalRecord>> read_journals(
+      std::size_t& spoilt) const;
+
+ private:
+  std::string path_;  ///< absolute
+  bool has_plan_ = false;
+  host::Descriptor held_;
+};
+
+}  // namespace poolproof::guard

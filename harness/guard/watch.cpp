@@ -1,0 +1,267 @@
+#include "harness/guard/watch.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <map>
+#include <unistd.h>
+#include <utility>
+
+#include "harness/base/read_file.hpp"
+#include "harness/base/text.hpp"
+#include "harness/guard/front.hpp"
+#include "harness/guard/looks.hpp"
+#include "harness/guard/pace.hpp"
+#include "harness/host/census.hpp"
+#include "harness/host/system_below.hpp"
+
+namespace poolproof::guard {
+namespace {
+
+using namespace std::chrono_literals;
+namespace sys = host::sys;
+namespace proc_fs = host::proc_fs;
+
+/// After output we are deaf to more of it for so long: a program may write all the time.
+constexpr Duration kDeaf = 50ms;
+/// Who is asked to end is given so long before it is killed.
+constexpr Duration kTermGrace = 300ms;
+/// What the program has left is given so long to go by itself, in which it does nothing else: time
+/// in which it runs or waits for a processor does not count.
+constexpr Duration kLeaveGrace = 2s;
+constexpr Duration kLeaveMost = 10s;
+constexpr Duration kLeaveGap = 20ms;
+constexpr int kGoingPercent = 20;
+constexpr std::uintmax_t kMarksMost = std::uintmax_t{1} << 20U;
+
+class Watch {
+ public:
+  Watch(const Command& command, pid_t front)
+      : command_(command),
+        front_(front),
+        begun_(sys::now()),
+        last_sign_(begun_),
+        looks_(begun_),
+        pace_(begun_) {}
+
+  Expected<Facts, int> run() {
+    auto signals = sys::held_signals();
+    auto writes = sys::write_watch();
+    if (!signals) return unexpected(signals.error());
+    if (!writes) return unexpected(writes.error());
+    signals_ = std::move(*signals);
+    writes_ = std::move(*writes);
+    watch_all_writes();
+    const auto host = sys::start_as_we_were(
+        {command_.program, command_.argv, command_.env, !sys::in_foreground()});
+    if (!host) return unexpected(host.error());
+    host_ = *host;
+    looks_.set_host(host_);
+    while (!host_exit_ && !is_overdue(sys::now())) wait();
+    conclude();
+    return std::move(facts_);
+  }
+
+ private:
+  void watch_all_writes() {
+    for (const char* path : {"/proc/self/fd/1", "/proc/self/fd/2", command_.journals.c_str()}) {
+      (void)sys::watch_writes(writes_.get(), path);
+    }
+    if (const auto number = sys::watch_writes(writes_.get(), command_.marks.c_str())) {
+      marks_ = *number;
+    }
+  }
+
+  void wait() {
+    const Time now = sys::now();
+    Time until = std::min(pace_.next_look(), deadline());
+    const bool is_deaf = now < deaf_until_;
+    if (is_deaf) until = std::min(until, deaf_until_);
+    std::array<pollfd, 2> fds{
+        {{signals_.get(), POLLIN, 0}, {is_deaf ? -1 : writes_.get(), POLLIN, 0}}};
+    (void)sys::poll(fds, now, until);
+    take_signals();
+    if (fds[1].revents != 0) take_writes();
+    if (sys::now() >= pace_.next_look()) look();
+  }
+
+  void take_signals() {
+    while (const auto signal = sys::next_signal(signals_.get())) {
+      if (signal->number == SIGCHLD) reap();
+      if (signal->number == front_ended_signal() && sys::parent_now() != front_) {
+        host::end_descendants(0);
+        sys::leave_copy(1);
+      }
+      const bool is_ours = asks_to_end(signal->number) && signal->from == front_;
+      if (!is_ours || host_exit_) continue;
+      facts_.end.passed = signal->number;
+      sys::signal_child(host_, signal->number);
+    }
+  }
+
+  void reap() {
+    while (const auto reaped = sys::reap_any()) {
+      const Time now = sys::now();
+      // The other children of who has just ended are ours by now: a look tells who is dead already.
+      if (reaped->pid == host_) {
+        host_exit_ = reaped->exit;
+        ended_ = now;
+      }
+      looks_.reaped(reaped->pid, reaped->exit, now);
+    }
+  }
+
+  void take_writes() {
+    const Time now = sys::now();
+    const auto numbers = sys::next_writes(writes_.get());
+    const bool is_marked = std::ranges::find(numbers, marks_) != numbers.end();
+    if (is_marked) take_marks(now);
+    const auto is_sign = [this](int number) { return number != marks_; };
+    if (!said_end_ && std::ranges::any_of(numbers, is_sign)) last_sign_ = now;
+    deaf_until_ = after(now, kDeaf);
+  }
+
+  /// Each line of the file that we have not seen yet is a mark.
+  void take_marks(Time now) {
+    const std::string text = read_file(command_.marks, kMarksMost, "marks").value_or("");
+    for (std::size_t end = text.find('\n', marks_read_); end != std::string::npos;
+         end = text.find('\n', marks_read_)) {
+      const std::string_view mark = std::string_view(text).substr(marks_read_, end - marks_read_);
+      marks_read_ = end + 1;
+      looks_.end_idle(now);
+      if (mark == "idle") looks_.begin_idle(now);
+      if (mark == "busy") said_end_ = false;
+      if (mark == "end") said_end_ = true;
+      last_sign_ = now;
+    }
+  }
+
+  void look() {
+    const bool changed = looks_.look(sys::now());
+    if (pace_.is_time_for_descriptors(sys::now())) looks_.look_at_descriptors(sys::now());
+    pace_.looked(sys::now(), sys::own_cpu(), changed);
+  }
+
+  /// The limit for the time after the last sign; nothing: there is none.
+  [[nodiscard]] std::optional<Duration> end_limit() const {
+    return command_.end_limit || !said_end_ ? command_.end_limit : kEndLimit;
+  }
+
+  [[nodiscard]] Time deadline() const {
+    const auto end = end_limit();
+    return std::min(command_.limit ? after(begun_, *command_.limit) : kNever,
+                    end ? after(last_sign_, *end) : kNever);
+  }
+
+  bool is_overdue(Time now) {
+    if (now < deadline()) return false;
+    const bool over_limit = command_.limit && now >= after(begun_, *command_.limit);
+    facts_.end.how = over_limit ? HostEnd::How::over_limit : HostEnd::How::over_end_limit;
+    facts_.end.limit = over_limit ? *command_.limit : *end_limit();
+    return true;
+  }
+
+  /// The end, as it came or as we make it.
+  void conclude() {
+    if (!host_exit_) {
+      looks_.look(sys::now());
+      looks_.end_idle(sys::now());
+      facts_.left = looks_.living();
+      std::erase_if(facts_.left, [this](const auto& one) { return one.address.pid == host_; });
+    }
+    facts_.begun = begun_;
+    facts_.host = host_address_of();
+    put_host_away();
+    facts_.end.exit = host_exit_.value_or(ExitStatus{});
+    facts_.end.at = ended_ - begun_;
+    facts_.end.said_end = said_end_;
+    facts_.end.last_sign = last_sign_ - begun_;
+    if (facts_.end.how == HostEnd::How::by_itself) {
+      let_leave();
+      facts_.left = looks_.living();
+    }
+    host::end_descendants(0);
+    looks_.finish(facts_);
+  }
+
+  [[nodiscard]] Address host_address_of() const {
+    Address address = looks_.address_of(host_);
+    address.parent = 0;
+    if (!address.command.empty()) return address;
+    for (const std::string& word : command_.argv) {
+      address.command += (address.command.empty() ? "" : " ") + printable(word);
+    }
+    return address;
+  }
+
+  void put_host_away() {
+    if (host_exit_) return;
+    const Time kill = after(sys::now(), kTermGrace);
+    sys::signal_child(host_, SIGTERM);
+    while (!host_exit_ && sys::now() < kill) wait_for_children(kill);
+    if (!host_exit_) sys::signal_child(host_, SIGKILL);
+    while (!host_exit_) wait_for_children(kNever);
+  }
+
+  void wait_for_children(Time until) {
+    std::array<pollfd, 1> fds{{{signals_.get(), POLLIN, 0}}};
+    (void)sys::poll(fds, sys::now(), until);
+    take_signals();
+  }
+
+  /// Until nobody is there any more, in two looks, or nobody is about to go.
+  void let_leave() {
+    std::map<pid_t, std::uint64_t> demand;
+    Duration waited{};
+    const Time give_up = after(sys::now(), kLeaveMost);
+    Time before = sys::now();
+    for (int quiet = 0; quiet < 2 && waited < kLeaveGrace && before < give_up;) {
+      const auto left = host::descendants(0);
+      quiet = left.empty() ? quiet + 1 : 0;
+      if (quiet == 0) wait_for_children(after(before, kLeaveGap));
+      const Time now = sys::now();
+      if (!is_any_going(left, demand, now - before)) waited += now - before;
+      looks_.look(now);
+      before = now;
+    }
+  }
+
+  /// Whether one of those wants a processor: it may be on its way out.
+  static bool is_any_going(const std::vector<host::Marked>& left,
+                           std::map<pid_t, std::uint64_t>& demand, Duration span) {
+    bool going = false;
+    for (const host::Marked& one : left) {
+      const std::uint64_t now = proc_fs::cpu_demand(one.pid);
+      const auto [before, fresh] = demand.try_emplace(one.pid, now);
+      const std::uint64_t more = now > before->second ? now - before->second : 0;
+      going = going || fresh || proc_fs::percent_of(more, span) > kGoingPercent;
+      before->second = now;
+    }
+    return going;
+  }
+
+  const Command& command_;
+  pid_t front_;
+  Time begun_;
+  Time last_sign_;
+  bool said_end_ = false;
+  Looks looks_;
+  Pace pace_;
+  host::Descriptor signals_;
+  host::Descriptor writes_;
+  int marks_ = -1;  ///< the number of the file of marks
+  std::size_t marks_read_ = 0;
+  Time deaf_until_{};
+  pid_t host_ = 0;
+  std::optional<ExitStatus> host_exit_;
+  Time ended_{};
+  Facts facts_;
+};
+
+}  // namespace
+
+Expected<Facts, int> watch(const Command& command, pid_t front) {
+  return Watch(command, front).run();
+}
+
+}  // namespace poolproof::guard

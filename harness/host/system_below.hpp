@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <signal.h>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "harness/base/outcome.hpp"
+#include "harness/host/system.hpp"
+
+/// The system calls of who watches a program of somebody else's: it goes on as if nobody did.
+namespace poolproof::host::sys {
+
+/// Blocks these signals, so that they are read from a descriptor; what they were is kept for the
+/// programs that are started later. Once, while this process has one thread.
+void hold_signals(std::span<const int> signals);
+/// Where those come in, non-blocking and close-on-exec.
+Try<Descriptor> held_signals();
+struct HeldSignal {
+  int number = 0;
+  pid_t from = 0;          ///< who sent it
+  bool by_kernel = false;  ///< as a terminal does: to the whole group
+};
+std::optional<HeldSignal> next_signal(int fd);
+
+/// Forks: 0 in the copy, which gets `signal` when we end. Requires: this process has one thread.
+Try<pid_t> fork_told(int signal);
+
+struct Started {
+  std::string program;  ///< its path
+  std::vector<std::string> argv;
+  std::vector<std::string> env;
+  bool own_group = false;
+};
+/// Starts a program with our own streams, descriptors and working directory, and with the signals
+/// that were ours before hold_signals() and ignore_sigpipe(). Error: the errno of fork or exec.
+Try<pid_t> start_as_we_were(const Started& what);
+
+struct Reaped {
+  pid_t pid = 0;
+  ExitStatus exit;
+};
+/// Any child, own or adopted, that has ended. Nothing: none has.
+std::optional<Reaped> reap_any();
+/// Sends a signal to a child that is not reaped yet.
+void signal_child(pid_t child, int signal);
+
+/// How a process that is not our child has ended. Nothing: it lives, is not reaped yet, or the
+/// system is too old to say (Linux 6.15).
+std::optional<ExitStatus> exit_of_stranger(int pidfd);
+
+/// Notices writes to files and pipes, whoever makes them; non-blocking, close-on-exec.
+Try<Descriptor> write_watch();
+/// Its number, by which next_writes() calls it. A folder: writes to the files in it.
+Try<int> watch_writes(int watch_fd, const char* path);
+/// Which numbers have been written to since the last time; each at least once.
+std::vector<int> next_writes(int watch_fd);
+
+/// Whether we belong to the foreground of our terminal: what is typed there comes to our group.
+bool in_foreground();
+/// Processor time that this process has used.
+Duration own_cpu();
+pid_t parent_now();
+
+}  // namespace poolproof::host::sys

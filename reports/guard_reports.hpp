@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "harness/guard/finding.hpp"
+#include "harness/run/result.hpp"
+
+namespace poolproof::reports {
+
+/// A guarded program as the one scenario of a run, so that the reports of runs are its reports.
+/// `words` are the command's; `began` the whole command line, to type again.
+run::RunResult run_of_guard(const guard::Judgement& judgement,
+                            const std::vector<std::string>& words, const std::string& began,
+                            Duration elapsed);
+
+/// What a guard found, for programs: `command`, `verdict`, `findings` and `remarks` with
+/// `invariant`, `blame`, `what`, `at_ms` and `processes` (each with `pid`, `command`, `parent`,
+/// `parent_command`, `started_ms`), `reasons`, `strikes`. Times are since the guard began. Always
+/// valid JSON and UTF-8.
+std::string guard_json(const guard::Judgement& judgement, const std::vector<std::string>& words);
+
+/// The same for people, a line each.
+std::string told(const guard::Judgement& judgement);
+
+}  // namespace poolproof::reports
