@@ -88,6 +88,9 @@ int explore(const ExploreArguments& arguments);
 
 struct ProbeArguments {
   std::vector<std::string> command;
+  std::string wire;    ///< empty: it is found out
+  std::string speech;  ///< the same
+  std::string byte_order = "big";
   std::uint32_t prefix_bytes = 4;
   std::uint64_t max_frame_bytes = 16U << 20U;
   std::uint32_t timeout_ms = 5000;

@@ -201,8 +201,17 @@ void add_list(CLI::App& app, ListArguments& arguments, int& code) {
 void add_probe(CLI::App& app, ProbeArguments& arguments, int& code) {
   auto& command = add(app, "probe", "talk to one worker outside any pool and say what it does",
                       arguments, probe, code);
+  command
+      .add_option("--wire", arguments.wire,
+                  "how messages are marked off; left out, it is found by trying")
+      ->check(CLI::IsMember({"prefix", "varint", "lines", "headers"}));
+  command.add_option("--speech", arguments.speech, "what they say; left out, it is found, too")
+      ->check(CLI::IsMember({"bridge", "json_rpc", "mcp", "lsp"}));
+  command.add_option("--byte-order", arguments.byte_order, "of the length prefix")
+      ->check(CLI::IsMember({"big", "little"}))
+      ->capture_default_str();
   command.add_option("--prefix-bytes", arguments.prefix_bytes, "length prefix")
-      ->check(CLI::IsMember({1, 2, 4}))
+      ->check(CLI::IsMember({1, 2, 4, 8}))
       ->capture_default_str();
   command.add_option("--max-frame-bytes", arguments.max_frame_bytes)
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32U))

@@ -6,6 +6,8 @@
 #include "harness/host/guardian.hpp"
 #include "harness/host/system.hpp"
 #include "harness/probe/conformance.hpp"
+#include "harness/probe/detect.hpp"
+#include "harness/wire/wires.hpp"
 #include "harness/worlds/host_world.hpp"
 #include "reports/junit.hpp"
 #include "reports/probe_json.hpp"
@@ -23,6 +25,15 @@ Expected<void, std::string> put(const std::string& file, const std::string& text
   if (file != "-") return write_file_whole(file, text);
   say(text);
   return {};
+}
+
+/// A length prefix that is said means its wire.
+probe::Asked asked(const ProbeArguments& arguments) {
+  probe::Asked asked;
+  if (const auto* row = wire::wire_called(arguments.wire)) asked.wire = row->wire;
+  if (const auto* row = wire::speech_called(arguments.speech)) asked.speech = row->speech;
+  if (arguments.prefix_bytes != 4 || arguments.byte_order != "big") asked.wire = wire::Wire::prefix;
+  return asked;
 }
 
 }  // namespace
@@ -44,14 +55,16 @@ int probe(const ProbeArguments& arguments) {
   // From here on neither Ctrl-C nor a kill -9 leaves anybody behind.
   const auto guardian = host::Guardian::start(own_program(), token);
   if (!guardian) return broken(guardian.error().message);
-  const probe::Settings settings{
+  probe::Settings settings{
       arguments.command,
-      {static_cast<std::uint8_t>(arguments.prefix_bytes), arguments.max_frame_bytes},
+      {static_cast<std::uint8_t>(arguments.prefix_bytes), arguments.max_frame_bytes,
+       wire::Wire::prefix, arguments.byte_order == "little"},
       wire::Speech::bridge,
       std::chrono::milliseconds(arguments.timeout_ms),
       guardian->pid()};
   const bool aside = arguments.json == "-" || arguments.junit == "-";
   const probe::Say show = aside ? probe::Say(say_aside) : probe::Say(say);
+  settings = probe::detect(std::move(settings), asked(arguments), token, show);
   const probe::Table table = probe::examine(settings, token, show);
   show("\n" + probe::told(table));
   const auto written = put(arguments.json, reports::probe_json(table)).and_then([&] {

@@ -7,8 +7,8 @@
 #include "harness/base/text.hpp"
 #include "harness/pool/explain.hpp"
 #include "harness/probe/tests.hpp"
-#include "harness/wire/envelope.hpp"
 #include "harness/wire/misframing.hpp"
+#include "harness/wire/speech.hpp"
 
 namespace poolproof::probe {
 namespace {
@@ -33,12 +33,19 @@ struct Answer {
   std::shared_ptr<const json> result;  ///< null: there is none
 };
 
+Expected<wire::Reply, std::string> reply_to(const Subject& subject, const Subject::Request& request,
+                                            const Heard& heard) {
+  wire::Heard said = wire::row_of(subject.settings().speech).hear(heard.frames.back(), request.id);
+  if (said.kind == wire::Heard::Kind::reply) return std::move(said.reply);
+  return unexpected(said.why.empty() ? "it is about something else" : said.why);
+}
+
 Answer judge(const Subject& subject, const Heard& heard, const Subject::Request& request,
              const json& args, std::string_view when) {
   Answer answer;
   answer.fault = failure(heard, subject.settings().framing, when);
   if (!answer.fault.empty()) return answer;
-  const auto reply = wire::decode_reply(heard.frames.back(), request.id);
+  const auto reply = reply_to(subject, request, heard);
   if (!reply) {
     const auto suspicion = wire::suspect(subject.settings().framing, heard.bytes);
     answer.fault = fmt::format("answers a call with {}",
@@ -49,7 +56,7 @@ Answer judge(const Subject& subject, const Heard& heard, const Subject::Request&
     answer.error = reply->error;
     return answer;
   }
-  answer.result = reply->result;
+  answer.result = wire::content_of(subject.settings().speech, reply->result);
   answer.echoed = *answer.result == args;
   return answer;
 }
@@ -58,9 +65,8 @@ Answer call(const Subject& subject, Session& session, const Subject::Request& re
             const json& args, std::string_view when) {
   Heard heard = session.ask(request.frame, subject.settings().limit);
   // What belongs together may be on its way still: the kind of noise is told by all of it.
-  const bool doubtful =
-      heard.after == After::babbled || heard.surplus > 0 ||
-      (heard.after == After::answered && !wire::decode_reply(heard.frames.back(), request.id));
+  const bool doubtful = heard.after == After::babbled || heard.surplus > 0 ||
+                        (heard.after == After::answered && !reply_to(subject, request, heard));
   if (doubtful) heard.bytes += session.listen(kAfterthought).bytes;
   return judge(subject, heard, request, args, when);
 }
@@ -83,10 +89,9 @@ bool is_in_step(Subject& subject, Session& session) {
   const Subject::Request request = subject.request("echo", args);
   Heard heard = session.ask(request.frame, patience(subject));
   // The first frame may be its answer to what came before.
-  if (heard.after == After::answered && !wire::decode_reply(heard.frames.back(), request.id))
+  if (heard.after == After::answered && !reply_to(subject, request, heard))
     heard = session.ask({}, patience(subject));
-  return heard.after == After::answered &&
-         wire::decode_reply(heard.frames.back(), request.id).has_value();
+  return heard.after == After::answered && reply_to(subject, request, heard).has_value();
 }
 
 }  // namespace
@@ -258,6 +263,7 @@ Finding zero_length(Subject& subject) {
 
 Finding oversized(Subject& subject) {
   const wire::Framing& framing = subject.settings().framing;
+  if (framing.wire == wire::Wire::lines) return not_tried("a line announces no length");
   if (!framing.can_be_exceeded())
     return not_tried(fmt::format("its {} byte(s) of length can't say more than the limit",
                                  framing.prefix_bytes));

@@ -13,7 +13,7 @@
 #include "harness/host/system.hpp"
 #include "harness/pool/explain.hpp"
 #include "harness/pool/handshake.hpp"
-#include "harness/wire/envelope.hpp"
+#include "harness/wire/misframing.hpp"
 
 namespace poolproof::probe {
 namespace {
@@ -59,6 +59,7 @@ pool::StartEvidence Session::greet() {
   const pool::WireOptions wire{settings_.framing, false, wire::Codec::json, settings_.speech};
   const Time begun = host::sys::now();
   worker_->watch_activity(begun);
+  if (!wire.greets()) return {};
   ping_ = wire::encode_frame(wire.framing, wire.row().greeting("probe", host::sys::timestamp()))
               .value_or("");
   pool::Handshake handshake(
@@ -113,13 +114,19 @@ Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames
     open = open && read_into(decoder, heard);
     if (until_its_end) decoder.clear();
     auto frame = decoder.next();
-    while (frame && *frame && heard.frames.size() < frames) {
-      heard.frames.emplace_back(**frame);
-      if (heard.frames.size() < frames) frame = decoder.next();
+    while (frame && *frame) {
+      const bool unasked = passes_over(**frame, decoder.last_frame(), heard);
+      if (!unasked && heard.frames.size() == frames) break;
+      if (!unasked) heard.frames.emplace_back(**frame);
+      if (heard.frames.size() == frames && !speech().speaks_unasked) break;
+      frame = decoder.next();
     }
     heard.surplus = decoder.buffered_bytes();
     over = true;
-    if (!frame || (frames == 0 && !heard.bytes.empty())) {
+    // Part of what it may say unasked: the rest is on its way.
+    const bool begun_one = speech().speaks_unasked && heard.bytes == decoder.buffered() &&
+                           wire::may_begin_message(settings_.framing, heard.bytes);
+    if (!frame || (frames == 0 && !heard.bytes.empty() && !begun_one)) {
       heard.after = After::babbled;
     } else if (frames > 0 && heard.frames.size() == frames) {
       heard.after = After::answered;
@@ -137,6 +144,21 @@ Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames
   heard.silence = silence(bytes.size());
   note_hidden();
   return heard;
+}
+
+/// What a worker says unasked is none of what was waited for; what it asks is answered.
+bool Session::passes_over(std::string_view payload, std::string_view frame, Heard& heard) {
+  if (!speech().speaks_unasked) return false;
+  const wire::Heard said = speech().hear(payload, -1);
+  if (said.kind == wire::Heard::Kind::asked) {
+    const std::string answer = wire::encode_frame(settings_.framing, said.answer).value_or("");
+    write_piece(answer);
+  } else if (said.kind != wire::Heard::Kind::unasked) {
+    return false;
+  }
+  const std::size_t at = heard.bytes.find(frame);
+  if (at != std::string::npos) heard.bytes.erase(at, frame.size());
+  return true;
 }
 
 void Session::write_piece(std::string_view bytes) {

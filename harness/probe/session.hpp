@@ -73,6 +73,8 @@ class Session {
   [[nodiscard]] const std::string& reason() const { return reason_; }
   /// What the process did in the meantime.
   [[nodiscard]] const Silence& greeting_silence() const { return greeting_silence_; }
+  /// The beginning of what it wrote at the init ping.
+  [[nodiscard]] const std::string& greeting() const { return greeting_; }
   /// Whether the first bytes it wrote are the ping itself.
   [[nodiscard]] bool echoes() const;
   /// From the start of its process to its good answer.
@@ -105,6 +107,8 @@ class Session {
   void note(const std::string& what) const;
   void note_hidden();
   void note_end(ExitStatus status);
+  [[nodiscard]] const wire::SpeechRow& speech() const { return wire::row_of(settings_.speech); }
+  bool passes_over(std::string_view payload, std::string_view frame, Heard& heard);
   void cross(bool written, std::string_view bytes);
   [[nodiscard]] std::string shown(std::string_view bytes) const;
   bool read_into(wire::FrameDecoder& decoder, Heard& heard);

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "harness/probe/session.hpp"
+
+namespace poolproof::probe {
+
+/// What the user has said of how the worker speaks; the rest is to be found out.
+struct Asked {
+  std::optional<wire::Wire> wire;
+  std::optional<wire::Speech> speech;
+};
+
+/// Finds out on which wire and in which speech the worker answers a greeting, by trying one after
+/// the other on a fresh process each; what it writes to the first one says which come next.
+/// Gives the settings as they were, with the wire and the speech that were found, or with the first
+/// that was tried if it answers none. `say` is told what was found, in one line.
+Settings detect(Settings settings, const Asked& asked, const std::string& token, const Say& say);
+
+}  // namespace poolproof::probe
