@@ -96,22 +96,26 @@ void Brain::go_on(Actions& out) {
 
 bool Brain::holds_request() const {
   return !state_.over && !computing_ && state_.reading == WorkerState::Reading::frames &&
-         decoder_.ready();
+         (decoder_.ready() || cut_off());
+}
+
+bool Brain::cut_off() const {
+  return decoder_.buffered_bytes() >= state_.read_at_most &&
+         !decoder_.ready_within(state_.read_at_most);
 }
 
 /// One request at most: what is to be done about it must be over before the next one is looked at.
 void Brain::take_frame(Actions& out) {
   do {
     request_.notification = false;
-    const auto payload = decoder_.next();
-    if (!payload) {
-      on_frame_error(payload.error(), out);
-    } else if (*payload) {
-      on_payload(**payload, out);
-    } else if (decoder_.buffered_bytes() == state_.read_at_most) {
-      state_.read_bytes = decoder_.buffered_bytes();
-      stop_here(out);
+    if (cut_off()) {
+      state_.read_bytes = state_.read_at_most;
+      return stop_here(out);
     }
+    if (decoder_.skip_empty()) return on_empty_frame(out);
+    const auto payload = decoder_.next();
+    if (!payload) return on_lost_stream(payload.error(), out);
+    if (*payload) on_payload(**payload, out);
   } while (request_.notification && holds_request());
 }
 
@@ -123,7 +127,7 @@ void Brain::end_of_input(Actions& out) {
   if (state_.reading == WorkerState::Reading::lines) {
     out.emplace_back(
         WriteStderr{"stdin ended without a line of JSON: " + hex_and_text(lines_) + "\n"});
-  } else if (decoder_.buffered_bytes() > 0) {
+  } else if (state_.reading == WorkerState::Reading::frames && decoder_.buffered_bytes() > 0) {
     out.emplace_back(
         WriteStderr{"end of input inside a frame: " + hex_and_text(decoder_.buffered()) + "\n"});
     departure.code = 1;
@@ -144,27 +148,35 @@ void Brain::computed(std::uint32_t primes, Actions& out) {
 void Brain::on_payload(std::string_view payload, Actions& out) {
   read_request(payload, read_count_, config_.codec, config_.speech, request_);
   if (request_.notification) {
-    if (request_.command == "exit") leave({Departure::Cause::request, told_to_leave_ ? 0 : 1}, out);
+    if (config_.speech == wire::Speech::lsp && request_.command == "exit")
+      leave({Departure::Cause::request, told_to_leave_ ? 0 : 1}, out);
     return;
   }
+  if (told_to_leave_ && request_.problem.empty()) request_.problem = "a request behind shutdown";
+  serve(out);
+}
+
+void Brain::on_empty_frame(Actions& out) {
+  clear(request_);
+  request_.number = read_count_;
+  request_.problem = "empty frame";
+  request_.code = RpcError::parse_error;
+  serve(out);
+}
+
+/// Nothing behind it can be read.
+void Brain::on_lost_stream(const wire::FrameError& error, Actions& out) {
+  decoder_.clear();
+  out.emplace_back(WriteStderr{error.message + "\n"});
+  state_.exit(1, out);
+}
+
+void Brain::serve(Actions& out) {
   ++read_count_;
   out.emplace_back(read_record(request_));
   strike(Stage::request, out);
   if (state_.over || state_.reading != WorkerState::Reading::frames) return;
   answer(worker_.answer(request_), out);
-}
-
-void Brain::on_frame_error(const wire::FrameError& error, Actions& out) {
-  decoder_.clear();
-  if (error.kind == wire::FrameError::Kind::too_large) {
-    out.emplace_back(WriteStderr{error.message + "\n"});
-    state_.exit(1, out);
-    return;
-  }
-  clear(request_);
-  request_.number = read_count_++;
-  out.emplace_back(read_record(request_));
-  answer(worker_.refuse("empty frame"), out);
 }
 
 void Brain::answer(Answer answer, Actions& out) {
@@ -178,10 +190,12 @@ void Brain::answer(Answer answer, Actions& out) {
   ReplyInProgress reply;
   reply.codec = config_.codec;
   reply.speech = config_.speech;
-  reply.of_tool = request_.tool_call && request_.problem.empty();
+  reply.of_tool = request_.tool_call && !answer.refused;
   // What is no request is answered without an id, even where it has one.
-  if (request_.id && request_.command) reply.id = std::to_string(*request_.id);
+  if (request_.command && request_.id) reply.id = std::to_string(*request_.id);
+  if (request_.command && !request_.text_id.empty()) reply.id = request_.text_id;
   reply.success = answer.success;
+  reply.code = answer.code;
   reply.body = std::move(answer.body);
   reply.timestamp = config_.timestamp;
   if (answer.echoes && config_.codec == wire::Codec::terse) {
@@ -191,8 +205,9 @@ void Brain::answer(Answer answer, Actions& out) {
   reply.payload_limit = config_.framing.payload_limit();
   const std::size_t size = reply.payload_size();
   if (size > reply.payload_limit) {
-    reply.success = false;
-    reply.body = worker_.refuse_length(size).body;
+    const bool was_error = !std::exchange(reply.success, false);
+    reply.code = RpcError::server_error;
+    reply.body = worker_.refuse_length(size, was_error).body;
     reply.nonce.clear();
     reply.pad_bytes = 0;
   }
@@ -238,7 +253,8 @@ void Brain::after_reply(Actions& out) {
   if (state_.over || state_.reading != WorkerState::Reading::frames) return;
   strike(Stage::idle, out);
   if (state_.over) return;
-  if (request_.problem.empty() && request_.command == "shutdown") {
+  const bool of_mcp = config_.speech == wire::Speech::mcp;
+  if (request_.problem.empty() && request_.command == "shutdown" && request_.tool_call == of_mcp) {
     told_to_leave_ = config_.speech == wire::Speech::lsp;
     if (!told_to_leave_) leave({Departure::Cause::request}, out);
   }

@@ -72,8 +72,12 @@ class Brain {
   };
 
   void take_frame(Actions& out);
+  /// Of the frame that is being read it reads no more, and that is not all of it.
+  [[nodiscard]] bool cut_off() const;
   void on_payload(std::string_view payload, Actions& out);
-  void on_frame_error(const wire::FrameError& error, Actions& out);
+  void on_empty_frame(Actions& out);
+  void on_lost_stream(const wire::FrameError& error, Actions& out);
+  void serve(Actions& out);
   void answer(Answer answer, Actions& out);
   void write_reply(const ReplyInProgress& reply, Actions& out);
   void write_beginning(std::string bytes, const ReplyInProgress& reply, Actions& out);

@@ -46,10 +46,13 @@ std::string tool_result(const ReplyInProgress& reply) {
 
 /// Sorted keys: error, id, jsonrpc, result.
 std::string rpc_payload(const ReplyInProgress& reply) {
-  constexpr const char* kFailed = R"({"code":-32000,"message":)";
   const bool says_nothing = reply.body.empty() || !reply.names_success;
   const bool failed = !reply.success && !reply.of_tool && !says_nothing;
-  std::string payload = failed ? R"({"error":)" + (kFailed + reply.body) + "}," : "{";
+  std::string payload = "{";
+  if (failed) {
+    const auto code = static_cast<std::int32_t>(reply.code);
+    payload += R"("error":{"code":)" + std::to_string(code) + R"(,"message":)" + reply.body + "},";
+  }
   payload += "\"id\":" + reply.id + R"(,"jsonrpc":"2.0")";
   if (!failed && !says_nothing)
     payload += R"(,"result":)" + (reply.of_tool ? tool_result(reply) : reply.body);

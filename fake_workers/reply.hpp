@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "fake_workers/plan.hpp"
+#include "fake_workers/request.hpp"
 #include "harness/base/clock.hpp"
 #include "harness/wire/framing.hpp"
 #include "harness/wire/speech.hpp"
@@ -53,6 +54,7 @@ struct ReplyInProgress {
   wire::Speech speech = wire::Speech::bridge;
   bool of_tool = false;  ///< mcp: the result is that of a tool, which says by itself if it failed
   bool success = true;
+  RpcError code = RpcError::server_error;  ///< JSON-RPC: of an error
   bool names_success = true;
 
   // Whether it is written at all.

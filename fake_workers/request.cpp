@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "fake_workers/reply.hpp"
 #include "harness/base/json_node.hpp"
 #include "harness/wire/envelope.hpp"
 
@@ -25,6 +26,11 @@ std::optional<std::string> text(const Json& object, const char* key) {
 }
 
 constexpr const char* kNoObject = "the request is not a JSON object";
+
+void refuse(Request& request, const char* problem, RpcError code = RpcError::invalid_request) {
+  request.problem = problem;
+  request.code = code;
+}
 
 bool looks_at_args(std::string_view command) {
   return command == "sleep" || command == "compute" || command == "grow" || command == "fail" ||
@@ -96,38 +102,44 @@ void take_params(const Json& params, wire::Speech speech, Request& request) {
     request.args = std::make_shared<const Json>(params);
     return;
   }
-  request.command = text(params, "name");
+  // One without a name stays a call, and is answered with its id.
+  const auto name = text(params, "name");
+  if (name) request.command = name;
   const auto args = params.find("arguments");
   const bool has_args = args != params.end();
-  if (!request.command) {
-    request.problem = "the call of a tool has no name";
+  if (!name) {
+    refuse(request, "the call of a tool has no name", RpcError::invalid_params);
   } else if (has_args && !args->is_object()) {
-    request.problem = "bad arguments: not an object";
+    refuse(request, "bad arguments: not an object", RpcError::invalid_params);
   } else {
     request.args = std::make_shared<const Json>(has_args ? *args : Json::object());
   }
 }
 
+/// Neither does an answer to what a worker asked have an answer.
+bool is_notification(const Json& message, bool has_method) {
+  if (has_method) return !message.contains("id");
+  return message.contains("result") || message.contains("error");
+}
+
 void read_rpc(std::string_view payload, wire::Speech speech, Request& request) {
   const auto message = wire::parse_json(payload);
   if (!message || !message->is_object()) {
-    request.problem = kNoObject;
-    return;
+    return refuse(request, kNoObject, message ? RpcError::invalid_request : RpcError::parse_error);
   }
   request.id = whole_number(*message, "id");
+  if (const auto id = text(*message, "id")) request.text_id = json_text(*id);
   request.command = text(*message, "method");
-  // An answer to what a worker asked has no answer either.
-  const bool answers = message->contains("result") || message->contains("error");
-  request.notification = !message->contains("id") || (!request.command && answers);
+  request.notification = is_notification(*message, request.command.has_value());
+  if (request.notification) return;
   const auto params = message->find("params");
   const bool has_params = params != message->end();
-  if (request.notification) return;
-  if (!request.id) {
-    request.problem = "the request has no integer id";
+  if (!request.id && request.text_id.empty()) {
+    refuse(request, "the request has no id that is an integer or a text");
   } else if (!request.command) {
-    request.problem = "the request has no method";
+    refuse(request, "the request has no method");
   } else if (has_params && !params->is_object()) {
-    request.problem = "bad params: not an object";
+    refuse(request, "bad params: not an object", RpcError::invalid_params);
   } else {
     take_params(has_params ? *params : Json::object(), speech, request);
   }
@@ -139,12 +151,14 @@ void read_rpc(std::string_view payload, wire::Speech speech, Request& request) {
 void clear(Request& request) {
   request.number = 0;
   request.id.reset();
+  request.text_id.clear();
   request.command.reset();
   request.nonce.reset();
   request.args.reset();
   request.terse_args.clear();
   request.pad_bytes = 0;
   request.problem.clear();
+  request.code = RpcError::invalid_request;
   request.notification = request.tool_call = false;
 }
 

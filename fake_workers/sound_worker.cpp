@@ -31,6 +31,13 @@ Answer error(const std::string& message) {
   return answer_of(false, json_text(message));
 }
 
+Answer refusal(const std::string& problem, RpcError code) {
+  Answer answer = error(problem);
+  answer.code = code;
+  answer.refused = true;
+  return answer;
+}
+
 Answer echo(const Request& request) {
   Answer answer = answer_of(true, request.args ? dump(*request.args) : request.terse_args);
   answer.echoes = true;
@@ -124,21 +131,15 @@ void SoundWorker::begin(std::string_view worker_id, wire::Speech speech) {
 }
 
 Answer SoundWorker::answer(const Request& request) {
-  if (!request.problem.empty()) return refuse(request.problem);
-  Answer answer = obey(request);
-  if (*request.command != "ping" && *request.command != "initialize") ++calls_;
+  const bool wrong = !request.problem.empty();
+  Answer answer = wrong ? refusal(request.problem, request.code) : obey(request);
+  if (wrong || (*request.command != "ping" && *request.command != "initialize")) ++calls_;
   if (!answer.success) ++errors_;
   return answer;
 }
 
-Answer SoundWorker::refuse(const std::string& problem) {
-  ++calls_;
-  ++errors_;
-  return error(problem);
-}
-
-Answer SoundWorker::refuse_length(std::size_t payload_bytes) {
-  ++errors_;
+Answer SoundWorker::refuse_length(std::size_t payload_bytes, bool was_error) {
+  if (!was_error) ++errors_;
   return error("reply too long: " + std::to_string(payload_bytes) + " bytes");
 }
 
@@ -161,7 +162,7 @@ std::optional<Answer> SoundWorker::obey_method(const Request& request) const {
   }
   if (method == "ping") return answer_of(true, "{}");
   if (method == "tools/list") return answer_of(true, tools_text());
-  return error("Method not found: " + method);
+  return refusal("Method not found: " + method, RpcError::method_not_found);
 }
 
 Answer SoundWorker::obey(const Request& request) {
@@ -182,7 +183,8 @@ Answer SoundWorker::obey(const Request& request) {
                                std::to_string(errors_) + "}");
   }
   if (command == "shutdown") return answer_of(true, R"({"status":"shutting_down"})");
-  return error("Unknown command: " + command);
+  return refusal("Unknown command: " + command,
+                 request.tool_call ? RpcError::invalid_params : RpcError::method_not_found);
 }
 
 Answer SoundWorker::grow(const Json& args) {

@@ -16,6 +16,8 @@ namespace poolproof::faults {
 /// What a request gets for an answer, before it is framed.
 struct Answer {
   bool success = true;
+  RpcError code = RpcError::server_error;      ///< JSON-RPC: of an error
+  bool refused = false;                        ///< nobody tried: it is no result of a tool
   std::string body;                            ///< JSON: the result, or the error's text
   bool echoes = false;                         ///< the request is given back
   Duration pause{0};                           ///< how long the command sleeps first
@@ -33,10 +35,9 @@ class SoundWorker {
   Answer answer(const Request& request);
   /// The answer to the `compute` in hand.
   static Answer computed(std::uint32_t primes);
-  /// An error reply to something that is no request.
-  Answer refuse(const std::string& problem);
-  /// An error reply in the place of an answer that no frame can hold.
-  Answer refuse_length(std::size_t payload_bytes);
+  /// An error reply in the place of an answer that no frame can hold. `was_error`: that one was an
+  /// error, too, and is counted.
+  Answer refuse_length(std::size_t payload_bytes, bool was_error);
 
  private:
   Answer obey(const Request& request);

@@ -68,6 +68,21 @@ bool FrameDecoder::ready() const {
   return buffered_bytes() >= around && buffered_bytes() - around >= head_.payload_bytes;
 }
 
+bool FrameDecoder::ready_within(std::size_t bytes) const {
+  if (buffered_bytes() <= bytes) return ready();
+  const std::string_view first = buffered().substr(0, bytes);
+  const Head head = row_of(framing_.wire).head(framing_, first, 0);
+  if (head.state != Head::State::whole) return head.state == Head::State::broken;
+  return whole_frame(framing_, first).bytes > 0;
+}
+
+bool FrameDecoder::skip_empty() {
+  if (!lost() || head_.why != FrameError::Kind::zero_length) return false;
+  start_ += head_.header_bytes + head_.end_bytes;
+  look_at_header();
+  return true;
+}
+
 Expected<std::optional<std::string_view>, FrameError> FrameDecoder::next() {
   if (head_.state == Head::State::incomplete) return std::nullopt;
   if (lost()) {

@@ -85,6 +85,12 @@ class FrameDecoder {
 
   /// Whether next() has a payload or an error to give.
   [[nodiscard]] bool ready() const;
+  /// The same, if no more than the first `bytes` of what is buffered had come.
+  [[nodiscard]] bool ready_within(std::size_t bytes) const;
+
+  /// Whether the next frame is whole and empty, which is an error to next(); then it is passed
+  /// over, and the stream goes on behind it.
+  bool skip_empty();
 
   /// The number of bytes that have arrived and belong to no frame given out yet.
   [[nodiscard]] std::size_t buffered_bytes() const { return buffer_.size() - start_; }
