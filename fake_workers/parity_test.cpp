@@ -1,31 +1,15 @@
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include <catch2/catch.hpp>
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
-#include "fake_workers/journal.hpp"
-#include "fake_workers/plan.hpp"
+#include "fake_workers/parity_testing.hpp"
 #include "fake_workers/reply.hpp"
-#include "fake_workers/running_program_testing.hpp"
-#include "harness/base/text.hpp"
-#include "harness/wire/framing.hpp"
 
 /// The C++ worker and its Python relative: the same plan and the same input give the same bytes,
 /// the same journal and the same end.
 namespace poolproof::faults {
 namespace {
-
-using Json = nlohmann::json;
-using Argv = std::vector<std::string>;
-
-const Argv kCpp{FAKE_WORKER};
-const Argv kPython{"/usr/bin/python3", "-m", "poolproof_worker.faults"};
-const Argv kEnvironment{std::string("PYTHONPATH=") + PYTHON_FOLDER, "PYTHONDONTWRITEBYTECODE=1"};
 
 constexpr wire::Framing kFour{};
 
@@ -34,131 +18,12 @@ std::string message(int id, const std::string& command, const std::string& args 
          ",\"timestamp\":\"2024-01-01T00:00:00Z\"}";
 }
 
-std::string frame(const std::string& payload, const wire::Framing& framing = kFour) {
-  return *wire::encode_frame(framing, payload);
-}
-
-std::string frames(const std::vector<std::string>& payloads, const wire::Framing& framing) {
-  std::string all;
-  for (const std::string& payload : payloads) all += frame(payload, framing);
-  return all;
-}
-
 /// Ping, a call of client a, and the request to leave.
 std::vector<std::string> conversation() {
   return {message(0, "ping", R"({"initialization":true,"worker_id":"0.0"})"),
           message(1, "echo",
                   R"({"nonce":"a:1","s":"h\u00e9 \u4e2d\ud83d\ude00 \"\\\n\u007f","n":[1,2.5]})"),
           message(2, "shutdown")};
-}
-
-/// What can be seen of a run from outside.
-struct Seen {
-  std::string out;
-  std::vector<std::string> journal;
-  ExitStatus exit;
-};
-
-std::vector<std::string> journal_lines(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t start = 0; start < text.size();) {
-    const std::size_t end = std::min(text.find('\n', start), text.size());
-    auto read = read_journal_line(text.substr(start, end - start), "journal");
-    INFO(text);
-    REQUIRE(read);
-    read->record.child_pid = 0;
-    lines.push_back(journal_line(read->record, 0, read->worker, 0));
-    start = end + 1;
-  }
-  return lines;
-}
-
-/// When TERM is sent: once the journal has that many lines with the text in them, and stdout so
-/// many bytes.
-struct Term {
-  std::string after;
-  std::size_t times = 1;
-  std::size_t out_bytes = 0;
-};
-
-struct Script {
-  Argv options;
-  std::string input;
-  std::optional<Term> term;
-  std::string input_after_term;
-};
-
-Seen run(const Argv& program, const Script& script) {
-  const TemporaryFile journal;
-  Argv argv = program;
-  argv.insert(argv.end(), script.options.begin(), script.options.end());
-  argv.insert(argv.end(), {"--timestamp", "1234.5", "--journal", journal.path()});
-  RunningProgram worker(argv, kEnvironment);
-  worker.send(script.input);
-  if (script.term && !script.input_after_term.empty()) {
-    journal.wait_for(script.term->after, script.term->times);
-    worker.terminate();
-    journal.wait_for("receipt");
-    worker.send(script.input_after_term);
-  }
-  worker.close_stdin();
-  Seen seen;
-  if (script.term && script.input_after_term.empty()) {
-    journal.wait_for(script.term->after, script.term->times);
-    seen.out = worker.read_stdout(script.term->out_bytes);
-    worker.terminate();
-  }
-  seen.out += worker.read_stdout();
-  seen.exit = worker.wait();
-  seen.journal = journal_lines(journal.content());
-  return seen;
-}
-
-/// Returns what the C++ worker did.
-Seen check_same(const Script& script) {
-  const Seen cpp = run(kCpp, script);
-  const Seen python = run(kPython, script);
-  CHECK(printable(cpp.out, 4000) == printable(python.out, 4000));
-  CHECK((cpp.out == python.out));
-  CHECK(cpp.journal == python.journal);
-  CHECK(cpp.exit.code == python.exit.code);
-  CHECK(cpp.exit.signal == python.exit.signal);
-  return cpp;
-}
-
-bool has_receipt(const Seen& seen, std::string_view fault) {
-  const std::string key = "\"fault\":\"" + std::string(fault) + "\"";
-  return std::ranges::any_of(seen.journal, [&key](const std::string& line) {
-    return line.find(key) != std::string::npos;
-  });
-}
-
-/// Small parameters, so that the test is quick and nothing blocks.
-Json parameters(const Fault& fault) {
-  Json object = Json::object();
-  for (const Param& param : fault.params) {
-    if (param.quick) object[std::string(param.name)] = *param.quick;
-    if (param.name.ends_with("_ms")) object[std::string(param.name)] = 3;
-  }
-  return object;
-}
-
-Json aim(const Fault& fault) {
-  if (aimed_by_incarnation(fault)) return Json::object();
-  if (!aimed_by_call(fault)) return {{"request", 1}};
-  return {{"client", "a"}, {"call", 1}};
-}
-
-Json planned(const Fault& fault) {
-  Json object = parameters(fault);
-  object["fault"] = fault.name;
-  object["at"] = aim(fault);
-  return object;
-}
-
-std::string plan_text(Json faults) {
-  for (std::size_t i = 0; i < faults.size(); ++i) faults[i]["id"] = fmt::format("f{}", i);
-  return Json{{"plan_version", 1}, {"faults", faults}}.dump();
 }
 
 /// The conversation, and TERM for those whom nothing else ends.

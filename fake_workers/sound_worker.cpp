@@ -95,10 +95,11 @@ std::string tools_text() {
     const char* name;
     const char* description;
   };
-  constexpr std::array<Tool, 8> kTools{
+  constexpr std::array<Tool, 9> kTools{
       Tool{"echo", "gives its arguments back"},
       Tool{"sleep", "sleeps for `ms` milliseconds"},
       Tool{"compute", "counts the primes below `n`"},
+      Tool{"grow", "keeps `bytes` more bytes of memory"},
       Tool{"fail", "fails with `message`"},
       Tool{"session_put", "keeps `value` as `key` of `session`"},
       Tool{"session_get", "gives what was kept as `key` of `session`"},

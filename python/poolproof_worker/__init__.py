@@ -1,4 +1,5 @@
-"""A worker that a pool drives over its stdin and stdout, in frames of JSON.
+"""A worker that a pool drives over its stdin and stdout: JSON in frames, a server of MCP, or one
+of another kind that speaks JSON-RPC.
 
     from poolproof_worker import Worker
 
@@ -28,13 +29,17 @@ __all__ = ["CommandError", "Worker", "claim_stdio", "serve"]
 class Worker:
     """Commands by name, and the loop that answers requests with them, one at a time, in order."""
 
-    def __init__(self, commands=None):
-        """`commands`: a mapping from names to functions, as if each had been given to command()."""
+    def __init__(self, commands=None, *, name="poolproof_worker"):
+        """`commands`: a mapping from names to functions, as if each had been given to command().
+        `name`: what an MCP or a language client is told that the server is called; its worker_id
+        follows it."""
+        self.name = name
         self.commands = {}
-        for name, function in (commands or {}).items():
-            self.command(name)(function)
+        self._tools = {}
+        for command, function in (commands or {}).items():
+            self.command(command)(function)
 
-    def command(self, name: str):
+    def command(self, name: str, *, schema=None):
         """Decorator: `name` is answered by the function, which stays callable as it is.
 
         The function gets the request's args (a dict) and returns any JSON value. What it raises
@@ -43,31 +48,62 @@ class Worker:
         can't express (NaN, a set...) or that is longer than max_frame_bytes becomes an error reply
         too. SystemExit ends the worker.
 
-        Errors: ValueError when the name is empty or taken. `ping`, `stats` and `shutdown` may be
-        replaced; after `shutdown` was answered the worker exits all the same.
+        Of an MCP server it is a tool: the first line of its docstring describes it, and `schema`
+        is the JSON Schema of its args (a dict; default: any object). A result that is a text is
+        the tool's text; any other is told as JSON, and a dict as structured content, too. What it
+        raises is a result with `isError`. Of a server that speaks JSON-RPC it is a method.
+
+        Errors: ValueError when the name is empty or taken, or the schema is none of an object.
+        `ping`, `stats` and `shutdown` may be replaced, and of a language server `initialize`; after
+        `shutdown` was answered the worker exits all the same.
         """
         if not name or name in self.commands:
             raise ValueError(f"a command needs a name of its own, not {name!r}")
+        schema = {"type": "object"} if schema is None else schema
+        if not isinstance(schema, dict) or schema.get("type") != "object":
+            raise ValueError(f"the args of {name!r} are an object; their schema is "
+                             '{"type": "object", ...}')
 
         def register(function):
             self.commands[name] = function
+            self.list_tool(name, function.__doc__, schema)
             return function
 
         return register
 
-    def run(self, *, worker_id=None, prefix_bytes=None, max_frame_bytes=None, timestamp=None):
+    def list_tool(self, name, description, schema):
+        """Has `tools/list` of MCP name a tool; command() does it for each."""
+        lines = (description or "").strip().splitlines()
+        described = {"description": lines[0]} if lines else {}
+        self._tools[name] = {"name": name, **described, "inputSchema": schema}
+
+    def tools(self):
+        """What `tools/list` of MCP answers: a list of dicts, in the order of registration."""
+        return list(self._tools.values())
+
+    def run(self, *, worker_id=None, wire=None, speech=None, prefix_bytes=None, byte_order=None,
+            max_frame_bytes=None, timestamp=None):
         """Answers requests until the input ends, TERM comes or `shutdown` was answered.
 
+        `wire` is how messages are marked off: "prefix" (a length, the default), "varint" (a length
+        as protobuf's), "lines" (as MCP has it) or "headers" (`Content-Length`, as language servers
+        have it). `speech` is what they say: "bridge" (the default), "json_rpc", "mcp" or "lsp".
+        Notifications, and answers to what nobody asked, are passed over. Each wire goes with each
+        speech; a client of MCP wants wire="lines", speech="mcp".
+
         What is None comes from POOLPROOF_SLOT and POOLPROOF_GENERATION (worker_id is
-        "SLOT.GENERATION"), POOLPROOF_PREFIX_BYTES (4, 2 or 1; default 4) and
-        POOLPROOF_MAX_FRAME_BYTES (default 16 MiB; it bounds requests and replies). `timestamp` is a
-        text that stands in every reply instead of the time, so that two runs can be compared.
+        "SLOT.GENERATION"), POOLPROOF_WIRE, POOLPROOF_SPEECH, POOLPROOF_PREFIX_BYTES (1, 2, 4 or 8;
+        default 4), POOLPROOF_BYTE_ORDER ("big", the default, or "little"; of a prefix) and
+        POOLPROOF_MAX_FRAME_BYTES (default 16 MiB; the longest payload of a request and a reply).
+        `timestamp` is a text that stands in every reply of a bridge instead of the time, so that
+        two runs can be compared.
 
         Call it in the main thread. It never returns: it raises SystemExit, so that `finally` and
         atexit run; with code 0, or 1 when the input makes no sense any more (it ends inside a
-        frame, or a header announces more than max_frame_bytes), or 64 for a bad option. TERM ends
-        the process at once with code 0, without `finally` and atexit; while a command is in C code
-        that does not return to the interpreter, Python can't see it, and only KILL helps.
+        frame, a header is none, or a frame is longer than max_frame_bytes) or a language client
+        says `exit` without `shutdown`, or 64 for a bad option. TERM ends the process at once with
+        code 0, without `finally` and atexit; while a command is in C code that does not return to
+        the interpreter, Python can't see it, and only KILL helps.
 
         From here on (or from claim_stdio() on) print() and whatever else writes to descriptor 1 go
         to stderr, and descriptor 0 reads as empty.
@@ -75,12 +111,12 @@ class Worker:
         stdin_fd, stdout_fd = claim_stdio()
         try:
             options = Options.from_environment()
-            options.override(worker_id=worker_id, prefix_bytes=prefix_bytes,
+            options.override(worker_id=worker_id, wire=wire, speech=speech,
+                             prefix_bytes=prefix_bytes, byte_order=byte_order,
                              max_frame_bytes=max_frame_bytes, timestamp=timestamp)
         except ValueError as error:
             bad_usage(error)
-        pipes = Pipes(stdin_fd, stdout_fd, options.prefix_bytes, options.max_frame_bytes)
-        Server(self.commands, pipes, options).run()
+        Server(self, Pipes(stdin_fd, stdout_fd, options.make_wire()), options).run()
 
 
 def serve(commands, **options):

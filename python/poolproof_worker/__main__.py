@@ -1,11 +1,17 @@
 """The sample worker. Usage: python3 -m poolproof_worker [--worker-id TEXT] [--timestamp JSON]...
 
-  --worker-id TEXT      what ping answers (SLOT.GENERATION)
-  --slot N              which worker it is               (POOLPROOF_SLOT)
-  --generation N                                         (POOLPROOF_GENERATION)
-  --prefix-bytes 1|2|4  the length prefix (4)            (POOLPROOF_PREFIX_BYTES)
-  --max-frame-bytes N   the longest payload (16777216)   (POOLPROOF_MAX_FRAME_BYTES)
-  --timestamp JSON      in every reply; else the clock's
+  --worker-id TEXT        what ping answers (SLOT.GENERATION)
+  --slot N                which worker it is               (POOLPROOF_SLOT)
+  --generation N                                           (POOLPROOF_GENERATION)
+  --wire NAME             how frames are cut: prefix, varint, lines, headers (prefix)
+                                                           (POOLPROOF_WIRE)
+  --speech NAME           what they say: bridge, json_rpc, mcp, lsp (bridge)
+                                                           (POOLPROOF_SPEECH)
+  --prefix-bytes 1|2|4|8  the length prefix (4)            (POOLPROOF_PREFIX_BYTES)
+  --byte-order ORDER      of that length: big or little (big)
+                                                           (POOLPROOF_BYTE_ORDER)
+  --max-frame-bytes N     the longest payload (16777216)   (POOLPROOF_MAX_FRAME_BYTES)
+  --timestamp JSON        in every reply; else the clock's
 
 Commands: ping, echo, sleep {"ms"}, compute {"n"}, grow {"bytes"},
 session_put {"session", "key", "value"}, session_get {"session", "key"}, fail {"message"}, stats, shutdown.
@@ -30,8 +36,7 @@ def main(argv):
     stdin_fd, stdout_fd = claim_stdio()
     from poolproof_worker._sample import worker
 
-    pipes = Pipes(stdin_fd, stdout_fd, options.prefix_bytes, options.max_frame_bytes)
-    Server(worker.commands, pipes, options).run()
+    Server(worker, Pipes(stdin_fd, stdout_fd, options.make_wire()), options).run()
 
 
 def read_options(argv):

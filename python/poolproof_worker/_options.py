@@ -6,13 +6,23 @@ import json
 import os
 import sys
 
+from ._envelope import Bridge
+from ._text import quoted
+from ._wires import make_wire
+
 BAD_USAGE = 64
 _NUMBER_MAX = 2**31 - 1
+
+WIRES = ("prefix", "varint", "lines", "headers")
+SPEECHES = ("bridge", "json_rpc", "mcp", "lsp")
 
 _VARIABLES = {
     "slot": "POOLPROOF_SLOT",
     "generation": "POOLPROOF_GENERATION",
+    "wire": "POOLPROOF_WIRE",
+    "speech": "POOLPROOF_SPEECH",
     "prefix_bytes": "POOLPROOF_PREFIX_BYTES",
+    "byte_order": "POOLPROOF_BYTE_ORDER",
     "max_frame_bytes": "POOLPROOF_MAX_FRAME_BYTES",
 }
 
@@ -20,12 +30,16 @@ _VARIABLES = {
 class Options:
     """`timestamp` is JSON, or None for the clock's."""
 
-    NAMES = ("slot", "generation", "worker_id", "prefix_bytes", "max_frame_bytes", "timestamp")
+    NAMES = ("slot", "generation", "worker_id", "wire", "speech", "prefix_bytes", "byte_order",
+             "max_frame_bytes", "timestamp")
 
     def __init__(self):
         self.slot = 0
         self.generation = 0
+        self.wire = "prefix"
+        self.speech = "bridge"
         self.prefix_bytes = 4
+        self.byte_order = "big"
         self.max_frame_bytes = 16 << 20
         self.timestamp = None
         self._worker_id = ""
@@ -55,13 +69,32 @@ class Options:
             self._worker_id = text
         elif name == "timestamp":
             self.timestamp = _as_json(text)
+        elif name == "wire":
+            self.wire = _one_of(WIRES, text, where, "is no wire")
+        elif name == "speech":
+            self.speech = _one_of(SPEECHES, text, where, "is no speech")
+        elif name == "byte_order":
+            if text not in ("big", "little"):
+                raise ValueError(f"{where}: {quoted(text)} will not do; big or little")
+            self.byte_order = text
         elif name == "prefix_bytes":
-            if text not in ("1", "2", "4"):
-                raise ValueError(f"{where}: {text!r} will not do; 1, 2 or 4")
+            if text not in ("1", "2", "4", "8"):
+                raise ValueError(f"{where}: {quoted(text)} will not do; 1, 2, 4 or 8")
             self.prefix_bytes = int(text)
         else:
             smallest = 1 if name == "max_frame_bytes" else 0
             setattr(self, name, _number(text, where, smallest))
+
+    def make_wire(self):
+        return make_wire(self.wire, self.prefix_bytes, self.byte_order, self.max_frame_bytes)
+
+    def make_speech(self, server_name):
+        if self.speech == "bridge":
+            return Bridge(server_name, self.worker_id)
+        from . import _rpc  # bridges do without
+
+        speech = {"json_rpc": _rpc.JsonRpc, "mcp": _rpc.Mcp, "lsp": _rpc.Lsp}[self.speech]
+        return speech(server_name, self.worker_id)
 
 
 def read_pairs(argv, takes_value):
@@ -105,11 +138,17 @@ def bad_usage(error):
     sys.exit(BAD_USAGE)
 
 
+def _one_of(names, text, where, complaint):
+    if text not in names:
+        raise ValueError(f"{where}: {quoted(text)} {complaint}; one of {', '.join(names)}")
+    return text
+
+
 def _number(text, where, smallest):
     digits = text.isascii() and text.isdigit() and len(text) < 20
     number = int(text) if digits else -1
     if not smallest <= number <= _NUMBER_MAX:
-        raise ValueError(f"{where}: {text!r} will not do; "
+        raise ValueError(f"{where}: {quoted(text)} will not do; "
                          f"a whole number from {smallest} to {_NUMBER_MAX}")
     return number
 

@@ -7,8 +7,7 @@ import select
 import signal
 import sys
 
-_READ_MAX_BYTES = 65_536  # os.read() allocates what it is asked for, whatever arrives
-_SHOWN_MAX_BYTES = 60
+from ._text import hex_and_text
 
 _claimed = None
 
@@ -66,10 +65,6 @@ def flush_stderr():
         sys.stdout = sys.stderr = open(os.devnull, "w")
 
 
-class FrameTooLong(Exception):
-    """A header announces more than the limit: the stream is lost."""
-
-
 class EndInsideFrame(Exception):
     """The input ended inside a header or a payload."""
 
@@ -116,34 +111,43 @@ class Waiter:
 
 
 class Pipes:
-    """Frames in and out: a big-endian length of `prefix_bytes`, then as many bytes of payload."""
+    """Frames in and out, as a wire marks them off."""
 
-    def __init__(self, stdin_fd, stdout_fd, prefix_bytes, max_frame_bytes):
+    def __init__(self, stdin_fd, stdout_fd, wire):
         self.stdin_fd = stdin_fd
         self.stdout_fd = stdout_fd
-        self.prefix_bytes = prefix_bytes
-        self.payload_limit = min(max_frame_bytes, (1 << (8 * prefix_bytes)) - 1)
+        self.wire = wire
+        self.stream = bytearray()  # what has arrived and belongs to no frame given out
         self.waiter = Waiter()
         self.waiter.watch(stdin_fd)
 
     def read_payload(self):
-        """The next payload: b"" for a length of zero, None at the end of the input.
+        """The next payload: b"" for an empty frame, None at the end of the input.
 
-        Never reads beyond the frame, and never holds more than what has arrived and one read,
-        whatever the header says. Raises FrameTooLong and EndInsideFrame.
+        Never holds more than what has arrived and one read, whatever the header says; where a
+        header has a fixed size, nothing is read beyond the frame. Each byte is looked at once,
+        however they arrive. Raises StreamLost and EndInsideFrame.
         """
-        header = self._read(self.prefix_bytes)
-        if not header:
-            return None
-        if len(header) < self.prefix_bytes:
-            raise EndInsideFrame(f"end of input inside a frame: {shown(header)}")
-        length = int.from_bytes(header, "big")
-        if length > self.payload_limit:
-            raise FrameTooLong(f"frame length {length} is above the limit of {self.payload_limit} "
-                               f"bytes; first bytes {shown(header)}")
-        payload = self._read(length)
-        if len(payload) < length:
-            raise EndInsideFrame(f"end of input inside a frame: {shown(header + payload)}")
+        head, looked = None, 0
+        while True:
+            if head is None:
+                head = self.wire.head(self.stream, looked)
+                looked = len(self.stream)
+            if head and head.frame_bytes <= len(self.stream):
+                return self._take(head)
+            chunk = self.read_some(self.wire.wanted(len(self.stream), head))
+            if chunk:
+                self.stream += chunk
+            elif self.stream:
+                raise EndInsideFrame(f"end of input inside a frame: {hex_and_text(self.stream)}")
+            else:
+                return None
+
+    def _take(self, head):
+        end = head.header_bytes + head.payload_bytes
+        with memoryview(self.stream) as view, view[head.header_bytes:end] as part:
+            payload = bytes(part)
+        del self.stream[:head.frame_bytes]
         return payload
 
     def read_some(self, count_max):
@@ -151,29 +155,8 @@ class Pipes:
         self.waiter.wait_for_input()
         return os.read(self.stdin_fd, count_max)
 
-    def _read(self, count):
-        """`count` bytes, or fewer when the input ends before."""
-        chunks = []
-        while count > 0:
-            chunk = self.read_some(min(count, _READ_MAX_BYTES))
-            if not chunk:
-                break
-            chunks.append(chunk)
-            count -= len(chunk)
-        return b"".join(chunks)
-
-    def frame(self, payload):
-        return len(payload).to_bytes(self.prefix_bytes, "big") + payload
-
     def write(self, data):
         """Writes all of it. Raises BrokenPipeError when nobody reads any more."""
         view = memoryview(data)
         while view:
             view = view[os.write(self.stdout_fd, view):]
-
-
-def shown(data):
-    """The first bytes as hex and as text, for people."""
-    head = data[:_SHOWN_MAX_BYTES]
-    rest = f", {len(data)} bytes in all" if len(data) > len(head) else ""
-    return f"{head.hex(' ')} ({head!r}{rest})" if data else "(no bytes)"

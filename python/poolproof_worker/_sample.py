@@ -11,18 +11,20 @@ _COMPUTE_MAX = 5_000_000
 _GROW_MAX = 1_000_000_000
 _NAP_S = 0.05  # TERM waits that long when it comes just before time.sleep() does
 
-worker = Worker()
+worker = Worker(name="poolproof fake worker")
 _stored = {}  # (session, key) -> value
 _grown = []
 
 
 @worker.command("echo")
 def echo(args):
+    """gives its arguments back"""
     return args
 
 
 @worker.command("sleep")
 def sleep(args):
+    """sleeps for `ms` milliseconds"""
     ms = _number(args, "ms", _SLEEP_MAX_MS)
     end = time.monotonic() + ms / 1000
     while (left := end - time.monotonic()) > 0:
@@ -32,20 +34,36 @@ def sleep(args):
 
 @worker.command("compute")
 def compute(args):
-    """Real work for the processor: primes below n, by trial division."""
+    """counts the primes below `n`
+
+    Real work for the processor: by trial division.
+    """
     below = _number(args, "n", _COMPUTE_MAX)
     return {"primes": sum(map(_is_prime, range(2, below)))}
 
 
 @worker.command("grow")
 def grow(args):
-    """Keeps so much more memory, each byte of it written, so that it is resident."""
+    """keeps `bytes` more bytes of memory
+
+    Each byte of it is written, so that it is resident.
+    """
     _grown.append(b"x" * _number(args, "bytes", _GROW_MAX))
     return {"grown_bytes": sum(map(len, _grown))}
 
 
+@worker.command("fail")
+def fail(args):
+    """fails with `message`"""
+    message = args.get("message", "failed on request")
+    if not isinstance(message, str):
+        raise CommandError("bad args: message must be a text")
+    raise CommandError(message)
+
+
 @worker.command("session_put")
 def session_put(args):
+    """keeps `value` as `key` of `session`"""
     if not _names_entry(args) or "value" not in args:
         raise CommandError("bad args: session and key must be texts, and a value must be there")
     _stored[args["session"], args["key"]] = args["value"]
@@ -54,18 +72,16 @@ def session_put(args):
 
 @worker.command("session_get")
 def session_get(args):
+    """gives what was kept as `key` of `session`"""
     if not _names_entry(args):
         raise CommandError("bad args: session and key must be texts")
     entry = args["session"], args["key"]
     return {"found": entry in _stored, "value": _stored.get(entry)}
 
 
-@worker.command("fail")
-def fail(args):
-    message = args.get("message", "failed on request")
-    if not isinstance(message, str):
-        raise CommandError("bad args: message must be a text")
-    raise CommandError(message)
+# What comes with every worker is a tool of this one.
+worker.list_tool("stats", "counts calls and errors", {"type": "object"})
+worker.list_tool("shutdown", "leaves behind its answer", {"type": "object"})
 
 
 def _number(args, key, largest):

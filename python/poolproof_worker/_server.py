@@ -7,8 +7,9 @@ import signal
 import sys
 import time
 
-from ._envelope import CommandError, Reply, read_request, to_json
-from ._pipes import EndInsideFrame, FrameTooLong, flush_stderr, say
+from ._envelope import CommandError, NoJson, Refused, Reply, to_json
+from ._pipes import EndInsideFrame, flush_stderr, say
+from ._wires import StreamLost
 
 # Reasons to leave.
 STDIN_END, TERM, SHUTDOWN_REQUEST = "stdin_end", "term", "request"
@@ -17,15 +18,16 @@ STDIN_END, TERM, SHUTDOWN_REQUEST = "stdin_end", "term", "request"
 class Server:
     """One process of one slot. Its methods are the seams at which a relative may differ."""
 
-    def __init__(self, commands, pipes, options):
+    def __init__(self, worker, pipes, options):
         self.pipes = pipes
         self.worker_id = options.worker_id
         self.timestamp = options.timestamp
+        self.speech = options.make_speech(worker.name)
+        self.tools = worker.tools()
         self.read_count = 0
         self.calls = 0
         self.errors = 0
-        self.commands = {"ping": self.ping, "stats": self.stats, "shutdown": self.shutdown}
-        self.commands.update(commands)
+        self.commands = {**self.speech.builtins(self), **worker.commands}
 
     def run(self):
         """Never returns."""
@@ -46,55 +48,55 @@ class Server:
             payload = self.pipes.read_payload()
         except EndInsideFrame as error:
             return self.end_of_input(str(error))
-        except FrameTooLong as error:
-            say(error)
+        except StreamLost as lost:
+            say(self.pipes.wire.explain(lost, self.pipes.stream))
             self.exit(1)
         if payload is None:
             return self.end_of_input()
-        request = read_request(payload, self.read_count)
+        request = self.speech.read_request(payload, self.read_count)
+        if request.notification:
+            return self.speech.on_notification(self, request)
         self.read_count += 1
         self.respond(request)
 
     def respond(self, request):
         self.send(request, self.answer(request))
-        if request.command == "shutdown" and not request.problem:
-            self.leave(SHUTDOWN_REQUEST)
+        self.answered(request)
+
+    def answered(self, request):
+        self.speech.on_answered(self, request)
 
     def answer(self, request):
         """The reply, and the counting of it."""
-        is_request = request.id is not None and request.command is not None
-        request_id = str(request.id) if is_request else "null"
-        success, body = self.obey(request)
-        reply = Reply(request_id, success, body, self.now())
+        reply = Reply(self.speech, request.shown_id(), self.now())
+        self.obey(request, reply)
         size = len(reply.payload())
-        if size > self.pipes.payload_limit:
-            reply = Reply(request_id, False, to_json(f"reply too long: {size} bytes"),
-                          reply.timestamp)
-        self.calls += bool(request.problem) or request.command != "ping"
+        if size > self.pipes.wire.payload_limit:
+            reply.refuse(f"reply too long: {size} bytes")
+        self.calls += bool(request.problem) or request.command not in ("ping", "initialize")
         self.errors += not reply.success
         return reply
 
-    def obey(self, request):
-        """Whether it went well, and the result or the error's text as JSON."""
+    def obey(self, request, reply):
+        """Puts the result, or the error's text, into the reply."""
         if request.problem:
-            return False, to_json(request.problem)
-        function = self.commands.get(request.command)
-        if function is None:
-            return False, to_json(f"Unknown command: {request.command}")
+            return reply.refuse(request.problem, request.code)
         try:
+            function = self.speech.find(self, request)
+            reply.of_tool = request.tool_call
             result = function(request.args)
-        except CommandError as error:
-            return False, to_json(str(error))
+            reply.body = to_json(result)
+            reply.is_object = isinstance(result, dict)
+        except Refused as refused:
+            reply.refuse(str(refused), refused.code)
+        except (CommandError, NoJson) as error:
+            reply.refuse(str(error))
         except Exception as error:
             sys.__excepthook__(*sys.exc_info())  # prints as `traceback` would, without its import
-            return False, to_json(_text_of(error))
-        try:
-            return True, to_json(result)
-        except ValueError as error:
-            return False, to_json(str(error))
+            reply.refuse(_text_of(error))
 
     def send(self, _request, reply):
-        self.write(self.pipes.frame(reply.payload()))
+        self.write(self.pipes.wire.frame(reply.payload()))
 
     def write(self, data):
         try:
@@ -106,6 +108,9 @@ class Server:
         if problem:
             say(problem)
         self.leave(STDIN_END, 1 if problem else 0)
+
+    def leave_as_asked(self, code=0):
+        self.leave(SHUTDOWN_REQUEST, code)
 
     def leave(self, _cause, code=0):
         self.exit(code)

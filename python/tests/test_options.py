@@ -16,10 +16,13 @@ WRONG = [
     (["--slots", "1"], "did you mean --slot?"),
     (["word"], "word: unknown option"),
     (["--slot"], "--slot: no value"),
-    (["--slot", "x"], "--slot: 'x' will not do"),
-    (["--slot=-1"], "--slot: '-1' will not do"),
+    (["--slot", "x"], '--slot: "x" will not do'),
+    (["--slot=-1"], '--slot: "-1" will not do'),
     (["--generation", "2147483648"], "--generation:"),
-    (["--prefix-bytes", "3"], "--prefix-bytes: '3' will not do; 1, 2 or 4"),
+    (["--prefix-bytes", "3"], '--prefix-bytes: "3" will not do; 1, 2, 4 or 8'),
+    (["--wire", "line"], '--wire: "line" is no wire; one of prefix, varint, lines, headers'),
+    (["--speech", "MCP"], '--speech: "MCP" is no speech; one of bridge, json_rpc, mcp, lsp'),
+    (["--byte-order", "le"], '--byte-order: "le" will not do; big or little'),
     (["--max-frame-bytes", "0"], "--max-frame-bytes:"),
 ]
 
@@ -41,6 +44,8 @@ WRONG_FAULTY = [
     (["--fault", "banner", "--at", "request=0"], "impossible coordinate 'request' for banner"),
     (["--fault", "reading_stopped", "--at", "client=a,call=1"], "impossible coordinate 'client'"),
     (["--fault", "banner", "--text", "x" * 65_537], "at most 65536"),
+    (["--fault", "length_huge", "--wire", "lines"], "--fault length_huge: can't strike on the wire "
+     "lines; one of the wires prefix, varint, headers"),
     (["--plan", "/nowhere/plan.json"], "/nowhere/plan.json: No such file"),
     (["--journal", "/nowhere/journal"], "/nowhere/journal: No such file"),
     (["--worker", "nowhere:worker"], "--worker nowhere:worker: No module"),
@@ -113,7 +118,7 @@ class CommandLine(unittest.TestCase):
 
     def test_a_bad_variable_is_named(self):
         for program in (SOUND, FAULTY):
-            self.refused(run(program, env={"POOLPROOF_SLOT": "x"}), "POOLPROOF_SLOT: 'x'")
+            self.refused(run(program, env={"POOLPROOF_SLOT": "x"}), 'POOLPROOF_SLOT: "x"')
 
     def test_options_win_over_the_environment(self):
         env = {"POOLPROOF_SLOT": "4", "POOLPROOF_GENERATION": "5", "POOLPROOF_PREFIX_BYTES": "2"}
@@ -231,7 +236,7 @@ class Program(unittest.TestCase):
     def test_a_bad_option_of_run_is_exit_64(self):
         done = run(["-c", "import poolproof_worker as p; p.serve({}, prefix_bytes=3)"])
         self.assertEqual((done.returncode, done.stdout), (64, b""))
-        self.assertEqual(done.stderr, b"prefix_bytes: '3' will not do; 1, 2 or 4\n")
+        self.assertEqual(done.stderr, b'prefix_bytes: "3" will not do; 1, 2, 4 or 8\n')
 
 
 class Registration(unittest.TestCase):
@@ -250,6 +255,23 @@ class Registration(unittest.TestCase):
         for name in ("", "one"):
             with self.assertRaises(ValueError):
                 worker.command(name)
+
+    def test_tools_are_described_by_their_docstring_and_schema(self):
+        schema = {"type": "object", "required": ["a"]}
+
+        def add(args):
+            """Adds.
+
+            Twice."""
+
+        worker = Worker({"plain": lambda args: None})
+        worker.command("add", schema=schema)(add)
+        self.assertEqual(worker.tools(), [
+            {"name": "plain", "inputSchema": {"type": "object"}},
+            {"name": "add", "description": "Adds.", "inputSchema": schema}])
+        for wrong in ({}, {"type": "array"}, [], "object"):
+            with self.subTest(wrong), self.assertRaises(ValueError):
+                worker.command("other", schema=wrong)
 
     def test_ping_can_be_replaced(self):
         program = ["-c", "import poolproof_worker as p; "

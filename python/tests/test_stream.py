@@ -139,7 +139,7 @@ class Frames(unittest.TestCase):
         code, out, err = run(SOUND, request(1, "echo") + b"Warning: something")
         self.assertEqual((code, payloads(out)), (1, [ok(1, "{}")]))
         self.assertEqual(err.count("\n"), 1)
-        self.assertIn("57 61 72 6e (b'Warn')", err)
+        self.assertIn('57 61 72 6e ("Warn")', err)
 
     def test_memory_grows_with_what_arrives_not_with_the_header(self):
         limit = 300 << 20  # far more than the worker needs, far less than the header says

@@ -63,15 +63,23 @@ class Asked:
         for fault in self.faults:
             where = f"--fault {fault['fault']}"
             plan.append(read_fault(fault, where, f"f{len(plan)}"))
-            if plan[-1].fault.moment == "launch":
-                raise PlanError(where, "strikes before there is a worker",
-                                'a scenario\'s "faults"')
+            self.refuse_what_can_not_strike(plan[-1].fault, where)
         return plan
 
-    def commands(self):
+    def refuse_what_can_not_strike(self, fault, where):
+        """In a plan it is meant for others; a worker that is to show it itself can't."""
+        if fault.moment == "launch":
+            raise PlanError(where, "strikes before there is a worker", 'a scenario\'s "faults"')
+        if self.options.wire not in fault.on_wires:
+            raise PlanError(where, f"can't strike on the wire {self.options.wire}",
+                            "one of the wires " + ", ".join(fault.on_wires))
+
+    def make_worker(self):
         module, _, name = self.worker.partition(":")
         try:
-            return getattr(importlib.import_module(module), name or "worker").commands
+            worker = getattr(importlib.import_module(module), name or "worker")
+            worker.commands  # or it is no Worker
+            return worker
         except (AttributeError, ImportError, ValueError) as error:
             raise ValueError(f"--worker {self.worker}: {error}; MODULE:NAME of a Worker") from error
 
@@ -82,11 +90,11 @@ def main(argv):
         stdin_fd, stdout_fd = claim_stdio()
         plan = asked.plan()
         journal = Journal(asked.journal_file, asked.options.slot, asked.options.generation)
-        commands = asked.commands()
+        worker = asked.make_worker()
     except ValueError as error:
         _options.bad_usage(error)
-    pipes = FaultyPipes(stdin_fd, stdout_fd, asked.options.prefix_bytes, asked.options.max_frame_bytes)
-    FaultyServer(commands, pipes, asked.options, plan, journal).run()
+    pipes = FaultyPipes(stdin_fd, stdout_fd, asked.options.make_wire())
+    FaultyServer(worker, pipes, asked.options, plan, journal).run()
 
 
 def read_arguments(argv):

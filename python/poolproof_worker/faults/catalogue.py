@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .._options import WIRES
+
 DELAY_MAX_MS = 600_000
 TEXT_MAX_BYTES = 65_536
 
@@ -27,20 +29,22 @@ class Param:
 
 
 class Fault:
-    """`moment` decides which aims make sense; `harmless`: a sound pool's calls all succeed."""
+    """`moment` decides which aims make sense; `harmless`: a sound pool's calls all succeed;
+    `on_wires`: the wires on which it can be shown."""
 
-    __slots__ = ("name", "family", "moment", "harmless", "params")
+    __slots__ = ("name", "family", "moment", "harmless", "params", "on_wires")
 
-    def __init__(self, name, family, moment, harmless, params):
+    def __init__(self, name, family, moment, harmless, params, on_wires):
         self.name = name
         self.family = family
         self.moment = moment
         self.harmless = harmless
         self.params = params
+        self.on_wires = on_wires
 
 
-def _row(name, family, moment, *params, harmless=False):
-    return Fault(name, family, moment, harmless, params)
+def _row(name, family, moment, *params, harmless=False, on_wires=WIRES):
+    return Fault(name, family, moment, harmless, params, on_wires)
 
 
 def _text(default, name="text"):
@@ -58,6 +62,9 @@ def _code(default, smallest=0):
 def _then(default, *more):
     return Param("then", default, 0, TEXT_MAX_BYTES, ("exit", "kill", "hang", "close", *more))
 
+
+# A line has no header that could lie.
+_WITH_LENGTH = ("prefix", "varint", "headers")
 
 _SIGNAL = Param("signal", 9, 1, 31)
 _CHUNK = Param("chunk_bytes", 1, 1, 65_536)
@@ -78,19 +85,22 @@ FAULTS = [
     _row("exit_while_idle", "drop", "idle", _code(0)),
 
     _row("banner", "misframe", "start", _text("Loading model...\n")),
-    _row("input_read_as_lines", "misframe", "start"),
+    _row("input_read_as_lines", "misframe", "start", on_wires=_WITH_LENGTH),
     _row("reply_unframed", "misframe", "reply"),
     _row("text_before_reply", "misframe", "reply", _text("Warning: slow path\n")),
     _row("text_after_reply", "misframe", "reply", _text("done\n")),
     _row("text_while_idle", "misframe", "idle", _text("tick\n"), _delay(0, 0)),
     _row("reply_truncated", "misframe", "reply", Param("keep_bytes", 3, 0, 1_000_000), _code(0),
          _then("exit")),
-    _row("length_too_long", "misframe", "reply", Param("extra_bytes", 5, 1, 1_000_000)),
-    _row("length_too_short", "misframe", "reply", Param("missing_bytes", 5, 1, 1_000_000)),
-    _row("length_little_endian", "misframe", "reply"),
+    _row("length_too_long", "misframe", "reply", Param("extra_bytes", 5, 1, 1_000_000),
+         on_wires=_WITH_LENGTH),
+    _row("length_too_short", "misframe", "reply", Param("missing_bytes", 5, 1, 1_000_000),
+         on_wires=_WITH_LENGTH),
+    _row("length_little_endian", "misframe", "reply", on_wires=("prefix",)),
     _row("length_zero", "misframe", "reply"),
-    _row("length_huge", "misframe", "reply"),
-    _row("length_over_limit", "misframe", "reply", Param("over_bytes", 1, 1, 1_000_000)),
+    _row("length_huge", "misframe", "reply", on_wires=_WITH_LENGTH),
+    _row("length_over_limit", "misframe", "reply", Param("over_bytes", 1, 1, 1_000_000),
+         on_wires=_WITH_LENGTH),
     _row("json_invalid", "misframe", "reply"),
     _row("utf8_invalid", "misframe", "reply"),
     _row("nan_result", "misframe", "reply"),

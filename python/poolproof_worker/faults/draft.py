@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from .._envelope import Reply, to_utf8
+from .._envelope import Reply
+from .._wires import Lines
 
 
 class Draft(Reply):
-    __slots__ = ("names_success", "whole_payload", "pad_to", "payload_limit", "header",
+    __slots__ = ("names_success", "whole_payload", "pad_to", "wire", "header",
                  "over_bytes", "length_error", "text_before", "text_after", "copies", "dropped",
                  "held_back", "cut", "chunk_bytes", "gap_ms")
 
-    def __init__(self, reply, payload_limit):
-        super().__init__(reply.id, reply.success, reply.body, reply.timestamp)
+    def __init__(self, reply, wire):
+        for name in Reply.__slots__:
+            setattr(self, name, getattr(reply, name))
         # The message and the frame.
         self.names_success = True
         self.whole_payload = None  # stands in for the envelope
         self.pad_to = 0            # a shorter payload is padded until it is that long
-        self.payload_limit = payload_limit  # what a frame may hold
+        self.wire = wire           # which says what a frame may hold
         self.header = "sound"      # or: none, zero, huge, little_endian, over_limit
         self.over_bytes = 0        # over_limit: what the header adds to that
         self.length_error = 0      # what the header adds to the payload's length
@@ -30,35 +32,32 @@ class Draft(Reply):
         self.chunk_bytes = 0    # 0: all in one write
         self.gap_ms = 0
 
-    def payload(self):
-        if self.whole_payload is not None:
-            return self.whole_payload
-        named_id = f'"id":{self.id}'
-        pieces = [named_id, f'"result":{self.body}'] if self.success \
-            else [f'"error":{self.body}', named_id]
+    def members(self):
+        members = self.speech.members(self)
+        left_out = () if self.names_success else self.speech.says_success
         if not self.body:
-            pieces = [named_id]  # neither a result nor an error
-        if self.names_success:
-            pieces.append('"success":true' if self.success else '"success":false')
-        return to_utf8(f'{{{",".join(pieces)},"timestamp":{self.timestamp}}}')
+            left_out += ("result", "error")  # neither a result nor an error
+        return [(key, value) for key, value in members if key not in left_out]
 
-    def bytes(self, prefix_bytes):
+    def payload(self):
+        return super().payload() if self.whole_payload is None else self.whole_payload
+
+    def bytes(self):
         """All that goes to stdout."""
+        wire = self.wire
         payload = self.payload().ljust(self.pad_to)
         if self.header == "none":
-            once = payload + b"\n"
+            once = payload if isinstance(wire, Lines) else payload + b"\n"
         elif self.header == "zero":
-            once = bytes(prefix_bytes)
+            once = wire.header(0) + wire.end
         else:
-            once = self._header(len(payload), prefix_bytes) + payload
+            once = self._header(len(payload)) + payload + wire.end
         return self.text_before + once * self.copies + self.text_after
 
-    def _header(self, size, prefix_bytes):
+    def _header(self, size):
         if self.header == "huge":
-            return b"\x7f" + b"\xff" * (prefix_bytes - 1)
+            return self.wire.header(self.wire.huge_length())
         if self.header == "over_limit":
-            size = self.payload_limit + self.over_bytes
-        # A fault may make a payload that the prefix can't announce; then it announces all it can.
-        length = max(1, min(size + self.length_error, (1 << (8 * prefix_bytes)) - 1))
-        order = "little" if self.header == "little_endian" else "big"
-        return length.to_bytes(prefix_bytes, order)
+            size = self.wire.payload_limit + self.over_bytes
+        header = self.wire.header(max(1, size + self.length_error))
+        return header[::-1] if self.header == "little_endian" else header

@@ -23,7 +23,7 @@ def reading_stopped(scene):
     """A request that is no longer than what it reads is read and answered."""
     pipes = scene.server.pipes
     if pipes.read_bytes < scene["keep_bytes"]:
-        pipes.read_at_most = min(scene["keep_bytes"], pipes.read_at_most or scene["keep_bytes"])
+        pipes.stop_within(scene["keep_bytes"])
         return
     scene.receipt()
     if scene["then"] == "close":

@@ -90,7 +90,7 @@ def length_over_limit(scene):
     scene.receipt()
     scene.draft.header = "over_limit"
     scene.draft.over_bytes = scene["over_bytes"]
-    size = scene.draft.payload_limit + scene["over_bytes"]
+    size = scene.draft.wire.payload_limit + scene["over_bytes"]
     if size <= WHOLE_MOST_BYTES:
         scene.draft.pad_to = size
 
@@ -187,7 +187,7 @@ def error_reply(scene):
 
 @strikes("reply_padded", CONTENT)
 def reply_padded(scene):
-    size = min(scene["payload_bytes"], scene.draft.payload_limit)
+    size = min(scene["payload_bytes"], scene.draft.wire.payload_limit)
     if len(scene.draft.payload()) >= size:
         return
     scene.receipt()

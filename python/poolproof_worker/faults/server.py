@@ -7,15 +7,14 @@ import signal
 import time
 
 from .._envelope import Reply
-from .._pipes import Pipes, flush_stderr, say, shown
+from .._pipes import Pipes, flush_stderr, say
 from .._server import STDIN_END, TERM, Server
+from .._text import hex_and_text
+from .._wires import READ_MAX_BYTES
 from .behaviour import (ABOUT_NO_REQUEST, BEFORE_READ, CONTENT, DISCARDING, FIRST_BYTES, FRAMES,
                         IDLE, LEAVE, NOTHING, PAUSE, REQUEST, START, STAY, WRITING, Scene,
                         behaviour_of)
 from .draft import Draft
-
-_READ_MAX_BYTES = 65_536
-
 
 class Departure:
     """A reason to exit."""
@@ -37,27 +36,36 @@ class FaultyPipes(Pipes):
 
     def __init__(self, *args):
         super().__init__(*args)
+        self.beyond = bytearray()  # what came in the same read as the frame in hand, out of reach
         self.begin_frame()
 
     def begin_frame(self):
+        """It will read the next frame, however long."""
         self.read_bytes = 0
         self.read_at_most = None
+        self.stream += self.beyond
+        self.beyond.clear()
+
+    def stop_within(self, count):
+        """It will read no more of the next frame than `count` bytes."""
+        self.read_at_most = min(count, self.read_at_most or count)
+        self.beyond[:0] = self.stream[self.read_at_most:]
+        del self.stream[self.read_at_most:]
 
     def read_some(self, count_max):
         if self.read_at_most is not None:
-            count_max = min(count_max, self.read_at_most - self.read_bytes)
+            count_max = min(count_max, self.read_at_most - len(self.stream))
             if count_max == 0:
+                self.read_bytes = len(self.stream)
                 raise ReadEnough
-        chunk = super().read_some(count_max)
-        self.read_bytes += len(chunk)
-        return chunk
+        return super().read_some(count_max)
 
 
 class FaultyServer(Server):
     """A Server that keeps a journal and misbehaves where the plan says so."""
 
-    def __init__(self, commands, pipes, options, plan, journal):
-        super().__init__(commands, pipes, options)
+    def __init__(self, worker, pipes, options, plan, journal):
+        super().__init__(worker, pipes, options)
         self.journal = journal
         self.reading = FRAMES
         self.request_number = 0  # of the request in hand, or the last one
@@ -103,35 +111,39 @@ class FaultyServer(Server):
 
     def read_as_lines(self):
         """Reads all there is, and finds no line of JSON in it."""
-        first = self.pipes.read_some(_READ_MAX_BYTES)
+        first = self.pipes.read_some(READ_MAX_BYTES)
         if first:
             self.pipes.begin_frame()
             self.strike(FIRST_BYTES)
             text = self.read_to_the_end(first)
-            say(f"stdin ended without a line of JSON: {shown(text)}")
+            say(f"stdin ended without a line of JSON: {hex_and_text(text)}")
         self.end_of_input()
 
     def read_to_the_end(self, kept):
         """Throws away what does not fit behind `kept`, which is returned."""
-        while chunk := self.pipes.read_some(_READ_MAX_BYTES):
-            kept += chunk[:_READ_MAX_BYTES - len(kept)]
+        while chunk := self.pipes.read_some(READ_MAX_BYTES):
+            kept += chunk[:READ_MAX_BYTES - len(kept)]
         return kept
 
     def respond(self, request):
         self.request_number = request.number
         nonce = (request.args or {}).get("nonce")
         self.nonce = nonce if isinstance(nonce, str) else None
-        self.journal.write("read", request=request.number, id=request.id, command=request.command,
+        number = request.id if isinstance(request.id, int) else None
+        self.journal.write("read", request=request.number, id=number, command=request.command,
                            nonce=self.nonce)
         self.strike(REQUEST)
         if self.reading == FRAMES:
             super().respond(request)
 
+    def answered(self, request):
+        if self.reading == FRAMES:
+            super().answered(request)
+
     def answer_unread(self):
         """It says nothing, and guesses the id: a pool counts what it asks one worker."""
-        reply = Reply(str(self.read_count), True, "{}", self.now())
-        draft = Draft(reply, self.pipes.payload_limit)
-        self.write_out(draft, draft.bytes(self.pipes.prefix_bytes), self.read_count)
+        draft = Draft(Reply(self.speech, str(self.read_count), self.now()), self.pipes.wire)
+        self.write_out(draft, draft.bytes(), self.read_count)
 
     def end_as_planned(self, scene):
         """Exits or kills itself; returns when it is to live."""
@@ -141,7 +153,7 @@ class FaultyServer(Server):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def send(self, request, reply):
-        draft = Draft(reply, self.pipes.payload_limit)
+        draft = Draft(reply, self.pipes.wire)
         self.strike(CONTENT, draft)
         self.strike(PAUSE, draft)
         self.strike(WRITING, draft)
@@ -152,7 +164,7 @@ class FaultyServer(Server):
     def write_draft(self, request, draft):
         if draft.dropped:
             return
-        data = draft.bytes(self.pipes.prefix_bytes)
+        data = draft.bytes()
         if draft.cut is not None:
             self.write_beginning(draft, data, request.number)
         elif draft.held_back:
