@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
-
-#include <fmt/ranges.h>
 
 #include "fake_workers/launch.hpp"
 #include "fake_workers/left_by.hpp"
 #include "fake_workers/reply.hpp"
 #include "harness/base/assert.hpp"
-#include "harness/wire/wires.hpp"
 
 namespace poolproof::faults {
 namespace {
@@ -127,8 +123,6 @@ constexpr std::array kGrandchild{number("lifetime_ms", 60'000, 1, kDelayMaxMs,
                                         1000)};
 
 constexpr std::span<const Param> kNone;
-/// A line has no header that could lie.
-constexpr OnWires kWithLength{.lines = false};
 constexpr Reasons kAnyReason{.stdin_end = true, .term = true, .request = true};
 
 constexpr std::array kFaults{
@@ -160,8 +154,7 @@ constexpr std::array kFaults{
     Fault("banner", Family::misframe, Moment::start, left_by::text_first, kBanner,
           "writes raw text on stdout before the first frame", "K19"),
     Fault("input_read_as_lines", Family::misframe, Moment::start, Leaves::nothing, kNone,
-          "reads stdin as lines of JSON: never finds one, answers nothing", "unframed",
-          {.on_wires = kWithLength}),
+          "reads stdin as lines of JSON: never finds one, answers nothing", "unframed"),
     Fault("reply_unframed", Family::misframe, Moment::reply, left_by::reply_unframed, kNone,
           "writes the reply as a line of JSON without a length prefix", "unframed",
           {.touches_payload = true}),
@@ -176,22 +169,19 @@ constexpr std::array kFaults{
           "stdout",
           "K55, K56", {.end = End::as_told}),
     Fault("length_too_long", Family::misframe, Moment::reply, left_by::length_too_long, kTooLong,
-          "the header announces more bytes than there are", "K57",
-          {.touches_payload = true, .on_wires = kWithLength}),
+          "the header announces more bytes than there are", "K57", {.touches_payload = true}),
     Fault("length_too_short", Family::misframe, Moment::reply, left_by::length_too_short, kTooShort,
-          "the header announces fewer bytes than there are", "K57",
-          {.touches_payload = true, .on_wires = kWithLength}),
+          "the header announces fewer bytes than there are", "K57", {.touches_payload = true}),
     Fault("length_little_endian", Family::misframe, Moment::reply, left_by::length_little_endian,
-          kNone, "the header has its bytes the wrong way round", "K57, B25",
-          {.on_wires = {.varint = false, .lines = false, .headers = false}}),
+          kNone, "the header has its bytes the wrong way round", "K57, B25"),
     Fault("length_zero", Family::misframe, Moment::reply, Leaves::no_frame, kNone,
           "writes a header of zero and nothing else", "K57, B26"),
     Fault("length_huge", Family::misframe, Moment::reply, left_by::length_huge, kNone,
-          "the header announces the largest signed length", "K57", {.on_wires = kWithLength}),
+          "the header announces the largest signed length", "K57"),
     Fault("length_over_limit", Family::misframe, Moment::reply, left_by::length_over_limit,
           kOverLimit,
           "the header announces a little more than a frame may hold; up to 10 kB there is as much",
-          "K57, B08", {.on_wires = kWithLength}),
+          "K57, B08"),
     Fault("json_invalid", Family::misframe, Moment::reply, Leaves::no_reply, kNone,
           "a sound frame whose JSON lacks its last brace", "K62", {.touches_payload = true}),
     Fault("utf8_invalid", Family::misframe, Moment::reply, Leaves::no_reply, kNone,
@@ -283,19 +273,6 @@ const Fault& cutting(Moment moment) {
   });
   POOLPROOF_ASSERT(found != kFaults.end());
   return *found;
-}
-
-bool can_strike_on(const Fault& fault, wire::Wire wire) {
-  const OnWires& on = fault.on_wires;
-  return std::array{on.prefix, on.varint, on.lines, on.headers}[static_cast<std::size_t>(wire)];
-}
-
-std::string wires_of(const Fault& fault) {
-  std::vector<std::string_view> names;
-  for (const wire::WireRow* const row : wire::wires()) {
-    if (can_strike_on(fault, row->wire)) names.push_back(row->name);
-  }
-  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 bool aimed_by_incarnation(const Fault& fault) {

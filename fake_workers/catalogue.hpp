@@ -5,12 +5,10 @@
 #include <limits>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 
 #include "fake_workers/leaves.hpp"
 #include "harness/base/enumerators.hpp"
-#include "harness/wire/framing.hpp"
 
 namespace poolproof::faults {
 
@@ -80,14 +78,6 @@ struct Reasons {
   bool operator==(const Reasons&) const = default;
 };
 
-/// The wires on which a fault can be shown.
-struct OnWires {
-  bool prefix = true;
-  bool varint = true;
-  bool lines = true;
-  bool headers = true;
-};
-
 /// Columns in which most rows say the usual.
 struct Traits {
   bool harmless = false;  ///< a sound pool's calls all succeed in spite of it
@@ -98,7 +88,6 @@ struct Traits {
   Closes closes = Closes::nothing;
   Shows shows = Shows::elsewhere;
   Reasons strikes_at = {};
-  OnWires on_wires = {};
 };
 
 /// One row of the fault table. The name is the same in JSON, C++, Python, tests and reports.
@@ -131,11 +120,6 @@ std::span<const Fault> catalogue();
 
 /// The row of that name, or null.
 const Fault* find(std::string_view name);
-
-/// It can be shown on that wire.
-bool can_strike_on(const Fault& fault, wire::Wire wire);
-/// The wires on which it can be shown, for people: `prefix, varint or headers`.
-std::string wires_of(const Fault& fault);
 
 /// It is aimed by {slot, generation} alone, for it knows no requests.
 bool aimed_by_incarnation(const Fault& fault);

@@ -1,8 +1,10 @@
 #include "fake_workers/needs.hpp"
 
 #include <array>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "harness/base/assert.hpp"
 #include "harness/wire/wires.hpp"
@@ -124,6 +126,21 @@ std::string cannot_strike(const Fault& fault, const Between& between) {
       break;
   }
   return "";
+}
+
+bool can_strike_on(const Fault& fault, wire::Wire wire) {
+  if (fault.moment == Moment::launch) return true;
+  Between between;
+  between.framing.wire = wire;
+  return cannot_strike(fault, between).empty();
+}
+
+std::string wires_of(const Fault& fault) {
+  std::vector<std::string_view> names;
+  for (const wire::WireRow* const row : wire::wires()) {
+    if (can_strike_on(fault, row->wire)) names.push_back(row->name);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 }  // namespace poolproof::faults

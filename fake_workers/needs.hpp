@@ -19,4 +19,9 @@ struct Between {
 /// Empty: it can.
 std::string cannot_strike(const Fault& fault, const Between& between);
 
+/// A fake worker can show it on that wire.
+bool can_strike_on(const Fault& fault, wire::Wire wire);
+/// The wires on which it can, for people: `prefix, varint, headers`.
+std::string wires_of(const Fault& fault);
+
 }  // namespace poolproof::faults

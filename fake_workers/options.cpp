@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "fake_workers/needs.hpp"
 #include "fake_workers/reply.hpp"
 #include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"

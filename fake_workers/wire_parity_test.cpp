@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "fake_workers/needs.hpp"
 #include "fake_workers/parity_testing.hpp"
 #include "harness/wire/speech.hpp"
 #include "harness/wire/wires.hpp"

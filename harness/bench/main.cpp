@@ -9,6 +9,7 @@
 
 #include "harness/bench/pool_bench.hpp"
 #include "harness/bench/sweep_bench.hpp"
+#include "harness/bench/wire_bench.hpp"
 
 namespace {
 
@@ -28,6 +29,7 @@ int main(int argc, char** argv) {
   poolproof::bench::register_pools();
   poolproof::bench::register_core();
   poolproof::bench::register_sweep();
+  poolproof::bench::register_wires();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 64;
   return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 2;

@@ -72,7 +72,8 @@ inline const std::vector<BadInput> kBadInputs{
      R"(x.json#/pool/call_timeout_ms: is 86400001; a whole number, 0 to 86400000)"},
     {R"({"size": 2})", R"({"backoff_initial_ms": 500, "backoff_max_ms": 100})",
      R"(x.json#/pool/backoff_max_ms: is 100 ms; 500 to 86400000 ms)", kBeyondSchema},
-    {R"({"size": 2})", R"({"prefix_bytes": 3})", R"(x.json#/pool/prefix_bytes: is 3; 1, 2, 4 or 8)"},
+    {R"({"size": 2})", R"({"prefix_bytes": 3})",
+     R"(x.json#/pool/prefix_bytes: is 3; 1, 2, 4 or 8)"},
     {R"({"size": 2})", R"({"max_overflow": 2})",
      R"(x.json#/pool: unknown key "max_overflow"; the schema lists them all)"},
     // workers

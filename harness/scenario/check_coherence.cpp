@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "fake_workers/needs.hpp"
 #include "harness/scenario/client_name.hpp"
 #include "harness/scenario/scenario_json.hpp"
 #include "harness/wire/wires.hpp"

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "fake_workers/needs.hpp"
 #include "harness/base/assert.hpp"
 #include "harness/scenario/generate.hpp"
 #include "harness/scenario/generate_parts.hpp"
