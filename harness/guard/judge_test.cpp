@@ -214,7 +214,15 @@ const std::vector<History>& workers() {
        [](Facts& f) { add_starts(f, 200, std::nullopt); },
        {"start_storm"}},
       {"workers that never answer", [](Facts& f) { add_failing(f, 60, 20ms); }, {"start_storm"}},
-      {"the same with pauses", [](Facts& f) { add_failing(f, 60, 500ms); }, {}},
+      {"workers that end after they have answered",
+       [](Facts& f) {
+         add_failing(f, 60, 20ms);
+         for (Incarnation& one : f.incarnations) {
+           if (one.asked.empty()) one.asked = {asked(0, one.started, one.started + 1ms)};
+         }
+       },
+       {}},
+      {"workers that never answer, with pauses", [](Facts& f) { add_failing(f, 60, 500ms); }, {}},
       {"a call carried out twice",
        [](Facts& f) {
          f.incarnations.push_back(incarnation(201, 2s));
