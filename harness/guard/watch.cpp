@@ -187,6 +187,7 @@ class Watch {
   [[nodiscard]] Address host_address_of() const {
     Address address = looks_.address_of(host_);
     address.parent = 0;
+    address.parent_command.clear();
     if (!address.command.empty()) return address;
     for (const std::string& word : command_.argv) {
       address.command += (address.command.empty() ? "" : " ") + printable(word);
