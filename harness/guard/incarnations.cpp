@@ -35,6 +35,7 @@ void note(Incarnation& one, const JournalRecord& record, Duration at) {
       break;
     case Kind::started:
     case Kind::grandchild:
+    case Kind::misframed:
       break;
   }
 }
