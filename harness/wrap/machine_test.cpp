@@ -1,5 +1,7 @@
 #include "harness/wrap/machine.hpp"
 
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 
 #include "harness/base/signals.hpp"
@@ -103,6 +105,8 @@ TEST_CASE("wrap: machine: several faults of one reply each find what the one bef
   CHECK(spoilt(fault("id_wrong") + "," + fault("error_reply", R"(,"message":"no")") + "," +
                fault("json_invalid")) ==
         framed(R"({"id":1,"error":"no","success":false,"timestamp":7)"));
+  // What stands in for all of it has no members any more.
+  CHECK(spoilt(fault("json_deep", R"(,"depth":1)") + "," + fault("id_wrong")) == framed("[]"));
   CHECK(spoilt(fault("id_wrong") + "," + fault("reply_twice")).size() == 2 * framed(kPong).size());
 }
 
@@ -364,6 +368,9 @@ TEST_CASE("wrap: machine: a broken line spoils no later one") {
   between.ask(R"({"id":1,"method":"x"})");
   between.from_worker("\n" + std::string(100, 'x') + "\nlog\n" + R"({"id":1,"result":1})" + "\n");
   CHECK(between.to_client == "\n" + std::string(100, 'x') + "\nlog\n");
+  const auto records = between.all<faults::JournalRecord>();
+  CHECK(std::ranges::count(records, faults::JournalRecord::Kind::misframed,
+                           &faults::JournalRecord::kind) == 2);
 }
 
 TEST_CASE("wrap: machine: nothing is read on while the other side takes nothing") {

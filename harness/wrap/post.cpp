@@ -1,5 +1,6 @@
 #include "harness/wrap/post.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <signal.h>
@@ -14,17 +15,10 @@ namespace {
 
 constexpr std::string_view kToken = "POOLPROOF_TOKEN=";
 
-/// The environment with a mark of our own in it: below that of whoever marked us.
-std::vector<std::string> marked(std::vector<std::string> env, std::string& token) {
-  token = host::new_token();
-  for (std::string& entry : env) {
-    if (!entry.starts_with(kToken)) continue;
-    token = entry.substr(kToken.size()) + "/" + token;
-    entry = std::string(kToken) + token;
-    return env;
-  }
-  env.push_back(std::string(kToken) + token);
-  return env;
+/// Somebody above will put away what carries their mark.
+bool is_marked(const std::vector<std::string>& env) {
+  return std::ranges::any_of(env,
+                             [](const std::string& entry) { return entry.starts_with(kToken); });
 }
 
 }  // namespace
@@ -47,17 +41,23 @@ void Post::give_up(const std::string& why, bool bad_input) {
 }
 
 void Post::start_worker() {
-  std::string token;
-  const std::vector<std::string> env = marked(settings_.env, token);
+  std::vector<std::string> env = settings_.env;
+  const bool ours = !is_marked(env);
+  const std::string token = host::new_token();
+  if (ours) env.push_back(std::string(kToken) + token);
   auto started = sys::start_below(settings_.program, settings_.argv, env, signals, input, output);
   if (!started) give_up(started.error().message, true);
   below = std::move(*started);
   sys::close_all(std::exchange(inherited, {}));
+  if (ours) start_guardian(token);
+  // Only a fault says something there. The end of the worker's own stderr must be seen above.
+  if (settings_.machine.plan.empty()) sys::drop_stderr();
+}
+
+void Post::start_guardian(const std::string& token) {
   auto guardian = host::Guardian::start(settings_.own_program, token, host::Reach::processes);
   if (!guardian) give_up(guardian.error().message);
   guardian_.emplace(std::move(*guardian));
-  // Only a fault says something there. The end of the worker's own stderr must be seen above.
-  if (settings_.machine.plan.empty()) sys::drop_stderr();
 }
 
 void Post::pass_on(const sys::Signals::Came& came) {

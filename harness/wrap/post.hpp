@@ -36,6 +36,7 @@ class Post {
 
  private:
   [[noreturn]] void give_up(const std::string& why, bool bad_input = false);
+  void start_guardian(const std::string& token);
   void serve_what_is_left(Pump& down, Pump& up);
 
   RelaySettings& settings_;

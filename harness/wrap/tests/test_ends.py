@@ -5,6 +5,7 @@ import signal
 import subprocess
 import unittest
 import uuid
+from pathlib import Path
 
 from wrapped import HANG, MARK, NEVER, PYTHON, WrapTest, behind, marked, wait_until
 
@@ -67,6 +68,16 @@ class Ends(WrapTest):
                         host.kill()
                     host.wait(HANG)
                     self.is_gone(mark)
+
+    def test_below_who_marks_its_workers_nothing_is_added(self):
+        shows = ["/bin/sh", "-c", "echo $POOLPROOF_TOKEN; cat"]
+        marks = {"POOLPROOF_TOKEN": "1-2-3"}
+        worker = self.running(behind("--wire", "lines") + shows, env=marks)
+        self.assertEqual(worker.line(), b"1-2-3\n")
+        children = Path("/proc/%d/task/%d/children" % ((worker.process.pid,) * 2)).read_text()
+        self.assertEqual(len(children.split()), 1)
+        worker.process.kill()
+        self.is_gone(worker.mark)
 
     def test_nothing_is_done_to_others_in_the_same_group(self):
         worker = self.running(behind() + WITH_DAEMON, process_group=0)
