@@ -23,7 +23,7 @@
 #include "harness/pool/pool_event.hpp"
 #include "harness/pool/session.hpp"
 #include "harness/wire/framing.hpp"
-#include "harness/wire/speech.hpp"
+#include "harness/wire/speech_name.hpp"
 
 /// What goes into a pool and comes out of it.
 namespace poolproof::host {

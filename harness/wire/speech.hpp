@@ -10,16 +10,9 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "harness/wire/envelope.hpp"
+#include "harness/wire/speech_name.hpp"
 
 namespace poolproof::wire {
-
-/// What the payload of a frame says, where it is JSON. One row of the table below each.
-enum class Speech : std::uint8_t {
-  bridge,    ///< the envelope of DSPex's Python bridge: envelope.hpp
-  json_rpc,  ///< JSON-RPC 2.0, without a greeting
-  mcp,       ///< the same, as servers of the Model Context Protocol speak it
-  lsp,       ///< the same, as language servers speak it
-};
 
 /// What a worker said, while the reply to one request was awaited.
 struct Heard {

@@ -25,7 +25,7 @@ EXPECTED = {
     "unframed, unflushed": ("without a length prefix, and only at end of input", 1),
     "lines": ("it reads another framing (lines, another length prefix)", 1),
     "lenient lines": ("without a length prefix, and only at end of input", 1),
-    "little-endian": ("it reads another framing (lines, another length prefix)", 1),
+    "little-endian": ("a pool can use, though it answers an unknown command with success", 0),
     "little-endian replies": ("no reply to it: a length in little-endian order; it begins", 1),
     "short prefix": ("it reads another framing (lines, another length prefix)", 1),
     "unflushed": ("it answers, but never flushes its stdout", 1),
@@ -119,6 +119,25 @@ class Probe(ProgramTest):
                 self.assertRegex(said, rb"\A[\n\x20-\x7e\xc2-\xf4\x80-\xbf]*\Z")
                 self.assertNotIn(b"worker 0.0", said)
         self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, LARGEST_MEMORY_KIB)
+
+    def test_the_wire_and_the_speech_are_found(self):
+        for wire, speech, options in (("lines", "mcp", []), ("headers", "lsp", []),
+                                      ("lines", "bridge", []), ("prefix of 4 bytes", "bridge", []),
+                                      ("prefix of 4 bytes, little-endian", "bridge",
+                                       ["--byte-order", "little"])):
+            with self.subTest(wire=wire, speech=speech):
+                said, code = probe([FAKE_WORKER, "--wire", wire.split()[0], "--speech", speech,
+                                    *options])
+                self.assertIn(f"wire {wire}, speech {speech} (", said.decode())
+                self.assertIn("diagnosis: a sound worker.", diagnosis(said)[0])
+                self.assertEqual(code, 0, said.decode())
+
+    def test_a_wire_that_is_said_is_not_looked_for(self):
+        command = hostile.command("little-endian", PYTHON)
+        done = subprocess.run([POOLPROOF, "probe", "--wire", "prefix", "--timeout-ms", "1000", "--",
+                               *command], capture_output=True, timeout=HANG, check=False)
+        self.assertIn("it reads another framing", diagnosis(done.stdout)[0])
+        self.assertEqual(done.returncode, 1)
 
     def test_our_own_worker_is_sound(self):
         said, code = probe([FAKE_WORKER])

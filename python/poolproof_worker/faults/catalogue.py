@@ -97,7 +97,7 @@ FAULTS = [
     _row("length_too_short", "misframe", "reply", Param("missing_bytes", 5, 1, 1_000_000),
          on_wires=_WITH_LENGTH),
     _row("length_little_endian", "misframe", "reply", on_wires=("prefix",)),
-    _row("length_zero", "misframe", "reply"),
+    _row("length_zero", "misframe", "reply", on_wires=_WITH_LENGTH),
     _row("length_huge", "misframe", "reply", on_wires=_WITH_LENGTH),
     _row("length_over_limit", "misframe", "reply", Param("over_bytes", 1, 1, 1_000_000),
          on_wires=_WITH_LENGTH),
