@@ -30,9 +30,19 @@ const std::vector<Candidate> kUsual{{Wire::prefix, Speech::bridge},
                                     {Wire::lines, Speech::bridge}};
 
 /// What to try next, after `bytes` came to a greeting on the usual wire.
-std::vector<Candidate> hinted(const Settings& settings, const std::string& bytes) {
-  const std::vector<Candidate> others(kUsual.begin() + 1, kUsual.end());
-  if (bytes.empty()) return others;
+std::vector<Candidate> hinted(const Settings& settings, const pool::StartEvidence& evidence,
+                              const std::string& bytes) {
+  if (bytes.empty()) {
+    std::vector<Candidate> others(kUsual.begin() + 1, kUsual.end());
+    // Who reads a few bytes and gives up at once takes them for another length.
+    const bool gave_up =
+        evidence.cause == StartCause::exited && evidence.unread_bytes < evidence.ping_bytes;
+    if (!gave_up) return others;
+    others.push_back({Wire::prefix, Speech::bridge, 4, true});
+    others.push_back({Wire::prefix, Speech::bridge, 2});
+    others.push_back({Wire::varint, Speech::bridge});
+    return others;
+  }
   const auto suspicion = wire::suspect(settings.framing, bytes);
   if (!suspicion) return {};
   switch (suspicion->kind) {
@@ -94,14 +104,14 @@ Settings detect(Settings settings, const Asked& asked, const std::string& token,
     const Settings now = with(settings, waiting[tried]);
     Session session(now, token, host::sys::now(), silent);
     if (!session.start()) return first;
-    const bool good = session.greet().cause == StartCause::none;
-    if (good) {
+    const pool::StartEvidence evidence = session.greet();
+    if (evidence.cause == StartCause::none) {
       say(fmt::format("{} ({})\n", words(now),
                       tried == 0 ? "the first that was tried" : "found by trying"));
       return now;
     }
     if (tried > 0 || asked.wire) continue;
-    waiting = hinted(now, session.greeting());
+    waiting = hinted(now, evidence, session.greeting());
     std::erase_if(waiting, [&fits](const Candidate& candidate) { return !fits(candidate); });
     waiting.insert(waiting.begin(), kUsual.front());
   }
