@@ -41,6 +41,7 @@ std::vector<Candidate> hinted(const Settings& settings, const pool::StartEvidenc
     others.push_back({Wire::prefix, Speech::bridge, 4, true});
     others.push_back({Wire::prefix, Speech::bridge, 2});
     others.push_back({Wire::varint, Speech::bridge});
+    others.push_back({Wire::prefix, Speech::bridge, 8});
     return others;
   }
   const auto suspicion = wire::suspect(settings.framing, bytes);

@@ -39,6 +39,10 @@ void keep(std::string& kept, std::string_view bytes) {
   kept.append(bytes.substr(0, kKeptBytes - std::min(kKeptBytes, kept.size())));
 }
 
+/// With it a greeting has more than 127 and less than 256 bytes: so a length of one byte and a varint
+/// are told apart.
+constexpr std::string_view kWorkerName = "the one worker that poolproof probe looks at";
+
 }  // namespace
 
 Expected<void, std::string> Session::start() {
@@ -60,7 +64,7 @@ pool::StartEvidence Session::greet() {
   const Time begun = host::sys::now();
   worker_->watch_activity(begun);
   if (!wire.greets()) return {};
-  ping_ = wire::encode_frame(wire.framing, wire.row().greeting("probe", host::sys::timestamp()))
+  ping_ = wire::encode_frame(wire.framing, wire.row().greeting(kWorkerName, host::sys::timestamp()))
               .value_or("");
   pool::Handshake handshake(
       *worker_, wire, ping_, after(begun, settings_.limit), kPostmortem,

@@ -165,7 +165,7 @@ constexpr std::array kKnown{
     Known{"--wire", nullptr, set_wire},
     Known{"--speech", nullptr, set_speech},
     Known{"--prefix-bytes", "POOLPROOF_PREFIX_BYTES", set_prefix},
-    Known{"--order", nullptr, set_order},
+    Known{"--byte-order", "POOLPROOF_BYTE_ORDER", set_order},
     Known{"--max-frame-bytes", "POOLPROOF_MAX_FRAME_BYTES",
           [](std::string_view where, const std::string& value, Reading& into) {
             return number(where, value, 1, kNumberMax, into.options.framing.max_frame_bytes);
@@ -296,7 +296,7 @@ says exactly where it is told to. Without a fault nobody can tell it from the wo
 
   --wire NAME            how frames are cut (prefix)
 {}  --prefix-bytes 1|2|4|8 the length prefix (4)                 (POOLPROOF_PREFIX_BYTES)
-  --order big|little     the order of its bytes (big)
+  --byte-order big|little                                      (POOLPROOF_BYTE_ORDER)
   --max-frame-bytes N    the longest payload (16777216)        (POOLPROOF_MAX_FRAME_BYTES)
   --speech NAME          {}
                          (prefix: bridge; lines, headers: json_rpc; varint: opaque)

@@ -122,7 +122,9 @@ class Probe(ProgramTest):
 
     def test_the_wire_and_the_speech_are_found(self):
         for wire, speech, options in (("lines", "mcp", []), ("headers", "lsp", []),
-                                      ("lines", "bridge", []), ("prefix of 4 bytes", "bridge", []),
+                                      ("lines", "bridge", []), ("varint", "bridge", []),
+                                      ("prefix of 4 bytes", "bridge", []),
+                                      ("prefix of 1 byte", "bridge", ["--prefix-bytes", "1"]),
                                       ("prefix of 4 bytes, little-endian", "bridge",
                                        ["--byte-order", "little"])):
             with self.subTest(wire=wire, speech=speech):
