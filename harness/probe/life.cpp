@@ -99,8 +99,12 @@ Finding end_in_frame(Subject& subject) {
   const std::string frame = subject.request("echo", {{"text", "half"}}).frame;
   session->write_piece(std::string_view(frame).substr(0, frame.size() / 2));
   session->close_stdin();
-  return end(subject, *session, "when its input ends inside of a frame",
-             "when its input ends inside of a frame");
+  Finding finding = end(subject, *session, "when its input ends inside of a frame",
+                        "when its input ends inside of a frame");
+  // A language server leaves when it is told to exit; no text says what half a message means.
+  const bool has_its_own_goodbye = subject.settings().speech == wire::Speech::lsp;
+  if (finding.verdict == Verdict::broken && has_its_own_goodbye) finding.verdict = Verdict::remark;
+  return finding;
 }
 
 Finding end_in_call(Subject& subject) {
