@@ -39,8 +39,8 @@ void keep(std::string& kept, std::string_view bytes) {
   kept.append(bytes.substr(0, kKeptBytes - std::min(kKeptBytes, kept.size())));
 }
 
-/// With it a greeting has more than 127 and less than 256 bytes: so a length of one byte and a varint
-/// are told apart.
+/// With it a greeting has more than 127 and less than 256 bytes: so a length of one byte and a
+/// varint are told apart.
 constexpr std::string_view kWorkerName = "the one worker that poolproof probe looks at";
 
 }  // namespace

@@ -145,7 +145,7 @@ class Probe(ProgramTest):
         said, code = probe([FAKE_WORKER])
         self.assertEqual(diagnosis(said), ["diagnosis: a sound worker."], said)
         self.assertEqual(code, 0)
-        self.assertIn(b'{"args":{"initialization":true,"worker_id":"probe"},"command":"ping"', said)
+        self.assertIn(b'{"args":{"initialization":true,"worker_id":"the one worker that', said)
         self.assertIn(b'00 00 00 1d {"id": 2, "command": "echo", \n', said)
         self.assertNotIn(b"not tried", said)
         said, code = probe([FAKE_WORKER, "--prefix-bytes", "2"], "--prefix-bytes", "2")
