@@ -133,7 +133,8 @@ void Client::cancel() {
   stage_.machine.writes(Shared::client, number_);
   stage_.machine.reads(Shared::ticket, number_);
   stop_ = true;
-  if (state_ == State::queued && !stage_.pool.ticket(number_).done) {
+  // It may have been answered meanwhile, and not have gone on yet: the Core is told all the same.
+  if (state_ == State::queued && parked_) {
     stage_.pool.step(pool::CheckoutCancelled{stage_.pool.ticket(number_).checkout});
   }
   if (held_.worker()) {
@@ -165,9 +166,10 @@ void Client::carry(const scenario::Checkout&) {
 void Client::ask() {
   state_ = State::queued;
   stage_.pool.ask(number_, *record().limit, script_.session());
-  // A stop asked for before calls back at once.
   const Ticket& ticket = stage_.pool.ticket(number_);
-  if (stop_ && !ticket.done) stage_.pool.step(pool::CheckoutCancelled{ticket.checkout});
+  parked_ = !ticket.done;
+  // A stop asked for before calls back at once.
+  if (stop_ && parked_) stage_.pool.step(pool::CheckoutCancelled{ticket.checkout});
   wait_until(after(stage_.machine.now, *record().limit));
 }
 

@@ -120,6 +120,7 @@ class Client {
   std::uint32_t number_;
   State state_ = State::done;
   bool stop_ = false;              ///< the step under way is to be cancelled
+  bool parked_ = false;            ///< its checkout was not answered at once
   std::uint32_t first_begun_ = 0;  ///< in the first repetition so many steps have begun
   std::uint32_t first_ended_ = 0;
   const Client* awaited_ = nullptr;  ///< the other client it waits for; null: there is none
