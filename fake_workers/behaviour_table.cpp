@@ -56,7 +56,9 @@ void stdin_closed(const Scene& scene) {
 }
 
 void exit_at_start(const Scene& scene) {
-  scene.out.emplace_back(WriteStderr{scene.text("stderr_text") + "\n"});
+  // In two pieces, as who prints without a buffer.
+  scene.out.emplace_back(WriteStderr{scene.text("stderr_text")});
+  scene.out.emplace_back(WriteStderr{"\n"});
   exit_with_code(scene);
 }
 

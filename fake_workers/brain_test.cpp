@@ -127,7 +127,7 @@ const std::vector<Row> kRows{
     {"start_fails", "{}", {"start"}, "started"},
     {"start_fails", "{}", {"start", "echo"}, kSound},
     {"exit_at_start", "{}", {"start"},
-     "started; receipt exit_at_start; stderr fault: exit at start\\n; exiting 3; exit 3"},
+     "started; receipt exit_at_start; stderr fault: exit at start; stderr \\n; exiting 3; exit 3"},
     {"killed_at_start", "{}", {"start"}, "started; receipt killed_at_start; raise 9"},
     {"exit_while_idle", R"({"code":4})", {"start", "echo"},
      kSound + "; receipt 0 exit_while_idle; exiting 4; exit 4"},

@@ -79,4 +79,11 @@ Duration pause_of(const PlannedFault& planned) {
   return std::chrono::milliseconds(pause == planned.numbers.end() ? 0 : pause->second);
 }
 
+std::uint64_t stderr_bytes_of(const PlannedFault& planned) {
+  const auto line = planned.texts.find("stderr_text");
+  if (line != planned.texts.end()) return line->second.size() + 1;
+  const auto much = planned.numbers.find("text_bytes");
+  return much == planned.numbers.end() ? 0 : static_cast<std::uint64_t>(much->second);
+}
+
 }  // namespace poolproof::faults

@@ -75,5 +75,7 @@ bool writes_unasked(const PlannedFault& planned);
 
 /// How long it pauses, if it has a parameter for that.
 Duration pause_of(const PlannedFault& planned);
+/// How much it writes to stderr when it strikes.
+std::uint64_t stderr_bytes_of(const PlannedFault& planned);
 
 }  // namespace poolproof::faults

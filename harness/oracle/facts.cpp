@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "harness/oracle/rules.hpp"
@@ -107,9 +106,7 @@ class Kinds {
     switch (call.outcome) {
       case Outcome::protocol_error: {
         if (by_signal) return "though a signal had ended its worker";
-        // Only the words tell this one from bytes that are no reply.
-        const bool truncated = call.message.find("truncated") != std::string::npos;
-        return truncated && had_replied(place) ? "though nothing was cut off" : "";
+        return call.truncated && had_replied(place) ? "though nothing was cut off" : "";
       }
       case Outcome::call_timeout:
         return cut && was_over_limit(call, place)
@@ -192,48 +189,67 @@ void judge_kinds(const Case& given, Findings& findings) {
 
 // ---- ends --------------------------------------------------------------------------------------
 
-/// The number behind those words; nothing: they are not there, or no number is.
-std::optional<std::int64_t> number_after(std::string_view message, std::string_view words) {
-  const std::size_t at = message.find(words);
-  if (at == message.npos) return std::nullopt;
-  std::int64_t number = 0;
-  const char* const from = message.data() + at + words.size();
-  const auto read = std::from_chars(from, message.data() + message.size(), number);
-  return read.ec == std::errc() ? std::optional(number) : std::nullopt;
-}
-
-/// Which limit a timeout tells of. Only its words say it.
 void judge_limits(const View& view, Findings& findings) {
   for (const std::uint32_t i : view.troubled) {
     const ClientStep& call = *view.calls[i];
     if (call.outcome != Outcome::call_timeout || !call.limit) continue;
-    const auto said = number_after(call.message, ") after ");
-    if (said.value_or(to_ms(*call.limit)) == to_ms(*call.limit)) continue;
-    tell(findings, kDiagnosis, call, "tells of a limit of {} ms, it was {} ms", *said,
-         to_ms(*call.limit));
+    if (call.after.value_or(*call.limit) == *call.limit) continue;
+    tell(findings, kDiagnosis, call, "tells of a limit of {} ms, it was {} ms",
+         milliseconds(*call.after), milliseconds(*call.limit));
   }
 }
 
-/// How long a refused client waited. Only the words of its error say it.
 void judge_waits(const Case& given, Findings& findings) {
   const Duration lateness = given.evidence.bounds.liveness;
   for (const std::uint32_t place : given.view.refused) {
     const ClientStep& step = given.evidence.trace.clients[place];
-    const auto said = number_after(step.message, fmt::format("{} after ", name(step.outcome)));
-    const Duration waited = step.ended - step.begun + given.view.grain;
-    if (!said || (*said <= to_ms(waited) && *said + to_ms(lateness) >= to_ms(waited))) continue;
-    tell(findings, kDiagnosis, step, "was told that it had waited {} ms, it was {} ms", *said,
-         milliseconds(step.ended - step.begun));
+    const Duration waited = step.ended - step.begun;
+    const Duration said = step.after.value_or(waited);
+    if (said <= waited + given.view.grain && said + lateness >= waited) continue;
+    tell(findings, kDiagnosis, step, "was told that it had waited {} ms, it was {} ms",
+         milliseconds(said), milliseconds(waited));
   }
 }
 
-/// What never ran has no last words: they are another one's.
+/// So much of a worker's stderr is kept at least.
+constexpr std::uint64_t kStderrKept = 4096;
+
+/// How much the worker surely wrote to stderr, that exited by itself; nothing: nobody knows.
+std::optional<std::uint64_t> stderr_of(const View& view, WorkerId worker) {
+  const auto known = view.find(worker);
+  if (!known || !known->signs().exits || known->signs().farewell != nullptr) return std::nullopt;
+  if (was_struck(view.trace(), worker, [](const auto&) { return true; })) return std::nullopt;
+  std::uint64_t wrote = 0;
+  for (const Receipt& receipt : view.receipts) {
+    if (receipt.worker == known->number && receipt.planned != nullptr) {
+      wrote += faults::stderr_bytes_of(*receipt.planned);
+    }
+  }
+  return wrote;
+}
+
+/// An error brings the last words of its worker, all of them and nobody else's.
 void judge_last_words(const Case& given, Findings& findings) {
+  const auto judge = [&](const ClientStep& step, WorkerId worker) {
+    const auto wrote = stderr_of(given.view, worker);
+    if (!wrote || step.stderr_bytes >= std::min(*wrote, kStderrKept)) return;
+    tell(findings, kDiagnosis, step,
+         "brings {} bytes of what worker {} wrote to stderr, it wrote {}", step.stderr_bytes,
+         dotted(worker), *wrote);
+  };
   for (const std::uint32_t place : given.view.refused) {
     const ClientStep& step = given.evidence.trace.clients[place];
-    if (step.cause != StartCause::exec_failed) continue;
-    if (step.message.find("; its stderr ends: ") == std::string::npos) continue;
-    tell(findings, kDiagnosis, step, "was told what a worker wrote that could not be started");
+    if (step.stderr_bytes == 0) continue;
+    if (step.cause == StartCause::exec_failed) {
+      tell(findings, kDiagnosis, step, "was told what a worker wrote that could not be started");
+    } else if (step.cause == StartCause::exited && step.blamed) {
+      judge(step, *step.blamed);
+    }
+  }
+  for (const std::uint32_t place : given.view.troubled) {
+    const ClientStep& call = *given.view.calls[place];
+    if (call.outcome != Outcome::worker_died || call.exit.signal != 0 || !call.worker) continue;
+    judge(call, *call.worker);
   }
 }
 

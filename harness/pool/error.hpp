@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "harness/base/clock.hpp"
 #include "harness/base/ids.hpp"
 #include "harness/base/outcome.hpp"
 #include "harness/base/result.hpp"
@@ -21,6 +22,9 @@ struct Error {
   ExitStatus exit;          ///< worker_died; start_failed with cause exited
   std::string stderr_tail;  ///< raw
   std::string first_bytes;  ///< raw; what could not be parsed
+  /// call_timeout: the limit that was over. A refused checkout: how long it had waited.
+  std::optional<Duration> after;
+  bool truncated = false;  ///< protocol_error: the worker's output ended within a frame
   /// Nothing of the request had reached the worker: it is safe to ask again.
   bool retryable = false;
 };

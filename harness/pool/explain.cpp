@@ -329,9 +329,10 @@ Error explain_refusal(const Refuse& refusal, const Config& config, const Refusal
   // It stays so.
   const bool for_good = refusal.why == Outcome::pool_closed || refusal.why == Outcome::worker_gone;
   error.retryable = !for_good;
-  const auto waited_ms = to_ms(facts.now - refusal.waiting_since);
+  const Duration waited = facts.now - refusal.waiting_since;
+  error.after = waited;
   const std::string head =
-      fmt::format(FMT_COMPILE("{} after {} ms: "), name(refusal.why), waited_ms);
+      fmt::format(FMT_COMPILE("{} after {} ms: "), name(refusal.why), to_ms(waited));
   switch (refusal.why) {
     case Outcome::start_failed:
       error.worker = refusal.cause_worker;
@@ -373,6 +374,8 @@ Error explain_call(const wire::CallResult& result, const CallFacts& facts) {
   error.phase = result.phase;
   error.worker = facts.worker;
   error.exit = result.exit;
+  error.truncated = result.truncated;
+  if (error.kind == Outcome::call_timeout) error.after = facts.limit;
   error.stderr_tail = facts.stderr_tail;
   error.first_bytes = result.first_bytes;
   error.retryable = result.written_bytes == 0;

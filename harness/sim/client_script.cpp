@@ -178,6 +178,10 @@ void ClientScript::failed(pool::Error error) {
   record.cause = error.cause;
   record.retryable = error.retryable;
   record.exit = error.exit;
+  record.after = error.after;
+  record.truncated = error.truncated;
+  record.stderr_bytes = error.stderr_tail.size();
+  record.blamed = error.worker;
   record.message = std::move(error.message);
 }
 

@@ -38,6 +38,10 @@ void client_step_fields(Archive& archive, Step& step) {
   archive.may("retryable", step.retryable);
   archive.may("exit_code", step.exit.code);
   archive.may("exit_signal", step.exit.signal);
+  archive.may("after_ms", step.after);
+  archive.may("truncated", step.truncated);
+  archive.may("stderr_bytes", step.stderr_bytes);
+  archive.may("blamed", step.blamed);
 }
 
 template <class Archive, class Record>

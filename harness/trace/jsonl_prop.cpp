@@ -63,6 +63,10 @@ ClientStep any_step() {
   step.in_doubt = *rc::gen::arbitrary<bool>();
   step.retryable = *rc::gen::arbitrary<bool>();
   step.exit = {*rc::gen::arbitrary<int>(), *rc::gen::arbitrary<int>()};
+  if (*rc::gen::arbitrary<bool>()) step.after = Duration(any<int>(1'000'000));
+  step.stderr_bytes = any<int>(5000);
+  step.truncated = *rc::gen::arbitrary<bool>();
+  if (*rc::gen::arbitrary<bool>()) step.blamed = any_worker();
   if (*rc::gen::arbitrary<bool>()) step.worker = any_worker();
   if (*rc::gen::arbitrary<bool>()) step.limit.reset();
   return step;
@@ -114,6 +118,10 @@ TEST_CASE("trace: jsonl: what is written is read back, and written again byte fo
       RC_ASSERT(other.ended == one.ended);
       RC_ASSERT(other.worker == one.worker);
       RC_ASSERT(other.limit == one.limit);
+      RC_ASSERT(other.after == one.after);
+      RC_ASSERT(other.stderr_bytes == one.stderr_bytes);
+      RC_ASSERT(other.blamed == one.blamed);
+      RC_ASSERT(other.truncated == one.truncated);
       RC_ASSERT(other.outcome == one.outcome);
     }
     for (std::size_t i = 0; i < trace.pool.size(); ++i) {

@@ -66,9 +66,13 @@ struct ClientStep {
   std::uint64_t reply_hash = 0;  ///< call_bytes: of a reply that is not the request's own text
   std::string reply_shown;       ///< the beginning of such a reply, printable
   std::uint64_t written_bytes = 0;
-  bool in_doubt = false;   ///< call: the stream is in doubt, so the lease is dirty
-  bool retryable = false;  ///< the error says that a retry is safe
-  ExitStatus exit;         ///< how its worker had ended, as the error says
+  bool in_doubt = false;             ///< call: the stream is in doubt, so the lease is dirty
+  bool retryable = false;            ///< the error says that a retry is safe
+  ExitStatus exit;                   ///< how its worker had ended, as the error says
+  std::optional<Duration> after{};   ///< the limit or the wait that the error tells of
+  bool truncated = false;            ///< the error says that the stream ended within a frame
+  std::uint64_t stderr_bytes = 0;    ///< so much of a worker's stderr the error brings
+  std::optional<WorkerId> blamed{};  ///< the worker that the error names
 
   bool operator==(const ClientStep&) const = default;
 };

@@ -267,6 +267,7 @@ void Conversation::decide_truncated(std::string_view how) {
   decide_protocol_error(
       fmt::format(FMT_COMPILE("reply truncated: {}, then {}{}"), received(), how, text_so_far()),
       undecoded());
+  result_->truncated = true;
 }
 
 void Conversation::doubt() {

@@ -38,6 +38,7 @@ struct CallResult {
   std::uint64_t written_bytes = 0;  ///< including those written after the decision
   std::uint64_t read_bytes = 0;     ///< including those read after the decision
   ExitStatus exit;                  ///< the status given to ended(), if that decided
+  bool truncated = false;           ///< protocol_error: the stream ended within a frame
 };
 
 /// One request and its reply on one worker. Pure: bytes in, bytes out, deadline in, outcome out.

@@ -231,7 +231,7 @@ TEST_CASE("wrap: machine: faults of a start come before the worker") {
   CHECK(slow.machine.wants_client() > 0);
   Between dead(fault("exit_at_start", R"(,"code":3,"stderr_text":"no")"));
   CHECK(dead.all<StartWorker>().empty());
-  CHECK(dead.all<SayAside>() == std::vector{SayAside{"no\n"}});
+  CHECK(dead.all<SayAside>() == std::vector{SayAside{"no"}, SayAside{"\n"}});
   CHECK(dead.all<End>() == std::vector{End{{3, 0}}});
 }
 
