@@ -70,7 +70,7 @@ Result<pool::HeldLease> PoolState::checkout(const pool::SessionRequest& session,
     ticket.parked = !ticket.done;
   }
   if (ticket.parked) await_answer(ticket, stop);
-  if (ticket.lease == LeaseId::none) return unexpected(std::move(ticket.error));
+  if (ticket.error) return unexpected(std::move(*ticket.error));
   return pool::HeldLease(std::move(ticket.worker), ticket.lease);
 }
 

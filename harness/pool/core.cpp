@@ -42,6 +42,7 @@ Core::Core(const Config& config)
   vacant_.reserve(config.size);
   for (std::uint32_t slot = config.size; slot > 0; --slot) vacant_.push_back(slot - 1);
   in_state_[static_cast<std::size_t>(SlotState::vacant)] = config.size;
+  next_deadline_ = earliest_deadline();
 }
 
 void Core::step(Time now, const Event& event, std::vector<Effect>& effects) noexcept {
@@ -54,10 +55,11 @@ void Core::step(Time now, const Event& event, std::vector<Effect>& effects) noex
   }
   std::visit([this](const auto& happened) { on(happened); }, event);
   settle();
+  next_deadline_ = earliest_deadline();
   effects_ = nullptr;
 }
 
-Time Core::next_deadline() const {
+Time Core::earliest_deadline() const {
   const bool starts_unasked = config_.start == StartMode::eager || config_.min_idle > 0;
   if (!begun_ && starts_unasked) return Time::min();
   return std::min({waiters_.earliest_deadline(), slot_deadlines_.earliest(),
@@ -232,7 +234,7 @@ void Core::on(const SessionEnded& event) {
 /// Nothing is granted before all of it is done: that is what keeps a late step from serving an
 /// expired waiter.
 void Core::expire() {
-  for (Time due = next_deadline(); due <= now_ && due != Time::min(); due = next_deadline()) {
+  for (Time due = next_deadline_; due <= now_ && due != Time::min(); due = earliest_deadline()) {
     if (waiters_.earliest_deadline() == due) {
       const Waiter late = waiters_.pop_earliest();
       note_line(late.line());

@@ -78,7 +78,7 @@ class Core {
   void step(Time now, const Event& event, std::vector<Effect>& effects) noexcept;
 
   /// When the next Tick is needed; kNever if only an event can change anything.
-  [[nodiscard]] Time next_deadline() const;
+  [[nodiscard]] Time next_deadline() const { return next_deadline_; }
   /// A plain request would be granted by a step now.
   [[nodiscard]] bool serves_at_once() const {
     return !closing_ && waiters_.empty() && idle_head_ != kNone && grants_allowed();
@@ -156,6 +156,7 @@ class Core {
   void on(const MemoryMeasured& event);
 
   // What is due.
+  [[nodiscard]] Time earliest_deadline() const;
   void expire();
   void expire_slot(std::uint32_t slot);
   void next_step(std::uint32_t place);
@@ -247,6 +248,7 @@ class Core {
   Random jitter_;
   Time now_ = Time::min();
   bool begun_ = false;
+  Time next_deadline_ = kNever;             ///< since the last step
   std::vector<Effect>* effects_ = nullptr;  ///< only during step()
 
   Waiters waiters_;

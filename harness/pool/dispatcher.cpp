@@ -9,7 +9,6 @@ namespace poolproof::pool {
 
 void Dispatcher::begin(const Config& config) {
   core_.emplace(config);
-  next_deadline_ = core_->next_deadline();
   orders_.clear();
   taken_ = 0;
   ordered_ = 0;
@@ -34,7 +33,6 @@ void Dispatcher::step(const Event& event) {
 void Dispatcher::step(Time now, const Event& event) {
   effects_.clear();
   core_->step(now, event, effects_);
-  next_deadline_ = core_->next_deadline();
   world_.stepped(now, event, effects_);
   for (const auto& effect : effects_) deliver(effect);
   world_.delivered();
@@ -53,6 +51,7 @@ void Dispatcher::request(Ticket& ticket, Duration timeout, const SessionRequest&
   const Time now = at_once ? world_.recently() : world_.now();
   ticket.done = false;
   ticket.lease = LeaseId::none;
+  ticket.error.reset();
   ticket.checkout = CheckoutId{++checkouts_};
   ticket.deadline = after(now, timeout);
   asking_ = &ticket;
@@ -180,7 +179,7 @@ void Dispatcher::deliver(const Effect& effect) {
     ticket.answered();
   } else if (const auto* refused = std::get_if<Refuse>(&effect)) {
     Ticket& ticket = answer(refused->checkout);
-    ticket.error = explain(*refused);
+    ticket.error.emplace(explain(*refused));
     ticket.answered();
   } else if (std::holds_alternative<Closed>(effect)) {
     sessions_.clear();

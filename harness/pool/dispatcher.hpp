@@ -32,8 +32,8 @@ struct Ticket {
   Time deadline = kNever;
   bool done = false;
   LeaseId lease = LeaseId::none;
-  WorkerRef worker;  ///< granted
-  Error error;       ///< not granted, and why
+  WorkerRef worker;            ///< granted
+  std::optional<Error> error;  ///< not granted, and why
 };
 
 /// The Core and all that clients, the starter and the event loop share, below both worlds: makes
@@ -114,8 +114,7 @@ class Dispatcher {
   [[nodiscard]] WorkerRef keep(WorkerId id) const { return place_of(id); }
   [[nodiscard]] bool is_idle(WorkerId id) const;
   [[nodiscard]] const Core& core() const { return *core_; }
-  /// The Core's, worked out once a step.
-  [[nodiscard]] Time next_deadline() const { return next_deadline_; }
+  [[nodiscard]] Time next_deadline() const { return core_->next_deadline(); }
   [[nodiscard]] Time now() const { return world_.now(); }
   /// How many orders there have been, and how many of them were taken.
   [[nodiscard]] std::uint32_t orders_made() const { return ordered_; }
@@ -131,7 +130,7 @@ class Dispatcher {
   }
 
  private:
-  [[nodiscard]] bool nothing_is_due() const { return next_deadline_ == kNever; }
+  [[nodiscard]] bool nothing_is_due() const { return next_deadline() == kNever; }
   void step(Time now, const Event& event);
   void deliver(const Effect& effect);
   [[nodiscard]] const WorkerRef& place_of(WorkerId id) const;
@@ -144,7 +143,6 @@ class Dispatcher {
 
   World& world_;
   std::optional<Core> core_;
-  Time next_deadline_ = kNever;
   std::vector<Effect> effects_;  ///< of the step under way
   std::vector<Effect> orders_;
   std::size_t taken_ = 0;  ///< of orders_

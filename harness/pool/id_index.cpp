@@ -8,7 +8,7 @@
 namespace poolproof::pool {
 
 std::uint32_t IdIndex::find(std::uint64_t id) const {
-  if (entries_.empty()) return kNone;
+  if (size_ == 0) return kNone;
   const std::size_t at = place_of(id);
   return at == kNowhere ? kNone : entries_[at].place;
 }
@@ -31,7 +31,7 @@ void IdIndex::put(std::uint64_t id, std::uint32_t place) {
 
 /// Those behind it that are not at home move up by one, so that no mark is left behind.
 void IdIndex::erase(std::uint64_t id) {
-  if (entries_.empty()) return;
+  if (size_ == 0) return;
   std::size_t gap = place_of(id);
   if (gap == kNowhere) return;
   for (std::size_t at = next(gap); entries_[at].place != kNone && way_of(at) > 0; at = next(at)) {

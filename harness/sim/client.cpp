@@ -182,8 +182,8 @@ void Client::look_at_ticket() {
       stage_.pool.step(pool::Tick{});
     return;
   }
-  if (ticket.lease == LeaseId::none) {
-    script_.failed(std::move(ticket.error));
+  if (ticket.error) {
+    script_.failed(std::move(*ticket.error));
     return end_step();
   }
   script_.granted(ticket.lease, ticket.worker->id());
