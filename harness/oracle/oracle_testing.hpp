@@ -96,4 +96,23 @@ inline void plan(Story& story, const char* fault) {
   story.scenario.faults.push_back(planned);
 }
 
+/// A small change to the good trace and what it breaks: a rule's further half.
+struct Change {
+  const char* what;
+  void (*apply)(Story&);
+  std::set<std::string> broken;
+};
+
+inline void without_self_report(Story& story) {
+  story.trace.pool.clear();
+}
+
+/// Of a checkout whose deadline was over.
+inline pool::Refuse refusal(std::uint64_t checkout) {
+  pool::Refuse refuse;
+  refuse.checkout = CheckoutId{checkout};
+  refuse.why = Outcome::checkout_timeout;
+  return refuse;
+}
+
 }  // namespace poolproof::oracle

@@ -133,5 +133,52 @@ TEST_CASE("oracle: starts: a ping answered in another shape is a bad frame, not 
   CHECK_FALSE(said_of_start(story, 303.2, evidence_of(StartCause::refused)).empty());
 }
 
+/// A pool of one whose starts fail; each attempt is ordered, started, and found bad.
+Story failing_starts(const std::vector<double>& started_at_ms) {
+  Story story = told("good");
+  story.trace.pool.clear();
+  story.trace.clients.clear();
+  story.trace.workers.clear();
+  story.trace.pool.push_back({ms(1), pool::CheckoutRequested{CheckoutId{1}, ms(60'000)}, {}});
+  std::uint32_t generation = 0;
+  for (const double at : started_at_ms) {
+    const WorkerId worker{0, generation++};
+    if (worker.generation == 0) {
+      story.trace.pool.back().effects.push_back(pool::Start{worker});
+    } else {
+      story.trace.pool.push_back({ms(at), pool::Tick{}, {pool::Start{worker}}});
+    }
+    story.trace.pool.push_back(
+        {ms(at + 1), pool::Started{worker}, {pool::BeginHandshake{worker, ms(5001)}}});
+    pool::StartEvidence evidence;
+    evidence.cause = StartCause::text_on_stdout;
+    story.trace.pool.push_back(
+        {ms(at + 2),
+         pool::HandshakeEnded{worker, evidence},
+         {pool::Stop{worker, pool::StopStep::term, pool::RemovalReason::start_failed}}});
+    story.trace.pool.push_back({ms(at + 3), pool::Exited{worker, {0, 15}}, {pool::Forget{worker}}});
+  }
+  return story;
+}
+
+bool starts_bounded(const Story& story) {
+  return !broken(story).contains("bounded_starts");
+}
+
+TEST_CASE("oracle: bounded starts: the pause doubles and may be cut by the jitter only") {
+  // The first failure is known at 3 ms: the pause is 100 ms, by 20 % of jitter at least 80.
+  CHECK(starts_bounded(failing_starts({1, 83})));
+  CHECK_FALSE(starts_bounded(failing_starts({1, 82.9})));
+  // The second at 202: the pause is 200 ms, at least 160.
+  CHECK(starts_bounded(failing_starts({1, 200, 362})));
+  CHECK_FALSE(starts_bounded(failing_starts({1, 200, 361.9})));
+}
+
+TEST_CASE("oracle: bounded starts: the breaker stays open for its time") {
+  // The third failure in a row is known at 502: the next start is a probe, 5 s later.
+  CHECK(starts_bounded(failing_starts({1, 200, 500, 5502})));
+  CHECK_FALSE(starts_bounded(failing_starts({1, 200, 500, 5501.9})));
+}
+
 }  // namespace
 }  // namespace poolproof::oracle
