@@ -68,15 +68,14 @@ class ProgramTest(unittest.TestCase):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            timeout=HANG,
             cwd=self.folder,
-            **options,
+            **{"timeout": HANG, **options},
         )
         self.assertIsNone(CONTROL.search(done.stdout + done.stderr), done.stdout + done.stderr)
         return done
 
-    def run_scenarios(self, *words):
-        return self.program("run", *words, "--out", self.out)
+    def run_scenarios(self, *words, **options):
+        return self.program("run", *words, "--out", self.out, **options)
 
     def report(self):
         return json.loads((self.out / "report.json").read_text())
