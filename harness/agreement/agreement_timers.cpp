@@ -89,6 +89,7 @@ class Timers {
       }
     }
     for (Timer& grace : graces()) timers.push_back(std::move(grace));
+    for (Timer& own : of_workers()) timers.push_back(std::move(own));
     std::erase_if(timers, [](const Timer& timer) { return timer.limit == kNone; });
     return timers;
   }
@@ -189,6 +190,31 @@ class Timers {
             {"all graces", core.shutdown_grace + core.stdin_grace + core.term_grace, aims}};
   }
 
+  /// The pool's own timers of a worker compete with whatever it is used for, and with what its
+  /// clients do in between.
+  [[nodiscard]] std::vector<Timer> of_workers() const {
+    Aims aims;
+    for (const Client& client : scenario_.clients) {
+      for (std::size_t i = 0; i < client.steps.size(); ++i) {
+        const auto* pause = std::get_if<scenario::Pause>(&client.steps[i]);
+        if (pause != nullptr) aims.push_back({timer_name(client, i), pause->span});
+        if (!makes_a_call(client.steps[i])) continue;
+        aims.push_back({fmt::format("the call of client {}, step {}", client.name, i),
+                        std::max(call_length(client, i), kBrief)});
+      }
+    }
+    const auto& core = scenario_.pool.core;
+    const Duration cut = core.max_lifetime * core.lifetime_jitter_percent / 100;
+    const Duration shortest =
+        std::max(core.max_lifetime - cut, std::min(core.max_lifetime, kBrief));
+    return {{"a worker's longest lifetime", core.max_lifetime, aims},
+            {"a worker's shortest lifetime", shortest, aims},
+            {"a worker's idle timeout", core.idle_timeout, aims},
+            {"the idle ping interval", core.idle_ping_interval, aims},
+            {"the time between two looks at memory",
+             core.max_rss_bytes > 0 ? core.rss_interval : kNone, aims}};
+  }
+
   // ---- calls
 
   /// Of a step that may have one.
@@ -255,7 +281,7 @@ class Timers {
   }
 
   [[nodiscard]] bool worker_is_stopped() const {
-    return std::ranges::any_of(scenario::all_steps(scenario_), [](const Step& step) {
+    return scenario::any_step(scenario_, [](const Step& step) {
       const auto* signal = std::get_if<scenario::SignalWorker>(&step);
       return signal != nullptr && is_stopping(signal->signal);
     });

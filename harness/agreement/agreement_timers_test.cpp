@@ -185,6 +185,24 @@ TEST_CASE("run: timers: a pause races with what others wait for, but not with wh
   CHECK(competing_timers(afterwards).empty());
 }
 
+TEST_CASE("run: timers: what recycles a worker competes with its use and with pauses") {
+  const auto recycled = [](const std::string& pool, int pause) {
+    return scenario_of(client("a", checkout(60'000) + "," + call(60'000) + "," + kCheckin +
+                                       fmt::format(R"(,{{"pause":{{"span_ms":{}}}}})", pause)),
+                       "", R"("size":1,)" + pool);
+  };
+  CHECK(competes(recycled(R"("idle_timeout_ms":100)", 5000), "a worker's idle timeout"));
+  CHECK(competing_timers(recycled(R"("idle_timeout_ms":1000)", 5000)).empty());
+  CHECK(competes(recycled(R"("idle_timeout_ms":1000)", 900), "the pause of client a"));
+  CHECK(competing_timers(recycled(R"("max_lifetime_ms":1000)", 5000)).empty());
+  CHECK(competes(recycled(R"("max_lifetime_ms":1000,"lifetime_jitter_percent":100)", 5000),
+                 "a worker's shortest lifetime"));
+  CHECK(competes(recycled(R"("idle_ping_interval_ms":2000)", 5000), "the idle ping interval"));
+  CHECK(competing_timers(recycled(R"("rss_interval_ms":100)", 5000)).empty());
+  CHECK(competes(recycled(R"("max_rss_bytes":100000000,"rss_interval_ms":100)", 5000),
+                 "between two looks at memory"));
+}
+
 TEST_CASE("run: timers: a slow exit competes with the graces") {
   const auto slow = [](int ms) {
     return one(5000, delay("exit_slow", ms, R"("slot":0)"), 5000,
