@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <vector>
 
+#include <boost/algorithm/cxx11/any_of.hpp>
+#include <boost/range/algorithm/count_if.hpp>
+
 #include "harness/oracle/rules.hpp"
 
 namespace poolproof::oracle {
@@ -166,7 +169,7 @@ class Overkill {
     }
     if (core.max_calls > 0) {
       const auto calls = view_.calls_on(incarnation.number);
-      const auto sent = std::ranges::count_if(calls, [by](const ClientStep& call) {
+      const auto sent = boost::count_if(calls, [by](const ClientStep& call) {
         return call.written_bytes > 0 && call.begun <= by;
       });
       if (sent >= core.max_calls) return true;
@@ -196,9 +199,10 @@ class Overkill {
       return worker.kind == scenario::WorkerKind::command;
     });
     if (!known || scenario.pool.core.max_rss_bytes < kBeforeAnyCall) return true;
-    return std::ranges::any_of(view_.calls_on(incarnation.number), [by](const ClientStep& call) {
-      return call.command == "grow" && call.written_bytes > 0 && call.begun <= by;
-    });
+    return boost::algorithm::any_of(
+        view_.calls_on(incarnation.number), [by](const ClientStep& call) {
+          return call.command == "grow" && call.written_bytes > 0 && call.begun <= by;
+        });
   }
 
   const Evidence& evidence_;

@@ -2,6 +2,8 @@
 #include <iterator>
 #include <set>
 
+#include <boost/range/adaptor/reversed.hpp>
+
 #include "harness/base/signals.hpp"
 #include "harness/oracle/rules.hpp"
 
@@ -212,7 +214,7 @@ bool was_stopped(const Evidence& evidence, WorkerId worker) {
 /// Between what it announces and its end TERM may come, and be obeyed at leisure.
 bool was_interrupted(const View& view, const WorkerRecord& announced) {
   const auto records = view.journal(view.workers.find(announced.worker));
-  for (const WorkerRecord& record : std::views::reverse(records)) {
+  for (const WorkerRecord& record : boost::adaptors::reverse(records)) {
     if (&record == &announced) return false;
     if (record.record.kind == Kind::term) return true;
   }

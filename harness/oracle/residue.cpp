@@ -2,6 +2,8 @@
 #include <optional>
 #include <vector>
 
+#include <boost/algorithm/cxx11/any_of.hpp>
+
 #include "harness/oracle/rules.hpp"
 
 /// Bytes that nobody asked for: behind a reply, or while the worker is idle. Whether they are seen
@@ -35,7 +37,7 @@ std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& in
 bool was_taken_for_a_reply(const View& view, std::uint32_t worker, const WorkerRecord& left) {
   if (left.record.request) return false;
   const auto calls = view.calls_on(worker);
-  return std::ranges::any_of(calls, [&](const ClientStep& call) {
+  return boost::algorithm::any_of(calls, [&](const ClientStep& call) {
     return was_answered(call.outcome) && call.begun <= left.at + view.grain &&
            call.ended + view.grain >= left.at;
   });

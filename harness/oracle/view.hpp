@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/range/adaptor/transformed.hpp>
+#include <boost/range/iterator_range.hpp>
 
 #include "harness/oracle/numbering.hpp"
 #include "harness/oracle/oracle.hpp"
@@ -69,6 +71,14 @@ struct Signs {
   std::optional<std::int64_t> last_id;  ///< that it read
   bool may_be_lost = false;             ///< some receipt excuses that
 };
+
+/// What stands at those places.
+template <class Standing>
+auto standing_at(std::span<const std::uint32_t> places, Standing standing) {
+  const std::uint32_t* const begin = places.data();
+  return boost::make_iterator_range(begin, begin + places.size()) |
+         boost::adaptors::transformed(standing);
+}
 
 /// Of one client: how far it has come with the scenario's steps.
 struct Progress {
@@ -178,18 +188,22 @@ class View {
     const auto record = [this](std::uint32_t place) -> const WorkerRecord& {
       return trace_.workers[place];
     };
-    return std::views::transform(records_of_worker[worker], record);
+    return standing_at(records_of_worker[worker], record);
   }
   /// What a worker noted behind a request that it had read, till it read the next one.
   [[nodiscard]] auto behind(const WorkerRecord& read) const {
     const std::uint32_t worker = workers.find(read.worker);
-    const auto before = [last = &read](const WorkerRecord& one) { return &one <= last; };
-    const auto same_request = [](const WorkerRecord& one) { return one.record.kind != Kind::read; };
-    return journal(worker) | std::views::drop_while(before) | std::views::take_while(same_request);
+    const auto all = journal(worker);
+    const auto from = std::upper_bound(
+        all.begin(), all.end(), &read,
+        [](const WorkerRecord* one, const WorkerRecord& other) { return one < &other; });
+    const auto next = std::find_if(
+        from, all.end(), [](const WorkerRecord& one) { return one.record.kind == Kind::read; });
+    return boost::make_iterator_range(from, next);
   }
   [[nodiscard]] auto calls_on(std::uint32_t worker) const {
     const auto call = [this](std::uint32_t place) -> const ClientStep& { return *calls[place]; };
-    return std::views::transform(calls_of_worker[worker], call);
+    return standing_at(calls_of_worker[worker], call);
   }
   /// The incarnation, also one that left no journal; nothing for one that nobody knows.
   [[nodiscard]] std::optional<Incarnation> find(WorkerId worker) const;

@@ -14,9 +14,8 @@ constexpr Duration kBreathMax = 6s;
 constexpr Duration kHastyBudget = 50ms;
 
 template <class Kind>
-bool any_step(const Scenario& scenario) {
-  return std::ranges::any_of(all_steps(scenario),
-                             [](const Step& step) { return std::holds_alternative<Kind>(step); });
+bool has_step(const Scenario& scenario) {
+  return any_step(scenario, [](const Step& step) { return std::holds_alternative<Kind>(step); });
 }
 
 bool is_plain(const Step& step) {
@@ -34,7 +33,7 @@ bool is_storm(const Scenario& scenario) {
 /// Whether starts may fail so often that the breaker opens.
 bool may_open_breaker(const Scenario& scenario) {
   if (scenario.pool.core.breaker_failures == 0) return false;
-  if (scenario.pool.core.startup_budget < kHastyBudget || any_step<SignalWorker>(scenario)) {
+  if (scenario.pool.core.startup_budget < kHastyBudget || has_step<SignalWorker>(scenario)) {
     return true;
   }
   return std::ranges::any_of(scenario.faults, [](const faults::PlannedFault& planned) {
@@ -145,7 +144,7 @@ Scenario generate(ChoiceBook& choices) {
   generate_clients(choices, features, scenario);
   scenario.faults = generate_faults(choices.stream("faults"), features, scenario);
   generate_life(choices.stream("life"), scenario);
-  if (is_storm(scenario) && !any_step<Close>(scenario)) {
+  if (is_storm(scenario) && !has_step<Close>(scenario)) {
     scenario.clients.push_back(calm_after(scenario));
   }
   return scenario;

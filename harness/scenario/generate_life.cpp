@@ -76,10 +76,9 @@ Client keeper(Choices& choices) {
 
 void generate_life(Choices& choices, Scenario& scenario) {
   if (!choices.one_in(kOneIn)) return;
-  const auto steps = all_steps(scenario);
-  const bool closes = std::ranges::any_of(
-      steps, [](const Step& step) { return std::holds_alternative<Close>(step); });
-  if (closes) return;
+  if (any_step(scenario, [](const Step& step) { return std::holds_alternative<Close>(step); })) {
+    return;
+  }
   slow_down(choices, scenario.pool.core);
   scenario.clients.push_back(visitor(choices, scenario));
   scenario.clients.push_back(keeper(choices));

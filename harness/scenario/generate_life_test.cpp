@@ -43,10 +43,10 @@ TEST_CASE("scenario: generate: a pool that lives for a day is rare, and real pro
       CHECK((often == 0ms || often >= 20min));
     }
     recycled += core.max_lifetime > 0ms || core.idle_timeout > 0ms || core.max_calls > 0 ? 1 : 0;
-    for (const Step& step : all_steps(scenario)) {
+    for_each_step(scenario, [&](const Step& step) {
       renewed += std::holds_alternative<Renew>(step) ? 1 : 0;
       CHECK_FALSE(std::holds_alternative<Close>(step));
-    }
+    });
   }
   CHECK(days > kSeeds / 800);
   CHECK(days < kSeeds / 200);

@@ -55,9 +55,9 @@ Scenario control_of(const Scenario& scenario) {
   control.faults.clear();
   control.expect = {};
   control.schedule.reset();
-  for (Step& step : all_steps(control)) {
+  for_each_step(control, [](Step& step) {
     if (needs_a_fault(step)) step = Pause{};
-  }
+  });
   return control;
 }
 

@@ -1,11 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -260,8 +260,18 @@ struct Scenario {
 };
 
 /// Every step of every client.
-auto all_steps(auto& scenario) {
-  return scenario.clients | std::views::transform(&Client::steps) | std::views::join;
+template <class Visit>
+void for_each_step(auto& scenario, Visit visit) {
+  for (auto& client : scenario.clients) {
+    for (auto& step : client.steps) visit(step);
+  }
+}
+/// Whether a step of any client is such a one.
+template <class Wanted>
+bool any_step(const Scenario& scenario, Wanted wanted) {
+  return std::ranges::any_of(scenario.clients, [&](const Client& client) {
+    return std::ranges::any_of(client.steps, wanted);
+  });
 }
 
 inline constexpr auto kWorldNames = enumerator_names<WorldKind>();

@@ -387,7 +387,7 @@ void step_values(Search& search) {
   for (const StepEdit edit : kStepEdits) {
     const bool all = search.attempt([&](Scenario& candidate) {
       bool changed = false;
-      for (Step& step : all_steps(candidate)) changed = edit(step) || changed;
+      for_each_step(candidate, [&](Step& step) { changed = edit(step) || changed; });
       return changed;
     });
     if (all) continue;

@@ -73,12 +73,12 @@ void cut_aims(Scenario& scenario, const Client& client, std::size_t from, std::s
 /// Who awaited a step of the cut awaits the one before it.
 void cut_awaits(Scenario& scenario, std::string_view client, std::size_t from, std::size_t count) {
   const std::size_t before = from == 0 ? 0 : from - 1;
-  for (Step& step : all_steps(scenario)) {
+  for_each_step(scenario, [&](Step& step) {
     auto* await = std::get_if<AwaitClient>(&step);
-    if (await == nullptr || common_name(await->client) != client || await->step < from) continue;
+    if (await == nullptr || common_name(await->client) != client || await->step < from) return;
     await->step =
         static_cast<std::uint32_t>(await->step < from + count ? before : await->step - count);
-  }
+  });
 }
 
 void cut_expectations(Scenario& scenario, const Client& client, std::size_t from,
@@ -165,12 +165,12 @@ bool set_size(Scenario& scenario, std::uint32_t size) {
   if (size == 0 || size >= scenario.pool.core.size) return false;
   scenario.pool.core.size = size;
   const auto within = [size](std::uint32_t slot) { return std::min(slot, size - 1); };
-  for (Step& step : all_steps(scenario)) {
+  for_each_step(scenario, [&](Step& step) {
     auto* signal = std::get_if<SignalWorker>(&step);
     auto* await = std::get_if<AwaitWorker>(&step);
     if (signal != nullptr) signal->worker.slot = within(signal->worker.slot);
     if (await != nullptr) await->worker.slot = within(await->worker.slot);
-  }
+  });
   for (auto& fault : scenario.faults) {
     if (fault.at.slot) fault.at.slot = within(*fault.at.slot);
   }

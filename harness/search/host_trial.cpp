@@ -51,11 +51,11 @@ void insert_pause(Scenario& scenario, std::size_t client, std::size_t at, Durati
   auto& steps = scenario.clients[client].steps;
   steps.insert(steps.begin() + static_cast<std::ptrdiff_t>(at), scenario::Pause{span});
   const std::string_view name = scenario.clients[client].name;
-  for (scenario::Step& step : scenario::all_steps(scenario)) {
+  scenario::for_each_step(scenario, [&](scenario::Step& step) {
     auto* await = std::get_if<scenario::AwaitClient>(&step);
-    if (await == nullptr || await->step < at) continue;
+    if (await == nullptr || await->step < at) return;
     if (scenario::common_name(await->client) == name) ++await->step;
-  }
+  });
 }
 
 /// Returns whether there are any such steps.

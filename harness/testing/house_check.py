@@ -98,6 +98,9 @@ MAY_NAME_FAULTS = [
     (r"^harness/scenario/generate_faults\.cpp$", r"\bFeatureFault\{"),
 ]
 
+# clang 14 cannot compile the views of libstdc++ 12.
+VIEWS = re.compile(r"\bstd::(?:ranges::)?views\b|<ranges>")
+
 MARK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MACHINE_PATH = re.compile(r"(?<![\w./$}])/(work|root|home/\w+)/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"][^>"]+[>"])')
@@ -164,6 +167,8 @@ def check_code(name, lines):
         found = IMPURE.search(line)
         if pure and found and not IMPURE_FILES.search(name):
             yield number, "law 1", f"{found.group(0)}: what decides must not know it"
+        if VIEWS.search(line):
+            yield number, "clang", f"{VIEWS.search(line).group(0)}: clang 14 compiles no views"
         found = SYSTEM_CALL.search(line)
         if found and not is_test and not SYSTEM_FILES.search(name):
             yield number, "system", f"{found.group(0)}...: use harness/host/system.hpp"
@@ -257,6 +262,7 @@ def check(root):
 
 # What the self-test plants: the rule that must be found, the file and its text.
 PLANTED = [
+    ("clang", "harness/oracle/x.cpp", "auto all = std::views::reverse(calls);\n"),
     ("floor", "harness/base/x.cpp", '#include "harness/wire/y.hpp"\n'),
     ("floor", "harness/trace/x.cpp", '#include "harness/scenario/y.hpp"\n'),
     ("floor", "harness/pool/x.cpp", '#include "fake_workers/y.hpp"\n'),
