@@ -136,7 +136,7 @@ struct WholeFrame {
 WholeFrame whole_frame(const Framing& framing, std::string_view bytes);
 
 /// The payload as a frame. Error: it is empty, over framing.payload_limit(), or the wire can't
-/// carry it (a line break in a line).
+/// carry it (in a line: a line break, or CR at the end).
 Expected<std::string, std::string> encode_frame(const Framing& framing, std::string_view payload);
 /// The error of the same, for a payload that is too large.
 std::string too_large(const Framing& framing, std::uint64_t payload_bytes);

@@ -55,6 +55,9 @@ TEST_CASE("wires: a frame has the bytes that others write") {
   CHECK(encode_frame({8, 1000}, "ab").value() == "\0\0\0\0\0\0\0\x02"s + "ab");
   CHECK(encode_frame(on(Wire::lines), "a\nb").error() ==
         "the payload has a line break, which ends a line");
+  CHECK(encode_frame(on(Wire::lines), "a\rb").value() == "a\rb\n");
+  CHECK(encode_frame(on(Wire::lines), "a\r").error() ==
+        "the payload ends with CR, which would go with the line's end");
 }
 
 TEST_CASE("wires: what others may write as well is taken") {
