@@ -205,8 +205,11 @@ void add_probe(CLI::App& app, ProbeArguments& arguments, int& code) {
       .add_option("--wire", arguments.wire,
                   "how messages are marked off; left out, it is found by trying")
       ->check(CLI::IsMember({"prefix", "varint", "lines", "headers"}));
-  command.add_option("--speech", arguments.speech, "what they say; left out, it is found, too")
-      ->check(CLI::IsMember({"bridge", "json_rpc", "mcp", "lsp"}));
+  command
+      .add_option("--speech", arguments.speech,
+                  "what they say; left out, it is found, too (not opaque: any bytes, a frame back "
+                  "for each)")
+      ->check(CLI::IsMember({"bridge", "json_rpc", "mcp", "lsp", "opaque"}));
   command.add_option("--byte-order", arguments.byte_order, "of the length prefix")
       ->check(CLI::IsMember({"big", "little"}))
       ->capture_default_str();

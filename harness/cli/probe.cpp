@@ -32,6 +32,7 @@ probe::Asked asked(const ProbeArguments& arguments) {
   probe::Asked asked;
   if (const auto* row = wire::wire_called(arguments.wire)) asked.wire = row->wire;
   if (const auto* row = wire::speech_called(arguments.speech)) asked.speech = row->speech;
+  asked.opaque = arguments.speech == "opaque";
   if (arguments.prefix_bytes != 4 || arguments.byte_order != "big") asked.wire = wire::Wire::prefix;
   return asked;
 }
@@ -60,6 +61,7 @@ int probe(const ProbeArguments& arguments) {
       {static_cast<std::uint8_t>(arguments.prefix_bytes), arguments.max_frame_bytes,
        wire::Wire::prefix, arguments.byte_order == "little"},
       wire::Speech::bridge,
+      false,
       std::chrono::milliseconds(arguments.timeout_ms),
       guardian->pid()};
   const bool aside = arguments.json == "-" || arguments.junit == "-";

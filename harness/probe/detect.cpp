@@ -82,12 +82,19 @@ std::string words(const Settings& settings) {
                         settings.framing.prefix_bytes == 1 ? "" : "s",
                         settings.framing.little_endian ? ", little-endian" : "");
   }
-  return fmt::format("wire {}, speech {}", wire, wire::row_of(settings.speech).name);
+  return fmt::format("wire {}, speech {}", wire,
+                     settings.opaque ? "opaque" : wire::row_of(settings.speech).name);
 }
 
 }  // namespace
 
 Settings detect(Settings settings, const Asked& asked, const std::string& token, const Say& say) {
+  if (asked.opaque) {
+    settings.opaque = true;
+    settings.framing.wire = asked.wire.value_or(settings.framing.wire);
+    say(fmt::format("{} (as was said; nothing is found by trying)\n", words(settings)));
+    return settings;
+  }
   const auto fits = [&asked](const Candidate& candidate) {
     return asked.wire.value_or(candidate.wire) == candidate.wire &&
            asked.speech.value_or(candidate.speech) == candidate.speech;

@@ -11,6 +11,7 @@ namespace poolproof::probe {
 struct Asked {
   std::optional<wire::Wire> wire;
   std::optional<wire::Speech> speech;
+  bool opaque = false;  ///< any bytes: nothing can be found out by greeting, so prefix is assumed
 };
 
 /// Finds out on which wire and in which speech the worker answers a greeting, by trying one after

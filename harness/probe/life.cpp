@@ -129,6 +129,8 @@ Finding term_in_call(Subject& subject) {
   if (session == nullptr) return no_worker();
   subject.spoil();
   const Heard heard = session->ask(subject.request("sleep", {{"ms", 60000}}).frame, kInCall);
+  if (heard.after != After::silent && subject.settings().opaque)
+    return not_tried("it answers at once");
   if (heard.after != After::silent) return not_tried("it has no command \"sleep\" that takes time");
   return term(subject, *session, "in mid-call");
 }
@@ -155,6 +157,8 @@ Finding nothing_left(Subject& subject) {
 }
 
 Finding start_time(Subject& subject) {
+  if (!subject.settings().wire().greets())
+    return not_tried("nobody greets it, so nothing says when it is ready");
   const auto took = to_ms(subject.slowest_start);
   const auto limit = to_ms(subject.settings().limit);
   if (2 * took <= limit) return held(fmt::format("is ready {} ms after its start", took));

@@ -35,9 +35,19 @@ struct Answer {
 
 Expected<wire::Reply, std::string> reply_to(const Subject& subject, const Subject::Request& request,
                                             const Heard& heard) {
+  if (subject.settings().opaque) {
+    wire::Reply reply{request.id, true, nullptr, false, "", ""};
+    reply.result = std::make_shared<const json>(heard.frames.back());
+    return reply;
+  }
   wire::Heard said = wire::row_of(subject.settings().speech).hear(heard.frames.back(), request.id);
   if (said.kind == wire::Heard::Kind::reply) return std::move(said.reply);
   return unexpected(said.why.empty() ? "it is about something else" : said.why);
+}
+
+/// What comes back of `args` where they are echoed.
+json echo_of(const Subject& subject, const json& args) {
+  return subject.settings().opaque ? json(args.dump()) : args;
 }
 
 Answer judge(const Subject& subject, const Heard& heard, const Subject::Request& request,
@@ -56,8 +66,10 @@ Answer judge(const Subject& subject, const Heard& heard, const Subject::Request&
     answer.error = reply->error;
     return answer;
   }
-  answer.result = wire::content_of(subject.settings().speech, reply->result);
-  answer.echoed = *answer.result == args;
+  answer.result = subject.settings().opaque
+                      ? reply->result
+                      : wire::content_of(subject.settings().speech, reply->result);
+  answer.echoed = *answer.result == echo_of(subject, args);
   return answer;
 }
 
@@ -75,9 +87,13 @@ Answer call(const Subject& subject, Session& session, const Subject::Request& re
 std::string surplus(Subject& subject, const std::string& bytes, std::size_t answer_bytes) {
   const std::string_view rest = std::string_view(bytes).substr(answer_bytes);
   if (rest.empty()) return "";
-  const auto suspicion = wire::suspect(subject.settings().framing, bytes);
-  if (suspicion && suspicion->kind == wire::Misframing::frame_after)
-    return "writes more than one reply to a call";
+  const wire::Framing& framing = subject.settings().framing;
+  // What is sound JSON says more than any frame does, where there is some.
+  const auto suspicion = subject.settings().opaque ? std::nullopt : wire::suspect(framing, bytes);
+  const bool is_frame = subject.settings().opaque
+                            ? wire::whole_frame(framing, rest).bytes > 0
+                            : suspicion && suspicion->kind == wire::Misframing::frame_after;
+  if (is_frame) return "writes more than one reply to a call";
   subject.noisy = true;
   return "makes noise on its stdout in a call: it answers with " +
          (suspicion ? suspicion->words : "a reply and, behind it, " + hex_and_text(rest, 16));
@@ -89,8 +105,13 @@ bool is_in_step(Subject& subject, Session& session) {
   const Subject::Request request = subject.request("echo", args);
   Heard heard = session.ask(request.frame, patience(subject));
   // The first frame may be its answer to what came before.
-  if (heard.after == After::answered && !reply_to(subject, request, heard))
-    heard = session.ask({}, patience(subject));
+  const auto is_about_before = [&] {
+    if (heard.after != After::answered) return false;
+    const auto reply = reply_to(subject, request, heard);
+    const bool is_echo = subject.settings().opaque && subject.echoes;
+    return !reply || (is_echo && *reply->result != echo_of(subject, args));
+  };
+  if (is_about_before()) heard = session.ask({}, patience(subject));
   return heard.after == After::answered && reply_to(subject, request, heard).has_value();
 }
 
@@ -122,7 +143,7 @@ Finding three_calls(Subject& subject) {
     if (later.exit) return broken(fmt::format("ends after {} calls {}", number + 1, end_of(later)));
     if (number > 0 && answer.result && *answer.result == before)
       return broken("gives a caller the answer that belongs to the caller before");
-    before = args;
+    before = echo_of(subject, args);
     echoed = echoed && answer.echoed;
     error = answer.error;
   }
@@ -213,6 +234,7 @@ Finding glued_requests(Subject& subject) {
 }
 
 Finding unknown_command(Subject& subject) {
+  if (subject.settings().opaque) return not_tried("opaque bytes say nothing that it could refuse");
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   const json args = json::object();
@@ -226,6 +248,7 @@ Finding unknown_command(Subject& subject) {
 }
 
 Finding not_json(Subject& subject) {
+  if (subject.settings().opaque) return not_tried("opaque bytes say nothing that it could refuse");
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   const auto frame =

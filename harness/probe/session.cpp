@@ -60,7 +60,7 @@ Expected<void, std::string> Session::start() {
 }
 
 pool::StartEvidence Session::greet() {
-  const pool::WireOptions wire{settings_.framing, false, wire::Codec::json, settings_.speech};
+  const pool::WireOptions wire = settings_.wire();
   const Time begun = host::sys::now();
   worker_->watch_activity(begun);
   if (!wire.greets()) return {};
@@ -122,13 +122,13 @@ Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames
       const bool unasked = passes_over(**frame, decoder.last_frame(), heard);
       if (!unasked && heard.frames.size() == frames) break;
       if (!unasked) heard.frames.emplace_back(**frame);
-      if (heard.frames.size() == frames && !speech().speaks_unasked) break;
+      if (heard.frames.size() == frames && !hears_unasked()) break;
       frame = decoder.next();
     }
     heard.surplus = decoder.buffered_bytes();
     over = true;
     // Part of what it may say unasked: the rest is on its way.
-    const bool begun_one = speech().speaks_unasked && heard.bytes == decoder.buffered() &&
+    const bool begun_one = hears_unasked() && heard.bytes == decoder.buffered() &&
                            wire::may_begin_message(settings_.framing, heard.bytes);
     if (!frame || (frames == 0 && !heard.bytes.empty() && !begun_one)) {
       heard.after = After::babbled;
@@ -152,8 +152,8 @@ Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames
 
 /// What a worker says unasked is none of what was waited for; what it asks is answered.
 bool Session::passes_over(std::string_view payload, std::string_view frame, Heard& heard) {
-  if (!speech().speaks_unasked) return false;
-  const wire::Heard said = speech().hear(payload, -1);
+  if (!hears_unasked()) return false;
+  const wire::Heard said = wire::row_of(settings_.speech).hear(payload, -1);
   if (said.kind == wire::Heard::Kind::asked) {
     const std::string answer = wire::encode_frame(settings_.framing, said.answer).value_or("");
     write_piece(answer);

@@ -11,6 +11,7 @@
 #include "harness/base/clock.hpp"
 #include "harness/host/worker.hpp"
 #include "harness/pool/event.hpp"
+#include "harness/pool/requests.hpp"
 #include "harness/wire/framing.hpp"
 
 namespace poolproof::probe {
@@ -19,8 +20,13 @@ struct Settings {
   std::vector<std::string> command;  ///< the worker's; not empty
   wire::Framing framing;
   wire::Speech speech = wire::Speech::bridge;
+  bool opaque = false;  ///< any bytes: one frame back for each; no greeting, and no goodbye
   Duration limit = std::chrono::seconds(5);  ///< for each answer
   pid_t guardian = 0;                        ///< the one process below us that is not the worker's
+
+  [[nodiscard]] pool::WireOptions wire() const {
+    return {framing, opaque, wire::Codec::json, speech};
+  }
 };
 
 /// Prints a piece of the time line at once.
@@ -107,7 +113,7 @@ class Session {
   void note(const std::string& what) const;
   void note_hidden();
   void note_end(ExitStatus status);
-  [[nodiscard]] const wire::SpeechRow& speech() const { return wire::row_of(settings_.speech); }
+  [[nodiscard]] bool hears_unasked() const { return settings_.wire().hears_unasked(); }
   bool passes_over(std::string_view payload, std::string_view frame, Heard& heard);
   void cross(bool written, std::string_view bytes);
   [[nodiscard]] std::string shown(std::string_view bytes) const;

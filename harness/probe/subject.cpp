@@ -46,6 +46,7 @@ Finding Subject::first_start() {
   zero_ = host::sys::now();
   const auto begun = begin();
   if (!begun) return {Verdict::broken, begun.error()};
+  if (!settings_.wire().greets()) return {Verdict::held, "starts, and is greeted by nobody"};
   return {Verdict::held,
           fmt::format("answers its init ping after {} ms", to_ms(session_->start_time()))};
 }
@@ -91,7 +92,9 @@ void Subject::put_away() {
 Subject::Request Subject::request(const std::string& command, const nlohmann::json& args) {
   const std::int64_t id = next_id_++;
   const std::string payload =
-      wire::row_of(settings_.speech).request(id, command, args, host::sys::timestamp());
+      settings_.opaque
+          ? args.dump()
+          : wire::row_of(settings_.speech).request(id, command, args, host::sys::timestamp());
   return {id, wire::encode_frame(settings_.framing, payload).value_or("")};
 }
 

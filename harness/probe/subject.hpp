@@ -32,7 +32,7 @@ class Subject {
   /// Ends the process at hand and keeps what it left behind.
   void put_away();
 
-  /// One request as a frame, with an id of its own.
+  /// One request as a frame, with an id of its own. To who takes any bytes: the arguments alone.
   struct Request {
     std::int64_t id;
     std::string frame;

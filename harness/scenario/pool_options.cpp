@@ -13,7 +13,22 @@ constexpr std::array<std::string_view, 2> kPayloads{"envelope", "opaque"};
 constexpr std::array<std::string_view, 2> kByteOrders{"big", "little"};
 /// The names of the rows of wire/wires.hpp and wire/speech.hpp.
 constexpr std::array<std::string_view, 4> kWires{"prefix", "varint", "lines", "headers"};
-constexpr std::array<std::string_view, 4> kSpeeches{"bridge", "json_rpc", "mcp", "lsp"};
+constexpr std::array<std::string_view, 5> kSpeeches{"bridge", "json_rpc", "mcp", "lsp", "opaque"};
+/// The last of them is no row: it is another word for `"payload": "opaque"`.
+constexpr std::int64_t kOpaqueSpeech = kSpeeches.size() - 1;
+
+constexpr pool::Option<PoolSpec> speech_option() {
+  auto row = pool::choice<&PoolSpec::speech>("speech", kSpeeches);
+  row.max = kOpaqueSpeech - 1;
+  row.set = [](PoolSpec& pool, std::int64_t value) {
+    if (value == kOpaqueSpeech) {
+      pool.opaque = true;
+    } else {
+      pool.speech = static_cast<wire::Speech>(value);
+    }
+  };
+  return row;
+}
 
 /// What a wire or a payload leaves without a meaning.
 void refuse_meaningless(const JsonNode& node, const PoolSpec& pool) {
@@ -29,8 +44,12 @@ void refuse_meaningless(const JsonNode& node, const PoolSpec& pool) {
                  "the wire prefix, or nothing");
   }
   const auto speech = node.find("speech");
-  if (speech && pool.opaque) {
+  if (!speech || !pool.opaque) return;
+  const auto payload = node.find("payload");
+  if (speech->json() != kSpeeches.back()) {
     speech->wrong("is said of opaque payloads", "the payload envelope, or nothing");
+  } else if (payload && payload->json() == kPayloads.front()) {
+    speech->wrong("is opaque, and the payload is an envelope", "one of the two");
   }
 }
 constexpr std::int64_t kFrameBytesMax = 1LL << 30;
@@ -124,7 +143,7 @@ constexpr std::array kOwn{
     PoolOption{choice<&PoolSpec::on_exception>("on_exception", pool::kOnExceptionNames),
                palette(2, 1)},
     PoolOption{choice<&PoolSpec::opaque>("payload", kPayloads), palette(1), false},
-    PoolOption{choice<&PoolSpec::speech>("speech", kSpeeches), palette(27, 1, 2, 3)},
+    PoolOption{speech_option(), palette(27, 1, 2, 3)},
 };
 
 template <std::size_t... core, std::size_t... own>

@@ -254,6 +254,23 @@ TEST_CASE("scenario: read: a command takes no faults and stays out of the simula
         "x.json#/worlds: has \"sim\", where no command can run; [\"host\"]");
 }
 
+TEST_CASE("scenario: read: the speech opaque is another word for the payload") {
+  const auto with = [](const std::string& pool) {
+    return sound(R"({"schema_version": 1, "name": "x", "why": "a sentence that is long enough",
+                     "worlds": ["host"], "pool": )" +
+                 pool + R"(, "workers": [{"kind": "command", "argv": ["/bin/cat"]}],
+                     "clients": [{"name": "a", "steps": [{"checkout": {}},
+                                                         {"call_bytes": {"text": "x"}}]}]})");
+  };
+  const Scenario one = with(R"({"payload": "opaque"})");
+  CHECK(one.pool.opaque);
+  const std::vector<std::string> others{R"({"speech": "opaque"})",
+                                        R"({"speech": "opaque", "payload": "opaque"})"};
+  for (const std::string& other : others) {
+    CHECK(write_scenario(with(other)) == write_scenario(one));
+  }
+}
+
 TEST_CASE("scenario: control: has no faults, nothing that needs one, and the same step numbers") {
   const Scenario scenario = sound(kEverything);
   const Scenario control = control_of(scenario);

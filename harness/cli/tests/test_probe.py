@@ -82,6 +82,41 @@ EXPECTED = {
     "answers in threads": ("a worker that a pool can use", 0),
     "escapes its group": ("it leaves a process behind when it ends: ", 1),
 }
+# Workers whose frames are nobody's business, as --speech opaque judges them: what one makes of a
+# payload, the diagnosis and the exit code.
+OPAQUE = """
+import os, struct, subprocess, sys, threading, time
+I, O = sys.stdin.buffer, sys.stdout.buffer
+def write(payload):
+    O.write(struct.pack(">I", len(payload)) + payload)
+    O.flush()
+def serve(answer):
+    while len(head := I.read(4)) == 4:
+        size, = struct.unpack(">I", head)
+        if not 0 < size <= 16 << 20 or len(payload := I.read(size)) < size: break
+        answer(payload)
+last = [b"nothing yet"]
+"""
+OPAQUE_WORKERS = {
+    "serve(write)": ("diagnosis: a sound worker.", 0),
+    "serve(lambda p: write(b'\\xff' + p.upper()))": ("diagnosis: a sound worker.", 0),
+    "serve(lambda p: (write(p), write(p)))": ("writes more than one reply to a call", 1),
+    "serve(lambda p: (write(p), os.write(1, b'done')))":
+        ("makes noise on its stdout in a call", 1),
+    "serve(lambda p: (write(last[-1]), last.append(p)))":
+        ("gives a caller the answer that belongs to the caller before", 1),
+    "serve(lambda p: (write(p), sys.exit(0)))": ("ends after its first call", 1),
+    "serve(lambda p: None)": ("hangs in its first call: it has read the request", 1),
+    "serve(lambda p: write(p[:70000]))": ("changes a text of 1000000 bytes on its way", 1),
+    "def tick():\n  while True: time.sleep(0.7); os.write(1, b'tick')\n"
+    "threading.Thread(target=tick, daemon=True).start(); serve(write)":
+        ("makes noise on its stdout", 1),
+    "serve(write); time.sleep(1000)": ("of the end of its input: it needs TERM", 1),
+    "subprocess.Popen(['sleep', '1003'], stdin=0, stdout=2); serve(write)":
+        ("it leaves a process behind when it ends: sleep 1003", 1),
+    "print('Loading...', flush=True); serve(write)": ("text (a banner or a stray print)", 1),
+    "sys.exit(4)": ("ends in its first call (exited with code 4)", 1),
+}
 LONGEST_OUTPUT = 16384
 LARGEST_MEMORY_KIB = 512 << 10  # of ours and of the largest worker
 
@@ -140,6 +175,25 @@ class Probe(ProgramTest):
                                *command], capture_output=True, timeout=HANG, check=False)
         self.assertIn("it reads another framing", diagnosis(done.stdout)[0])
         self.assertEqual(done.returncode, 1)
+
+    def test_who_takes_any_bytes_is_judged_by_what_needs_no_json(self):
+        with ThreadPoolExecutor(8) as pool:
+            jobs = {script: pool.submit(probe, [PYTHON, "-c", OPAQUE + script], "--speech",
+                                        "opaque") for script in OPAQUE_WORKERS}
+        for script, (words, code) in OPAQUE_WORKERS.items():
+            with self.subTest(worker=script):
+                said, returned = jobs[script].result()
+                self.assertIn("wire prefix of 4 bytes, speech opaque (as was said", said.decode())
+                self.assertIn(words, diagnosis(said)[0])
+                self.assertEqual(returned, code, said.decode())
+                self.assertRegex(said, rb"not tried (start_time|.*unknown_command, not_json)")
+
+    def test_cat_takes_any_bytes_on_every_wire(self):
+        for wire in ("prefix", "varint", "lines", "headers"):
+            with self.subTest(wire=wire):
+                said, code = probe(["/bin/cat"], "--speech", "opaque", "--wire", wire)
+                self.assertEqual(code, 0, said.decode())
+                self.assertIn(b"held      megabyte        takes 1000000 bytes, and gives", said)
 
     def test_our_own_worker_is_sound(self):
         said, code = probe([FAKE_WORKER])
