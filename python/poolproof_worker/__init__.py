@@ -92,8 +92,9 @@ class Worker:
         speech; a client of MCP wants wire="lines", speech="mcp".
 
         What is None comes from POOLPROOF_SLOT and POOLPROOF_GENERATION (worker_id is
-        "SLOT.GENERATION"), POOLPROOF_WIRE, POOLPROOF_SPEECH, POOLPROOF_PREFIX_BYTES (1, 2, 4 or 8;
-        default 4), POOLPROOF_BYTE_ORDER ("big", the default, or "little"; of a prefix) and
+        "SLOT.GENERATION"; without both, the generation is drawn from the file POOLPROOF_TICKETS),
+        POOLPROOF_WIRE, POOLPROOF_SPEECH, POOLPROOF_PREFIX_BYTES (1, 2, 4 or 8; default 4),
+        POOLPROOF_BYTE_ORDER ("big", the default, or "little"; of a prefix) and
         POOLPROOF_MAX_FRAME_BYTES (default 16 MiB; the longest payload of a request and a reply).
         `timestamp` is a text that stands in every reply of a bridge instead of the time, so that
         two runs can be compared.
@@ -114,6 +115,7 @@ class Worker:
             options.override(worker_id=worker_id, wire=wire, speech=speech,
                              prefix_bytes=prefix_bytes, byte_order=byte_order,
                              max_frame_bytes=max_frame_bytes, timestamp=timestamp)
+            options.draw_ticket()
         except ValueError as error:
             bad_usage(error)
         Server(self, Pipes(stdin_fd, stdout_fd, options.make_wire()), options).run()

@@ -3,6 +3,8 @@
   --worker-id TEXT        what ping answers (SLOT.GENERATION)
   --slot N                which worker it is               (POOLPROOF_SLOT)
   --generation N                                           (POOLPROOF_GENERATION)
+  --tickets FILE          without these two: it is 0.N, the Nth to begin of all that share FILE
+                                                           (POOLPROOF_TICKETS)
   --wire NAME             how frames are cut: prefix, varint, lines, headers (prefix)
                                                            (POOLPROOF_WIRE)
   --speech NAME           what they say: bridge, json_rpc, mcp, lsp (bridge)
@@ -50,6 +52,7 @@ def read_options(argv):
             sys.exit(0)
         else:
             raise _options.unknown_option(option, [*_options.option_names(), "--help"])
+    options.draw_ticket()
     return options
 
 

@@ -24,6 +24,7 @@ _VARIABLES = {
     "prefix_bytes": "POOLPROOF_PREFIX_BYTES",
     "byte_order": "POOLPROOF_BYTE_ORDER",
     "max_frame_bytes": "POOLPROOF_MAX_FRAME_BYTES",
+    "tickets": "POOLPROOF_TICKETS",
 }
 
 
@@ -31,7 +32,7 @@ class Options:
     """`timestamp` is JSON, or None for the clock's."""
 
     NAMES = ("slot", "generation", "worker_id", "wire", "speech", "prefix_bytes", "byte_order",
-             "max_frame_bytes", "timestamp")
+             "max_frame_bytes", "timestamp", "tickets")
 
     def __init__(self):
         self.slot = 0
@@ -42,6 +43,8 @@ class Options:
         self.byte_order = "big"
         self.max_frame_bytes = 16 << 20
         self.timestamp = None
+        self.tickets = ""
+        self._numbered = False
         self._worker_id = ""
 
     @classmethod
@@ -69,6 +72,8 @@ class Options:
             self._worker_id = text
         elif name == "timestamp":
             self.timestamp = _as_json(text)
+        elif name == "tickets":
+            self.tickets = text
         elif name == "wire":
             self.wire = _one_of(WIRES, text, where, "is no wire")
         elif name == "speech":
@@ -84,6 +89,24 @@ class Options:
         else:
             smallest = 1 if name == "max_frame_bytes" else 0
             setattr(self, name, _number(text, where, smallest))
+            self._numbered = self._numbered or name in ("slot", "generation")
+
+    def draw_ticket(self):
+        """Who was given no number takes the next one of all that share the file: it is 0.N.
+        Errors: ValueError when the file can't be written."""
+        if not self.tickets or self._numbered:
+            return
+        try:
+            fd = os.open(self.tickets, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                # An appending write takes its place and moves the offset behind itself in one step.
+                os.write(fd, b".")
+                self.generation = os.lseek(fd, 0, os.SEEK_CUR) - 1
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise ValueError(f"{self.tickets}: {error.strerror}; "
+                             "a file for tickets that can be written") from error
 
     def make_wire(self):
         return make_wire(self.wire, self.prefix_bytes, self.byte_order, self.max_frame_bytes)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-from driving import FAULTY, ROOT, frame, request
+from driving import FAULTY, ROOT, SOUND, frame, request
 from test_commands import COMMANDS, ERRORS, MALFORMED
 
 FAKE_WORKER = os.environ.get("POOLPROOF_FAKE_WORKER", "")
@@ -101,6 +101,39 @@ class Same(unittest.TestCase):
                         ["error_reply", "--message", "\u00fc\n\"\\\x01\x7f"]):
             with self.subTest(options):
                 self.same(SESSION, "--fault", *options)
+
+    def test_who_is_given_no_number_draws_the_next_ticket(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tickets, journal = os.path.join(folder, "tickets"), os.path.join(folder, "journal")
+            environment = {"PYTHONPATH": ROOT, "POOLPROOF_TICKETS": tickets,
+                           "POOLPROOF_JOURNAL": journal}
+            drawn = []
+            for options in ([], [], ["--slot", "4"], ["--generation", "7"], ["--worker-id", "w"],
+                            ["--tickets", tickets]):
+                for program in ([sys.executable, *FAULTY], [FAKE_WORKER],
+                                [sys.executable, *SOUND]):
+                    done = subprocess.run([*program, *options], input=request(0, "ping"),
+                                          capture_output=True, check=True, env=environment,
+                                          timeout=60)
+                    drawn.append(json.loads(done.stdout[4:])["result"]["worker_id"])
+            with open(journal, encoding="utf-8") as file:
+                lines = [json.loads(line) for line in file]
+        self.assertEqual(drawn, ["0.0", "0.1", "0.2", "0.3", "0.4", "0.5", *["4.0"] * 3,
+                                 *["0.7"] * 3, *["w"] * 3, "0.9", "0.10", "0.11"])
+        self.assertEqual([(line["slot"], line["generation"]) for line in lines
+                          if line["kind"] == "started"],
+                         [(0, 0), (0, 1), (0, 3), (0, 4), (4, 0), (4, 0), (0, 7), (0, 7), (0, 6),
+                          (0, 7), (0, 9), (0, 10)])
+
+    def test_tickets_that_can_not_be_drawn_are_one_line(self):
+        for program in ([sys.executable, *FAULTY], [FAKE_WORKER], [sys.executable, *SOUND]):
+            done = subprocess.run([*program, "--tickets", "/nowhere/tickets"], input=b"",
+                                  capture_output=True, check=False, timeout=60,
+                                  env={"PYTHONPATH": ROOT})
+            self.assertEqual(done.returncode, 64)
+            self.assertEqual(done.stderr.decode().count("\n"), 1)
+            self.assertIn("/nowhere/tickets: No such file or directory; a file for tickets that "
+                          "can be written", done.stderr.decode())
 
     def test_pairs_of_faults_compose_the_same(self):
         names = ["reply_dropped", "reply_twice", "reply_unframed", "text_after_reply", "id_text",

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from program import HANG, POOLPROOF, PYTHON, ProgramTest, children_of, wait_until
 
 FAKE_WORKER = os.path.join(os.path.dirname(POOLPROOF), "fake_worker")
+PYTHON_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../python")
 
 # A host of fake workers: what the programs below begin with.
 POOL = """
@@ -385,6 +386,19 @@ w = start(); call(w, 0); w.terminate(); w.communicate(); time.sleep(0.3)
         self.passes(self.python("""
 print([call(start(), 0, "ping")["result"]["worker_id"] for _ in range(3)])
 """))
+
+    def test_our_python_workers_number_themselves_and_are_judged(self):
+        done = self.python("""
+os.environ["PYTHONPATH"] = %r
+for number in range(2):
+    w = subprocess.Popen([sys.executable, "-m", "poolproof_worker.faults"], stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE)
+    print(call(w, 0, "ping")["result"]["worker_id"] == "0.%%d" %% number)
+    call(w, 1, "echo", "a:1")
+    leave(w)
+""" % PYTHON_FOLDER)
+        self.assertEqual(done.stdout.split(), [b"True", b"True"])
+        self.assertIn("-m poolproof_worker.faults", self.one_finding(done, "at_most_once")["what"])
 
 
 class Signals(GuardTest):

@@ -9,7 +9,7 @@
   --worker MODULE:NAME  another Worker than the sample
   --list                the fault table as JSON
 
-The options of python3 -m poolproof_worker are understood too. What can't be understood is one line
+The options of python3 -m poolproof_worker are understood too; --tickets numbers the journal's lines. What can't be understood is one line
 on stderr and exit code 64.
 """
 
@@ -89,6 +89,7 @@ def main(argv):
         asked = read_arguments(argv)
         stdin_fd, stdout_fd = claim_stdio()
         plan = asked.plan()
+        asked.options.draw_ticket()
         journal = Journal(asked.journal_file, asked.options.slot, asked.options.generation)
         worker = asked.make_worker()
     except ValueError as error:
