@@ -113,6 +113,7 @@ struct GuardArguments {
   std::optional<double> end_limit_s;
   std::uint32_t starts = 30;
   bool exclusive = false;
+  bool distinct = false;
   bool pass_through = false;
   std::string command_line;  ///< as it was typed, for the report
 };

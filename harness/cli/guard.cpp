@@ -147,6 +147,7 @@ int watch_and_judge(const GuardArguments& arguments, const Prepared& prepared, p
   add_journals(prepared.folder, *facts);
   facts->plan = prepared.plan;
   facts->exclusive = arguments.exclusive;
+  facts->distinct = arguments.distinct;
   facts->starts_most = arguments.starts;
   const guard::Judgement judgement = guard::judge(*facts);
   const Duration elapsed = host::sys::now() - begun;

@@ -8,6 +8,7 @@
 #include "harness/base/read_file.hpp"
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
+#include "harness/guard/judge.hpp"
 #include "harness/oracle/oracle.hpp"
 #include "harness/run/runner.hpp"
 #include "harness/trace/jsonl.hpp"
@@ -53,15 +54,25 @@ int list_faults(bool as_json) {
   return kHeld;
 }
 
+/// Of runs and sweeps first, then those of guard.
 int list_invariants(bool as_json) {
   json all = json::array();
   for (const auto& invariant : oracle::invariants()) {
     all.push_back({{"name", invariant.name},
                    {"code", invariant.code},
                    {"summary", invariant.summary},
-                   {"needs_self_report", invariant.needs_self_report()}});
+                   {"needs_self_report", invariant.needs_self_report()},
+                   {"judged_by", "run"}});
     if (!as_json)
       fmt::print("{:<24} {:<4} {}\n", invariant.name, invariant.code, invariant.summary);
+  }
+  if (!as_json) fmt::print("\nof any program, by poolproof guard:\n");
+  for (const auto& invariant : guard::invariants()) {
+    all.push_back({{"name", invariant.name},
+                   {"summary", invariant.summary},
+                   {"needs_self_report", false},
+                   {"judged_by", "guard"}});
+    if (!as_json) fmt::print("{:<24} {:<4} {}\n", invariant.name, "", invariant.summary);
   }
   if (as_json) fmt::print("{}\n", all.dump(2));
   return kHeld;

@@ -252,6 +252,8 @@ void add_guard(CLI::App& app, GuardArguments& arguments, int& code) {
       ->capture_default_str();
   command.add_flag("--exclusive", arguments.exclusive,
                    "its workers serve one request at a time: judge who is asked again too soon");
+  command.add_flag("--distinct", arguments.distinct,
+                   "it makes no call twice: judge calls that are alike but for their ids");
   command.add_flag("--pass-through", arguments.pass_through,
                    "exit with the program's exit code instead of the verdict's");
   command.add_option("COMMAND", arguments.command, "the program, after --");

@@ -90,6 +90,7 @@ struct Facts {
   std::vector<Incarnation> incarnations;  ///< workers that write a journal
   faults::Plan plan;
   bool exclusive = false;          ///< a worker serves one request at a time
+  bool distinct = false;           ///< the program makes no call twice
   std::uint32_t starts_most = 30;  ///< of workers that fail, within 10 s
 };
 

@@ -9,12 +9,12 @@ namespace {
 using faults::JournalRecord;
 using Kind = JournalRecord::Kind;
 
-void note(Incarnation& one, const JournalRecord& record, Duration at) {
+void note(Incarnation& one, const JournalRecord& record, const std::string& digest, Duration at) {
   one.last = at;
   switch (record.kind) {
     case Kind::read:
       one.asked.push_back({record.request.value_or(one.asked.size()), record.command, record.nonce,
-                           record.id.has_value(), at, std::nullopt});
+                           digest, record.id.has_value(), at, std::nullopt});
       break;
     case Kind::wrote:
       for (Asked& asked : one.asked) {
@@ -51,11 +51,10 @@ const Asked* Incarnation::in_flight() const {
   return owes ? &asked.back() : nullptr;
 }
 
-std::vector<Incarnation> incarnations_of(std::span<const faults::StampedJournalRecord> journal,
-                                         Time begun) {
+std::vector<Incarnation> incarnations_of(std::span<const JournalLine> journal, Time begun) {
   std::vector<Incarnation> all;
   std::map<std::int64_t, std::size_t> current;  // by pid, its place in `all`
-  for (const auto& line : journal) {
+  for (const auto& [line, digest] : journal) {
     const Duration at = line.at - begun;
     if (line.record.kind == Kind::started || !current.contains(line.pid)) {
       current[line.pid] = all.size();
@@ -64,7 +63,7 @@ std::vector<Incarnation> incarnations_of(std::span<const faults::StampedJournalR
       all.back().worker = line.worker;
       all.back().started = at;
     }
-    note(all[current[line.pid]], line.record, at);
+    note(all[current[line.pid]], line.record, digest, at);
   }
   return all;
 }

@@ -12,11 +12,18 @@
 
 namespace poolproof::guard {
 
+/// A line of a journal.
+struct JournalLine {
+  faults::StampedJournalRecord said;
+  std::string digest;  ///< `read`, by poolproof wrap: of the request without its id; empty: none
+};
+
 /// One request that a worker has read.
 struct Asked {
   std::uint64_t number = 0;  ///< counted from 0 in its incarnation
   std::optional<std::string> command;
   std::optional<std::string> nonce;
+  std::string digest;               ///< see JournalLine
   bool is_owed = false;             ///< it has an id, so an answer is due
   Duration read{};                  ///< since the guard began
   std::optional<Duration> wrote{};  ///< the last byte of the answer was out
@@ -50,7 +57,6 @@ struct Incarnation {
 
 /// The incarnations of one journal in the order of their starts. Lines before the first start of
 /// their pid begin one, too: its own first line was lost.
-std::vector<Incarnation> incarnations_of(std::span<const faults::StampedJournalRecord> journal,
-                                         Time begun);
+std::vector<Incarnation> incarnations_of(std::span<const JournalLine> journal, Time begun);
 
 }  // namespace poolproof::guard

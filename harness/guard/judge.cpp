@@ -47,8 +47,12 @@ std::string told(const Address& address) {
 }
 
 Process process_of(const Facts& facts, const Incarnation& incarnation) {
+  /// Start times come in ticks of 10 ms, and each of two may be off by one.
+  constexpr Duration kTicks = std::chrono::milliseconds(30);
+  // Another process may have had that pid before, or after one that no look has seen.
   const auto is_same = [&](const Process& one) {
-    return one.address.pid == incarnation.pid && (!one.gone || *one.gone >= incarnation.started);
+    return one.address.pid == incarnation.pid && (!one.gone || *one.gone >= incarnation.started) &&
+           one.address.started <= incarnation.started + kTicks;
   };
   const auto found = std::ranges::find_if(facts.seen, is_same);
   if (found != facts.seen.end()) return *found;

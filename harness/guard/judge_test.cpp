@@ -114,6 +114,18 @@ Incarnation& kill(Facts& facts, Duration gone, std::optional<ExitStatus> exit) {
 
 constexpr ExitStatus kKilled{0, 9};
 
+/// Two workers were asked the same, but for the id.
+void repeat(Facts& facts, bool answered, const std::string& command) {
+  facts.incarnations.push_back(incarnation(201, 2s));
+  facts.incarnations.back().exiting = 0;
+  for (Incarnation& one : facts.incarnations) {
+    one.asked.push_back(asked(2, one.started + 5s, std::nullopt));
+    one.asked.back().command = command;
+    one.asked.back().digest = "d";
+    if (answered) one.asked.back().wrote = one.started + 6s;
+  }
+}
+
 struct History {
   std::string what;
   std::function<void(Facts&)> change;
@@ -230,6 +242,29 @@ const std::vector<History>& workers() {
          f.incarnations.back().exiting = 0;
        },
        {"at_most_once"}},
+      {"a call like one that was never answered",
+       [](Facts& f) { repeat(f, false, "tools/call"); },
+       {},
+       {"at_most_once"}},
+      {"the same, of a program that makes no call twice",
+       [](Facts& f) {
+         repeat(f, false, "tools/call");
+         f.distinct = true;
+       },
+       {"at_most_once"}},
+      {"a call like one that was answered", [](Facts& f) { repeat(f, true, "tools/call"); }, {}},
+      {"the same, of a program that makes no call twice, once more",
+       [](Facts& f) {
+         repeat(f, true, "tools/call");
+         f.distinct = true;
+       },
+       {"at_most_once"}},
+      {"two greetings that are alike",
+       [](Facts& f) {
+         repeat(f, false, "initialize");
+         f.distinct = true;
+       },
+       {}},
       {"asked again while it owes",
        [](Facts& f) {
          f.exclusive = true;
@@ -255,6 +290,21 @@ const std::vector<History>& workers() {
       {"crashed by itself",
        [](Facts& f) {
          kill(f, 5s, ExitStatus{0, 11});
+       },
+       {}},
+      {"gone at once after TERM, by what the system does not say",
+       [](Facts& f) { kill(f, 5s, std::nullopt).term = 4990ms; },
+       {}},
+      {"one whose end no look has seen",
+       [](Facts& f) {
+         kill(f, 5s, kKilled);
+         f.seen.pop_back();
+       },
+       {}},
+      {"one that no look has seen, and a later process of its pid was killed",
+       [](Facts& f) {
+         kill(f, 5s, kKilled);
+         f.seen.back().address.started = 4s;
        },
        {}},
       {"killed at once after TERM",
@@ -346,7 +396,7 @@ TEST_CASE("guard: judge: a planned fault that never strikes proves nothing") {
 
 TEST_CASE("guard: incarnations: a pid that comes again is another worker") {
   using Kind = faults::JournalRecord::Kind;
-  std::vector<faults::StampedJournalRecord> journal;
+  std::vector<JournalLine> journal;
   const auto add = [&](Kind kind, std::int64_t at_ms, std::int64_t pid) {
     faults::StampedJournalRecord line;
     line.at = Time(std::chrono::milliseconds(at_ms));
@@ -354,7 +404,7 @@ TEST_CASE("guard: incarnations: a pid that comes again is another worker") {
     line.record.kind = kind;
     line.record.request = 0;
     line.record.id = 0;
-    journal.push_back(line);
+    journal.push_back({line, kind == Kind::read ? "d" : ""});
   };
   add(Kind::started, 1000, 7);
   add(Kind::read, 1001, 7);
@@ -366,6 +416,7 @@ TEST_CASE("guard: incarnations: a pid that comes again is another worker") {
   const auto all = incarnations_of(journal, Time(1s));
   REQUIRE(all.size() == 4);
   CHECK(all[0].has_served());
+  CHECK(all[0].asked.front().digest == "d");
   CHECK(all[0].in_flight() == nullptr);
   CHECK(all[0].last == 3ms);
   CHECK(all[1].pid == 8);

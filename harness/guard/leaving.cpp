@@ -47,9 +47,11 @@ void judge_killed(const Incarnation& one, const Process& process, Judgement& jud
   if (!one.stdin_end && !one.term) {
     judgement.findings.push_back(
         finding("leaving_order",
-                "was killed while idle: neither the end of its input nor TERM came before"));
+                "was killed while idle: it had seen neither the end of its input nor TERM"));
     return;
   }
+  // Of whose end the system does not tell: it may have been the signal that asked.
+  if (!process.exit) return;
   const Duration asked = std::min(one.stdin_end.value_or(gone), one.term.value_or(gone));
   if (gone - asked < kNoGrace) {
     judgement.findings.push_back(finding(

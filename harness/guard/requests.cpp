@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -42,18 +45,59 @@ std::string why_dirty(const Facts& facts, const Incarnation& one, const Asked& b
   return "";
 }
 
+struct Reading {
+  const Incarnation* by;
+  const Asked* asked;
+};
+
+/// Whoever starts and ends a worker says these each time.
+bool is_of_the_pool(const Asked& asked) {
+  constexpr std::array<std::string_view, 3> kOwn{"initialize", "ping", "shutdown"};
+  return std::ranges::find(kOwn, asked.command.value_or("")) != kOwn.end();
+}
+
+/// Calls without a nonce that are alike but for their ids. Whether the pool repeats one or the
+/// program nobody can tell, unless the program is said to make no call twice.
+void judge_repeats(const Facts& facts, Judgement& judgement) {
+  std::vector<Reading> all;
+  for (const Incarnation& one : facts.incarnations) {
+    for (const Asked& asked : one.asked) {
+      const bool counts = asked.is_owed && !asked.nonce && !asked.digest.empty();
+      if (counts && !is_of_the_pool(asked)) all.push_back({&one, &asked});
+    }
+  }
+  std::ranges::stable_sort(all, {}, [](const Reading& one) { return one.asked->read; });
+  std::map<std::string, Reading> last;
+  for (const Reading& now : all) {
+    const auto [place, fresh] = last.try_emplace(now.asked->digest, now);
+    const Reading before = std::exchange(place->second, now);
+    const bool answered = before.asked->wrote.has_value();
+    if (fresh || (!facts.distinct && (answered || before.by == now.by))) continue;
+    const Process first = process_of(facts, *before.by);
+    const Process second = process_of(facts, *now.by);
+    (facts.distinct ? judgement.findings : judgement.remarks)
+        .push_back({"at_most_once",
+                    Blame::program,
+                    fmt::format("a call (command {}) was read twice, the same but for its id: at "
+                                "{} ms by {}{}; and at {} ms by {}",
+                                printable(now.asked->command.value_or("unknown")),
+                                to_ms(before.asked->read), told(first.address),
+                                answered ? "" : ", which never answered it", to_ms(now.asked->read),
+                                told(second.address)),
+                    now.asked->read,
+                    {first.address, second.address}});
+  }
+}
+
 }  // namespace
 
 void judge_at_most_once(const Facts& facts, Judgement& judgement) {
-  struct First {
-    const Incarnation* by;
-    const Asked* asked;
-  };
-  std::map<std::string, First> first;
+  judge_repeats(facts, judgement);
+  std::map<std::string, Reading> first;
   for (const Incarnation& one : facts.incarnations) {
     for (const Asked& asked : one.asked) {
       if (!asked.nonce) continue;
-      const auto [place, fresh] = first.try_emplace(*asked.nonce, First{&one, &asked});
+      const auto [place, fresh] = first.try_emplace(*asked.nonce, Reading{&one, &asked});
       if (fresh) continue;
       const Process now = process_of(facts, one);
       const Process before = process_of(facts, *place->second.by);

@@ -7,10 +7,12 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "harness/base/read_file.hpp"
 #include "harness/base/write_file.hpp"
 #include "harness/host/system.hpp"
+#include "harness/wire/envelope.hpp"
 
 namespace poolproof::guard {
 namespace {
@@ -21,6 +23,15 @@ namespace fs = std::filesystem;
 constexpr const char* kOfRun = "guard-run";
 /// No report of an older run must pass for one of this run.
 constexpr const char* kReports[]{"guard.json", "report.json", "junit.xml", "summary.md"};
+
+/// A key that the journal's reader passes over.
+std::string digest_in(std::string_view line) {
+  constexpr std::string_view kKey = R"("digest":)";
+  if (line.find(kKey) == std::string_view::npos) return "";
+  const auto object = wire::parse_json(line);
+  const auto found = object->find("digest");
+  return found != object->end() && found->is_string() ? found->get<std::string>() : "";
+}
 
 }  // namespace
 
@@ -61,22 +72,21 @@ std::vector<std::string> RunFolder::environment() const {
   return all;
 }
 
-std::vector<std::vector<faults::StampedJournalRecord>> RunFolder::read_journals(
-    std::size_t& spoilt) const {
+std::vector<std::vector<JournalLine>> RunFolder::read_journals(std::size_t& spoilt) const {
   std::vector<fs::path> files;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(journals(), error)) files.push_back(entry.path());
   std::ranges::sort(files);
-  std::vector<std::vector<faults::StampedJournalRecord>> all;
+  std::vector<std::vector<JournalLine>> all;
   for (const fs::path& file : files) {
     const std::string text = read_file(file.string(), UINTMAX_MAX, "a journal").value_or("");
     auto& lines = all.emplace_back();
     for (std::size_t from = 0, end = 0; from < text.size(); from = end + 1) {
       end = std::min(text.find('\n', from), text.size());
-      auto line =
-          faults::read_journal_line(std::string_view(text).substr(from, end - from), file.string());
+      const std::string_view said = std::string_view(text).substr(from, end - from);
+      auto line = faults::read_journal_line(said, file.string());
       if (line) {
-        lines.push_back(std::move(*line));
+        lines.push_back({std::move(*line), digest_in(said)});
       } else {
         ++spoilt;
       }

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "fake_workers/journal.hpp"
 #include "harness/base/result.hpp"
+#include "harness/guard/incarnations.hpp"
 #include "harness/host/descriptor.hpp"
 
 namespace poolproof::guard {
@@ -23,8 +23,7 @@ class RunFolder {
 
   /// The lines of all journals. What is no line of one is left out, and counted in `spoilt`: a
   /// worker killed in the middle of a line leaves a part of one.
-  [[nodiscard]] std::vector<std::vector<faults::StampedJournalRecord>> read_journals(
-      std::size_t& spoilt) const;
+  [[nodiscard]] std::vector<std::vector<JournalLine>> read_journals(std::size_t& spoilt) const;
 
  private:
   std::string path_;  ///< absolute

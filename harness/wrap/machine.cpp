@@ -121,6 +121,9 @@ void Machine::on_client_frame(const Piece& frame, Time now) {
 
 void Machine::on_request(const Message& message, const Piece& frame, Time now) {
   Asked request = aims_.ask(message, frame.payload);
+  // Whoever gives a call a nonce has told it from all others.
+  if (config_.journals && message.number && !message.nonce)
+    orders_.emplace_back(Digest{digest(frame.payload)});
   note(read_record(request.number, message));
   Script script;
   strike_at(Stage::request, request, script.actions);

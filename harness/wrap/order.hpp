@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -53,8 +54,15 @@ struct HoldStreams {
   bool operator==(const HoldStreams&) const = default;
 };
 
-using Order = std::variant<StartWorker, SayAside, RaiseSignal, End, CloseOutput, CloseInput,
-                           EndWorkerInput, SignalWorker, HoldStreams, faults::JournalRecord>;
+/// Of the request that the next record is about: the journal tells it, too.
+struct Digest {
+  std::uint64_t value = 0;
+  bool operator==(const Digest&) const = default;
+};
+
+using Order =
+    std::variant<StartWorker, SayAside, RaiseSignal, End, CloseOutput, CloseInput, EndWorkerInput,
+                 SignalWorker, HoldStreams, Digest, faults::JournalRecord>;
 
 /// Bytes for the client and orders, one after the other: an order is due when all bytes before it
 /// were taken. Bytes go out whole, or in chunks with a pause after each.

@@ -231,10 +231,14 @@ class Seen {
     record.child_pid = pid.value_or(0);
     obey(record);
   }
+  void obey(const Digest& digest) { digest_ = digest; }
   void obey(const faults::JournalRecord& record) {
     if (!settings_.journal) return;
-    const std::string line = faults::journal_line(record, now().time_since_epoch().count(),
-                                                  settings_.machine.self, ::getpid());
+    std::string line = faults::journal_line(record, now().time_since_epoch().count(),
+                                            settings_.machine.self, ::getpid());
+    // Only wrap tells it and only guard asks for it: to all others it is one key more.
+    if (const auto digest = std::exchange(digest_, std::nullopt))
+      line.replace(line.rfind('}'), 1, fmt::format(R"(,"digest":"{:016x}"}})", digest->value));
     // A journal that can't be written must not change what the worker does.
     (void)sys::write_all(settings_.journal.get(), line);
   }
@@ -259,6 +263,7 @@ class Seen {
   RelaySettings& settings_;
   Machine machine_;
   std::optional<ExitStatus> gone_;
+  std::optional<Digest> digest_;
   std::array<char, kReadBytes> buffer_{};
 };
 

@@ -151,6 +151,22 @@ bool says_goodbye(Speech speech) {
   return speech == Speech::bridge || speech == Speech::lsp;
 }
 
+std::uint64_t digest(std::string_view payload) {
+  // FNV-1a, over each member and a byte that stands in none.
+  constexpr std::uint64_t kPrime = 0x100000001b3;
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&hash](std::string_view bytes) {
+    for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * kPrime;
+  };
+  for (const Member& one : members_of(payload)) {
+    if (one.key == "\"id\"") continue;
+    add(one.key);
+    add(one.value);
+    add({"\n", 1});
+  }
+  return hash;
+}
+
 std::string rewritten(Speech speech, std::string_view payload,
                       const faults::ReplyInProgress& before, const faults::ReplyInProgress& now) {
   const auto object = wire::parse_json(payload);

@@ -49,6 +49,10 @@ bool says_goodbye(Speech speech);  ///< see Message::goodbye
 std::string rewritten(Speech speech, std::string_view payload,
                       const faults::ReplyInProgress& before, const faults::ReplyInProgress& now);
 
+/// Of a request as it is written, without its id: the same for a call that is made once more.
+/// Requires: has_members(), and the payload is an object.
+std::uint64_t digest(std::string_view payload);
+
 /// A reply of nothing to a request that was not read.
 std::string made_up_reply(Speech speech, std::uint64_t id);
 

@@ -333,6 +333,35 @@ for _ in range(2):
 """)
         self.one_finding(done, "at_most_once")
 
+    def test_a_call_that_a_wrapped_worker_never_answered_is_made_again(self):
+        program = """
+for number in range(2):
+    w = subprocess.Popen([%r, "wrap", "--wire", "lines", "--speech", "json_rpc", "--", "sh", "-c",
+                          "read line; exit %%d" %% (1 - number)],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    w.stdin.write(b'{"jsonrpc":"2.0","id":%%d,"method":"build","params":{"x":1}}\\n' %% number)
+    w.stdin.flush()
+    w.wait()
+""" % POOLPROOF
+        self.passes(self.python(program))
+        remarks = self.found()["remarks"]
+        self.assertEqual([one["invariant"] for one in remarks], ["at_most_once"])
+        self.assertIn("(command build) was read twice, the same but for its id", remarks[0]["what"])
+        found = self.one_finding(self.python(program, "--distinct"), "at_most_once")
+        self.assertIn(", which never answered it; and at ", found["what"])
+
+    def test_the_invariants_are_listed_with_those_of_a_run(self):
+        done = self.program("list", "invariants", "--json")
+        listed = [(row["judged_by"], row["name"]) for row in json.loads(done.stdout)]
+        self.assertIn(("run", "pairing"), listed)
+        self.assertEqual([name for by, name in listed if by == "guard"], [
+            "no_survivors", "no_zombies", "host_ended", "idle_cpu", "bounded_memory",
+            "descriptors_back", "start_storm", "at_most_once", "no_dirty_reuse", "leaving_order",
+            "healthy_worker_killed"])
+        text = self.program("list", "invariants").stdout.decode()
+        own = text[text.index("by poolproof guard:\n"):]
+        self.assertRegex(own, r"\nno_zombies +whoever starts a process reaps it\n")
+
     def test_a_worker_that_owes_an_answer_is_asked_again(self):
         program = """
 w = start("--fault", "reply_dropped", "--at", "request=0")
