@@ -177,6 +177,8 @@ const std::vector<History>& ends_and_leaks() {
        {"host_ended"}},
       {"no end", [](Facts& f) { f.end.how = HostEnd::How::over_end_limit; }, {"host_ended"}},
       {"busy while idle", [](Facts& f) { add_idle(f, 90, 90, 0); }, {"idle_cpu"}},
+      {"busy now and then while idle", [](Facts& f) { add_idle(f, 30, 35, 0); }, {"idle_cpu"}},
+      {"a little busy while idle", [](Facts& f) { add_idle(f, 12, 50, 0); }, {}},
       {"busy for a moment", [](Facts& f) { add_idle(f, 90, 90, 0, 500ms); }, {}},
       {"busy while idle, on a busy machine",
        [](Facts& f) { add_idle(f, 12, 95, 0); },
