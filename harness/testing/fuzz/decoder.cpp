@@ -23,6 +23,8 @@ using wire::Framing;
 /// What may stand around a payload: a block of headers, which has this or the limit.
 constexpr std::size_t kLeastAround = 1024;
 constexpr std::size_t kShownAfterHeader = 60;
+/// Once so much has come in and behind the chunk that brought an error, it shows no more.
+constexpr std::size_t kSurelyShown = 200;
 
 struct Course {
   Framing framing;
@@ -43,6 +45,14 @@ std::size_t most_around(const Framing& framing) {
   return std::max(framing.max_frame_bytes, kLeastAround);
 }
 
+/// What can be written is read as it was.
+void check_payload(const Framing& framing, std::string_view payload) {
+  const auto written = wire::encode_frame(framing, payload);
+  if (!written) return;  // too large, or no line
+  const wire::WholeFrame again = wire::whole_frame(framing, *written);
+  POOLPROOF_ASSERT(again.payload == payload && again.bytes == written->size());
+}
+
 /// What is given out is a frame where it stands, and can be written again.
 void check_frame(const Framing& framing, std::string_view payload, std::string_view frame,
                  std::string_view stream) {
@@ -50,19 +60,16 @@ void check_frame(const Framing& framing, std::string_view payload, std::string_v
   POOLPROOF_ASSERT(stream.starts_with(frame));
   const wire::WholeFrame whole = wire::whole_frame(framing, stream);
   POOLPROOF_ASSERT(whole.payload == payload && whole.bytes == frame.size());
-  const auto written = wire::encode_frame(framing, payload);
-  if (!written) return;  // CR at its end, which no line can have
-  const wire::WholeFrame again = wire::whole_frame(framing, *written);
-  POOLPROOF_ASSERT(again.payload == payload && again.bytes == written->size());
+  check_payload(framing, payload);
 }
 
 void check_error(const Framing& framing, FrameDecoder decoder, const wire::FrameError& error) {
   POOLPROOF_ASSERT(!error.message.empty());
   POOLPROOF_ASSERT(error.first_bytes.size() <= most_around(framing) + kShownAfterHeader);
-  decoder.push(std::string(100, 'x'));
+  decoder.push(std::string(kLeastAround + 2 * kShownAfterHeader, 'x'));
+  POOLPROOF_ASSERT(decoder.buffered_bytes() <= most_around(framing) + kShownAfterHeader);
   const auto again = decoder.next();
   POOLPROOF_ASSERT(!again && again.error().kind == error.kind);
-  POOLPROOF_ASSERT(decoder.buffered_bytes() <= most_around(framing) + kShownAfterHeader);
 }
 
 /// Takes what can be taken of the `arrived` bytes.
@@ -92,7 +99,7 @@ Decoded decode(const Course& course, std::string_view stream) {
   Decoded decoded;
   std::size_t arrived = 0;
   std::size_t in_error = 0;
-  for (std::size_t i = 0; arrived < stream.size() && in_error <= kShownAfterHeader; ++i) {
+  for (std::size_t i = 0; arrived < stream.size() && in_error <= kSurelyShown; ++i) {
     const std::size_t asked = course.chunks[i % course.chunks.size()];
     const bool stuck = i % 16 == 15;  // chunks of nothing must not go on for ever
     const std::size_t bytes = std::min(asked + (stuck ? 1U : 0U), stream.size() - arrived);
@@ -147,6 +154,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view stream = input.rest();
   const Decoded in_chunks = decode(course, stream);
   check_ready_within(course.framing, stream, course.chunks.front());
+  check_payload(course.framing, stream);
   course.chunks.fill(stream.size());
   const Decoded at_once = decode(course, stream);
   POOLPROOF_ASSERT(in_chunks == at_once);
