@@ -124,7 +124,7 @@ Finding three_calls(Subject& subject) {
   std::optional<std::string> error;
   json before;
   bool echoed = true;
-  for (int number = 0; number < kCalls; ++number) {
+  for (std::size_t number = 0; number < kCalls; ++number) {
     const json args{{"nonce", fmt::format("probe-{}", number)}};
     const Subject::Request request = subject.request("echo", args);
     subject.spoil();

@@ -64,7 +64,7 @@ ClientStep any_step() {
   step.retryable = *rc::gen::arbitrary<bool>();
   step.exit = {*rc::gen::arbitrary<int>(), *rc::gen::arbitrary<int>()};
   if (*rc::gen::arbitrary<bool>()) step.after = Duration(any<int>(1'000'000));
-  step.stderr_bytes = any<int>(5000);
+  step.stderr_bytes = any<std::uint64_t>(5000);
   step.truncated = *rc::gen::arbitrary<bool>();
   if (*rc::gen::arbitrary<bool>()) step.blamed = any_worker();
   if (*rc::gen::arbitrary<bool>()) step.worker = any_worker();
