@@ -30,6 +30,8 @@ struct Aim {
   std::uint32_t nth = 0;  ///< which of those that the two fit, counted from 1; 0: each
   bool operator==(const Aim&) const = default;
 
+  /// What the request says decides, which only wrap looks at.
+  [[nodiscard]] bool is_by_words() const { return !method.empty() || !contains.empty(); }
   /// Whether its slot and its generation are those of that worker, or left out.
   [[nodiscard]] bool fits(WorkerId worker) const {
     return slot.value_or(worker.slot) == worker.slot &&

@@ -388,8 +388,7 @@ std::string why_not_compared(const Scenario& scenario) {
   if (!scenario.runs_in(scenario::WorldKind::host)) return "it does not run on real processes";
   if (scenario.tagged("time")) return "it is aimed by time (tag \"time\")";
   for (const auto& worker : scenario.workers) {
-    if (worker.kind == scenario::WorkerKind::command)
-      return "its workers are a program that can't be simulated";
+    if (worker.is_real_program()) return "its workers are a program that can't be simulated";
   }
   return "";
 }

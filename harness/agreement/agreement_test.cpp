@@ -401,6 +401,8 @@ TEST_CASE("run: agreement: what is not compared, and why") {
   auto command = two();
   command.workers.push_back({scenario::WorkerKind::command, {"cat"}, "", {}});
   CHECK_FALSE(why_not_compared(command).empty());
+  command.workers.back().kind = scenario::WorkerKind::wrapped;
+  CHECK_FALSE(why_not_compared(command).empty());
   const auto result = compare_worlds(timed, observations(9, "ok"), observations(1, "cancelled")[0]);
   CHECK(result.what == Agreement::not_compared);
   CHECK(result.reason == why_not_compared(timed));

@@ -195,9 +195,8 @@ class Overkill {
   [[nodiscard]] bool may_be_large(const Incarnation& incarnation, Time by) const {
     constexpr std::uint64_t kBeforeAnyCall = 50'000'000;
     const scenario::Scenario& scenario = evidence_.scenario;
-    const bool known = std::ranges::none_of(scenario.workers, [](const auto& worker) {
-      return worker.kind == scenario::WorkerKind::command;
-    });
+    const bool known =
+        std::ranges::none_of(scenario.workers, &scenario::WorkerSpec::is_real_program);
     if (!known || scenario.pool.core.max_rss_bytes < kBeforeAnyCall) return true;
     return boost::algorithm::any_of(
         view_.calls_on(incarnation.number), [by](const ClientStep& call) {

@@ -336,13 +336,11 @@ std::optional<Incarnation> View::find(WorkerId worker) const {
 
 bool View::has_journal(WorkerId worker) const {
   const auto& specs = scenario_.workers;
-  return specs.empty() || specs[worker.slot % specs.size()].kind != scenario::WorkerKind::command;
+  return specs.empty() || specs[worker.slot % specs.size()].journals();
 }
 
 bool View::all_have_journals() const {
-  return std::ranges::all_of(scenario_.workers, [](const auto& worker) {
-    return worker.kind != scenario::WorkerKind::command;
-  });
+  return std::ranges::all_of(scenario_.workers, &scenario::WorkerSpec::journals);
 }
 
 const Signs& Incarnation::signs() const {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -45,9 +46,17 @@ class Examination {
 
   void worlds() {
     for (const WorkerSpec& worker : scenario_.workers) {
-      if (worker.kind != WorkerKind::command || !scenario_.runs_in(WorldKind::sim)) continue;
-      wrong("/worlds", "has \"sim\", where no command can run", "[\"host\"]");
+      if (!worker.is_real_program() || !scenario_.runs_in(WorldKind::sim)) continue;
+      wrong("/worlds", fmt::format("has \"sim\", where no {} can run", called(worker)),
+            "[\"host\"]");
     }
+  }
+
+  void memory() {
+    if (scenario_.pool.core.max_rss_bytes == 0) return;
+    if (std::ranges::none_of(scenario_.workers, is_wrapped)) return;
+    wrong("/pool/max_rss_bytes", "is there, and what would be measured of a wrapped worker is wrap",
+          "workers of another kind");
   }
 
   void success() {
@@ -58,6 +67,11 @@ class Examination {
   }
 
  private:
+  static bool is_wrapped(const WorkerSpec& worker) { return worker.kind == WorkerKind::wrapped; }
+  static std::string called(const WorkerSpec& worker) {
+    return is_wrapped(worker) ? "wrapped worker" : "command";
+  }
+
   void steps(std::size_t client) {
     const std::vector<Step>& steps = scenario_.clients[client].steps;
     for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -123,15 +137,40 @@ class Examination {
           fmt::format("{} can't strike on the wire {}", fault.fault->name, wire::row_of(wire).name),
           "one of the wires " + faults::wires_of(*fault.fault));
     }
-    const auto obeys = [](const WorkerSpec& worker) { return worker.kind != WorkerKind::command; };
     if (fault.at.slot) known_slot(place + "/slot", *fault.at.slot);
     const auto& workers = scenario_.workers;
-    const bool struck = fault.at.slot ? obeys(workers[*fault.at.slot % workers.size()])
-                                      : std::ranges::any_of(workers, obeys);
-    if (!struck) {
-      wrong(place, "no worker there takes faults", "a worker of kind fake or python");
+    const std::span<const WorkerSpec> there =
+        fault.at.slot ? std::span(workers).subspan(*fault.at.slot % workers.size(), 1) : workers;
+    if (std::ranges::none_of(there, &WorkerSpec::journals)) {
+      wrong(place, "no worker there takes faults", "a worker of kind fake, python or wrapped");
+    }
+    if (std::ranges::any_of(there, is_wrapped)) aim_behind_wrap(place, fault);
+    const auto knows_words = [](const WorkerSpec& worker) {
+      return is_wrapped(worker) || !worker.journals();
+    };
+    if (fault.at.is_by_words() && !std::ranges::all_of(there, knows_words)) {
+      wrong(place, "says what the request says, which a worker of kind fake or python can't tell",
+            "a \"slot\" that is wrapped, or a client's call");
     }
     if (!fault.at.client.empty()) aim_at_client(place, fault.at);
+  }
+
+  void aim_behind_wrap(const std::string& place, const faults::PlannedFault& fault) {
+    const PoolSpec& pool = scenario_.pool;
+    const faults::Between between{pool.framing, !pool.opaque,
+                                  !pool.opaque && pool.speech == wire::Speech::bridge,
+                                  pool.says_goodbye()};
+    // A start that fails is the pool's: wrap is not even there.
+    const bool launch = fault.fault->moment == faults::Moment::launch;
+    const std::string why = launch ? "" : faults::cannot_strike(*fault.fault, between);
+    if (!why.empty()) {
+      wrong(place, fmt::format("behind wrap {} can't strike", fault.fault->name),
+            fmt::format("it {}", why));
+    }
+    if (!fault.at.method.empty() && pool.opaque) {
+      wrong(place + "/method", "is there, the pool's payload is opaque",
+            "\"contains\" or \"request\"");
+    }
   }
 
   /// So many at most.
@@ -199,6 +238,7 @@ void check_coherence(const Scenario& scenario, const JsonNode& root) {
   examination.clients();
   examination.faults();
   examination.worlds();
+  examination.memory();
   examination.success();
 }
 

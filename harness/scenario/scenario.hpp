@@ -30,14 +30,23 @@ using namespace std::chrono_literals;
 enum class WorldKind : std::uint8_t { sim, host };
 
 /// What stands in a slot. `fake` is our C++ worker, `python` our Python one (both with faults),
-/// `command` any program, which gets no plan and writes no journal.
-enum class WorkerKind : std::uint8_t { fake, python, command };
+/// `command` any program, which gets no plan and writes no journal, `wrapped` any program behind
+/// `poolproof wrap`, which has both.
+enum class WorkerKind : std::uint8_t { fake, python, command, wrapped };
 struct WorkerSpec {
   WorkerKind kind = WorkerKind::fake;
-  std::vector<std::string> argv;  ///< command only
-  /// Of a command: where it runs. Relative to the scenario's folder, as argv[0] with a slash is.
+  std::vector<std::string> argv;  ///< of a real program only
+  /// Of a real program: where it runs. Relative to the scenario's folder, as argv[0] with a slash
+  /// is.
   std::string cwd;
   std::map<std::string, std::string> env;  ///< on top of what the pool gives it
+
+  /// Somebody else's, which only real processes can be: nobody knows what it makes of a command.
+  [[nodiscard]] bool is_real_program() const {
+    return kind == WorkerKind::command || kind == WorkerKind::wrapped;
+  }
+  /// It takes the plan's faults, and its journal shows what it read and wrote.
+  [[nodiscard]] bool journals() const { return kind != WorkerKind::command; }
 };
 
 /// The pool under test: the Core's options and those of the pool around it.

@@ -83,17 +83,16 @@ WorkerSpec read_worker(const JsonNode& node) {
   static constexpr std::array<std::string_view, 4> kWorkerKeys{"kind", "argv", "cwd", "env"};
   WorkerSpec worker;
   if (!node.object(kWorkerKeys)) return worker;
-  if (const auto kind = node.need("kind", "fake, python or command")) {
+  if (const auto kind = node.need("kind", "fake, python, command or wrapped")) {
     worker.kind = static_cast<WorkerKind>(kind->choice(kWorkerKindNames));
   }
-  const bool command = worker.kind == WorkerKind::command;
-  const auto argv =
-      command ? node.need("argv", "the program and its arguments") : node.find("argv");
-  if (argv && !command) argv->wrong("is there", "no argv: only a command has one");
+  const bool real = worker.is_real_program();
+  const auto argv = real ? node.need("argv", "the program and its arguments") : node.find("argv");
+  if (argv && !real) argv->wrong("is there", "no argv: only a command or a wrapped worker has one");
   if (argv) worker.argv = read_all(*argv, 1, &JsonNode::text);
   if (const auto cwd = node.find("cwd")) {
     worker.cwd = cwd->text();
-    if (!command) cwd->wrong("is there", "no cwd: only a command has one");
+    if (!real) cwd->wrong("is there", "no cwd: only a command or a wrapped worker has one");
     if (worker.cwd.empty()) cwd->not_a("a folder, as \".\", the scenario's own");
   }
   const auto env = node.find("env");
@@ -126,13 +125,13 @@ Client read_client(const JsonNode& node) {
   return client;
 }
 
-faults::Plan read_faults(const JsonNode& root) {
+faults::Plan read_faults(const JsonNode& root, faults::AimedBy by) {
   faults::Plan plan;
   const auto node = root.find("faults");
   if (!node) return plan;
   for (const JsonNode& element : node->elements()) {
     if (element.find("id")) element.wrong("has an \"id\"", "none: its place in the list is its id");
-    plan.push_back(faults::read_fault(element));
+    plan.push_back(faults::read_fault(element, by));
     plan.back().id = fmt::format("f{}", plan.size() - 1);
   }
   return plan;
@@ -173,7 +172,10 @@ Scenario read_root(const JsonNode& root) {
   if (const auto clients = root.need("clients", "who uses the pool")) {
     scenario.clients = read_all(*clients, 1, read_client);
   }
-  scenario.faults = read_faults(root);
+  const bool wrapped = std::ranges::find(scenario.workers, WorkerKind::wrapped,
+                                         &WorkerSpec::kind) != scenario.workers.end();
+  scenario.faults =
+      read_faults(root, wrapped ? faults::AimedBy::words : faults::AimedBy::coordinates);
   if (const auto expect = root.find("expect")) scenario.expect = read_expectations(*expect);
   scenario.schedule = read_schedule(root);
   return scenario;

@@ -271,6 +271,55 @@ TEST_CASE("scenario: read: the speech opaque is another word for the payload") {
   }
 }
 
+TEST_CASE("scenario: read: a wrapped worker takes the faults that wrap can strike with") {
+  const auto read = [](const std::string& pool, const std::string& fault,
+                       const std::string& worlds = R"(["host"])",
+                       const std::string& more_workers = "") {
+    const bool opaque = pool.find("opaque") != std::string::npos;
+    return read_scenario(
+        R"({"schema_version": 1, "name": "x", "why": "a sentence that is long enough", "worlds": )" +
+            worlds + R"(, "pool": )" + pool +
+            R"(, "workers": [{"kind": "wrapped", "argv": ["/bin/cat"]})" + more_workers +
+            R"(], "faults": [)" + fault +
+            R"(], "clients": [{"name": "a", "steps": [{"checkout": {}}, )" +
+            (opaque ? R"({"call_bytes": {"text": "x"}})" : R"({"call": {"command": "echo"}})") +
+            R"(]}]})",
+        "x.json");
+  };
+  const std::string mcp = R"({"size": 2, "wire": "lines", "speech": "mcp"})";
+  const auto by_method =
+      read(mcp, R"({"fault": "reply_dropped", "at": {"method": "tools/call", "nth": 2}})");
+  REQUIRE(by_method.has_value());
+  CHECK(by_method->faults[0].at.method == "tools/call");
+  CHECK(by_method->faults[0].at.nth == 2);
+  CHECK(read_scenario(write_scenario(*by_method), "x.json").has_value());
+  CHECK(read(mcp, R"({"fault": "start_fails", "at": {"slot": 0}})").has_value());
+
+  const auto line = [&](const auto& refused) {
+    REQUIRE_FALSE(refused.has_value());
+    return refused.error().line();
+  };
+  CHECK(line(read(mcp, "", R"(["sim", "host"])")) ==
+        "x.json#/worlds: has \"sim\", where no wrapped worker can run; [\"host\"]");
+  CHECK(line(read(mcp, R"({"fault": "success_missing", "at": {}})")) ==
+        "x.json#/faults/0/at: behind wrap success_missing can't strike; it needs replies that have "
+        "\"success\": the speech bridge");
+  CHECK(line(read(R"({"payload": "opaque"})", R"({"fault": "id_wrong", "at": {}})")) ==
+        "x.json#/faults/0/at: behind wrap id_wrong can't strike; it needs replies with members and "
+        "an id; take the speech json_rpc or bridge");
+  CHECK(line(read(R"({"payload": "opaque"})",
+                  R"({"fault": "reply_dropped", "at": {"method": "m"}})")) ==
+        "x.json#/faults/0/at/method: is there, the pool's payload is opaque; \"contains\" or "
+        "\"request\"");
+  CHECK(line(read(mcp, R"({"fault": "reply_dropped", "at": {"contains": "x"}})", R"(["host"])",
+                  R"(, {"kind": "fake"})")) ==
+        "x.json#/faults/0/at: says what the request says, which a worker of kind fake or python "
+        "can't tell; a \"slot\" that is wrapped, or a client's call");
+  CHECK(line(read(R"({"max_rss_bytes": 1000000})", "")) ==
+        "x.json#/pool/max_rss_bytes: is there, and what would be measured of a wrapped worker is "
+        "wrap; workers of another kind");
+}
+
 TEST_CASE("scenario: control: has no faults, nothing that needs one, and the same step numbers") {
   const Scenario scenario = sound(kEverything);
   const Scenario control = control_of(scenario);

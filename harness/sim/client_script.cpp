@@ -195,8 +195,7 @@ void ClientScript::answered(const wire::Reply& reply) {
   if (!call.reply) {
     // Any program may make of "echo" what it likes; ours give back what they were given.
     const auto& workers = scenario_->workers;
-    const auto kind = workers[leased_.slot % workers.size()].kind;
-    const bool foreign = kind == scenario::WorkerKind::command;
+    const bool foreign = workers[leased_.slot % workers.size()].is_real_program();
     if (call.command != "echo" || (foreign && !has_keys_of(*content, wanted))) return;
   }
   record.reply_differs = !is_wanted(*content, wanted);

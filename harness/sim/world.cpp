@@ -37,9 +37,7 @@ wire::Codec codec_of(const scenario::PoolSpec& pool, wire::Codec asked) {
 }  // namespace
 
 bool World::can(const scenario::Scenario& scenario) {
-  return std::none_of(scenario.workers.begin(), scenario.workers.end(), [](const auto& worker) {
-    return worker.kind == scenario::WorkerKind::command;
-  });
+  return std::ranges::none_of(scenario.workers, &scenario::WorkerSpec::is_real_program);
 }
 
 Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule,
@@ -192,7 +190,8 @@ void World::tell_news() {
 
 Expected<trace::Trace, std::string> simulate(const scenario::Scenario& scenario, Limits limits) {
   if (!World::can(scenario)) {
-    return unexpected(std::string("a worker of kind \"command\" can't be simulated"));
+    return unexpected(
+        std::string("a worker of kind \"command\" or \"wrapped\" can't be simulated"));
   }
   World world;
   auto schedule =

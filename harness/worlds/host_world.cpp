@@ -44,6 +44,10 @@ constexpr Duration kDyingGap = 2ms;
 std::string plan_path(const HostWorld& world) {
   return world.folder + "/plan.json";
 }
+/// Aims by what a request says are known to wrap alone.
+std::string wrap_plan_path(const HostWorld& world) {
+  return world.folder + "/wrap_plan.json";
+}
 std::string journal_path(const HostWorld& world) {
   return world.folder + "/journal.jsonl";
 }
@@ -52,7 +56,7 @@ const scenario::WorkerSpec& spec_of(const Scenario& scenario, std::uint32_t slot
   return scenario.workers[slot % scenario.workers.size()];
 }
 
-/// Of a command: argv[0], if it is a path from the scenario's folder.
+/// Of a real program: argv[0], if it is a path from the scenario's folder.
 std::string program_of(const scenario::WorkerSpec& spec, const std::string& beside) {
   const std::string& name = spec.argv.front();
   return name.find('/') == std::string::npos ? name : (fs::path(beside) / name).string();
@@ -61,26 +65,44 @@ std::string directory_of(const scenario::WorkerSpec& spec, const std::string& be
   return spec.cwd.empty() ? beside : (fs::path(beside) / spec.cwd).string();
 }
 
+/// What a worker that journals is told by its environment.
+std::vector<std::string> orders_of(const Scenario& scenario, const HostWorld& world,
+                                   const std::string& plan) {
+  const auto& framing = scenario.pool.framing;
+  return {"POOLPROOF_PLAN=" + plan,
+          "POOLPROOF_JOURNAL=" + journal_path(world),
+          fmt::format("POOLPROOF_WIRE={}", wire::row_of(framing.wire).name),
+          fmt::format("POOLPROOF_SPEECH={}", wire::row_of(scenario.pool.speech).name),
+          fmt::format("POOLPROOF_PREFIX_BYTES={}", framing.prefix_bytes),
+          fmt::format("POOLPROOF_BYTE_ORDER={}", framing.little_endian ? "little" : "big"),
+          fmt::format("POOLPROOF_MAX_FRAME_BYTES={}", framing.max_frame_bytes)};
+}
+
+/// `poolproof wrap`, which is to stand before a real program.
+std::vector<std::string> wrap_words(const scenario::PoolSpec& pool, const std::string& own) {
+  const std::string_view speech = pool.opaque ? "opaque" : wire::row_of(pool.speech).name;
+  return {own,        "wrap",
+          "--wire",   std::string(wire::row_of(pool.framing.wire).name),
+          "--speech", std::string(speech),
+          "--"};
+}
+
 host::Command command_of(const Scenario& scenario, const HostWorld& world, WorkerId worker) {
   const auto& spec = spec_of(scenario, worker.slot);
   host::Command command;
   command.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/",
                  "POOLPROOF_TOKEN=" + world.token};
-  if (spec.kind == WorkerKind::command) {
-    command.argv = spec.argv;
-    command.argv.front() = program_of(spec, world.beside);
+  const bool wrapped = spec.kind == WorkerKind::wrapped;
+  if (spec.journals()) {
+    const auto orders =
+        orders_of(scenario, world, wrapped ? wrap_plan_path(world) : plan_path(world));
+    command.env.insert(command.env.end(), orders.begin(), orders.end());
+  }
+  if (wrapped) command.argv = wrap_words(scenario.pool, world.programs.own);
+  if (spec.is_real_program()) {
+    command.argv.push_back(program_of(spec, world.beside));
+    command.argv.insert(command.argv.end(), spec.argv.begin() + 1, spec.argv.end());
     command.working_directory = directory_of(spec, world.beside);
-  } else {
-    const auto& framing = scenario.pool.framing;
-    command.env.push_back("POOLPROOF_PLAN=" + plan_path(world));
-    command.env.push_back("POOLPROOF_JOURNAL=" + journal_path(world));
-    command.env.push_back(fmt::format("POOLPROOF_WIRE={}", wire::row_of(framing.wire).name));
-    command.env.push_back(
-        fmt::format("POOLPROOF_SPEECH={}", wire::row_of(scenario.pool.speech).name));
-    command.env.push_back(fmt::format("POOLPROOF_PREFIX_BYTES={}", framing.prefix_bytes));
-    command.env.push_back(
-        fmt::format("POOLPROOF_BYTE_ORDER={}", framing.little_endian ? "little" : "big"));
-    command.env.push_back(fmt::format("POOLPROOF_MAX_FRAME_BYTES={}", framing.max_frame_bytes));
   }
   if (spec.kind == WorkerKind::fake) command.argv = {world.programs.fake_worker};
   if (spec.kind == WorkerKind::python) {
@@ -148,9 +170,7 @@ class Run {
     // A sanitizer starts a thread of its own with our first one: that is not the pool's.
     std::thread([] {}).join();
     trace_.os.push_back(os_record("before"));
-    const auto planned =
-        write_file_whole(plan_path(world_), faults::write_plan(scenario_.faults), Durable::no);
-    if (!planned) return unexpected(planned.error());
+    if (auto planned = write_plans(); !planned) return unexpected(planned.error());
     if (auto ready = failing_starts_.prepare(); !ready) return unexpected(ready.error());
     auto pool = host::Pool::open(options());
     if (!pool) return unexpected(pool.error().line());
@@ -168,6 +188,25 @@ class Run {
   }
 
  private:
+  [[nodiscard]] Expected<void, std::string> write_plans() const {
+    faults::Plan told = scenario_.faults;
+    std::erase_if(told, [](const auto& fault) { return fault.at.is_by_words(); });
+    const auto planned = write_file_whole(plan_path(world_), faults::write_plan(told), Durable::no);
+    if (!planned) return unexpected(planned.error());
+    const auto& workers = scenario_.workers;
+    if (std::ranges::find(workers, WorkerKind::wrapped, &scenario::WorkerSpec::kind) ==
+        workers.end())
+      return {};
+    // Starts that are to fail are the pool's affair, and no plan for a process that is there.
+    told = scenario_.faults;
+    std::erase_if(told,
+                  [](const auto& fault) { return fault.fault->moment == faults::Moment::launch; });
+    const auto wrap =
+        write_file_whole(wrap_plan_path(world_), faults::write_plan(told), Durable::no);
+    if (!wrap) return unexpected(wrap.error());
+    return {};
+  }
+
   host::Options options() {
     host::Options options;
     options.core = scenario_.pool.core;
@@ -286,6 +325,7 @@ Programs find_programs() {
   const auto libexec = prefix / POOLPROOF_LIBEXEC / "fake_worker";
   const auto packages = prefix / POOLPROOF_PYTHON_FOLDER;
   Programs programs;
+  programs.own = fs::read_symlink("/proc/self/exe", ignored).string();
   programs.fake_worker =
       from_environment("POOLPROOF_FAKE_WORKER", (installed ? libexec : beside).string());
   programs.python = from_environment("POOLPROOF_PYTHON", POOLPROOF_PYTHON_DEFAULT);
@@ -313,15 +353,15 @@ Parsed<bool> check_programs(const Scenario& scenario, const Programs& programs,
                             const std::string& where, const std::string& beside) {
   for (std::size_t i = 0; i < scenario.workers.size(); ++i) {
     const auto& spec = scenario.workers[i];
-    const bool command = spec.kind == WorkerKind::command;
+    const bool real = spec.is_real_program();
     std::error_code ignored;
-    if (command && !fs::is_directory(directory_of(spec, beside), ignored)) {
+    if (real && !fs::is_directory(directory_of(spec, beside), ignored)) {
       return unexpected(InputError{fmt::format("{}#/workers/{}/cwd", where, i),
                                    fmt::format("no such folder: {}", directory_of(spec, beside)),
                                    "a folder, from the scenario's own"});
     }
     const std::string program = spec.kind == WorkerKind::fake ? programs.fake_worker
-                                : command                     ? program_of(spec, beside)
+                                : real                        ? program_of(spec, beside)
                                                               : programs.python;
     const auto found = host::find_program(program).and_then(startable);
     if (found) continue;

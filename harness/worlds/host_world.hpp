@@ -14,6 +14,7 @@ struct Programs {
   std::string fake_worker;  ///< path
   std::string python;       ///< interpreter
   std::string python_path;  ///< the folder that holds the package poolproof_worker
+  std::string own = {};     ///< ours, which is `poolproof wrap` before a wrapped worker
 };
 
 /// Finds them where the environment says (POOLPROOF_FAKE_WORKER, POOLPROOF_PYTHON,
