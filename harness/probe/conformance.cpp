@@ -69,7 +69,8 @@ Table examine(const Settings& settings, const std::string& token, const Say& say
     const Time begun = host::sys::now();
     say(fmt::format("{}{}: {}\n", table.rows.empty() ? "" : "\n", test.id, test.fact));
     const Finding finding = carry_out(test, subject, started);
-    say(fmt::format("  {}: it {}\n", name(finding.verdict), finding.what));
+    const bool tried = finding.verdict != Verdict::not_tried;
+    say(fmt::format("  {}: {}{}\n", name(finding.verdict), tried ? "it " : "", finding.what));
     started = started && !(table.rows.empty() && finding.verdict == Verdict::broken);
     table.rows.push_back({test.id, test.fact, finding, host::sys::now() - begun});
   }
