@@ -7,9 +7,12 @@
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <sys/time.h>
@@ -17,12 +20,14 @@
 #include "fake_workers/brain.hpp"
 #include "fake_workers/fake_worker_ticket.hpp"
 #include "fake_workers/options.hpp"
+#include "harness/wire/wire_log.hpp"
 
 /// The program: carries a Brain's actions out with system calls.
 namespace {
 
 using namespace poolproof;          // NOLINT(google-build-using-namespace)
 using namespace poolproof::faults;  // NOLINT(google-build-using-namespace)
+using wire::WireLog;
 
 constexpr int kBadUsage = 64;
 constexpr std::size_t kReadBytes = 65'536;
@@ -71,6 +76,10 @@ std::int64_t microseconds(timespec at) {
   return std::int64_t{at.tv_sec} * 1'000'000 + at.tv_nsec / 1000;
 }
 
+Time monotonic() {
+  return Time(Duration(microseconds(clock_time(CLOCK_MONOTONIC))));
+}
+
 timespec timespec_of(std::int64_t us) {
   return {us / 1'000'000, us % 1'000'000 * 1000};
 }
@@ -86,10 +95,11 @@ std::string epoch_json() {
 
 class Worker {
  public:
-  Worker(const Options& options, Plan plan, int journal_fd)
+  Worker(const Options& options, Plan plan, int journal_fd, std::optional<wire::WireLog> log)
       : self_(options.self),
         fixed_time_(options.timestamp.has_value()),
         journal_fd_(journal_fd),
+        log_(std::move(log)),
         plan_(std::move(plan)),
         brain_({options.self, options.framing, plan_, options.worker_id,
                 options.timestamp.value_or(epoch_json()), wire::Codec::json, options.speech}) {}
@@ -122,9 +132,11 @@ class Worker {
     if (got < 0 && errno == EINTR) return obey_term();
     Actions actions;
     if (got > 0) {
+      log(WireLog::Way::to_worker, {buffer_.data(), static_cast<std::size_t>(got)});
       refresh_timestamp();
       brain_.read({buffer_.data(), static_cast<std::size_t>(got)}, actions);
     } else {
+      if (log_) log_->say("the client closed its end", monotonic());
       brain_.end_of_input(actions);
     }
     carry_out(actions);
@@ -214,10 +226,21 @@ class Worker {
     while (!bytes.empty()) {
       const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
       if (wrote < 0 && errno != EINTR) return false;
-      if (wrote > 0) bytes.remove_prefix(static_cast<std::size_t>(wrote));
+      const auto taken = static_cast<std::size_t>(std::max<ssize_t>(wrote, 0));
+      if (fd == STDOUT_FILENO) log(WireLog::Way::to_client, bytes.substr(0, taken));
+      bytes.remove_prefix(taken);
       obey_term();
     }
     return true;
+  }
+
+  /// A log that can't be written is told of once, and changes nothing that the worker does.
+  void log(WireLog::Way way, std::string_view bytes) {
+    if (!log_) return;
+    log_->note(way, bytes, monotonic());
+    if (log_->trouble().empty()) return;
+    write_all(STDERR_FILENO, fmt::format("no more wire log: {}\n", log_->trouble()));
+    log_.reset();
   }
 
   void sleep(Duration span) {
@@ -261,6 +284,7 @@ class Worker {
   bool fixed_time_;
   bool stdout_closed_ = false;
   int journal_fd_;
+  std::optional<wire::WireLog> log_;
   Plan plan_;
   Brain brain_;
   std::vector<std::string> grown_;
@@ -310,6 +334,20 @@ int open_journal(const std::string& path) {
   return above;
 }
 
+std::optional<WireLog> open_wire_log(const Options& options) {
+  if (options.wire_log.empty()) return std::nullopt;
+  // Started with a closed stream: the log must not take its place.
+  std::vector<int> places;
+  do {
+    places.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  } while (places.back() >= 0 && places.back() <= STDERR_FILENO);
+  auto log = WireLog::open(WireLog::path_for(options.wire_log, ::getpid()), options.framing,
+                           monotonic(), options.wire_log_bytes);
+  for (const int place : places) ::close(place);
+  if (!log) refuse(log.error());
+  return *std::move(log);
+}
+
 int print(const std::string& text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? 0 : 1;
 }
@@ -338,6 +376,6 @@ int main(int argc, char** argv) {
     set_ticket(*options, *ticket);
   }
   const int journal = open_journal(options->journal_file);
-  static Worker worker(*options, whole_plan(*options), journal);
+  static Worker worker(*options, whole_plan(*options), journal, open_wire_log(*options));
   worker.run();
 }

@@ -41,6 +41,8 @@ constexpr std::array kKnown{
     Known{"--plan", "POOLPROOF_PLAN"},
     Known{"--journal", "POOLPROOF_JOURNAL"},
     Known{"--tickets", "POOLPROOF_TICKETS"},
+    Known{"--wire-log", "POOLPROOF_WIRE_LOG"},
+    Known{"--wire-log-bytes", nullptr},
 };
 
 bool is_known(std::string_view option) {
@@ -122,6 +124,12 @@ Problem set(std::string_view option, std::string_view where, const std::string& 
   if (option == "--max-frame-bytes") {
     return read_number(where, value, options.framing.max_frame_bytes, 1, kNumberMax);
   }
+  if (option == "--wire-log-bytes") {
+    constexpr std::int64_t kMost = std::int64_t{1} << 40U;
+    return read_number(where, value, options.wire_log_bytes, 1000, kMost);
+  }
+  if (option == "--wire-log" && value.empty()) return error(where, "an empty name", "a file");
+  if (option == "--wire-log") options.wire_log = value;
   if (option == "--worker-id") options.worker_id = value;
   if (option == "--timestamp") {
     options.timestamp = wire::parse_json(value) ? value : json_text(value);
@@ -327,6 +335,10 @@ exactly where it is told to.
   --byte-order ORDER     of that length: big or little (big)  (POOLPROOF_BYTE_ORDER)
   --max-frame-bytes N    the longest payload (16777216)       (POOLPROOF_MAX_FRAME_BYTES)
   --timestamp JSON       in every reply; else the clock's
+  --wire-log FILE        every byte each way, with its time, as hex and text, frames marked; at
+                         64 MiB FILE becomes FILE.1, so there are two files at most. %p in FILE
+                         is the number of the process     (POOLPROOF_WIRE_LOG)
+  --wire-log-bytes N     another bound than that
   --list                 the fault table as JSON
   --help  --version
 

@@ -11,6 +11,7 @@
 #include "harness/base/ids.hpp"
 #include "harness/wire/framing.hpp"
 #include "harness/wire/speech.hpp"
+#include "harness/wire/wire_log.hpp"
 
 namespace poolproof::faults {
 
@@ -27,7 +28,9 @@ struct Options {
   std::string journal_file;              ///< empty: none
   bool numbered = false;                 ///< a slot or a generation was given
   std::string tickets_file;              ///< it draws its generation there; empty: it does not
-  Plan faults;                           ///< those of the command line; ids continue at f0
+  std::string wire_log;                  ///< with %p in it as it was said; empty: none
+  std::uint64_t wire_log_bytes = wire::WireLog::kLimitBytes;
+  Plan faults;  ///< those of the command line; ids continue at f0
 };
 
 /// Looks a variable up; null when it is not set.

@@ -94,6 +94,8 @@ struct ProbeArguments {
   std::uint32_t prefix_bytes = 4;
   std::uint64_t max_frame_bytes = 16U << 20U;
   std::uint32_t timeout_ms = 5000;
+  std::string wire_log;  ///< a file; empty: none
+  std::uint64_t wire_log_bytes = std::uint64_t{64} << 20U;
   /// Where the table goes as JSON and as JUnit XML; "-": to stdout, and the time line to stderr.
   std::string json;
   std::string junit;

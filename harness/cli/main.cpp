@@ -222,6 +222,13 @@ void add_probe(CLI::App& app, ProbeArguments& arguments, int& code) {
   command.add_option("--timeout-ms", arguments.timeout_ms, "for each answer")
       ->check(CLI::Range(1, 600000))
       ->capture_default_str();
+  command.add_option("--wire-log", arguments.wire_log,
+                     "a file for every byte each way, with its time, as hex and text");
+  command
+      .add_option("--wire-log-bytes", arguments.wire_log_bytes,
+                  "at so many the file becomes FILE.1")
+      ->check(CLI::Range(std::uint64_t{1000}, std::uint64_t{1} << 40U))
+      ->capture_default_str();
   for (auto [option, file, what] : {std::tuple{"--json", &arguments.json, "the table as JSON"},
                                     std::tuple{"--junit", &arguments.junit, "as JUnit XML"}}) {
     command.add_option(option, *file, fmt::format("{}: into FILE, or to stdout", what))

@@ -64,6 +64,12 @@ int probe(const ProbeArguments& arguments) {
       false,
       std::chrono::milliseconds(arguments.timeout_ms),
       guardian->pid()};
+  if (!arguments.wire_log.empty()) {
+    auto log = wire::WireLog::open(arguments.wire_log, settings.framing, host::sys::now(),
+                                   arguments.wire_log_bytes);
+    if (!log) return bad_input("probe: " + log.error().line());
+    settings.wire_log = std::make_shared<wire::WireLog>(*std::move(log));
+  }
   const bool aside = arguments.json == "-" || arguments.junit == "-";
   const probe::Say show = aside ? probe::Say(say_aside) : probe::Say(say);
   settings = probe::detect(std::move(settings), asked(arguments), token, show);
@@ -73,6 +79,8 @@ int probe(const ProbeArguments& arguments) {
     return put(arguments.junit, reports::junit_of_probe(table));
   });
   if (!written) return broken(written.error());
+  if (settings.wire_log && !settings.wire_log->trouble().empty())
+    return broken("probe: no whole wire log: " + settings.wire_log->trouble());
   show("diagnosis: " + table.diagnosis + ".\n");
   return table.usable() ? kHeld : kFailed;
 }

@@ -14,6 +14,7 @@
 #include "harness/pool/explain.hpp"
 #include "harness/pool/handshake.hpp"
 #include "harness/wire/misframing.hpp"
+#include "harness/wire/wires.hpp"
 
 namespace poolproof::probe {
 namespace {
@@ -56,6 +57,12 @@ Expected<void, std::string> Session::start() {
   if (!child) return unexpected(child.error().message);
   worker_ = std::make_shared<host::Worker>(WorkerId{}, std::move(*child), kTailBytes);
   note(fmt::format("started, pid {}", worker_->pid()));
+  if (settings_.wire_log) {
+    settings_.wire_log->begin(settings_.framing);
+    settings_.wire_log->say(fmt::format("a worker was started on the wire {}, pid {}",
+                                        wire::row_of(settings_.framing.wire).name, worker_->pid()),
+                            host::sys::now());
+  }
   return {};
 }
 
@@ -71,6 +78,8 @@ pool::StartEvidence Session::greet() {
       [&] {
         note("no answer: its stdin is closed now, to see what comes out");
         greeting_silence_ = silence(0);
+        if (settings_.wire_log)
+          settings_.wire_log->say("the client closed its end", host::sys::now());
         worker_->close_stdin();
       },
       [this](bool written, std::string_view bytes) {
@@ -175,6 +184,7 @@ void Session::write_piece(std::string_view bytes) {
 
 void Session::close_stdin() {
   note("end of input");
+  if (settings_.wire_log) settings_.wire_log->say("the client closed its end", host::sys::now());
   worker_->close_stdin();
   takes_input_ = false;
 }
@@ -206,6 +216,10 @@ void Session::note_end(ExitStatus status) {
 }
 
 void Session::cross(bool written, std::string_view bytes) {
+  if (settings_.wire_log) {
+    using Way = wire::WireLog::Way;
+    settings_.wire_log->note(written ? Way::to_worker : Way::to_client, bytes, host::sys::now());
+  }
   if (++reads_ > kShownReads) {
     hidden_bytes_ += bytes.size();
     return;

@@ -13,6 +13,7 @@
 #include "harness/pool/event.hpp"
 #include "harness/pool/requests.hpp"
 #include "harness/wire/framing.hpp"
+#include "harness/wire/wire_log.hpp"
 
 namespace poolproof::probe {
 
@@ -23,6 +24,7 @@ struct Settings {
   bool opaque = false;  ///< any bytes: one frame back for each; no greeting, and no goodbye
   Duration limit = std::chrono::seconds(5);  ///< for each answer
   pid_t guardian = 0;                        ///< the one process below us that is not the worker's
+  std::shared_ptr<wire::WireLog> wire_log = {};  ///< of all processes, one after the other; or null
 
   [[nodiscard]] pool::WireOptions wire() const {
     return {framing, opaque, wire::Codec::json, speech};

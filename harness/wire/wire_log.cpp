@@ -45,6 +45,15 @@ void dump(std::string_view bytes, std::uint64_t offset, std::string& into) {
 
 }  // namespace
 
+std::string WireLog::path_for(std::string path, std::int64_t pid) {
+  constexpr std::string_view kPid = "%p";
+  const std::string digits = std::to_string(pid);
+  for (std::size_t at = path.find(kPid); at != std::string::npos;
+       at = path.find(kPid, at + digits.size()))
+    path.replace(at, kPid.size(), digits);
+  return path;
+}
+
 Parsed<WireLog> WireLog::open(const std::string& path, Framing framing, Time start,
                               std::uint64_t limit_bytes) {
   WireLog log(path, framing, start, limit_bytes);
@@ -52,6 +61,11 @@ Parsed<WireLog> WireLog::open(const std::string& path, Framing framing, Time sta
   if (log.file_ == nullptr)
     return unexpected(InputError{path, std::strerror(errno), "a file that can be written"});
   return log;
+}
+
+void WireLog::begin(Framing framing) {
+  framing_ = framing;
+  streams_ = {};
 }
 
 void WireLog::say(std::string_view what, Time at) {
@@ -114,8 +128,11 @@ std::size_t WireLog::part_of_frame(Stream& stream, std::string_view bytes,
     decoder.push(stream.head);
     const auto frame = decoder.next();
     what = frame ? "no frame" : "NO FRAME: " + frame.error().message;
-    stream.lost = true;
     stream.head.clear();
+    // Of what is empty the end is known, and who reads it goes on behind it.
+    if (head.why == FrameError::Kind::zero_length)
+      return head.header_bytes + head.end_bytes - before;
+    stream.lost = true;
     return bytes.size();
   }
   ++stream.frames;

@@ -27,11 +27,17 @@ class WireLog {
 
   enum class Way : std::uint8_t { to_worker, to_client };
 
+  /// The path with each %p in it replaced by the number of the process, so that workers of one
+  /// command line have a file each.
+  static std::string path_for(std::string path, std::int64_t pid);
+
   /// Begins the file anew. Times are told from `start` on.
   static Parsed<WireLog> open(const std::string& path, Framing framing, Time start,
                               std::uint64_t limit_bytes = kLimitBytes);
 
   void note(Way way, std::string_view bytes, Time at);
+  /// Another pair of streams, in the same file.
+  void begin(Framing framing);
   /// A word between the bytes: `the client closed its end`.
   void say(std::string_view what, Time at);
   /// Why nothing is logged any more; empty: all was written.

@@ -54,13 +54,17 @@ TEST_CASE("wire: log: time, way, place, hex and text of every byte") {
 TEST_CASE("wire: log: frames are marked on every wire, however they come") {
   const auto [wire, bytes, lines] = GENERATE(table<Wire, std::vector<std::string>, std::string>({
       {Wire::prefix,
-       {"\0\0"s, "\0\x02"s + "a", "b\0\0\0\x01z\0\0\0\0"s, "more"},
+       {"\0\0"s, "\0\x02"s + "a", "b\0\0\0\x01z\0\0\0\0"s, "\0\0\0\x01w"s, "Warning", "more"},
        "worker > client: frame 1, 2 bytes of its header\n"
        "worker > client: frame 1, 4 + 2 bytes; 1 to come\n"
        "worker > client: frame 1, further 1 bytes; 0 to come\n"
        "worker > client: frame 2, 4 + 1 bytes\n"
        "worker > client: NO FRAME: frame length 0 is not allowed: a frame holds at least 1 byte; "
        "first bytes 00 00 00 00 (\"\\x00\\x00\\x00\\x00\")\n"
+       "worker > client: frame 3, 4 + 1 bytes\n"
+       "worker > client: NO FRAME: frame length 1466004078 is above the limit of 16777216 bytes; "
+       "first bytes 57 61 72 6e 69 6e 67 (\"Warning\"); text where a frame should be, most likely "
+       "a print or a banner on stdout\n"
        "worker > client: 4 bytes of what is no frame\n"},
       {Wire::lines,
        {"{}\n[", "]", "\n"},
@@ -85,6 +89,23 @@ TEST_CASE("wire: log: frames are marked on every wire, however they come") {
   WireLog log = WireLog::open(path, {.wire = wire}, at_us(0)).value();
   for (const std::string& part : bytes) log.note(Way::to_client, part, at_us(1));
   CHECK(marks(text_of(path)) == lines);
+}
+
+TEST_CASE("wire: log: another pair of streams begins at its first frame, on its own wire") {
+  const poolproof::testing::Folder folder;
+  const std::string path = folder / "wire";
+  WireLog log = WireLog::open(path, {}, at_us(0)).value();
+  log.note(Way::to_worker, "Warning", at_us(1));
+  log.begin({.wire = Wire::lines});
+  log.note(Way::to_worker, "{}\n", at_us(1));
+  CHECK_THAT(text_of(path), Catch::EndsWith("client > worker: line 1, 3 bytes\n"
+                                            "  00000000  7b 7d 0a                           "
+                                            "               |{}.|\n"));
+}
+
+TEST_CASE("wire: log: a file for each process") {
+  CHECK(WireLog::path_for("wire", 7) == "wire");
+  CHECK(WireLog::path_for("%p/wire.%p%", 47) == "47/wire.47%");
 }
 
 TEST_CASE("wire: log: two files at most, each within its limit, the newest bytes last") {

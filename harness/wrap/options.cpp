@@ -180,7 +180,7 @@ constexpr std::array kKnown{
           }},
     Known{"--plan", "POOLPROOF_PLAN", set_text<&Options::plan_file>},
     Known{"--journal", "POOLPROOF_JOURNAL", set_text<&Options::journal_file>},
-    Known{"--wire-log", nullptr, set_text<&Options::wire_log>},
+    Known{"--wire-log", "POOLPROOF_WIRE_LOG", set_text<&Options::wire_log>},
     Known{"--wire-log-bytes", nullptr, set_number<&Options::wire_log_bytes, 1000, 1LL << 40U>},
     Known{"--fault", nullptr, begin_fault},
     Known{"--at", nullptr, aim},
@@ -309,7 +309,8 @@ says exactly where it is told to. Without a fault nobody can tell it from the wo
   --journal FILE         appends what it does, as JSON lines   (POOLPROOF_JOURNAL)
   --slot N --generation N  which worker it is                  (POOLPROOF_SLOT, _GENERATION)
   --wire-log FILE        every byte each way, with its time, as hex and text, frames marked;
-                         at {} MiB FILE becomes FILE.1, so there are two files at most
+                         at {} MiB FILE becomes FILE.1, so there are two files at most. %p in FILE
+                         is the number of the process        (POOLPROOF_WIRE_LOG)
   --wire-log-bytes N     another bound than that
   --                     the worker's command follows
 

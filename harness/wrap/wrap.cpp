@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,11 +14,13 @@
 namespace poolproof::wrap {
 namespace {
 
-/// The plan and the journal are ours: a worker that knows them, too, would obey them once more.
+/// The plan, the journal and the log are ours: a worker that knows them, too, would obey them once
+/// more.
 std::vector<std::string> environment_below() {
   std::vector<std::string> env = sys::environment();
   std::erase_if(env, [](const std::string& entry) {
-    return entry.starts_with("POOLPROOF_PLAN=") || entry.starts_with("POOLPROOF_JOURNAL=");
+    return entry.starts_with("POOLPROOF_PLAN=") || entry.starts_with("POOLPROOF_JOURNAL=") ||
+           entry.starts_with("POOLPROOF_WIRE_LOG=");
   });
   return env;
 }
@@ -33,8 +36,8 @@ Parsed<void> open_files(const Options& options, RelaySettings& settings) {
     settings.journal = std::move(*journal);
   }
   if (options.wire_log.empty()) return {};
-  auto log = wire::WireLog::open(options.wire_log, options.framing, host::sys::now(),
-                                 options.wire_log_bytes);
+  auto log = wire::WireLog::open(wire::WireLog::path_for(options.wire_log, ::getpid()),
+                                 options.framing, host::sys::now(), options.wire_log_bytes);
   if (!log) return unexpected(log.error());
   settings.wire_log.emplace(std::move(*log));
   return {};

@@ -82,7 +82,7 @@ class Worker:
         return list(self._tools.values())
 
     def run(self, *, worker_id=None, wire=None, speech=None, prefix_bytes=None, byte_order=None,
-            max_frame_bytes=None, timestamp=None):
+            max_frame_bytes=None, timestamp=None, wire_log=None):
         """Answers requests until the input ends, TERM comes or `shutdown` was answered.
 
         `wire` is how messages are marked off: "prefix" (a length, the default), "varint" (a length
@@ -97,7 +97,9 @@ class Worker:
         POOLPROOF_BYTE_ORDER ("big", the default, or "little"; of a prefix) and
         POOLPROOF_MAX_FRAME_BYTES (default 16 MiB; the longest payload of a request and a reply).
         `timestamp` is a text that stands in every reply of a bridge instead of the time, so that
-        two runs can be compared.
+        two runs can be compared. `wire_log` (POOLPROOF_WIRE_LOG) is a file for every byte each way,
+        with its time, as hex and text, and frames marked; %p in its name is the process's number,
+        and at 64 MiB it becomes FILE.1, in the place of the one before.
 
         Call it in the main thread. It never returns: it raises SystemExit, so that `finally` and
         atexit run; with code 0, or 1 when the input makes no sense any more (it ends inside a
@@ -114,11 +116,13 @@ class Worker:
             options = Options.from_environment()
             options.override(worker_id=worker_id, wire=wire, speech=speech,
                              prefix_bytes=prefix_bytes, byte_order=byte_order,
-                             max_frame_bytes=max_frame_bytes, timestamp=timestamp)
+                             max_frame_bytes=max_frame_bytes, timestamp=timestamp,
+                             wire_log=wire_log)
             options.draw_ticket()
+            pipes = options.make_pipes(Pipes, stdin_fd, stdout_fd)
         except ValueError as error:
             bad_usage(error)
-        Server(self, Pipes(stdin_fd, stdout_fd, options.make_wire()), options).run()
+        Server(self, pipes, options).run()
 
 
 def serve(commands, **options):

@@ -14,6 +14,10 @@
                                                            (POOLPROOF_BYTE_ORDER)
   --max-frame-bytes N     the longest payload (16777216)   (POOLPROOF_MAX_FRAME_BYTES)
   --timestamp JSON        in every reply; else the clock's
+  --wire-log FILE         every byte each way, with its time, as hex and text, frames marked; at
+                          64 MiB FILE becomes FILE.1, so there are two files at most. %p in FILE
+                          is the number of the process     (POOLPROOF_WIRE_LOG)
+  --wire-log-bytes N      another bound than that
 
 Commands: ping, echo, sleep {"ms"}, compute {"n"}, grow {"bytes"},
 session_put {"session", "key", "value"}, session_get {"session", "key"}, fail {"message"}, stats, shutdown.
@@ -33,12 +37,12 @@ from poolproof_worker._server import Server
 def main(argv):
     try:
         options = read_options(argv)
+        pipes = options.make_pipes(Pipes, *claim_stdio())
     except ValueError as error:
         _options.bad_usage(error)
-    stdin_fd, stdout_fd = claim_stdio()
     from poolproof_worker._sample import worker
 
-    Server(worker, Pipes(stdin_fd, stdout_fd, options.make_wire()), options).run()
+    Server(worker, pipes, options).run()
 
 
 def read_options(argv):

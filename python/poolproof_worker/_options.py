@@ -12,6 +12,7 @@ from ._wires import make_wire
 
 BAD_USAGE = 64
 _NUMBER_MAX = 2**31 - 1
+_WIRE_LOG_BYTES = 64 << 20
 
 WIRES = ("prefix", "varint", "lines", "headers")
 SPEECHES = ("bridge", "json_rpc", "mcp", "lsp")
@@ -25,6 +26,7 @@ _VARIABLES = {
     "byte_order": "POOLPROOF_BYTE_ORDER",
     "max_frame_bytes": "POOLPROOF_MAX_FRAME_BYTES",
     "tickets": "POOLPROOF_TICKETS",
+    "wire_log": "POOLPROOF_WIRE_LOG",
 }
 
 
@@ -32,7 +34,7 @@ class Options:
     """`timestamp` is JSON, or None for the clock's."""
 
     NAMES = ("slot", "generation", "worker_id", "wire", "speech", "prefix_bytes", "byte_order",
-             "max_frame_bytes", "timestamp", "tickets")
+             "max_frame_bytes", "timestamp", "tickets", "wire_log", "wire_log_bytes")
 
     def __init__(self):
         self.slot = 0
@@ -45,6 +47,8 @@ class Options:
         self.timestamp = None
         self.tickets = ""
         self._numbered = False
+        self.wire_log = ""  # a file; empty: none
+        self.wire_log_bytes = _WIRE_LOG_BYTES
         self._worker_id = ""
 
     @classmethod
@@ -74,6 +78,12 @@ class Options:
             self.timestamp = _as_json(text)
         elif name == "tickets":
             self.tickets = text
+        elif name == "wire_log":
+            if not text:
+                raise ValueError(f"{where}: an empty name; a file")
+            self.wire_log = text
+        elif name == "wire_log_bytes":
+            self.wire_log_bytes = _number(text, where, 1000, 1 << 40)
         elif name == "wire":
             self.wire = _one_of(WIRES, text, where, "is no wire")
         elif name == "speech":
@@ -107,6 +117,15 @@ class Options:
         except OSError as error:
             raise ValueError(f"{self.tickets}: {error.strerror}; "
                              "a file for tickets that can be written") from error
+
+    def make_pipes(self, pipes, stdin_fd, stdout_fd):
+        """Of the class `pipes`. Call it behind claim_stdio(). Errors: ValueError, of the log."""
+        log = None
+        if self.wire_log:
+            from ._wire_log import WireLog  # seldom wanted
+
+            log = WireLog(self.wire_log, self.make_wire(), self.wire_log_bytes)
+        return pipes(stdin_fd, stdout_fd, self.make_wire(), log)
 
     def make_wire(self):
         return make_wire(self.wire, self.prefix_bytes, self.byte_order, self.max_frame_bytes)
@@ -167,12 +186,12 @@ def _one_of(names, text, where, complaint):
     return text
 
 
-def _number(text, where, smallest):
+def _number(text, where, smallest, largest=_NUMBER_MAX):
     digits = text.isascii() and text.isdigit() and len(text) < 20
     number = int(text) if digits else -1
-    if not smallest <= number <= _NUMBER_MAX:
+    if not smallest <= number <= largest:
         raise ValueError(f"{where}: {quoted(text)} will not do; "
-                         f"a whole number from {smallest} to {_NUMBER_MAX}")
+                         f"a whole number from {smallest} to {largest}")
     return number
 
 

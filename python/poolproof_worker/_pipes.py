@@ -111,9 +111,10 @@ class Waiter:
 
 
 class Pipes:
-    """Frames in and out, as a wire marks them off."""
+    """Frames in and out, as a wire marks them off. `log` is a WireLog, or None."""
 
-    def __init__(self, stdin_fd, stdout_fd, wire):
+    def __init__(self, stdin_fd, stdout_fd, wire, log=None):
+        self.log = log
         self.stdin_fd = stdin_fd
         self.stdout_fd = stdout_fd
         self.wire = wire
@@ -153,10 +154,16 @@ class Pipes:
     def read_some(self, count_max):
         """What is there, or b"" at the end of the input."""
         self.waiter.wait_for_input()
-        return os.read(self.stdin_fd, count_max)
+        data = os.read(self.stdin_fd, count_max)
+        if self.log:
+            self.log.note_read(data)
+        return data
 
     def write(self, data):
         """Writes all of it. Raises BrokenPipeError when nobody reads any more."""
         view = memoryview(data)
         while view:
-            view = view[os.write(self.stdout_fd, view):]
+            wrote = os.write(self.stdout_fd, view)
+            if self.log:
+                self.log.note_written(view[:wrote])
+            view = view[wrote:]

@@ -39,6 +39,7 @@ class Wire:
     """What all wires have in common. `payload_limit`: bytes of the longest payload."""
 
     end = b""  # behind each payload
+    empty = "frame length 0 is not allowed: a frame holds at least 1 byte"
 
     def __init__(self, payload_limit):
         self.payload_limit = payload_limit
@@ -155,6 +156,8 @@ class Lines(Wire):
 
 class Headers(Wire):
     """`Content-Length: N` among lines that end with CR LF, an empty line, then N bytes."""
+
+    empty = "Content-Length 0 is not allowed: a message holds at least 1 byte"
 
     def head(self, stream, looked):
         block_limit = max(self.payload_limit, _BLOCK_MIN_BYTES)

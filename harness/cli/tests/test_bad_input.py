@@ -120,3 +120,6 @@ class BadInput(ProgramTest):
             self.refused("probe", "--", program, says="cannot start")
         self.refused("probe", "--timeout-ms", "0", "--", "cat", says="--timeout-ms")
         self.refused("probe", "--prefix-bytes", "3", "--", "cat", says="--prefix-bytes")
+        self.refused("probe", "--wire-log", "/no/folder/wire", "--", "cat",
+                     says="/no/folder/wire: No such file or directory")
+        self.refused("probe", "--wire-log-bytes", "3", "--", "cat", says="--wire-log-bytes")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -247,6 +248,24 @@ class Probe(ProgramTest):
         self.assertIn("hangs in its first call", cases["three_calls"].find("failure").get("message"))
         self.assertIsNotNone(cases["megabyte"].find("skipped"))
         self.assertIsNone(cases["init_ping"].find("failure"))
+
+    def test_the_wire_log_has_all_processes_one_after_the_other(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "wire")
+            said, code = probe([FAKE_WORKER, "--wire", "lines", "--speech", "mcp"],
+                               "--wire-log", file)
+            self.assertEqual(code, 0, said)
+            with open(file, encoding="utf-8") as log:
+                processes = re.split(r"a worker was started on the wire (\w+), pid \d+\n", log.read())
+        wires, bodies = processes[1::2], processes[2::2]
+        self.assertEqual((wires[0], wires[-1]), ("prefix", "lines"))
+        self.assertGreater(len(bodies), 5)
+        # Each begins at its first frame, and its first frame is the greeting.
+        for body in bodies[wires.index("lines"):]:
+            self.assertRegex(body.splitlines()[0], r"ms  client > worker: line 1, \d+ bytes$")
+            self.assertIn('|{"id":0,"jsonrpc|', body)
+        self.assertIn("ms  worker > client: line 2, ", bodies[-1] + bodies[-2] + bodies[-3])
+        self.assertIn("ms  the client closed its end", "".join(bodies))
 
     def test_nobody_is_left_when_it_is_killed(self):
         for how in (signal.SIGINT, signal.SIGKILL):

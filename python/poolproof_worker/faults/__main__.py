@@ -92,9 +92,9 @@ def main(argv):
         asked.options.draw_ticket()
         journal = Journal(asked.journal_file, asked.options.slot, asked.options.generation)
         worker = asked.make_worker()
+        pipes = asked.options.make_pipes(FaultyPipes, stdin_fd, stdout_fd)
     except ValueError as error:
         _options.bad_usage(error)
-    pipes = FaultyPipes(stdin_fd, stdout_fd, asked.options.make_wire())
     FaultyServer(worker, pipes, asked.options, plan, journal).run()
 
 
