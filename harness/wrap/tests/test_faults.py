@@ -179,6 +179,13 @@ class OfFrames(WrapTest):
         self.assertIn("the worker exited with code 0", log.read_text())
         self.assertEqual(sorted(os.listdir(self.folder)), ["wire", "wire.1"])
 
+    def test_the_wire_log_by_the_environment_is_of_wrap_alone(self):
+        script = 'echo "[$POOLPROOF_WIRE_LOG]"'
+        worker = self.running(behind("--speech", "opaque") + ["/bin/sh", "-c", script],
+                              env={"POOLPROOF_WIRE_LOG": str(self.folder / "wire.%p")})
+        self.assertEqual(worker.rest()[0], b"[]\n")
+        self.assertEqual(os.listdir(self.folder), [f"wire.{worker.process.pid}"])
+
 
 class BadInput(WrapTest):
     LINES = [
