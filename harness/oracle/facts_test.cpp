@@ -283,6 +283,27 @@ TEST_CASE("oracle: isolation: who is answered with a list has no reason to call 
   CHECK_FALSE(blamed("no_result", 2));
 }
 
+TEST_CASE("oracle: witnesses: a wrapped worker has to show what it read, a bare command can't") {
+  Story story = told("good");
+  std::erase_if(story.trace.workers, [](const auto& record) {
+    return record.record.kind == Kind::read && record.record.request == 2U;
+  });
+  story.scenario.workers[0].kind = scenario::WorkerKind::wrapped;
+  CHECK(broken(story).contains("witnesses"));
+  story.scenario.workers[0].kind = scenario::WorkerKind::command;
+  CHECK_FALSE(broken(story).contains("witnesses"));
+}
+
+TEST_CASE("oracle: real programs: what they may do by themselves is no reason to blame the pool") {
+  for (const char* rule : {"isolation", "no_overkill", "recovery"}) {
+    CAPTURE(rule);
+    Story story = told(rule);
+    CHECK(broken(story).contains(rule));
+    for (auto& worker : story.scenario.workers) worker.kind = scenario::WorkerKind::wrapped;
+    CHECK_FALSE(broken(story).contains(rule));
+  }
+}
+
 TEST_CASE("oracle: unsolicited output: an idle worker that writes unasked is put away") {
   const auto unsolicited = [](double leased_again) {
     Story story = told("good");

@@ -68,7 +68,7 @@ class Isolation {
       default:
         return "";  // no outcome of a call: one_outcome says so
     }
-    if (!view_.has_journal(*call.worker)) return "";
+    if (!view_.is_ours(*call.worker)) return "";
     if (call.outcome == Outcome::worker_error && asks_for_errors(call)) return "";
     const WorkersOwn& own = own_of(call);
     if (is_since(own.harmed, call)) return "";

@@ -85,6 +85,8 @@ class Overkill {
 
  private:
   void judge(const Incarnation& incarnation, Time successor, Findings& findings) {
+    // What a real program did by itself may have been reason enough.
+    if (!view_.is_ours(incarnation.worker)) return;
     // The first sign that the incarnation had been lost to the pool.
     const WorkerRecord* farewell = incarnation.signs().farewell;
     const Time lost = std::min(successor, farewell == nullptr ? kNever : farewell->at);
@@ -195,9 +197,7 @@ class Overkill {
   [[nodiscard]] bool may_be_large(const Incarnation& incarnation, Time by) const {
     constexpr std::uint64_t kBeforeAnyCall = 50'000'000;
     const scenario::Scenario& scenario = evidence_.scenario;
-    const bool known =
-        std::ranges::none_of(scenario.workers, &scenario::WorkerSpec::is_real_program);
-    if (!known || scenario.pool.core.max_rss_bytes < kBeforeAnyCall) return true;
+    if (!view_.all_are_ours() || scenario.pool.core.max_rss_bytes < kBeforeAnyCall) return true;
     return boost::algorithm::any_of(
         view_.calls_on(incarnation.number), [by](const ClientStep& call) {
           return call.command == "grow" && call.written_bytes > 0 && call.begun <= by;

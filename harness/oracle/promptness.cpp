@@ -296,7 +296,7 @@ class Recovery {
 
   void judge(Findings& findings) {
     // Of other programs nobody knows whether they can start at all.
-    if (!view_.all_have_journals()) return;
+    if (!view_.all_are_ours()) return;
     for (const std::uint32_t place : view_.refused) {
       const ClientStep& step = evidence_.trace.clients[place];
       if (!in_vain(step) || !must_be_served(step)) continue;

@@ -240,7 +240,7 @@ void judge_starts(const Case& given, Findings& findings) {
   for (const trace::PoolRecord* bad : given.self_report->noted().bad_handshakes) {
     const trace::PoolRecord& record = *bad;
     const auto* ended = std::get_if<pool::HandshakeEnded>(&record.event);
-    if (!given.view.has_journal(ended->worker) || !is_believed(record, ended->worker)) continue;
+    if (!given.view.is_ours(ended->worker) || !is_believed(record, ended->worker)) continue;
     const std::string wrong = Start(given, record, *ended).wrong();
     if (wrong.empty()) continue;
     tell(findings, "diagnosis", record.at,

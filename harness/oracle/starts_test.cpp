@@ -71,6 +71,9 @@ TEST_CASE("oracle: starts: a start's exit code is the one that the journal knows
   }
   pool::StartEvidence evidence = evidence_of(StartCause::exited);
   CHECK_FALSE(said_of_start(story, 3.5, evidence).empty());
+  Story real = story;
+  for (auto& worker : real.scenario.workers) worker.kind = scenario::WorkerKind::wrapped;
+  CHECK(said_of_start(real, 3.5, evidence).empty());  // it may fail by itself
   evidence.exit.code = 3;
   CHECK(said_of_start(story, 3.5, evidence).empty());
   evidence.exit.signal = 9;

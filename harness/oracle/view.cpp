@@ -343,6 +343,15 @@ bool View::all_have_journals() const {
   return std::ranges::all_of(scenario_.workers, &scenario::WorkerSpec::journals);
 }
 
+bool View::is_ours(WorkerId worker) const {
+  const auto& specs = scenario_.workers;
+  return specs.empty() || !specs[worker.slot % specs.size()].is_real_program();
+}
+
+bool View::all_are_ours() const {
+  return std::ranges::none_of(scenario_.workers, &scenario::WorkerSpec::is_real_program);
+}
+
 const Signs& Incarnation::signs() const {
   return view->signs[number];
 }

@@ -211,6 +211,9 @@ class View {
   /// Whether the worker in that slot writes a journal.
   [[nodiscard]] bool has_journal(WorkerId worker) const;
   [[nodiscard]] bool all_have_journals() const;
+  /// Whether the worker in that slot is one of ours, which errs, dies and dawdles by a fault alone.
+  [[nodiscard]] bool is_ours(WorkerId worker) const;
+  [[nodiscard]] bool all_are_ours() const;
 
  private:
   /// A client as far as its steps have been looked at.
