@@ -77,6 +77,13 @@ class Filesystem(RealTest):
         calls = [self.read(), self.read(timeout_ms=5000)]
         self.assert_passes(self.server(), MCP, calls, [fault], SECOND_LOST)
 
+    def test_an_error_of_its_own_is_told_and_is_no_fault_of_the_pool(self):
+        missing = {"command": "read_text_file", "args": {"path": str(self.folder / "shared/b")}}
+        error = {"error": "worker_error", "says": "ENOENT"}
+        told = ["granted", error, "ok", "returned"]
+        self.assert_passes(self.server(), MCP, [missing, self.read()],
+                           expect={"a": told, "b": told})
+
     def test_a_slow_reply_is_waited_for(self):
         fault = {"fault": "reply_slow", "at": at_second("tools/call"), "delay_ms": 400}
         self.assert_passes(self.server(), MCP, [self.read(), self.read()], [fault], TWO_GOOD)
