@@ -45,6 +45,7 @@ class Carrier {
     worker_.watched_from = kNever;
     while (!exchange_.decided()) {
       exchange_.write_some(now_);
+      if (exchange_.decided()) break;
       wait();
       if (!exchange_.decided()) react();
     }

@@ -335,6 +335,18 @@ TEST_CASE_METHOD(PoolFixture, "host: call: what is no reply is shown") {
   check_replaced(*pool, lease);
 }
 
+TEST_CASE_METHOD(PoolFixture, "host: call: a flood of what a worker may say hides no deadline") {
+  Options options = script(R"(read request; exec yes '{"jsonrpc":"2.0","method":"event"}')");
+  options.framing.wire = wire::Wire::lines;
+  options.speech = wire::Speech::json_rpc;
+  const auto pool = open(options);
+  Lease lease = leased(*pool);
+  const auto reply = lease.call("echo", {}, 300ms);
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().kind == Outcome::call_timeout);
+  CHECK(lease.in_doubt());
+}
+
 TEST_CASE_METHOD(PoolFixture, "host: call: a good reply with something after it costs the worker") {
   const auto pool = open(fake(once({"reply_twice"})));
   Lease lease = leased(*pool);

@@ -34,6 +34,10 @@ StartCause cause_of(std::string_view first) {
   return is_text ? StartCause::text_on_stdout : StartCause::bad_frame;
 }
 
+bool begins_as_json(std::string_view line) {
+  return line.starts_with('{') || line.starts_with('[') || line.starts_with("null\n");
+}
+
 std::uint32_t count(std::uint64_t bytes) {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, UINT32_MAX));
 }
@@ -60,6 +64,7 @@ void Handshake::exchange(Time now) {
   if (evidence_) return;
   write_some();
   read_all();
+  write_some();  // answers to what it asked
   if (conversation_.holds_reply()) conversation_.tick(now);
   judge(now);
 }
@@ -153,7 +158,7 @@ void Handshake::judge(Time now) {
     suspected_ = unframed ? cause_of(first_) : StartCause::bad_frame;
     // A line has no header: JSON at the very beginning is as it should be, but for what it says.
     const bool line = wire_.framing.wire == wire::Wire::lines;
-    if (line && (first_[0] == '{' || first_[0] == '[')) suspected_ = StartCause::bad_frame;
+    if (line && begins_as_json(first_)) suspected_ = StartCause::bad_frame;
   } else if (stdout_ended_) {
     suspected_ =
         gathered_.answered_bytes > 0 ? StartCause::reply_incomplete : StartCause::stdout_closed;

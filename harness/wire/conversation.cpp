@@ -1,5 +1,6 @@
 #include "harness/wire/conversation.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/compile.h>
@@ -16,6 +17,10 @@ namespace {
 constexpr std::size_t kFirstBytesMax = 64;
 /// How long the rest of a message behind a reply is waited for.
 constexpr Duration kRestWait{250'000};
+/// So much is surely written at once, behind the call.
+constexpr std::size_t kOwedMostBytes = 4096;
+/// Of answers that the worker does not read no more is kept.
+constexpr std::size_t kAnswersMostBytes = std::size_t{1} << 20U;
 
 }  // namespace
 
@@ -39,6 +44,7 @@ void Conversation::wrote(std::size_t bytes) {
   POOLPROOF_ASSERT(bytes <= frame_.size() - written_);
   written_ += bytes;
   if (decided() && bytes > 0) doubt();
+  if (reply_ && undecoded().empty() && !owes_much()) hand_over(false);
 }
 
 void Conversation::write_failed(int errno_value) {
@@ -103,6 +109,7 @@ void Conversation::heard_before(std::string_view bytes) {
 
 bool Conversation::is_unasked(const Heard& heard) {
   if (heard.kind == Heard::Kind::asked) {
+    if (frame_.size() - written_ > request_bytes_ + kAnswersMostBytes) return false;
     if (const auto answer = encode_frame(framing_, heard.answer)) frame_ += *answer;
   }
   return heard.kind == Heard::Kind::asked || heard.kind == Heard::Kind::unasked;
@@ -200,6 +207,12 @@ void Conversation::decide_by_frame(std::string_view payload, std::string_view al
   }
   Heard heard = hear(payload);
   if (is_unasked(heard)) return;
+  if (heard.kind == Heard::Kind::asked) {
+    return decide_protocol_error(
+        fmt::format("the worker asks and does not read the answers, of which {} bytes wait",
+                    frame_.size() - std::max(written_, std::uint64_t{request_bytes_})),
+        payload);
+  }
   if (heard.kind == Heard::Kind::wrong)
     return decide_protocol_error(heard.why + likely(all), payload);
   if (const std::string wrong = wrong_greeting(heard.reply); !wrong.empty())
@@ -217,6 +230,11 @@ void Conversation::decide_by_frame(std::string_view payload, std::string_view al
   carry_on();
 }
 
+/// Answers that its worker waits for, and more than its pipe may have room for.
+bool Conversation::owes_much() const {
+  return written_ >= request_bytes_ && frame_.size() - written_ > kOwedMostBytes;
+}
+
 /// What stands behind the reply must be what a worker may say unasked. Of a message that is not
 /// whole the rest is waited for, or the next call would begin in its middle.
 void Conversation::carry_on() {
@@ -226,7 +244,10 @@ void Conversation::carry_on() {
     if (!*frame) break;
     if (!is_unasked(row_of(speech_).hear(**frame, -1))) return hand_over(true);
   }
-  if (undecoded().empty()) return hand_over(false);
+  if (undecoded().empty()) {
+    if (!owes_much()) hand_over(false);
+    return;
+  }
   if (!may_begin_message(framing_, undecoded())) hand_over(true);
 }
 

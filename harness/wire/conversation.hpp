@@ -51,7 +51,9 @@ struct CallResult {
 /// Rules:
 ///  * Where workers speak unasked, whole messages before and behind the reply are theirs. Part of
 ///    one behind it is waited for, for 250 ms at most and not beyond the deadline; then, or if
-///    anything ends sooner, the outcome is that of the reply, in_doubt.
+///    anything ends sooner, the outcome is that of the reply, in_doubt. So it is while more than
+///    4096 bytes of answers to what the worker asked are unwritten; above 1 MiB of them it is a
+///    protocol_error.
 ///  * A whole frame decides even when the request is not fully written yet (phase
 ///    writing_request): if it is a reply to this request the outcome is ok or worker_error, but
 ///    `in_doubt` is true (the rest of the request will never be written).
@@ -90,8 +92,8 @@ class Conversation {
   void cancel();
 
   [[nodiscard]] Time deadline() const { return reply_ ? rest_until_ : deadline_; }
-  /// The reply is there, and behind it part of what the worker may say unasked: the rest is waited
-  /// for, until deadline().
+  /// The reply is there, and behind it part of what the worker may say unasked, or answers to much
+  /// that it asked are still to be written: that is waited for, until deadline().
   [[nodiscard]] bool holds_reply() const { return reply_.has_value(); }
   [[nodiscard]] Phase phase() const;
   [[nodiscard]] bool decided() const { return result_.has_value(); }
@@ -106,10 +108,12 @@ class Conversation {
  private:
   /// False: it waits for the rest of a frame.
   bool take_frame();
-  /// What the worker said is its own affair, and answered if it asked.
+  /// What the worker said is its own affair, and answered if it asked; unless too much of what it
+  /// was answered is unwritten still.
   [[nodiscard]] bool is_unasked(const Heard& heard);
   [[nodiscard]] bool speaks_unasked() const;
   void carry_on();
+  [[nodiscard]] bool owes_much() const;
   void hand_over(bool in_doubt);
   [[nodiscard]] Heard hear(std::string_view payload) const;
   [[nodiscard]] std::string wrong_greeting(const Reply& reply) const;

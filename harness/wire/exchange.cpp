@@ -10,6 +10,11 @@ using namespace std::chrono_literals;
 
 /// How long we wait for the exit of a worker after it closed a pipe.
 constexpr Duration kExitWait = 250ms;
+/// So often is read before the clock is looked at again: a worker that floods its stdout with what
+/// it may say must not hide the deadline.
+constexpr int kReadsAtOnce = 16;
+/// What a pipe may hold.
+constexpr std::uint64_t kPipeMostBytes = 1U << 20U;
 
 }  // namespace
 
@@ -44,7 +49,7 @@ void Exchange::write_some(Time now) {
 
 void Exchange::read_some(Time now) {
   std::array<char, 65536> chunk;  // NOLINT(*-member-init): only what was read is looked at
-  while (!stdout_ended_ && !conversation_.decided()) {
+  for (int reads = 0; reads < kReadsAtOnce && !stdout_ended_ && !conversation_.decided(); ++reads) {
     const auto got = pipes_.read(chunk);
     if (!got && got.error() == EAGAIN) return;
     if (!got || *got == 0) {
@@ -58,10 +63,12 @@ void Exchange::read_some(Time now) {
   }
 }
 
-/// A grandchild that holds the pipe open does not delay us: only what is in the pipe now counts.
+/// A grandchild that holds the pipe open, or floods it, does not delay us: only what is in the pipe
+/// now counts.
 bool Exchange::process_ended(Time now) {
   process_ended_ = true;
-  while (!stdout_ended_ && !conversation_.decided()) {
+  const std::uint64_t most = conversation_.read_bytes() + kPipeMostBytes;
+  while (!stdout_ended_ && !conversation_.decided() && conversation_.read_bytes() < most) {
     const auto before = conversation_.read_bytes();
     read_some(now);
     if (conversation_.read_bytes() == before) break;

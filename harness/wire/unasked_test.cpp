@@ -145,6 +145,49 @@ TEST_CASE("wire: unasked: where nobody speaks unasked every byte before a reques
   CHECK(conversation.result().outcome == Outcome::stale_worker);
 }
 
+TEST_CASE("wire: unasked: many answers that are owed are written before the call is over") {
+  Conversation conversation = asked();
+  for (int i = 0; i < 1000; ++i) conversation.read(kAsked);
+  conversation.read(kReply);
+  CHECK_FALSE(conversation.decided());
+  CHECK(conversation.holds_reply());
+  const std::size_t all = conversation.pending_output().size();
+  CHECK(all == 1000 * kAnswer.size());
+  SECTION("and when its worker has taken them the reply is as good as any") {
+    conversation.wrote(all - 4096);
+    REQUIRE(conversation.decided());
+    CHECK_FALSE(conversation.result().in_doubt);
+    CHECK(conversation.result().owed.size() == 4096);
+  }
+  SECTION("and when it does not take them, the reply stands and the worker is in doubt") {
+    conversation.tick(Time(10ms));
+    conversation.tick(Time(100ms));
+    REQUIRE(conversation.decided());
+    CHECK(conversation.result().in_doubt);
+  }
+  CHECK(conversation.result().outcome == Outcome::ok);
+}
+
+TEST_CASE("wire: unasked: who asks and never reads the answers is told so, within bounds") {
+  Conversation conversation = asked();
+  std::size_t asks = 0;
+  while (!conversation.decided() && ++asks < 1'000'000) conversation.read(kAsked);
+  CHECK(conversation.result().outcome == Outcome::protocol_error);
+  CHECK_THAT(conversation.result().detail, Catch::Contains("does not read the answers"));
+  CHECK(asks < 40'000);
+}
+
+TEST_CASE("wire: unasked: who reads the answers may ask as often as it likes") {
+  Conversation conversation = asked();
+  for (int i = 0; i < 100'000; ++i) {
+    conversation.read(kAsked);
+    conversation.wrote(conversation.pending_output().size());
+  }
+  conversation.read(kReply);
+  CHECK(conversation.result().outcome == Outcome::ok);
+  CHECK_FALSE(conversation.result().in_doubt);
+}
+
 TEST_CASE("wire: unasked: a flood of notifications ends at the deadline") {
   Conversation conversation = asked();
   for (int i = 0; i < 10'000; ++i) conversation.read(kNote);
