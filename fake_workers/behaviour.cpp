@@ -11,6 +11,7 @@ void WorkerState::begin() {
   read_bytes = 0;
   read_at_most = std::numeric_limits<std::size_t>::max();
   buffer.clear();
+  last_reply.clear();
   held = 0;
 }
 

@@ -43,8 +43,9 @@ struct WorkerState {
   bool answers_unread = false;  ///< the request that is being read; then it reads no more
   std::size_t read_bytes = 0;   ///< of the request that is being read
   std::size_t read_at_most = std::numeric_limits<std::size_t>::max();  ///< before it looks again
-  Actions buffer;        ///< replies that are held back, with their journal records
-  std::size_t held = 0;  ///< actions of it that are there already; those behind are still to come
+  Actions buffer;          ///< replies that are held back, with their journal records
+  std::string last_reply;  ///< all that was written of it; only where a fault says it again
+  std::size_t held = 0;    ///< actions of it that are there already; those behind are still to come
 
   void begin();  ///< of a worker that has just been started
   void stop_reading(Actions& out);
@@ -93,6 +94,9 @@ struct Behaviour {
   void (*strike)(const Scene&);
   Receipt receipt = Receipt::first;
 };
+
+/// It says the reply to the request before once more.
+bool repeats_reply(const PlannedFault& planned);
 
 /// One for each fault, in the order of the catalogue.
 std::span<const Behaviour> behaviours();

@@ -2,6 +2,8 @@
 #include <array>
 #include <charconv>
 
+#include <fmt/format.h>
+
 #include "fake_workers/behaviour.hpp"
 #include "harness/base/assert.hpp"
 
@@ -79,17 +81,35 @@ void wrong_header(const Scene& scene) {
   scene.reply->header = header;
 }
 
+/// Of text that is no ASCII.
+void length_in_characters(const Scene& scene) {
+  const std::string payload = scene.reply->payload_bytes();
+  const auto more = std::ranges::count_if(
+      payload, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; });
+  if (more == 0) return;
+  scene.receipt();
+  scene.reply->length_error -= more;
+}
+
+void header_malformed(const Scene& scene) {
+  if (scene.reply->framing.wire != wire::Wire::headers) return;
+  scene.receipt();
+  scene.reply->header = Header::malformed;
+  scene.reply->malformation = scene.text("shape");
+}
+
 void length_over_limit(const Scene& scene) {
   ReplyInProgress& reply = *scene.reply;
   reply.header = Header::over_limit;
   reply.over_bytes = scene.number("over_bytes");
-  const std::size_t size = reply.payload_limit + static_cast<std::size_t>(reply.over_bytes);
+  const std::size_t size =
+      reply.framing.payload_limit() + static_cast<std::size_t>(reply.over_bytes);
   if (size <= kWholeMostBytes) reply.pad_to = size;
 }
 
 void reply_padded(const Scene& scene) {
   const auto asked = static_cast<std::size_t>(scene.number("payload_bytes"));
-  const std::size_t size = std::min(asked, scene.reply->payload_limit);
+  const std::size_t size = std::min(asked, scene.reply->framing.payload_limit());
   if (scene.reply->payload_size() >= size) return;
   scene.receipt();
   scene.reply->pad_to = size;
@@ -147,16 +167,59 @@ void null_id_error(ReplyInProgress& reply) {
   with_error(reply, "the request has no integer id");
 }
 
+void id_null(ReplyInProgress& reply) {
+  reply.id = "null";
+}
+
+void null_reply(ReplyInProgress& reply) {
+  reply.payload = "null";
+}
+
+void batch(ReplyInProgress& reply) {
+  reply.payload = "[" + reply.payload_bytes() + "]";
+}
+
 /// In the order of kShapeNames.
 constexpr std::array<void (*)(ReplyInProgress&), kShapeNames.size()> kShapes{
     // Whoever cuts the fraction off finds the id that it expects.
     [](ReplyInProgress& reply) { reply.id += ".5"; },
-    [](ReplyInProgress& reply) { with_result(reply, ""); }, result_list, null_id_error};
+    [](ReplyInProgress& reply) { with_result(reply, ""); },
+    result_list,
+    null_id_error,
+    id_null,
+    null_reply,
+    batch};
 
 void reply_reshaped(const Scene& scene) {
   const auto* const shape = std::ranges::find(kShapeNames, scene.text("shape"));
   POOLPROOF_ASSERT(shape != kShapeNames.end());
   kShapes[static_cast<std::size_t>(shape - kShapeNames.begin())](*scene.reply);
+}
+
+/// The first reply has none before it.
+void frames_before_reply(const Scene& scene) {
+  ReplyInProgress& reply = *scene.reply;
+  if (repeats_reply(scene.fault)) {
+    if (scene.state.last_reply.empty()) return;
+    scene.receipt();
+    reply.bytes_before += scene.state.last_reply;
+    return;
+  }
+  scene.receipt();
+  const std::string& shape = scene.text("shape");
+  const auto count = static_cast<std::uint64_t>(scene.number("frames"));
+  if (shape == "request_same_id") reply.asks_with_its_id += count;
+  const std::string event = framed(reply.framing, event_payload(reply.speech));
+  reply.bytes_before.reserve(reply.bytes_before.size() + count * event.size());
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (shape == "event") {
+      reply.bytes_before += event;
+    } else {
+      const std::string own_id = fmt::format("\"{}{}\"", kOwnIdPrefix, i);
+      const std::string& id = shape == "request" ? own_id : reply.id;
+      reply.bytes_before += framed(reply.framing, own_request_payload(reply.speech, id));
+    }
+  }
 }
 
 // ---- the right bytes, late or in pieces ---------------------------------------------------------
@@ -220,15 +283,17 @@ constexpr std::array kBehaviours{
     Behaviour{"exit_at_start", Stage::start, exit_at_start},
     Behaviour{"killed_at_start", Stage::start, raise_signal},
     Behaviour{"exit_while_idle", Stage::idle, exit_with_code},
+    Behaviour{"killed_while_idle", Stage::idle, raise_signal},
+    Behaviour{"stdout_closed_while_idle", Stage::idle, stdout_closed},
 
     Behaviour{"banner", Stage::start, write_text},
     Behaviour{"input_read_as_lines", Stage::first_bytes,
               [](const Scene& s) { s.state.reading = Reading::lines; }},
     Behaviour{"reply_unframed", Stage::content, wrong_header<Header::none>},
     Behaviour{"text_before_reply", Stage::content,
-              [](const Scene& s) { s.reply->text_before += s.text("text"); }},
+              [](const Scene& s) { s.reply->bytes_before += s.text("text"); }},
     Behaviour{"text_after_reply", Stage::content,
-              [](const Scene& s) { s.reply->text_after += s.text("text"); }},
+              [](const Scene& s) { s.reply->bytes_after += s.text("text"); }},
     Behaviour{"text_while_idle", Stage::idle, text_while_idle, kItself},
     Behaviour{"reply_truncated", Stage::writing,
               [](const Scene& s) { s.reply->cut = cut_of(s.fault); }},
@@ -236,10 +301,12 @@ constexpr std::array kBehaviours{
               [](const Scene& s) { s.reply->length_error += s.number("extra_bytes"); }},
     Behaviour{"length_too_short", Stage::content,
               [](const Scene& s) { s.reply->length_error -= s.number("missing_bytes"); }},
+    Behaviour{"length_in_characters", Stage::content, length_in_characters, kItself},
     Behaviour{"length_little_endian", Stage::content, wrong_header<Header::little_endian>},
     Behaviour{"length_zero", Stage::content, wrong_header<Header::zero>},
     Behaviour{"length_huge", Stage::content, wrong_header<Header::huge>},
     Behaviour{"length_over_limit", Stage::content, length_over_limit},
+    Behaviour{"header_malformed", Stage::content, header_malformed, kItself},
     Behaviour{"json_invalid", Stage::content, json_invalid},
     Behaviour{"utf8_invalid", Stage::content, utf8_invalid},
     Behaviour{"nan_result", Stage::content, [](const Scene& s) { with_result(*s.reply, "NaN"); }},
@@ -251,6 +318,11 @@ constexpr std::array kBehaviours{
               [](const Scene& s) { s.reply->names_success = false; }},
     Behaviour{"reply_reshaped", Stage::content, reply_reshaped},
     Behaviour{"reply_twice", Stage::content, [](const Scene& s) { s.reply->copies = 2; }},
+    Behaviour{"frames_before_reply", Stage::content, frames_before_reply, kItself},
+    Behaviour{"frame_inside_reply", Stage::content,
+              [](const Scene& s) {
+                s.reply->interrupted_at = static_cast<std::size_t>(s.number("keep_bytes"));
+              }},
     Behaviour{"error_reply", Stage::content,
               [](const Scene& s) { with_error(*s.reply, s.text("message")); }},
     Behaviour{"reply_padded", Stage::content, reply_padded, kItself},
@@ -272,6 +344,11 @@ constexpr std::array kBehaviours{
 };
 
 }  // namespace
+
+bool repeats_reply(const PlannedFault& planned) {
+  const auto shape = planned.texts.find("shape");
+  return shape != planned.texts.end() && shape->second == "previous_reply";
+}
 
 std::span<const Behaviour> behaviours() {
   return kBehaviours;

@@ -51,11 +51,13 @@ void Brain::begin(BrainConfig config) {
   state_.begin();
   read_count_ = 0;
   lines_.clear();
-  read_any_ = computing_ = terminated_ = told_to_leave_ = false;
+  read_any_ = computing_ = terminated_ = told_to_leave_ = repeats_reply_ = false;
   clear(request_);
   faults_.clear();
   for (const PlannedFault& planned : config_.plan) {
-    if (planned.at.fits(config_.self)) faults_.push_back({&planned, &behaviour_of(*planned.fault)});
+    if (!planned.at.fits(config_.self)) continue;
+    faults_.push_back({&planned, &behaviour_of(*planned.fault)});
+    repeats_reply_ = repeats_reply_ || repeats_reply(planned);
   }
 }
 
@@ -202,9 +204,9 @@ void Brain::answer(Answer answer, Actions& out) {
     if (request_.nonce) reply.nonce = *request_.nonce;
     reply.pad_bytes = request_.pad_bytes;
   }
-  reply.payload_limit = config_.framing.payload_limit();
+  reply.framing = config_.framing;
   const std::size_t size = reply.payload_size();
-  if (size > reply.payload_limit) {
+  if (size > reply.framing.payload_limit()) {
     const bool was_error = !std::exchange(reply.success, false);
     reply.code = RpcError::server_error;
     reply.body = worker_.refuse_length(size, was_error).body;
@@ -220,8 +222,10 @@ void Brain::answer(Answer answer, Actions& out) {
 
 void Brain::write_reply(const ReplyInProgress& reply, Actions& out) {
   if (reply.dropped) return;
-  std::string bytes = reply.bytes(config_.framing);
+  std::string bytes = reply.bytes();
+  reply.interrupt(bytes);
   const std::size_t size = bytes.size();
+  if (repeats_reply_) state_.last_reply = bytes;
   if (reply.cut) return write_beginning(std::move(bytes), reply, out);
   Write write{std::move(bytes), reply.chunk_bytes, reply.gap};
   const Journal wrote = wrote_record(request_, size);
@@ -292,10 +296,11 @@ void Brain::stop_here(Actions& out) {
   ReplyInProgress reply;
   reply.codec = config_.codec;
   reply.speech = config_.speech;
+  reply.framing = config_.framing;
   reply.id = std::to_string(read_count_);
   reply.body = "{}";
   reply.timestamp = config_.timestamp;
-  std::string bytes = reply.bytes(config_.framing);
+  std::string bytes = reply.bytes();
   Journal wrote{Kind::wrote, read_count_};
   wrote.bytes = bytes.size();
   out.emplace_back(Write{std::move(bytes)});

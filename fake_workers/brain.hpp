@@ -105,6 +105,7 @@ class Brain {
   bool read_any_ = false;
   bool computing_ = false;
   bool terminated_ = false;
+  bool repeats_reply_ = false;  ///< a fault of its plan does
   bool told_to_leave_ = false;  ///< lsp: by `shutdown`; `exit` comes behind it
 };
 

@@ -131,6 +131,12 @@ const std::vector<Row> kRows{
     {"killed_at_start", "{}", {"start"}, "started; receipt killed_at_start; raise 9"},
     {"exit_while_idle", R"({"code":4})", {"start", "echo"},
      kSound + "; receipt 0 exit_while_idle; exiting 4; exit 4"},
+    {"killed_while_idle", R"({"signal":19})", {"start", "echo"},
+     kSound + "; receipt 0 killed_while_idle; raise 19"},
+    {"stdout_closed_while_idle", "{}", {"start", "echo"},
+     kSound + "; receipt 0 stdout_closed_while_idle; close stdout"},
+    {"stdout_closed_while_idle", "{}", {"start", "echo", "echo"}, ""},
+    {"stdout_closed_while_idle", "{}", {"start", "echo", "end"}, "stdin_end; exiting 0; exit 0"},
 
     {"banner", "{}", {"start"}, "started; receipt banner; write Loading model...\\n"},
     {"input_read_as_lines", "{}", {"start"}, "started"},
@@ -165,6 +171,8 @@ const std::vector<Row> kRows{
      "read 0; receipt 0 length_too_short; write ," + kReply + "; wrote 0 50"},
     {"length_too_short", R"({"missing_bytes":1000})", {"start", "echo"},
      "read 0; receipt 0 length_too_short; write \\x01" + kReply + "; wrote 0 50"},
+    {"length_in_characters", "{}", {"start", "echo"}, kSound},
+    {"header_malformed", "{}", {"start", "echo"}, kSound},
     {"length_little_endian", "{}", {"start", "echo"},
      "read 0; receipt 0 length_little_endian; write 1" + kReply + "; wrote 0 50"},
     {"length_zero", "{}", {"start", "echo"}, "read 0; receipt 0 length_zero; write \\x00; wrote 0 1"},
@@ -198,8 +206,29 @@ const std::vector<Row> kRows{
      "read 0; receipt 0 reply_reshaped; write 1{\"id\":7,\"result\":[],\"success\":true,\"timestamp\":1}; wrote 0 50"},
     {"reply_reshaped", R"({"shape":"null_id_error"})", {"start", "echo"},
      "read 0; receipt 0 reply_reshaped; write Q{\"error\":\"the request has no integer id\",\"id\":null,\"success\":false,\"timestamp\":1}; wrote 0 82"},
+    {"reply_reshaped", R"({"shape":"id_null"})", {"start", "echo"},
+     "read 0; receipt 0 reply_reshaped; write 4{\"id\":null,\"result\":{},\"success\":true,\"timestamp\":1}; wrote 0 53"},
+    {"reply_reshaped", R"({"shape":"null"})", {"start", "echo"},
+     "read 0; receipt 0 reply_reshaped; write \\x04null; wrote 0 5"},
+    {"reply_reshaped", R"({"shape":"batch"})", {"start", "echo"},
+     "read 0; receipt 0 reply_reshaped; write 3[" + kReply + "]; wrote 0 52"},
     {"reply_twice", "{}", {"start", "echo"},
      "read 0; receipt 0 reply_twice; write 1" + kReply + "1" + kReply + "; wrote 0 100"},
+    {"frames_before_reply", "{}", {"start", "echo"},
+     "read 0; receipt 0 frames_before_reply; write \\x10{\"event\":\"busy\"}1" + kReply + "; wrote 0 67"},
+    {"frames_before_reply", R"({"frames":2})", {"start", "echo"},
+     "read 0; receipt 0 frames_before_reply; write \\x10{\"event\":\"busy\"}\\x10{\"event\":\"busy\"}1" + kReply + "; wrote 0 84"},
+    {"frames_before_reply", R"({"frames":2,"shape":"request"})", {"start", "echo"},
+     "read 0; receipt 0 frames_before_reply; write %{\"command\":\"ping\",\"id\":\"poolproof-0\"}%{\"command\":\"ping\",\"id\":\"poolproof-1\"}1" + kReply + "; wrote 0 126"},
+    {"frames_before_reply", R"({"shape":"request_same_id"})", {"start", "echo"},
+     "read 0; receipt 0 frames_before_reply; write \\x19{\"command\":\"ping\",\"id\":7}1" + kReply + "; wrote 0 76"},
+    {"frames_before_reply", R"({"shape":"previous_reply"})", {"start", "echo"}, kSound},
+    {"frames_before_reply", R"({"shape":"previous_reply"})", {"start", "echo", "echo"},
+     "read 1; receipt 1 frames_before_reply; write 1" + kReply + "1" + kReply + "; wrote 1 100"},
+    {"frame_inside_reply", R"({"keep_bytes":3})", {"start", "echo"},
+     "read 0; receipt 0 frame_inside_reply; write 1" + kReply.substr(0, 2) + "\\x10{\"event\":\"busy\"}" + kReply.substr(2) + "; wrote 0 67"},
+    {"frame_inside_reply", R"({"keep_bytes":1000})", {"start", "echo"},
+     "read 0; receipt 0 frame_inside_reply; write 1" + kReply.substr(0, 48) + "\\x10{\"event\":\"busy\"}}; wrote 0 67"},
     {"error_reply", R"({"message":"no"})", {"start", "echo"},
      "read 0; receipt 0 error_reply; write 3{\"error\":\"no\",\"id\":7,\"success\":false,\"timestamp\":1}; wrote 0 52"},
     {"reply_padded", R"({"payload_bytes":52})", {"start", "echo"},
@@ -294,6 +323,9 @@ TEST_CASE(
   CHECK(told("no_result") == "reply has no JSON in it");
   CHECK(told("result_list") == "ok");
   CHECK(told("null_id_error") == "reply has no id, expected id 7");
+  CHECK(told("id_null") == "reply has no id, expected id 7");
+  CHECK(told("null") == "reply is no terse message");
+  CHECK(told("batch") == "reply is no terse message");
 }
 
 TEST_CASE("fake_workers: brain: an empty plan makes a sound worker") {

@@ -72,6 +72,8 @@ constexpr std::array kReadingStopped{
     then("hang", kReadEndingNames), code(1)};
 constexpr std::array kExitMidCall{code(1)};
 constexpr std::array kKilled{kSignal};
+constexpr std::array kKilledIdle{
+    number("signal", 9, 1, 31, "the signal's number", {9, 19, 11, 15})};
 constexpr std::array kStartFails{
     one_of(kLaunchErrors, kLaunchErrors.front(), "errno", "what exec says")};
 constexpr std::array kExitAtStart{
@@ -92,6 +94,8 @@ constexpr std::array kTooLong{number("extra_bytes", 5, 1, 1'000'000,
 constexpr std::array kTooShort{number("missing_bytes", 5, 1, 1'000'000,
                                       "how many fewer bytes the header announces",
                                       {5, 1, 50, 1'000'000})};
+constexpr std::array kMalformed{
+    one_of(kHeaderNames, kHeaderNames.front(), "shape", "what is wrong with Content-Length")};
 constexpr std::array kOverLimit{number("over_bytes", 1, 1, 1'000'000,
                                        "how many bytes the header is above the limit",
                                        {1, 1, 2, 1000})};
@@ -104,6 +108,12 @@ constexpr std::array kIdWrong{
     number("offset", 1, -1'000'000, 1'000'000, "what is added to the id", {1, -1, 1000, -1000})};
 constexpr std::array kReshaped{
     one_of(kShapeNames, kShapeNames.front(), "shape", "what is wrong with it")};
+constexpr std::array kFramesBefore{
+    one_of(kFrameNames, kFrameNames.front(), "shape", "which frames they are"),
+    number("frames", 1, 1, 1'000'000, "how many; the reply before comes once", {1, 3, 100, 500})};
+constexpr std::array kFrameInside{number("keep_bytes", 10, 1, 1'000'000,
+                                         "how much of the reply is written first, header included",
+                                         {10, 1, 3, 50})};
 constexpr std::array kErrorReply{text("injected error", "the error's text", "message")};
 constexpr std::array kImportSlow{delay_ms(1000, "how long the import takes")};
 constexpr std::array kReplySlow{
@@ -150,6 +160,11 @@ constexpr std::array kFaults{
           "raises a signal on itself before reading", "K20", {.end = End::by_signal}),
     Fault("exit_while_idle", Family::drop, Moment::idle, Leaves::sound, kExitWhileIdle,
           "exits after the reply", "K77", {.end = End::exits}),
+    Fault("killed_while_idle", Family::drop, Moment::idle, Leaves::sound, kKilledIdle,
+          "raises a signal on itself after the reply", "K37, K77", {.end = End::by_signal}),
+    Fault("stdout_closed_while_idle", Family::drop, Moment::idle, Leaves::sound, kNone,
+          "closes stdout after the reply and lives on until stdin ends", "K75",
+          {.closes = Closes::stdout_}),
 
     Fault("banner", Family::misframe, Moment::start, left_by::text_first, kBanner,
           "writes raw text on stdout before the first frame", "K19"),
@@ -172,6 +187,9 @@ constexpr std::array kFaults{
           "the header announces more bytes than there are", "K57", {.touches_payload = true}),
     Fault("length_too_short", Family::misframe, Moment::reply, left_by::length_too_short, kTooShort,
           "the header announces fewer bytes than there are", "K57", {.touches_payload = true}),
+    Fault("length_in_characters", Family::misframe, Moment::reply, left_by::length_too_short, kNone,
+          "the header counts the characters of a reply that is not all ASCII", "K57, M-2",
+          {.touches_payload = true}),
     Fault("length_little_endian", Family::misframe, Moment::reply, left_by::length_little_endian,
           kNone, "the header has its bytes the wrong way round", "K57, B25"),
     Fault("length_zero", Family::misframe, Moment::reply, Leaves::no_frame, kNone,
@@ -182,6 +200,9 @@ constexpr std::array kFaults{
           kOverLimit,
           "the header announces a little more than a frame may hold; up to 10 kB there is as much",
           "K57, B08"),
+    Fault("header_malformed", Family::misframe, Moment::reply, Leaves::no_frame, kMalformed,
+          "Content-Length is negative, missing, no number or there twice, or its line ends with LF",
+          "K57, M-3"),
     Fault("json_invalid", Family::misframe, Moment::reply, Leaves::no_reply, kNone,
           "a sound frame whose JSON lacks its last brace", "K62", {.touches_payload = true}),
     Fault("utf8_invalid", Family::misframe, Moment::reply, Leaves::no_reply, kNone,
@@ -196,13 +217,21 @@ constexpr std::array kFaults{
           "the reply carries the id as a string", "K67", {.touches_payload = true}),
     Fault("success_missing", Family::misframe, Moment::reply, Leaves::no_reply, kNone,
           "the reply has no `success`", "K68", {.touches_payload = true}),
-    Fault(
-        "reply_reshaped", Family::misframe, Moment::reply, left_by::reply_reshaped, kReshaped,
-        "the reply's id has a fraction, or it has no result, or a list as its result, or it is an "
-        "error without an id",
-        "K15, K67, K68, K69", {.touches_payload = true}),
+    Fault("reply_reshaped", Family::misframe, Moment::reply, left_by::reply_reshaped, kReshaped,
+          "the reply's id has a fraction or is null, or it has no result, or a list as its result, "
+          "or "
+          "it is an error without an id, or `null`, or a batch",
+          "K15, K67, K68, K69", {.touches_payload = true}),
     Fault("reply_twice", Family::misframe, Moment::reply, Leaves::surplus, kNone,
           "the same frame twice in one write", "K70"),
+    Fault("frames_before_reply", Family::misframe, Moment::reply, left_by::frames_before,
+          kFramesBefore,
+          "writes whole frames before the reply: events, requests of its own, or the reply to the "
+          "request before",
+          "K67, K78", {.touches_payload = true}),
+    Fault("frame_inside_reply", Family::misframe, Moment::reply, Leaves::garbled, kFrameInside,
+          "writes the frame of an event in the middle of the reply", "K92",
+          {.touches_payload = true}),
     Fault("error_reply", Family::misframe, Moment::reply, Leaves::error, kErrorReply,
           "a sound error reply instead of the result", "K39", {.touches_payload = true}),
     Fault("reply_padded", Family::misframe, Moment::reply, Leaves::sound, kPadded,

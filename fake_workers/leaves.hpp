@@ -29,6 +29,7 @@ enum class Leaves : std::uint8_t {
 struct Reader {
   wire::Framing framing;
   wire::Payload payload = wire::Payload::envelope;
+  wire::Speech speech = wire::Speech::bridge;
 };
 
 /// The table's column: a word, or a function of the fault's parameters and of the reader. It has

@@ -4,7 +4,9 @@
 
 #include "fake_workers/leaves.hpp"
 #include "fake_workers/plan.hpp"
+#include "fake_workers/reply.hpp"
 #include "harness/base/signals.hpp"
+#include "harness/wire/speech.hpp"
 
 /// The functions of the table's column `leaves`, named by the fault or by what it writes. Only the
 /// table includes them.
@@ -126,6 +128,26 @@ inline Leaves json_deep(const PlannedFault& planned, const Reader& reader) {
 
 inline Leaves id_wrong(const PlannedFault& planned, const Reader&) {
   return planned.number("offset") == 0 ? Leaves::sound : Leaves::no_reply;
+}
+
+/// Where workers may speak unasked, whole frames before a reply are theirs. A reply to another
+/// request never is; who takes any frame for a reply takes the first.
+inline Leaves frames_before(const PlannedFault& planned, const Reader& reader) {
+  const bool opaque = reader.payload == wire::Payload::opaque;
+  const std::string_view shape = planned.text("shape");
+  if (shape != "previous_reply") {
+    constexpr std::size_t kLongestNumber = 7;
+    const std::string id = '"' + std::string(kOwnIdPrefix).append(kLongestNumber, '9') + '"';
+    const std::size_t size = shape == "event" ? event_payload(reader.speech).size()
+                                              : own_request_payload(reader.speech, id).size();
+    if (size > reader.framing.payload_limit()) return Leaves::depends;
+    // Who asks much more than a pipe holds, and reads no answer meanwhile, may be given up.
+    constexpr std::int64_t kManyFrames = 4000;
+    const bool many = shape != "event" && planned.number("frames") > kManyFrames;
+    if (!opaque && wire::row_of(reader.speech).speaks_unasked)
+      return many ? Leaves::depends : Leaves::sound;
+  }
+  return opaque ? Leaves::surplus : Leaves::no_reply;
 }
 
 /// A list is a result like any other, but to a handshake.

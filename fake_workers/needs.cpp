@@ -19,6 +19,8 @@ enum class Need : std::uint8_t {
   no_process,  ///< there is a worker already
   frames,      ///< a wire on which lines are nothing
   length,      ///< a wire that has one
+  text,        ///< a length, and text that is no ASCII
+  headers,     ///< a wire that has them
   limit,       ///< a length that may be too large
   byte_order,  ///< a length of several bytes in an order
   json,        ///< payloads with members, or an id
@@ -43,6 +45,8 @@ constexpr std::array kRows{
     Row{"exit_at_start"},
     Row{"killed_at_start"},
     Row{"exit_while_idle"},
+    Row{"killed_while_idle"},
+    Row{"stdout_closed_while_idle"},
 
     Row{"banner"},
     Row{"input_read_as_lines", Need::frames},
@@ -53,10 +57,12 @@ constexpr std::array kRows{
     Row{"reply_truncated"},
     Row{"length_too_long", Need::length},
     Row{"length_too_short", Need::length},
+    Row{"length_in_characters", Need::text},
     Row{"length_little_endian", Need::byte_order},
     Row{"length_zero", Need::length},
     Row{"length_huge", Need::length},
     Row{"length_over_limit", Need::limit},
+    Row{"header_malformed", Need::headers},
     Row{"json_invalid", Need::json},
     Row{"utf8_invalid", Need::json},
     Row{"nan_result", Need::json},
@@ -66,6 +72,8 @@ constexpr std::array kRows{
     Row{"success_missing", Need::success},
     Row{"reply_reshaped", Need::json},
     Row{"reply_twice"},
+    Row{"frames_before_reply"},
+    Row{"frame_inside_reply"},
     Row{"error_reply", Need::json},
     Row{"reply_padded", Need::json},
 
@@ -85,14 +93,19 @@ constexpr std::array kRows{
     Row{"grandchild_left"},
 };
 
+Need need_of(const Fault& fault) {
+  const auto place = static_cast<std::size_t>(&fault - catalogue().data());
+  POOLPROOF_ASSERT(place < kRows.size() && kRows[place].fault == fault.name);
+  return kRows[place].need;
+}
+
 }  // namespace
 
 std::string cannot_strike(const Fault& fault, const Between& between) {
-  const auto place = static_cast<std::size_t>(&fault - catalogue().data());
-  POOLPROOF_ASSERT(place < kRows.size() && kRows[place].fault == fault.name);
+  const Need need = need_of(fault);
   const wire::Framing& framing = between.framing;
   const std::string_view wire = wire::row_of(framing.wire).name;
-  switch (kRows[place].need) {
+  switch (need) {
     case Need::nothing:
       break;
     case Need::no_process:
@@ -101,11 +114,16 @@ std::string cannot_strike(const Fault& fault, const Between& between) {
       if (framing.wire == Wire::lines) return "means nothing on the wire lines; take another wire";
       break;
     case Need::length:
+    case Need::text:
     case Need::limit:
       if (framing.wire == Wire::lines)
         return "needs a wire that has a length: prefix, varint or headers";
-      if (kRows[place].need == Need::limit && !framing.can_be_exceeded())
+      if (need == Need::limit && !framing.can_be_exceeded())
         return "needs a limit (--max-frame-bytes) below what the length can say";
+      break;
+    case Need::headers:
+      if (framing.wire != Wire::headers)
+        return fmt::format("needs headers, which {} has not; take the wire headers", wire);
       break;
     case Need::byte_order:
       if (framing.wire != Wire::prefix || framing.prefix_bytes == 1)
@@ -126,6 +144,10 @@ std::string cannot_strike(const Fault& fault, const Between& between) {
       break;
   }
   return "";
+}
+
+bool can_strike_at_greeting(const Fault& fault) {
+  return need_of(fault) != Need::text;
 }
 
 bool can_strike_on(const Fault& fault, wire::Wire wire) {

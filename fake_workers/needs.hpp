@@ -19,6 +19,8 @@ struct Between {
 /// Empty: it can.
 std::string cannot_strike(const Fault& fault, const Between& between);
 
+/// It can strike at the answer to a greeting, which is all ASCII.
+bool can_strike_at_greeting(const Fault& fault);
 /// A fake worker can show it on that wire.
 bool can_strike_on(const Fault& fault, wire::Wire wire);
 /// The wires on which it can, for people: `prefix, varint, headers`.

@@ -10,15 +10,28 @@
 namespace poolproof::faults {
 namespace {
 
-std::string header_bytes(const ReplyInProgress& reply, std::size_t payload_size,
-                         const wire::Framing& framing) {
+std::string malformed_headers(std::string_view how, std::int64_t length) {
+  const std::string number = std::to_string(length);
+  const std::string sound = "Content-Length: " + number;
+  if (how == "negative") return "Content-Length: -" + number + "\r\n\r\n";
+  if (how == "missing") return "Content-Type: application/json\r\n\r\n";
+  if (how == "no_number") return sound + " bytes\r\n\r\n";
+  if (how == "twice") return sound + "\r\n" + sound + "\r\n\r\n";
+  return sound + "\n\n";
+}
+
+std::string header_bytes(const ReplyInProgress& reply, std::size_t payload_size) {
+  const wire::Framing& framing = reply.framing;
   // A fault may make a payload that its prefix can't announce; then it announces all it can.
-  const std::int64_t said = reply.header == ReplyInProgress::Header::over_limit
-                                ? static_cast<std::int64_t>(reply.payload_limit) + reply.over_bytes
-                                : static_cast<std::int64_t>(payload_size);
+  const std::int64_t said =
+      reply.header == ReplyInProgress::Header::over_limit
+          ? static_cast<std::int64_t>(framing.payload_limit()) + reply.over_bytes
+          : static_cast<std::int64_t>(payload_size);
   if (reply.header == ReplyInProgress::Header::huge)
     return wire::header_of(framing, wire::huge_length(framing));
   const auto length = std::max<std::int64_t>(said + reply.length_error, 1);
+  if (reply.header == ReplyInProgress::Header::malformed)
+    return malformed_headers(reply.malformation, length);
   std::string header = wire::header_of(framing, static_cast<std::uint64_t>(length));
   if (reply.header == ReplyInProgress::Header::little_endian) std::ranges::reverse(header);
   return header;
@@ -107,10 +120,10 @@ ReplyInProgress ReplyInProgress::padded() const {
   return reply;
 }
 
-std::string ReplyInProgress::bytes(const wire::Framing& framing) const {
-  if (pad_to > 0) return padded().bytes(framing);
+std::string ReplyInProgress::bytes() const {
+  if (pad_to > 0) return padded().bytes();
   const bool sound = header == Header::sound && length_error == 0 && copies == 1 &&
-                     text_before.empty() && text_after.empty();
+                     bytes_before.empty() && bytes_after.empty();
   if (sound && !payload && codec == wire::Codec::terse &&
       payload_size() <= framing.payload_limit()) {
     std::string frame = wire::header_of(framing, payload_size());
@@ -124,13 +137,50 @@ std::string ReplyInProgress::bytes(const wire::Framing& framing) const {
   } else if (header == Header::zero) {
     once = wire::header_of(framing, 0).append(wire::end_of(framing));
   } else {
-    once = header_bytes(*this, inside.size(), framing) + inside;
+    once = header_bytes(*this, inside.size()) + inside;
     once += wire::end_of(framing);
   }
-  if (copies == 1 && text_before.empty() && text_after.empty()) return once;
-  std::string all = text_before;
+  if (copies == 1 && bytes_before.empty() && bytes_after.empty()) return once;
+  std::string all = bytes_before;
   for (std::size_t i = 0; i < copies; ++i) all += once;
-  return all + text_after;
+  return all + bytes_after;
+}
+
+void ReplyInProgress::interrupt(std::string& bytes) const {
+  if (interrupted_at == 0 || bytes.empty()) return;
+  std::size_t at = std::min(interrupted_at, bytes.size() - 1);
+  // A terse message in whose texts bytes have been exchanged is one still.
+  if (codec == wire::Codec::terse && !payload)
+    at = std::min(at, bytes_before.size() + wire::header_of(framing, payload_size()).size() + 1);
+  bytes.insert(at, framed(framing, event_payload(speech)));
+}
+
+std::string framed(const wire::Framing& framing, std::string_view payload) {
+  return wire::header_of(framing, payload.size()).append(payload).append(wire::end_of(framing));
+}
+
+std::string_view event_payload(wire::Speech speech) {
+  switch (speech) {
+    case wire::Speech::bridge:
+      break;
+    case wire::Speech::json_rpc:
+      return R"({"jsonrpc":"2.0","method":"event"})";
+    case wire::Speech::mcp:
+      return R"({"jsonrpc":"2.0","method":"notifications/message",)"
+             R"("params":{"data":"busy","level":"info"}})";
+    case wire::Speech::lsp:
+      return R"({"jsonrpc":"2.0","method":"window/logMessage",)"
+             R"("params":{"message":"busy","type":3}})";
+  }
+  return R"({"event":"busy"})";
+}
+
+std::string own_request_payload(wire::Speech speech, std::string_view id) {
+  const std::string named_id = "\"id\":" + std::string(id);
+  if (speech == wire::Speech::bridge) return R"({"command":"ping",)" + named_id + "}";
+  const bool lsp = speech == wire::Speech::lsp;
+  const std::string method = lsp ? "workspace/workspaceFolders" : "ping";
+  return "{" + named_id + R"(,"jsonrpc":"2.0","method":")" + method + "\"}";
 }
 
 std::string json_text(std::string_view text) {

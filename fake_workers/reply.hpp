@@ -40,7 +40,15 @@ Cut cut_of(const PlannedFault& fault);
 
 /// A reply on its way out, in pieces that faults may change before it becomes bytes.
 struct ReplyInProgress {
-  enum class Header : std::uint8_t { sound, none, zero, huge, little_endian, over_limit };
+  enum class Header : std::uint8_t {
+    sound,
+    none,
+    zero,
+    huge,
+    little_endian,
+    over_limit,
+    malformed
+  };
 
   // The envelope. `id`, `body` and `timestamp` are JSON.
   std::string id = "null";
@@ -63,15 +71,18 @@ struct ReplyInProgress {
 
   // The frame.
   Header header = Header::sound;
-  std::size_t payload_limit = 0;  ///< what a frame may hold
-  std::int64_t over_bytes = 0;    ///< over_limit: what the header adds to that
+  wire::Framing framing;
+  std::string_view malformation;  ///< malformed: one of kHeaderNames
+  std::int64_t over_bytes = 0;    ///< over_limit: what the header adds to what a frame may hold
   std::int64_t length_error = 0;  ///< what the header adds to the payload's length
-  std::string text_before;
-  std::string text_after;
+  std::string bytes_before;       ///< text, or frames
+  std::string bytes_after;
+  std::uint64_t asks_with_its_id = 0;  ///< of the frames before: the worker's own requests
   std::size_t copies = 1;
 
   // How it is written.
-  std::optional<Cut> cut;  ///< only the beginning is written
+  std::size_t interrupted_at = 0;  ///< so much, then another frame, then the rest; 0: it is not
+  std::optional<Cut> cut;          ///< only the beginning is written
   std::size_t chunk_bytes = 0;
   Duration gap{0};
 
@@ -80,15 +91,36 @@ struct ReplyInProgress {
   [[nodiscard]] std::string payload_bytes() const;
   [[nodiscard]] std::size_t payload_size() const;
   /// All that goes to stdout.
-  [[nodiscard]] std::string bytes(const wire::Framing& framing) const;
+  [[nodiscard]] std::string bytes() const;
+  /// Puts the frame of an event into the middle of `bytes`, all that goes to stdout, if it is
+  /// interrupted: in front of the last byte of them at the latest.
+  void interrupt(std::string& bytes) const;
 
  private:
   [[nodiscard]] ReplyInProgress padded() const;
 };
 
 /// What becomes of the envelope by `reply_reshaped`.
-inline constexpr std::array<std::string_view, 4> kShapeNames{"id_fraction", "no_result",
-                                                             "result_list", "null_id_error"};
+inline constexpr std::array<std::string_view, 7> kShapeNames{
+    "id_fraction", "no_result", "result_list", "null_id_error", "id_null", "null", "batch"};
+
+/// What is wrong with headers by `header_malformed`.
+inline constexpr std::array<std::string_view, 5> kHeaderNames{"negative", "missing", "no_number",
+                                                              "twice", "line_feed"};
+
+/// Which frames stand in front of a reply by `frames_before_reply`.
+inline constexpr std::array<std::string_view, 4> kFrameNames{"event", "request", "request_same_id",
+                                                             "previous_reply"};
+
+/// The ids of a worker's own requests begin so, unless they have the client's.
+inline constexpr std::string_view kOwnIdPrefix = "poolproof-";
+
+/// The payload as a frame, whatever the limit.
+std::string framed(const wire::Framing& framing, std::string_view payload);
+/// The payload of a notification that a client may pass over in any speech that has them.
+std::string_view event_payload(wire::Speech speech);
+/// The payload of a request of the worker's own; `id` is JSON.
+std::string own_request_payload(wire::Speech speech, std::string_view id);
 
 /// Text as JSON; broken UTF-8 becomes U+FFFD.
 std::string json_text(std::string_view text);

@@ -4,6 +4,7 @@
 
 #include "fake_workers/needs.hpp"
 #include "fake_workers/parity_testing.hpp"
+#include "fake_workers/reply.hpp"
 #include "harness/wire/speech.hpp"
 #include "harness/wire/wires.hpp"
 
@@ -195,8 +196,8 @@ TEST_CASE("fake_workers: wire parity: each fault of a reply is the same in each 
     std::vector<std::string> messages{tongue.greeting()};
     const auto call = [&] {
       const int id = static_cast<int>(messages.size());
-      messages.push_back(
-          tongue.call(id, "echo", {{"x", std::string(static_cast<std::size_t>(id), 'x')}}));
+      messages.push_back(tongue.call(
+          id, "echo", {{"x", std::string(static_cast<std::size_t>(id), 'x') + "\u00e9"}}));
     };
     for (const Fault& fault : catalogue()) {
       if (!strikes_at_replies(fault, tongue.framing.wire)) continue;
@@ -205,9 +206,29 @@ TEST_CASE("fake_workers: wire parity: each fault of a reply is the same in each 
       faults.back()["at"] = {{"request", messages.size()}};
       call();
     }
-    for (const std::string_view shape : {"no_result", "result_list", "null_id_error"}) {
+    for (const std::string_view shape : kShapeNames) {
       faults.push_back(
           {{"fault", "reply_reshaped"}, {"at", {{"request", messages.size()}}}, {"shape", shape}});
+      call();
+    }
+    for (const std::string_view shape : kFrameNames) {
+      faults.push_back({{"fault", "frames_before_reply"},
+                        {"at", {{"request", messages.size()}}},
+                        {"shape", shape},
+                        {"frames", 3}});
+      call();
+    }
+    for (const int keep_bytes : {1, 30, 1'000'000}) {
+      faults.push_back({{"fault", "frame_inside_reply"},
+                        {"at", {{"request", messages.size()}}},
+                        {"keep_bytes", keep_bytes}});
+      call();
+    }
+    for (const std::string_view shape : kHeaderNames) {
+      if (tongue.framing.wire != Wire::headers) break;
+      faults.push_back({{"fault", "header_malformed"},
+                        {"at", {{"request", messages.size()}}},
+                        {"shape", shape}});
       call();
     }
     const std::size_t planned = faults.size();

@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "fake_workers/brain.hpp"
+#include "fake_workers/reply.hpp"
 #include "fake_workers/script_testing.hpp"
+#include "harness/wire/speech.hpp"
 
 /// What a worker does with streams of each wire and messages of each speech: where a stream goes on
 /// and where it is lost, and what the protocols demand of answers.
@@ -155,6 +157,47 @@ TEST_CASE("fake_workers: wires: reading stops within a frame that came with the 
                        {"keep_bytes", kEcho.size() + 1}}));
     CHECK_THAT(talk.read(kEcho + "\n" + kEcho + "\n", chunk), Catch::Contains("wrote 1"));
   }
+}
+
+TEST_CASE("fake_workers: wires: Content-Length is as wrong as it is told to be") {
+  const auto header = [](const std::string& shape) {
+    Talk talk(kHeaders, wire::Speech::bridge,
+              planned({{"fault", "header_malformed"}, {"at", json::object()}, {"shape", shape}}));
+    const std::string did = talk.read(*wire::encode_frame(kHeaders, kEcho));
+    const std::size_t begin = did.find("write ") + 6;
+    return did.substr(begin, did.find('{', begin) - begin);
+  };
+  CHECK(header("negative") == R"(Content-Length: -49\r\n\r\n)");
+  CHECK(header("missing") == R"(Content-Type: application/json\r\n\r\n)");
+  CHECK(header("no_number") == R"(Content-Length: 49 bytes\r\n\r\n)");
+  CHECK(header("twice") == R"(Content-Length: 49\r\nContent-Length: 49\r\n\r\n)");
+  CHECK(header("line_feed") == R"(Content-Length: 49\n\n)");
+}
+
+TEST_CASE("fake_workers: wires: a length in characters is short by what umlauts take more") {
+  Talk talk(kHeaders, wire::Speech::bridge,
+            planned({{"fault", "length_in_characters"}, {"at", json::object()}}));
+  // u umlaut has 2 bytes, the euro sign 3, an emoji 4: 9 bytes for 3 characters.
+  const std::string request = R"({"id":7,"command":"echo","args":{"s":")"
+                              "\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80\"}}";
+  const std::string did = talk.read(*wire::encode_frame(kHeaders, request));
+  CHECK_THAT(did, Catch::StartsWith("read 0; receipt 0 length_in_characters; write "
+                                    "Content-Length: 58"));
+  CHECK_THAT(did, Catch::EndsWith("wrote 0 86"));
+}
+
+TEST_CASE("fake_workers: speeches: what a worker says unasked is in the words of its speech") {
+  using wire::Speech;
+  for (const Speech speech : {Speech::json_rpc, Speech::mcp, Speech::lsp}) {
+    const auto hear = [speech](std::string_view payload) {
+      return wire::row_of(speech).hear(payload, 3).kind;
+    };
+    CHECK(hear(event_payload(speech)) == wire::Heard::Kind::unasked);
+    CHECK(hear(own_request_payload(speech, "\"a\"")) == wire::Heard::Kind::asked);
+    CHECK(hear(own_request_payload(speech, "3")) == wire::Heard::Kind::asked);
+  }
+  CHECK(wire::row_of(Speech::bridge).hear(event_payload(Speech::bridge), 3).kind ==
+        wire::Heard::Kind::wrong);
 }
 
 TEST_CASE("fake_workers: speeches: an error has the code that JSON-RPC gives it") {

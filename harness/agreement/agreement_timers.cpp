@@ -51,7 +51,8 @@ struct Timer {
 /// once.
 Duration span_of(const PlannedFault& fault, const Scenario& scenario) {
   const auto payload = scenario.pool.opaque ? wire::Payload::opaque : wire::Payload::envelope;
-  if (faults::leaves_waiting(fault, {scenario.pool.framing, payload})) return kEndless;
+  if (faults::leaves_waiting(fault, {scenario.pool.framing, payload, scenario.pool.speech}))
+    return kEndless;
   switch (fault.fault->shows) {
     case faults::Shows::pause_before_reading:
     case faults::Shows::pause_before_reply:

@@ -1,4 +1,5 @@
 
+#include "fake_workers/needs.hpp"
 #include "harness/oracle/coverage.hpp"
 
 /// The cells of the matrix that no run can reach, each with its reason. All other empty cells are
@@ -65,6 +66,8 @@ std::string_view reason_it_cannot_be(const Fault& fault, WorkerPhase phase, Pool
       return "";  // the worker may have anything in hand, or nothing
     case Moment::request:
     case Moment::reply:
+      if (phase == WorkerPhase::handshake && !faults::can_strike_at_greeting(fault))
+        return "it strikes at text that a client said, and the answer to a greeting has none";
       return request_cannot_be(phase);
     case Moment::idle:
       return phase == WorkerPhase::starting ? "it strikes only after a reply" : "";

@@ -296,7 +296,7 @@ faults::Reader View::reader_of(const JournalRecord& receipt) const {
   const wire::Payload payload = scenario_.pool.opaque ? wire::Payload::opaque
                                 : of_ping             ? wire::Payload::handshake
                                                       : wire::Payload::envelope;
-  return {scenario_.pool.framing, payload};
+  return {scenario_.pool.framing, payload, scenario_.pool.speech};
 }
 
 faults::Leaves View::left_by(const JournalRecord& receipt) const {

@@ -31,10 +31,11 @@ Command sleep(int ms) {
 }
 
 /// What clients ask for. `shutdown` is not among it, but for a feature of its own.
-const std::array<Weighted<Command>, 15>& commands() {
-  static const std::array<Weighted<Command>, 15> all{{
+const std::array<Weighted<Command>, 16>& commands() {
+  static const std::array<Weighted<Command>, 16> all{{
       {{"echo"}, 40},
       {{"echo", args_of({{"n", 1}})}, 10},
+      {{"echo", args_of({{"s", "\u00fc"}})}, 3},
       {sleep(10), 2},
       {sleep(1), 2},
       {sleep(100), 2},

@@ -85,6 +85,7 @@ constexpr Duration kRarelyProbed = 100ms;
 /// Smaller pieces of a large reply would be tens of thousands of events.
 constexpr std::int64_t kChunkOfLargeMin = 1000;
 constexpr std::uint32_t kLargePad = 1000;
+constexpr std::int64_t kManyFrames = 100;
 
 using namespace std::string_view_literals;
 /// Text, text without an end, a whole frame of four, two or one bytes of length, white space.
@@ -125,6 +126,7 @@ class FaultGenerator {
       add_feature_faults();
     }
     add_swarm();
+    widen_chunks();
     return std::move(plan_);
   }
 
@@ -177,6 +179,19 @@ class FaultGenerator {
     for (std::uint32_t i = 0; i < count; ++i) {
       const std::uint32_t which = choices_.weighted(weights);
       add(fault(*allowed[which]));
+    }
+  }
+
+  /// What many frames stand before is a large reply.
+  void widen_chunks() {
+    const bool many = std::ranges::any_of(plan_, [](const PlannedFault& planned) {
+      const auto frames = planned.numbers.find("frames");
+      return frames != planned.numbers.end() && frames->second >= kManyFrames;
+    });
+    if (!many) return;
+    for (PlannedFault& planned : plan_) {
+      const auto chunk = planned.numbers.find("chunk_bytes");
+      if (chunk != planned.numbers.end()) chunk->second = std::max(chunk->second, kChunkOfLargeMin);
     }
   }
 

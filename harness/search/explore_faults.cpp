@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "fake_workers/needs.hpp"
 #include "harness/search/explore_space.hpp"
 
 /// All combinations of up to three faults on up to two workers.
@@ -58,6 +59,7 @@ class Combinations final : public ExploredSpace {
       : ExploredSpace({"no fault", "one fault", "two faults", "three faults"}),
         scenario_(own_scenario(kScenario)) {
     for (const Fault& fault : faults::catalogue()) {
+      if (!faults::can_strike_on(fault, scenario_.pool.framing.wire)) continue;
       for (std::uint32_t slot = 0; slot < kWorkers; ++slot) all_.push_back(placed(fault, slot));
     }
     scenario_.schedule.emplace();

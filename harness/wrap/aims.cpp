@@ -28,7 +28,9 @@ bool end_process(const faults::Actions& actions) {
 
 Aims::Aims(std::span<const faults::PlannedFault> plan, WorkerId self) {
   for (const faults::PlannedFault& planned : plan) {
-    if (planned.at.fits(self)) aimed_.push_back({&planned, &faults::behaviour_of(*planned.fault)});
+    if (!planned.at.fits(self)) continue;
+    aimed_.push_back({&planned, &faults::behaviour_of(*planned.fault)});
+    repeats_reply_ = repeats_reply_ || faults::repeats_reply(planned);
   }
 }
 
@@ -64,6 +66,19 @@ std::optional<Asked> Aims::answered(const Message& reply) {
   Asked request = std::move(*found);
   waiting_.erase(found);
   return request;
+}
+
+void Aims::asks(const std::string& id, std::uint64_t times) {
+  if (times > 0 && owed_to_us_.size() < kWaitingMost) owed_to_us_[id] += times;
+}
+
+bool Aims::answers_us(const Message& message) {
+  if (message.id.empty() || !message.method.empty()) return false;
+  if (message.id.starts_with(fmt::format("\"{}", faults::kOwnIdPrefix))) return true;
+  const auto owed = owed_to_us_.find(message.id);
+  if (owed == owed_to_us_.end()) return false;
+  if (--owed->second == 0) owed_to_us_.erase(owed);
+  return true;
 }
 
 bool Aims::stops_reading() const {

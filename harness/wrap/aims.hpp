@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +49,13 @@ class Aims {
   /// Nothing: nobody asked.
   std::optional<Asked> answered(const Message& reply);
 
+  /// The client was asked in the worker's name, so often by that id (as JSON).
+  void asks(const std::string& id, std::uint64_t times);
+  /// What it says answers such a request, of which the worker knows nothing. Once each.
+  bool answers_us(const Message& message);
+
+  /// One of them says the reply before once more.
+  [[nodiscard]] bool repeats_reply() const { return repeats_reply_; }
   [[nodiscard]] const std::deque<Aimed>& all() const { return aimed_; }
   /// One of them strikes before a request is read.
   [[nodiscard]] bool stops_reading() const;
@@ -57,6 +66,8 @@ class Aims {
 
   std::deque<Aimed> aimed_;
   std::deque<Asked> waiting_;
+  std::map<std::string, std::uint64_t, std::less<>> owed_to_us_;  ///< answers, by their id
+  bool repeats_reply_ = false;
   std::uint64_t asked_ = 0;
 };
 

@@ -112,7 +112,7 @@ void Machine::on_client_frame(const Piece& frame, Time now) {
   const Message message = wrap::from_client(config_.speech, frame.payload);
   if (message.kind == Message::Kind::request) {
     on_request(message, frame, now);
-  } else {
+  } else if (!aims_.answers_us(message)) {
     pass_on(frame);
   }
   if (message.goodbye && !over_) leave(Departure::Cause::request, now);
@@ -218,6 +218,7 @@ void Machine::on_worker_frame(const Piece& frame, Time now) {
   std::optional<Asked> request;
   if (message.kind == Message::Kind::reply) request = aims_.answered(message);
   if (request && !request->faults.empty()) return answer(*request, message, frame, now);
+  if (request && aims_.repeats_reply()) state_.last_reply = frame.bytes;
   give(frame);
   if (request && config_.journals)
     lane_.put(Order(wrote_record(request->number, frame.bytes.size())));

@@ -11,7 +11,8 @@ using Kind = faults::JournalRecord::Kind;
 void Machine::answer(const Asked& request, const Message& message, const Piece& frame, Time now) {
   faults::ReplyInProgress reply;
   reply.payload = frame.payload;
-  reply.payload_limit = config_.framing.payload_limit();
+  reply.framing = config_.framing;
+  reply.speech = wire_speech(config_.speech);
   if (!message.id.empty()) reply.id = message.id;
   reply.body = " ";  // the real one, whatever it is
   Script script;
@@ -26,10 +27,12 @@ void Machine::answer(const Asked& request, const Message& message, const Piece& 
   const bool sound = reply.header == faults::ReplyInProgress::Header::sound &&
                      reply.length_error == 0 && reply.pad_to == 0 &&
                      *reply.payload == frame.payload;
-  std::string bytes = reply.text_before;
+  std::string bytes = reply.bytes_before;
   for (std::size_t i = 0; sound && i < reply.copies; ++i) bytes += frame.bytes;
-  bytes += reply.text_after;
-  if (!sound) bytes = reply.bytes(config_.framing);
+  bytes += reply.bytes_after;
+  if (!sound) bytes = reply.bytes();
+  reply.interrupt(bytes);
+  aims_.asks(message.id, reply.asks_with_its_id);
   write_reply(reply, std::move(bytes), request.number, script.actions);
   if (!state_.over && state_.reading == Reading::frames && !mute_)
     strike_at(Stage::idle, request, script.actions);
@@ -61,6 +64,7 @@ void Machine::write_reply(const faults::ReplyInProgress& reply, std::string byte
                           std::uint64_t request, faults::Actions& out) {
   if (reply.dropped) return;
   const std::size_t size = bytes.size();
+  if (aims_.repeats_reply()) state_.last_reply = bytes;
   if (reply.cut) bytes.resize(std::min(size, reply.cut->keep_bytes));
   const bool whole = bytes.size() == size;
   faults::Journal wrote{Kind::wrote, request};

@@ -63,6 +63,17 @@ TEST_CASE("wrap: machine: each fault of a reply leaves of a real one what it lea
       {"reply_reshaped", R"(,"shape":"null_id_error")",
        framed(R"({"id":null,"error":"the request has no integer id","success":false,)"
               R"("timestamp":7})")},
+      {"reply_reshaped", R"(,"shape":"id_null")",
+       framed(R"({"id":null,"result":{"a":[1,"}"]},"success":true,"timestamp":7})")},
+      {"reply_reshaped", R"(,"shape":"null")", framed("null")},
+      {"reply_reshaped", R"(,"shape":"batch")", framed("["s + kPong + "]")},
+      {"frames_before_reply", R"(,"frames":2)",
+       framed(R"({"event":"busy"})") + framed(R"({"event":"busy"})") + framed(kPong)},
+      {"frames_before_reply", R"(,"shape":"request_same_id")",
+       framed(R"({"command":"ping","id":0})") + framed(kPong)},
+      {"frames_before_reply", R"(,"shape":"previous_reply")", framed(kPong)},
+      {"frame_inside_reply", R"(,"keep_bytes":6)",
+       framed(kPong).substr(0, 6) + framed(R"({"event":"busy"})") + framed(kPong).substr(6)},
       {"error_reply", R"(,"message":"no")",
        framed(R"({"id":0,"error":"no","success":false,"timestamp":7})")},
       {"reply_padded", R"(,"payload_bytes":62)", framed(kPong + "  "s)},
@@ -71,6 +82,72 @@ TEST_CASE("wrap: machine: each fault of a reply leaves of a real one what it lea
   }));
   CAPTURE(name, more);
   CHECK(spoilt(fault(name, more)) == bytes);
+}
+
+TEST_CASE("wrap: machine: a reply may come behind the one before, said once more") {
+  Between between(fault("frames_before_reply", R"(,"shape":"previous_reply")", R"("request":2)"));
+  const std::string pongs = framed(R"({"id":0,"success":true})") + framed(R"({"id":1,"a":[]})");
+  for (const int id : {0, 1, 2}) {
+    between.ask(R"({"command":"ping","id":)" + std::to_string(id) + "}");
+    if (id < 2) between.reply(id == 0 ? R"({"id":0,"success":true})" : R"({"id":1,"a":[]})");
+  }
+  CHECK(between.to_client == pongs);
+  between.reply(R"({"id":2})");
+  CHECK(between.to_client == pongs + framed(R"({"id":1,"a":[]})") + framed(R"({"id":2})"));
+}
+
+TEST_CASE("wrap: machine: what answers a request that the worker never made does not reach it") {
+  const std::string shape = GENERATE("request", "request_same_id");
+  const wire::Framing lines{.wire = wire::Wire::lines};
+  Between between(fault("frames_before_reply", R"(,"frames":2,"shape":")" + shape + "\""),
+                  Speech::mcp, lines);
+  between.ask(R"({"id":4,"method":"tools/call"})");
+  between.reply(R"({"id":4,"result":{}})");
+  const bool own = shape == "request";
+  const std::string first = own ? R"("poolproof-0")" : "4";
+  CHECK(between.to_client == R"({"id":)" + first + R"(,"jsonrpc":"2.0","method":"ping"})" + "\n" +
+                                 R"({"id":)" + (own ? R"("poolproof-1")" : "4") +
+                                 R"(,"jsonrpc":"2.0","method":"ping"})" + "\n" +
+                                 R"({"id":4,"result":{}})" + "\n");
+  const std::string before = between.to_worker;
+  between.ask(R"({"id":)" + first + R"(,"result":{}})");
+  between.ask(R"({"id":)" + (own ? R"("poolproof-1")"s : "4"s) + R"(,"error":{}})");
+  CHECK(between.to_worker == before);
+  // What answers the worker's own requests goes on to it, and so does the next request.
+  const std::string rest = R"({"id":9,"result":{}})"
+                           "\n"
+                           R"({"id":4,"method":"tools/list"})"
+                           "\n";
+  between.from_client(rest);
+  CHECK(between.to_worker == before + rest);
+}
+
+TEST_CASE("wrap: machine: headers are malformed, or count characters") {
+  const wire::Framing headers{.wire = wire::Wire::headers};
+  const auto sent = [&](const std::string& one, std::string_view pong) {
+    return spoilt(one, Speech::lsp, headers, R"({"id":1,"method":"x"})", pong);
+  };
+  CHECK(sent(fault("header_malformed", R"(,"shape":"line_feed")"), R"({"id":1})") ==
+        "Content-Length: 8\n\n{\"id\":1}");
+  CHECK(sent(fault("length_in_characters"), "{\"id\":1,\"a\":\"\xc3\xbc\"}") ==
+        "Content-Length: 16\r\n\r\n{\"id\":1,\"a\":\"\xc3\xbc\"}");
+  CHECK(sent(fault("length_in_characters"), R"({"id":1})") ==
+        "Content-Length: 8\r\n\r\n{\"id\":1}");
+}
+
+TEST_CASE("wrap: machine: behind a reply it may be killed, or close its output") {
+  Between killed(fault("killed_while_idle", R"(,"signal":11)"));
+  killed.ask(kPing);
+  killed.reply(kPong);
+  CHECK(killed.to_client == framed(kPong));
+  CHECK(killed.all<RaiseSignal>() == std::vector<RaiseSignal>{{11}});
+  Between closed(fault("stdout_closed_while_idle"));
+  closed.ask(kPing);
+  closed.reply(kPong);
+  CHECK(closed.to_client == framed(kPong));
+  CHECK(closed.all<CloseOutput>().size() == 1);
+  closed.ask(kPing);
+  CHECK(closed.to_worker == framed(kPing));
 }
 
 TEST_CASE("wrap: machine: a fault writes its receipt when it strikes, and not before") {

@@ -139,6 +139,21 @@ Message from_worker(Speech speech, std::string_view payload) {
   return read(speech, payload, false);
 }
 
+wire::Speech wire_speech(Speech speech) {
+  switch (speech) {
+    case Speech::json_rpc:
+      return wire::Speech::json_rpc;
+    case Speech::mcp:
+      return wire::Speech::mcp;
+    case Speech::lsp:
+      return wire::Speech::lsp;
+    case Speech::bridge:
+    case Speech::opaque:
+      break;
+  }
+  return wire::Speech::bridge;
+}
+
 bool has_members(Speech speech) {
   return speech != Speech::opaque;
 }

@@ -39,6 +39,8 @@ struct Message {
 Message from_client(Speech speech, std::string_view payload);
 Message from_worker(Speech speech, std::string_view payload);
 
+/// As fake workers know it; what is opaque is told as the bridge.
+wire::Speech wire_speech(Speech speech);
 bool has_members(Speech speech);   ///< payloads are JSON objects with an id
 bool says_success(Speech speech);  ///< replies have the member `success`
 bool says_goodbye(Speech speech);  ///< see Message::goodbye

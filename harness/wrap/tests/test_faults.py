@@ -46,6 +46,19 @@ class OnLines(WrapTest):
         lines = self.journal.read_text().splitlines()
         return [line for line in map(json.loads, lines) if line["kind"] == kind]
 
+    def test_answers_to_questions_of_wrap_do_not_reach_the_server(self):
+        """The server would take each message with an id for a request, and fall over these."""
+        server = self.server("--fault", "frames_before_reply",
+                             "--param", "shape=request_same_id", "--at", "method=tools/call,nth=1")
+        self.ask(server, request(1, x=1))
+        lines = [json.loads(server.line()) for _ in range(3)]  # its own event among them
+        self.assertEqual([(one.get("id"), one["method"]) for one in lines if "method" in one],
+                         [(None, "notifications/message"), (1, "ping")])
+        self.ask(server, {"jsonrpc": "2.0", "id": 1, "result": {}})
+        self.ask(server, request(2, x=2))
+        self.assertEqual([reply["id"] for reply in self.replies(server)], [2])
+        self.assertEqual([r["fault"] for r in self.records("receipt")], ["frames_before_reply"])
+
     def test_the_reply_to_the_second_tools_call_is_dropped(self):
         server = self.server("--fault", "reply_dropped", "--at", "method=tools/call,nth=2")
         self.ask(server, request(0, "initialize"))

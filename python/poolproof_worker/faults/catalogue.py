@@ -63,6 +63,10 @@ def _then(default, *more):
     return Param("then", default, 0, TEXT_MAX_BYTES, ("exit", "kill", "hang", "close", *more))
 
 
+def _shape(*words):
+    return Param("shape", words[0], 0, TEXT_MAX_BYTES, words)
+
+
 # A line has no header that could lie.
 _WITH_LENGTH = ("prefix", "varint", "headers")
 
@@ -83,6 +87,8 @@ FAULTS = [
     _row("exit_at_start", "drop", "start", _code(3), _text("fault: exit at start", "stderr_text")),
     _row("killed_at_start", "drop", "start", _SIGNAL),
     _row("exit_while_idle", "drop", "idle", _code(0)),
+    _row("killed_while_idle", "drop", "idle", _SIGNAL),
+    _row("stdout_closed_while_idle", "drop", "idle"),
 
     _row("banner", "misframe", "start", _text("Loading model...\n")),
     _row("input_read_as_lines", "misframe", "start", on_wires=_WITH_LENGTH),
@@ -96,11 +102,14 @@ FAULTS = [
          on_wires=_WITH_LENGTH),
     _row("length_too_short", "misframe", "reply", Param("missing_bytes", 5, 1, 1_000_000),
          on_wires=_WITH_LENGTH),
+    _row("length_in_characters", "misframe", "reply", on_wires=_WITH_LENGTH),
     _row("length_little_endian", "misframe", "reply", on_wires=("prefix",)),
     _row("length_zero", "misframe", "reply", on_wires=_WITH_LENGTH),
     _row("length_huge", "misframe", "reply", on_wires=_WITH_LENGTH),
     _row("length_over_limit", "misframe", "reply", Param("over_bytes", 1, 1, 1_000_000),
          on_wires=_WITH_LENGTH),
+    _row("header_malformed", "misframe", "reply",
+         _shape("negative", "missing", "no_number", "twice", "line_feed"), on_wires=("headers",)),
     _row("json_invalid", "misframe", "reply"),
     _row("utf8_invalid", "misframe", "reply"),
     _row("nan_result", "misframe", "reply"),
@@ -109,9 +118,13 @@ FAULTS = [
     _row("id_text", "misframe", "reply"),
     _row("success_missing", "misframe", "reply"),
     _row("reply_reshaped", "misframe", "reply",
-         Param("shape", "id_fraction", 0, TEXT_MAX_BYTES,
-               ("id_fraction", "no_result", "result_list", "null_id_error"))),
+         _shape("id_fraction", "no_result", "result_list", "null_id_error", "id_null", "null",
+                "batch")),
     _row("reply_twice", "misframe", "reply"),
+    _row("frames_before_reply", "misframe", "reply",
+         _shape("event", "request", "request_same_id", "previous_reply"),
+         Param("frames", 1, 1, 1_000_000)),
+    _row("frame_inside_reply", "misframe", "reply", Param("keep_bytes", 10, 1, 1_000_000)),
     _row("error_reply", "misframe", "reply", _text("injected error", "message")),
     _row("reply_padded", "misframe", "reply", Param("payload_bytes", 1000, 1, 1_000_000),
          harmless=True),

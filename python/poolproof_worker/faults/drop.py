@@ -43,6 +43,7 @@ def exit_with_code(scene):
 
 @strikes("killed_mid_call", REQUEST)
 @strikes("killed_at_start", START)
+@strikes("killed_while_idle", IDLE)
 def raise_signal(scene):
     scene.receipt()
     number = scene["signal"]
@@ -52,6 +53,7 @@ def raise_signal(scene):
 
 
 @strikes("stdout_closed", REQUEST)
+@strikes("stdout_closed_while_idle", IDLE)
 def stdout_closed(scene):
     scene.receipt()
     os.close(scene.server.pipes.stdout_fd)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from .._envelope import to_json, to_utf8
+from .._wires import Headers
 from .behaviour import CONTENT, FIRST_BYTES, IDLE, START, WRITING, family
+from .draft import event_payload, own_request_payload
 
 BEHAVIOURS, strikes = family()
 
@@ -33,13 +35,13 @@ def reply_unframed(scene):
 @strikes("text_before_reply", CONTENT)
 def text_before_reply(scene):
     scene.receipt()
-    scene.draft.text_before += to_utf8(scene["text"])
+    scene.draft.bytes_before += to_utf8(scene["text"])
 
 
 @strikes("text_after_reply", CONTENT)
 def text_after_reply(scene):
     scene.receipt()
-    scene.draft.text_after += to_utf8(scene["text"])
+    scene.draft.bytes_after += to_utf8(scene["text"])
 
 
 @strikes("text_while_idle", IDLE)
@@ -65,6 +67,15 @@ def length_too_long(scene):
 def length_too_short(scene):
     scene.receipt()
     scene.draft.length_error -= scene["missing_bytes"]
+
+
+@strikes("length_in_characters", CONTENT)
+def length_in_characters(scene):
+    """Of text that is no ASCII."""
+    more = sum(byte & 0xC0 == 0x80 for byte in scene.draft.payload())
+    if more:
+        scene.receipt()
+        scene.draft.length_error -= more
 
 
 @strikes("length_little_endian", CONTENT)
@@ -93,6 +104,13 @@ def length_over_limit(scene):
     size = scene.draft.wire.payload_limit + scene["over_bytes"]
     if size <= WHOLE_MOST_BYTES:
         scene.draft.pad_to = size
+
+
+@strikes("header_malformed", CONTENT)
+def header_malformed(scene):
+    if isinstance(scene.draft.wire, Headers):
+        scene.receipt()
+        scene.draft.header = scene["shape"]
 
 
 @strikes("json_invalid", CONTENT)
@@ -169,13 +187,51 @@ def null_id_error(draft):
     draft.body = to_json("the request has no integer id")
 
 
-SHAPES = {shape.__name__: shape for shape in (id_fraction, no_result, result_list, null_id_error)}
+def id_null(draft):
+    draft.id = "null"
+
+
+def null_reply(draft):
+    draft.whole_payload = b"null"
+
+
+def batch(draft):
+    draft.whole_payload = b"[" + draft.payload() + b"]"
+
+
+SHAPES = {"null": null_reply,
+          **{shape.__name__: shape for shape in (id_fraction, no_result, result_list,
+                                                 null_id_error, id_null, batch)}}
 
 
 @strikes("reply_twice", CONTENT)
 def reply_twice(scene):
     scene.receipt()
     scene.draft.copies = 2
+
+
+@strikes("frames_before_reply", CONTENT)
+def frames_before_reply(scene):
+    """The first reply has none before it."""
+    draft, shape = scene.draft, scene["shape"]
+    if shape == "previous_reply":
+        frames = scene.server.last_reply
+    elif shape == "event":
+        frames = draft.wire.frame(event_payload(draft.speech)) * scene["frames"]
+    else:
+        ids = (f'"poolproof-{i}"' if shape == "request" else draft.id
+               for i in range(scene["frames"]))
+        frames = b"".join(draft.wire.frame(own_request_payload(draft.speech, one))
+                          for one in ids)
+    if frames:
+        scene.receipt()
+        draft.bytes_before += frames
+
+
+@strikes("frame_inside_reply", CONTENT)
+def frame_inside_reply(scene):
+    scene.receipt()
+    scene.draft.interrupted_at = scene["keep_bytes"]
 
 
 @strikes("error_reply", CONTENT)

@@ -70,6 +70,7 @@ class FaultyServer(Server):
         self.reading = FRAMES
         self.request_number = 0  # of the request in hand, or the last one
         self.nonce = None
+        self.last_reply = b""  # all that was written of it
         self.held_back = []  # (draft, bytes, request number): replies in the worker's own buffer
         self.terminated = False
         self.plan = [(planned, *behaviour_of(planned.fault)) for planned in plan
@@ -165,6 +166,7 @@ class FaultyServer(Server):
         if draft.dropped:
             return
         data = draft.bytes()
+        self.last_reply = data
         if draft.cut is not None:
             self.write_beginning(draft, data, request.number)
         elif draft.held_back:
