@@ -35,7 +35,8 @@ std::string why_dirty(const Facts& facts, const Incarnation& one, const Asked& b
     if (receipt.request != before.number) continue;
     const auto fault = fault_of(facts, receipt);
     // Nobody says which speech it is: in some a worker may say more than replies.
-    const faults::Reader most{.speech = wire::Speech::json_rpc};
+    faults::Reader most;
+    most.speech = wire::Speech::json_rpc;
     if (fault && !faults::keeps_worker(*fault, most)) {
       return fmt::format("its stream was spoilt ({}) in its request {}", receipt.fault,
                          before.number);
