@@ -35,7 +35,7 @@ const std::array<Weighted<Command>, 16>& commands() {
   static const std::array<Weighted<Command>, 16> all{{
       {{"echo"}, 40},
       {{"echo", args_of({{"n", 1}})}, 10},
-      {{"echo", args_of({{"s", "\u00fc"}})}, 3},
+      {{"echo", args_of({{"s", "\u00fc"}})}, 6},
       {sleep(10), 2},
       {sleep(1), 2},
       {sleep(100), 2},
@@ -56,7 +56,7 @@ const std::array<Weighted<Command>, 16>& commands() {
 /// What takes its time, so that others queue, time out, cancel and close meanwhile.
 const std::array<Weighted<Command>, 6>& slow_commands() {
   static const std::array<Weighted<Command>, 6> all{{
-      {{"echo"}, 2},
+      {{"echo", args_of({{"s", "\u00fc"}})}, 2},
       {sleep(10), 2},
       {sleep(50), 1},
       {sleep(100), 2},

@@ -7,6 +7,7 @@
 #include "harness/base/assert.hpp"
 #include "harness/scenario/generate.hpp"
 #include "harness/scenario/generate_parts.hpp"
+#include "harness/wire/wires.hpp"
 
 namespace poolproof::scenario {
 namespace {
@@ -43,10 +44,12 @@ constexpr std::array kFeatureFaults{
     FeatureFault{Feature::deaf_workers, 2, "text_while_idle", 0, 100},
     FeatureFault{Feature::deaf_workers, 4, "reply_slow"},
     FeatureFault{Feature::deaf_workers, 8, "import_slow", {}, 100},
+    FeatureFault{Feature::deaf_workers, 3, "length_in_characters"},
     FeatureFault{Feature::open_breaker, 2, "exit_at_start", {}, 0, Where::second_slot},
     FeatureFault{Feature::open_breaker, 3, "reply_unframed", 0, 0, Where::second_slot},
     FeatureFault{Feature::open_breaker, 4, "killed_at_start", {}, 0, Where::second_slot},
     FeatureFault{Feature::open_breaker, 4, "start_fails", {}, 0, Where::second_slot},
+    FeatureFault{Feature::open_breaker, 4, "length_in_characters"},
     FeatureFault{Feature::slow_starts, 3, "import_slow"},
     FeatureFault{Feature::slow_starts, 3, "reply_slow", 0},
     FeatureFault{Feature::slow_starts, 5, "reply_dropped", 0},
@@ -101,6 +104,21 @@ const std::vector<const Fault*>& faults_of(Moment moment) {
     return found;
   }();
   return all[static_cast<std::size_t>(moment)];
+}
+
+/// Those that the usual wire cannot show. Few scenarios speak that wire: there they are likely.
+const std::vector<const Fault*>& faults_of(wire::Wire wire) {
+  static const auto all = [] {
+    std::vector<std::vector<const Fault*>> found(wire::wires().size());
+    for (const Fault& fault : faults::catalogue()) {
+      if (faults::can_strike_on(fault, wire::Framing{}.wire)) continue;
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        if (faults::can_strike_on(fault, static_cast<wire::Wire>(i))) found[i].push_back(&fault);
+      }
+    }
+    return found;
+  }();
+  return all[static_cast<std::size_t>(wire)];
 }
 
 /// Draws one plan.
@@ -203,6 +221,10 @@ class FaultGenerator {
   }
 
   const Fault& kind() {
+    const auto& of_this_wire = faults_of(scenario_.pool.framing.wire);
+    if (!of_this_wire.empty() && choices_.one_in(4)) {
+      return *of_this_wire[choices_.below(static_cast<std::uint32_t>(of_this_wire.size()))];
+    }
     for (const FeatureMoment& row : kFeatureMoments) {
       if (!features_.has(row.feature) || !choices_.one_in(2)) continue;
       const auto& faults = faults_of(row.moment);
