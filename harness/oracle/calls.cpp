@@ -197,6 +197,7 @@ class Replies {
 
   void judge(const Incarnation& incarnation) {
     call_ = nullptr;
+    wrote_unasked_ = false;
     for (const WorkerRecord& one : incarnation.records()) take(one.record);
     finish();
   }
@@ -210,15 +211,18 @@ class Replies {
       receipt_ = nullptr;
       receipts_ = 0;
     }
-    if (call_ == nullptr || record.request != request_ || record.kind != Kind::receipt) return;
+    if (record.kind != Kind::receipt) return;
+    const auto* const planned = view_.planned_for(record);
+    if (planned != nullptr && faults::writes_unasked(*planned)) wrote_unasked_ = true;
+    if (call_ == nullptr || record.request != request_) return;
     receipt_ = &record;
     ++receipts_;
   }
 
   /// The next request is read, or none any more.
   void finish() {
-    // Two faults may undo one another.
-    if (call_ == nullptr || receipts_ != 1) return;
+    // Two faults may undo one another: an "x" before it makes a header of two lengths one of one.
+    if (call_ == nullptr || receipts_ != 1 || wrote_unasked_) return;
     const bool ok = call_->outcome == Outcome::ok;
     const bool error = call_->outcome == Outcome::worker_error;
     if (!ok && !error) return;
@@ -232,6 +236,7 @@ class Replies {
   const View& view_;
   Findings& findings_;
   const ClientStep* call_ = nullptr;  ///< the one whose request was read last
+  bool wrote_unasked_ = false;        ///< so that its next reply may begin in the middle of that
   std::optional<std::uint64_t> request_;
   const JournalRecord* receipt_ = nullptr;  ///< the last of that request
   std::size_t receipts_ = 0;

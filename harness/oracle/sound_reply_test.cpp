@@ -57,6 +57,25 @@ TEST_CASE("oracle: sound reply: of two faults at one reply nobody knows what com
   CHECK_FALSE(broken(story).contains("sound_reply"));
 }
 
+TEST_CASE("oracle: sound reply: what stood in the pipe before may make it good again") {
+  const auto answered = [](bool wrote_unasked) {
+    Story story = told("good");
+    plan(story, "json_invalid");
+    strike(story, "json_invalid", 7.3, 2);
+    if (wrote_unasked) {
+      plan(story, "text_while_idle");
+      story.scenario.faults.back().id = "f1";
+      strike(story, "text_while_idle", 5.5, 1);
+      for (auto& one : story.trace.workers) {
+        if (one.record.fault == "text_while_idle") one.record.plan_id = "f1";
+      }
+    }
+    return broken(story).contains("sound_reply");
+  };
+  CHECK(answered(false));
+  CHECK_FALSE(answered(true));
+}
+
 TEST_CASE("oracle: prompt death: TERM may come before the end that a worker has announced") {
   Story story = told("prompt_death");
   REQUIRE(broken(story).contains("prompt_death"));
