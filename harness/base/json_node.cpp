@@ -19,8 +19,9 @@ std::string shown(const nlohmann::json& value) {
   if (value.is_object()) return "an object";
   if (value.is_array()) return fmt::format("an array of {}", value.size());
   const std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (text.size() <= kShownBytes) return text;
-  return text.substr(0, kShownBytes) + fmt::format("... ({} bytes)", text.size());
+  if (text.size() <= kShownBytes) return printable_message(text);
+  return printable_message(text.substr(0, kShownBytes)) +
+         fmt::format("... ({} bytes)", text.size());
 }
 
 std::string escaped(std::string_view token) {

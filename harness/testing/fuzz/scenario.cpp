@@ -3,6 +3,7 @@
 #include <string>
 
 #include "harness/base/assert.hpp"
+#include "harness/base/text.hpp"
 #include "harness/testing/fuzz/input.hpp"
 
 /// The reader of scenario files: any text is a scenario, which is written and read back, or one
@@ -14,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!scenario) {
     const std::string line = scenario.error().line();
     POOLPROOF_ASSERT(line.starts_with("fuzz.json"));
-    POOLPROOF_ASSERT(line.find('\n') == std::string::npos);  // who prints it makes it printable
+    POOLPROOF_ASSERT(printable_message(line, line.size()) == line);
     return 0;
   }
   const std::string written = scenario::write_scenario(*scenario);
