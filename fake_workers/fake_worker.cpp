@@ -15,12 +15,16 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 #include "fake_workers/brain.hpp"
 #include "fake_workers/fake_worker_ticket.hpp"
 #include "fake_workers/options.hpp"
+#include "harness/base/text.hpp"
 #include "harness/wire/wire_log.hpp"
+#include "harness/wire/wires.hpp"
 
 /// The program: carries a Brain's actions out with system calls.
 namespace {
@@ -64,6 +68,12 @@ void install_signals() {
   set_signal(SIGTERM, on_term);
   mask(SIG_UNBLOCK, SIGALRM);
   mask(SIG_UNBLOCK, SIGTERM);
+}
+
+/// Of a socket that is both streams the other one lives on.
+void close_half(int fd, int how) {
+  ::shutdown(fd, how);
+  ::close(fd);
 }
 
 timespec clock_time(clockid_t clock) {
@@ -186,11 +196,11 @@ class Worker {
   }
 
   void carry_out(const CloseStdout&) {
-    ::close(STDOUT_FILENO);
+    close_half(STDOUT_FILENO, SHUT_WR);
     stdout_closed_ = true;
   }
 
-  void carry_out(const CloseStdin&) { ::close(STDIN_FILENO); }
+  void carry_out(const CloseStdin&) { close_half(STDIN_FILENO, SHUT_RD); }
 
   void carry_out(const StopReading&) {}  // brain_.wants() says it from now on.
 
@@ -311,6 +321,24 @@ std::string read_file(const std::string& path) {
   return text;
 }
 
+/// A child of Node's fork() has its messages on a socket of their own: it stands for stdin and
+/// stdout from now on.
+void take_channel() {
+  const char* const said = std::getenv(wire::kChannelVariable);
+  const auto fd = parse_number<int>(said == nullptr ? "" : said);
+  struct stat what {};
+  if (!fd || ::fstat(*fd, &what) != 0 || !S_ISSOCK(what.st_mode)) {
+    const std::string text =
+        said == nullptr ? "is not set" : fmt::format("\"{}\" is no socket", printable(said));
+    refuse({wire::kChannelVariable, text,
+            "the descriptor of one, as child_process.fork() and poolproof set it for the wire "
+            "node_ipc"});
+  }
+  ::dup2(*fd, STDIN_FILENO);
+  ::dup2(*fd, STDOUT_FILENO);
+  if (*fd > STDERR_FILENO) ::close(*fd);
+}
+
 /// The plan file's faults, then those of the command line.
 Plan whole_plan(const Options& options) {
   if (options.plan_file.empty()) return options.faults;
@@ -375,6 +403,7 @@ int main(int argc, char** argv) {
     if (!ticket) refuse({tickets, std::strerror(errno), "a file for tickets that can be written"});
     set_ticket(*options, *ticket);
   }
+  if (wire::row_of(options->framing.wire).on_channel) take_channel();
   const int journal = open_journal(options->journal_file);
   static Worker worker(*options, whole_plan(*options), journal, open_wire_log(*options));
   worker.run();

@@ -266,7 +266,7 @@ void add_other_wires(const Fault& fault, std::vector<Asked>& all) {
   using wire::Speech;
   using wire::Wire;
   constexpr std::size_t kLimit = 70'000;
-  for (const Wire wire : {Wire::prefix, Wire::varint, Wire::lines, Wire::headers}) {
+  for (const Wire wire : {Wire::prefix, Wire::varint, Wire::lines, Wire::headers, Wire::node_ipc}) {
     if (!can_strike_on(fault, wire)) continue;
     for (const Speech speech : {Speech::bridge, Speech::json_rpc, Speech::mcp, Speech::lsp}) {
       for (const Payload payload : {Payload::envelope, Payload::opaque}) {

@@ -51,7 +51,7 @@ inline Leaves headers_first(std::string_view text) {
 /// The text begins a frame, or none; the sound reply comes behind it.
 inline Leaves text_first(const PlannedFault& planned, const Reader& reader) {
   const std::string_view text = planned.text("text");
-  if (!text.empty() && reader.framing.wire == wire::Wire::lines) return line_first(text, reader);
+  if (!text.empty() && reader.framing.by_lines()) return line_first(text, reader);
   if (!text.empty() && reader.framing.wire == wire::Wire::headers) return headers_first(text);
   if (!text.empty() && (reader.framing.wire == wire::Wire::varint || reader.framing.little_endian))
     return Leaves::depends;
@@ -72,7 +72,7 @@ inline Leaves text_last(const PlannedFault& planned, const Reader&) {
 }
 
 inline Leaves reply_unframed(const PlannedFault&, const Reader& reader) {
-  if (reader.framing.wire == wire::Wire::lines) return Leaves::part;
+  if (reader.framing.by_lines()) return Leaves::part;
   if (reader.framing.wire == wire::Wire::headers) return Leaves::unframed;
   if (reader.framing.wire == wire::Wire::varint || reader.framing.little_endian)
     return Leaves::depends;

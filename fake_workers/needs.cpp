@@ -111,13 +111,13 @@ std::string cannot_strike(const Fault& fault, const Between& between) {
     case Need::no_process:
       return "strikes before there is a worker; a scenario's \"faults\" can have it";
     case Need::frames:
-      if (framing.wire == Wire::lines) return "means nothing on the wire lines; take another wire";
+      if (framing.by_lines())
+        return fmt::format("means nothing on the wire {}; take another wire", wire);
       break;
     case Need::length:
     case Need::text:
     case Need::limit:
-      if (framing.wire == Wire::lines)
-        return "needs a wire that has a length: prefix, varint or headers";
+      if (framing.by_lines()) return "needs a wire that has a length: prefix, varint or headers";
       if (need == Need::limit && !framing.can_be_exceeded())
         return "needs a limit (--max-frame-bytes) below what the length can say";
       break;

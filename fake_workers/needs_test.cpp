@@ -44,6 +44,8 @@ TEST_CASE("fake_workers: needs: what a wire or a speech has not can't be spoilt"
   CHECK_FALSE(refusal("length_little_endian", one_byte).empty());
   CHECK_THAT(refusal("length_over_limit", one_byte), Catch::Contains("--max-frame-bytes"));
   CHECK_FALSE(refusal("input_read_as_lines", on(Wire::lines)).empty());
+  CHECK_FALSE(refusal("input_read_as_lines", on(Wire::node_ipc)).empty());
+  CHECK_FALSE(refusal("length_huge", on(Wire::node_ipc)).empty());
   const Between opaque{.json = false, .says_success = false, .says_goodbye = false};
   CHECK_THAT(refusal("id_wrong", opaque), Catch::Contains("json_rpc or bridge"));
   CHECK_THAT(refusal("success_missing", opaque), Catch::Contains("bridge"));

@@ -327,8 +327,8 @@ exactly where it is told to.
   --tickets FILE         without --slot and --generation: it is 0.N,
                          the Nth to begin of all that share FILE (POOLPROOF_TICKETS)
   --worker-id TEXT       what ping answers (SLOT.GENERATION)
-  --wire NAME            how frames are cut: prefix, varint, lines, headers (prefix)
-                                                              (POOLPROOF_WIRE)
+  --wire NAME            how frames are cut: prefix, varint, lines, headers (prefix),
+                         or node_ipc: lines on NODE_CHANNEL_FD (POOLPROOF_WIRE)
   --speech NAME          what they say: bridge, json_rpc, mcp, lsp (bridge)
                                                               (POOLPROOF_SPEECH)
   --prefix-bytes N       the length prefix: 1, 2, 4 or 8 (4)  (POOLPROOF_PREFIX_BYTES)

@@ -133,7 +133,7 @@ std::string ReplyInProgress::bytes() const {
   std::string inside = payload_bytes();
   std::string once;
   if (header == Header::none) {
-    once = framing.wire == wire::Wire::lines ? inside : inside + "\n";
+    once = framing.by_lines() ? inside : inside + "\n";
   } else if (header == Header::zero) {
     once = wire::header_of(framing, 0).append(wire::end_of(framing));
   } else {

@@ -157,7 +157,7 @@ std::vector<std::string> commands(const Tongue& tongue) {
 /// The same as others would write it, and an empty frame.
 std::string odd_frames(const Framing& framing, const std::string& payload) {
   const std::string empty = wire::header_of(framing, 0).append(wire::end_of(framing));
-  if (framing.wire == Wire::lines) return empty + payload + "\r\n\r\n" + payload + "\n";
+  if (framing.by_lines()) return empty + payload + "\r\n\r\n" + payload + "\n";
   if (framing.wire != Wire::headers) return empty + frame(payload, framing);
   return empty +
          fmt::format("content-length:{}\r\nContent-Type: x; y\r\n\r\n{}", payload.size(), payload);

@@ -204,7 +204,7 @@ void add_probe(CLI::App& app, ProbeArguments& arguments, int& code) {
   command
       .add_option("--wire", arguments.wire,
                   "how messages are marked off; left out, it is found by trying")
-      ->check(CLI::IsMember({"prefix", "varint", "lines", "headers"}));
+      ->check(CLI::IsMember({"prefix", "varint", "lines", "headers", "node_ipc"}));
   command
       .add_option("--speech", arguments.speech,
                   "what they say; left out, it is found, too (not opaque: any bytes, a frame back "

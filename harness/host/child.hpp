@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -33,15 +34,20 @@ LaunchError cannot_start(std::string_view program, int errno_value,
 struct Child {
   pid_t pid = -1;
   Descriptor pidfd;
-  Descriptor stdin_end;   ///< we write
-  Descriptor stdout_end;  ///< we read
+  Descriptor stdin_end;   ///< we write; none: it has a channel
+  Descriptor stdout_end;  ///< we read; of a channel: we write, too
   Descriptor stderr_end;  ///< we read, non-blocking
+  /// Of a channel: which socket is its end; see sys::unread_by_peer.
+  std::uint32_t channel_inode = 0;
 };
 
 struct LaunchOptions {
   /// A session of its own, no parent-death signal, and only stdin is a pipe: stdout and stderr are
   /// /dev/null, so that a pipe nobody reads any more can't stop it.
   bool outlives_us = false;
+  /// Messages go both ways over one socket on descriptor 3, which the environment names as Node's
+  /// child_process.fork() does (NODE_CHANNEL_FD). Its stdin is /dev/null, its stdout is its stderr.
+  bool channel = false;
 };
 
 /// Starts a process with pipes on 0, 1 and 2 through Boost.Process v2 (the one file that uses it).

@@ -24,8 +24,11 @@
 #include <boost/system/error_code.hpp>
 // clang-format on
 
+#include <fmt/format.h>
+
 #include "harness/host/census.hpp"
 #include "harness/host/system.hpp"
+#include "harness/wire/wires.hpp"
 
 namespace poolproof::host {
 namespace {
@@ -34,15 +37,18 @@ namespace fs = std::filesystem;
 using boost::system::error_code;
 using sys::Try;
 
-/// The child's ends of its streams, all above 2.
-using Ends = std::array<Descriptor, 3>;
+/// Where a child finds its channel, if it is given one.
+constexpr int kChannelFd = STDERR_FILENO + 1;
+
+/// The child's ends of its streams and its channel, all above those numbers.
+using Ends = std::array<Descriptor, kChannelFd + 1>;
 
 /// Boost's initialiser: what happens in the child between fork and exec. Only calls that are
 /// safe there; never allocates.
 class ChildSide {
  public:
   ChildSide(const Ends& ends, const std::string& directory, LaunchOptions options)
-      : ends_{ends[0].get(), ends[1].get(), ends[2].get()},
+      : ends_{ends[0].get(), ends[1].get(), ends[2].get(), ends[kChannelFd].get()},
         directory_(directory),
         options_(options),
         parent_(::getpid()),
@@ -86,10 +92,11 @@ class ChildSide {
       if (::getppid() != parent_) return ESRCH;  // it died before the signal was asked for
     }
     reset_signals();
-    for (int stream = 0; stream < 3; ++stream) {
+    const int given = options_.channel ? kChannelFd + 1 : kChannelFd;
+    for (int stream = 0; stream < given; ++stream) {
       if (::dup2(ends_[static_cast<std::size_t>(stream)], stream) < 0) return errno;
     }
-    if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return errno;
+    if (::close_range(static_cast<unsigned>(given), ~0U, CLOSE_RANGE_CLOEXEC) != 0) return errno;
     if (!directory_.empty() && ::chdir(directory_.c_str()) != 0) return errno;
     return planned_failure_;
   }
@@ -104,7 +111,7 @@ class ChildSide {
     ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   }
 
-  std::array<int, 3> ends_;
+  std::array<int, kChannelFd + 1> ends_;
   const std::string& directory_;
   LaunchOptions options_;
   pid_t parent_;
@@ -113,10 +120,7 @@ class ChildSide {
 
 /// Forks and executes through Boost; returns once exec has happened, or leaves no process.
 Try<pid_t> fork_and_exec(const std::string& program, const Command& command,
-                         const ChildSide& child_side) {
-  std::vector<const char*> environment;
-  for (const std::string& entry : command.env) environment.push_back(entry.c_str());
-  environment.push_back(nullptr);
+                         const std::vector<const char*>& environment, const ChildSide& child_side) {
   const std::vector<std::string> args(command.argv.begin() + 1, command.argv.end());
 
   const pid_t parent = ::getpid();
@@ -149,14 +153,15 @@ Try<pid_t> fork_and_exec(const std::string& program, const Command& command,
   return unexpected(error ? error.value() : thrown);
 }
 
-/// With 0, 1 and 2 taken, neither our pipes nor Boost's come to lie where the child's streams
-/// go, even if the pool itself was started without them.
-Try<std::vector<Descriptor>> occupy_standard_streams() {
+/// With these taken, neither our pipes nor Boost's come to lie where the child's streams go, even if
+/// the pool itself was started without them.
+Try<std::vector<Descriptor>> occupy_places(LaunchOptions options) {
+  const int last = options.channel ? kChannelFd : STDERR_FILENO;
   std::vector<Descriptor> fillers;
   for (;;) {
     Try<Descriptor> filler = sys::null_device();
     if (!filler) return unexpected(filler.error());
-    if (filler->get() > STDERR_FILENO) return fillers;
+    if (filler->get() > last) return fillers;
     fillers.push_back(std::move(*filler));
   }
 }
@@ -174,7 +179,26 @@ Try<void> open_null(Descriptor& theirs) {
   return sys::null_device().map([&](Descriptor&& null) { theirs = std::move(null); });
 }
 
+/// Their stdin is nothing, and what they print is text like any other.
+Try<Ends> connect_channel(Child& child) {
+  Ends theirs;
+  Try<sys::SocketPair> pair = sys::socket_pair();
+  if (!pair) return unexpected(pair.error());
+  child.channel_inode = sys::inode_of(pair->second.get());
+  child.stdout_end = std::move(pair->first);
+  theirs[kChannelFd] = std::move(pair->second);
+  Try<void> done = sys::set_nonblocking(child.stdout_end.get());
+  if (done) done = open_null(theirs[STDIN_FILENO]);
+  if (done) done = connect(child.stderr_end, theirs[STDERR_FILENO], false);
+  if (!done) return unexpected(done.error());
+  Try<Descriptor> copy = sys::duplicate(theirs[STDERR_FILENO].get());
+  if (!copy) return unexpected(copy.error());
+  theirs[STDOUT_FILENO] = std::move(*copy);
+  return theirs;
+}
+
 Try<Ends> connect_streams(Child& child, LaunchOptions options) {
+  if (options.channel) return connect_channel(child);
   Ends theirs;
   Try<void> done = connect(child.stdin_end, theirs[0], true);
   if (done) {
@@ -187,14 +211,30 @@ Try<Ends> connect_streams(Child& child, LaunchOptions options) {
   return theirs;
 }
 
+/// With a channel: what a child of Node's looks for.
+std::vector<const char*> environment_of(const Command& command, LaunchOptions options) {
+  static const std::string number = fmt::format("{}={}", wire::kChannelVariable, kChannelFd);
+  static const std::string mode = fmt::format("{}=json", wire::kChannelModeVariable);
+  std::vector<const char*> environment;
+  for (const std::string& entry : command.env) {
+    const bool stands_aside =
+        options.channel && (entry.starts_with(fmt::format("{}=", wire::kChannelVariable)) ||
+                            entry.starts_with(fmt::format("{}=", wire::kChannelModeVariable)));
+    if (!stands_aside) environment.push_back(entry.c_str());
+  }
+  if (options.channel) environment.insert(environment.end(), {number.c_str(), mode.c_str()});
+  environment.push_back(nullptr);
+  return environment;
+}
+
 Try<Child> start(const std::string& program, const Command& command, LaunchOptions options) {
-  const auto fillers = occupy_standard_streams();
+  const auto fillers = occupy_places(options);
   if (!fillers) return unexpected(fillers.error());
   Child child;
   const Try<Ends> theirs = connect_streams(child, options);
   if (!theirs) return unexpected(theirs.error());
-  const Try<pid_t> pid =
-      fork_and_exec(program, command, ChildSide(*theirs, command.working_directory, options));
+  const Try<pid_t> pid = fork_and_exec(program, command, environment_of(command, options),
+                                       ChildSide(*theirs, command.working_directory, options));
   if (!pid) return unexpected(pid.error());
   child.pid = *pid;
   note_started(*pid);

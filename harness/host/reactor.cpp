@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "harness/host/census.hpp"
+#include "harness/wire/wires.hpp"
 
 namespace poolproof::host {
 namespace {
@@ -188,7 +189,8 @@ void Reactor::start(WorkerId id) {
   Command command = options.command_for ? options.command_for(id) : options.command;
   command.env.push_back(fmt::format("POOLPROOF_SLOT={}", id.slot));
   command.env.push_back(fmt::format("POOLPROOF_GENERATION={}", id.generation));
-  spawner_->start({id, std::move(command)});
+  const bool channel = wire::row_of(options.framing.wire).on_channel;
+  spawner_->start({id, std::move(command), {.channel = channel}});
 }
 
 }  // namespace poolproof::host

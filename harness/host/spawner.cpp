@@ -31,7 +31,7 @@ void Spawner::run() {
     const Order order = std::move(orders_.front());
     orders_.pop_front();
     lock.unlock();
-    done_(order.worker, launch(order.command));
+    done_(order.worker, launch(order.command, order.options));
     lock.lock();
   }
 }

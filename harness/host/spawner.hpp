@@ -19,6 +19,7 @@ class Spawner {
   struct Order {
     WorkerId worker;
     Command command;
+    LaunchOptions options{};
   };
   /// Called on the spawner thread after each start.
   using Done = std::function<void(WorkerId, Expected<Child, LaunchError>)>;

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <sys/epoll.h>
 #include <sys/types.h>
@@ -81,6 +82,18 @@ struct Pipe {
   Descriptor write_end;
 };
 Try<Pipe> pipe();
+/// Both ends close-on-exec and blocking, each to read and to write.
+using SocketPair = std::pair<Descriptor, Descriptor>;
+Try<SocketPair> socket_pair();
+/// Which one of all sockets it is; 0: it is none.
+std::uint32_t inode_of(int socket_fd);
+/// Of the bytes that were sent over a socket of a pair, how many its peer has not read; `peer` is
+/// the peer's inode_of(). Errors: the peer is gone, or the kernel does not tell.
+Try<std::size_t> unread_by_peer(int socket_fd, std::uint32_t peer);
+bool peer_reads(int socket_fd);  ///< false: what is sent would be lost
+bool peer_ended(int socket_fd);  ///< all was read, and nothing more can come
+void end_output(int socket_fd);  ///< the peer sees the end of its input
+
 Try<Descriptor> duplicate(int fd);  ///< the same open file, close-on-exec
 Try<Descriptor> null_device();      ///< /dev/null to read and write, close-on-exec
 Try<Descriptor> event_fd();         ///< non-blocking, close-on-exec

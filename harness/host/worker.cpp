@@ -1,5 +1,7 @@
 #include "harness/host/worker.hpp"
 
+#include <cerrno>
+
 #include "harness/host/proc_fs.hpp"
 
 namespace poolproof::host {
@@ -9,6 +11,53 @@ namespace {
 constexpr int kBusyPercent = 20;
 
 }  // namespace
+
+sys::Try<std::size_t> Worker::write(std::string_view bytes) {
+  auto wrote = sys::write(stdin_fd(), bytes);
+  if (!on_channel()) return wrote;
+  if (!wrote) {
+    note_reset(wrote.error());
+  } else {
+    sent_bytes_ += *wrote;
+  }
+  return wrote;
+}
+
+sys::Try<std::size_t> Worker::read(std::span<char> into) {
+  auto got = sys::read(stdout_fd(), into);
+  if (!got) note_reset(got.error());
+  return got;
+}
+
+void Worker::note_reset(int error) {
+  reset_ = reset_ || (error == ECONNRESET && on_channel());
+}
+
+sys::Try<std::size_t> Worker::unread() const {
+  if (!on_channel()) return sys::unread_bytes(stdin_fd());
+  if (reset_) return sent_bytes_;
+  return sys::unread_by_peer(stdin_fd(), child_.channel_inode);
+}
+
+bool Worker::nobody_reads() const {
+  if (on_channel()) return !sys::peer_reads(stdin_fd());
+  return (sys::poll_one(stdin_fd(), 0) & POLLERR) != 0;
+}
+
+/// The other half of a channel stays open: its last words may still come.
+void Worker::close_stdin() {
+  if (on_channel()) {
+    if (stdin_open()) sys::end_output(stdin_fd());
+  } else {
+    child_.stdin_end.reset();
+  }
+  stdin_fd_ = -1;
+}
+
+bool Worker::output_ended() const {
+  if (on_channel()) return sys::peer_ended(stdout_fd());
+  return (sys::poll_one(stdout_fd(), POLLIN) & (POLLHUP | POLLIN)) == POLLHUP;
+}
 
 void Worker::watch_activity(Time now) {
   watched_from = now;

@@ -13,33 +13,25 @@ namespace poolproof::host {
 class Worker final : public pool::Worker {
  public:
   Worker(WorkerId id, Child child, std::size_t tail_bytes)
-      : pool::Worker(id, tail_bytes), child_(std::move(child)) {}
+      : pool::Worker(id, tail_bytes), child_(std::move(child)), stdin_fd_(first_stdin_fd()) {}
 
   [[nodiscard]] int pid() const override { return child_.pid; }
   [[nodiscard]] int pidfd() const { return child_.pidfd.get(); }
-  [[nodiscard]] int stdin_fd() const { return child_.stdin_end.get(); }
+  [[nodiscard]] int stdin_fd() const { return stdin_fd_; }
   [[nodiscard]] int stdout_fd() const { return child_.stdout_end.get(); }
   [[nodiscard]] int stderr_fd() const { return child_.stderr_end.get(); }
 
-  sys::Try<std::size_t> write(std::string_view bytes) override {
-    return sys::write(stdin_fd(), bytes);
-  }
-  sys::Try<std::size_t> read(std::span<char> into) override { return sys::read(stdout_fd(), into); }
-  [[nodiscard]] sys::Try<std::size_t> unread() const override {
-    return sys::unread_bytes(stdin_fd());
-  }
-  [[nodiscard]] bool nobody_reads() const override {
-    return (sys::poll_one(stdin_fd(), 0) & POLLERR) != 0;
-  }
+  sys::Try<std::size_t> write(std::string_view bytes) override;
+  sys::Try<std::size_t> read(std::span<char> into) override;
+  [[nodiscard]] sys::Try<std::size_t> unread() const override;
+  [[nodiscard]] bool nobody_reads() const override;
 
   [[nodiscard]] bool stdin_open() const override { return stdin_fd() >= 0; }
-  void close_stdin() override { child_.stdin_end.reset(); }
+  void close_stdin() override;
   [[nodiscard]] sys::Try<std::size_t> unread_output() const override {
     return sys::unread_bytes(stdout_fd());
   }
-  [[nodiscard]] bool output_ended() const override {
-    return (sys::poll_one(stdout_fd(), POLLIN) & (POLLHUP | POLLIN)) == POLLHUP;
-  }
+  [[nodiscard]] bool output_ended() const override;
   sys::Try<std::size_t> read_stderr(std::span<char> into) override {
     return sys::read(stderr_fd(), into);
   }
@@ -68,7 +60,17 @@ class Worker final : public pool::Worker {
   Time watch_again_at = kNever;  ///< the kernel refused to watch something of it
 
  private:
+  [[nodiscard]] bool on_channel() const { return child_.channel_inode != 0; }
+  [[nodiscard]] int first_stdin_fd() const {
+    return on_channel() ? child_.stdout_end.get() : child_.stdin_end.get();
+  }
+  /// What a channel says of a peer that has gone and had not read all.
+  void note_reset(int error);
+
   Child child_;
+  int stdin_fd_;                     ///< -1: closed
+  std::size_t sent_bytes_ = 0;       ///< over a channel, all together
+  bool reset_ = false;               ///< over a channel: it left without having read all of them
   std::uint64_t demand_before_ = 0;  ///< at watched_from
 };
 

@@ -157,7 +157,7 @@ void Handshake::judge(Time now) {
         !wrong.empty() && std::string_view(first_).substr(0, wrong.size()) == wrong;
     suspected_ = unframed ? cause_of(first_) : StartCause::bad_frame;
     // A line has no header: JSON at the very beginning is as it should be, but for what it says.
-    const bool line = wire_.framing.wire == wire::Wire::lines;
+    const bool line = wire_.framing.by_lines();
     if (line && begins_as_json(first_)) suspected_ = StartCause::bad_frame;
   } else if (stdout_ended_) {
     suspected_ =

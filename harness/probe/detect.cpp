@@ -29,6 +29,9 @@ const std::vector<Candidate> kUsual{{Wire::prefix, Speech::bridge},
                                     {Wire::headers, Speech::lsp},
                                     {Wire::lines, Speech::bridge}};
 
+/// A child of Node's fork(). Few of them speak as bridges do.
+constexpr Candidate kForked{Wire::node_ipc, Speech::bridge};
+
 /// What to try next, after `bytes` came to a greeting on the usual wire.
 std::vector<Candidate> hinted(const Settings& settings, const pool::StartEvidence& evidence,
                               const std::string& bytes) {
@@ -37,11 +40,14 @@ std::vector<Candidate> hinted(const Settings& settings, const pool::StartEvidenc
     // Who reads a few bytes and gives up at once takes them for another length.
     const bool gave_up =
         evidence.cause == StartCause::exited && evidence.unread_bytes < evidence.ping_bytes;
-    if (!gave_up) return others;
-    others.push_back({Wire::prefix, Speech::bridge, 4, true});
-    others.push_back({Wire::prefix, Speech::bridge, 2});
-    others.push_back({Wire::varint, Speech::bridge});
-    others.push_back({Wire::prefix, Speech::bridge, 8});
+    if (gave_up) {
+      others.push_back({Wire::prefix, Speech::bridge, 4, true});
+      others.push_back({Wire::prefix, Speech::bridge, 2});
+      others.push_back({Wire::varint, Speech::bridge});
+      others.push_back({Wire::prefix, Speech::bridge, 8});
+    }
+    // Without its channel a child of fork() has nothing to wait for.
+    if (evidence.cause == StartCause::exited) others.push_back(kForked);
     return others;
   }
   const auto suspicion = wire::suspect(settings.framing, bytes);
@@ -106,7 +112,8 @@ Settings detect(Settings settings, const Asked& asked, const std::string& token,
   std::erase_if(waiting, [&fits](const Candidate& candidate) { return !fits(candidate); });
   if (waiting.empty()) waiting.push_back(said);
   const Settings first = with(settings, waiting.front());
-  if (waiting.size() == 1) return first;
+  const bool forked = asked.wire == Wire::node_ipc && !asked.speech;
+  if (waiting.size() == 1 && !forked) return first;
   const Say silent = [](std::string_view) {};
   for (std::size_t tried = 0; tried < waiting.size(); ++tried) {
     const Settings now = with(settings, waiting[tried]);
@@ -117,6 +124,13 @@ Settings detect(Settings settings, const Asked& asked, const std::string& token,
       say(fmt::format("{} ({})\n", words(now),
                       tried == 0 ? "the first that was tried" : "found by trying"));
       return now;
+    }
+    const bool has_channel = now.framing.wire == Wire::node_ipc && !session.greeting().empty();
+    if (!asked.speech && (forked || has_channel)) {
+      Settings any = now;
+      any.opaque = true;
+      say(fmt::format("{} (on its channel it answers otherwise than a bridge)\n", words(any)));
+      return any;
     }
     if (tried > 0 || asked.wire) continue;
     waiting = hinted(now, evidence, session.greeting());

@@ -274,19 +274,21 @@ Finding zero_length(Subject& subject) {
   const std::string empty = wire::header_of(framing, 0).append(wire::end_of(framing));
   const Heard heard = session->ask(empty, kAfterthought);
   if (heard.after == After::ended) return held("ends on a frame of no bytes " + end_of(heard));
+  const bool opaque = subject.settings().opaque;
+  if (opaque && heard.bytes == empty) return held("gives a frame of no bytes back");
   if (heard.after == After::babbled || heard.after == After::closed)
     return remark(failure(heard, framing, "on a frame of no bytes"));
   const bool in_step = is_in_step(subject, *session);
   if (const auto ended = session->exit_status())
     return held(fmt::format("ends on a frame of no bytes ({})", pool::words(*ended)));
   if (!in_step) return remark("answers nothing any more after a frame of no bytes");
-  return held(heard.after == After::answered ? "answers a frame of no bytes with an error"
-                                             : "passes over a frame of no bytes");
+  if (heard.after != After::answered) return held("passes over a frame of no bytes");
+  return held(opaque ? "answers a frame of no bytes" : "answers a frame of no bytes with an error");
 }
 
 Finding oversized(Subject& subject) {
   const wire::Framing& framing = subject.settings().framing;
-  if (framing.wire == wire::Wire::lines) return not_tried("a line announces no length");
+  if (framing.by_lines()) return not_tried("a line announces no length");
   if (!framing.can_be_exceeded())
     return not_tried(fmt::format("its {} byte(s) of length can't say more than the limit",
                                  framing.prefix_bytes));

@@ -53,7 +53,8 @@ Expected<void, std::string> Session::start() {
       command.env.emplace_back(*entry);
     }
   }
-  auto child = host::launch(command);
+  const bool channel = wire::row_of(settings_.framing.wire).on_channel;
+  auto child = host::launch(command, {.channel = channel});
   if (!child) return unexpected(child.error().message);
   worker_ = std::make_shared<host::Worker>(WorkerId{}, std::move(*child), kTailBytes);
   note(fmt::format("started, pid {}", worker_->pid()));

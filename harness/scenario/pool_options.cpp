@@ -12,7 +12,8 @@ namespace {
 constexpr std::array<std::string_view, 2> kPayloads{"envelope", "opaque"};
 constexpr std::array<std::string_view, 2> kByteOrders{"big", "little"};
 /// The names of the rows of wire/wires.hpp and wire/speech.hpp.
-constexpr std::array<std::string_view, 4> kWires{"prefix", "varint", "lines", "headers"};
+constexpr std::array<std::string_view, 5> kWires{"prefix", "varint", "lines", "headers",
+                                                 "node_ipc"};
 constexpr std::array<std::string_view, 5> kSpeeches{"bridge", "json_rpc", "mcp", "lsp", "opaque"};
 /// The last of them is no row: it is another word for `"payload": "opaque"`.
 constexpr std::int64_t kOpaqueSpeech = kSpeeches.size() - 1;
@@ -126,7 +127,7 @@ using wire::Framing;
 /// The options of the pool around the Core. What a payload is decides what clients can say: that
 /// is a theme's business.
 constexpr std::array kOwn{
-    PoolOption{choice<&PoolSpec::framing, &Framing::wire>("wire", kWires), palette(27, 1, 2, 3)},
+    PoolOption{choice<&PoolSpec::framing, &Framing::wire>("wire", kWires), palette(27, 1, 2, 3, 4)},
     PoolOption{option<&PoolSpec::framing, &Framing::prefix_bytes>("prefix_bytes", 1, 8),
                palette(21, 2, 1, 8)},
     PoolOption{choice<&PoolSpec::framing, &Framing::little_endian>("byte_order", kByteOrders),

@@ -30,7 +30,7 @@ constexpr std::uint64_t kMovesAtOnce = 50'000;
 
 /// Terse messages have a speech of their own, and any bytes, which a line can't hold.
 wire::Codec codec_of(const scenario::PoolSpec& pool, wire::Codec asked) {
-  const bool terse = pool.speech == wire::Speech::bridge && pool.framing.wire != wire::Wire::lines;
+  const bool terse = pool.speech == wire::Speech::bridge && !pool.framing.by_lines();
   return terse ? asked : wire::Codec::json;
 }
 

@@ -138,9 +138,9 @@ Expected<std::string, std::string> encode_frame(const Framing& framing, std::str
     return unexpected(std::string("the payload is empty; a frame holds at least 1 byte"));
   if (payload.size() > framing.payload_limit())
     return unexpected(too_large(framing, payload.size()));
-  if (framing.wire == Wire::lines && payload.find('\n') != std::string_view::npos)
+  if (framing.by_lines() && payload.find('\n') != std::string_view::npos)
     return unexpected(std::string("the payload has a line break, which ends a line"));
-  if (framing.wire == Wire::lines && payload.ends_with('\r'))
+  if (framing.by_lines() && payload.ends_with('\r'))
     return unexpected(std::string("the payload ends with CR, which would go with the line's end"));
   std::string frame = header_of(framing, payload.size());
   frame.reserve(frame.size() + payload.size() + end_of(framing).size());

@@ -12,10 +12,11 @@ namespace poolproof::wire {
 
 /// How a message is marked off in a stream. One row of the table in wires.hpp each.
 enum class Wire : std::uint8_t {
-  prefix,   ///< a length of `prefix_bytes`, then the payload: Erlang ports, esbuild, browsers
-  varint,   ///< a length as protobuf's varint, then the payload: Bazel, Sass
-  lines,    ///< the payload, then a line feed (CR LF is taken, too): MCP, NDJSON
-  headers,  ///< `Content-Length: N`, an empty line, then the payload: language servers
+  prefix,    ///< a length of `prefix_bytes`, then the payload: Erlang ports, esbuild, browsers
+  varint,    ///< a length as protobuf's varint, then the payload: Bazel, Sass
+  lines,     ///< the payload, then a line feed (CR LF is taken, too): MCP, NDJSON
+  headers,   ///< `Content-Length: N`, an empty line, then the payload: language servers
+  node_ipc,  ///< lines over a socket of their own: child_process.fork() of Node
 };
 
 /// How messages are cut out of a stream.
@@ -27,6 +28,7 @@ struct Framing {
   bool little_endian = false;  ///< prefix: the order of the length's bytes
   bool operator==(const Framing&) const = default;
 
+  [[nodiscard]] bool by_lines() const { return wire == Wire::lines || wire == Wire::node_ipc; }
   /// The largest payload that both the wire and max_frame_bytes allow.
   [[nodiscard]] std::size_t payload_limit() const;
   /// Whether a frame can announce or hold more than payload_limit().

@@ -86,7 +86,7 @@ std::optional<Suspicion> wrong_count(const Framing& framing, std::size_t header_
 }
 
 Suspicion surplus(const Framing& framing, std::string_view rest) {
-  if (framing.wire != Wire::lines && (rest == "\n" || rest == "\r\n")) {
+  if (!framing.by_lines() && (rest == "\n" || rest == "\r\n")) {
     return {Misframing::newline_after,
             fmt::format("a perfect reply and {}: a newline, as println writes it after what it "
                         "prints",
@@ -135,7 +135,7 @@ std::optional<Suspicion> text(const Framing& framing, std::string_view bytes) {
   }
   const std::size_t last = std::min(bytes.size(), kSearched);
   for (std::size_t at = 1; at < last && is_text(bytes.substr(0, at)); ++at) {
-    if (framing.wire == Wire::lines && bytes[at - 1] != '\n') continue;
+    if (framing.by_lines() && bytes[at - 1] != '\n') continue;
     if (document_in(framing, bytes.substr(at)).empty()) continue;
     return Suspicion{Misframing::text_then_frame,
                      fmt::format("{} bytes of text (a banner or a stray print), and a sound frame "
@@ -193,7 +193,7 @@ std::optional<Suspicion> other_length(const Framing& framing, std::string_view b
 
 /// The header is of the agreed form, and sound by itself.
 std::optional<Suspicion> wrong_length(const Framing& framing, std::string_view bytes) {
-  if (framing.wire == Wire::lines) return std::nullopt;
+  if (framing.by_lines()) return std::nullopt;
   const Head head = row_of(framing.wire).head(framing, bytes, 0);
   if (head.header_bytes == 0 || head.payload_bytes > framing.payload_limit()) return std::nullopt;
   return wrong_count(framing, head.header_bytes, head.payload_bytes,
@@ -217,7 +217,7 @@ bool may_begin_message(const Framing& framing, std::string_view bytes) {
   if (framing.wire == Wire::headers)
     return kHeader.substr(0, bytes.size()) == bytes.substr(0, kHeader.size());
   const std::string_view payload = bytes.substr(head.header_bytes);
-  const bool announced = head.state == Head::State::whole || framing.wire == Wire::lines;
+  const bool announced = head.state == Head::State::whole || framing.by_lines();
   return !announced || payload.empty() || payload[0] == '{' || payload[0] == '[';
 }
 
@@ -230,7 +230,7 @@ std::optional<Suspicion> suspect(const Framing& framing, std::string_view bytes)
     if (rest.empty()) return std::nullopt;
     return surplus(framing, rest);
   }
-  if (framing.wire == Wire::lines) {
+  if (framing.by_lines()) {
     if (auto found = not_one_line(bytes)) return found;
   }
   if (!one_header) {

@@ -38,19 +38,28 @@ std::string missing(const Framing& /*framing*/) {
   return "line break";
 }
 
+/// The row of both wires whose messages are lines.
+constexpr WireRow row_of_lines(Wire wire, std::string_view name, std::string_view users,
+                               bool on_channel) {
+  return {
+      .wire = wire,
+      .name = name,
+      .users = users,
+      .plural = "lines",
+      .head = head,
+      .header = header,
+      .end = "\n",
+      .complaint = complaint,
+      .beginning = beginning,
+      .missing = missing,
+      .on_channel = on_channel,
+  };
+}
+
 }  // namespace
 
-const WireRow kLinesWire{
-    .wire = Wire::lines,
-    .name = "lines",
-    .users = "MCP servers, NDJSON",
-    .plural = "lines",
-    .head = head,
-    .header = header,
-    .end = "\n",
-    .complaint = complaint,
-    .beginning = beginning,
-    .missing = missing,
-};
+const WireRow kLinesWire = row_of_lines(Wire::lines, "lines", "MCP servers, NDJSON", false);
+const WireRow kNodeIpcWire = row_of_lines(
+    Wire::node_ipc, "node_ipc", "children of Node's fork(): workerpool, jest-worker", true);
 
 }  // namespace poolproof::wire

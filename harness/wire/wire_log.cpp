@@ -93,8 +93,8 @@ std::size_t WireLog::next_part(Stream& stream, std::string_view bytes, std::stri
     what = fmt::format("{} bytes of what is no frame", bytes.size());
     return bytes.size();
   }
-  return framing_.wire == Wire::lines ? part_of_line(stream, bytes, what)
-                                      : part_of_frame(stream, bytes, what);
+  return framing_.by_lines() ? part_of_line(stream, bytes, what)
+                             : part_of_frame(stream, bytes, what);
 }
 
 std::size_t WireLog::part_of_line(Stream& stream, std::string_view bytes, std::string& what) const {

@@ -6,8 +6,8 @@
 namespace poolproof::wire {
 namespace {
 
-constexpr std::array<const WireRow*, 4> kWires{&kPrefixWire, &kVarintWire, &kLinesWire,
-                                               &kHeadersWire};
+constexpr std::array<const WireRow*, 5> kWires{&kPrefixWire, &kVarintWire, &kLinesWire,
+                                               &kHeadersWire, &kNodeIpcWire};
 
 }  // namespace
 

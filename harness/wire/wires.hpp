@@ -28,12 +28,21 @@ struct WireRow {
   std::string (*beginning)(const Framing& framing, std::size_t bytes);
   /// What stands in front of a message on this wire, as a person would say what is missing.
   std::string (*missing)(const Framing& framing);
+  /// Its bytes go both ways over one socket, whose number stands in kChannelVariable, and not over
+  /// stdin and stdout.
+  bool on_channel = false;
 };
+
+/// Whoever starts a worker by Node's child_process.fork() says there which descriptor is its channel.
+inline constexpr const char* kChannelVariable = "NODE_CHANNEL_FD";
+/// And there, how it cuts messages: `json`, which is this wire, or `advanced`.
+inline constexpr const char* kChannelModeVariable = "NODE_CHANNEL_SERIALIZATION_MODE";
 
 extern const WireRow kPrefixWire;
 extern const WireRow kVarintWire;
 extern const WireRow kLinesWire;
 extern const WireRow kHeadersWire;
+extern const WireRow kNodeIpcWire;
 
 /// In the order of the enum.
 std::span<const WireRow* const> wires();

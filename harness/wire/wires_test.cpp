@@ -41,7 +41,7 @@ TEST_CASE("wires: each has a row of its own, in the order of the enum, and a nam
     CHECK_FALSE(wires()[i]->users.empty());
     names.insert(wires()[i]->name);
   }
-  CHECK(names == std::set<std::string_view>{"prefix", "varint", "lines", "headers"});
+  CHECK(names == std::set<std::string_view>{"prefix", "varint", "lines", "headers", "node_ipc"});
   CHECK(wire_called("line") == nullptr);
 }
 
@@ -50,6 +50,7 @@ TEST_CASE("wires: a frame has the bytes that others write") {
   CHECK(encode_frame(on(Wire::varint), "abc").value() == "\x03"s + "abc");
   CHECK(encode_frame(on(Wire::varint), long_text).value() == "\xac\x02"s + long_text);
   CHECK(encode_frame(on(Wire::lines), "{}").value() == "{}\n");
+  CHECK(encode_frame(on(Wire::node_ipc), "{}").value() == "{}\n");
   CHECK(encode_frame(on(Wire::headers), "{}").value() == "Content-Length: 2\r\n\r\n{}");
   CHECK(encode_frame({4, 1000, Wire::prefix, true}, "ab").value() == "\x02\0\0\0ab"s);
   CHECK(encode_frame({8, 1000}, "ab").value() == "\0\0\0\0\0\0\0\x02"s + "ab");
@@ -72,7 +73,8 @@ TEST_CASE("wires: what others may write as well is taken") {
 }
 
 TEST_CASE("wires: a payload of the limit is taken, and one byte more is an error") {
-  const auto wire = GENERATE(Wire::prefix, Wire::varint, Wire::lines, Wire::headers);
+  const auto wire =
+      GENERATE(Wire::prefix, Wire::varint, Wire::lines, Wire::headers, Wire::node_ipc);
   const Framing framing = on(wire, 100);
   Framing larger = framing;
   larger.max_frame_bytes = 101;

@@ -58,10 +58,9 @@ Piece Cutter::next() {
 
 Piece Cutter::broken() {
   std::string complaint = complaint_of(framing_, buffered());
-  const bool empty_line =
-      framing_.wire == wire::Wire::lines && head_.why == wire::FrameError::Kind::zero_length;
-  in_long_line_ = framing_.wire == wire::Wire::lines && !empty_line;
-  lost_ = framing_.wire != wire::Wire::lines;
+  const bool empty_line = framing_.by_lines() && head_.why == wire::FrameError::Kind::zero_length;
+  in_long_line_ = framing_.by_lines() && !empty_line;
+  lost_ = !framing_.by_lines();
   Piece piece =
       in_long_line_ ? of_long_line() : take(empty_line ? head_.end_bytes : buffered_bytes());
   piece.complaint = std::move(complaint);

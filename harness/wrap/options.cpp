@@ -12,6 +12,7 @@
 #include "harness/base/read_file.hpp"
 #include "harness/base/text.hpp"
 #include "harness/wire/wires.hpp"
+#include "harness/wrap/system.hpp"
 
 namespace poolproof::wrap {
 namespace {
@@ -232,7 +233,34 @@ Problem read_words(std::span<const char* const> words, Reading& into) {
 
 Speech usual_speech(wire::Wire wire) {
   if (wire == wire::Wire::prefix) return Speech::bridge;
-  return wire == wire::Wire::varint ? Speech::opaque : Speech::json_rpc;
+  const bool any = wire == wire::Wire::varint || wire == wire::Wire::node_ipc;
+  return any ? Speech::opaque : Speech::json_rpc;
+}
+
+/// Finds the channel that the client says, and how it cuts messages.
+Problem find_channel(const Environment& environment, Reading& into) {
+  const char* const said = environment(wire::kChannelVariable);
+  const char* const mode = environment(wire::kChannelModeVariable);
+  Options& options = into.options;
+  options.channel = sys::socket_called(said == nullptr ? "" : said);
+  if (!options.channel) {
+    return error("wrap",
+                 fmt::format("the wire node_ipc is a socket whose number {} says, and {}",
+                             wire::kChannelVariable,
+                             said == nullptr ? "it is not set" : "what it says is none"),
+                 "it is set where Node's child_process.fork() starts wrap as its execPath");
+  }
+  if (mode == nullptr || std::string_view(mode) != "advanced") return std::nullopt;
+  if (into.names_speech && options.speech != Speech::opaque) {
+    return error("--speech",
+                 fmt::format("{} can't be read: this channel's serialization is \"advanced\"",
+                             kSpeechNames[static_cast<std::size_t>(options.speech)]),
+                 "--speech opaque");
+  }
+  options.framing.wire = wire::Wire::prefix;
+  options.framing.prefix_bytes = 4;
+  options.framing.little_endian = false;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -244,6 +272,9 @@ Parsed<Options> read_options(std::span<const char* const> words, const Environme
   Options& options = reading.options;
   if (options.help) return options;
   if (!reading.names_speech) options.speech = usual_speech(options.framing.wire);
+  if (wire::row_of(options.framing.wire).on_channel) {
+    if (auto problem = find_channel(environment, reading)) return unexpected(*problem);
+  }
   for (const Json& object : reading.faults) {
     const std::string where = "--fault " + printable(object.at("fault").get<std::string>());
     auto fault = faults::read_fault(object, where, faults::AimedBy::words);
@@ -275,7 +306,7 @@ Parsed<faults::Plan> whole_plan(const Options& options) {
   for (const faults::PlannedFault& planned : plan) {
     if (!planned.at.fits(options.self)) continue;
     std::string why = faults::cannot_strike(*planned.fault, between);
-    if (why.empty() && !planned.at.method.empty() && !between.json)
+    if (why.empty() && !planned.at.method.empty() && options.speech == Speech::opaque)
       why = "is aimed by a method, which the speech opaque has not; aim by request or contains";
     if (!why.empty())
       return unexpected(error("wrap", fmt::format("{} {}", planned.fault->name, why), ""));
@@ -299,7 +330,7 @@ says exactly where it is told to. Without a fault nobody can tell it from the wo
   --byte-order big|little                                      (POOLPROOF_BYTE_ORDER)
   --max-frame-bytes N    the longest payload (16777216)        (POOLPROOF_MAX_FRAME_BYTES)
   --speech NAME          {}
-                         (prefix: bridge; lines, headers: json_rpc; varint: opaque)
+                         (prefix: bridge; lines, headers: json_rpc; varint, node_ipc: opaque)
   --fault NAME           plants a fault; may be repeated: poolproof list faults
   --at K=V[,K=V]         where that one strikes: request=N (0 is the greeting), method=NAME,
                          contains=TEXT, with nth=N the Nth of those; or client=a,call=1, slot=,

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,9 +22,10 @@ struct Options {
   wire::Framing framing;
   Speech speech = Speech::bridge;
   WorkerId self;
-  std::string plan_file;     ///< empty: none
-  std::string journal_file;  ///< empty: none
-  std::string wire_log;      ///< empty: none
+  std::optional<int> channel;  ///< the descriptor of Node's IPC; none: stdin and stdout
+  std::string plan_file;       ///< empty: none
+  std::string journal_file;    ///< empty: none
+  std::string wire_log;        ///< empty: none
   std::uint64_t wire_log_bytes = wire::WireLog::kLimitBytes;
   faults::Plan faults;  ///< those of the command line; ids count from f0
   std::vector<std::string> command;

@@ -28,8 +28,10 @@ Post::Post(RelaySettings& settings) : inherited(sys::inherited_descriptors()), s
   auto held = sys::Signals::hold();
   if (!held) give_up(fmt::format("signals: {}", std::generic_category().message(held.error())));
   signals = std::move(*held);
-  auto in = sys::Stream::take(STDIN_FILENO, true);
-  auto out = sys::Stream::take(STDOUT_FILENO, false);
+  const std::optional<int> channel = settings.channel;
+  auto in = channel ? sys::Stream::half_of(*channel, true) : sys::Stream::take(STDIN_FILENO, true);
+  auto out =
+      channel ? sys::Stream::half_of(*channel, false) : sys::Stream::take(STDOUT_FILENO, false);
   if (!in || !out) give_up(std::generic_category().message(in ? out.error() : in.error()));
   input = std::move(*in);
   output = std::move(*out);
@@ -45,13 +47,20 @@ void Post::start_worker() {
   const bool ours = !is_marked(env);
   const std::string token = host::new_token();
   if (ours) env.push_back(std::string(kToken) + token);
-  auto started = sys::start_below(settings_.program, settings_.argv, env, signals, input, output);
+  const auto& channel = settings_.channel;
+  const sys::Places places = channel ? sys::Places{*channel, *channel} : sys::Places{};
+  auto started =
+      sys::start_below(settings_.program, settings_.argv, env, signals, input, output, places);
   if (!started) give_up(started.error().message, true);
   below = std::move(*started);
   sys::close_all(std::exchange(inherited, {}));
+  if (channel) {
+    sys::drop(STDIN_FILENO);
+    sys::drop(STDOUT_FILENO);
+  }
   if (ours) start_guardian(token);
   // Only a fault says something there. The end of the worker's own stderr must be seen above.
-  if (settings_.machine.plan.empty()) sys::drop_stderr();
+  if (settings_.machine.plan.empty()) sys::drop(STDERR_FILENO);
 }
 
 void Post::start_guardian(const std::string& token) {
@@ -88,7 +97,7 @@ void Post::end_before_it(ExitStatus status) {
 
 void Post::serve_what_is_left(Pump& down, Pump& up) {
   signals.restore();
-  sys::drop_stderr();
+  sys::drop(STDERR_FILENO);
   while (!up.over()) {
     const auto low = down.waits_for();
     const auto high = up.waits_for();

@@ -70,6 +70,7 @@ bool Pump::copy_some() {
     }
     begun_ = 0;
     held_ = *got;
+    to_.pass(from_.take_passed());
   }
   const auto wrote = to_.write(std::string_view(buffer_).substr(begun_, held_));
   full_ = !wrote && wrote.error() == EAGAIN;

@@ -123,6 +123,7 @@ class Seen {
     if (most == 0 || !post_.input) return;
     const auto got = post_.input.read(std::span(buffer_).first(most));
     if (!got && got.error() == EAGAIN) return;
+    post_.below.input.pass(post_.input.take_passed());
     const Time at = now();
     if (got && *got > 0) {
       const std::string_view bytes(buffer_.data(), *got);
@@ -141,6 +142,7 @@ class Seen {
     if (!post_.below.output) return false;
     const auto got = post_.below.output.read(buffer_);
     if (!got && got.error() == EAGAIN) return false;
+    post_.output.pass(post_.below.output.take_passed());
     const Time at = now();
     const bool some = got && *got > 0;
     if (some) {

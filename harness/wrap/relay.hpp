@@ -20,6 +20,7 @@ struct RelaySettings {
   std::vector<std::string> argv;  ///< its words
   std::vector<std::string> env;   ///< its environment, but for the mark
   std::string own_program;        ///< that of the guardian
+  std::optional<int> channel;     ///< the socket that stands for stdin and stdout; none: they do
   std::optional<wire::WireLog> wire_log;
   host::Descriptor journal;  ///< none: nothing is noted
   /// Says why the relay can't go on, and returns the exit code: that of bad input, or of trouble of

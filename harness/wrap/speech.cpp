@@ -41,8 +41,35 @@ std::optional<std::string> nonce_in(const Json* args) {
   return text(member(member(args, "arguments"), "nonce"));
 }
 
+/// What both ends of Node's IPC say to each other by themselves, of a handle that goes with it.
+bool is_nodes_own(std::string_view payload) {
+  return payload.starts_with(R"({"cmd":"NODE_)");
+}
+
+/// The client calls (1, then whether it has been begun, the name, the arguments) or prepares one
+/// (4); the worker tells what came of it (0 to 2). All else is answered by nobody, or has an answer
+/// of its own.
+Message read_jest(std::string_view payload, bool client) {
+  constexpr std::int64_t kCall = 1;
+  constexpr std::int64_t kPrepare = 4;
+  constexpr std::int64_t kLastEnd = 2;
+  constexpr std::size_t kName = 2;
+  Message message;
+  const auto list = wire::parse_json(payload);
+  if (!list || !list->is_array() || list->empty()) return message;
+  const auto what = whole_within(list->front(), 0, INT32_MAX);
+  if (!what) return message;
+  if (client && (*what == kCall || *what == kPrepare)) message.kind = Kind::request;
+  if (!client && *what <= kLastEnd) message.kind = Kind::reply;
+  if (client && *what == kCall && list->size() > kName)
+    message.method = text(&list->at(kName)).value_or("");
+  return message;
+}
+
 Message read(Speech speech, std::string_view payload, bool client) {
   Message message;
+  if (is_nodes_own(payload)) return message;
+  if (speech == Speech::jest) return read_jest(payload, client);
   if (!has_members(speech)) {
     message.kind = client ? Kind::request : Kind::reply;
     return message;
@@ -148,6 +175,7 @@ wire::Speech wire_speech(Speech speech) {
     case Speech::lsp:
       return wire::Speech::lsp;
     case Speech::bridge:
+    case Speech::jest:
     case Speech::opaque:
       break;
   }
@@ -155,7 +183,7 @@ wire::Speech wire_speech(Speech speech) {
 }
 
 bool has_members(Speech speech) {
-  return speech != Speech::opaque;
+  return speech != Speech::opaque && speech != Speech::jest;
 }
 
 bool says_success(Speech speech) {
@@ -208,6 +236,7 @@ std::string rewritten(Speech speech, std::string_view payload,
 
 std::string made_up_reply(Speech speech, std::uint64_t id) {
   if (speech == Speech::opaque) return "{}";
+  if (speech == Speech::jest) return "[0,null]";
   if (speech == Speech::bridge)
     return fmt::format(R"({{"id":{},"result":{{}},"success":true,"timestamp":0}})", id);
   return fmt::format(R"({{"jsonrpc":"2.0","id":{},"result":{{}}}})", id);

@@ -17,6 +17,7 @@ enum class Speech : std::uint8_t {
   json_rpc,  ///< JSON-RPC 2.0: replies go by their id, and anybody may notify and ask
   mcp,       ///< JSON-RPC as MCP servers speak it
   lsp,       ///< JSON-RPC as language servers speak it: `exit` says goodbye
+  jest,      ///< jest-worker's lists: its calls, in their order, and what it says of how they ended
   opaque,    ///< any bytes: the nth frame back answers the nth frame out
 };
 inline constexpr auto kSpeechNames = enumerator_names<Speech>();
@@ -39,7 +40,7 @@ struct Message {
 Message from_client(Speech speech, std::string_view payload);
 Message from_worker(Speech speech, std::string_view payload);
 
-/// As fake workers know it; what is opaque is told as the bridge.
+/// As fake workers know it; what is opaque, or jest's, is told as the bridge.
 wire::Speech wire_speech(Speech speech);
 bool has_members(Speech speech);   ///< payloads are JSON objects with an id
 bool says_success(Speech speech);  ///< replies have the member `success`

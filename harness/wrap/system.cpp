@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <dirent.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include <sys/wait.h>
 
 #include "harness/base/signals.hpp"
+#include "harness/base/text.hpp"
 
 extern char** environ;
 
@@ -66,7 +68,69 @@ Try<Descriptor> above(int fd) {
       .map([](int copy) { return Descriptor(copy); });
 }
 
+/// More than that nobody passes on with one message.
+constexpr std::size_t kPassedMost = 32;
+using Control = std::array<char, CMSG_SPACE(kPassedMost * sizeof(int))>;
+
+/// What one message of a socket is made of.
+struct Parts {
+  explicit Parts(std::string_view bytes) : place{const_cast<char*>(bytes.data()), bytes.size()} {
+    header.msg_iov = &place;
+    header.msg_iovlen = 1;
+  }
+  iovec place;
+  msghdr header{};
+  alignas(cmsghdr) Control control{};
+};
+
+/// Reads bytes, and keeps the descriptors that were passed with them.
+Try<std::size_t> receive(int fd, std::span<char> into, std::vector<Descriptor>& passed) {
+  Parts parts({into.data(), into.size()});
+  parts.header.msg_control = parts.control.data();
+  parts.header.msg_controllen = parts.control.size();
+  const auto got = attempt<std::size_t>(
+      [&] { return ::recvmsg(fd, &parts.header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
+  if (!got) return got;
+  for (cmsghdr* one = CMSG_FIRSTHDR(&parts.header); one != nullptr;
+       one = CMSG_NXTHDR(&parts.header, one)) {
+    if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (one->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int number = -1;
+      std::memcpy(&number, CMSG_DATA(one) + i * sizeof number, sizeof number);
+      passed.emplace_back(number);
+    }
+  }
+  return got;
+}
+
+/// Writes bytes, and with the first of them those descriptors, which are ours no longer then.
+Try<std::size_t> send(int fd, std::string_view bytes, std::vector<Descriptor>& passed) {
+  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  if (passed.empty())
+    return attempt<std::size_t>([&] { return ::send(fd, bytes.data(), bytes.size(), kFlags); });
+  Parts parts(bytes);
+  const std::size_t count = std::min(passed.size(), kPassedMost);
+  parts.header.msg_control = parts.control.data();
+  parts.header.msg_controllen = CMSG_SPACE(count * sizeof(int));
+  cmsghdr* const one = CMSG_FIRSTHDR(&parts.header);
+  *one = {CMSG_LEN(count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+  for (std::size_t i = 0; i < count; ++i) {
+    const int number = passed[i].get();
+    std::memcpy(CMSG_DATA(one) + i * sizeof number, &number, sizeof number);
+  }
+  const auto wrote = attempt<std::size_t>([&] { return ::sendmsg(fd, &parts.header, kFlags); });
+  if (wrote) passed.erase(passed.begin(), passed.begin() + static_cast<std::ptrdiff_t>(count));
+  return wrote;
+}
+
 }  // namespace
+
+std::optional<int> socket_called(const char* text) {
+  const auto number = parse_number<int>(text);
+  if (!number || kind_of(*number) != Kind::socket) return std::nullopt;
+  return number;
+}
 
 // ---- streams ------------------------------------------------------------------------------------
 
@@ -92,18 +156,23 @@ Try<Stream> Stream::take(int standard_fd, bool reads) {
   return stream;
 }
 
-Try<std::size_t> Stream::read(std::span<char> into) const {
-  if (kind_ == Kind::socket)
-    return attempt<std::size_t>(
-        [&] { return ::recv(fd(), into.data(), into.size(), MSG_DONTWAIT); });
+Try<Stream> Stream::half_of(int socket_fd, bool reads) {
+  return above(socket_fd).map(
+      [&](Descriptor&& fd) { return Stream(std::move(fd), Kind::socket, reads); });
+}
+
+void Stream::pass(std::vector<Descriptor> passed) {
+  for (Descriptor& one : passed) passed_.push_back(std::move(one));
+}
+
+Try<std::size_t> Stream::read(std::span<char> into) {
+  if (kind_ == Kind::socket) return receive(fd(), into, passed_);
   if (!own_file_ && host::sys::poll_one(fd(), POLLIN) == 0) return unexpected(EAGAIN);
   return attempt<std::size_t>([&] { return ::read(fd(), into.data(), into.size()); });
 }
 
-Try<std::size_t> Stream::write(std::string_view bytes) const {
-  if (kind_ == Kind::socket)
-    return attempt<std::size_t>(
-        [&] { return ::send(fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL); });
+Try<std::size_t> Stream::write(std::string_view bytes) {
+  if (kind_ == Kind::socket) return send(fd(), bytes, passed_);
   if (!own_file_) {
     if (host::sys::poll_one(fd(), POLLOUT) == 0) return unexpected(EAGAIN);
     bytes = bytes.substr(0, kAtomicBytes);
@@ -217,10 +286,10 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 /// In the child. Only calls that are safe between fork and exec; the errno of what failed.
 int become(const std::string& program, char* const* argv, char* const* env, int input, int output,
-           pid_t parent, const Signals& signals) {
+           Places places, pid_t parent, const Signals& signals) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return errno;
   if (::getppid() != parent) return ESRCH;
-  if (::dup2(input, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0) return errno;
+  if (::dup2(input, places.input) < 0 || ::dup2(output, places.output) < 0) return errno;
   signals.restore();
   ::execve(program.c_str(), argv, env);
   return errno;
@@ -232,7 +301,7 @@ Expected<Below, host::LaunchError> start_below(const std::string& program,
                                                const std::vector<std::string>& argv,
                                                const std::vector<std::string>& env,
                                                const Signals& signals, const Stream& input,
-                                               const Stream& output) {
+                                               const Stream& output, Places places) {
   const auto failed = [&](int error) {
     return unexpected(host::cannot_start(argv.front(), error));
   };
@@ -247,7 +316,7 @@ Expected<Below, host::LaunchError> start_below(const std::string& program,
   if (pid < 0) return failed(errno);
   if (pid == 0) {
     const int error = become(program, words.data(), variables.data(), ends->first.theirs.get(),
-                             ends->second.theirs.get(), parent, signals);
+                             ends->second.theirs.get(), places, parent, signals);
     [[maybe_unused]] const ssize_t wrote = ::write(said->write_end.get(), &error, sizeof error);
     ::_exit(127);
   }
@@ -328,8 +397,8 @@ void hold_streams(Duration lifetime, int input, int output) {
   }
 }
 
-void drop_stderr() {
-  if (const auto null = host::sys::null_device()) ::dup2(null->get(), STDERR_FILENO);
+void drop(int standard_fd) {
+  if (const auto null = host::sys::null_device()) ::dup2(null->get(), standard_fd);
 }
 
 void raise(int signal) {

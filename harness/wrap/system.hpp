@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
@@ -25,6 +26,9 @@ using host::Descriptor;
 template <class T>
 using Try = host::sys::Try<T>;
 
+/// The number of a descriptor that is a socket, as a variable says it.
+std::optional<int> socket_called(const char* text);
+
 enum class Kind : std::uint8_t { pipe, socket, other };
 
 /// One end of a stream, close-on-exec, that never blocks who reads or writes it and leaves the
@@ -40,15 +44,22 @@ class Stream {
     kind_ = other.kind_;
     reads_ = other.reads_;
     own_file_ = other.own_file_;
+    passed_ = std::move(other.passed_);
     return *this;
   }
   ~Stream() { close(); }
 
   /// One of our own standard streams; /dev/null takes its place.
   static Try<Stream> take(int standard_fd, bool reads);
+  /// One half of a socket that is both; another one's is left to it.
+  static Try<Stream> half_of(int socket_fd, bool reads);
 
-  [[nodiscard]] Try<std::size_t> read(std::span<char> into) const;
-  [[nodiscard]] Try<std::size_t> write(std::string_view bytes) const;
+  [[nodiscard]] Try<std::size_t> read(std::span<char> into);
+  [[nodiscard]] Try<std::size_t> write(std::string_view bytes);
+  /// Descriptors that came with what was read since the last call, and that go with what is written
+  /// next: over a socket a process may pass them on to another.
+  std::vector<Descriptor> take_passed() { return std::exchange(passed_, {}); }
+  void pass(std::vector<Descriptor> passed);
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] Kind kind() const { return kind_; }
   explicit operator bool() const { return static_cast<bool>(fd_); }
@@ -59,6 +70,7 @@ class Stream {
   Kind kind_ = Kind::other;
   bool reads_ = false;
   bool own_file_ = true;  ///< so that it may be made not to block
+  std::vector<Descriptor> passed_;
 };
 
 /// Moves bytes from pipe to pipe inside the system. 0: end of input.
@@ -93,15 +105,21 @@ struct Below {
   Stream output;
 };
 
+/// Where a worker finds what it reads and writes: its stdin and stdout, or one socket.
+struct Places {
+  int input = 0;
+  int output = 1;
+};
+
 /// Starts a program as this process was started: the same group, directory, signals, stderr and
-/// further descriptors; its stdin and stdout are of the same kind as those of `input` and `output`
+/// further descriptors; the streams in those places are of the same kind as `input` and `output`
 /// (one socket for both where that is so). It is killed when this process ends. Blocks until exec
 /// has happened or failed.
 Expected<Below, host::LaunchError> start_below(const std::string& program,
                                                const std::vector<std::string>& argv,
                                                const std::vector<std::string>& env,
                                                const Signals& signals, const Stream& input,
-                                               const Stream& output);
+                                               const Stream& output, Places places);
 
 /// All that was inherited beside the standard streams is the worker's alone from now on. To be
 /// called first of all: it remembers them. The second one closes them.
@@ -120,8 +138,8 @@ Try<pid_t> leave_behind(const std::function<void()>& body);
 /// Sleeps with nothing but the three streams; for a copy.
 void hold_streams(Duration lifetime, int input, int output);
 
-/// From now on /dev/null is our stderr.
-void drop_stderr();
+/// From now on /dev/null stands there for us.
+void drop(int standard_fd);
 
 /// The signal with its default disposition. Returns if it is not deadly.
 void raise(int signal);

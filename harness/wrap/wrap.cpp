@@ -67,6 +67,7 @@ int wrap(std::span<const char* const> words, const std::string& own_program, con
                          .argv = options->command,
                          .env = environment_below(),
                          .own_program = own_program,
+                         .channel = options->channel,
                          .wire_log = {},
                          .journal = {},
                          .complain = [&voice](const std::string& why, bool bad_input) {

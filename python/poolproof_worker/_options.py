@@ -7,6 +7,7 @@ import os
 import sys
 
 from ._envelope import Bridge
+from ._pipes import claim_channel
 from ._text import quoted
 from ._wires import make_wire
 
@@ -14,7 +15,7 @@ BAD_USAGE = 64
 _NUMBER_MAX = 2**31 - 1
 _WIRE_LOG_BYTES = 64 << 20
 
-WIRES = ("prefix", "varint", "lines", "headers")
+WIRES = ("prefix", "varint", "lines", "headers", "node_ipc")
 SPEECHES = ("bridge", "json_rpc", "mcp", "lsp")
 
 _VARIABLES = {
@@ -119,7 +120,10 @@ class Options:
                              "a file for tickets that can be written") from error
 
     def make_pipes(self, pipes, stdin_fd, stdout_fd):
-        """Of the class `pipes`. Call it behind claim_stdio(). Errors: ValueError, of the log."""
+        """Of the class `pipes`. Call it behind claim_stdio(). Errors: ValueError, of the log, or
+        where the wire has a socket of its own and there is none."""
+        if self.wire == "node_ipc":
+            stdin_fd, stdout_fd = claim_channel()
         log = None
         if self.wire_log:
             from ._wire_log import WireLog  # seldom wanted

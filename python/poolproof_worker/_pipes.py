@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import select
 import signal
+import stat
 import sys
 
-from ._text import hex_and_text
+from ._text import hex_and_text, quoted
+
+CHANNEL_VARIABLE = "NODE_CHANNEL_FD"
 
 _claimed = None
 
@@ -34,6 +37,25 @@ def claim_stdio():
             sys.stdout.flush()  # what was printed before and is still in the buffer
         sys.stdout = sys.stderr
     return _claimed
+
+
+def claim_channel():
+    """The same for a child of Node's fork(), whose socket is none of the standard streams. Returns
+    (stdin_fd, stdout_fd), two descriptors of it. Errors: ValueError where there is no channel."""
+    number = os.environ.get(CHANNEL_VARIABLE, "")
+    try:
+        fd = int(number)
+        is_socket = stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except (ValueError, OSError, OverflowError):
+        is_socket = False
+    if not is_socket:
+        said = f"is {quoted(number)}, which is no socket" if number else "is not set"
+        raise ValueError(f"{CHANNEL_VARIABLE}: {said}; the wire node_ipc needs the descriptor of a "
+                         "socket there, as child_process.fork() and poolproof set it")
+    ends = os.dup(fd), os.dup(fd)
+    os.close(fd)
+    os.set_blocking(ends[0], True)
+    return ends
 
 
 def _make_sure_of_stderr():
@@ -159,6 +181,13 @@ class Pipes:
             self.log.note_read(data)
         return data
 
+    def close_input(self):
+        _close_half(self.stdin_fd, 0)
+
+    def close_output(self):
+        _close_half(self.stdout_fd, 1)
+        self.stdout_fd = None
+
     def write(self, data):
         """Writes all of it. Raises BrokenPipeError when nobody reads any more."""
         view = memoryview(data)
@@ -167,3 +196,13 @@ class Pipes:
             if self.log:
                 self.log.note_written(view[:wrote])
             view = view[wrote:]
+
+
+def _close_half(fd, shut):
+    """Of a socket that is both streams the other one lives on. `shut`: SHUT_RD or SHUT_WR."""
+    if stat.S_ISSOCK(os.fstat(fd).st_mode):
+        import socket  # seldom wanted
+
+        with socket.socket(fileno=os.dup(fd)) as half:
+            half.shutdown(shut)
+    os.close(fd)

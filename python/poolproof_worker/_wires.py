@@ -213,7 +213,8 @@ def make_wire(name, prefix_bytes, byte_order, max_frame_bytes):
     """The wire of that name; `prefix_bytes` and `byte_order` are those of `prefix`."""
     if name == "prefix":
         return Prefix(prefix_bytes, byte_order, max_frame_bytes)
-    return {"varint": Varint, "lines": Lines, "headers": Headers}[name](max_frame_bytes)
+    rows = {"varint": Varint, "lines": Lines, "headers": Headers, "node_ipc": Lines}
+    return rows[name](max_frame_bytes)
 
 
 def _is_header(line):

@@ -13,7 +13,7 @@ from poolproof_worker._wires import StreamLost, make_wire
 LIMIT = 2000
 SHAPES = [("prefix", 1, "big"), ("prefix", 2, "little"), ("prefix", 4, "big"),
           ("prefix", 8, "little"), ("varint", 4, "big"), ("lines", 4, "big"),
-          ("headers", 4, "big")]
+          ("headers", 4, "big"), ("node_ipc", 4, "big")]
 
 
 def wire(name, prefix_bytes=4, byte_order="big", limit=LIMIT):

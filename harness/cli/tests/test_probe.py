@@ -136,6 +136,15 @@ def sleepers(program):
     return sum(command.startswith("sleep") for command in children_of(program.pid).values())
 
 
+# A child as Node's fork() starts it, which gives back what it is sent; alone it has nothing to do.
+FORKED = """
+import os, socket
+if "NODE_CHANNEL_FD" not in os.environ: raise SystemExit(0)
+channel = socket.socket(fileno=int(os.environ["NODE_CHANNEL_FD"]))
+while data := channel.recv(65536): channel.sendall(data)
+"""
+
+
 def diagnosis(said):
     return [line for line in said.decode().splitlines() if line.startswith("diagnosis: ")]
 
@@ -159,6 +168,7 @@ class Probe(ProgramTest):
     def test_the_wire_and_the_speech_are_found(self):
         for wire, speech, options in (("lines", "mcp", []), ("headers", "lsp", []),
                                       ("lines", "bridge", []), ("varint", "bridge", []),
+                                      ("node_ipc", "bridge", []),
                                       ("prefix of 4 bytes", "bridge", []),
                                       ("prefix of 1 byte", "bridge", ["--prefix-bytes", "1"]),
                                       ("prefix of 4 bytes, little-endian", "bridge",
@@ -195,6 +205,14 @@ class Probe(ProgramTest):
                 said, code = probe(["/bin/cat"], "--speech", "opaque", "--wire", wire)
                 self.assertEqual(code, 0, said.decode())
                 self.assertIn(b"held      megabyte        takes 1000000 bytes, and gives", said)
+
+    def test_who_answers_otherwise_on_its_channel_is_taken_for_opaque(self):
+        for asked in ((), ("--wire", "node_ipc")):
+            with self.subTest(asked):
+                said, code = probe([PYTHON, "-c", FORKED], *asked)
+                self.assertIn("wire node_ipc, speech opaque (on its channel", said.decode())
+                self.assertEqual(diagnosis(said), ["diagnosis: a sound worker."], said)
+                self.assertEqual(code, 0)
 
     def test_our_own_worker_is_sound(self):
         said, code = probe([FAKE_WORKER])

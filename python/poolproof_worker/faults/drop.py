@@ -27,7 +27,7 @@ def reading_stopped(scene):
         return
     scene.receipt()
     if scene["then"] == "close":
-        os.close(pipes.stdin_fd)
+        pipes.close_input()
     if scene["then"] == "answer":
         scene.server.answer_unread()
     scene.server.end_as_planned(scene)
@@ -56,15 +56,14 @@ def raise_signal(scene):
 @strikes("stdout_closed_while_idle", IDLE)
 def stdout_closed(scene):
     scene.receipt()
-    os.close(scene.server.pipes.stdout_fd)
-    scene.server.pipes.stdout_fd = None
+    scene.server.pipes.close_output()
     scene.server.reading = DISCARDING
 
 
 @strikes("stdin_closed", IDLE)
 def stdin_closed(scene):
     scene.receipt()
-    os.close(scene.server.pipes.stdin_fd)
+    scene.server.pipes.close_input()
     scene.server.reading = NOTHING
 
 

@@ -182,8 +182,7 @@ class FaultyServer(Server):
             self.write_in_chunks(draft, beginning)
         self.end_as_planned(draft.cut)
         if draft.cut["then"] == "close":
-            os.close(self.pipes.stdout_fd)
-            self.pipes.stdout_fd = None
+            self.pipes.close_output()
             self.reading = DISCARDING
         else:
             self.reading = NOTHING
