@@ -153,8 +153,8 @@ Try<pid_t> fork_and_exec(const std::string& program, const Command& command,
   return unexpected(error ? error.value() : thrown);
 }
 
-/// With these taken, neither our pipes nor Boost's come to lie where the child's streams go, even if
-/// the pool itself was started without them.
+/// With these taken, neither our pipes nor Boost's come to lie where the child's streams go, even
+/// if the pool itself was started without them.
 Try<std::vector<Descriptor>> occupy_places(LaunchOptions options) {
   const int last = options.channel ? kChannelFd : STDERR_FILENO;
   std::vector<Descriptor> fillers;

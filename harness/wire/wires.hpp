@@ -33,7 +33,7 @@ struct WireRow {
   bool on_channel = false;
 };
 
-/// Whoever starts a worker by Node's child_process.fork() says there which descriptor is its channel.
+/// There Node's child_process.fork() says which descriptor a child's channel is.
 inline constexpr const char* kChannelVariable = "NODE_CHANNEL_FD";
 /// And there, how it cuts messages: `json`, which is this wire, or `advanced`.
 inline constexpr const char* kChannelModeVariable = "NODE_CHANNEL_SERIALIZATION_MODE";

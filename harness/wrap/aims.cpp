@@ -60,8 +60,7 @@ void Aims::expect(Asked request) {
 }
 
 std::optional<Asked> Aims::answered(const Message& reply) {
-  const auto found =
-      reply.id.empty() ? waiting_.begin() : std::ranges::find(waiting_, reply.id, &Asked::id);
+  const auto found = std::ranges::find(waiting_, reply.id, &Asked::id);
   if (found == waiting_.end()) return std::nullopt;
   Asked request = std::move(*found);
   waiting_.erase(found);

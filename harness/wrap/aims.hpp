@@ -45,8 +45,8 @@ class Aims {
   [[nodiscard]] std::uint64_t asked() const { return asked_; }
   /// Waits for its reply. Of too many that wait the oldest is forgotten.
   void expect(Asked request);
-  /// The request that the reply belongs to: the one of its id, or the oldest where it has none.
-  /// Nothing: nobody asked.
+  /// The request that the reply belongs to: the oldest of its id, which may be none. Nothing: there
+  /// is none.
   std::optional<Asked> answered(const Message& reply);
 
   /// The client was asked in the worker's name, so often by that id (as JSON).

@@ -131,7 +131,9 @@ void Machine::on_request(const Message& message, const Piece& frame, Time now) {
   play(std::move(script), now);
   if (over_ || state_.reading != Reading::frames) return;
   pass_on(frame);
-  if (!request.faults.empty() || config_.journals) aims_.expect(std::move(request));
+  // Where replies go by their order each request has its place.
+  const bool by_order = request.id.empty();
+  if (by_order || !request.faults.empty() || config_.journals) aims_.expect(std::move(request));
 }
 
 /// A request that is not read to its end is not passed on.

@@ -422,9 +422,8 @@ TEST_CASE("wrap: machine: a shutdown that is not obeyed outlives the worker") {
 }
 
 TEST_CASE("wrap: machine: reading stops just where it is told to, on every wire") {
-  const auto wire =
-      GENERATE(wire::Wire::prefix, wire::Wire::varint, wire::Wire::lines, wire::Wire::headers,
-               wire::Wire::node_ipc);
+  const auto wire = GENERATE(wire::Wire::prefix, wire::Wire::varint, wire::Wire::lines,
+                             wire::Wire::headers, wire::Wire::node_ipc);
   const auto keep = GENERATE(0U, 1U, 9U);
   Between between(fault("reading_stopped", R"(,"then":"hang","keep_bytes":)" + std::to_string(keep),
                         R"("request":1)"),

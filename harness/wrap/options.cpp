@@ -27,7 +27,8 @@ constexpr std::uintmax_t kPlanMaxBytes = std::uintmax_t{16} << 20U;
 struct Reading {
   Options options;
   bool names_speech = false;
-  std::vector<Json> faults;  ///< as a plan would hold them
+  std::string_view names_prefix;  ///< the option that said something of it
+  std::vector<Json> faults;       ///< as a plan would hold them
 };
 
 InputError error(std::string_view where, std::string what, std::string want) {
@@ -207,6 +208,14 @@ Problem unknown(const std::string& word) {
   return error(printable(word), "unknown option", near.empty() ? "see --help" : near);
 }
 
+/// What is said of every worker by its environment may mean nothing to this one.
+Problem said_of_no_prefix(const Reading& reading) {
+  const wire::WireRow& row = wire::row_of(reading.options.framing.wire);
+  if (reading.names_prefix.empty() || row.wire == wire::Wire::prefix) return std::nullopt;
+  return error(reading.names_prefix, fmt::format("is said of the wire {}", row.name),
+               "the wire prefix, or nothing");
+}
+
 Problem read_words(std::span<const char* const> words, Reading& into) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string word = words[i];
@@ -226,6 +235,7 @@ Problem read_words(std::span<const char* const> words, Reading& into) {
     if (known == kKnown.end()) return unknown(word);
     if (!joined && (i + 1 == words.size() || std::string_view(words[i + 1]) == "--"))
       return error(word, "no value", word + " VALUE");
+    if (word == "--prefix-bytes" || word == "--byte-order") into.names_prefix = known->option;
     if (auto problem = known->set(word, joined ? value : words[++i], into)) return problem;
   }
   return std::nullopt;
@@ -271,6 +281,7 @@ Parsed<Options> read_options(std::span<const char* const> words, const Environme
   if (auto problem = read_words(words, reading)) return unexpected(*problem);
   Options& options = reading.options;
   if (options.help) return options;
+  if (auto problem = said_of_no_prefix(reading)) return unexpected(*problem);
   if (!reading.names_speech) options.speech = usual_speech(options.framing.wire);
   if (wire::row_of(options.framing.wire).on_channel) {
     if (auto problem = find_channel(environment, reading)) return unexpected(*problem);
@@ -287,6 +298,20 @@ Parsed<Options> read_options(std::span<const char* const> words, const Environme
   }
   return options;
 }
+
+namespace {
+
+/// Why no request can be what it is aimed at, to be read behind the fault's name. Empty: one can.
+std::string aims_at_nothing(const faults::Aim& at, Speech speech) {
+  const bool by_method = !at.method.empty() && speech == Speech::opaque;
+  const bool by_nonce = !at.client.empty() && !has_members(speech);
+  if (!by_method && !by_nonce) return "";
+  return fmt::format("is aimed by a {}, which the speech {} has not; aim by request or contains",
+                     by_method ? "method" : "client's call",
+                     kSpeechNames[static_cast<std::size_t>(speech)]);
+}
+
+}  // namespace
 
 Parsed<faults::Plan> whole_plan(const Options& options) {
   faults::Plan plan;
@@ -306,8 +331,7 @@ Parsed<faults::Plan> whole_plan(const Options& options) {
   for (const faults::PlannedFault& planned : plan) {
     if (!planned.at.fits(options.self)) continue;
     std::string why = faults::cannot_strike(*planned.fault, between);
-    if (why.empty() && !planned.at.method.empty() && options.speech == Speech::opaque)
-      why = "is aimed by a method, which the speech opaque has not; aim by request or contains";
+    if (why.empty()) why = aims_at_nothing(planned.at, options.speech);
     if (!why.empty())
       return unexpected(error("wrap", fmt::format("{} {}", planned.fault->name, why), ""));
   }

@@ -30,6 +30,13 @@ def test_struck(faulty_worker):
 def test_sound(faulty_worker):
     assert b'"success":true' in ask(faulty_worker())
 
+def test_a_server_of_ones_own(faulty_worker):
+    worker = faulty_worker("reply_dropped", at="method=b", command=["sed", "-u", "s/method/was/"],
+                           wire="lines", speech="json_rpc")
+    asked = b'{"id":1,"method":"a"}\\n{"id":2,"method":"b"}\\n'
+    done = subprocess.run(worker.argv, input=asked, stdout=subprocess.PIPE)
+    assert done.stdout == b'{"id":1,"was":"a"}\\n'
+
 def test_parameters(faulty_worker):
     worker = faulty_worker("reply_slow", at="request=0", delay_ms=20)
     assert b'"success":true' in ask(worker)
@@ -53,6 +60,14 @@ test("struck", (t) => {
   assert(worker.hasStruck());
 });
 test("sound", (t) => assert.match(ask(faultyWorker(t)), /"success":true/));
+test("a server of one's own", (t) => {
+  const command = ["sed", "-u", "s/method/was/"];
+  const worker = faultyWorker(t, "reply_dropped",
+    { at: "method=b", command, wire: "lines", speech: "json_rpc" });
+  const [program, ...rest] = worker.argv;
+  const input = '{"id":1,"method":"a"}\\n{"id":2,"method":"b"}\\n';
+  assert.equal(spawnSync(program, rest, { input }).stdout.toString(), '{"id":1,"was":"a"}\\n');
+});
 test("parameters", (t) => {
   const worker = faultyWorker(t, "reply_slow", { at: "request=0", delay_ms: 20 });
   assert.match(ask(worker), /"success":true/);
@@ -70,6 +85,11 @@ defmodule SampleTest do
     System.cmd(program, rest)
     assert Poolproof.has_struck?(worker)
   end
+  test "a server of one's own" do
+    worker = Poolproof.faulty_worker("exit_at_start", command: ["cat"], wire: "lines", code: 5)
+    [program | rest] = worker.argv
+    assert {_, 5} = System.cmd(program, rest)
+  end
 end
 """
 
@@ -81,7 +101,7 @@ class Fixtures(ProgramTest):
 
     def run_tests(self, *command):
         """Alone, and below a guard, who must find nothing but struck faults."""
-        environment = {**os.environ, "POOLPROOF_FAKE_WORKER": FAKE_WORKER}
+        environment = {**os.environ, "POOLPROOF_FAKE_WORKER": FAKE_WORKER, "POOLPROOF": POOLPROOF}
         alone = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True,
                                timeout=HANG)
         guarded = subprocess.run([POOLPROOF, "guard", "--out", self.out, "--", *command],

@@ -39,6 +39,16 @@ class Wrap(ProgramTest):
             (["wrap"], b"poolproof: wrap: no worker's command; write it after --"),
             (["wrap", "--fault", "id_wrong", "--wire", "varint", "--", "cat"],
              b"poolproof: wrap: id_wrong needs replies with members and an id"),
+            (["wrap", "--wire", "varint", "--fault", "reply_dropped", "--at", "client=a,call=1",
+              "--", "cat"],
+             b"poolproof: wrap: reply_dropped is aimed by a client's call, which the speech opaque"),
+            (["wrap", "--wire", "lines", "--speech", "opaque", "--fault", "reply_dropped", "--at",
+              "method=x", "--", "cat"],
+             b"poolproof: wrap: reply_dropped is aimed by a method, which the speech opaque"),
+            (["wrap", "--wire", "lines", "--prefix-bytes", "2", "--", "cat"],
+             b"poolproof: --prefix-bytes: is said of the wire lines; the wire prefix, or nothing"),
+            (["wrap", "--byte-order", "little", "--wire", "headers", "--", "cat"],
+             b"poolproof: --byte-order: is said of the wire headers; the wire prefix, or nothing"),
         ]:
             done = self.program(*words)
             self.assertEqual((done.stdout, done.returncode), (b"", 64))
