@@ -64,6 +64,7 @@ Framing on(Wire wire) {
 std::vector<Tongue> tongues() {
   std::vector<Tongue> all;
   for (const wire::WireRow* const row : wire::wires()) {
+    if (row->on_channel) continue;  // the same lines, in other places: wrap's tests hold these
     for (const wire::SpeechRow* const speech : wire::speeches())
       all.push_back({on(row->wire), speech->speech});
   }

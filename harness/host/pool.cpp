@@ -25,6 +25,7 @@ Opened Pool::open(Options options) {
   if (options.framing.max_frame_bytes == 0) {
     return unexpected(InputError{"max_frame_bytes", "is 0", "at least 1"});
   }
+  if (auto sound = pool::checked(wire_of(options)); !sound) return unexpected(sound.error());
   sys::ignore_sigpipe();
   if (options.adopt_orphans) sys::adopt_orphans();
   auto state = std::make_shared<PoolState>(std::move(options));

@@ -76,6 +76,17 @@ TEST_CASE_METHOD(PoolFixture, "host: pool: bad options are an error that names t
   options = fake();
   options.framing.max_frame_bytes = 0;
   CHECK(Pool::open(options).error().where == "max_frame_bytes");
+  options.framing.max_frame_bytes = 100;
+  CHECK(Pool::open(options).error().line() ==
+        "max_frame_bytes: allows frames of 100 bytes, and the pool's own requests in the speech "
+        "bridge take 120; at least 120");
+  options.opaque = true;
+  CHECK(Pool::open(options));
+  options.opaque = false;
+  options.framing.max_frame_bytes = 1000;
+  options.framing.prefix_bytes = 1;
+  options.speech = wire::Speech::lsp;
+  CHECK(Pool::open(options));
   options = fake();
   options.command.argv.clear();
   CHECK(Pool::open(options).error().where == "command");

@@ -1,5 +1,9 @@
 #include "harness/pool/requests.hpp"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 namespace poolproof::pool {
 
 std::string name_of(WorkerId worker) {
@@ -13,7 +17,34 @@ Expected<std::string, std::string> terse(const WireOptions& wire, std::int64_t r
   return wire::encode_frame(wire.framing, wire::TerseRequest{request, command, {}, "{}", 0});
 }
 
+/// The longest payload that the pool says by itself to a worker with a long name.
+std::size_t longest_of_our_own(const WireOptions& wire) {
+  constexpr std::int64_t kRequest = 999'999'999;
+  constexpr std::string_view kTimestamp = "2026-11-23T10:00:00.123Z";
+  const std::string name = name_of({999, 999'999});
+  const wire::SpeechRow& row = wire.row();
+  std::size_t longest = 0;
+  if (wire.greets()) longest = row.greeting(name, kTimestamp).size();
+  if (wire.pings()) longest = std::max(longest, row.ping(kRequest, name, kTimestamp).size());
+  if (!wire.says_goodbye()) return longest;
+  for (const auto& payload : row.goodbye(kRequest, name, kTimestamp))
+    longest = std::max(longest, payload.size());
+  return longest;
+}
+
 }  // namespace
+
+Parsed<void> checked(const WireOptions& wire) {
+  const std::size_t needed = longest_of_our_own(wire);
+  const std::size_t limit = wire.framing.payload_limit();
+  if (needed <= limit) return {};
+  const bool by_length = limit < wire.framing.max_frame_bytes;
+  return unexpected(InputError{
+      by_length ? "prefix_bytes" : "max_frame_bytes",
+      fmt::format("allows frames of {} bytes, and the pool's own requests in the speech {} take {}",
+                  limit, wire.row().name, needed),
+      by_length ? "2, 4 or 8" : fmt::format("at least {}", needed)});
+}
 
 Expected<std::string, std::string> greeting(const WireOptions& wire, WorkerId worker,
                                             std::string_view timestamp) {

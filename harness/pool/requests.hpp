@@ -37,6 +37,9 @@ std::string name_of(WorkerId worker);
 Expected<std::string, std::string> greeting(const WireOptions& wire, WorkerId worker,
                                             std::string_view timestamp);
 
+/// A frame must hold the longest of them. Error: max_frame_bytes or prefix_bytes is too small.
+Parsed<void> checked(const WireOptions& wire);
+
 /// What asks it to leave, as request `request`. Requires: says_goodbye().
 Expected<std::string, std::string> goodbye(const WireOptions& wire, WorkerId worker,
                                            std::int64_t request, std::string_view timestamp);

@@ -77,6 +77,10 @@ inline const std::vector<BadInput> kBadInputs{
     {R"({"size": 2})", R"({"speech": "opaque", "payload": "envelope"})",
      R"(x.json#/pool/speech: is opaque, and the payload is an envelope; one of the two)",
      kBeyondSchema},
+    {R"({"size": 2})", R"({"max_frame_bytes": 100})",
+     R"(x.json#/pool/max_frame_bytes: allows frames of 100 bytes, and the pool's own requests in )"
+     R"(the speech bridge take 120; at least 120)",
+     false},
     {R"({"size": 2})", R"({"prefix_bytes": 3})",
      R"(x.json#/pool/prefix_bytes: is 3; 1, 2, 4 or 8)"},
     {R"({"size": 2})", R"({"max_overflow": 2})",

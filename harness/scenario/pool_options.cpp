@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/pool/requests.hpp"
 #include "harness/scenario/scenario_json.hpp"
 #include "harness/wire/wires.hpp"
 
@@ -177,12 +178,15 @@ PoolSpec read_pool(const JsonNode& node) {
     if (const auto value = node.find(option.name)) option.set(pool, read_value(*value, option));
   }
   refuse_meaningless(node, pool);
-  const auto sound = pool::checked(pool.core);
-  if (!sound && node.complaints().none()) {
-    InputError error = sound.error();
+  const auto complain = [&node](InputError error) {
     error.where = fmt::format("{}/{}", node.where(), error.where);
     node.complaints().add(std::move(error));
-  }
+  };
+  const auto sound = pool::checked(pool.core);
+  if (!sound && node.complaints().none()) complain(sound.error());
+  if (!node.complaints().none()) return pool;
+  const auto spoken = pool::checked({pool.framing, pool.opaque, wire::Codec::json, pool.speech});
+  if (!spoken) complain(spoken.error());
   return pool;
 }
 

@@ -29,7 +29,7 @@ constexpr std::string_view kEverything = R"json({
     "starts_max": 2, "leaving_max": 5, "startup_budget_ms": 1234, "postmortem_budget_ms": 0, "silence_max_ms": 10,
     "backoff_initial_ms": 11, "backoff_max_ms": 22, "backoff_jitter_percent": 33,
     "breaker_failures": 0, "breaker_open_ms": 44, "shutdown_grace_ms": 55, "stdin_grace_ms": 66,
-    "term_grace_ms": 77, "prefix_bytes": 2, "max_frame_bytes": 88, "checkout_timeout_ms": 0,
+    "term_grace_ms": 77, "prefix_bytes": 2, "max_frame_bytes": 288, "checkout_timeout_ms": 0,
     "call_timeout_ms": 99, "close_timeout_ms": 86400000, "on_exception": "discard"
   },
   "workers": [{"kind": "python", "env": {"A": "1"}}, {"kind": "fake"}],
@@ -96,7 +96,7 @@ TEST_CASE("scenario: read: every key reaches its place") {
   CHECK(scenario.pool.core.init_mode == pool::InitMode::blocking);
   CHECK(scenario.pool.core.startup_budget == 1234ms);
   CHECK(scenario.pool.core.term_grace == 77ms);
-  CHECK(scenario.pool.framing == wire::Framing{2, 88});
+  CHECK(scenario.pool.framing == wire::Framing{2, 288});
   CHECK(scenario.pool.on_exception == pool::OnException::discard);
   CHECK(scenario.workers[0].env.at("A") == "1");
   const auto& steps = scenario.clients[0].steps;

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "harness/wrap/jest.hpp"
 #include "harness/wrap/machine_testing.hpp"
 
 /// Which request a reply belongs to, whatever else is noted.
@@ -59,9 +60,36 @@ TEST_CASE("wrap: aims: jest's calls go by their order, and what else it says by 
                                  between.frame(R"([3,"once more"])"));
 }
 
+TEST_CASE("wrap: aims: jest's messages are read as V8 writes them, too") {
+  const auto read = [](std::string_view bytes) {
+    const auto message = read_jest_message(bytes);
+    return message ? std::to_string(message->what) + " " + message->name : "none";
+  };
+  using namespace std::string_view_literals;
+  // As Node 20 sends them: a call of double(21), its result, and the end.
+  CHECK(read("\xff\x0f"
+             "A\x04I\x02T\"\x06"
+             "doubleA\x01I*$\0\x01$\0\x04"sv) == "1 double");
+  CHECK(read("\xff\x0f"
+             "A\x02I\0IT$\0\x02"sv) == "0 ");
+  CHECK(read("\xff\x0f"
+             "A\x02I\x04"
+             "F$\0\x02"sv) == "2 ");
+  CHECK(read(R"([1,false,"double",[21]])") == "1 double");
+  for (const std::string_view other :
+       {"\xff"sv, "\xff\x0f"sv, "\xff\x0f\"\x01x"sv, "\xff\x0fo$\0"sv,
+        "\xff\x0f"
+        "A"sv,
+        "\xff\x0f"
+        "A\x02I\x03"sv,
+        "\xff\x0f"
+        "A\x80"sv,
+        "[]"sv, "{}"sv, "[\"x\"]"sv, ""sv, "[1"sv})
+    CHECK(read(other) == "none");
+}
+
 TEST_CASE("wrap: aims: what Node says by itself is neither request nor reply") {
-  Between between(dropped(R"("request":1)"), Speech::opaque, {.wire = wire::Wire::node_ipc},
-                  false);
+  Between between(dropped(R"("request":1)"), Speech::opaque, {.wire = wire::Wire::node_ipc}, false);
   const std::string own = R"({"cmd":"NODE_HANDLE_ACK"})";
   for (const std::string& request : {own, std::string("r0"), own, std::string("r1")})
     between.ask(request);

@@ -261,11 +261,11 @@ Problem find_channel(const Environment& environment, Reading& into) {
                  "it is set where Node's child_process.fork() starts wrap as its execPath");
   }
   if (mode == nullptr || std::string_view(mode) != "advanced") return std::nullopt;
-  if (into.names_speech && options.speech != Speech::opaque) {
+  if (options.speech != Speech::opaque && options.speech != Speech::jest) {
     return error("--speech",
                  fmt::format("{} can't be read: this channel's serialization is \"advanced\"",
                              kSpeechNames[static_cast<std::size_t>(options.speech)]),
-                 "--speech opaque");
+                 "--speech opaque, or jest");
   }
   options.framing.wire = wire::Wire::prefix;
   options.framing.prefix_bytes = 4;

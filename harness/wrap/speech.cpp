@@ -9,6 +9,7 @@
 
 #include "harness/base/json_node.hpp"
 #include "harness/wire/envelope.hpp"
+#include "harness/wrap/jest.hpp"
 
 namespace poolproof::wrap {
 namespace {
@@ -46,23 +47,18 @@ bool is_nodes_own(std::string_view payload) {
   return payload.starts_with(R"({"cmd":"NODE_)");
 }
 
-/// The client calls (1, then whether it has been begun, the name, the arguments) or prepares one
-/// (4); the worker tells what came of it (0 to 2). All else is answered by nobody, or has an answer
-/// of its own.
+/// A client calls or prepares one, and the worker tells what came of it. All else is answered by
+/// nobody, or has an answer of its own.
 Message read_jest(std::string_view payload, bool client) {
   constexpr std::int64_t kCall = 1;
   constexpr std::int64_t kPrepare = 4;
   constexpr std::int64_t kLastEnd = 2;
-  constexpr std::size_t kName = 2;
   Message message;
-  const auto list = wire::parse_json(payload);
-  if (!list || !list->is_array() || list->empty()) return message;
-  const auto what = whole_within(list->front(), 0, INT32_MAX);
-  if (!what) return message;
-  if (client && (*what == kCall || *what == kPrepare)) message.kind = Kind::request;
-  if (!client && *what <= kLastEnd) message.kind = Kind::reply;
-  if (client && *what == kCall && list->size() > kName)
-    message.method = text(&list->at(kName)).value_or("");
+  const auto said = read_jest_message(payload);
+  if (!said) return message;
+  if (client && (said->what == kCall || said->what == kPrepare)) message.kind = Kind::request;
+  if (!client && said->what <= kLastEnd) message.kind = Kind::reply;
+  if (client && said->what == kCall) message.method = said->name;
   return message;
 }
 

@@ -81,15 +81,20 @@ defmodule SampleTest do
   use ExUnit.Case
   test "struck" do
     worker = Poolproof.faulty_worker("exit_at_start")
-    [program | rest] = worker.argv
-    System.cmd(program, rest)
+    run(worker)
+  end
+  test "counted" do
+    worker = Poolproof.faulty_worker("killed_at_start")
+    assert Poolproof.times_struck(worker) == 0
+    run(worker)
     assert Poolproof.has_struck?(worker)
+    Poolproof.wait_until_struck(worker)
   end
   test "a server of one's own" do
     worker = Poolproof.faulty_worker("exit_at_start", command: ["cat"], wire: "lines", code: 5)
-    [program | rest] = worker.argv
-    assert {_, 5} = System.cmd(program, rest)
+    assert {_, 5} = run(worker)
   end
+  defp run(worker), do: System.cmd("sh", ["-c", ~s(exec "$0" "$@" </dev/null) | worker.argv])
 end
 """
 

@@ -1,5 +1,5 @@
-"""Pools of `child_process.fork()` under guard: jest-worker and workerpool. Wrap as their execPath
-passes the channel of the IPC on as it is, so what it can spoil is the life of the process."""
+"""Pools of `child_process.fork()` under guard: jest-worker and workerpool, with wrap as their
+execPath: in front of the process alone, and on the channel of its IPC."""
 
 import json
 import unittest
@@ -10,11 +10,17 @@ from real import NODE, POOLPROOF, RealTest, program
 class Pools(RealTest):
     POOLS = ("jest_pool.cjs", "worker_pool.cjs")
 
-    def behind_wrap(self, *faults):
+    SPEECHES = (("jest_pool.cjs", "jest"), ("worker_pool.cjs", "json_rpc"))
+
+    def behind_wrap(self, *faults, on=("--speech", "opaque")):
         """The environment that makes a pool start its workers through wrap."""
-        journal = str(self.folder / "journal.jsonl")
-        words = ["wrap", "--speech", "opaque", "--journal", journal, *faults, "--", NODE]
+        journal = self.folder / "journal.jsonl"
+        journal.unlink(missing_ok=True)
+        words = ["wrap", *on, "--journal", str(journal), *faults, "--", NODE]
         return {"EXEC_PATH": POOLPROOF, "EXEC_ARGV": json.dumps(words)}
+
+    def on_channel(self, speech, *faults):
+        return self.behind_wrap(*faults, on=("--wire", "node_ipc", "--speech", speech))
 
     def test_a_sound_run_passes(self):
         for pool in self.POOLS:
@@ -57,6 +63,48 @@ class Pools(RealTest):
                 self.assertEqual(told, [42])
                 faults = {one["fault"] for one in self.journal("receipt")}
                 self.assertEqual(faults, {"import_slow"})
+
+    def test_a_call_is_aimed_at_on_the_channel(self):
+        for pool, speech in self.SPEECHES:
+            with self.subTest(pool):
+                told = self.assert_sound(
+                    [*program(pool), "double", "double", "double"],
+                    **self.on_channel(speech, "--fault", "exit_mid_call", "--param", "code=9",
+                                      "--at", "method=double,nth=2"))
+                # Of a pool of two the worker that took the second call took one before, or not.
+                self.assertIn(42, told)
+                for receipt in self.journal("receipt"):
+                    self.assertEqual(receipt["fault"], "exit_mid_call")
+                self.assertEqual(sum(one != 42 for one in told), len(self.journal("receipt")))
+                commands = {one.get("command") for one in self.journal("read")}
+                self.assertIn("double", commands)
+
+    def test_replies_are_spoilt_on_the_channel(self):
+        for pool, speech in self.SPEECHES:
+            for fault in (("--fault", "reply_late", "--param", "delay_ms=300"),
+                          ("--fault", "reply_twice")):
+                with self.subTest(pool, fault=fault):
+                    told = self.assert_sound(
+                        [*program(pool), "double", "double"],
+                        **self.on_channel(speech, *fault, "--at", "method=double,nth=1"))
+                    self.assertEqual(told, [42, 42])
+                    self.assertGreaterEqual(len(self.journal("receipt")), 1)
+
+    def test_an_error_in_a_reply_is_the_callers(self):
+        told = self.assert_sound(
+            [*program("worker_pool.cjs"), "double", "double"],
+            **self.on_channel("json_rpc", "--fault", "error_reply", "--at",
+                              "method=double,nth=1"))
+        self.assertEqual(told.count("injected error"), len(self.journal("receipt")))
+        self.assertGreaterEqual(len(self.journal("receipt")), 1)
+
+    def test_text_on_the_channel_is_an_uncaught_error_of_the_host(self):
+        code, found, told = self.guard(
+            [*program("worker_pool.cjs"), "double"],
+            **self.on_channel("json_rpc", "--fault", "text_before_reply", "--at",
+                              "method=double,nth=1"))
+        self.assertEqual((code, told), (1, None))
+        self.assertIn("host_ended", json.dumps(found["findings"]))
 
     def test_workers_that_die_at_their_start_fail_the_calls_of_workerpool(self):
         told = self.assert_sound([*program("worker_pool.cjs"), "double"],

@@ -131,7 +131,7 @@ class Unseen(Forked):
         options = ("--wire", "node_ipc", "--speech", "json_rpc")
         child = self.fork(*behind(*options), "/bin/true", mode="advanced")
         self.assertEqual(child.process.wait(HANG), 64)
-        self.assertIn(b"--speech opaque", child.process.stderr.read())
+        self.assertIn(b"--speech opaque, or jest", child.process.stderr.read())
 
 
 class Faults(Forked):
