@@ -42,8 +42,8 @@ std::optional<Number> parse_number(std::string_view text, int base = 10) {
   return number;
 }
 
-/// The edit distance: how many bytes must be inserted, removed or replaced. For texts above 128
-/// bytes it is not computed: all bytes count as different.
+/// The edit distance: how many bytes must be inserted, removed, replaced or swapped with the next.
+/// For texts above 128 bytes it is not computed: all bytes count as different.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// The entry of `names` that is nearest to `name`, or "" if none is near (for "did you mean").

@@ -112,5 +112,6 @@ TEST_CASE("base: text: a typing error finds its name, a strange word finds none"
   CHECK(nearest("xyzzy", names).empty());
   CHECK(did_you_mean("sise", names) == "did you mean \"size\"?");
   CHECK(did_you_mean("xyzzy", names).empty());
+  CHECK(nearest("cuase", std::array<std::string_view, 2>{"phase", "cause"}) == "cause");
   CHECK(nearest("overfow", std::array<std::string_view, 2>{"size", "overflow"}) == "overflow");
 }

@@ -169,7 +169,9 @@ void add_run(CLI::App& app, RunArguments& arguments, int& code) {
       .add_option("--jobs", arguments.jobs,
                   "scenarios side by side (default: twice the processors)")
       ->check(CLI::Range(1, 256));
-  command.add_option("--repeat", arguments.repeat, "run each that many times")
+  command
+      .add_option("--repeat", arguments.repeat,
+                  "run each that many times, with one seed after the other")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
 }

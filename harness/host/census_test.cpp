@@ -110,6 +110,7 @@ TEST_CASE("host: census: command names with spaces and parentheses do not confus
   std::filesystem::remove(path);
   CHECK(take_census().children == before.children + 1);
   CHECK(take_census().zombies == before.zombies);
+  REQUIRE(testing::marked_reach(token, 1));
   const auto marked = processes_marked(token);
   REQUIRE(marked.size() == 1);
   CHECK(marked[0].pid == child.pid);
@@ -127,6 +128,7 @@ TEST_CASE("host: census: the mark is the token or what begins with it and a slas
   const Child longer = launch(shell("read x", with_token(token + "1"))).value();
   const Child shorter = launch(shell("read x", with_token(token.substr(1)))).value();
   const Child elsewhere = launch(shell("read x", {"XPOOLPROOF_TOKEN=" + token})).value();
+  REQUIRE(testing::marked_reach(token, 2));
   const auto marked = processes_marked(token);
   REQUIRE(marked.size() == 2);
   CHECK(std::min(marked[0].pid, marked[1].pid) == std::min(exact.pid, below.pid));
@@ -145,6 +147,7 @@ TEST_CASE("host: census: the mark is the token or what begins with it and a slas
 TEST_CASE("host: census: marked commands are printable") {
   const std::string token = new_token();
   const Child child = launch(shell("read x # \x1b[31m\xff", with_token(token))).value();
+  REQUIRE(testing::marked_reach(token, 1));
   const auto marked = processes_marked(token);
   REQUIRE(marked.size() == 1);
   CHECK(marked[0].command == "/bin/sh -c read x # \\x1b[31m\\xff");

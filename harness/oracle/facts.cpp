@@ -228,6 +228,17 @@ std::optional<std::uint64_t> stderr_of(const View& view, WorkerId worker) {
   return wrote;
 }
 
+/// The pool keeps the last words of one failed start: another one may have come in between.
+bool others_failed(const Case& given, WorkerId worker, Time until) {
+  return std::ranges::any_of(given.evidence.trace.pool, [&](const trace::PoolRecord& record) {
+    const auto* const ended = std::get_if<pool::HandshakeEnded>(&record.event);
+    const auto* const exited = std::get_if<pool::Exited>(&record.event);
+    const bool bad = ended != nullptr && ended->evidence.cause != StartCause::none;
+    return record.at <= until &&
+           ((bad && ended->worker != worker) || (exited != nullptr && exited->worker != worker));
+  });
+}
+
 /// An error brings the last words of its worker, all of them and nobody else's.
 void judge_last_words(const Case& given, Findings& findings) {
   const auto judge = [&](const ClientStep& step, WorkerId worker) {
@@ -239,8 +250,10 @@ void judge_last_words(const Case& given, Findings& findings) {
   };
   for (const std::uint32_t place : given.view.refused) {
     const ClientStep& step = given.evidence.trace.clients[place];
-    if (step.stderr_bytes == 0) continue;
-    if (step.cause == StartCause::exec_failed) {
+    const bool knows = !given.evidence.trace.pool.empty() && step.blamed &&
+                       !others_failed(given, *step.blamed, step.ended);
+    if (step.stderr_bytes == 0 && !knows) continue;
+    if (step.stderr_bytes > 0 && step.cause == StartCause::exec_failed) {
       tell(findings, kDiagnosis, step, "was told what a worker wrote that could not be started");
     } else if (step.cause == StartCause::exited && step.blamed) {
       judge(step, *step.blamed);

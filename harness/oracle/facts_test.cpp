@@ -44,7 +44,7 @@ TEST_CASE("oracle: facts: what could not be started has written nothing") {
 }
 
 TEST_CASE("oracle: facts: an error brings all that its worker wrote to stderr before it exited") {
-  const auto lacking = [](std::uint64_t brought, bool refused) {
+  const auto lacking = [](std::uint64_t brought, bool refused, bool another = false) {
     Story story =
         refused ? told("good") : call_of_b(Outcome::worker_died, Phase::awaiting_reply, "died");
     plan(story, "exit_at_start");
@@ -58,6 +58,8 @@ TEST_CASE("oracle: facts: an error brings all that its worker wrote to stderr be
       told_step.message = "start_failed";
       told_step.cause = StartCause::exited;
     }
+    if (another)
+      story.trace.pool.insert(story.trace.pool.begin(), {ms(0), pool::Exited{{1, 0}, {3, 0}}, {}});
     for (auto& record : story.trace.workers) {  // it was not told to go
       if (record.record.command == "shutdown") record.record.command = "echo";
     }
@@ -72,7 +74,8 @@ TEST_CASE("oracle: facts: an error brings all that its worker wrote to stderr be
   CHECK_FALSE(lacking(5, false));  // it may have written more
   CHECK(lacking(3, true));
   CHECK_FALSE(lacking(4, true));
-  CHECK_FALSE(lacking(0, true));  // of a start of which nobody knew in time nothing is told
+  CHECK(lacking(0, true));
+  CHECK_FALSE(lacking(0, true, true));  // the words that are kept are those of the last one
 }
 
 TEST_CASE("oracle: facts: an error's phase is one that the call can have been in") {

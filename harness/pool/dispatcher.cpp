@@ -128,13 +128,22 @@ Effect Dispatcher::take_order() {
 
 void Dispatcher::handshake_ended(Worker& worker, const StartEvidence& evidence,
                                  std::string reason) {
-  if (evidence.cause != StartCause::none) {
-    last_failed_ = worker.id();
-    last_failed_tail_ = worker.stderr_tail.text();
-    last_failed_reason_ = std::move(reason);
-    note_worker_before(worker.id());
-  }
+  worker.met = true;
+  if (evidence.cause != StartCause::none) note_failed(worker, std::move(reason));
   step(HandshakeEnded{worker.id(), evidence});
+}
+
+void Dispatcher::exited(Worker& worker) {
+  // Its end may come before anybody has greeted it.
+  if (!worker.met) note_failed(worker, "");
+  step(Exited{worker.id(), *worker.exit});
+}
+
+void Dispatcher::note_failed(const Worker& worker, std::string reason) {
+  last_failed_ = worker.id();
+  last_failed_tail_ = worker.stderr_tail.text();
+  last_failed_reason_ = std::move(reason);
+  note_worker_before(worker.id());
 }
 
 /// A slot may have several that have not left: the newest of them.

@@ -102,6 +102,8 @@ class Dispatcher {
   Effect take_order();
   /// `reason`: why what it wrote is no reply, in words.
   void handshake_ended(Worker& worker, const StartEvidence& evidence, std::string reason);
+  /// Requires: worker.exit.
+  void exited(Worker& worker);
   void ping_ended(WorkerId id, bool good) { step(PingEnded{id, good}); }
   void memory_measured(WorkerId id, std::uint64_t rss_bytes) {
     step(MemoryMeasured{id, rss_bytes});
@@ -135,6 +137,7 @@ class Dispatcher {
   void deliver(const Effect& effect);
   [[nodiscard]] const WorkerRef& place_of(WorkerId id) const;
   Ticket& answer(CheckoutId checkout);
+  void note_failed(const Worker& worker, std::string reason);
   void note_worker_before(WorkerId id);
   [[nodiscard]] SessionId session_of(std::string_view name) const;
   void note_session(std::string_view name, SessionId session);

@@ -210,7 +210,7 @@ bool EventLoop::reap_if_ended(Worker& worker) {
 void EventLoop::tell_end(Worker& worker) {
   if (!worker.reaped || std::exchange(worker.end_told, true)) return;
   const Entered entered(dispatcher_);
-  dispatcher_.step(Exited{worker.id(), *worker.exit});
+  dispatcher_.exited(worker);
 }
 
 // ---- idle workers ------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ class Worker : public wire::Stdio {
     exit.reset();
     handshake.reset();
     stderr_open = true;
-    pinged = watched = reaped = end_told = false;
+    pinged = watched = reaped = met = end_told = false;
     watch_at = suspect_at = kNever;
   }
 
@@ -136,6 +136,7 @@ class Worker : public wire::Stdio {
   /// the rest comes before.
   Time suspect_at = kNever;
   bool reaped = false;
+  bool met = false;       ///< the Core knows what came of its handshake
   bool end_told = false;  ///< the Core knows that it has ended
 };
 

@@ -110,7 +110,7 @@ class Runner {
     }
     result.file = job.loaded->file;
     result.repetition = job.repetition;
-    result.seed = options_.seed.value_or(scenario.seed);
+    result.seed = seed_of(job);
     result.elapsed = host::sys::now() - begun;
     const std::string world =
         result.world == "host" ? "" : fmt::format(" --world {}", result.world);
@@ -214,6 +214,11 @@ class Runner {
                                           : reason);
   }
 
+  /// Each repetition has one of its own: the simulator would do the same again.
+  [[nodiscard]] std::uint64_t seed_of(const Job& job) const {
+    return options_.seed.value_or(job.loaded->scenario.seed) + job.repetition;
+  }
+
   [[nodiscard]] static std::string trace_file(const Job& job, const Version& version,
                                               bool control) {
     return fmt::format("traces/{}{}{}.jsonl", job.label, version.suffix, control ? ".control" : "");
@@ -230,7 +235,8 @@ class Runner {
     std::vector<std::string> more;
     if (control) more.emplace_back("--control");
     if (version.world == WorldKind::sim) more.insert(more.end(), {"--world", "sim"});
-    if (options_.seed) more.insert(more.end(), {"--seed", std::to_string(*options_.seed)});
+    if (options_.seed || job.repetition > 0)
+      more.insert(more.end(), {"--seed", std::to_string(seed_of(job))});
     const auto ended = carry_out(place, job, version.text, more);
     if (!ended) {
       attempt.trouble = ended.error();

@@ -82,7 +82,7 @@ TEST_CASE("run: runner: every repetition runs once and is told of once, in the f
   const auto result =
       run_all({loaded(folder)}, options, [&](std::size_t done, std::size_t of, const auto& one) {
         CHECK(of == 5);
-        CHECK(one.seed == 7);
+        CHECK(one.seed == 7 + one.repetition);
         told_of.push_back(done);
       });
   REQUIRE(result);

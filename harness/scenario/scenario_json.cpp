@@ -79,6 +79,25 @@ std::uint64_t read_seed(const JsonNode& root) {
   return seed.value_or(0);
 }
 
+/// A text that a program can be given: a NUL would end it.
+std::string read_word(const JsonNode& node) {
+  const std::string word = node.text();
+  if (word.find('\0') != std::string::npos) node.not_a("a text without a NUL");
+  return word;
+}
+
+std::map<std::string, std::string> read_env(const JsonNode& node) {
+  std::map<std::string, std::string> env;
+  if (!node.is_object()) node.not_a("an object of texts");
+  for (const std::string& key : node.keys()) {
+    const auto value = node.find(key);
+    env[key] = read_word(*value);
+    if (key.empty() || key.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
+      value->wrong("is no variable's name", "a name without \"=\"");
+  }
+  return env;
+}
+
 WorkerSpec read_worker(const JsonNode& node) {
   static constexpr std::array<std::string_view, 4> kWorkerKeys{"kind", "argv", "cwd", "env"};
   WorkerSpec worker;
@@ -89,16 +108,13 @@ WorkerSpec read_worker(const JsonNode& node) {
   const bool real = worker.is_real_program();
   const auto argv = real ? node.need("argv", "the program and its arguments") : node.find("argv");
   if (argv && !real) argv->wrong("is there", "no argv: only a command or a wrapped worker has one");
-  if (argv) worker.argv = read_all(*argv, 1, &JsonNode::text);
+  if (argv) worker.argv = read_all(*argv, 1, read_word);
   if (const auto cwd = node.find("cwd")) {
-    worker.cwd = cwd->text();
+    worker.cwd = read_word(*cwd);
     if (!real) cwd->wrong("is there", "no cwd: only a command or a wrapped worker has one");
     if (worker.cwd.empty()) cwd->not_a("a folder, as \".\", the scenario's own");
   }
-  const auto env = node.find("env");
-  if (!env) return worker;
-  if (!env->is_object()) env->not_a("an object of texts");
-  for (const std::string& key : env->keys()) worker.env[key] = env->find(key)->text();
+  if (const auto env = node.find("env")) worker.env = read_env(*env);
   return worker;
 }
 
