@@ -21,11 +21,13 @@ using poolproof::testing::Folder;
 
 namespace {
 
-/// The same sweep, killed when it has reported progress for the first time, after a second.
-void sweep_killed(SweepOptions options) {
+/// The same sweep, killed when it reports that it has done more than `done`.
+void sweep_killed(SweepOptions options, std::uint64_t done) {
   options.save_every = {};
-  auto child = host::fork_child([&options](int) {
-    (void)sweep(options, [](const SweepState&, Duration) { (void)std::raise(SIGKILL); });
+  auto child = host::fork_child([&options, done](int) {
+    (void)sweep(options, [done](const SweepState& state, Duration) {
+      if (state.done > done) (void)std::raise(SIGKILL);
+    });
     return 0;
   });
   REQUIRE(child);
@@ -44,7 +46,7 @@ TEST_CASE("run: sweep: one that was killed and goes on comes to the same", "[swe
   killed.jobs = 4;
   std::uint64_t done = 0;
   for (int kill = 0; kill < 3; ++kill) {
-    sweep_killed(killed);
+    sweep_killed(killed, done);
     const SweepState state = saved_in(killed.out);
     CHECK(state.done > done);
     CHECK(state.own().numbers.above_next().size() <= killed.jobs);

@@ -161,7 +161,9 @@ TEST_CASE("run: sweep: one that is asked to stop does not wait for a case withou
   };
   bool asked = false;
   options.asked_to_stop = [&] { return asked; };
-  const auto stopped = sweep(options, [&](const SweepState&, Duration) { asked = true; });
+  const auto stopped = sweep(options, [&](const SweepState& state, Duration) {
+    asked = state.own().numbers.next() == 64;
+  });
   REQUIRE(stopped);
   CHECK(stopped->own().end == SweepEnd::asked);
   CHECK(stopped->failures.empty());
