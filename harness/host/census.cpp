@@ -69,6 +69,43 @@ class Adoption {
   pid_t group_ = ::getpgrp();
 };
 
+Marked marked(pid_t pid, const Stat& stat) {
+  return {pid, stat.state, stat.started, proc_fs::command_of(pid, stat)};
+}
+
+/// By pid and start time.
+using Below = std::map<std::pair<pid_t, std::uint64_t>, Stat>;
+
+/// The same processes, and none has died.
+bool same(const Below& one, const Below& other) {
+  return std::ranges::equal(one, other, [](const auto& left, const auto& right) {
+    return left.first == right.first && left.second.dead() == right.second.dead();
+  });
+}
+
+/// All processes below this one in one look, but for `spared` and those below it.
+Below look_below(pid_t spared) {
+  std::map<pid_t, Stat> stats;
+  for (const pid_t pid : proc_fs::all_pids()) {
+    if (const std::optional<Stat> stat = proc_fs::read_stat(pid)) stats.emplace(pid, *stat);
+  }
+  const auto is_below = [&](pid_t pid) {
+    // As many steps as there are processes: a pid used again must not make a circle.
+    for (std::size_t steps = 0; steps < stats.size() && pid != spared; ++steps) {
+      const auto found = stats.find(pid);
+      if (found == stats.end()) return false;
+      pid = found->second.parent;
+      if (pid == ::getpid()) return true;
+    }
+    return false;
+  };
+  Below below;
+  for (const auto& [pid, stat] : stats) {
+    if (is_below(pid)) below.emplace(std::pair(pid, stat.started), stat);
+  }
+  return below;
+}
+
 }  // namespace
 
 Census take_census() {
@@ -92,44 +129,43 @@ std::vector<Marked> processes_marked(std::string_view token) {
     if (spared.contains(pid) || proc_fs::mark_of(pid, token) != Mark::carried) continue;
     const std::optional<Stat> stat = proc_fs::read_stat(pid);
     if (!stat || stat->dead()) continue;
-    found.push_back({pid, stat->state, stat->started, proc_fs::command_of(pid, *stat)});
+    found.push_back(marked(pid, *stat));
   }
   return found;
 }
 
 std::vector<Marked> descendants(pid_t spared) {
-  std::map<pid_t, Stat> stats;
-  for (const pid_t pid : proc_fs::all_pids()) {
-    if (const std::optional<Stat> stat = proc_fs::read_stat(pid)) stats.emplace(pid, *stat);
+  // Who forks and ends within a look may be missed, and its child, too; then the next look differs.
+  constexpr int kLooksMost = 5;
+  Below before = look_below(spared);
+  Below now = look_below(spared);
+  for (int looks = 2; looks < kLooksMost && !same(before, now); ++looks) {
+    before = std::exchange(now, look_below(spared));
   }
-  const auto is_below = [&](pid_t pid) {
-    // As many steps as there are processes: a pid used again must not make a circle.
-    for (std::size_t steps = 0; steps < stats.size() && pid != spared; ++steps) {
-      const auto found = stats.find(pid);
-      if (found == stats.end()) return false;
-      pid = found->second.parent;
-      if (pid == ::getpid()) return true;
-    }
-    return false;
-  };
+  const bool settled = same(before, now);
   std::vector<Marked> found;
-  for (const auto& [pid, stat] : stats) {
-    if (stat.dead() || !is_below(pid)) continue;
-    found.push_back({pid, stat.state, stat.started, proc_fs::command_of(pid, stat)});
+  for (const auto& [name, stat] : now) {
+    const auto earlier = before.find(name);
+    const bool was_dead = earlier != before.end() && earlier->second.dead();
+    if (stat.dead() && (settled || was_dead)) continue;
+    found.push_back(marked(name.first, stat));
   }
   return found;
 }
 
-void end_descendants(pid_t spared) {
+std::vector<Marked> end_descendants(pid_t spared) {
+  std::vector<Marked> ended;
   for (bool found = true; found;) {
     found = false;
     for (const pid_t pid : proc_fs::all_pids()) {
       const std::optional<Stat> stat = proc_fs::read_stat(pid);
       if (pid == spared || !stat || stat->parent != ::getpid()) continue;
+      if (!stat->dead()) ended.push_back(marked(pid, *stat));
       sys::kill_and_reap(pid);  // its children are ours in the next round
       found = true;
     }
   }
+  return ended;
 }
 
 void note_started(pid_t child) {

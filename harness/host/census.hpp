@@ -47,12 +47,14 @@ std::size_t kill_marked(std::string_view token, int rounds = 100, Reach reach = 
 
 /// The living processes below this one, by pid, but for `spared` and those below it. In a process
 /// that adopts orphans (sys::adopt_orphans) nobody below can hide, whatever it does to its session
-/// and environment.
+/// and environment. Where they come and go too fast to be seen, those that have ended between the
+/// last two looks stand for the others.
 std::vector<Marked> descendants(pid_t spared);
 
 /// Kills (SIGKILL) and reaps all that is below this process but for `spared` and those below it,
-/// until a look finds none. Requires: nobody holds one of them by a pidfd. Needs adopt_orphans().
-void end_descendants(pid_t spared);
+/// until a look finds none. Returns those that it found alive, in the order in which it killed
+/// them. Requires: nobody holds one of them by a pidfd. Needs adopt_orphans().
+std::vector<Marked> end_descendants(pid_t spared);
 
 /// Reaps the adopted orphans that have ended, but for those that lead a group in our own session,
 /// as workers do.

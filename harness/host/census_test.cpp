@@ -14,6 +14,7 @@
 #include "harness/host/child_testing.hpp"
 #include "harness/host/guardian.hpp"
 #include "harness/host/proc_fs.hpp"
+#include "harness/host/system_below.hpp"
 
 using namespace poolproof;
 using namespace poolproof::host;
@@ -188,6 +189,25 @@ TEST_CASE("host: census: processes that fork and exit all the time are caught") 
   kill_marked(token, 5000);
   CHECK(processes_marked(token).empty());
   CHECK(read_text(child.stdout_end).empty());  // end of file: the last one that held it is dead
+}
+
+TEST_CASE("host: census: who forks and ends all the time is never taken for nobody") {
+  sys::adopt_orphans();
+  const std::string script =
+      "N=$((N+1)); export N; if [ $N -lt 20000 ]; then /bin/sh -c \"$LINE\" & fi; exit 0";
+  const Child child = launch(shell(script, {"LINE=" + script, "N=0"})).value();
+  CHECK(finish(child) == ExitStatus{});
+  int missed = 0;
+  for (int looks = 0; looks < 200; ++looks) missed += descendants(0).empty() ? 1 : 0;
+  CHECK(missed == 0);
+  CHECK(sys::has_children());
+  const auto ended = end_descendants(0);
+  CHECK_FALSE(ended.empty());
+  for (const Marked& one : ended) CHECK_FALSE(alive(one.pid, one.started));
+  CHECK_FALSE(sys::has_children());
+  CHECK(descendants(0).empty());
+  CHECK(read_text(child.stdout_end).empty());  // end of file: the last one that held it is dead
+  sys::adopt_orphans(false);
 }
 
 TEST_CASE("host: census: a process is told from another one with its number and from its zombie") {

@@ -104,6 +104,11 @@ std::optional<Reaped> reap_any() {
   return Reaped{info.si_pid, status_of(info.si_code, info.si_status)};
 }
 
+bool has_children() {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 || errno != ECHILD;
+}
+
 void signal_child(pid_t child, int signal) {
   if (child > 1) ::kill(child, signal);
 }

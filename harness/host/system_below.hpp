@@ -45,6 +45,9 @@ struct Reaped {
 };
 /// Any child, own or adopted, that has ended. Nothing: none has.
 std::optional<Reaped> reap_any();
+/// Whether this process has a child, living or not reaped. One that adopts orphans and has none has
+/// nobody below it: the kernel says it at one moment, whoever forks and ends meanwhile.
+bool has_children();
 /// Sends a signal to a child that is not reaped yet.
 void signal_child(pid_t child, int signal);
 
