@@ -126,6 +126,7 @@ void keys_of_kind(Keys&& keys, Record& record) {
     case Kind::started:
     case Kind::stdin_end:
     case Kind::term:
+    case Kind::goodbye:
       break;
   }
 }

@@ -23,6 +23,7 @@ struct JournalRecord {
     grandchild,  ///< child_pid: a process was left behind
     exiting,     ///< code: about to exit by itself
     misframed,   ///< text: a real worker, or its client, breaks the wire (poolproof wrap)
+    goodbye,     ///< a real worker was told in its speech to exit (poolproof wrap)
   };
 
   Kind kind = Kind::started;

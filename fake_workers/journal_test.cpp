@@ -41,7 +41,8 @@ std::vector<JournalRecord> one_of_each() {
           exiting,
           misframed,
           record_of(Kind::stdin_end),
-          record_of(Kind::term)};
+          record_of(Kind::term),
+          record_of(Kind::goodbye)};
 }
 
 TEST_CASE("fake_workers: journal: every kind of record is read back as it was written") {

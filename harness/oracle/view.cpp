@@ -243,6 +243,7 @@ void View::look_at_receipt(const WorkerRecord& record, std::uint32_t worker) {
       break;
     case Kind::stdin_end:
     case Kind::term:
+    case Kind::goodbye:
       if (shown.farewell == nullptr) shown.farewell = &record;
       break;
     case Kind::exiting:

@@ -81,8 +81,9 @@ inline Effects every_effect() {
 inline std::vector<faults::JournalRecord> every_journal_record() {
   using Kind = faults::JournalRecord::Kind;
   std::vector<faults::JournalRecord> all;
-  for (const Kind kind : {Kind::started, Kind::read, Kind::wrote, Kind::receipt, Kind::stdin_end,
-                          Kind::term, Kind::grandchild, Kind::exiting, Kind::misframed}) {
+  for (const Kind kind :
+       {Kind::started, Kind::read, Kind::wrote, Kind::receipt, Kind::stdin_end, Kind::term,
+        Kind::grandchild, Kind::exiting, Kind::misframed, Kind::goodbye}) {
     faults::JournalRecord record;
     record.kind = kind;
     const bool of_request = kind == Kind::read || kind == Kind::wrote || kind == Kind::receipt;

@@ -88,6 +88,10 @@ Line line_of(const WorkerRecord& stamped) {
       line.what = fmt::format("exits with code {}", record.code);
       line.weight = kEnding;
       break;
+    case Kind::goodbye:
+      line.what = "was told to exit";
+      line.weight = kEnding;
+      break;
     case Kind::misframed:
       line.what = printable_message(record.text);
       line.weight = kTrouble;

@@ -115,7 +115,10 @@ void Machine::on_client_frame(const Piece& frame, Time now) {
   } else if (!aims_.answers_us(message)) {
     pass_on(frame);
   }
-  if (message.goodbye && !over_) leave(Departure::Cause::request, now);
+  if (message.goodbye && !over_) {
+    note(faults::record_of(Kind::goodbye));
+    leave(Departure::Cause::request, now);
+  }
   if (!over_ && message.kind == Message::Kind::request) stop_if_planned(now);
 }
 
