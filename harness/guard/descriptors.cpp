@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/guard/origin.hpp"
 #include "harness/guard/rules.hpp"
 
 /// Does a process keep descriptors that nothing can come of?
@@ -71,7 +72,7 @@ void judge_descriptors(const Facts& facts, Judgement& judgement) {
     const std::string what = one.looks.empty() ? "" : complaint(one.looks);
     if (what.empty()) continue;
     judgement.findings.push_back({"descriptors_back",
-                                  Blame::program,
+                                  doer_of(facts, one.address),
                                   told(one.address) + ", " + what,
                                   one.looks.back().at,
                                   {one.address}});

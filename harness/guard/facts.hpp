@@ -23,16 +23,29 @@ struct Process {
   /// Node's: who starts it means to talk to it.
   bool is_worker = false;
   bool is_copy = false;  ///< it has its parent's command line: a fork without an exec
+  /// The leaders of its group and its session when it was first seen; 0: it was not.
+  pid_t group = 0;
+  pid_t session = 0;
   Duration last_seen{};
-  std::optional<Duration> gone{};    ///< the first look that missed it; never before its end
+  /// When it ended; where that was not told, the first look that missed it.
+  std::optional<Duration> gone{};
   std::optional<ExitStatus> exit{};  ///< nothing: the system did not say
 };
 
 /// Someone's dead child, not reaped.
 struct Zombie {
   Address address;
-  Duration dead_since{};  ///< the first look that saw it dead
+  Duration dead_since{};  ///< when it ended; where that was not told, the first look that saw it
   Duration parent_end{};  ///< its parent had ended and not reaped it
+};
+
+/// What the program was last seen to do.
+enum class Sign : std::uint8_t {
+  start,     ///< it has begun, and done nothing since that we could notice
+  output,    ///< on its stdout or stderr
+  journal,   ///< a worker of its wrote a line in its journal
+  mark,      ///< it wrote a mark, but not `end`
+  end_mark,  ///< its mark `end`: what it does after that counts no more
 };
 
 /// How the program that was guarded came to its end.
@@ -45,16 +58,15 @@ struct HostEnd {
   How how = How::by_itself;
   ExitStatus exit{};
   Duration at{};
-  Duration limit{};           ///< the one that it was over
-  Duration last_sign{};       ///< its last output, or its mark `end`
-  bool said_end = false;      ///< that was its mark
+  Duration limit{};  ///< the one that it was over
+  Sign sign = Sign::start;
+  Duration last_sign{};       ///< when that was
   std::optional<int> passed;  ///< the last signal that we passed on to it
 };
 
 /// A stretch of time in which the program had said that it is idle, and what one process did then.
 struct IdleStretch {
   Address address;
-  bool is_worker = false;
   Duration from{};
   Duration to{};
   int used_percent = 0;    ///< of one processor

@@ -20,6 +20,7 @@ enum class Blame : std::uint8_t {
   glue,     ///< what the program's author wrote around the pool
   worker,
   harness,  ///< a fault that was planned, or our own doing
+  unknown,  ///< the program's or a worker's: who began it had gone before it was seen
 };
 inline constexpr auto kBlameNames = enumerator_names<Blame>();
 constexpr std::string_view name(Blame blame) {

@@ -27,13 +27,29 @@ std::string exit_text(ExitStatus exit) {
                      by_signal ? fmt::format(", as a shell tells {}", signal_text(told)) : "");
 }
 
+/// `its last output at 122 ms`
+std::string sign_text(const HostEnd& end) {
+  switch (end.sign) {
+    case Sign::start:
+      return "its start: it wrote nothing that was seen";
+    case Sign::output:
+      return fmt::format("its last output at {} ms", to_ms(end.last_sign));
+    case Sign::journal:
+      return fmt::format("the last line of a worker's journal at {} ms", to_ms(end.last_sign));
+    case Sign::mark:
+      return fmt::format("its last mark at {} ms", to_ms(end.last_sign));
+    case Sign::end_mark:
+      break;
+  }
+  return fmt::format("its mark \"end\" at {} ms", to_ms(end.last_sign));
+}
+
 std::string overdue_text(const HostEnd& end) {
   if (end.how == HostEnd::How::over_limit) {
     return fmt::format("it still ran after the limit of {} and was put away", seconds(end.limit));
   }
-  return fmt::format("it did not end within {} after {} at {} ms, and was put away",
-                     seconds(end.limit), end.said_end ? "its mark \"end\"" : "its last output",
-                     to_ms(end.last_sign));
+  return fmt::format("it did not end within {} after {}, and was put away", seconds(end.limit),
+                     sign_text(end));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "harness/guard/origin.hpp"
 #include "harness/guard/rules.hpp"
 
 /// What does the program take while it says that it has nothing to do?
@@ -7,16 +8,16 @@ namespace poolproof::guard {
 
 void judge_idle(const Facts& facts, Judgement& judgement) {
   constexpr Duration kLeastSpan = std::chrono::seconds(1);
-  /// On a busy machine who wants all of a processor gets a part of one; but who wants it often and
-  /// briefly waits for long each time, and that is not its fault.
+  /// On a busy machine who wants all of a processor all the time gets a part of one; but who wants
+  /// it once, or often and briefly, waits for long each time, and that is not its fault.
   constexpr int kUsedMost = 20;
   constexpr int kUsedMostOfBusy = 5;
-  constexpr int kWantedOfBusy = 60;
+  constexpr int kWantedOfBusy = 90;
   constexpr std::uint64_t kGrowthMost = std::uint64_t{16} << 20U;
   for (const IdleStretch& stretch : facts.idle) {
     const Duration span = stretch.to - stretch.from;
     if (span < kLeastSpan) continue;
-    const Blame blame = stretch.is_worker ? Blame::worker : Blame::program;
+    const Blame blame = doer_of(facts, stretch.address);
     const bool is_burning =
         stretch.used_percent > kUsedMost ||
         (stretch.used_percent > kUsedMostOfBusy && stretch.wanted_percent > kWantedOfBusy);

@@ -9,12 +9,23 @@ namespace {
 using faults::JournalRecord;
 using Kind = JournalRecord::Kind;
 
+/// A request whose very meaning is that its reader leaves: no call that anybody waits for.
+bool says_goodbye(const Asked& asked) {
+  return asked.command == "shutdown";
+}
+
+void note_read(Incarnation& one, const JournalRecord& record, const std::string& digest,
+               Duration at) {
+  one.asked.push_back({record.request.value_or(one.asked.size()), record.command, record.nonce,
+                       digest, record.id.has_value(), at, std::nullopt});
+  if (says_goodbye(one.asked.back()) && !one.goodbye) one.goodbye = at;
+}
+
 void note(Incarnation& one, const JournalRecord& record, const std::string& digest, Duration at) {
   one.last = at;
   switch (record.kind) {
     case Kind::read:
-      one.asked.push_back({record.request.value_or(one.asked.size()), record.command, record.nonce,
-                           digest, record.id.has_value(), at, std::nullopt});
+      note_read(one, record, digest, at);
       break;
     case Kind::wrote:
       for (Asked& asked : one.asked) {
@@ -33,8 +44,13 @@ void note(Incarnation& one, const JournalRecord& record, const std::string& dige
     case Kind::exiting:
       one.exiting = record.code;
       break;
-    case Kind::started:
+    case Kind::goodbye:
+      if (!one.goodbye) one.goodbye = at;
+      break;
     case Kind::grandchild:
+      one.children.push_back(record.child_pid);
+      break;
+    case Kind::started:
     case Kind::misframed:
       break;
   }
@@ -47,8 +63,19 @@ bool Incarnation::has_served() const {
 }
 
 const Asked* Incarnation::in_flight() const {
-  const bool owes = !asked.empty() && asked.back().is_owed && !asked.back().wrote;
-  return owes ? &asked.back() : nullptr;
+  const auto is_waited_for = [](const Asked& one) {
+    return one.is_owed && !one.wrote && !says_goodbye(one);
+  };
+  const auto found = std::ranges::find_if(asked, is_waited_for);
+  return found == asked.end() ? nullptr : &*found;
+}
+
+std::optional<Duration> Incarnation::asked_to_leave() const {
+  std::optional<Duration> first;
+  for (const auto& at : {stdin_end, term, goodbye}) {
+    if (at && (!first || *at < *first)) first = at;
+  }
+  return first;
 }
 
 std::vector<Incarnation> incarnations_of(std::span<const JournalLine> journal, Time begun) {

@@ -45,14 +45,18 @@ struct Incarnation {
   Duration last{};  ///< its last line
   std::vector<Asked> asked;
   std::vector<Receipt> receipts;
+  std::vector<std::int64_t> children;  ///< pids of what it says that it has left behind
   std::optional<Duration> stdin_end{};
   std::optional<Duration> term{};
-  std::optional<int> exiting{};  ///< it ended by itself, with that code
+  std::optional<Duration> goodbye{};  ///< it was told in its speech to leave
+  std::optional<int> exiting{};       ///< it ended by itself, with that code
 
   /// Whether it has ever answered.
   [[nodiscard]] bool has_served() const;
-  /// The last request that it read, if that is not answered.
+  /// The first of the calls that it has read and not answered: what its client waits for longest.
   [[nodiscard]] const Asked* in_flight() const;
+  /// When it first learned that it is to leave, by whatever way.
+  [[nodiscard]] std::optional<Duration> asked_to_leave() const;
 };
 
 /// The incarnations of one journal in the order of their starts. Lines before the first start of

@@ -9,64 +9,14 @@
 
 #include <catch2/catch.hpp>
 
+#include "harness/guard/facts_testing.hpp"
+
 namespace poolproof::guard {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr pid_t kHost = 100;
-constexpr pid_t kWorker = 200;
-
-Address address(pid_t pid, pid_t parent, Duration started = 10ms) {
-  return {pid, "program " + std::to_string(pid), parent, "program " + std::to_string(parent),
-          started};
-}
-
-Process process(pid_t pid, pid_t parent, Duration started, Duration gone) {
-  Process one;
-  one.address = address(pid, parent, started);
-  one.is_worker = true;
-  one.last_seen = gone;
-  one.gone = gone;
-  return one;
-}
-
-Asked asked(std::uint64_t number, Duration read, std::optional<Duration> wrote,
-            std::string nonce = "") {
-  Asked one;
-  one.number = number;
-  one.command = "echo";
-  if (!nonce.empty()) one.nonce = std::move(nonce);
-  one.is_owed = true;
-  one.read = read;
-  one.wrote = wrote;
-  return one;
-}
-
-Incarnation incarnation(pid_t pid, Duration started) {
-  Incarnation one;
-  one.pid = pid;
-  one.started = started;
-  one.asked = {asked(0, started + 1ms, started + 2ms)};
-  return one;
-}
-
-/// A program that ran for 10 s with one worker, which left at the end of its input.
-Facts sound() {
-  Facts facts;
-  facts.host = address(kHost, 0, 0ms);
-  facts.end.at = 10s;
-  Process host = process(kHost, 0, 0ms, 10s);
-  host.is_worker = false;
-  facts.seen = {host, process(kWorker, kHost, 20ms, 9s)};
-  facts.seen.back().exit = ExitStatus{};
-  Incarnation worker = incarnation(kWorker, 30ms);
-  worker.asked.push_back(asked(1, 1s, 1001ms, "a:1"));
-  worker.stdin_end = 8990ms;
-  worker.exiting = 0;
-  facts.incarnations = {worker};
-  return facts;
-}
+using namespace testing;
 
 /// So many workers, one every 20 ms, that lived for 10 ms.
 void add_starts(Facts& facts, int count, std::optional<ExitStatus> exit) {
@@ -134,7 +84,7 @@ struct History {
 };
 
 void add_idle(Facts& facts, int used, int wanted, std::uint64_t mib, Duration span = 3s) {
-  facts.idle.push_back({address(kHost, 0), false, 2s, 2s + span, used, wanted, 0, mib << 20U});
+  facts.idle.push_back({address(kHost, 0), 2s, 2s + span, used, wanted, 0, mib << 20U});
 }
 
 const std::vector<History>& ends_and_leaks() {
@@ -183,6 +133,7 @@ const std::vector<History>& ends_and_leaks() {
       {"busy while idle, on a busy machine",
        [](Facts& f) { add_idle(f, 12, 95, 0); },
        {"idle_cpu"}},
+      {"one short task while idle, on a busy machine", [](Facts& f) { add_idle(f, 6, 62, 0); }, {}},
       {"growing while idle", [](Facts& f) { add_idle(f, 0, 3, 64); }, {"bounded_memory"}},
       {"still while idle", [](Facts& f) { add_idle(f, 3, 90, 2); }, {}},
       {"stale pipes",
@@ -236,6 +187,12 @@ const std::vector<History>& workers() {
          }
        },
        {}},
+      {"workers that are told to leave before they have answered",
+       [](Facts& f) {
+         add_failing(f, 60, 20ms);
+         for (Incarnation& one : f.incarnations) one.goodbye = one.started;
+       },
+       {}},
       {"workers that never answer, with pauses", [](Facts& f) { add_failing(f, 60, 500ms); }, {}},
       {"a call carried out twice",
        [](Facts& f) {
@@ -280,6 +237,18 @@ const std::vector<History>& workers() {
          f.incarnations.front().receipts = {{"reply_truncated", "f0", 0, 1s}};
        },
        {"no_dirty_reuse"}},
+      {"asked again while it owes what it answers in the end",
+       [](Facts& f) {
+         f.exclusive = true;
+         f.incarnations.front().asked = {asked(0, 1s, 3s), asked(1, 2s, 2100ms)};
+       },
+       {"no_dirty_reuse"}},
+      {"asked again when it has answered",
+       [](Facts& f) {
+         f.exclusive = true;
+         f.incarnations.front().asked = {asked(0, 1s, 2s), asked(1, 2s, 2100ms)};
+       },
+       {}},
       {"the same in a pool of many at a time",
        [](Facts& f) {
          f.incarnations.front().asked = {asked(0, 1s, std::nullopt), asked(1, 2s, 2s)};
@@ -313,6 +282,12 @@ const std::vector<History>& workers() {
        [](Facts& f) { kill(f, 5s, kKilled).term = 4990ms; },
        {"leaving_order"}},
       {"killed after TERM and a while", [](Facts& f) { kill(f, 5s, kKilled).term = 4s; }, {}},
+      {"killed at once after it was told to leave",
+       [](Facts& f) { kill(f, 5s, kKilled).goodbye = 4990ms; },
+       {"leaving_order"}},
+      {"killed after it was told to leave, and a while",
+       [](Facts& f) { kill(f, 5s, kKilled).goodbye = 4s; },
+       {}},
       {"killed after a fault of its own",
        [](Facts& f) {
          kill(f, 5s, kKilled).receipts = {{"reply_dropped", "f0", 1, 4s}};
@@ -324,6 +299,22 @@ const std::vector<History>& workers() {
        {"healthy_worker_killed"}},
       {"killed in a long call",
        [](Facts& f) { kill(f, 5s, kKilled).asked.push_back(asked(2, 3s, std::nullopt)); },
+       {},
+       {"healthy_worker_killed"}},
+      {"killed in a long call, and has answered a later one",
+       [](Facts& f) {
+         Incarnation& worker = kill(f, 5s, kKilled);
+         worker.asked.push_back(asked(2, 3s, std::nullopt));
+         worker.asked.push_back(asked(3, 3100ms, 3101ms));
+       },
+       {},
+       {"healthy_worker_killed"}},
+      {"killed in a long call, as a later one had begun",
+       [](Facts& f) {
+         Incarnation& worker = kill(f, 5s, kKilled);
+         worker.asked.push_back(asked(2, 3s, std::nullopt));
+         worker.asked.push_back(asked(3, 4990ms, std::nullopt));
+       },
        {},
        {"healthy_worker_killed"}},
   };
@@ -378,6 +369,25 @@ TEST_CASE("guard: judge: a leak is told with its address, and who is to blame") 
         "after the program's end and was put away");
 }
 
+TEST_CASE("guard: judge: a program that did not end is told by its last sign of life") {
+  const auto text = [](Sign sign) {
+    Facts facts = sound();
+    facts.end.how = HostEnd::How::over_end_limit;
+    facts.end.limit = 2s;
+    facts.end.sign = sign;
+    facts.end.last_sign = sign == Sign::start ? 0ms : 122ms;
+    const std::string what = judge(facts).findings.at(0).what;
+    return what.substr(what.find(": ") + 2);
+  };
+  const std::string begin = "it did not end within 2.0 s after ";
+  CHECK(text(Sign::start) == begin + "its start: it wrote nothing that was seen, and was put away");
+  CHECK(text(Sign::output) == begin + "its last output at 122 ms, and was put away");
+  CHECK(text(Sign::journal) ==
+        begin + "the last line of a worker's journal at 122 ms, and was put away");
+  CHECK(text(Sign::mark) == begin + "its last mark at 122 ms, and was put away");
+  CHECK(text(Sign::end_mark) == begin + "its mark \"end\" at 122 ms, and was put away");
+}
+
 TEST_CASE("guard: judge: a planned fault that never strikes proves nothing") {
   Facts facts = sound();
   facts.plan = *faults::read_plan(
@@ -394,37 +404,6 @@ TEST_CASE("guard: judge: a planned fault that never strikes proves nothing") {
   REQUIRE(struck.strikes.size() == 2);
   CHECK(struck.strikes[0].count == 1);
   CHECK(struck.strikes[1].fault == "reply_late");
-}
-
-TEST_CASE("guard: incarnations: a pid that comes again is another worker") {
-  using Kind = faults::JournalRecord::Kind;
-  std::vector<JournalLine> journal;
-  const auto add = [&](Kind kind, std::int64_t at_ms, std::int64_t pid) {
-    faults::StampedJournalRecord line;
-    line.at = Time(std::chrono::milliseconds(at_ms));
-    line.pid = pid;
-    line.record.kind = kind;
-    line.record.request = 0;
-    line.record.id = 0;
-    journal.push_back({line, kind == Kind::read ? "d" : ""});
-  };
-  add(Kind::started, 1000, 7);
-  add(Kind::read, 1001, 7);
-  add(Kind::started, 1002, 8);
-  add(Kind::wrote, 1003, 7);
-  add(Kind::started, 2000, 7);
-  add(Kind::read, 2001, 7);
-  add(Kind::read, 3000, 9);  // its first line was lost
-  const auto all = incarnations_of(journal, Time(1s));
-  REQUIRE(all.size() == 4);
-  CHECK(all[0].has_served());
-  CHECK(all[0].asked.front().digest == "d");
-  CHECK(all[0].in_flight() == nullptr);
-  CHECK(all[0].last == 3ms);
-  CHECK(all[1].pid == 8);
-  REQUIRE(all[2].in_flight() != nullptr);
-  CHECK(all[2].started == 1s);
-  CHECK(all[3].pid == 9);
 }
 
 }  // namespace

@@ -44,19 +44,20 @@ void judge_killed(const Incarnation& one, const Process& process, Judgement& jud
         .push_back(finding("healthy_worker_killed", what));
     return;
   }
-  if (!one.stdin_end && !one.term) {
+  const auto asked = one.asked_to_leave();
+  if (!asked) {
     judgement.findings.push_back(
         finding("leaving_order",
-                "was killed while idle: it had seen neither the end of its input nor TERM"));
+                "was killed while idle: it had seen neither the end of its input nor TERM, and "
+                "nobody had told it to leave"));
     return;
   }
   // Of whose end the system does not tell: it may have been the signal that asked.
   if (!process.exit) return;
-  const Duration asked = std::min(one.stdin_end.value_or(gone), one.term.value_or(gone));
-  if (gone - asked < kNoGrace) {
+  if (gone - *asked < kNoGrace) {
     judgement.findings.push_back(finding(
         "leaving_order",
-        fmt::format("was asked to leave and killed within {} ms", to_ms(gone - asked) + 1)));
+        fmt::format("was asked to leave and killed within {} ms", to_ms(gone - *asked) + 1)));
   }
 }
 

@@ -1,11 +1,15 @@
 #include "harness/guard/looks.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <sstream>
 #include <unistd.h>
 #include <utility>
+
+#include <sys/epoll.h>
 
 #include "harness/guard/open_files.hpp"
 #include "harness/host/census.hpp"
@@ -56,6 +60,7 @@ std::uint64_t resident_bytes(pid_t pid) {
 }  // namespace
 
 Looks::Looks(Time begun) : begun_(begun), self_(::getpid()) {
+  if (auto ends = sys::epoll()) ends_ = std::move(*ends);
   if (const auto stat = proc_fs::read_stat(self_)) own_ticks_ = stat->started;
   for (OpenFile& file : open_files(self_)) outside_.push_back(std::move(file.target));
 }
@@ -63,29 +68,46 @@ Looks::Looks(Time begun) : begun_(begun), self_(::getpid()) {
 Address Looks::address_of(pid_t pid) const {
   const auto found = known_.find(pid);
   if (found != known_.end()) return found->second.process.address;
+  if (const auto stat = proc_fs::read_stat(pid)) return first_seen(pid, *stat).address;
   Address address;
   address.pid = pid;
-  const auto stat = proc_fs::read_stat(pid);
-  if (!stat) return address;
-  address.command = proc_fs::command_of(pid, *stat);
-  if (stat->started > own_ticks_) address.started = of_ticks(stat->started - own_ticks_);
-  // Whom we have adopted was started by somebody who is gone.
-  if (stat->parent == self_ && pid != host_) return address;
-  address.parent = stat->parent;
-  const auto parent = known_.find(stat->parent);
-  if (stat->parent == self_) address.parent_command = "poolproof guard";
-  if (parent != known_.end()) address.parent_command = parent->second.process.address.command;
   return address;
+}
+
+Process Looks::first_seen(pid_t pid, const Stat& stat) const {
+  Process process;
+  process.group = stat.group;
+  process.session = stat.session;
+  Address& address = process.address;
+  address.pid = pid;
+  address.command = proc_fs::command_of(pid, stat);
+  address.started = started_after(stat.started);
+  // Whom we have adopted was started by somebody who is gone.
+  if (stat.parent == self_ && pid != host_) return process;
+  address.parent = stat.parent;
+  const auto parent = known_.find(stat.parent);
+  if (stat.parent == self_) address.parent_command = "poolproof guard";
+  if (parent != known_.end()) address.parent_command = parent->second.process.address.command;
+  return process;
+}
+
+Duration Looks::started_after(std::uint64_t ticks) const {
+  return ticks > own_ticks_ ? of_ticks(ticks - own_ticks_) : Duration{};
 }
 
 bool Looks::admit(pid_t pid, const Stat& stat, Duration at) {
   if (stat.parent != self_ && !known_.contains(stat.parent)) return false;
   Known known;
   known.ticks = stat.started;
-  known.process.address = address_of(pid);
+  known.process = first_seen(pid, stat);
   known.process.last_seen = at;
   if (known_.size() < kHeldMost) {
     if (auto pidfd = sys::pidfd_open(pid)) known.pidfd = std::move(*pidfd);
+  }
+  // Without it the next look tells.
+  if (known.pidfd) {
+    (void)sys::epoll_add(ends_.get(), known.pidfd.get(), EPOLLIN | EPOLLONESHOT,
+                         static_cast<std::uint64_t>(pid));
   }
   if (!stat.dead()) look_closer(known, stat);
   known_.insert_or_assign(pid, std::move(known));
@@ -127,8 +149,27 @@ bool Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
   return came;
 }
 
+void Looks::note_ends(Time now) {
+  std::array<epoll_event, 64> events{};
+  const int count = sys::epoll_wait(ends_.get(), events, Duration{}).value_or(0);
+  for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(count))) {
+    const auto found = known_.find(static_cast<pid_t>(event.data.u64));
+    if (found == known_.end()) continue;
+    Known& known = found->second;
+    known.ended = since_begin(now);
+    const auto stat = proc_fs::read_stat(found->first);
+    if (stat && stat->started == known.ticks) note_dead(known, *stat, since_begin(now));
+  }
+}
+
+void Looks::note_dead(Known& known, const Stat& stat, Duration at) const {
+  // Our own children are reaped at once.
+  if (!stat.dead() || stat.parent == self_ || known.dead_since) return;
+  known.dead_since = known.ended.value_or(at);
+}
+
 void Looks::forget(Known& known, Duration at, std::optional<ExitStatus> exit) {
-  known.process.gone = at;
+  known.process.gone = known.ended.value_or(at);
   known.process.exit = exit;
   if (!exit && known.pidfd) known.process.exit = sys::exit_of_stranger(known.pidfd.get());
   over_.push_back(std::move(known.process));
@@ -148,8 +189,8 @@ bool Looks::look_again(Duration at) {
     if (!stat->dead()) {
       known.process.last_seen = at;
       look_closer(known, *stat);
-    } else if (stat->parent != self_ && !known.dead_since) {
-      known.dead_since = at;
+    } else {
+      note_dead(known, *stat, at);
     }
     ++one;
   }
@@ -192,45 +233,61 @@ void Looks::reaped(pid_t pid, ExitStatus exit, Time now) {
   known_.erase(found);
 }
 
-void Looks::begin_idle(Time now) {
-  if (idle_since_) return;
-  look(now);
-  idle_since_ = since_begin(now);
-  usage_.clear();
-  for (const auto& [pid, known] : known_) {
-    usage_[pid] = {known.ticks, proc_fs::cpu_demand(pid), cpu_used(pid), resident_bytes(pid)};
-  }
+Looks::Usage Looks::usage_of(pid_t pid, const Known& known) const {
+  // We may wait for a processor ourselves between any two of these.
+  return {since_begin(sys::now()), known.ticks,         proc_fs::cpu_demand(pid),
+          cpu_used(pid),           resident_bytes(pid), since_begin(sys::now())};
 }
 
-void Looks::end_idle(Time now) {
-  if (!idle_since_) return;
-  const Duration from = *std::exchange(idle_since_, std::nullopt);
-  const Duration to = since_begin(now);
+void Looks::begin_idle(Time now) {
+  if (is_idle_) return;
+  look(now);
+  is_idle_ = true;
+  usage_.clear();
+  for (const auto& [pid, known] : known_) usage_[pid] = usage_of(pid, known);
+}
+
+void Looks::end_idle() {
+  if (!std::exchange(is_idle_, false)) return;
   for (const auto& [pid, before] : usage_) {
     const auto found = known_.find(pid);
     if (found == known_.end() || found->second.ticks != before.ticks) continue;
-    const auto percent = [span = to - from](std::uint64_t first, std::uint64_t last) {
+    const Usage after = usage_of(pid, found->second);
+    const auto percent = [span = after.read - before.at](std::uint64_t first, std::uint64_t last) {
       return proc_fs::percent_of(last > first ? last - first : 0, span);
     };
-    idle_.push_back({found->second.process.address, found->second.process.is_worker, from, to,
-                     percent(before.used, cpu_used(pid)),
-                     percent(before.demand, proc_fs::cpu_demand(pid)), before.resident,
-                     resident_bytes(pid)});
+    idle_.push_back({found->second.process.address, before.at, after.read,
+                     percent(before.used, after.used), percent(before.demand, after.demand),
+                     before.resident, after.resident});
   }
 }
 
-std::vector<Process> Looks::living() {
-  std::vector<Process> all;
-  for (const host::Marked& one : host::descendants(0)) {
-    const auto found = known_.find(one.pid);
-    if (found != known_.end() && found->second.ticks == one.started) {
-      all.push_back(found->second.process);
-    } else {
-      all.emplace_back().address = address_of(one.pid);
-    }
-    all.back().address.command = one.command;
-  }
+std::vector<pid_t> Looks::pids() const {
+  std::vector<pid_t> all;
+  for (const auto& [pid, known] : known_) all.push_back(pid);
   return all;
+}
+
+std::vector<Process> Looks::living() const {
+  std::vector<Process> all;
+  for (const host::Marked& one : host::descendants(0)) all.push_back(process_of(one));
+  return all;
+}
+
+Process Looks::process_of(const host::Marked& one) const {
+  Process process;
+  const auto found = known_.find(one.pid);
+  const auto stat = proc_fs::read_stat(one.pid);
+  if (found != known_.end() && found->second.ticks == one.started) {
+    process = found->second.process;
+  } else if (stat && stat->started == one.started) {
+    process = first_seen(one.pid, *stat);
+  } else {
+    process.address.pid = one.pid;
+    process.address.started = started_after(one.started);
+  }
+  process.address.command = one.command;
+  return process;
 }
 
 void Looks::finish(Facts& facts) {

@@ -29,8 +29,9 @@ std::optional<faults::PlannedFault> fault_of(const Facts& facts, const Receipt& 
   return std::move(*fault);
 }
 
-/// Why a worker must not be asked again after that request; empty: it may be.
-std::string why_dirty(const Facts& facts, const Incarnation& one, const Asked& before) {
+/// Why a worker must not be asked again at that time, after that request; empty: it may be.
+std::string why_dirty(const Facts& facts, const Incarnation& one, const Asked& before,
+                      Duration again) {
   for (const Receipt& receipt : one.receipts) {
     if (receipt.request != before.number) continue;
     const auto fault = fault_of(facts, receipt);
@@ -42,7 +43,8 @@ std::string why_dirty(const Facts& facts, const Incarnation& one, const Asked& b
                          before.number);
     }
   }
-  if (before.is_owed && !before.wrote) {
+  // It may have answered in the end: it was asked before it had.
+  if (before.is_owed && before.wrote.value_or(Duration::max()) > again) {
     return fmt::format("it owed the answer to its request {}", before.number);
   }
   return "";
@@ -121,7 +123,7 @@ void judge_reuse(const Facts& facts, Judgement& judgement) {
   if (!facts.exclusive) return;
   for (const Incarnation& one : facts.incarnations) {
     for (std::size_t i = 1; i < one.asked.size(); ++i) {
-      const std::string why = why_dirty(facts, one, one.asked[i - 1]);
+      const std::string why = why_dirty(facts, one, one.asked[i - 1], one.asked[i].read);
       if (why.empty()) continue;
       const Process process = process_of(facts, one);
       judgement.findings.push_back({"no_dirty_reuse",

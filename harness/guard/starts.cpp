@@ -57,8 +57,7 @@ std::set<pid_t> judge_journals(const Facts& facts, Judgement& judgement) {
     journaled.insert(static_cast<pid_t>(one.pid));
     const Process process = process_of(facts, one);
     const bool over = one.exiting || (process.gone && *process.gone < facts.end.at);
-    const bool asked_to_leave = one.stdin_end || one.term;
-    if (!over || one.has_served() || asked_to_leave) continue;
+    if (!over || one.has_served() || one.asked_to_leave()) continue;
     failed.push_back({one.started, process.address});
   }
   std::ranges::sort(failed, {}, &Start::at);

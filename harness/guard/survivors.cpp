@@ -1,24 +1,23 @@
-#include <algorithm>
+#include <string>
 
 #include <fmt/format.h>
 
+#include "harness/guard/origin.hpp"
 #include "harness/guard/rules.hpp"
 
 /// What did the program leave behind?
 namespace poolproof::guard {
 namespace {
 
-bool is_worker(const Facts& facts, pid_t pid) {
-  const auto journals = [pid](const Incarnation& one) { return one.pid == pid; };
-  const auto is_it = [pid](const Process& one) { return one.address.pid == pid && one.is_worker; };
-  return std::ranges::any_of(facts.incarnations, journals) ||
-         std::ranges::any_of(facts.seen, is_it);
+/// A worker that is left is the program's; what a worker has left is the worker's.
+Blame blame_of(const Facts& facts, const Process& process) {
+  return is_worker(facts, process) ? Blame::program : starter_of(facts, process);
 }
 
-/// A worker that is left is the program's; what a worker has left is the worker's.
-Blame blame_of(const Facts& facts, const Address& address) {
-  const bool of_worker = !is_worker(facts, address.pid) && is_worker(facts, address.parent);
-  return of_worker ? Blame::worker : Blame::program;
+/// What must be said of it besides where it was found.
+std::string doubt_of(Blame blame) {
+  if (blame != Blame::unknown) return "";
+  return "; who started it had gone before it was seen: the program or a worker of its";
 }
 
 }  // namespace
@@ -26,12 +25,15 @@ Blame blame_of(const Facts& facts, const Address& address) {
 void judge_survivors(const Facts& facts, Judgement& judgement) {
   const bool put_away = facts.end.how != HostEnd::How::by_itself;
   for (const Process& one : facts.left) {
-    Finding finding{"no_survivors", blame_of(facts, one.address), "", facts.end.at, {one.address}};
+    const Blame blame = blame_of(facts, one);
+    Finding finding{"no_survivors", blame, "", facts.end.at, {one.address}};
     if (put_away) {
-      finding.what = told(one.address) + ", was there when the program was put away";
+      finding.what =
+          told(one.address) + ", was there when the program was put away" + doubt_of(blame);
       judgement.remarks.push_back(std::move(finding));
     } else {
-      finding.what = told(one.address) + ", lived on after the program's end and was put away";
+      finding.what = told(one.address) + ", lived on after the program's end and was put away" +
+                     doubt_of(blame);
       judgement.findings.push_back(std::move(finding));
     }
   }
@@ -45,8 +47,11 @@ void judge_zombies(const Facts& facts, Judgement& judgement) {
     if (dead_for < kLeastDead) continue;
     const std::string what = fmt::format("{}, was dead for {} and not reaped when its parent ended",
                                          told(zombie.address), seconds(dead_for));
-    judgement.findings.push_back(
-        {"no_zombies", blame_of(facts, zombie.address), what, zombie.dead_since, {zombie.address}});
+    // It is for its parent to reap it.
+    Process dead;
+    dead.address = zombie.address;
+    const Blame blame = starter_of(facts, dead);
+    judgement.findings.push_back({"no_zombies", blame, what, zombie.dead_since, {zombie.address}});
   }
 }
 

@@ -64,12 +64,11 @@ class Watch {
 
  private:
   void watch_all_writes() {
-    for (const char* path : {"/proc/self/fd/1", "/proc/self/fd/2", command_.journals.c_str()}) {
+    for (const char* path : {"/proc/self/fd/1", "/proc/self/fd/2"}) {
       (void)sys::watch_writes(writes_.get(), path);
     }
-    if (const auto number = sys::watch_writes(writes_.get(), command_.marks.c_str())) {
-      marks_ = *number;
-    }
+    journals_ = sys::watch_writes(writes_.get(), command_.journals.c_str()).value_or(-1);
+    marks_ = sys::watch_writes(writes_.get(), command_.marks.c_str()).value_or(-1);
   }
 
   void wait() {
@@ -77,10 +76,12 @@ class Watch {
     Time until = std::min(pace_.next_look(), deadline());
     const bool is_deaf = now < deaf_until_;
     if (is_deaf) until = std::min(until, deaf_until_);
-    std::array<pollfd, 2> fds{
-        {{signals_.get(), POLLIN, 0}, {is_deaf ? -1 : writes_.get(), POLLIN, 0}}};
+    std::array<pollfd, 3> fds{{{signals_.get(), POLLIN, 0},
+                               {is_deaf ? -1 : writes_.get(), POLLIN, 0},
+                               {looks_.ends(), POLLIN, 0}}};
     (void)sys::poll(fds, now, until);
     take_signals();
+    if (fds[2].revents != 0) looks_.note_ends(sys::now());
     if (fds[1].revents != 0) take_writes();
     if (sys::now() >= pace_.next_look()) look();
   }
@@ -114,11 +115,18 @@ class Watch {
   void take_writes() {
     const Time now = sys::now();
     const auto numbers = sys::next_writes(writes_.get());
-    const bool is_marked = std::ranges::find(numbers, marks_) != numbers.end();
-    if (is_marked) take_marks(now);
-    const auto is_sign = [this](int number) { return number != marks_; };
-    if (!said_end_ && std::ranges::any_of(numbers, is_sign)) last_sign_ = now;
+    const auto has = [&](int number) { return std::ranges::count(numbers, number) > 0; };
+    const auto is_output = [this](int number) { return number != marks_ && number != journals_; };
+    if (has(marks_)) take_marks(now);
+    if (has(journals_)) note_sign(Sign::journal, now);
+    if (std::ranges::any_of(numbers, is_output)) note_sign(Sign::output, now);
     deaf_until_ = after(now, kDeaf);
+  }
+
+  void note_sign(Sign sign, Time now) {
+    if (facts_.end.sign == Sign::end_mark && sign < Sign::mark) return;
+    facts_.end.sign = sign;
+    last_sign_ = now;
   }
 
   /// Each line of the file that we have not seen yet is a mark.
@@ -128,11 +136,10 @@ class Watch {
          end = text.find('\n', marks_read_)) {
       const std::string_view mark = std::string_view(text).substr(marks_read_, end - marks_read_);
       marks_read_ = end + 1;
-      looks_.end_idle(now);
+      looks_.end_idle();
       if (mark == "idle") looks_.begin_idle(now);
-      if (mark == "busy") said_end_ = false;
-      if (mark == "end") said_end_ = true;
-      last_sign_ = now;
+      const bool has_ended = facts_.end.sign == Sign::end_mark && mark != "busy";
+      note_sign(mark == "end" || has_ended ? Sign::end_mark : Sign::mark, now);
     }
   }
 
@@ -144,7 +151,8 @@ class Watch {
 
   /// The limit for the time after the last sign; nothing: there is none.
   [[nodiscard]] std::optional<Duration> end_limit() const {
-    return command_.end_limit || !said_end_ ? command_.end_limit : kEndLimit;
+    const bool said_end = facts_.end.sign == Sign::end_mark;
+    return command_.end_limit || !said_end ? command_.end_limit : kEndLimit;
   }
 
   [[nodiscard]] Time deadline() const {
@@ -165,7 +173,7 @@ class Watch {
   void conclude() {
     if (!host_exit_) {
       looks_.look(sys::now());
-      looks_.end_idle(sys::now());
+      looks_.end_idle();
       facts_.left = looks_.living();
       std::erase_if(facts_.left, [this](const auto& one) { return one.address.pid == host_; });
     }
@@ -174,13 +182,12 @@ class Watch {
     put_host_away();
     facts_.end.exit = host_exit_.value_or(ExitStatus{});
     facts_.end.at = ended_ - begun_;
-    facts_.end.said_end = said_end_;
     facts_.end.last_sign = last_sign_ - begun_;
     if (facts_.end.how == HostEnd::How::by_itself) {
       let_leave();
       facts_.left = looks_.living();
     }
-    host::end_descendants(0);
+    put_rest_away();
     looks_.finish(facts_);
   }
 
@@ -204,39 +211,50 @@ class Watch {
     while (!host_exit_) wait_for_children(kNever);
   }
 
+  /// Nobody is put away without a word, also who came after the last look.
+  void put_rest_away() {
+    for (const host::Marked& one : host::end_descendants(0)) {
+      Process process = looks_.process_of(one);
+      const auto is_it = [&](const Process& left) {
+        return left.address.pid == one.pid && left.address.started == process.address.started;
+      };
+      if (std::ranges::none_of(facts_.left, is_it)) facts_.left.push_back(std::move(process));
+    }
+  }
+
   void wait_for_children(Time until) {
     std::array<pollfd, 1> fds{{{signals_.get(), POLLIN, 0}}};
     (void)sys::poll(fds, sys::now(), until);
     take_signals();
   }
 
-  /// Until nobody is there any more, in two looks, or nobody is about to go.
+  /// Until nobody is there any more, or those who are have had their time.
   void let_leave() {
     std::map<pid_t, std::uint64_t> demand;
-    Duration waited{};
-    const Time give_up = after(sys::now(), kLeaveMost);
     Time before = sys::now();
-    for (int quiet = 0; quiet < 2 && waited < kLeaveGrace && before < give_up;) {
-      const auto left = host::descendants(0);
-      quiet = left.empty() ? quiet + 1 : 0;
-      if (quiet == 0) wait_for_children(after(before, kLeaveGap));
+    looks_.look(before);
+    (void)is_any_going(demand, kLeaveGap);
+    Duration waited{};
+    const Time give_up = after(before, kLeaveMost);
+    while (sys::has_children() && waited < kLeaveGrace && before < give_up) {
+      const Time until = after(before, kLeaveGap);
+      while (sys::has_children() && sys::now() < until) wait_for_children(until);
       const Time now = sys::now();
-      if (!is_any_going(left, demand, now - before)) waited += now - before;
       looks_.look(now);
+      if (!is_any_going(demand, now - before)) waited += now - before;
       before = now;
     }
   }
 
-  /// Whether one of those wants a processor: it may be on its way out.
-  static bool is_any_going(const std::vector<host::Marked>& left,
-                           std::map<pid_t, std::uint64_t>& demand, Duration span) {
+  /// Whether somebody below wants a processor, by what all wanted up to now: it may be on its way
+  /// out. Who has come since wanted nothing before.
+  bool is_any_going(std::map<pid_t, std::uint64_t>& demand, Duration span) {
+    std::map<pid_t, std::uint64_t> before = std::exchange(demand, {});
     bool going = false;
-    for (const host::Marked& one : left) {
-      const std::uint64_t now = proc_fs::cpu_demand(one.pid);
-      const auto [before, fresh] = demand.try_emplace(one.pid, now);
-      const std::uint64_t more = now > before->second ? now - before->second : 0;
-      going = going || fresh || proc_fs::percent_of(more, span) > kGoingPercent;
-      before->second = now;
+    for (const pid_t pid : looks_.pids()) {
+      const std::uint64_t now = demand[pid] = proc_fs::cpu_demand(pid);
+      const std::uint64_t more = now > before[pid] ? now - before[pid] : 0;
+      going = going || proc_fs::percent_of(more, span) > kGoingPercent;
     }
     return going;
   }
@@ -245,12 +263,12 @@ class Watch {
   pid_t front_;
   Time begun_;
   Time last_sign_;
-  bool said_end_ = false;
   Looks looks_;
   Pace pace_;
   host::Descriptor signals_;
   host::Descriptor writes_;
-  int marks_ = -1;  ///< the number of the file of marks
+  int journals_ = -1;  ///< the number of the folder of journals
+  int marks_ = -1;     ///< and of the file of marks
   std::size_t marks_read_ = 0;
   Time deaf_until_{};
   pid_t host_ = 0;
