@@ -316,7 +316,10 @@ std::string Conversation::received() const {
 std::string Conversation::likely(std::string_view bytes) const {
   if (codec_ != Codec::json) return "";
   const auto suspicion = suspect(framing_, bytes);
-  return suspicion ? "; most likely " + suspicion->words : "";
+  // What is no JSON has been told by who tried to read it.
+  return suspicion && suspicion->kind != Misframing::broken_json
+             ? "; most likely " + suspicion->words
+             : "";
 }
 
 std::string Conversation::text_so_far() const {

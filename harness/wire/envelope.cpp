@@ -246,6 +246,12 @@ std::string nonce_of(const json& result) {
 }
 
 Expected<json, std::string> parse_json(std::string_view text, int max_depth) {
+  // nlohmann passes over it. Most other readers, those of Python and Node among them, do not.
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) {
+    return unexpected(fmt::format("not JSON: a byte order mark at byte 0, near \"{}\"",
+                                  printable(text.substr(kByteOrderMark.size(), 24))));
+  }
   // A text that can't be nested too deeply is parsed at once. Only a text that fails is read a
   // second time, to find words for the error.
   if (!may_be_deep(text, max_depth) && text.find('\0') == std::string_view::npos) {

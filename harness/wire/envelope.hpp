@@ -47,8 +47,8 @@ std::string nonce_of(const nlohmann::json& result);
 
 inline constexpr int kMaxDepth = 128;
 
-/// Parses JSON from an untrusted source. Limits the depth and never throws. The error is one
-/// sentence with the byte offset.
+/// Parses JSON from an untrusted source. Limits the depth and never throws. A byte order mark is an
+/// error. The error is one sentence with the byte offset.
 Expected<nlohmann::json, std::string> parse_json(std::string_view text, int max_depth = kMaxDepth);
 
 }  // namespace poolproof::wire

@@ -184,6 +184,15 @@ TEST_CASE("wire: envelope: text that is not JSON is refused with the byte where 
   }
 }
 
+TEST_CASE("wire: envelope: a byte order mark is no JSON, as Python's and Node's readers have it") {
+  const std::string mark = "\xef\xbb\xbf";
+  CHECK(parse_json(mark + "{\"a\":1}").error() ==
+        "not JSON: a byte order mark at byte 0, near \"{\"a\":1}\"");
+  CHECK_FALSE(parse_json(mark));
+  CHECK_FALSE(decode_reply(mark + R"({"id":7,"success":true,"result":{}})", 7).has_value());
+  CHECK(parse_json("\"" + mark + "\"").has_value());
+}
+
 TEST_CASE("wire: envelope: JSON may be as deep as the limit and no deeper") {
   CHECK(parse_json(nested(kMaxDepth)).has_value());
   CHECK(parse_json(nested(kMaxDepth + 1)).error() ==

@@ -9,6 +9,7 @@
 
 #include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"
+#include "harness/wire/speech.hpp"
 #include "harness/wire/wires.hpp"
 
 namespace poolproof::wire {
@@ -18,10 +19,44 @@ constexpr std::size_t kLooked = std::size_t{4} << 20U;
 /// Another frame, or the end of a text, is looked for so far from the beginning.
 constexpr std::size_t kSearched = 4096;
 constexpr std::size_t kQuoted = 48;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 bool is_document(std::string_view text) {
   if (text.empty() || (text.front() != '{' && text.front() != '[')) return false;
   return parse_json(text).has_value();
+}
+
+/// The object or list that the text begins with, whatever stands behind it; empty: none.
+std::string_view document_at(std::string_view text) {
+  if (text.empty() || (text.front() != '{' && text.front() != '[')) return {};
+  std::size_t depth = 0;
+  bool quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quoted && c == '\\') {
+      ++at;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (!quoted && (c == '{' || c == '[')) {
+      ++depth;
+    } else if (!quoted && (c == '}' || c == ']') && --depth == 0) {
+      const std::string_view document = text.substr(0, at + 1);
+      return is_document(document) ? document : std::string_view();
+    }
+  }
+  return {};
+}
+
+bool starts_as_json(std::string_view text) {
+  return text.starts_with('{') || text.starts_with('[');
+}
+
+std::string_view first_line(std::string_view bytes) {
+  return bytes.substr(0, bytes.find('\n'));
+}
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
 /// The JSON document in the frame at the very beginning, if there is one.
@@ -72,6 +107,24 @@ std::optional<Suspicion> inner_frame(const Framing& framing, std::uint64_t lengt
   return std::nullopt;
 }
 
+/// A whole JSON text behind the header has not as many bytes as that says.
+std::optional<Suspicion> other_count(std::uint64_t length, std::string_view behind) {
+  if (const std::size_t size = document_at(behind).size(); size > 0 && size != length) {
+    return Suspicion{
+        Misframing::wrong_length,
+        fmt::format("a length of {} where the JSON text behind it has {} bytes", length, size)};
+  }
+  const std::size_t last = std::min(behind.size(), kSearched);
+  for (std::size_t at = 1; at < last && is_text(behind.substr(0, at)); ++at) {
+    if (behind[at - 1] != '\n' || document_at(behind.substr(at)).size() != length) continue;
+    return Suspicion{
+        Misframing::text_inside,
+        fmt::format("a header, {} bytes of text (a stray print) and only then its payload: \"{}\"",
+                    at, printable(behind.substr(0, at), kQuoted))};
+  }
+  return std::nullopt;
+}
+
 /// The header has the agreed form and says a wrong number.
 std::optional<Suspicion> wrong_count(const Framing& framing, std::size_t header_bytes,
                                      std::uint64_t length, std::string_view behind) {
@@ -82,10 +135,13 @@ std::optional<Suspicion> wrong_count(const Framing& framing, std::size_t header_
                                  "follow it",
                                  length, behind.size())};
   }
+  if (auto found = other_count(length, behind)) return found;
   return inner_frame(framing, length, behind);
 }
 
 Suspicion surplus(const Framing& framing, std::string_view rest) {
+  if (framing.by_lines() && is_blank(rest))
+    return {Misframing::newline_after, "a perfect reply and an empty line behind it"};
   if (!framing.by_lines() && (rest == "\n" || rest == "\r\n")) {
     return {Misframing::newline_after,
             fmt::format("a perfect reply and {}: a newline, as println writes it after what it "
@@ -103,46 +159,108 @@ Suspicion surplus(const Framing& framing, std::string_view rest) {
                                                rest.size(), hex_and_text(rest, 16))};
 }
 
-/// JSON that is not on a line of its own, where lines are agreed.
+/// What begins as JSON, where lines are agreed, and is not one text on a line of its own.
 std::optional<Suspicion> not_one_line(std::string_view bytes) {
-  if (!is_document(bytes)) return std::nullopt;
-  if (bytes.find('\n') == std::string_view::npos) {
+  if (!starts_as_json(bytes)) return std::nullopt;
+  const std::string_view line = first_line(bytes);
+  const std::string_view document = document_at(bytes);
+  if (line.size() == bytes.size()) {
+    if (!is_document(bytes)) return std::nullopt;
     return Suspicion{Misframing::no_newline,
                      "a whole JSON text without the line break that ends a message"};
   }
-  return Suspicion{Misframing::several_lines,
-                   "one JSON text over several lines (pretty-printed), where each line is a "
-                   "message"};
+  if (document.size() > line.size()) {
+    return Suspicion{Misframing::several_lines,
+                     "one JSON text over several lines (pretty-printed), where each line is a "
+                     "message"};
+  }
+  const std::string_view behind = line.substr(document.size());
+  if (!document.empty() &&
+      starts_as_json(behind.substr(std::min(behind.find_first_not_of(" \t"), behind.size())))) {
+    return Suspicion{Misframing::several_texts,
+                     "more than one JSON text in one line, where each line is one message"};
+  }
+  const auto parsed = parse_json(line);
+  if (parsed) return std::nullopt;
+  const std::string shown = printable(line, kQuoted);
+  return Suspicion{
+      Misframing::broken_json,
+      line.starts_with("{'")
+          ? fmt::format("a dict as Python prints it, where JSON is agreed: \"{}\"", shown)
+          : fmt::format("a line that begins as JSON and is {}", parsed.error())};
+}
+
+/// Windows' programs and .NET like to write it in front of a text; JSON has no place for it.
+std::optional<Suspicion> behind_a_mark(const Framing& framing, std::string_view bytes) {
+  const std::string_view payload = whole_frame(framing, bytes).payload;
+  if (!payload.starts_with(kByteOrderMark) || !is_document(payload.substr(kByteOrderMark.size())))
+    return std::nullopt;
+  return Suspicion{Misframing::byte_order_mark,
+                   "JSON that begins with a byte order mark (ef bb bf), which parsers refuse"};
+}
+
+/// Whoever writes some of the headers means all of them.
+bool names_content(std::string_view bytes) {
+  constexpr std::string_view kContent = "content-";
+  return bytes.size() >= kContent.size() &&
+         std::equal(kContent.begin(), kContent.end(), bytes.begin(), [](char a, unsigned char b) {
+           return a == static_cast<char>(std::tolower(b));
+         });
+}
+
+std::optional<Suspicion> bad_header(const Framing& framing, std::string_view bytes) {
+  if (framing.wire != Wire::headers || !names_content(bytes)) return std::nullopt;
+  const Head head = row_of(framing.wire).head(framing, bytes, 0);
+  if (head.state != Head::State::broken) return std::nullopt;
+  const std::string_view block = bytes.substr(0, std::min(bytes.find("\r\n\r\n"), kSearched));
+  const std::size_t second = block.find("\r\n");
+  const bool folded = head.why == FrameError::Kind::no_header && second + 2 < block.size() &&
+                      (block[second + 2] == ' ' || block[second + 2] == '\t');
+  return Suspicion{
+      Misframing::bad_header,
+      fmt::format("{}: \"{}\"",
+                  folded ? "a header that goes on in a second line"
+                         : row_of(framing.wire).complaint(framing, {head.why, head.payload_bytes}),
+                  printable(block, kQuoted))};
+}
+
+/// Text, and a sound frame behind it.
+std::optional<Suspicion> text_in_front(const Framing& framing, std::string_view bytes) {
+  const std::size_t last = std::min(bytes.size(), kSearched);
+  for (std::size_t at = 1; at < last && is_text(bytes.substr(0, at)); ++at) {
+    if (framing.by_lines() && bytes[at - 1] != '\n') continue;
+    if (framing.wire == Wire::headers && bytes[at - 1] != '\n' && !names_content(bytes.substr(at)))
+      continue;
+    if (document_in(framing, bytes.substr(at)).empty()) continue;
+    const std::string_view front = bytes.substr(0, at);
+    return Suspicion{
+        Misframing::text_then_frame,
+        is_blank(front)
+            ? fmt::format("{} bytes of empty lines, and a sound frame only behind them", at)
+            : fmt::format("{} bytes of text (a banner or a stray print), and a sound frame only "
+                          "behind them: \"{}\"",
+                          at, printable(front, kQuoted))};
+  }
+  return std::nullopt;
 }
 
 /// The bytes begin with a text.
 std::optional<Suspicion> text(const Framing& framing, std::string_view bytes) {
   constexpr std::string_view kHeader = "content-length";
-  const bool headers =
-      framing.wire != Wire::headers && bytes.size() > kHeader.size() &&
-      std::equal(kHeader.begin(), kHeader.end(), bytes.begin(),
-                 [](char a, unsigned char b) { return a == static_cast<char>(std::tolower(b)); });
-  if (headers) {
+  if (framing.wire != Wire::headers && bytes.size() > kHeader.size() && names_content(bytes)) {
     return Suspicion{Misframing::headers,
                      "headers (Content-Length), as language servers write them"};
   }
-  if (is_document(bytes.substr(0, bytes.find('\n')))) {
-    return Suspicion{
-        Misframing::json_line,
-        fmt::format("JSON without a {}, one text a line",
-                    framing.wire == Wire::prefix ? "length prefix"
-                                                 : row_of(framing.wire).missing(framing))};
-  }
-  const std::size_t last = std::min(bytes.size(), kSearched);
-  for (std::size_t at = 1; at < last && is_text(bytes.substr(0, at)); ++at) {
-    if (framing.by_lines() && bytes[at - 1] != '\n') continue;
-    if (document_in(framing, bytes.substr(at)).empty()) continue;
-    return Suspicion{Misframing::text_then_frame,
-                     fmt::format("{} bytes of text (a banner or a stray print), and a sound frame "
-                                 "only behind them: \"{}\"",
-                                 at, printable(bytes.substr(0, at), kQuoted))};
-  }
+  std::string_view line = first_line(bytes);
+  if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
+  if (is_document(line))
+    return Suspicion{Misframing::json_line, without_header(framing) + ", one text a line"};
+  if (auto found = text_in_front(framing, bytes)) return found;
+  // A line of JSON is a message, whatever it says.
+  if (framing.by_lines() && line.size() < bytes.size() && parse_json(line)) return std::nullopt;
   if (!is_text(bytes.substr(0, kSearched))) return std::nullopt;
+  if (starts_as_json(line) && !framing.by_lines())
+    return Suspicion{Misframing::json_line, without_header(framing)};
   return Suspicion{Misframing::text, fmt::format("text (a banner or a stray print): \"{}\"",
                                                  printable(bytes, kQuoted))};
 }
@@ -221,6 +339,41 @@ bool may_begin_message(const Framing& framing, std::string_view bytes) {
   return !announced || payload.empty() || payload[0] == '{' || payload[0] == '[';
 }
 
+bool first_is_sound(Misframing kind) {
+  return kind == Misframing::newline_after || kind == Misframing::text_after ||
+         kind == Misframing::frame_after || kind == Misframing::bytes_after;
+}
+
+std::string without_header(const Framing& framing) {
+  return fmt::format("JSON without a {}", framing.wire == Wire::prefix
+                                              ? "length prefix"
+                                              : row_of(framing.wire).missing(framing));
+}
+
+std::string_view first_document(std::string_view bytes) {
+  constexpr int kTries = 64;
+  bytes = bytes.substr(0, kLooked);
+  std::size_t at = bytes.find_first_of("{[");
+  for (int tries = 0; tries < kTries && at < std::min(bytes.size(), kSearched); ++tries) {
+    if (const std::string_view found = document_at(bytes.substr(at)); !found.empty()) return found;
+    at = bytes.find_first_of("{[", at + 1);
+  }
+  return {};
+}
+
+std::string_view behind_unasked(const Framing& framing, Speech speech, std::string_view bytes) {
+  const SpeechRow& row = row_of(speech);
+  if (!row.speaks_unasked) return bytes;
+  for (;;) {
+    const WholeFrame whole = whole_frame(framing, bytes);
+    if (whole.bytes == 0) return bytes;
+    // No request has the number -1.
+    const Heard::Kind kind = row.hear(whole.payload, -1).kind;
+    if (kind != Heard::Kind::unasked && kind != Heard::Kind::asked) return bytes;
+    bytes.remove_prefix(whole.bytes);
+  }
+}
+
 std::optional<Suspicion> suspect(const Framing& framing, std::string_view bytes) {
   bytes = bytes.substr(0, kLooked);
   const bool one_header = framing.wire == Wire::prefix && bytes.size() <= framing.prefix_bytes;
@@ -230,14 +383,20 @@ std::optional<Suspicion> suspect(const Framing& framing, std::string_view bytes)
     if (rest.empty()) return std::nullopt;
     return surplus(framing, rest);
   }
+  if (auto found = behind_a_mark(framing, bytes)) return found;
+  if (auto found = bad_header(framing, bytes)) return found;
   if (framing.by_lines()) {
     if (auto found = not_one_line(bytes)) return found;
   }
-  if (!one_header) {
-    if (auto found = other_length(framing, bytes)) return found;
-    if (auto found = wrong_length(framing, bytes)) return found;
+  if (one_header) return is_beginning(framing, bytes) ? std::nullopt : text(framing, bytes);
+  if (auto found = other_length(framing, bytes)) return found;
+  // Where one byte makes a length, words have one, too: only what begins as JSON behind it is one.
+  const bool begins = may_begin_message(framing, bytes);
+  if (!begins) {
+    if (auto found = text(framing, bytes)) return found;
   }
-  return is_beginning(framing, bytes) ? std::nullopt : text(framing, bytes);
+  if (auto found = wrong_length(framing, bytes)) return found;
+  return !begins || is_beginning(framing, bytes) ? std::nullopt : text(framing, bytes);
 }
 
 }  // namespace poolproof::wire

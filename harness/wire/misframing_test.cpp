@@ -127,5 +127,83 @@ TEST_CASE("misframing: on each wire the frames of the others are named", "[wire]
   CHECK_THAT(found->words, Catch::Contains(words));
 }
 
+TEST_CASE("misframing: words are no frame where one byte makes a length", "[wire]") {
+  const auto wire = GENERATE(Wire::prefix, Wire::varint);
+  const Framing framing{1, 1U << 20U, wire};
+  const std::string frame = *encode_frame(framing, kReply);
+  const auto banner = suspect(framing, "worker ready\n" + frame);
+  REQUIRE(banner);
+  CHECK(banner->kind == Misframing::text_then_frame);
+  CHECK_THAT(banner->words, Catch::Contains("13 bytes of text"));
+  REQUIRE(suspect(framing, "INFO\n"));
+  CHECK(suspect(framing, "INFO\n")->kind == Misframing::text);
+  // What begins as JSON behind its length is a frame that another one has torn.
+  const auto torn = suspect(framing, frame.substr(0, 12) + frame + frame.substr(12));
+  REQUIRE(torn);
+  CHECK(torn->kind == Misframing::frame_inside);
+}
+
+TEST_CASE("misframing: each rule of headers has its words", "[wire]") {
+  const Framing framing{4, 1U << 20U, Wire::headers};
+  const auto [header, kind, words] = GENERATE(table<std::string, Misframing, std::string>({
+      {"Content-Length: -1\r\n\r\n", Misframing::bad_header, "not a whole number of bytes: \"Cont"},
+      {"content-length: 7\r\nContent-Length: 40\r\n\r\n", Misframing::bad_header,
+       "more than one Content-Length"},
+      {"Content-Type: x\r\n\r\n", Misframing::bad_header, "without Content-Length"},
+      {"Content-Type: x;\r\n y\r\n\r\n", Misframing::bad_header, "goes on in a second line"},
+      {"Content-Length: 40\n\n", Misframing::bad_header, "ends with LF"},
+      {"Content-Length: 43\r\n\r\n", Misframing::wrong_length,
+       "a length of 43 where the JSON text behind it has 40 bytes"},
+      {"Content-Length: 39\r\n\r\n", Misframing::wrong_length, "a length of 39 where"},
+      {"Content-Length: 40\r\n\r\nWARN x\n", Misframing::text_inside, "7 bytes of text"},
+      {"INFO: up\nContent-Length: 40\r\n\r\n", Misframing::text_then_frame, "9 bytes of text"},
+      {"Note: Content-Length: 40\r\n\r\n", Misframing::text_then_frame, "6 bytes of text"},
+      {"INFO: up\n", Misframing::text, "a banner"},
+  }));
+  CAPTURE(header);
+  const auto found = suspect(framing, header + kReply);
+  REQUIRE(found);
+  CHECK(found->kind == kind);
+  CHECK_THAT(found->words, Catch::Contains(words));
+}
+
+TEST_CASE("misframing: a line that begins as JSON is no banner", "[wire]") {
+  const Framing framing{4, 1U << 20U, Wire::lines};
+  const auto [bytes, kind, words] = GENERATE(table<std::string, Misframing, std::string>({
+      {"{\"v\":NaN}\n", Misframing::broken_json, "not JSON: bare NaN at byte 5"},
+      {"{\"v\": \"cut of\n", Misframing::broken_json, "not JSON: "},
+      {"{'id': 1}\n", Misframing::broken_json, "a dict as Python prints it"},
+      {"{\"a\":1}{\"b\":2}\n", Misframing::several_texts, "more than one JSON text"},
+      {"{\"a\":1} done\n", Misframing::broken_json, "not JSON: "},
+      {"{\n\"a\":1\n}\n{\n}\n", Misframing::several_lines, "pretty-printed"},
+      {"\xef\xbb\xbf{}\n", Misframing::byte_order_mark, "ef bb bf"},
+      {"{}\n\n", Misframing::newline_after, "an empty line"},
+      {"\n{}\n", Misframing::text_then_frame, "1 bytes of empty lines"},
+  }));
+  CAPTURE(bytes);
+  const auto found = suspect(framing, bytes);
+  REQUIRE(found);
+  CHECK(found->kind == kind);
+  CHECK_THAT(found->words, Catch::Contains(words));
+  CHECK_FALSE(suspect(framing, "null\n"));
+  CHECK_FALSE(suspect(framing, "{\"a\": 1, \"b"));
+}
+
+TEST_CASE("misframing: a document is found wherever it begins", "[wire]") {
+  CHECK(first_document("Loading [x\n{\"a\": \"}\"}\n{}") == "{\"a\": \"}\"}");
+  CHECK(first_document("{\"a\": 1").empty());
+  CHECK(first_document("").empty());
+  CHECK(first_document(std::string(100'000, '[')).empty());
+}
+
+TEST_CASE("misframing: what may be said unasked is none of what is looked at", "[wire]") {
+  const Framing lines{4, 1U << 20U, Wire::lines};
+  const std::string note = R"({"jsonrpc":"2.0","method":"log"})"
+                           "\n";
+  CHECK(behind_unasked(lines, Speech::mcp, note + note + "up\n") == "up\n");
+  CHECK(behind_unasked(lines, Speech::bridge, note + "up\n") == note + "up\n");
+  CHECK(behind_unasked(lines, Speech::mcp, note).empty());
+}
+
 }  // namespace
 }  // namespace poolproof::wire
