@@ -173,7 +173,13 @@ std::string unread_ping_words(const StartEvidence& e, std::int64_t budget) {
                      budget, unread_words(e.unread_bytes, e.ping_bytes));
 }
 
-std::string unanswered_words(const StartEvidence& e, std::int64_t budget) {
+/// `; reason`, or nothing.
+std::string because(const std::string& reason) {
+  return reason.empty() ? "" : "; " + reason;
+}
+
+std::string unanswered_words(const StartEvidence& e, std::int64_t budget,
+                             const std::string& reason) {
   return fmt::format(
       FMT_COMPILE("read its ping ({} bytes) and answered nothing within {} ms, {}: it found no "
                   "frame in what it read. One of: it reads another framing (lines, another length "
@@ -182,12 +188,9 @@ std::string unanswered_words(const StartEvidence& e, std::int64_t budget) {
       e.outlived_stdin   ? "nor at end of input, which it outlived"
       : e.late_bytes > 0 ? "and no whole frame at end of input"
                          : "and nothing at end of input either",
-      e.first_size > 0 ? fmt::format(FMT_COMPILE("; it wrote {}"), first_words(e)) : "");
-}
-
-/// `; reason`, or nothing.
-std::string because(const std::string& reason) {
-  return reason.empty() ? "" : "; " + reason;
+      e.first_size > 0
+          ? fmt::format(FMT_COMPILE("; it wrote {}{}"), first_words(e), because(reason))
+          : "");
 }
 
 /// Two workers of one slot may want what only one can have.
@@ -212,7 +215,7 @@ std::string cause_words(const StartEvidence& e, const Config& config, const Star
     case StartCause::ping_unread:
       return unread_ping_words(e, budget);
     case StartCause::ping_unanswered:
-      return unanswered_words(e, budget);
+      return unanswered_words(e, budget, known.reason);
     case StartCause::reply_unflushed:
       return fmt::format(FMT_COMPILE("read its ping and its whole reply ({} bytes) came out only "
                                      "when its stdin was closed: it answers, but never flushes "
@@ -224,7 +227,8 @@ std::string cause_words(const StartEvidence& e, const Config& config, const Star
               "wrote text on stdout where a frame should be (a banner or a stray print): {}"),
           quoted_words(e));
     case StartCause::reply_unframed:
-      return fmt::format(FMT_COMPILE("answered in JSON without a length prefix{}: {}"),
+      return fmt::format(FMT_COMPILE("answered in {}{}: {}"),
+                         known.reason.empty() ? "JSON without a length prefix" : known.reason,
                          e.answered_bytes == 0 ? ", and only at end of input" : "",
                          quoted_words(e));
     case StartCause::reply_incomplete:

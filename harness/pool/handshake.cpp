@@ -4,15 +4,16 @@
 #include <array>
 #include <cerrno>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/base/assert.hpp"
 #include "harness/base/text.hpp"
-#include "harness/wire/misframing.hpp"
 
 namespace poolproof::pool {
 namespace {
 
 /// So much of what it wrote is looked at for the rule that it breaks.
-constexpr std::size_t kWrittenKept = 4096;
+constexpr std::size_t kWrittenKept = 65536;
 /// What a late frame has beside its payload.
 constexpr std::size_t kHeaderKept = 1024;
 
@@ -24,8 +25,8 @@ std::size_t leading_text(std::string_view bytes) {
   return text;
 }
 
-/// What bytes that begin no frame most likely are. A sound frame may follow a banner.
-StartCause cause_of(std::string_view first) {
+/// What bytes that begin no frame look like, where no rule of their wire says more.
+StartCause look_of(std::string_view first) {
   constexpr std::size_t kLeastText = 3;
   const std::size_t text = leading_text(first);
   // The same four bytes as a length would be over 2 GB.
@@ -34,8 +35,21 @@ StartCause cause_of(std::string_view first) {
   return is_text ? StartCause::text_on_stdout : StartCause::bad_frame;
 }
 
+/// What the rule that bytes break makes of a start.
+StartCause cause_of(wire::Misframing kind) {
+  switch (kind) {
+    case wire::Misframing::json_line:
+      return StartCause::reply_unframed;
+    case wire::Misframing::text:
+    case wire::Misframing::text_then_frame:
+      return StartCause::text_on_stdout;
+    default:
+      return StartCause::bad_frame;
+  }
+}
+
 bool begins_as_json(std::string_view line) {
-  return line.starts_with('{') || line.starts_with('[') || line.starts_with("null\n");
+  return line.starts_with('{') || line.starts_with('[');
 }
 
 std::uint32_t count(std::uint64_t bytes) {
@@ -150,15 +164,8 @@ void Handshake::judge(Time now) {
       first_ = result.reply.error;
       return conclude(StartCause::refused);
     }
-    // Bytes from the very beginning of the stream: not even a frame. Else the frame was sound and
-    // its payload was not.
-    const std::string_view wrong = std::string_view(result.first_bytes).substr(0, first_.size());
-    const bool unframed =
-        !wrong.empty() && std::string_view(first_).substr(0, wrong.size()) == wrong;
-    suspected_ = unframed ? cause_of(first_) : StartCause::bad_frame;
-    // A line has no header: JSON at the very beginning is as it should be, but for what it says.
-    const bool line = wire_.framing.by_lines();
-    if (line && begins_as_json(first_)) suspected_ = StartCause::bad_frame;
+    unsound_ = true;
+    suspected_ = StartCause::bad_frame;
   } else if (stdout_ended_) {
     suspected_ =
         gathered_.answered_bytes > 0 ? StartCause::reply_incomplete : StartCause::stdout_closed;
@@ -188,10 +195,7 @@ void Handshake::confirm() {
 }
 
 void Handshake::budget_over(Time now) {
-  if (gathered_.answered_bytes > 0) {
-    const bool all_text = leading_text(first_) == first_.size();
-    return conclude(all_text ? cause_of(first_) : StartCause::reply_incomplete);
-  }
+  if (gathered_.answered_bytes > 0) return conclude(unfinished_cause());
   if (const auto unread = pipes_.unread()) gathered_.unread_bytes = count(*unread);
   if (gathered_.unread_bytes > 0 || wants_to_write()) {
     return conclude(pipes_.nobody_reads() ? StartCause::stdin_closed : StartCause::ping_unread);
@@ -203,7 +207,45 @@ void Handshake::budget_over(Time now) {
 
 void Handshake::postmortem_over() {
   gathered_.outlived_stdin = stage_ == Stage::stdin_closed;
-  conclude(stage_ == Stage::stdin_closed ? late_cause() : suspected_);
+  if (stage_ == Stage::stdin_closed) return conclude(late_cause());
+  // More of it may have come in the meantime.
+  conclude(unsound_ ? unsound_cause() : suspected_);
+}
+
+void Handshake::hurry(Time deadline) {
+  if (stage_ == Stage::talking) until_ = std::min(until_, deadline);
+}
+
+std::optional<wire::Suspicion> Handshake::suspicion(std::string_view bytes) const {
+  if (wire_.codec != wire::Codec::json) return std::nullopt;
+  return wire::suspect(wire_.framing, wire::behind_unasked(wire_.framing, wire_.speech, bytes));
+}
+
+/// It has answered, and not well.
+StartCause Handshake::unsound_cause() const {
+  if (const auto found = suspicion(written_)) return cause_of(found->kind);
+  // Bytes from the very beginning of the stream: not even a frame. Else the frame was sound and
+  // its payload was not.
+  const std::string_view wrong =
+      std::string_view(conversation_.result().first_bytes).substr(0, first_.size());
+  const bool unframed = !wrong.empty() && std::string_view(first_).starts_with(wrong);
+  // A line has no header: JSON at the very beginning is as it should be, but for what it says.
+  const bool line =
+      wire_.framing.by_lines() &&
+      (begins_as_json(first_) || wire::parse_json(written_.substr(0, written_.find('\n'))));
+  return unframed && !line ? look_of(first_) : StartCause::bad_frame;
+}
+
+/// What came is no whole frame.
+StartCause Handshake::unfinished_cause() const {
+  if (const auto found = suspicion(written_)) {
+    const StartCause cause = cause_of(found->kind);
+    return cause == StartCause::bad_frame ? StartCause::reply_incomplete : cause;
+  }
+  const bool begun =
+      wire_.codec == wire::Codec::json && wire::may_begin_message(wire_.framing, first_);
+  const bool all_text = leading_text(first_) == first_.size();
+  return all_text && !begun ? look_of(first_) : StartCause::reply_incomplete;
 }
 
 /// It had read its ping and answered nothing; what came out when its stdin was closed?
@@ -214,26 +256,39 @@ StartCause Handshake::late_cause() const {
   if (late.decided() && late.result().outcome == Outcome::ok) return StartCause::reply_unflushed;
   if (late.decided() && late.result().outcome == Outcome::worker_error)
     return StartCause::reply_unflushed;
-  if (!late_.empty() && cause_of(late_) == StartCause::reply_unframed)
-    return StartCause::reply_unframed;
-  return StartCause::ping_unanswered;
+  const auto found = suspicion(late_);
+  const bool unframed = found ? found->kind == wire::Misframing::json_line
+                              : !late_.empty() && !wire_.framing.by_lines() &&
+                                    look_of(late_) == StartCause::reply_unframed;
+  return unframed ? StartCause::reply_unframed : StartCause::ping_unanswered;
 }
 
 /// The rule that its bytes break, or what the decoder says of a frame that is sound.
 void Handshake::find_reason() {
-  if (wire_.codec == wire::Codec::json) {
-    if (const auto suspicion = wire::suspect(wire_.framing, written_)) {
-      reason_ = suspicion->words;
-      return;
-    }
+  if (gathered_.cause == StartCause::reply_unframed) {
+    reason_ = wire::without_header(wire_.framing);
+    return;
   }
-  if (conversation_.decided()) reason_ = conversation_.result().detail;
+  const auto found = suspicion(written_);
+  const bool decided = conversation_.decided();
+  // What a sound frame says is worse than what stands behind it.
+  const bool says_wrong = decided && conversation_.result().outcome != Outcome::ok && found &&
+                          wire::first_is_sound(found->kind);
+  if (found && !says_wrong) {
+    reason_ = found->words;
+  } else if (decided) {
+    reason_ = conversation_.result().detail;
+  }
 }
 
 void Handshake::conclude(StartCause cause) {
   POOLPROOF_ASSERT(!evidence_);
   gathered_.cause = cause;
-  if (cause == StartCause::bad_frame || cause == StartCause::reply_incomplete) find_reason();
+  const bool late = cause == StartCause::ping_unanswered && gathered_.late_bytes > 0;
+  if (late || cause == StartCause::bad_frame || cause == StartCause::reply_incomplete ||
+      cause == StartCause::reply_unframed) {
+    find_reason();
+  }
   gathered_.first_size = static_cast<std::uint8_t>(std::min(first_.size(), gathered_.first.size()));
   std::copy_n(first_.begin(), gathered_.first_size, gathered_.first.begin());
   evidence_ = gathered_;

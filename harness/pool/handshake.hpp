@@ -7,6 +7,7 @@
 #include "harness/pool/event.hpp"
 #include "harness/pool/requests.hpp"
 #include "harness/wire/conversation.hpp"
+#include "harness/wire/misframing.hpp"
 #include "harness/wire/stdio.hpp"
 
 namespace poolproof::pool {
@@ -40,6 +41,8 @@ class Handshake {
   void exchange(Time now);
   void tick(Time now);
   void process_ended(ExitStatus status, Time now);
+  /// While it talks its budget is over at `deadline`, if that is sooner.
+  void hurry(Time deadline);
 
   /// Set once it is over; cause none: the worker is good.
   [[nodiscard]] const std::optional<StartEvidence>& evidence() const { return evidence_; }
@@ -59,6 +62,9 @@ class Handshake {
   void find_reason();
   void conclude(StartCause cause);
   [[nodiscard]] StartCause late_cause() const;
+  [[nodiscard]] std::optional<wire::Suspicion> suspicion(std::string_view bytes) const;
+  [[nodiscard]] StartCause unsound_cause() const;
+  [[nodiscard]] StartCause unfinished_cause() const;
 
   wire::Stdio& pipes_;
   WireOptions wire_;
@@ -74,8 +80,9 @@ class Handshake {
   bool stdout_ended_ = false;
   bool stdin_broken_ = false;
   StartCause suspected_ = StartCause::none;
-  std::string first_;    ///< the first bytes from its stdout
-  std::string written_;  ///< the same, and more of them
+  bool unsound_ = false;  ///< it has answered with what is no good reply
+  std::string first_;     ///< the first bytes from its stdout
+  std::string written_;   ///< the same, and more of them
   std::string reason_;
   std::string late_;  ///< all bytes from its stdout after we closed its stdin, bounded
   StartEvidence gathered_;

@@ -1,0 +1,130 @@
+#include "harness/pool/handshake.hpp"
+
+#include <cerrno>
+#include <deque>
+
+#include <catch2/catch.hpp>
+
+#include "harness/pool/explain.hpp"
+
+using namespace poolproof;
+using namespace poolproof::pool;
+
+namespace {
+
+using namespace std::chrono_literals;
+using wire::Speech;
+using wire::Wire;
+
+/// A worker that takes all, and of which some bytes are there from the start.
+class Pipes final : public wire::Stdio {
+ public:
+  explicit Pipes(std::string output) : output_(std::move(output)) {}
+
+  Expected<std::size_t, int> write(std::string_view bytes) override { return bytes.size(); }
+  Expected<std::size_t, int> read(std::span<char> into) override {
+    if (output_.empty()) return unexpected(EAGAIN);
+    const std::size_t size = std::min(into.size(), output_.size());
+    std::copy_n(output_.begin(), size, into.begin());
+    output_.erase(0, size);
+    return size;
+  }
+  [[nodiscard]] Expected<std::size_t, int> unread() const override { return std::size_t{0}; }
+  [[nodiscard]] bool nobody_reads() const override { return false; }
+  void say(const std::string& bytes) { output_ += bytes; }
+
+ private:
+  std::string output_;
+};
+
+/// What a pool says of a worker that answers its greeting so; `late`: only at the end of its input.
+std::string told(Wire wire, Speech speech, const std::string& bytes, bool late = false) {
+  const WireOptions options{{4, 1U << 20U, wire}, false, wire::Codec::json, speech};
+  Pipes pipes(late ? "" : bytes);
+  Handshake handshake(pipes, options, *greeting(options, {0, 0}, "now"), Time(5s), 1s,
+                      [&] { pipes.say(late ? bytes : ""); });
+  for (int second = 0; !handshake.evidence(); ++second) {
+    handshake.exchange(Time(std::chrono::seconds(second)));
+    handshake.tick(Time(std::chrono::seconds(second)));
+  }
+  return explain_start({0, 0}, *handshake.evidence(), {}, {"", handshake.reason(), ""}) + " [" +
+         std::string(name(handshake.evidence()->cause)) + "]";
+}
+
+const std::string kInit =
+    R"({"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"1","capabilities":{}}})";
+const std::string kPong = R"({"id":0,"success":true,"result":{"a":"bcdefghij"}})";
+
+std::string headed(const std::string& header) {
+  return header + "\r\n\r\n" + kInit;
+}
+
+}  // namespace
+
+TEST_CASE("pool: handshake: what breaks a rule of its wire is told by that rule") {
+  const std::string varint = *wire::encode_frame({4, 1U << 20U, Wire::varint}, kPong);
+  const auto [wire, speech, bytes, words,
+              cause] = GENERATE_COPY(table<Wire, Speech, std::string, std::string, std::string>({
+      {Wire::headers, Speech::lsp, headed("Content-Length: -1"),
+       "a Content-Length that is not a whole number of bytes", "bad_frame"},
+      {Wire::headers, Speech::lsp, headed("Content-Length: 0x4b"),
+       "a Content-Length that is not a whole number of bytes", "bad_frame"},
+      {Wire::headers, Speech::lsp, headed("Content-Type: x"), "headers without Content-Length",
+       "bad_frame"},
+      {Wire::headers, Speech::lsp, headed("Content-Length: 5\r\nContent-Length: 75"),
+       "headers with more than one Content-Length", "bad_frame"},
+      {Wire::headers, Speech::lsp, headed("Content-Type: x;\r\n y=z\r\nContent-Length: 75"),
+       "a header that goes on in a second line", "bad_frame"},
+      {Wire::headers, Speech::lsp, "Content-Length: 75\n\n" + kInit, "ends with LF", "bad_frame"},
+      {Wire::headers, Speech::lsp, headed("Content-Length: 1000000000000"),
+       "Content-Length 1000000000000 is above the limit", "bad_frame"},
+      {Wire::headers, Speech::lsp, headed("Content-Length: 77"),
+       "a length of 77 where the JSON text behind it has 75 bytes", "reply_incomplete"},
+      {Wire::headers, Speech::lsp, headed("Content-Length: 74"),
+       "a length of 74 where the JSON text behind it has 75 bytes", "bad_frame"},
+      {Wire::headers, Speech::lsp, kInit + "\n",
+       "answered in JSON without a Content-Length header: ", "reply_unframed"},
+      {Wire::headers, Speech::lsp, "INFO: up\n" + headed("Content-Length: 75"),
+       "wrote text on stdout where a frame should be", "text_on_stdout"},
+      {Wire::headers, Speech::lsp, "Content-Len", "wrote 11 bytes that make no whole frame",
+       "reply_incomplete"},
+      {Wire::lines, Speech::mcp, kInit, "without the line break that ends a message",
+       "reply_incomplete"},
+      {Wire::lines, Speech::mcp, kInit + "\r", "without the line break that ends a message",
+       "reply_incomplete"},
+      {Wire::lines, Speech::mcp, "{\n" + kInit.substr(1) + "\n", "over several lines", "bad_frame"},
+      {Wire::lines, Speech::mcp, kInit + "\n\n", "an empty line behind it", "bad_frame"},
+      {Wire::lines, Speech::mcp, "\xef\xbb\xbf" + kInit + "\n", "byte order mark", "bad_frame"},
+      {Wire::lines, Speech::mcp, "{\"id\":NaN}\n", "bare NaN", "bad_frame"},
+      {Wire::lines, Speech::mcp, kInit + kInit + "\n", "more than one JSON text in one line",
+       "bad_frame"},
+      {Wire::lines, Speech::mcp,
+       R"({"jsonrpc":"2.0","method":"log"})"
+       "\nhello\n",
+       "wrote text on stdout", "text_on_stdout"},
+      {Wire::varint, Speech::bridge, "worker ready\n" + varint, "wrote text on stdout",
+       "text_on_stdout"},
+      {Wire::prefix, Speech::bridge, kPong + "\n",
+       "answered in JSON without a length prefix: ", "reply_unframed"},
+  }));
+  CAPTURE(bytes);
+  const std::string said = told(wire, speech, bytes);
+  CHECK_THAT(said, Catch::Contains(words));
+  CHECK_THAT(said, Catch::EndsWith("[" + cause + "]"));
+}
+
+TEST_CASE("pool: handshake: no wire but those with one is said to miss a length prefix") {
+  const std::string late = told(Wire::lines, Speech::mcp, kInit, true);
+  CHECK_THAT(late, !Catch::Contains("length prefix:"));
+  CHECK_THAT(late, Catch::Contains("without the line break that ends a message"));
+  CHECK_THAT(told(Wire::headers, Speech::lsp, kInit + "\n", true),
+             Catch::Contains("JSON without a Content-Length header, and only at end of input"));
+  CHECK_THAT(told(Wire::lines, Speech::mcp, kInit + "\n", true),
+             Catch::EndsWith("[reply_unflushed]"));
+}
+
+TEST_CASE("pool: handshake: what a sound message says is told before what stands behind it") {
+  const std::string wrong = R"({"jsonrpc":"2.0","id":"0","result":{}})";
+  const std::string said = told(Wire::lines, Speech::mcp, wrong + "\nhello\n");
+  CHECK_THAT(said, Catch::Contains("expected id 0, got the text \"0\""));
+}
