@@ -1,17 +1,20 @@
 #include "harness/probe/detect.hpp"
 
 #include <algorithm>
+#include <array>
+#include <deque>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "harness/host/system.hpp"
-#include "harness/wire/misframing.hpp"
+#include "harness/probe/evidence.hpp"
 #include "harness/wire/wires.hpp"
 
 namespace poolproof::probe {
 namespace {
 
+using namespace std::chrono_literals;
 using wire::Misframing;
 using wire::Speech;
 using wire::Wire;
@@ -21,60 +24,60 @@ struct Candidate {
   Speech speech;
   std::uint8_t prefix_bytes = 4;
   bool little_endian = false;
+  bool operator==(const Candidate&) const = default;
 };
 
-/// Who is silent may speak any of these; the others are tried once something hints at them.
-const std::vector<Candidate> kUsual{{Wire::prefix, Speech::bridge},
-                                    {Wire::lines, Speech::mcp},
-                                    {Wire::headers, Speech::lsp},
-                                    {Wire::lines, Speech::bridge}};
+/// Most workers speak one of these.
+constexpr std::array kUsual{
+    Candidate{Wire::prefix, Speech::bridge}, Candidate{Wire::lines, Speech::mcp},
+    Candidate{Wire::headers, Speech::lsp}, Candidate{Wire::lines, Speech::bridge}};
+
+/// Who waits for the rest of what it takes for a length is silent, and speaks one of these.
+constexpr std::array kLengths{
+    Candidate{Wire::prefix, Speech::bridge, 4, true}, Candidate{Wire::prefix, Speech::bridge, 2},
+    Candidate{Wire::varint, Speech::bridge},          Candidate{Wire::prefix, Speech::bridge, 8},
+    Candidate{Wire::prefix, Speech::bridge, 8, true}, Candidate{Wire::prefix, Speech::bridge, 1},
+    Candidate{Wire::prefix, Speech::bridge, 2, true}};
 
 /// A child of Node's fork(). Few of them speak as bridges do.
 constexpr Candidate kForked{Wire::node_ipc, Speech::bridge};
 
-/// What to try next, after `bytes` came to a greeting on the usual wire.
-std::vector<Candidate> hinted(const Settings& settings, const pool::StartEvidence& evidence,
-                              const std::string& bytes) {
-  if (bytes.empty()) {
-    std::vector<Candidate> others(kUsual.begin() + 1, kUsual.end());
-    // Who reads a few bytes and gives up at once takes them for another length.
-    const bool gave_up =
-        evidence.cause == StartCause::exited && evidence.unread_bytes < evidence.ping_bytes;
-    if (gave_up) {
-      others.push_back({Wire::prefix, Speech::bridge, 4, true});
-      others.push_back({Wire::prefix, Speech::bridge, 2});
-      others.push_back({Wire::varint, Speech::bridge});
-      others.push_back({Wire::prefix, Speech::bridge, 8});
-    }
-    // Without its channel a child of fork() has nothing to wait for.
-    if (evidence.cause == StartCause::exited) others.push_back(kForked);
-    return others;
-  }
-  const auto suspicion = wire::suspect(settings.framing, bytes);
-  if (!suspicion) return {};
-  switch (suspicion->kind) {
-    case Misframing::headers:
-      return {{Wire::headers, Speech::lsp}, {Wire::headers, Speech::bridge}};
-    case Misframing::json_line:
-      return {{Wire::lines, Speech::mcp}, {Wire::lines, Speech::bridge}};
-    case Misframing::varint:
-      return {{Wire::varint, Speech::bridge}};
-    case Misframing::little_endian:
-      return {{Wire::prefix, Speech::bridge, 4, true}};
-    case Misframing::other_prefix:
-      return {{Wire::prefix, Speech::bridge, 2},
-              {Wire::prefix, Speech::bridge, 1},
-              {Wire::prefix, Speech::bridge, 8},
-              {Wire::varint, Speech::bridge}};
-    default:
-      return {};
-  }
+/// Who has read a greeting that it understands answers by then, or soon after the end of its input.
+constexpr Duration kOnceRead = 500ms;
+
+struct Tried {
+  Candidate candidate;
+  Evidence evidence;
+};
+
+Candidate speaking(Candidate candidate, Speech speech) {
+  candidate.speech = speech;
+  return candidate;
+}
+
+/// In which speeches a wire is tried, the likeliest first.
+std::vector<Candidate> on_wire_of(const Candidate& one, bool rpc) {
+  const Speech first = one.wire == Wire::headers ? Speech::lsp
+                       : one.wire == Wire::lines ? Speech::mcp
+                                                 : Speech::json_rpc;
+  std::vector<Candidate> both{speaking(one, first), speaking(one, Speech::bridge)};
+  if (!rpc && first == Speech::json_rpc) std::swap(both[0], both[1]);
+  return both;
+}
+
+/// All that is tried on who says nothing.
+std::vector<Candidate> all() {
+  std::vector<Candidate> candidates(kUsual.begin(), kUsual.end());
+  candidates.insert(candidates.end(), kLengths.begin(), kLengths.end());
+  candidates.push_back({Wire::prefix, Speech::json_rpc});
+  for (const Candidate& length : kLengths) candidates.push_back(speaking(length, Speech::json_rpc));
+  return candidates;
 }
 
 Settings with(Settings settings, const Candidate& candidate) {
   settings.framing.wire = candidate.wire;
   settings.speech = candidate.speech;
-  if (candidate.wire != Wire::prefix || candidate.prefix_bytes != 4 || candidate.little_endian) {
+  if (candidate.wire == Wire::prefix) {
     settings.framing.prefix_bytes = candidate.prefix_bytes;
     settings.framing.little_endian = candidate.little_endian;
   }
@@ -92,6 +95,218 @@ std::string words(const Settings& settings) {
                      settings.opaque ? "opaque" : wire::row_of(settings.speech).name);
 }
 
+/// Tries one candidate after the other, each on a process of its own.
+class Search {
+ public:
+  Search(Settings settings, const Asked& asked, const std::string& token, const Say& say)
+      : settings_(std::move(settings)), asked_(asked), token_(token), say_(say) {
+    for (const Candidate& candidate : first_candidates()) add(candidate);
+  }
+
+  Settings run();
+
+ private:
+  [[nodiscard]] std::vector<Candidate> first_candidates() const;
+  [[nodiscard]] bool fits(const Candidate& candidate) const;
+  void add(const Candidate& candidate) {
+    if (fits(candidate)) waiting_.push_back(candidate);
+  }
+  /// Error: its process could not be started.
+  Expected<Tried, std::string> attempt(const Candidate& candidate, bool patient) const;
+  void follow(const Tried& tried);
+  [[nodiscard]] std::vector<Candidate> meant_by(const Tried& tried) const;
+  void grade_the_silent();
+  [[nodiscard]] Settings told(const Tried& tried, std::string_view how) const;
+  [[nodiscard]] std::optional<Settings> patiently() const;
+
+  Settings settings_;
+  const Asked& asked_;
+  const std::string& token_;
+  const Say& say_;
+  std::deque<Candidate> waiting_;
+  std::vector<Tried> tried_;
+  std::vector<Candidate> meant_;  ///< what was written on another wire was of these
+};
+
+/// What is said leaves less to be tried.
+std::vector<Candidate> Search::first_candidates() const {
+  const wire::Framing& framing = settings_.framing;
+  if (asked_.wire == Wire::node_ipc) return {kForked};
+  if (asked_.wire) {
+    const bool lengths = *asked_.wire == Wire::prefix;
+    return on_wire_of(
+        {*asked_.wire, Speech::bridge, lengths ? framing.prefix_bytes : std::uint8_t{4},
+         lengths && framing.little_endian},
+        false);
+  }
+  if (!asked_.speech || asked_.speech == Speech::bridge) return all();
+  std::vector<Candidate> candidates{{Wire::lines, *asked_.speech},
+                                    {Wire::headers, *asked_.speech},
+                                    {Wire::prefix, *asked_.speech}};
+  if (asked_.speech == Speech::lsp) std::swap(candidates[0], candidates[1]);
+  for (const Candidate& length : kLengths) candidates.push_back(speaking(length, *asked_.speech));
+  return candidates;
+}
+
+bool Search::fits(const Candidate& candidate) const {
+  if (asked_.speech.value_or(candidate.speech) != candidate.speech) return false;
+  if (asked_.wire.value_or(candidate.wire) != candidate.wire) return false;
+  return asked_.wire != Wire::prefix ||
+         (candidate.prefix_bytes == settings_.framing.prefix_bytes &&
+          candidate.little_endian == settings_.framing.little_endian);
+}
+
+Expected<Tried, std::string> Search::attempt(const Candidate& candidate, bool patient) const {
+  Settings now = with(settings_, candidate);
+  // Who is never greeted can say what it makes of a greeting.
+  if (now.speech == Speech::json_rpc) now.speech = Speech::mcp;
+  const Say silent = [](std::string_view) {};
+  Session session(now, token_, host::sys::now(), silent);
+  if (auto started = session.start(); !started) return unexpected(started.error());
+  const pool::StartEvidence start =
+      session.greet(patient ? std::optional<Duration>() : std::min(kOnceRead, settings_.limit));
+  Tried tried{candidate,
+              evidence_of(now, start, session.greeting(), candidate.speech == Speech::json_rpc)};
+  if (session.echoes()) tried.evidence.grade = Grade::echo;
+  // To a JSON-RPC worker that knows no greeting nobody need speak as to another.
+  if (tried.evidence.speech && !asked_.speech) tried.candidate.speech = *tried.evidence.speech;
+  return tried;
+}
+
+/// What is tried next, after what came of the last one.
+void Search::follow(const Tried& tried) {
+  const Evidence& evidence = tried.evidence;
+  const std::vector<Candidate> meant = meant_by(tried);
+  const bool first = tried_.size() == 1;
+  if (evidence.grade == Grade::echo || (first && evidence.unread && !evidence.exited)) {
+    waiting_.clear();
+  } else if (evidence.grade == Grade::answer || evidence.grade == Grade::message) {
+    // What it reads is found. Who objects may read another wire than it writes.
+    waiting_.clear();
+  } else if (first && evidence.exited && evidence.unread) {
+    // Nothing that it could have read matters. Without its channel a child of fork() has nothing to
+    // wait for.
+    waiting_.clear();
+    add(kForked);
+  } else if (first && evidence.exited) {
+    add(kForked);
+  } else if (first && evidence.grade == Grade::noise) {
+    // It writes so to anybody: another wire would show what stands behind it.
+    std::erase_if(waiting_, [](const Candidate& candidate) {
+      return std::ranges::find(kUsual, candidate) == kUsual.end();
+    });
+  }
+  for (auto one = meant.rbegin(); one != meant.rend(); ++one) {
+    if (!fits(*one)) continue;
+    std::erase(waiting_, *one);
+    waiting_.push_front(*one);
+  }
+}
+
+/// Whom what it wrote points to.
+std::vector<Candidate> Search::meant_by(const Tried& tried) const {
+  const Evidence& evidence = tried.evidence;
+  if (evidence.sound) return on_wire_of(tried.candidate, evidence.rpc);
+  if (!evidence.suspicion) return {};
+  std::vector<Candidate> meant;
+  const auto mean = [&](const Candidate& candidate) {
+    for (const Candidate& one : on_wire_of(candidate, evidence.rpc)) meant.push_back(one);
+  };
+  switch (*evidence.suspicion) {
+    case Misframing::headers:
+      mean({Wire::headers, Speech::lsp});
+      break;
+    case Misframing::json_line:
+      mean({Wire::lines, Speech::mcp});
+      if (!evidence.rpc) std::swap(meant[0], meant[1]);
+      break;
+    case Misframing::varint:
+      mean({Wire::varint, Speech::bridge});
+      break;
+    case Misframing::little_endian:
+      mean({Wire::prefix, Speech::bridge, 4, !tried.candidate.little_endian});
+      break;
+    case Misframing::other_prefix:
+      mean({Wire::prefix, Speech::bridge, 2});
+      mean({Wire::prefix, Speech::bridge, 1});
+      mean({Wire::prefix, Speech::bridge, 8});
+      mean({Wire::varint, Speech::bridge});
+      mean({Wire::prefix, Speech::bridge, 4});
+      break;
+    default:
+      break;
+  }
+  return meant;
+}
+
+/// Of those that were silent the one is nearest whose wire it used elsewhere.
+void Search::grade_the_silent() {
+  for (Tried& tried : tried_) {
+    if (tried.evidence.grade == Grade::silent &&
+        std::ranges::find(meant_, tried.candidate) != meant_.end()) {
+      tried.evidence.grade = Grade::meant;
+    }
+  }
+}
+
+Settings Search::told(const Tried& tried, std::string_view how) const {
+  const Settings found = with(settings_, tried.candidate);
+  say_(fmt::format("{} ({})\n", words(found), how));
+  return found;
+}
+
+/// Those that are slow to answer what they have read; nothing else is left to be tried.
+std::optional<Settings> Search::patiently() const {
+  for (const Tried& tried : tried_) {
+    if (!tried.evidence.waits || std::ranges::find(kUsual, tried.candidate) == kUsual.end())
+      continue;
+    const auto again = attempt(tried.candidate, true);
+    if (again && again->evidence.grade == Grade::good) return told(*again, "found by trying");
+  }
+  return std::nullopt;
+}
+
+Settings Search::run() {
+  const Candidate first = waiting_.front();
+  while (!waiting_.empty()) {
+    const Candidate candidate = waiting_.front();
+    waiting_.pop_front();
+    const bool again =
+        std::ranges::any_of(tried_, [&](const Tried& one) { return one.candidate == candidate; });
+    if (again) continue;
+    auto tried = attempt(candidate, false);
+    if (!tried) return with(settings_, first);
+    tried_.push_back(*tried);
+    if (tried->evidence.grade == Grade::good) {
+      return told(*tried, tried_.size() == 1 ? "the first that was tried" : "found by trying");
+    }
+    const bool has_channel = candidate.wire == Wire::node_ipc && !tried->evidence.wrote_nothing;
+    if (!asked_.speech && (asked_.wire == Wire::node_ipc || has_channel)) {
+      Settings any = with(settings_, candidate);
+      any.opaque = true;
+      say_(fmt::format("{} (on its channel it answers otherwise than a bridge)\n", words(any)));
+      return any;
+    }
+    if (!tried->evidence.sound) {
+      const auto meant = meant_by(*tried);
+      if (!meant.empty()) meant_.push_back(meant.front());
+    }
+    follow(*tried);
+  }
+  grade_the_silent();
+  // The first of equals.
+  const auto best =
+      std::ranges::max_element(tried_, {}, [](const Tried& one) { return one.evidence.grade; });
+  if (best->evidence.grade == Grade::silent) {
+    if (auto found = patiently()) return *found;
+    return told(tried_.front(),
+                "none of those that were tried was answered; --wire and --speech say another");
+  }
+  return told(*best, tried_.size() == 1 ? "the first that was tried"
+                                        : "what it wrote comes nearest to that; --wire and "
+                                          "--speech say another");
+}
+
 }  // namespace
 
 Settings detect(Settings settings, const Asked& asked, const std::string& token, const Say& say) {
@@ -101,47 +316,12 @@ Settings detect(Settings settings, const Asked& asked, const std::string& token,
     say(fmt::format("{} (as was said; nothing is found by trying)\n", words(settings)));
     return settings;
   }
-  const auto fits = [&asked](const Candidate& candidate) {
-    return asked.wire.value_or(candidate.wire) == candidate.wire &&
-           asked.speech.value_or(candidate.speech) == candidate.speech;
-  };
-  std::vector<Candidate> waiting = kUsual;
-  // What nobody tries by himself is what was asked for.
-  const Candidate said{asked.wire.value_or(Wire::prefix), asked.speech.value_or(Speech::bridge),
-                       settings.framing.prefix_bytes, settings.framing.little_endian};
-  std::erase_if(waiting, [&fits](const Candidate& candidate) { return !fits(candidate); });
-  if (waiting.empty()) waiting.push_back(said);
-  const Settings first = with(settings, waiting.front());
-  const bool forked = asked.wire == Wire::node_ipc && !asked.speech;
-  if (waiting.size() == 1 && !forked) return first;
-  const Say silent = [](std::string_view) {};
-  for (std::size_t tried = 0; tried < waiting.size(); ++tried) {
-    const Settings now = with(settings, waiting[tried]);
-    Session session(now, token, host::sys::now(), silent);
-    if (!session.start()) return first;
-    const pool::StartEvidence evidence = session.greet();
-    if (evidence.cause == StartCause::none) {
-      say(fmt::format("{} ({})\n", words(now),
-                      tried == 0 ? "the first that was tried" : "found by trying"));
-      return now;
-    }
-    const bool has_channel = now.framing.wire == Wire::node_ipc && !session.greeting().empty();
-    if (!asked.speech && (forked || has_channel)) {
-      Settings any = now;
-      any.opaque = true;
-      say(fmt::format("{} (on its channel it answers otherwise than a bridge)\n", words(any)));
-      return any;
-    }
-    if (tried > 0 || asked.wire) continue;
-    waiting = hinted(now, evidence, session.greeting());
-    std::erase_if(waiting, [&fits](const Candidate& candidate) { return !fits(candidate); });
-    waiting.insert(waiting.begin(), kUsual.front());
+  if (asked.wire && asked.speech) {
+    settings.framing.wire = *asked.wire;
+    settings.speech = *asked.speech;
+    return settings;
   }
-  say(
-      fmt::format("{} (none of those that were tried was answered; --wire and --speech say "
-                  "another)\n",
-                  words(first)));
-  return first;
+  return Search(std::move(settings), asked, token, say).run();
 }
 
 }  // namespace poolproof::probe

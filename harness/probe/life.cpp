@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/text.hpp"
+#include "harness/host/system.hpp"
 #include "harness/pool/explain.hpp"
 #include "harness/probe/tests.hpp"
 #include "harness/wire/envelope.hpp"
@@ -20,6 +21,10 @@ using nlohmann::json;
 /// A worker that has done nothing by then with what is no request will do nothing with it.
 constexpr Duration kSilence = 1s;
 constexpr Duration kIdle = 1s;
+/// All of a noise comes by then.
+constexpr Duration kNoise = 100ms;
+/// What nobody asked for is a flood from so many bytes a second on.
+constexpr std::uint64_t kFloodBytes = std::uint64_t{1} << 20U;
 constexpr Duration kInCall = 200ms;
 constexpr int kIdlePercent = 20;
 constexpr std::size_t kPipeBytes = 65536;
@@ -59,29 +64,45 @@ Duration patience(const Subject& subject) {
   return std::min(kSilence, subject.settings().limit);
 }
 
+Finding noise(Subject& subject, Session& session, Heard heard, std::string_view when) {
+  heard.add(session.hear_out(kNoise));
+  const std::string bytes = heard.bytes();
+  const auto suspicion = wire::suspect(subject.settings().framing, bytes);
+  Finding finding = broken(fmt::format("makes noise on its stdout {}: {}", when,
+                                       suspicion ? suspicion->words : hex_and_text(bytes, 16)));
+  finding.told_elsewhere = std::exchange(subject.noisy, true);
+  return finding;
+}
+
 Finding idle(Subject& subject) {
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
-  const Heard heard = session->listen(kIdle);
-  if (heard.exit) {
-    subject.spoil();
-    return broken("ends while it is idle " + end_of(heard));
-  }
+  const Time until = after(host::sys::now(), subject.settings().limit);
+  Heard heard;
+  // Whom nobody greets may still be starting: only who never rests is busy.
+  do {
+    heard = session->listen(kIdle);
+  } while (heard.after == After::silent && heard.silence.activity.cpu_percent >= kIdlePercent &&
+           after(host::sys::now(), kIdle) <= until);
+  if (heard.after != After::silent) subject.spoil();
+  if (heard.exit) return broken("ends while it is idle " + end_of(heard));
   if (heard.after == After::closed) return broken("closes its stdout while it is idle");
-  if (heard.after != After::silent) {
-    subject.spoil();
-    const auto suspicion = wire::suspect(subject.settings().framing, heard.bytes);
-    Finding finding = broken("makes noise on its stdout while nobody asks it anything: " +
-                             (suspicion ? suspicion->words : hex_and_text(heard.bytes, 16)));
-    finding.told_elsewhere = subject.noisy;
-    return finding;
+  if (heard.stalled) {
+    return broken("writes part of a message while it is idle, and no more of it: " +
+                  hex_and_text(heard.rest, 16));
   }
-  if (heard.silence.activity.cpu_percent >= kIdlePercent) {
-    return remark(fmt::format("keeps a processor busy while it is idle ({} % CPU)",
-                              heard.silence.activity.cpu_percent));
+  if (heard.after != After::silent)
+    return noise(subject, *session, heard, "while nobody asks it anything");
+  if (heard.unasked_bytes >= kFloodBytes) {
+    return remark(
+        fmt::format("writes without a pause while nobody asks it anything ({} messages, "
+                    "{} bytes in {} ms)",
+                    heard.unasked, heard.unasked_bytes, to_ms(kIdle)));
   }
-  return held(
-      fmt::format("is quiet while it is idle ({} % CPU)", heard.silence.activity.cpu_percent));
+  const int percent = heard.silence.activity.cpu_percent;
+  if (percent >= kIdlePercent)
+    return remark(fmt::format("keeps a processor busy while it is idle ({} % CPU)", percent));
+  return held(fmt::format("is quiet while it is idle ({} % CPU)", percent));
 }
 
 Finding end_of_input(Subject& subject) {

@@ -33,14 +33,15 @@ struct Answer {
   std::shared_ptr<const json> result;  ///< null: there is none
 };
 
-Expected<wire::Reply, std::string> reply_to(const Subject& subject, const Subject::Request& request,
-                                            const Heard& heard) {
+/// What one message says to the request.
+Expected<wire::Reply, std::string> reply_in(const Subject& subject, const Subject::Request& request,
+                                            const std::string& payload) {
   if (subject.settings().opaque) {
     wire::Reply reply{request.id, true, nullptr, false, "", ""};
-    reply.result = std::make_shared<const json>(heard.frames.back());
+    reply.result = std::make_shared<const json>(payload);
     return reply;
   }
-  wire::Heard said = wire::row_of(subject.settings().speech).hear(heard.frames.back(), request.id);
+  wire::Heard said = wire::row_of(subject.settings().speech).hear(payload, request.id);
   if (said.kind == wire::Heard::Kind::reply) return std::move(said.reply);
   return unexpected(said.why.empty() ? "it is about something else" : said.why);
 }
@@ -50,18 +51,47 @@ json echo_of(const Subject& subject, const json& args) {
   return subject.settings().opaque ? json(args.dump()) : args;
 }
 
-Answer judge(const Subject& subject, const Heard& heard, const Subject::Request& request,
+/// Too much behind a good answer, to be read after "it"; empty: nothing came.
+std::string surplus(Subject& subject, const Heard& heard, const Subject::Request& request) {
+  if (heard.frames.size() > 1) {
+    const std::string& second = heard.frames[1];
+    const bool is_message = subject.settings().opaque || wire::first_document(second) == second;
+    const auto reply = reply_in(subject, request, second);
+    if (reply) return "writes more than one reply to a call";
+    if (is_message)
+      return "writes more than one reply to a call; of the second one: " + reply.error();
+  } else if (heard.stalled) {
+    return fmt::format("writes part of a message behind its reply to a call, and no more of it: {}",
+                       hex_and_text(heard.rest, 16));
+  } else if (heard.rest.empty() || heard.under_way) {
+    return "";
+  }
+  subject.noisy = true;
+  // What is sound JSON says more than any frame does, where there is some.
+  const auto suspicion = subject.settings().opaque
+                             ? std::nullopt
+                             : wire::suspect(subject.settings().framing, heard.bytes());
+  const std::string behind = heard.frames.size() > 1 ? heard.frames[1] : heard.rest;
+  return "makes noise on its stdout in a call: it answers with " +
+         (suspicion ? suspicion->words : "a reply and, behind it, " + hex_and_text(behind, 16));
+}
+
+Answer judge(Subject& subject, const Heard& heard, const Subject::Request& request,
              const json& args, std::string_view when) {
+  const wire::Framing& framing = subject.settings().framing;
   Answer answer;
-  answer.fault = failure(heard, subject.settings().framing, when);
+  answer.fault = failure(heard, framing, when);
   if (!answer.fault.empty()) return answer;
-  const auto reply = reply_to(subject, request, heard);
+  const auto reply = reply_in(subject, request, heard.frames.front());
   if (!reply) {
-    const auto suspicion = wire::suspect(subject.settings().framing, heard.bytes);
+    const auto suspicion = wire::suspect(framing, heard.bytes());
+    const bool misframed = suspicion && !wire::first_is_sound(suspicion->kind);
     answer.fault = fmt::format("answers a call with {}",
-                               suspicion ? suspicion->words : "what is no reply: " + reply.error());
+                               misframed ? suspicion->words : "what is no reply: " + reply.error());
     return answer;
   }
+  answer.fault = surplus(subject, heard, request);
+  if (!answer.fault.empty()) return answer;
   if (!reply->success) {
     answer.error = reply->error;
     return answer;
@@ -73,46 +103,47 @@ Answer judge(const Subject& subject, const Heard& heard, const Subject::Request&
   return answer;
 }
 
-Answer call(const Subject& subject, Session& session, const Subject::Request& request,
-            const json& args, std::string_view when) {
-  Heard heard = session.ask(request.frame, subject.settings().limit);
-  // What belongs together may be on its way still: the kind of noise is told by all of it.
-  const bool doubtful = heard.after == After::babbled || heard.surplus > 0 ||
-                        (heard.after == After::answered && !reply_to(subject, request, heard));
-  if (doubtful) heard.bytes += session.listen(kAfterthought).bytes;
-  return judge(subject, heard, request, args, when);
+/// A request and all that came of it. What follows a doubtful answer is always heard out: what
+/// belongs together may be on its way still, and the kind of noise is told by all of it.
+Heard exchange(const Subject& subject, Session& session, const Subject::Request& request,
+               Duration patience, std::string_view rest_of_it, bool hear_out = false) {
+  Heard heard = session.ask(rest_of_it, patience);
+  const bool plain = heard.after == After::answered && heard.rest.empty() &&
+                     heard.frames.size() == 1 && reply_in(subject, request, heard.frames[0]);
+  const bool nothing = heard.after == After::ended || heard.after == After::silent;
+  if (!nothing && (hear_out || !plain)) heard.add(session.hear_out(kAfterthought));
+  return heard;
 }
 
-/// Too much behind a good answer; empty: nothing came.
-std::string surplus(Subject& subject, const std::string& bytes, std::size_t answer_bytes) {
-  const std::string_view rest = std::string_view(bytes).substr(answer_bytes);
-  if (rest.empty()) return "";
-  const wire::Framing& framing = subject.settings().framing;
-  // What is sound JSON says more than any frame does, where there is some.
-  const auto suspicion = subject.settings().opaque ? std::nullopt : wire::suspect(framing, bytes);
-  const bool is_frame = subject.settings().opaque
-                            ? wire::whole_frame(framing, rest).bytes > 0
-                            : suspicion && suspicion->kind == wire::Misframing::frame_after;
-  if (is_frame) return "writes more than one reply to a call";
-  subject.noisy = true;
-  return "makes noise on its stdout in a call: it answers with " +
-         (suspicion ? suspicion->words : "a reply and, behind it, " + hex_and_text(rest, 16));
+Answer call(Subject& subject, Session& session, const Subject::Request& request, const json& args,
+            std::string_view when) {
+  const Heard heard = exchange(subject, session, request, subject.settings().limit, request.frame);
+  Answer answer = judge(subject, heard, request, args, when);
+  if (!answer.fault.empty()) subject.spoil();
+  return answer;
+}
+
+std::string ended_after(std::size_t calls, const Heard& heard) {
+  return calls == 1 ? "ends after its first call " + end_of(heard)
+                    : fmt::format("ends after {} calls {}", calls, end_of(heard));
 }
 
 /// Whether the worker answers a sound call after what it was sent before.
 bool is_in_step(Subject& subject, Session& session) {
   const json args{{"text", "in step"}};
   const Subject::Request request = subject.request("echo", args);
-  Heard heard = session.ask(request.frame, patience(subject));
-  // The first frame may be its answer to what came before.
-  const auto is_about_before = [&] {
-    if (heard.after != After::answered) return false;
-    const auto reply = reply_to(subject, request, heard);
+  const auto is_answer = [&](const std::string& payload) {
+    const auto reply = reply_in(subject, request, payload);
     const bool is_echo = subject.settings().opaque && subject.echoes;
-    return !reply || (is_echo && *reply->result != echo_of(subject, args));
+    return reply && (!is_echo || *reply->result == echo_of(subject, args));
   };
-  if (is_about_before()) heard = session.ask({}, patience(subject));
-  return heard.after == After::answered && reply_to(subject, request, heard).has_value();
+  const auto has_answer = [&](const Heard& heard) {
+    return std::ranges::any_of(heard.frames, is_answer);
+  };
+  const Heard heard = session.ask(request.frame, patience(subject));
+  // The first message may be its answer to what came before.
+  return has_answer(heard) ||
+         (heard.after == After::answered && has_answer(session.ask({}, patience(subject))));
 }
 
 }  // namespace
@@ -121,6 +152,14 @@ Finding three_calls(Subject& subject) {
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   constexpr std::array kWhen{"in its first call", "in its second call", "in its third call"};
+  // What stands behind its greeting, and came later, is none of its first answer.
+  if (subject.settings().wire().greets()) {
+    Heard early = session->listen(kAfterthought);
+    if (early.after == After::babbled) {
+      subject.spoil();
+      return noise(subject, *session, std::move(early), "behind its answer to the greeting");
+    }
+  }
   std::optional<std::string> error;
   json before;
   bool echoed = true;
@@ -128,19 +167,14 @@ Finding three_calls(Subject& subject) {
     const json args{{"nonce", fmt::format("probe-{}", number)}};
     const Subject::Request request = subject.request("echo", args);
     subject.spoil();
-    Heard heard = session->ask(request.frame, subject.settings().limit);
-    const std::size_t answer_bytes =
-        heard.bytes.size() - std::min(heard.surplus, heard.bytes.size());
-    Heard later;
-    if (heard.after != After::ended && heard.after != After::silent)
-      later = session->listen(kAfterthought);
-    heard.bytes += later.bytes;
+    const Heard heard =
+        exchange(subject, *session, request, subject.settings().limit, request.frame, true);
+    const bool ended_before =
+        heard.after == After::ended && heard.bytes().empty() && heard.silence.left >= heard.sent;
+    if (ended_before && number > 0) return broken(ended_after(number, heard));
     const Answer answer = judge(subject, heard, request, args, kWhen.at(number));
     if (!answer.fault.empty()) return broken(answer.fault);
-    if (const auto much = surplus(subject, heard.bytes, answer_bytes); !much.empty())
-      return broken(much);
-    if (later.exit && number == 0) return broken("ends after its first call " + end_of(later));
-    if (later.exit) return broken(fmt::format("ends after {} calls {}", number + 1, end_of(later)));
+    if (heard.exit) return broken(ended_after(number + 1, heard));
     if (number > 0 && answer.result && *answer.result == before)
       return broken("gives a caller the answer that belongs to the caller before");
     before = echo_of(subject, args);
@@ -163,10 +197,7 @@ Finding non_ascii(Subject& subject) {
   const Subject::Request request =
       subject.request(subject.echoes ? "echo" : "h\u00e9llo \u2713 \U0001f980", args);
   const Answer answer = call(subject, *session, request, args, "in a call with non-ASCII text");
-  if (!answer.fault.empty()) {
-    subject.spoil();
-    return broken(answer.fault);
-  }
+  if (!answer.fault.empty()) return broken(answer.fault);
   if (subject.echoes && !answer.error && !answer.echoed)
     return broken("changes non-ASCII text on its way through");
   if (subject.echoes && answer.error) {
@@ -186,10 +217,7 @@ Finding megabyte(Subject& subject) {
   const json args{{"text", std::string(size, 'x')}};
   const Answer answer = call(subject, *session, subject.request("echo", args), args,
                              fmt::format("in a call of {} bytes", size));
-  if (!answer.fault.empty()) {
-    subject.spoil();
-    return broken(answer.fault);
-  }
+  if (!answer.fault.empty()) return broken(answer.fault);
   if (answer.error && subject.echoes) {
     return remark(fmt::format("answers a call of {} bytes with an error: \"{}\"", size,
                               printable(*answer.error, 80)));
@@ -213,10 +241,13 @@ Finding torn_request(Subject& subject) {
       1, wire::header_of(subject.settings().framing, frame.size()).size() / 2);
   session->write_piece(frame.substr(0, head));
   session->write_piece(frame.substr(head, middle - head));
-  const Heard heard = session->ask(frame.substr(middle), subject.settings().limit);
+  const Heard heard =
+      exchange(subject, *session, request, subject.settings().limit, frame.substr(middle));
   const Answer answer = judge(subject, heard, request, args, "on a request that comes in pieces");
-  if (!answer.fault.empty() || heard.surplus > 0) subject.spoil();
-  if (!answer.fault.empty()) return broken(answer.fault);
+  if (!answer.fault.empty()) {
+    subject.spoil();
+    return broken(answer.fault);
+  }
   return held("takes a request that comes in three pieces");
 }
 
@@ -226,8 +257,8 @@ Finding glued_requests(Subject& subject) {
   const Subject::Request one = subject.request("echo", {{"text", "one"}});
   const Subject::Request two = subject.request("echo", {{"text", "two"}});
   const Heard heard = session->ask(one.frame + two.frame, patience(subject), 2);
+  if (heard.after != After::answered || heard.frames.size() > 2) subject.spoil();
   if (heard.after == After::answered) return held("answers two requests that come in one piece");
-  subject.spoil();
   if (heard.frames.size() == 1)
     return remark("answers only the first of two requests that come in one piece");
   return remark(failure(heard, subject.settings().framing, "on two requests in one piece"));
@@ -239,10 +270,12 @@ Finding unknown_command(Subject& subject) {
   if (session == nullptr) return no_worker();
   const json args = json::object();
   const Subject::Request request = subject.request("poolproof_no_such_command", args);
-  const Heard heard = session->ask(request.frame, patience(subject));
+  const Heard heard = exchange(subject, *session, request, patience(subject), request.frame);
   const Answer answer = judge(subject, heard, request, args, "on an unknown command");
-  if (!answer.fault.empty() || heard.surplus > 0) subject.spoil();
-  if (!answer.fault.empty()) return remark(answer.fault);
+  if (!answer.fault.empty()) {
+    subject.spoil();
+    return remark(answer.fault);
+  }
   if (!answer.error) return remark("answers an unknown command with success");
   return held("answers an unknown command with an error");
 }
@@ -260,9 +293,9 @@ Finding not_json(Subject& subject) {
   if (heard.after == After::silent) return remark("leaves a request that is no JSON unanswered");
   if (heard.after != After::answered)
     return remark("answers a request that is no JSON with no frame");
-  const Heard later = session->listen(kAfterthought);
+  const Heard later = session->hear_out(kAfterthought);
   if (later.exit) return remark("answers a request that is no JSON and ends " + end_of(later));
-  if (heard.surplus == 0 && later.after == After::silent) subject.keep();
+  if (heard.frames.size() == 1 && later.after == After::silent) subject.keep();
   return held("answers a request that is no JSON with an error");
 }
 
@@ -275,8 +308,9 @@ Finding zero_length(Subject& subject) {
   const Heard heard = session->ask(empty, kAfterthought);
   if (heard.after == After::ended) return held("ends on a frame of no bytes " + end_of(heard));
   const bool opaque = subject.settings().opaque;
-  if (opaque && heard.bytes == empty) return held("gives a frame of no bytes back");
-  if (heard.after == After::babbled || heard.after == After::closed)
+  if (opaque && heard.bytes() == empty) return held("gives a frame of no bytes back");
+  const bool babbled = heard.after == After::babbled && !heard.under_way;
+  if (babbled || heard.after == After::closed)
     return remark(failure(heard, framing, "on a frame of no bytes"));
   const bool in_step = is_in_step(subject, *session);
   if (const auto ended = session->exit_status())
@@ -303,7 +337,7 @@ Finding oversized(Subject& subject) {
   if (heard.after == After::answered) return held("answers an oversized frame with an error");
   if (heard.after == After::babbled)
     return remark(failure(heard, framing, "on an oversized frame"));
-  const std::size_t left = heard.silence.unread + heard.silence.unwritten;
+  const std::size_t left = heard.silence.left;
   if (left == 0) {
     return remark(
         fmt::format("takes a frame of more than {} bytes (it has read all {} bytes that "

@@ -34,7 +34,14 @@ constexpr Duration kPieceLimit = 200ms;
 constexpr Duration kLeavingLimit = 1s;
 constexpr Duration kLook = 10ms;
 constexpr std::size_t kTailBytes = 4096;
-constexpr std::size_t kKeptBytes = std::size_t{4} << 20U;
+/// The rest of a message, and room for answers, are waited for so long.
+constexpr Duration kRestLimit = 1s;
+/// A pool, too, goes on when no more than that of what it owes is unwritten.
+constexpr std::size_t kOwedMostBytes = 4096;
+/// And it keeps no more than that for who does not read it.
+constexpr std::size_t kAnswersMostBytes = std::size_t{1} << 20U;
+/// How often it is looked whether a worker has read its ping.
+constexpr Duration kReadLook = 20ms;
 
 void keep(std::string& kept, std::string_view bytes) {
   kept.append(bytes.substr(0, kKeptBytes - std::min(kKeptBytes, kept.size())));
@@ -67,7 +74,7 @@ Expected<void, std::string> Session::start() {
   return {};
 }
 
-pool::StartEvidence Session::greet() {
+pool::StartEvidence Session::greet(std::optional<Duration> once_read) {
   const pool::WireOptions wire = settings_.wire();
   const Time begun = host::sys::now();
   worker_->watch_activity(begun);
@@ -78,7 +85,7 @@ pool::StartEvidence Session::greet() {
       *worker_, wire, ping_, after(begun, settings_.limit), kPostmortem,
       [&] {
         note("no answer: its stdin is closed now, to see what comes out");
-        greeting_silence_ = silence(0);
+        greeting_silence_ = silence();
         if (settings_.wire_log)
           settings_.wire_log->say("the client closed its end", host::sys::now());
         worker_->close_stdin();
@@ -88,18 +95,27 @@ pool::StartEvidence Session::greet() {
         if (!written) keep(greeting_, bytes);
       });
   handshake.exchange(host::sys::now());
+  Time read_at = once_read ? Time(kNever) : Time(begun);
   while (!handshake.evidence()) {
-    wait(handshake.next_deadline(), !handshake.stdout_ended(), handshake.wants_to_write());
+    Time look = kNever;
+    if (read_at == kNever) look = after(host::sys::now(), kReadLook);
+    if (once_read && read_at != kNever && greeting_.empty()) look = after(read_at, *once_read);
+    wait(std::min(look, handshake.next_deadline()), !handshake.stdout_ended(),
+         handshake.wants_to_write());
     if (const auto ended = exit_status()) {
       handshake.process_ended(*ended, host::sys::now());
-    } else {
-      handshake.exchange(host::sys::now());
-      handshake.tick(host::sys::now());
+      continue;
     }
+    handshake.exchange(host::sys::now());
+    const Time now = host::sys::now();
+    if (read_at == kNever && !handshake.wants_to_write() && worker_->unread().value_or(1) == 0)
+      read_at = now;
+    if (once_read && greeting_.empty() && now >= after(read_at, *once_read)) handshake.hurry(now);
+    handshake.tick(now);
   }
   start_time_ = host::sys::now() - begun;
   reason_ = handshake.reason();
-  if (worker_->stdin_open()) greeting_silence_ = silence(0);
+  if (worker_->stdin_open()) greeting_silence_ = silence();
   if (const auto ended = exit_status()) note_end(*ended);
   worker_->drain_stderr();
   note_hidden();
@@ -112,74 +128,121 @@ bool Session::echoes() const {
   return first.size() > header && ping_.starts_with(first);
 }
 
-Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames) {
-  const bool until_its_end = frames == kUntilItsEnd;
-  const Time begun = host::sys::now();
-  const Time until = after(begun, patience);
-  worker_->watch_activity(begun);
-  wire::FrameDecoder decoder(settings_.framing);
-  Heard heard;
-  heard.sent = bytes.size();
-  bool open = true;
-  for (bool over = false; !over;) {
-    write_some(bytes);
-    wait(until, open, !bytes.empty() && takes_input_);
-    const auto ended = exit_status();  // before the last look at its output, not after
-    open = open && read_into(decoder, heard);
-    if (until_its_end) decoder.clear();
-    auto frame = decoder.next();
-    while (frame && *frame) {
-      const bool unasked = passes_over(**frame, decoder.last_frame(), heard);
-      if (!unasked && heard.frames.size() == frames) break;
-      if (!unasked) heard.frames.emplace_back(**frame);
-      if (heard.frames.size() == frames && !hears_unasked()) break;
-      frame = decoder.next();
-    }
-    heard.surplus = decoder.buffered_bytes();
-    over = true;
-    // Part of what it may say unasked: the rest is on its way.
-    const bool begun_one = hears_unasked() && heard.bytes == decoder.buffered() &&
-                           wire::may_begin_message(settings_.framing, heard.bytes);
-    if (!frame || (frames == 0 && !heard.bytes.empty() && !begun_one)) {
-      heard.after = After::babbled;
-    } else if (frames > 0 && heard.frames.size() == frames) {
-      heard.after = After::answered;
-    } else if (ended) {
-      heard.after = After::ended;
-    } else if (host::sys::now() >= until) {
-      heard.after = !open ? After::closed : heard.bytes.empty() ? After::silent : After::babbled;
-    } else {
-      over = false;
-    }
+template <class Done>
+bool Session::pump(Time until, Heard& heard, const Done& done) {
+  for (bool ended = false;;) {
+    stream_.take(heard);
+    outbox_.answer(stream_.take_owed());
+    const bool asks_on = outbox_.answers_pending() > kAnswersMostBytes;
+    if (ended || asks_on || done() || host::sys::now() >= until) return ended;
+    write_some();
+    wait(until, open_, takes_input_ && !outbox_.pending().empty());
+    ended = exit_status().has_value();  // before the last look at its output, not after
+    read_some();
   }
-  heard.exit = exit_status();
-  if (heard.exit) note_end(*heard.exit);
-  heard.stderr_tail = stderr_tail();
-  heard.silence = silence(bytes.size());
-  note_hidden();
+}
+
+Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames) {
+  if (!bytes.empty()) outbox_.request(bytes);
+  write_some();
+  Heard heard = begin();
+  const bool ended = pump(after(host::sys::now(), patience), heard,
+                          [&] { return heard.frames.size() >= frames || stream_.broken(); });
+  heard.sent = bytes.empty() ? 0 : outbox_.request_bytes();
+  if (heard.frames.size() >= frames) {
+    heard.after = After::answered;
+  } else if (stream_.broken()) {
+    heard.after = After::babbled;
+  } else if (ended) {
+    heard.after = After::ended;
+  } else if (outbox_.answers_pending() > kAnswersMostBytes) {
+    heard.after = After::asks_on;
+  } else {
+    heard.after = !open_ ? After::closed : stream_.rest().empty() ? After::silent : After::babbled;
+  }
+  conclude(heard);
   return heard;
 }
 
-/// What a worker says unasked is none of what was waited for; what it asks is answered.
-bool Session::passes_over(std::string_view payload, std::string_view frame, Heard& heard) {
-  if (!hears_unasked()) return false;
-  const wire::Heard said = wire::row_of(settings_.speech).hear(payload, -1);
-  if (said.kind == wire::Heard::Kind::asked) {
-    const std::string answer = wire::encode_frame(settings_.framing, said.answer).value_or("");
-    write_piece(answer);
-  } else if (said.kind != wire::Heard::Kind::unasked) {
-    return false;
-  }
-  const std::size_t at = heard.bytes.find(frame);
-  if (at != std::string::npos) heard.bytes.erase(at, frame.size());
-  return true;
+Heard Session::listen(Duration span) {
+  Heard heard = begin();
+  const auto is_noisy = [&] { return !heard.frames.empty() || stream_.is_noise(); };
+  const bool ended = pump(after(host::sys::now(), span), heard, is_noisy);
+  if (!ended && !is_noisy()) finish(heard);
+  conclude(heard);
+  return heard;
+}
+
+Heard Session::hear_out(Duration span) {
+  Heard heard = begin();
+  if (!pump(after(host::sys::now(), span), heard, [] { return false; })) finish(heard);
+  conclude(heard);
+  return heard;
+}
+
+Heard Session::wait_for_end(Duration patience) {
+  leaving_ = true;
+  Heard heard = begin();
+  (void)pump(after(host::sys::now(), patience), heard, [] { return false; });
+  conclude(heard);
+  return heard;
+}
+
+/// What it was saying when the time was over must become whole, whatever it says behind it.
+void Session::finish(Heard& heard) {
+  const std::uint64_t before = stream_.count();
+  const auto is_whole = [&] {
+    const bool part = stream_.under_way() && stream_.count() == before;
+    return !part && outbox_.answers_pending() <= kOwedMostBytes;
+  };
+  if (is_whole()) return;
+  (void)pump(after(host::sys::now(), kRestLimit), heard, is_whole);
+  heard.stalled = stream_.under_way() && stream_.count() == before;
+}
+
+Heard Session::begin() {
+  worker_->watch_activity(host::sys::now());
+  return {};
+}
+
+void Session::conclude(Heard& heard) {
+  heard.exit = exit_status();
+  if (heard.exit) note_end(*heard.exit);
+  heard.rest = stream_.rest().substr(0, kKeptBytes);
+  heard.under_way = stream_.under_way();
+  heard.stderr_tail = stderr_tail();
+  heard.silence = silence();
+  note_hidden();
+  if (heard.after != After::silent) return;
+  const bool spoke = !heard.frames.empty() || stream_.is_noise() || heard.stalled;
+  heard.after = spoke        ? After::babbled
+                : heard.exit ? After::ended
+                : !open_     ? After::closed
+                             : After::silent;
+}
+
+void Heard::add(Heard later) {
+  frames.insert(frames.end(), std::make_move_iterator(later.frames.begin()),
+                std::make_move_iterator(later.frames.end()));
+  framed += later.framed;
+  unasked += later.unasked;
+  unasked_bytes += later.unasked_bytes;
+  rest = std::move(later.rest);
+  under_way = later.under_way;
+  stalled = later.stalled;
+  exit = later.exit;
+  stderr_tail = std::move(later.stderr_tail);
+  silence = later.silence;
 }
 
 void Session::write_piece(std::string_view bytes) {
-  write_some(bytes);
+  outbox_.piece(bytes);
+  write_some();
   const Time until = after(host::sys::now(), kPieceLimit);
   while (host::sys::now() < until && !exit_status() && worker_->unread().value_or(0) > 0) {
     wait(after(host::sys::now(), kLook), false, false);
+    read_some();
+    write_some();
   }
 }
 
@@ -241,39 +304,34 @@ std::string Session::shown(std::string_view bytes) const {
                      printable(body, kShownText));
 }
 
-/// False: its stdout has ended.
-bool Session::read_into(wire::FrameDecoder& decoder, Heard& heard) {
+void Session::read_some() {
   std::array<char, 65536> chunk{};
-  for (int i = 0; i < kReadsInARow; ++i) {
+  for (int i = 0; open_ && i < kReadsInARow; ++i) {
     const auto got = host::sys::read(worker_->stdout_fd(), chunk);
-    if (!got) return true;
-    if (*got == 0) return false;
+    if (!got) return;
+    open_ = *got > 0;
+    if (!open_) return;
     cross(false, {chunk.data(), *got});
-    keep(heard.bytes, {chunk.data(), *got});
-    decoder.push({chunk.data(), *got});
+    if (!leaving_) stream_.push({chunk.data(), *got});
   }
-  return true;
 }
 
-void Session::write_some(std::string_view& pending) {
-  while (takes_input_ && !pending.empty()) {
-    const auto wrote = host::sys::write(worker_->stdin_fd(), pending);
+void Session::write_some() {
+  while (takes_input_ && !outbox_.pending().empty()) {
+    const auto wrote = host::sys::write(worker_->stdin_fd(), outbox_.pending());
     if (!wrote) {
       takes_input_ = wrote.error() == EAGAIN;
       if (!takes_input_) note("it takes no input");
       return;
     }
-    cross(true, pending.substr(0, *wrote));
-    pending.remove_prefix(*wrote);
+    cross(true, outbox_.pending().substr(0, *wrote));
+    outbox_.wrote(*wrote);
   }
 }
 
-Silence Session::silence(std::size_t unwritten) const {
-  Silence seen;
-  seen.unwritten = unwritten;
-  if (worker_->stdin_open()) seen.unread = worker_->unread().value_or(0);
-  seen.activity = worker_->activity();
-  return seen;
+Silence Session::silence() const {
+  const std::size_t unread = worker_->stdin_open() ? worker_->unread().value_or(0) : 0;
+  return {outbox_.request_left(unread), outbox_.answers_pending(), worker_->activity()};
 }
 
 void Session::wait(Time until, bool stdout_open, bool wants_to_write) {

@@ -12,6 +12,8 @@
 #include "harness/host/worker.hpp"
 #include "harness/pool/event.hpp"
 #include "harness/pool/requests.hpp"
+#include "harness/probe/outbox.hpp"
+#include "harness/probe/stream.hpp"
 #include "harness/wire/framing.hpp"
 #include "harness/wire/wire_log.hpp"
 
@@ -36,29 +38,35 @@ using Say = std::function<void(std::string_view)>;
 
 /// What became of the worker after something was sent to it.
 enum class After : std::uint8_t {
-  answered,  ///< as many whole frames came as were waited for
-  babbled,   ///< bytes came that are no frame, or not a whole one
+  answered,  ///< as many whole messages came as were waited for
+  babbled,   ///< bytes came that are no message, or not a whole one
   ended,     ///< the process has ended
   closed,    ///< its stdout has ended and the process lives
+  asks_on,   ///< it asks, and very many of the answers wait for it to read them
   silent,    ///< nothing came
 };
 
 /// What a worker that does not answer does, as the system shows it.
 struct Silence {
-  std::size_t unwritten = 0;  ///< bytes that its stdin did not take
-  std::size_t unread = 0;     ///< bytes in its stdin that it has not read
+  std::size_t left = 0;     ///< bytes of the request that it has not read
+  std::size_t answers = 0;  ///< bytes of answers to what it asked that its stdin has no room for
   Activity activity;
 };
 
-struct Heard {
+/// What came, as far as nobody need expect it; and what else is known then.
+struct Heard : Messages {
   After after = After::silent;
-  std::vector<std::string> frames;  ///< payloads, in the order in which they came
-  std::string bytes;                ///< all that it wrote; the first 4 MiB
-  std::size_t surplus = 0;          ///< bytes behind the frames that were waited for
-  std::size_t sent = 0;             ///< bytes it was to read
-  std::optional<ExitStatus> exit;   ///< ended
-  std::string stderr_tail;          ///< at most 4 KiB
-  Silence silence;                  ///< silent and babbled
+  std::string rest;                ///< what came behind the messages; the first 4 MiB
+  bool under_way = false;          ///< that may be the beginning of what it may say unasked
+  bool stalled = false;            ///< the same, and that has not become whole in time
+  std::size_t sent = 0;            ///< bytes it was to read
+  std::optional<ExitStatus> exit;  ///< ended
+  std::string stderr_tail;         ///< at most 4 KiB
+  Silence silence;
+
+  [[nodiscard]] std::string bytes() const { return framed + rest; }
+  /// What came later, of the same worker.
+  void add(Heard later);
 };
 
 /// One worker process outside any pool, and the time line of all that crosses its pipes. Its
@@ -68,15 +76,20 @@ class Session {
   /// `token` marks the worker's environment for the guardian; the time line counts from `zero`.
   /// `settings` must outlive the session.
   Session(const Settings& settings, std::string token, Time zero, Say say)
-      : settings_(settings), token_(std::move(token)), zero_(zero), say_(std::move(say)) {}
+      : settings_(settings),
+        token_(std::move(token)),
+        zero_(zero),
+        say_(std::move(say)),
+        stream_(settings.wire()) {}
   ~Session() { put_away(); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   Expected<void, std::string> start();
 
-  /// The init ping, with the evidence a pool would gather. Cause none: the worker is good.
-  pool::StartEvidence greet();
+  /// The init ping, with the evidence a pool would gather. Cause none: the worker is good. With
+  /// `once_read`, who has read it and written nothing is not waited for any longer than that.
+  pool::StartEvidence greet(std::optional<Duration> once_read = {});
   /// Why what it wrote at the init ping is no reply; empty: nothing is known.
   [[nodiscard]] const std::string& reason() const { return reason_; }
   /// What the process did in the meantime.
@@ -88,16 +101,20 @@ class Session {
   /// From the start of its process to its good answer.
   [[nodiscard]] Duration start_time() const { return start_time_; }
 
-  /// Writes raw bytes, while it reads what comes, until `frames` frames are there, bytes came that
-  /// begin none, the worker has ended, or `patience` is over.
+  /// Writes raw bytes, the last of a request, while it reads what comes, until `frames` messages
+  /// are there, bytes came that begin none, the worker has ended, or `patience` is over.
   Heard ask(std::string_view bytes, Duration patience, std::size_t frames = 1);
-  /// Writes a piece of a request and waits until the worker has taken it, at most a moment.
+  /// Writes a piece of a request and waits until the worker has taken it, at most a moment. What
+  /// comes meanwhile is heard by who asks next.
   void write_piece(std::string_view bytes);
-  /// Nothing is sent; anything that comes within `span` is too much.
-  Heard listen(Duration span) { return ask({}, span, 0); }
+  /// Nothing is sent: until anything comes that nobody should say, or `span` is over and what it
+  /// was saying then is whole.
+  Heard listen(Duration span);
+  /// The same, whatever comes: what belongs together may come in pieces.
+  Heard hear_out(Duration span);
   /// Reads on until it has ended, or `patience` is over. Whatever it writes on its way out is no
   /// answer to anything.
-  Heard wait_for_end(Duration patience) { return ask({}, patience, kUntilItsEnd); }
+  Heard wait_for_end(Duration patience);
   void close_stdin();
   void signal(int number);
 
@@ -110,18 +127,20 @@ class Session {
   std::vector<std::string> put_away();
 
  private:
-  static constexpr std::size_t kUntilItsEnd = SIZE_MAX;
-
   void note(const std::string& what) const;
   void note_hidden();
   void note_end(ExitStatus status);
-  [[nodiscard]] bool hears_unasked() const { return settings_.wire().hears_unasked(); }
-  bool passes_over(std::string_view payload, std::string_view frame, Heard& heard);
   void cross(bool written, std::string_view bytes);
   [[nodiscard]] std::string shown(std::string_view bytes) const;
-  bool read_into(wire::FrameDecoder& decoder, Heard& heard);
-  void write_some(std::string_view& pending);
-  [[nodiscard]] Silence silence(std::size_t unwritten) const;
+  /// Writes and reads until `done()`, its end, or `until`. True: it has ended.
+  template <class Done>
+  bool pump(Time until, Heard& heard, const Done& done);
+  void finish(Heard& heard);
+  Heard begin();
+  void conclude(Heard& heard);
+  void read_some();
+  void write_some();
+  [[nodiscard]] Silence silence() const;
   void wait(Time until, bool stdout_open, bool wants_to_write);
 
   const Settings& settings_;
@@ -134,6 +153,10 @@ class Session {
   Silence greeting_silence_;
   Duration start_time_{};
   std::shared_ptr<host::Worker> worker_;
+  Stream stream_;
+  Outbox outbox_;
+  bool open_ = true;      ///< its stdout
+  bool leaving_ = false;  ///< what it writes is of no interest any more
   bool end_noted_ = false;
   bool takes_input_ = true;
   int reads_ = 0;

@@ -100,38 +100,48 @@ Subject::Request Subject::request(const std::string& command, const nlohmann::js
 
 std::string stuck(const Heard& heard) {
   const Silence& silence = heard.silence;
-  const std::size_t left = silence.unwritten + silence.unread;
   const std::string words =
-      heard.sent == 0      ? "it has nothing to read"
-      : left >= heard.sent ? fmt::format("the request ({} bytes) is unread", heard.sent)
-      : left > 0
-          ? fmt::format("it has read {} of {} bytes of the request", heard.sent - left, heard.sent)
-          : fmt::format("it has read the request ({} bytes)", heard.sent);
-  return words + ", and " + pool::words(silence.activity);
+      heard.sent == 0              ? "it has nothing to read"
+      : silence.left >= heard.sent ? fmt::format("the request ({} bytes) is unread", heard.sent)
+      : silence.left > 0           ? fmt::format("it has read {} of {} bytes of the request",
+                                                 heard.sent - silence.left, heard.sent)
+                                   : fmt::format("it has read the request ({} bytes)", heard.sent);
+  const std::string answers =
+      silence.answers == 0
+          ? ""
+          : fmt::format(", {} bytes of answers to what it asked wait for it", silence.answers);
+  return words + answers + ", and " + pool::words(silence.activity);
 }
 
 std::string failure(const Heard& heard, const wire::Framing& framing, std::string_view when) {
   const std::string tail = tail_words(heard.stderr_tail);
+  const std::string bytes = heard.bytes();
   if (heard.after == After::answered) return "";
   if (heard.after == After::silent) return fmt::format("hangs {}: {}{}", when, stuck(heard), tail);
-  if (heard.after == After::closed && heard.bytes.empty())
+  if (heard.after == After::asks_on) {
+    return fmt::format("asks {} and does not read the answers, of which {} bytes wait{}", when,
+                       heard.silence.answers, tail);
+  }
+  if (heard.after == After::closed && bytes.empty())
     return fmt::format("closes its stdout {} and lives on{}", when, tail);
-  if (heard.bytes.empty()) {
+  if (bytes.empty()) {
     return fmt::format("ends {} ({}){}", when, pool::words(heard.exit.value_or(ExitStatus{})),
                        tail);
   }
   const std::string end = (heard.exit ? ", and " + pool::words(*heard.exit) : "") + tail;
-  if (const auto suspicion = wire::suspect(framing, heard.bytes))
+  if (const auto suspicion = wire::suspect(framing, bytes))
     return fmt::format("writes {} {}{}", when, suspicion->words, end);
   wire::FrameDecoder decoder(framing);
-  decoder.push(heard.bytes);
+  decoder.push(heard.rest);
+  if (framing.by_lines() && !heard.rest.empty())
+    return fmt::format("writes {} {}{}", when, decoder.progress(), end);
   if (decoder.next() && decoder.announced_bytes()) {
     return fmt::format("writes {} only {} of the {} bytes of its answer{}", when,
                        decoder.buffered_bytes() - decoder.header_bytes(),
                        *decoder.announced_bytes(), end);
   }
   return fmt::format("makes noise {}, bytes that make no frame: {}{}", when,
-                     hex_and_text(heard.bytes, 16), end);
+                     hex_and_text(bytes, 16), end);
 }
 
 }  // namespace poolproof::probe

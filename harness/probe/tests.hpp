@@ -49,6 +49,8 @@ inline Finding no_worker() {
 }
 /// `(exited with code 3)`.
 std::string end_of(const Heard& heard);
+/// Something came that nobody had asked for; `when`: `while nobody asks it anything`.
+Finding noise(Subject& subject, Session& session, Heard heard, std::string_view when);
 /// What takes a request that is none has so long to show it.
 Duration patience(const Subject& subject);
 

@@ -1,0 +1,82 @@
+#include "harness/probe/evidence.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "harness/wire/speech.hpp"
+
+namespace poolproof::probe {
+namespace {
+
+using nlohmann::json;
+using wire::Misframing;
+using wire::Speech;
+
+/// Only who speaks on this wire breaks such a rule.
+bool is_of_this_wire(Misframing kind) {
+  switch (kind) {
+    case Misframing::text:
+    case Misframing::headers:
+    case Misframing::json_line:
+    case Misframing::little_endian:
+    case Misframing::other_prefix:
+    case Misframing::varint:
+      return false;
+    default:
+      return true;
+  }
+}
+
+bool says_error(const json& message) {
+  return message.is_object() &&
+         (message.contains("error") || message.value("success", true) == false);
+}
+
+/// Of an answer to `initialize`: who speaks so.
+Speech speech_of(const wire::Reply& reply) {
+  if (!reply.success || !reply.result_is_object || !reply.result->contains("capabilities"))
+    return Speech::json_rpc;
+  return reply.result->contains("protocolVersion") ? Speech::mcp : Speech::lsp;
+}
+
+bool knows_no_greeting(const wire::Reply& reply) {
+  constexpr std::string_view kMethodNotFound = "(code -32601)";
+  return !reply.success && reply.error.ends_with(kMethodNotFound);
+}
+
+}  // namespace
+
+Evidence evidence_of(const Settings& settings, const pool::StartEvidence& start,
+                     std::string_view bytes, bool any_rpc) {
+  Evidence evidence;
+  evidence.exited = start.cause == StartCause::exited;
+  evidence.unread = start.unread_bytes >= start.ping_bytes;
+  evidence.waits = start.cause == StartCause::ping_unanswered;
+  evidence.wrote_nothing = bytes.empty();
+  const wire::Framing& framing = settings.framing;
+  const std::string_view said = wire::behind_unasked(framing, settings.speech, bytes);
+  const std::string_view payload = wire::whole_frame(framing, said).payload;
+  evidence.sound = !payload.empty() && wire::first_document(payload) == payload;
+  const std::string_view document = evidence.sound ? payload : wire::first_document(said);
+  if (const auto suspicion = wire::suspect(framing, said)) evidence.suspicion = suspicion->kind;
+  const auto message = wire::parse_json(document);
+  evidence.rpc = message && message->is_object() && message->contains("jsonrpc");
+  const wire::Heard heard = wire::row_of(settings.speech).hear(document, 0);
+  const bool answers = heard.kind == wire::Heard::Kind::reply;
+  const bool rpc = settings.speech != Speech::bridge;
+  if (answers && rpc && (any_rpc || knows_no_greeting(heard.reply)))
+    evidence.speech = speech_of(heard.reply);
+  if (start.cause == StartCause::none || (evidence.sound && evidence.speech)) {
+    evidence.grade = Grade::good;
+  } else if (answers) {
+    evidence.grade = Grade::answer;
+  } else if (evidence.sound) {
+    evidence.grade = message && says_error(*message) ? Grade::objection : Grade::message;
+  } else if (evidence.suspicion && is_of_this_wire(*evidence.suspicion)) {
+    evidence.grade = Grade::misframed;
+  } else if (!bytes.empty() && (!evidence.suspicion || evidence.suspicion == Misframing::text)) {
+    evidence.grade = Grade::noise;
+  }
+  return evidence;
+}
+
+}  // namespace poolproof::probe

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace poolproof::probe {
+
+/// What is still to be written to a worker: requests, and the answers to what it asked behind them.
+/// Nothing is put inside of a request that comes in pieces. Pure.
+class Outbox {
+ public:
+  /// A piece of a request; the first one begins it.
+  void piece(std::string_view bytes) {
+    if (!torn_) from_ = end();
+    torn_ = true;
+    queue_ += bytes;
+    to_ = end();
+  }
+  /// The last piece of a request, which may be all of it.
+  void request(std::string_view bytes) {
+    piece(bytes);
+    torn_ = false;
+    answer(std::exchange(held_, {}));
+  }
+  void answer(std::string_view frames) { (torn_ ? held_ : queue_) += frames; }
+
+  [[nodiscard]] std::string_view pending() const { return std::string_view(queue_).substr(begun_); }
+  void wrote(std::size_t bytes) {
+    begun_ += bytes;
+    written_ += bytes;
+    if (begun_ < queue_.size()) return;
+    queue_.clear();
+    begun_ = 0;
+  }
+
+  /// Of the last request.
+  [[nodiscard]] std::size_t request_bytes() const { return to_ - from_; }
+  /// So much of it the worker has not read, if `unread` bytes of all are in its pipe.
+  [[nodiscard]] std::size_t request_left(std::size_t unread) const {
+    return to_ - std::clamp(written_ - std::min(unread, written_), from_, to_);
+  }
+  /// Answers that are not written yet.
+  [[nodiscard]] std::size_t answers_pending() const {
+    return pending().size() + held_.size() - request_left(0);
+  }
+
+ private:
+  [[nodiscard]] std::size_t end() const { return written_ + pending().size(); }
+
+  std::string queue_;
+  std::size_t begun_ = 0;    ///< of the queue, what is written
+  std::size_t written_ = 0;  ///< since the beginning
+  std::size_t from_ = 0;     ///< where the last request begins and ends, so counted
+  std::size_t to_ = 0;
+  bool torn_ = false;
+  std::string held_;  ///< answers that wait for the end of the request
+};
+
+}  // namespace poolproof::probe

@@ -1,0 +1,57 @@
+#include "harness/probe/stream.hpp"
+
+#include <algorithm>
+
+#include "harness/wire/misframing.hpp"
+#include "harness/wire/wires.hpp"
+
+namespace poolproof::probe {
+namespace {
+
+/// Of messages that nobody asked for no more are of interest.
+constexpr std::size_t kKeptFrames = 64;
+
+}  // namespace
+
+void Stream::push(std::string_view bytes) {
+  if (broken_) bytes = bytes.substr(0, kKeptBytes - std::min(kKeptBytes, buffer_.size()));
+  buffer_.append(bytes);
+}
+
+void Stream::take(Messages& messages) {
+  std::string_view left = buffer_;
+  while (!broken_) {
+    const wire::WholeFrame whole = wire::whole_frame(wire_.framing, left);
+    if (whole.bytes == 0) break;
+    ++count_;
+    if (passes_over(whole.payload)) {
+      ++messages.unasked;
+      messages.unasked_bytes += whole.bytes;
+    } else if (messages.frames.size() < kKeptFrames) {
+      messages.frames.emplace_back(whole.payload);
+      const std::size_t room = kKeptBytes - std::min(kKeptBytes, messages.framed.size());
+      messages.framed.append(left.substr(0, std::min(whole.bytes, room)));
+    }
+    left.remove_prefix(whole.bytes);
+  }
+  buffer_.erase(0, buffer_.size() - left.size());
+  const auto state = wire::row_of(wire_.framing.wire).head(wire_.framing, buffer_, 0).state;
+  broken_ = state == wire::Head::State::broken;
+}
+
+bool Stream::under_way() const {
+  return wire_.hears_unasked() && !broken_ && !buffer_.empty() &&
+         wire::may_begin_message(wire_.framing, buffer_);
+}
+
+/// What a worker says unasked is none of what is waited for; what it asks is answered.
+bool Stream::passes_over(std::string_view payload) {
+  if (!wire_.hears_unasked()) return false;
+  // No request has the number -1.
+  const wire::Heard said = wire_.row().hear(payload, -1);
+  if (said.kind == wire::Heard::Kind::asked)
+    owed_ += wire::encode_frame(wire_.framing, said.answer).value_or("");
+  return said.kind == wire::Heard::Kind::asked || said.kind == wire::Heard::Kind::unasked;
+}
+
+}  // namespace poolproof::probe
