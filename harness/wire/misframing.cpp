@@ -218,10 +218,11 @@ std::optional<Suspicion> bad_header(const Framing& framing, std::string_view byt
                       (block[second + 2] == ' ' || block[second + 2] == '\t');
   return Suspicion{
       Misframing::bad_header,
-      fmt::format("{}: \"{}\"",
-                  folded ? "a header that goes on in a second line"
-                         : row_of(framing.wire).complaint(framing, {head.why, head.payload_bytes}),
-                  printable(block, kQuoted))};
+      fmt::format(
+          "{}: \"{}\"",
+          folded ? "a header that goes on in a second line"
+                 : row_of(framing.wire).complaint(framing, {head.why, head.payload_bytes, "", ""}),
+          printable(block, kQuoted))};
 }
 
 /// Text, and a sound frame behind it.
