@@ -22,6 +22,7 @@ TEST_CASE("trace: timeline: a run reads as a story") {
       11.000  worker 0.1   left process 4712 behind
       12.500  worker 0.1   exits with code 1
       14.000  worker 0.1   the worker: frame length 0 is not allowed
+      15.500  worker 0.1   was told to exit
      110.250  client a     call echo a:1: call_timeout (awaiting_reply), cause exited after 100.250 ms, stream in doubt: no reply: "\x1b[31m\né
      120.000  client b     checkin: skipped
      130.000  environment  signal 9 to worker 0.1
@@ -57,7 +58,7 @@ TEST_CASE("trace: timeline: twenty lines at most, and those that matter") {
      131.000  environment  signal 15 to worker 0.2: not there
      140.017  pool         memory_measured 1.2 -> grant #1 1.2 lease 18446744073709551615, refuse #5: start_failed (cooling), start 1.2, handshake 1.2, stop ask (closing) 1.2, stop end_of_input (closing) 1.2, stop kill (budget_spent) 1.2, stop ask (calls_spent) 1.2, stop ask (lifetime_over) 1.2, stop ask (idle_too_long) 1.2, stop ask (renewed) 1.2, forget 1.2, stop term (ping_failed) 1.2, closed, ping 1.2, stop ask (rss_exc... (430 bytes)
      200.000  os           census after: 2 children, 1 zombies, 13 descriptors, 4 threads; still there: pid 4712 (sleep 60)
-... 26 more
+... 27 more
 )");
   CHECK(std::count(text.begin(), text.end(), '\n') == 8);
 }
@@ -65,7 +66,7 @@ TEST_CASE("trace: timeline: twenty lines at most, and those that matter") {
 TEST_CASE("trace: timeline: nothing happened, nothing is said; no room, only the count") {
   CHECK(timeline({}).empty());
   CHECK(timeline({}, 0).empty());
-  CHECK(timeline(every_record(), 1) == "... 33 more\n");
+  CHECK(timeline(every_record(), 1) == "... 34 more\n");
 }
 
 TEST_CASE("trace: timeline: what comes from a worker is safe on a terminal") {

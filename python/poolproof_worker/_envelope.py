@@ -8,7 +8,6 @@ import re
 _DEPTH_MAX = 128  # levels of nesting in a request
 _ID_MIN, _ID_MAX = -(2**63), 2**63 - 1
 _NO_JSON = object()
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # What JSON-RPC calls the reasons for an error.
 PARSE_ERROR = -32700
@@ -183,8 +182,6 @@ def to_utf8(text):
 
 def _parse(payload):
     """The message, or _NO_JSON for what is not strict JSON in UTF-8 or is nested too deep."""
-    if payload.startswith(_BYTE_ORDER_MARK):
-        payload = payload[len(_BYTE_ORDER_MARK):]
     try:
         message = json.loads(payload.decode(), parse_constant=_refuse_constant)
         if b"\\u" in payload:

@@ -72,7 +72,8 @@ class JsonRpc(unittest.TestCase):
                               (rpc(1.5, "echo"), -32600), (rpc(2**63, "echo"), -32600),
                               (rpc(True, "echo"), -32600), (rpc(1, "echo", []), -32602),
                               (rpc(1, "nonsense"), -32601), (rpc(1, "sleep"), -32000),
-                              (rpc(1, "echo"), 0), (b"\xef\xbb\xbf" + lines(rpc(1, "echo")), 0)):
+                              (rpc(1, "echo"), 0),
+                              (b"\xef\xbb\xbf" + lines(rpc(1, "echo")), -32700)):
             with self.subTest(message):
                 self.assertEqual(answers.code(message), code)
 
