@@ -92,6 +92,7 @@ struct ProbeArguments {
   std::string speech;  ///< the same
   std::string byte_order = "big";
   std::uint32_t prefix_bytes = 4;
+  std::string said_of_prefix;  ///< the last of these two options that was given
   std::uint64_t max_frame_bytes = 16U << 20U;
   std::uint32_t timeout_ms = 5000;
   std::string wire_log;  ///< a file; empty: none

@@ -214,9 +214,11 @@ void add_probe(CLI::App& app, ProbeArguments& arguments, int& code) {
       ->check(CLI::IsMember({"bridge", "json_rpc", "mcp", "lsp", "opaque"}));
   command.add_option("--byte-order", arguments.byte_order, "of the length prefix")
       ->check(CLI::IsMember({"big", "little"}))
+      ->each([&arguments](const std::string&) { arguments.said_of_prefix = "--byte-order"; })
       ->capture_default_str();
   command.add_option("--prefix-bytes", arguments.prefix_bytes, "length prefix")
       ->check(CLI::IsMember({1, 2, 4, 8}))
+      ->each([&arguments](const std::string&) { arguments.said_of_prefix = "--prefix-bytes"; })
       ->capture_default_str();
   command.add_option("--max-frame-bytes", arguments.max_frame_bytes)
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32U))

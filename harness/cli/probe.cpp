@@ -1,5 +1,11 @@
 #include <cstdio>
+#include <filesystem>
+#include <unistd.h>
+#include <utility>
 
+#include <fmt/format.h>
+
+#include "harness/base/text.hpp"
 #include "harness/base/write_file.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/host/child.hpp"
@@ -27,13 +33,24 @@ Expected<void, std::string> put(const std::string& file, const std::string& text
   return {};
 }
 
+/// Why `file` can't be written once all is known; empty: it can, as far as its folder says.
+std::string unwritable(const std::string& file) {
+  if (file.empty() || file == "-") return "";
+  const std::filesystem::path path(file);
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return "it is a folder";
+  if (!std::filesystem::is_directory(folder, ignored)) return "there is no such folder";
+  return access(folder.c_str(), W_OK) == 0 ? "" : "its folder can't be written to";
+}
+
 /// A length prefix that is said means its wire.
 probe::Asked asked(const ProbeArguments& arguments) {
   probe::Asked asked;
   if (const auto* row = wire::wire_called(arguments.wire)) asked.wire = row->wire;
   if (const auto* row = wire::speech_called(arguments.speech)) asked.speech = row->speech;
   asked.opaque = arguments.speech == "opaque";
-  if (arguments.prefix_bytes != 4 || arguments.byte_order != "big") asked.wire = wire::Wire::prefix;
+  if (!arguments.said_of_prefix.empty()) asked.wire = wire::Wire::prefix;
   return asked;
 }
 
@@ -48,6 +65,17 @@ int probe(const ProbeArguments& arguments) {
         "poolproof probe -- python3 my_worker.py");
   if (arguments.json == "-" && arguments.junit == "-")
     return bad_input("probe: --json and --junit can't both go to stdout; give one of them a FILE");
+  for (const auto& [option, file] :
+       {std::pair{"--json", &arguments.json}, std::pair{"--junit", &arguments.junit}}) {
+    if (const std::string why = unwritable(*file); !why.empty()) {
+      return bad_input(
+          fmt::format("probe: {} {} can't be written: {}", option, printable_message(*file), why));
+    }
+  }
+  if (!arguments.said_of_prefix.empty() && !arguments.wire.empty() && arguments.wire != "prefix") {
+    return bad_input(fmt::format("probe: {}: is said of the wire {}; the wire prefix, or nothing",
+                                 arguments.said_of_prefix, arguments.wire));
+  }
   const auto found = host::find_program(arguments.command.front()).and_then(worlds::startable);
   if (!found)
     return bad_input("probe: " + found.error().message +
