@@ -1,16 +1,23 @@
 #include "harness/probe/conformance.hpp"
 
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "harness/host/system.hpp"
+#include "harness/pool/explain.hpp"
 #include "harness/probe/tests.hpp"
 
 namespace poolproof::probe {
 namespace {
 
-enum class Needs : std::uint8_t { nothing, a_start, answers };
+enum class Needs : std::uint8_t {
+  nothing,
+  a_start,
+  a_process,  ///< that has started; what is not well on a used one is tried again on a fresh one
+  answers,    ///< the same, of a worker that answers three calls in a row
+};
 
 struct Test {
   std::string_view id;
@@ -23,7 +30,7 @@ constexpr std::array kTests{
     Test{"init_ping", "answers its init ping", Needs::nothing,
          [](Subject& s) { return s.first_start(); }},
     Test{"three_calls", "answers three calls in a row, each with its own reply and nothing else",
-         Needs::a_start, three_calls},
+         Needs::a_process, three_calls},
     Test{"non_ascii", "takes non-ASCII text, and counts bytes in its lengths", Needs::answers,
          non_ascii},
     Test{"megabyte", "takes a megabyte, and gives it back", Needs::answers, megabyte},
@@ -35,16 +42,18 @@ constexpr std::array kTests{
          unknown_command},
     Test{"not_json", "answers a request that is no JSON with an error, and lives on",
          Needs::answers, not_json},
+    Test{"idle", "writes nothing and rests while nobody asks it anything", Needs::a_process, idle},
+    Test{"many_calls", "answers many calls of the same process as its first ones", Needs::answers,
+         many_calls},
+    Test{"eof_idle", "ends at the end of its input, and well", Needs::a_process, end_of_input},
+    Test{"eof_in_frame", "ends when its input ends inside of a frame", Needs::a_process,
+         end_in_frame},
+    Test{"eof_in_call", "ends when its input ends in mid-call", Needs::answers, end_in_call},
     Test{"zero_length", "ends on a frame of no bytes, or goes on in step", Needs::answers,
          zero_length},
     Test{"oversized", "ends on a frame above the limit, or answers with an error", Needs::answers,
          oversized},
-    Test{"idle", "writes nothing and rests while nobody asks it anything", Needs::a_start, idle},
-    Test{"eof_idle", "ends at the end of its input", Needs::a_start, end_of_input},
-    Test{"eof_in_frame", "ends when its input ends inside of a frame", Needs::a_start,
-         end_in_frame},
-    Test{"eof_in_call", "ends when its input ends in mid-call", Needs::answers, end_in_call},
-    Test{"term_idle", "ends at TERM while idle", Needs::a_start, term_while_idle},
+    Test{"term_idle", "ends at TERM while idle", Needs::a_process, term_while_idle},
     Test{"term_in_call", "ends at TERM in mid-call", Needs::answers, term_in_call},
     Test{"start_time", "is ready in half of its start-up budget", Needs::a_start, start_time},
     Test{"starts_again", "starts as often as it is asked to", Needs::a_start, starts_again},
@@ -52,11 +61,54 @@ constexpr std::array kTests{
     Test{"stderr", "writes less to stderr than a pipe holds", Needs::nothing, little_on_stderr},
 };
 
+/// What is well on a fresh process and was not on one with requests behind it: it is these, and not
+/// the row. So many_calls tells it, or this row where that one is over.
+Finding worn(Subject& subject, Finding used, int requests, const Finding& fresh) {
+  used.what += fmt::format(", after {} requests; a fresh process {}", requests, fresh.what);
+  const bool first = !std::exchange(subject.worn, subject.worn ? subject.worn : used);
+  return first && subject.many_calls_over ? used : fresh;
+}
+
+/// What is not well on a used process is tried again on a fresh one, which no earlier row can have
+/// spoilt.
+Finding on_a_process(const Test& test, Subject& subject) {
+  const int requests = subject.requests_behind();
+  const auto ended = subject.ended_by_itself();
+  const Finding used = ended ? broken(fmt::format("ends by itself ({})", pool::words(*ended)))
+                             : test.examine(subject);
+  const auto is_bad = [](const Finding& finding) {
+    return finding.verdict == Verdict::broken || finding.verdict == Verdict::remark;
+  };
+  if (requests == 0 || !is_bad(used)) return used;
+  if (subject.fresh() == nullptr) return used;
+  Finding fresh = test.examine(subject);
+  // What the first time noted as told was told of this row.
+  if (is_bad(fresh)) fresh.told_elsewhere = used.told_elsewhere;
+  if (fresh.verdict == Verdict::not_tried) return used;
+  if (fresh.verdict == used.verdict) return fresh;
+  if (is_bad(fresh) && used.verdict == Verdict::remark) return fresh;
+  return worn(subject, used, requests, fresh);
+}
+
 Finding carry_out(const Test& test, Subject& subject, bool started) {
   if (test.needs != Needs::nothing && !started)
     return not_tried("there is no worker that has answered its ping");
-  if (test.needs == Needs::answers && !subject.answers) return not_tried("it answers no call");
-  return test.examine(subject);
+  if (test.needs == Needs::answers && !subject.answers)
+    return not_tried("it does not answer three calls in a row");
+  const bool looks_back = test.needs == Needs::nothing || test.needs == Needs::a_start;
+  if (looks_back) return test.examine(subject);
+  Finding finding = on_a_process(test, subject);
+  if (test.examine == idle) subject.restless = finding.verdict == Verdict::broken;
+  if (test.examine != many_calls) return finding;
+  subject.many_calls_over = true;
+  if (finding.verdict != Verdict::held) {
+    subject.worn = finding;
+  } else if (subject.worn) {
+    finding = *subject.worn;
+    // What happens by itself happens in any row.
+    finding.told_elsewhere = subject.restless;
+  }
+  return finding;
 }
 
 }  // namespace

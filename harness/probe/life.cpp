@@ -18,27 +18,45 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 
-/// A worker that has done nothing by then with what is no request will do nothing with it.
-constexpr Duration kSilence = 1s;
 constexpr Duration kIdle = 1s;
 /// All of a noise comes by then.
 constexpr Duration kNoise = 100ms;
 /// What nobody asked for is a flood from so many bytes a second on.
 constexpr std::uint64_t kFloodBytes = std::uint64_t{1} << 20U;
 constexpr Duration kInCall = 200ms;
+/// A call that takes less can't be told from one that is answered at once, by a busy machine.
+constexpr Duration kLongCall = 250ms;
 constexpr int kIdlePercent = 20;
 constexpr std::size_t kPipeBytes = 65536;
+
+/// `; the process runs at 99 % CPU`, of one that does not just wait.
+std::string busy_words(const Activity& activity) {
+  const bool rests =
+      activity.kind == Activity::Kind::waits || activity.kind == Activity::Kind::unknown;
+  return rests ? "" : "; " + pool::words(activity);
+}
+
+/// It has ended; a signal that nobody sent is a crash, which a pool can live with. `at`: `at TERM`.
+Finding ended(Subject& subject, const Heard& heard, std::string_view at, int sent) {
+  if (heard.exit->signal == 0 || heard.exit->signal == sent)
+    return held(fmt::format("ends {} {}", at, end_of(heard)));
+  Finding finding =
+      remark(fmt::format("crashes {} {}{}", at, end_of(heard), tail_words(heard.stderr_tail)));
+  finding.told_elsewhere = std::exchange(subject.crashes_at_end, true);
+  return finding;
+}
 
 /// It was asked to end. `when`: `at the end of its input`, `of the end of its input`.
 Finding end(Subject& subject, Session& session, std::string_view at, std::string_view of) {
   const Duration limit = subject.settings().limit;
   const Heard heard = session.wait_for_end(limit);
-  if (heard.exit) return held(fmt::format("ends {} {}", at, end_of(heard)));
+  if (heard.exit) return ended(subject, heard, at, 0);
   session.signal(SIGTERM);
-  const bool needs_kill = !session.wait_for_end(patience(subject)).exit;
+  const bool needs_kill = !session.wait_for_end(limit).exit;
   Finding finding = broken(
-      fmt::format("does not end within {} ms {}: it needs {}", to_ms(limit), of,
-                  needs_kill ? "KILL (TERM does not end it either)" : "TERM at the end of input"));
+      fmt::format("does not end within {} ms {}: it needs {}{}", to_ms(limit), of,
+                  needs_kill ? "KILL (TERM does not end it either)" : "TERM at the end of input",
+                  busy_words(heard.silence.activity)));
   finding.told_elsewhere = std::exchange(subject.outlives_input, true);
   return finding;
 }
@@ -47,21 +65,86 @@ Finding end(Subject& subject, Session& session, std::string_view at, std::string
 Finding term(Subject& subject, Session& session, std::string_view when) {
   session.signal(SIGTERM);
   const Heard heard = session.wait_for_end(subject.settings().limit);
-  if (heard.exit) return held(fmt::format("ends at TERM {} {}", when, end_of(heard)));
-  Finding finding = remark(fmt::format("does not end within {} ms of TERM {}: it needs KILL",
-                                       to_ms(subject.settings().limit), when));
+  if (heard.exit) return ended(subject, heard, fmt::format("at TERM {}", when), SIGTERM);
+  Finding finding = remark(fmt::format("does not end within {} ms of TERM {}: it needs KILL{}",
+                                       to_ms(subject.settings().limit), when,
+                                       busy_words(heard.silence.activity)));
   finding.told_elsewhere = std::exchange(subject.outlives_term, true);
   return finding;
+}
+
+/// Why it can't be found in mid-call; nothing: a "sleep" keeps it in one for a while.
+std::optional<Finding> try_long_call(Subject& subject) {
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  // Whom nobody greets may be starting still: its first answer tells nothing of its second.
+  if (!subject.settings().wire().greets())
+    (void)session->ask(subject.request("sleep", {{"ms", 0}}).frame, subject.settings().limit);
+  const Subject::Request request = subject.request("sleep", {{"ms", 300}});
+  const Time begun = host::sys::now();
+  const Heard heard = session->ask(request.frame, subject.settings().limit);
+  if (heard.after != After::answered || heard.more_than(1)) subject.spoil();
+  if (heard.after == After::silent && !heard.silence.closed_stdin) {
+    return not_tried(
+        "it leaves the command \"sleep\" unanswered, so nothing shows whether it is in a call");
+  }
+  if (heard.after != After::answered) {
+    Finding finding = remark(failure(heard, subject.settings().framing, "in a call of \"sleep\""));
+    finding.told_elsewhere = subject.ends_on_unknown && heard.after == After::ended;
+    return finding;
+  }
+  if (host::sys::now() - begun >= kLongCall) return std::nullopt;
+  return not_tried(subject.settings().opaque ? "it answers at once"
+                                             : "it has no command \"sleep\" that takes time");
+}
+
+/// The same, tried once: the second row that asks tells nothing new.
+std::optional<Finding> no_long_call(Subject& subject) {
+  if (std::exchange(subject.long_call_tried, true)) {
+    if (subject.no_long_call) subject.no_long_call->told_elsewhere = true;
+    return subject.no_long_call;
+  }
+  return subject.no_long_call = try_long_call(subject);
+}
+
+/// Whether it is in a call now, which takes at least `ms`, and longer than one looks for.
+bool is_in_call(Subject& subject, Session& session, int ms) {
+  const std::string frame = subject.request("sleep", {{"ms", ms}}).frame;
+  return session.write_piece(frame, subject.settings().limit) &&
+         session.ask({}, kInCall).after == After::silent;
+}
+
+Finding too_short() {
+  return not_tried("it was not in a call any more when it was looked for");
+}
+
+bool is_calm(const Heard& heard) {
+  return heard.after == After::silent && !heard.silence.closed_stdin &&
+         heard.silence.activity.kind != Activity::Kind::stopped;
+}
+
+/// What it did while nobody asked it anything. Requires: it is not calm.
+Finding unrest(Subject& subject, Session& session, const Heard& heard) {
+  if (heard.exit) return broken("ends while it is idle " + end_of(heard));
+  if (heard.after == After::closed) return broken("closes its stdout while it is idle");
+  if (heard.stalled) {
+    return broken("writes part of a message while it is idle, and no more of it: " +
+                  hex_and_text(heard.rest, 16));
+  }
+  if (heard.after != After::silent)
+    return noise(subject, session, heard, "while nobody asks it anything");
+  if (heard.silence.closed_stdin) {
+    Finding finding = broken("closes its stdin while it is idle");
+    finding.told_elsewhere = subject.closes_stdin;
+    return finding;
+  }
+  return broken("stops while it is idle (as by SIGSTOP)");
 }
 
 }  // namespace
 
 std::string end_of(const Heard& heard) {
   return "(" + pool::words(heard.exit.value_or(ExitStatus{})) + ")";
-}
-
-Duration patience(const Subject& subject) {
-  return std::min(kSilence, subject.settings().limit);
 }
 
 Finding noise(Subject& subject, Session& session, Heard heard, std::string_view when) {
@@ -77,22 +160,18 @@ Finding noise(Subject& subject, Session& session, Heard heard, std::string_view 
 Finding idle(Subject& subject) {
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
-  const Time until = after(host::sys::now(), subject.settings().limit);
   Heard heard;
-  // Whom nobody greets may still be starting: only who never rests is busy.
+  Duration waited{};
+  // What is busy may still be warming up: only who never rests is so.
   do {
     heard = session->listen(kIdle);
-  } while (heard.after == After::silent && heard.silence.activity.cpu_percent >= kIdlePercent &&
-           after(host::sys::now(), kIdle) <= until);
-  if (heard.after != After::silent) subject.spoil();
-  if (heard.exit) return broken("ends while it is idle " + end_of(heard));
-  if (heard.after == After::closed) return broken("closes its stdout while it is idle");
-  if (heard.stalled) {
-    return broken("writes part of a message while it is idle, and no more of it: " +
-                  hex_and_text(heard.rest, 16));
+    waited += kIdle;
+  } while (is_calm(heard) && heard.silence.activity.cpu_percent >= kIdlePercent &&
+           waited < subject.settings().limit);
+  if (!is_calm(heard)) {
+    subject.spoil();
+    return unrest(subject, *session, heard);
   }
-  if (heard.after != After::silent)
-    return noise(subject, *session, heard, "while nobody asks it anything");
   if (heard.unasked_bytes >= kFloodBytes) {
     return remark(
         fmt::format("writes without a pause while nobody asks it anything ({} messages, "
@@ -100,9 +179,14 @@ Finding idle(Subject& subject) {
                     heard.unasked, heard.unasked_bytes, to_ms(kIdle)));
   }
   const int percent = heard.silence.activity.cpu_percent;
-  if (percent >= kIdlePercent)
-    return remark(fmt::format("keeps a processor busy while it is idle ({} % CPU)", percent));
-  return held(fmt::format("is quiet while it is idle ({} % CPU)", percent));
+  const auto seconds = to_ms(waited) / 1000;
+  if (percent >= kIdlePercent) {
+    return remark(fmt::format("keeps a processor busy while it is idle ({} % CPU, {} s long)",
+                              percent, seconds));
+  }
+  return held(waited == kIdle ? fmt::format("is quiet for a second of idleness ({} % CPU)", percent)
+                              : fmt::format("is quiet in the last of {} s of idleness ({} % CPU)",
+                                            seconds, percent));
 }
 
 Finding end_of_input(Subject& subject) {
@@ -110,7 +194,15 @@ Finding end_of_input(Subject& subject) {
   if (session == nullptr) return no_worker();
   subject.spoil();
   session->close_stdin();
-  return end(subject, *session, "at the end of input", "of the end of its input");
+  Finding finding = end(subject, *session, "at the end of input", "of the end of its input");
+  // A language server says so that nobody told it to exit.
+  const bool has_its_own_goodbye = subject.settings().speech == wire::Speech::lsp;
+  const auto exit = session->exit_status();
+  if (finding.verdict == Verdict::held && exit && exit->code != 0 && !has_its_own_goodbye) {
+    return remark(fmt::format("fails at the end of its input ({}){}", pool::words(*exit),
+                              tail_words(session->stderr_tail())));
+  }
+  return finding;
 }
 
 Finding end_in_frame(Subject& subject) {
@@ -129,10 +221,11 @@ Finding end_in_frame(Subject& subject) {
 }
 
 Finding end_in_call(Subject& subject) {
+  if (auto why = no_long_call(subject)) return *std::move(why);
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   subject.spoil();
-  session->write_piece(subject.request("sleep", {{"ms", 300}}).frame);
+  if (!is_in_call(subject, *session, 500)) return too_short();
   session->close_stdin();
   return end(subject, *session, "when its input ends in mid-call",
              "when its input ends in mid-call");
@@ -146,13 +239,11 @@ Finding term_while_idle(Subject& subject) {
 }
 
 Finding term_in_call(Subject& subject) {
+  if (auto why = no_long_call(subject)) return *std::move(why);
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   subject.spoil();
-  const Heard heard = session->ask(subject.request("sleep", {{"ms", 60000}}).frame, kInCall);
-  if (heard.after != After::silent && subject.settings().opaque)
-    return not_tried("it answers at once");
-  if (heard.after != After::silent) return not_tried("it has no command \"sleep\" that takes time");
+  if (!is_in_call(subject, *session, 60000)) return too_short();
   return term(subject, *session, "in mid-call");
 }
 

@@ -22,6 +22,10 @@ class Outbox {
   /// The last piece of a request, which may be all of it.
   void request(std::string_view bytes) {
     piece(bytes);
+    whole();
+  }
+  /// Nothing follows the pieces of the request.
+  void whole() {
     torn_ = false;
     answer(std::exchange(held_, {}));
   }

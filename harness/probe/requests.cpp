@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/text.hpp"
-#include "harness/pool/explain.hpp"
+#include "harness/host/system.hpp"
+#include "harness/probe/answers.hpp"
 #include "harness/probe/tests.hpp"
 #include "harness/wire/misframing.hpp"
-#include "harness/wire/speech.hpp"
 
 namespace poolproof::probe {
 namespace {
@@ -19,44 +19,27 @@ using nlohmann::json;
 /// The time in which a worker may still write more, or end, after it has answered.
 constexpr Duration kAfterthought = 200ms;
 constexpr int kCalls = 3;
+constexpr int kManyCalls = 12;
+/// Slow ones are asked less often.
+constexpr Duration kManyLimit = 1s;
 constexpr std::size_t kLargeBytes = 1'000'000;
 /// What an envelope needs beside the text that is echoed, each way.
 constexpr std::size_t kEnvelopeBytes = 400;
-/// More than a pipe holds.
-constexpr std::size_t kManyBytes = 4 * 65536;
 
 /// One echo, sent and answered.
 struct Answer {
   std::string fault;    ///< to be read after "it"; empty: it is the reply to this request
   bool echoed = false;  ///< its result is what was sent
   std::optional<std::string> error;
-  std::shared_ptr<const json> result;  ///< null: there is none
+  std::optional<json> result;
 };
-
-/// What one message says to the request.
-Expected<wire::Reply, std::string> reply_in(const Subject& subject, const Subject::Request& request,
-                                            const std::string& payload) {
-  if (subject.settings().opaque) {
-    wire::Reply reply{request.id, true, nullptr, false, "", ""};
-    reply.result = std::make_shared<const json>(payload);
-    return reply;
-  }
-  wire::Heard said = wire::row_of(subject.settings().speech).hear(payload, request.id);
-  if (said.kind == wire::Heard::Kind::reply) return std::move(said.reply);
-  return unexpected(said.why.empty() ? "it is about something else" : said.why);
-}
-
-/// What comes back of `args` where they are echoed.
-json echo_of(const Subject& subject, const json& args) {
-  return subject.settings().opaque ? json(args.dump()) : args;
-}
 
 /// Too much behind a good answer, to be read after "it"; empty: nothing came.
 std::string surplus(Subject& subject, const Heard& heard, const Subject::Request& request) {
   if (heard.frames.size() > 1) {
     const std::string& second = heard.frames[1];
     const bool is_message = subject.settings().opaque || wire::first_document(second) == second;
-    const auto reply = reply_in(subject, request, second);
+    const auto reply = reply_to(subject, request, second);
     if (reply) return "writes more than one reply to a call";
     if (is_message)
       return "writes more than one reply to a call; of the second one: " + reply.error();
@@ -82,7 +65,7 @@ Answer judge(Subject& subject, const Heard& heard, const Subject::Request& reque
   Answer answer;
   answer.fault = failure(heard, framing, when);
   if (!answer.fault.empty()) return answer;
-  const auto reply = reply_in(subject, request, heard.frames.front());
+  const auto reply = reply_to(subject, request, heard.frames.front());
   if (!reply) {
     const auto suspicion = wire::suspect(framing, heard.bytes());
     const bool misframed = suspicion && !wire::first_is_sound(suspicion->kind);
@@ -96,9 +79,7 @@ Answer judge(Subject& subject, const Heard& heard, const Subject::Request& reque
     answer.error = reply->error;
     return answer;
   }
-  answer.result = subject.settings().opaque
-                      ? reply->result
-                      : wire::content_of(subject.settings().speech, reply->result);
+  answer.result = content(subject, *reply);
   answer.echoed = *answer.result == echo_of(subject, args);
   return answer;
 }
@@ -106,10 +87,10 @@ Answer judge(Subject& subject, const Heard& heard, const Subject::Request& reque
 /// A request and all that came of it. What follows a doubtful answer is always heard out: what
 /// belongs together may be on its way still, and the kind of noise is told by all of it.
 Heard exchange(const Subject& subject, Session& session, const Subject::Request& request,
-               Duration patience, std::string_view rest_of_it, bool hear_out = false) {
-  Heard heard = session.ask(rest_of_it, patience);
+               std::string_view rest_of_it, bool hear_out = false) {
+  Heard heard = session.ask(rest_of_it, subject.settings().limit);
   const bool plain = heard.after == After::answered && heard.rest.empty() &&
-                     heard.frames.size() == 1 && reply_in(subject, request, heard.frames[0]);
+                     heard.frames.size() == 1 && reply_to(subject, request, heard.frames[0]);
   const bool nothing = heard.after == After::ended || heard.after == After::silent;
   if (!nothing && (hear_out || !plain)) heard.add(session.hear_out(kAfterthought));
   return heard;
@@ -117,7 +98,7 @@ Heard exchange(const Subject& subject, Session& session, const Subject::Request&
 
 Answer call(Subject& subject, Session& session, const Subject::Request& request, const json& args,
             std::string_view when) {
-  const Heard heard = exchange(subject, session, request, subject.settings().limit, request.frame);
+  const Heard heard = exchange(subject, session, request, request.frame);
   Answer answer = judge(subject, heard, request, args, when);
   if (!answer.fault.empty()) subject.spoil();
   return answer;
@@ -128,22 +109,63 @@ std::string ended_after(std::size_t calls, const Heard& heard) {
                     : fmt::format("ends after {} calls {}", calls, end_of(heard));
 }
 
-/// Whether the worker answers a sound call after what it was sent before.
-bool is_in_step(Subject& subject, Session& session) {
-  const json args{{"text", "in step"}};
+/// Whether a result holds what another caller sent, and nothing of what this one did: however it is
+/// wrapped, it is the other one's.
+bool is_of_another(const json& result, std::string_view mark, std::string_view mark_of_other) {
+  return !mark_of_other.empty() && carries(result, mark_of_other) && !carries(result, mark);
+}
+
+/// Whether each of two requests that came in one piece has the answer that belongs to it. Ids tell
+/// which reply is whose; without any it is their order.
+Finding pairing(const Subject& subject, const Heard& heard,
+                const std::array<Subject::Request, 2>& requests, const std::array<json, 2>& args) {
+  constexpr std::array kWhich{"the first", "the second"};
+  constexpr std::string_view kOf = "of two requests that come in one piece";
+  for (const std::size_t i : {0U, 1U}) {
+    auto reply = reply_to(subject, requests.at(i), heard.frames.at(i));
+    if (const auto other = reply_to(subject, requests.at(i), heard.frames.at(1 - i));
+        !reply && other)
+      reply = other;
+    if (!reply) {
+      return broken(fmt::format("answers {} {} with what is no reply to it: {}", kWhich.at(i), kOf,
+                                reply.error()));
+    }
+    if (!reply->success) {
+      if (!subject.succeeds) continue;
+      return remark(fmt::format("answers {} {} with an error: \"{}\"", kWhich.at(i), kOf,
+                                printable(reply->error, 80)));
+    }
+    const json result = content(subject, *reply);
+    const bool swapped = is_of_another(result, args.at(i).at("nonce").get<std::string>(),
+                                       args.at(1 - i).at("nonce").get<std::string>());
+    if (swapped)
+      return broken(fmt::format("gives {} {} the answer of the other", kWhich.at(i), kOf));
+    if (subject.echoes && result != echo_of(subject, args.at(i)))
+      return broken(fmt::format("gives {} {} what it was not sent", kWhich.at(i), kOf));
+  }
+  return held("answers two requests that come in one piece");
+}
+
+/// One more echo of `nonce` on the same process, behind that of `before`. What is wrong with it, to
+/// be read after "it"; empty: nothing.
+std::string one_of_many(Subject& subject, Session& session, int number, const std::string& nonce,
+                        const std::string& before) {
+  const std::string when = fmt::format("in call {} of the same process", number);
+  const json args{{number % 2 == 0 ? "nonce" : "text", nonce}};
   const Subject::Request request = subject.request("echo", args);
-  const auto is_answer = [&](const std::string& payload) {
-    const auto reply = reply_in(subject, request, payload);
-    const bool is_echo = subject.settings().opaque && subject.echoes;
-    return reply && (!is_echo || *reply->result == echo_of(subject, args));
-  };
-  const auto has_answer = [&](const Heard& heard) {
-    return std::ranges::any_of(heard.frames, is_answer);
-  };
-  const Heard heard = session.ask(request.frame, patience(subject));
-  // The first message may be its answer to what came before.
-  return has_answer(heard) ||
-         (heard.after == After::answered && has_answer(session.ask({}, patience(subject))));
+  const Heard heard = exchange(subject, session, request, request.frame);
+  const Answer answer = judge(subject, heard, request, args, when);
+  if (!answer.fault.empty()) {
+    const bool says_when = answer.fault.find(when) != std::string::npos;
+    return says_when ? answer.fault : fmt::format("{} ({})", answer.fault, when);
+  }
+  if (answer.error && subject.succeeds)
+    return fmt::format("fails {}: \"{}\"", when, printable(*answer.error, 80));
+  if (answer.result && is_of_another(*answer.result, nonce, before))
+    return "gives a caller the answer that belongs to the caller before, " + when;
+  if (subject.echoes && answer.result && !answer.echoed)
+    return "gives back what it was not sent " + when;
+  return "";
 }
 
 }  // namespace
@@ -161,32 +183,53 @@ Finding three_calls(Subject& subject) {
     }
   }
   std::optional<std::string> error;
-  json before;
+  std::string before;
   bool echoed = true;
   for (std::size_t number = 0; number < kCalls; ++number) {
-    const json args{{"nonce", fmt::format("probe-{}", number)}};
+    const std::string nonce = fmt::format("probe-{}", number);
+    const json args{{"nonce", nonce}};
     const Subject::Request request = subject.request("echo", args);
     subject.spoil();
-    const Heard heard =
-        exchange(subject, *session, request, subject.settings().limit, request.frame, true);
+    const Heard heard = exchange(subject, *session, request, request.frame, true);
     const bool ended_before =
         heard.after == After::ended && heard.bytes().empty() && heard.silence.left >= heard.sent;
     if (ended_before && number > 0) return broken(ended_after(number, heard));
     const Answer answer = judge(subject, heard, request, args, kWhen.at(number));
+    subject.closes_stdin = heard.after == After::silent && heard.silence.closed_stdin;
     if (!answer.fault.empty()) return broken(answer.fault);
     if (heard.exit) return broken(ended_after(number + 1, heard));
-    if (number > 0 && answer.result && *answer.result == before)
+    if (answer.result && is_of_another(*answer.result, nonce, before))
       return broken("gives a caller the answer that belongs to the caller before");
-    before = echo_of(subject, args);
+    before = nonce;
     echoed = echoed && answer.echoed;
-    error = answer.error;
+    if (answer.error) error = answer.error;
   }
   subject.answers = true;
+  subject.succeeds = !error;
   subject.echoes = echoed;
   subject.keep();
   return held(error ? fmt::format("answers {} calls in a row (here with the error \"{}\")", kCalls,
                                   printable(*error, 80))
                     : fmt::format("answers {} calls in a row", kCalls));
+}
+
+Finding many_calls(Subject& subject) {
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  subject.spoil();
+  std::string before;
+  const Time until = after(host::sys::now(), kManyLimit);
+  int number = subject.requests_behind();
+  session->show_briefly(true);
+  while (number < kManyCalls && host::sys::now() < until) {
+    const std::string nonce = fmt::format("probe-call-{:02}", ++number);
+    const std::string fault = one_of_many(subject, *session, number, nonce, before);
+    if (!fault.empty()) return broken(fault);
+    before = nonce;
+  }
+  session->show_briefly(false);
+  subject.keep();
+  return held(fmt::format("answers {} calls of the same process", number));
 }
 
 Finding non_ascii(Subject& subject) {
@@ -239,14 +282,19 @@ Finding torn_request(Subject& subject) {
   const std::size_t middle = frame.size() / 2;
   const std::size_t head = std::max<std::size_t>(
       1, wire::header_of(subject.settings().framing, frame.size()).size() / 2);
-  session->write_piece(frame.substr(0, head));
-  session->write_piece(frame.substr(head, middle - head));
-  const Heard heard =
-      exchange(subject, *session, request, subject.settings().limit, frame.substr(middle));
+  const Duration limit = subject.settings().limit;
+  // What is not read alone joins what follows in the pipe.
+  const bool first = session->write_piece(frame.substr(0, head), limit);
+  const bool second = session->write_piece(frame.substr(head, middle - head), limit);
+  const bool alone = first && second;
+  const Heard heard = exchange(subject, *session, request, frame.substr(middle));
   const Answer answer = judge(subject, heard, request, args, "on a request that comes in pieces");
   if (!answer.fault.empty()) {
     subject.spoil();
     return broken(answer.fault);
+  }
+  if (!alone) {
+    return not_tried(fmt::format("it read no piece of a request alone within {} ms", to_ms(limit)));
   }
   return held("takes a request that comes in three pieces");
 }
@@ -254,11 +302,18 @@ Finding torn_request(Subject& subject) {
 Finding glued_requests(Subject& subject) {
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
-  const Subject::Request one = subject.request("echo", {{"text", "one"}});
-  const Subject::Request two = subject.request("echo", {{"text", "two"}});
-  const Heard heard = session->ask(one.frame + two.frame, patience(subject), 2);
-  if (heard.after != After::answered || heard.frames.size() > 2) subject.spoil();
-  if (heard.after == After::answered) return held("answers two requests that come in one piece");
+  const std::array<json, 2> args{json{{"text", "one"}, {"nonce", "probe-glued-1"}},
+                                 json{{"text", "two"}, {"nonce", "probe-glued-2"}}};
+  const std::array<Subject::Request, 2> requests{subject.request("echo", args[0]),
+                                                 subject.request("echo", args[1])};
+  const Heard heard =
+      session->ask(requests[0].frame + requests[1].frame, 2 * subject.settings().limit, 2);
+  if (heard.after == After::answered) {
+    const Finding finding = pairing(subject, heard, requests, args);
+    if (finding.verdict != Verdict::held || heard.more_than(2)) subject.spoil();
+    return finding;
+  }
+  subject.spoil();
   if (heard.frames.size() == 1)
     return remark("answers only the first of two requests that come in one piece");
   return remark(failure(heard, subject.settings().framing, "on two requests in one piece"));
@@ -270,84 +325,15 @@ Finding unknown_command(Subject& subject) {
   if (session == nullptr) return no_worker();
   const json args = json::object();
   const Subject::Request request = subject.request("poolproof_no_such_command", args);
-  const Heard heard = exchange(subject, *session, request, patience(subject), request.frame);
+  const Heard heard = exchange(subject, *session, request, request.frame);
   const Answer answer = judge(subject, heard, request, args, "on an unknown command");
+  subject.ends_on_unknown = heard.after == After::ended;
   if (!answer.fault.empty()) {
     subject.spoil();
     return remark(answer.fault);
   }
   if (!answer.error) return remark("answers an unknown command with success");
   return held("answers an unknown command with an error");
-}
-
-Finding not_json(Subject& subject) {
-  if (subject.settings().opaque) return not_tried("opaque bytes say nothing that it could refuse");
-  Session* session = subject.ready();
-  if (session == nullptr) return no_worker();
-  const auto frame =
-      wire::encode_frame(subject.settings().framing, R"({"id": 2, "command": "echo", )");
-  const Heard heard = session->ask(*frame, patience(subject));
-  subject.spoil();
-  if (heard.after == After::ended)
-    return remark("ends without a word on a request that is no JSON " + end_of(heard));
-  if (heard.after == After::silent) return remark("leaves a request that is no JSON unanswered");
-  if (heard.after != After::answered)
-    return remark("answers a request that is no JSON with no frame");
-  const Heard later = session->hear_out(kAfterthought);
-  if (later.exit) return remark("answers a request that is no JSON and ends " + end_of(later));
-  if (heard.frames.size() == 1 && later.after == After::silent) subject.keep();
-  return held("answers a request that is no JSON with an error");
-}
-
-Finding zero_length(Subject& subject) {
-  Session* session = subject.ready();
-  if (session == nullptr) return no_worker();
-  subject.spoil();
-  const wire::Framing& framing = subject.settings().framing;
-  const std::string empty = wire::header_of(framing, 0).append(wire::end_of(framing));
-  const Heard heard = session->ask(empty, kAfterthought);
-  if (heard.after == After::ended) return held("ends on a frame of no bytes " + end_of(heard));
-  const bool opaque = subject.settings().opaque;
-  if (opaque && heard.bytes() == empty) return held("gives a frame of no bytes back");
-  const bool babbled = heard.after == After::babbled && !heard.under_way;
-  if (babbled || heard.after == After::closed)
-    return remark(failure(heard, framing, "on a frame of no bytes"));
-  const bool in_step = is_in_step(subject, *session);
-  if (const auto ended = session->exit_status())
-    return held(fmt::format("ends on a frame of no bytes ({})", pool::words(*ended)));
-  if (!in_step) return remark("answers nothing any more after a frame of no bytes");
-  if (heard.after != After::answered) return held("passes over a frame of no bytes");
-  return held(opaque ? "answers a frame of no bytes" : "answers a frame of no bytes with an error");
-}
-
-Finding oversized(Subject& subject) {
-  const wire::Framing& framing = subject.settings().framing;
-  if (framing.by_lines()) return not_tried("a line announces no length");
-  if (!framing.can_be_exceeded())
-    return not_tried(fmt::format("its {} byte(s) of length can't say more than the limit",
-                                 framing.prefix_bytes));
-  Session* session = subject.ready();
-  if (session == nullptr) return no_worker();
-  subject.spoil();
-  std::string bytes = wire::header_of(framing, std::uint64_t{framing.max_frame_bytes} + 1);
-  // More than a pipe holds: who takes it all waits for the payload, and has no such limit.
-  bytes.append(std::min<std::size_t>(kManyBytes, framing.max_frame_bytes), ' ');
-  const Heard heard = session->ask(bytes, patience(subject));
-  if (heard.after == After::ended) return held("ends on an oversized frame " + end_of(heard));
-  if (heard.after == After::answered) return held("answers an oversized frame with an error");
-  if (heard.after == After::babbled)
-    return remark(failure(heard, framing, "on an oversized frame"));
-  const std::size_t left = heard.silence.left;
-  if (left == 0) {
-    return remark(
-        fmt::format("takes a frame of more than {} bytes (it has read all {} bytes that "
-                    "came of it)",
-                    framing.max_frame_bytes, bytes.size()));
-  }
-  return remark(
-      fmt::format("neither ends nor answers on an oversized frame, of which it has read "
-                  "{} of {} bytes",
-                  bytes.size() - left, bytes.size()));
 }
 
 }  // namespace poolproof::probe

@@ -22,16 +22,14 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kShownBytes = 32;
-constexpr std::size_t kShownText = 200;
+constexpr std::size_t kShownText = 120;
+/// Of what says the same again and again.
+constexpr std::size_t kShownOfMany = 30;
 /// Of what crosses during one test this many reads and writes are shown; the rest is counted.
-constexpr int kShownReads = 8;
+constexpr int kShownReads = 6;
 /// Reads in a row: a worker that floods us must not keep us from looking at the time.
 constexpr int kReadsInARow = 16;
 constexpr Duration kPostmortem = 500ms;
-/// A piece of a request that was not taken by then is left in the pipe.
-constexpr Duration kPieceLimit = 200ms;
-/// What a worker leaves behind has so long to end by itself.
-constexpr Duration kLeavingLimit = 1s;
 constexpr Duration kLook = 10ms;
 constexpr std::size_t kTailBytes = 4096;
 /// The rest of a message, and room for answers, are waited for so long.
@@ -143,7 +141,11 @@ bool Session::pump(Time until, Heard& heard, const Done& done) {
 }
 
 Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames) {
-  if (!bytes.empty()) outbox_.request(bytes);
+  if (bytes.empty()) {
+    outbox_.whole();
+  } else {
+    outbox_.request(bytes);
+  }
   write_some();
   Heard heard = begin();
   const bool ended = pump(after(host::sys::now(), patience), heard,
@@ -235,15 +237,20 @@ void Heard::add(Heard later) {
   silence = later.silence;
 }
 
-void Session::write_piece(std::string_view bytes) {
+bool Session::write_piece(std::string_view bytes, Duration patience) {
   outbox_.piece(bytes);
   write_some();
-  const Time until = after(host::sys::now(), kPieceLimit);
-  while (host::sys::now() < until && !exit_status() && worker_->unread().value_or(0) > 0) {
+  const Time until = after(host::sys::now(), patience);
+  const auto is_taken = [this] {
+    return outbox_.pending().empty() && worker_->unread().value_or(0) == 0;
+  };
+  const auto may_be_taken = [this] { return !exit_status() && !worker_->nobody_reads(); };
+  while (!is_taken() && may_be_taken() && host::sys::now() < until) {
     wait(after(host::sys::now(), kLook), false, false);
     read_some();
     write_some();
   }
+  return is_taken();
 }
 
 void Session::close_stdin() {
@@ -296,12 +303,12 @@ std::string Session::shown(std::string_view bytes) const {
   const bool length_first = settings_.framing.wire == wire::Wire::prefix;
   const std::string_view head = bytes.substr(0, length_first ? settings_.framing.prefix_bytes : 0);
   const std::string_view body = bytes.substr(head.size());
-  if (is_text(bytes.substr(0, kShownText)) && !length_first) return printable(bytes, kShownText);
-  if (is_text(head) || !is_text(body.substr(0, kShownText)))
-    return hex_and_text(bytes, kShownBytes);
+  const std::size_t most = briefly_ ? kShownOfMany : kShownText;
+  if (is_text(bytes.substr(0, most)) && !length_first) return printable(bytes, most);
+  if (is_text(head) || !is_text(body.substr(0, most))) return hex_and_text(bytes, kShownBytes);
   return fmt::format("{:02x} {}",
                      fmt::join(std::vector<unsigned char>(head.begin(), head.end()), " "),
-                     printable(body, kShownText));
+                     printable(body, most));
 }
 
 void Session::read_some() {
@@ -330,8 +337,10 @@ void Session::write_some() {
 }
 
 Silence Session::silence() const {
-  const std::size_t unread = worker_->stdin_open() ? worker_->unread().value_or(0) : 0;
-  return {outbox_.request_left(unread), outbox_.answers_pending(), worker_->activity()};
+  const bool open = worker_->stdin_open();
+  const std::size_t unread = open ? worker_->unread().value_or(0) : 0;
+  return {outbox_.request_left(unread), outbox_.answers_pending(), open && worker_->nobody_reads(),
+          worker_->activity()};
 }
 
 void Session::wait(Time until, bool stdout_open, bool wants_to_write) {
@@ -343,12 +352,12 @@ void Session::wait(Time until, bool stdout_open, bool wants_to_write) {
   worker_->stderr_open = worker_->stderr_open && worker_->drain_stderr();
 }
 
-std::vector<std::string> Session::put_away() {
+std::vector<std::string> Session::put_away(Duration patience) {
   if (!worker_) return {};
   const bool by_itself = exit_status().has_value();
   if (!by_itself) (void)host::sys::signal_group(worker_->pid(), SIGKILL);
   // Until the leader is reaped its group's number is its own.
-  const Time until = after(host::sys::now(), kLeavingLimit);
+  const Time until = after(host::sys::now(), patience);
   std::vector<std::string> left;
   do {
     (void)host::sys::poll({}, kLook);

@@ -48,8 +48,9 @@ enum class After : std::uint8_t {
 
 /// What a worker that does not answer does, as the system shows it.
 struct Silence {
-  std::size_t left = 0;     ///< bytes of the request that it has not read
-  std::size_t answers = 0;  ///< bytes of answers to what it asked that its stdin has no room for
+  std::size_t left = 0;       ///< bytes of the request that it has not read
+  std::size_t answers = 0;    ///< bytes of answers to what it asked that its stdin has no room for
+  bool closed_stdin = false;  ///< it has closed its stdin, so it can read nothing more
   Activity activity;
 };
 
@@ -65,6 +66,10 @@ struct Heard : Messages {
   Silence silence;
 
   [[nodiscard]] std::string bytes() const { return framed + rest; }
+  /// More came than `wanted` messages, what it may say unasked, and what may begin that.
+  [[nodiscard]] bool more_than(std::size_t wanted) const {
+    return frames.size() > wanted || stalled || (!rest.empty() && !under_way);
+  }
   /// What came later, of the same worker.
   void add(Heard later);
 };
@@ -81,7 +86,7 @@ class Session {
         zero_(zero),
         say_(std::move(say)),
         stream_(settings.wire()) {}
-  ~Session() { put_away(); }
+  ~Session() { put_away(kLeavingLimit); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -102,11 +107,12 @@ class Session {
   [[nodiscard]] Duration start_time() const { return start_time_; }
 
   /// Writes raw bytes, the last of a request, while it reads what comes, until `frames` messages
-  /// are there, bytes came that begin none, the worker has ended, or `patience` is over.
+  /// are there, bytes came that begin none, the worker has ended, or `patience` is over. No bytes:
+  /// the request before is whole.
   Heard ask(std::string_view bytes, Duration patience, std::size_t frames = 1);
-  /// Writes a piece of a request and waits until the worker has taken it, at most a moment. What
-  /// comes meanwhile is heard by who asks next.
-  void write_piece(std::string_view bytes);
+  /// Writes a piece of a request and waits until the worker has taken it. Whether it has, within
+  /// `patience`. What comes meanwhile is heard by who asks next.
+  bool write_piece(std::string_view bytes, Duration patience = kPieceLimit);
   /// Nothing is sent: until anything comes that nobody should say, or `span` is over and what it
   /// was saying then is whole.
   Heard listen(Duration span);
@@ -117,16 +123,23 @@ class Session {
   Heard wait_for_end(Duration patience);
   void close_stdin();
   void signal(int number);
+  /// Whether the time line shows just the beginning of each message: many say the same.
+  void show_briefly(bool briefly) { briefly_ = briefly; }
 
   [[nodiscard]] std::optional<ExitStatus> exit_status() const;
   [[nodiscard]] std::string stderr_tail() const { return worker_->stderr_tail.text(); }
   [[nodiscard]] std::uint64_t stderr_bytes() const { return worker_->stderr_tail.total_bytes(); }
 
+  /// What a worker leaves behind has so long to end by itself, if nobody says otherwise.
+  static constexpr Duration kLeavingLimit = std::chrono::seconds(1);
   /// Ends what is left of it and reaps it. The commands of the processes that a worker that had
-  /// ended by itself, or whose group was killed, left behind, once they had a moment to end too.
-  std::vector<std::string> put_away();
+  /// ended by itself, or whose group was killed, left behind and that are there `patience` later.
+  std::vector<std::string> put_away(Duration patience);
 
  private:
+  /// A piece of a request that was not taken by then is left in the pipe.
+  static constexpr Duration kPieceLimit = std::chrono::milliseconds(200);
+
   void note(const std::string& what) const;
   void note_hidden();
   void note_end(ExitStatus status);
@@ -159,6 +172,7 @@ class Session {
   bool leaving_ = false;  ///< what it writes is of no interest any more
   bool end_noted_ = false;
   bool takes_input_ = true;
+  bool briefly_ = false;
   int reads_ = 0;
   std::size_t hidden_bytes_ = 0;
 };

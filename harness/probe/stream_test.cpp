@@ -102,5 +102,17 @@ TEST_CASE("probe outbox: answers stand behind the request, however it comes", "[
   CHECK(outbox.request_left(0) == 0);
 }
 
+TEST_CASE("probe outbox: a request that came in pieces is whole when nothing follows", "[probe]") {
+  Outbox outbox;
+  outbox.piece("requ");
+  outbox.piece("est");
+  outbox.answer("[a]");
+  CHECK(outbox.pending() == "request");
+  outbox.whole();
+  CHECK(outbox.pending() == "request[a]");
+  CHECK(outbox.request_bytes() == 7);
+  CHECK(outbox.answers_pending() == 3);
+}
+
 }  // namespace
 }  // namespace poolproof::probe

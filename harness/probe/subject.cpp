@@ -16,13 +16,6 @@ namespace {
 
 constexpr std::size_t kTailShown = 300;
 
-std::string tail_words(const std::string& tail) {
-  if (tail.empty()) return "";
-  const std::size_t from = tail.size() > kTailShown ? tail.size() - kTailShown : 0;
-  return fmt::format("; its stderr ends: {}",
-                     printable(std::string_view(tail).substr(from), kTailShown));
-}
-
 /// The post-mortem of a failed start, as the pool tells it.
 std::string why(const Session& session, const pool::StartEvidence& evidence,
                 const Settings& settings) {
@@ -41,6 +34,13 @@ std::string why(const Session& session, const pool::StartEvidence& evidence,
 }
 
 }  // namespace
+
+std::string tail_words(const std::string& tail) {
+  if (tail.empty()) return "";
+  const std::size_t from = tail.size() > kTailShown ? tail.size() - kTailShown : 0;
+  return fmt::format("; its stderr ends: {}",
+                     printable(std::string_view(tail).substr(from), kTailShown));
+}
 
 Finding Subject::first_start() {
   zero_ = host::sys::now();
@@ -64,10 +64,15 @@ Session* Subject::fresh() {
   return nullptr;
 }
 
+std::optional<ExitStatus> Subject::ended_by_itself() const {
+  return requests_behind() > 0 ? session_->exit_status() : std::nullopt;
+}
+
 Expected<void, std::string> Subject::begin() {
   put_away();
   session_.emplace(settings_, token_, zero_, say_);
   spoilt_ = false;
+  requests_ = 0;
   if (auto started = session_->start(); !started) {
     session_.reset();
     return started;
@@ -82,7 +87,10 @@ Expected<void, std::string> Subject::begin() {
 void Subject::put_away() {
   if (!session_) return;
   most_stderr = std::max(most_stderr, session_->stderr_bytes());
-  for (std::string& command : session_->put_away()) {
+  // Once something was left, what is left again needs no long look.
+  const Duration moment = Session::kLeavingLimit;
+  const Duration patience = left_behind.empty() ? std::max(moment, settings_.limit) : moment;
+  for (std::string& command : session_->put_away(patience)) {
     if (std::find(left_behind.begin(), left_behind.end(), command) == left_behind.end())
       left_behind.push_back(std::move(command));
   }
@@ -91,6 +99,7 @@ void Subject::put_away() {
 
 Subject::Request Subject::request(const std::string& command, const nlohmann::json& args) {
   const std::int64_t id = next_id_++;
+  ++requests_;
   const std::string payload =
       settings_.opaque
           ? args.dump()
@@ -100,6 +109,7 @@ Subject::Request Subject::request(const std::string& command, const nlohmann::js
 
 std::string stuck(const Heard& heard) {
   const Silence& silence = heard.silence;
+  if (silence.closed_stdin) return "it has closed its stdin, and " + pool::words(silence.activity);
   const std::string words =
       heard.sent == 0              ? "it has nothing to read"
       : silence.left >= heard.sent ? fmt::format("the request ({} bytes) is unread", heard.sent)
@@ -117,6 +127,8 @@ std::string failure(const Heard& heard, const wire::Framing& framing, std::strin
   const std::string tail = tail_words(heard.stderr_tail);
   const std::string bytes = heard.bytes();
   if (heard.after == After::answered) return "";
+  if (heard.after == After::silent && heard.silence.closed_stdin)
+    return fmt::format("closes its stdin {} and lives on{}", when, tail);
   if (heard.after == After::silent) return fmt::format("hangs {}: {}{}", when, stuck(heard), tail);
   if (heard.after == After::asks_on) {
     return fmt::format("asks {} and does not read the answers, of which {} bytes wait{}", when,

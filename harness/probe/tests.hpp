@@ -8,11 +8,14 @@ namespace poolproof::probe {
 
 // ---- how it takes requests (requests.cpp); all but three_calls need a worker that answers calls
 Finding three_calls(Subject& subject);
+Finding many_calls(Subject& subject);
 Finding non_ascii(Subject& subject);
 Finding megabyte(Subject& subject);
 Finding torn_request(Subject& subject);
 Finding glued_requests(Subject& subject);
 Finding unknown_command(Subject& subject);
+
+// ---- how it takes what is no request (refusals.cpp)
 Finding not_json(Subject& subject);
 Finding zero_length(Subject& subject);
 Finding oversized(Subject& subject);
@@ -51,7 +54,5 @@ inline Finding no_worker() {
 std::string end_of(const Heard& heard);
 /// Something came that nobody had asked for; `when`: `while nobody asks it anything`.
 Finding noise(Subject& subject, Session& session, Heard heard, std::string_view when);
-/// What takes a request that is none has so long to show it.
-Duration patience(const Subject& subject);
 
 }  // namespace poolproof::probe

@@ -1,0 +1,184 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/base/text.hpp"
+#include "harness/pool/explain.hpp"
+#include "harness/probe/answers.hpp"
+#include "harness/probe/tests.hpp"
+#include "harness/wire/misframing.hpp"
+
+/// What a worker does with bytes that are no request.
+namespace poolproof::probe {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Who answers at once has answered by then; what is asked next is answered behind it.
+constexpr Duration kAtOnce = 200ms;
+/// Who has answered the next call and is about to answer this one, too, does so by then.
+constexpr Duration kBelated = 1s;
+/// More than a pipe holds.
+constexpr std::size_t kManyBytes = 4 * 65536;
+
+struct Outcome {
+  std::optional<ExitStatus> exit;
+  std::string last_words;             ///< what it wrote on its way out, to be read behind its end
+  std::optional<std::string> answer;  ///< the message that is about these bytes
+  std::string fault;                  ///< to be read after "it"; empty: the next call is as before
+};
+
+/// Bytes that are no frame: the words of one who leaves, unless it stays.
+void take_for_last_words(const Subject& subject, Session& session, Heard heard,
+                         std::string_view when, Outcome& outcome) {
+  heard.add(session.hear_out(subject.settings().limit));
+  if (!heard.exit) {
+    outcome.fault = failure(heard, subject.settings().framing, when);
+    return;
+  }
+  outcome.exit = heard.exit;
+  const std::string bytes = heard.bytes();
+  if (bytes.empty()) return;
+  const auto suspicion = wire::suspect(subject.settings().framing, bytes);
+  outcome.last_words =
+      ", and writes on its way out " + (suspicion ? suspicion->words : hex_and_text(bytes, 16));
+}
+
+/// What came of bytes that `what` is a noun for, after `heard` was all that came at once.
+Outcome outcome_of(Subject& subject, Session& session, const Heard& heard, std::string_view what) {
+  Outcome outcome;
+  outcome.exit = heard.exit;
+  const bool babbled = heard.after == After::babbled && !heard.under_way;
+  if (babbled || heard.after == After::closed ||
+      (heard.exit && heard.frames.empty() && !heard.rest.empty())) {
+    take_for_last_words(subject, session, heard, fmt::format("on {}", what), outcome);
+    return outcome;
+  }
+  if (heard.after == After::answered) outcome.answer = heard.frames.front();
+  if (outcome.exit) return outcome;
+  const NextCall next = next_call(subject, session, what, outcome.answer.has_value());
+  if (!outcome.answer) outcome.answer = next.other;
+  outcome.fault = next.fault;
+  if (next.ended) outcome.exit = session.exit_status();
+  return outcome;
+}
+
+/// Its end on `what`, which is as good as an answer, unless it is a crash.
+Finding end_on(Subject& subject, std::string_view what, const Outcome& outcome) {
+  const std::string words =
+      fmt::format("{} ({}){}", what, pool::words(*outcome.exit), outcome.last_words);
+  if (outcome.exit->signal == 0) return held("ends on " + words);
+  Finding finding = remark("crashes on " + words);
+  finding.told_elsewhere = std::exchange(subject.crashes_at_end, true);
+  return finding;
+}
+
+}  // namespace
+
+Finding not_json(Subject& subject) {
+  if (subject.settings().opaque) return not_tried("opaque bytes say nothing that it could refuse");
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  subject.spoil();
+  constexpr std::string_view kWhat = "a request that is no JSON";
+  const auto frame =
+      wire::encode_frame(subject.settings().framing, R"({"id": 2, "command": "echo", )");
+  const Heard heard = session->ask(*frame, kAtOnce);
+  Outcome outcome = outcome_of(subject, *session, heard, kWhat);
+  if (outcome.exit) {
+    const std::string how = fmt::format("({})", pool::words(*outcome.exit));
+    if (outcome.answer) return remark(fmt::format("answers {} and ends {}", kWhat, how));
+    if (!outcome.last_words.empty())
+      return remark(fmt::format("ends on {} {}{}", kWhat, how, outcome.last_words));
+    return remark(fmt::format("ends without a word on {} {}", kWhat, how));
+  }
+  if (!outcome.fault.empty()) return remark(outcome.fault);
+  if (!outcome.answer) {
+    const Heard later = session->listen(std::min(kBelated, subject.settings().limit));
+    if (!later.frames.empty()) outcome.answer = later.frames.front();
+  } else if (!heard.more_than(1)) {
+    subject.keep();
+  }
+  if (!outcome.answer)
+    return remark(fmt::format("leaves {} unanswered, and answers the call after it", kWhat));
+  switch (said_by(*outcome.answer)) {
+    case Said::error:
+      return held(fmt::format("answers {} with an error, and lives on", kWhat));
+    case Said::success:
+      return remark(fmt::format("answers {} with success", kWhat));
+    case Said::neither:
+      break;
+  }
+  return remark(fmt::format("answers {} with what is no error", kWhat));
+}
+
+Finding zero_length(Subject& subject) {
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  subject.spoil();
+  constexpr std::string_view kWhat = "a frame of no bytes";
+  const wire::Framing& framing = subject.settings().framing;
+  const bool opaque = subject.settings().opaque;
+  const std::string empty = wire::header_of(framing, 0).append(wire::end_of(framing));
+  const Heard heard = session->ask(empty, kAtOnce);
+  if (opaque && heard.bytes() == empty) return held(fmt::format("gives {} back", kWhat));
+  const Outcome outcome = outcome_of(subject, *session, heard, kWhat);
+  if (outcome.exit) return end_on(subject, kWhat, outcome);
+  if (!outcome.fault.empty()) return remark(outcome.fault);
+  if (!outcome.answer) return held(fmt::format("passes over {}", kWhat));
+  if (opaque) return held(fmt::format("answers {}", kWhat));
+  switch (said_by(*outcome.answer)) {
+    case Said::error:
+      return held(fmt::format("answers {} with an error", kWhat));
+    case Said::success:
+      return remark(fmt::format("answers {} with success", kWhat));
+    case Said::neither:
+      break;
+  }
+  return remark(fmt::format("answers {} with what is no error", kWhat));
+}
+
+Finding oversized(Subject& subject) {
+  const wire::Framing& framing = subject.settings().framing;
+  if (framing.by_lines()) return not_tried("a line announces no length");
+  if (!framing.can_be_exceeded())
+    return not_tried(fmt::format("its {} byte(s) of length can't say more than the limit",
+                                 framing.prefix_bytes));
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  subject.spoil();
+  constexpr std::string_view kWhat = "an oversized frame";
+  const std::string header = wire::header_of(framing, std::uint64_t{framing.max_frame_bytes} + 1);
+  std::string bytes = header;
+  // More than a pipe holds: who takes it all waits for the payload.
+  bytes.append(std::min<std::size_t>(kManyBytes, framing.max_frame_bytes), ' ');
+  const Heard heard = session->ask(bytes, subject.settings().limit);
+  if (heard.after == After::answered) {
+    if (subject.settings().opaque) return held(fmt::format("answers {}", kWhat));
+    const Said said = said_by(heard.frames.front());
+    if (said == Said::error) return held(fmt::format("answers {} with an error", kWhat));
+    return remark(fmt::format("answers {} with {}", kWhat,
+                              said == Said::success ? "success" : "what is no error"));
+  }
+  if (subject.settings().opaque && heard.bytes().starts_with(header)) {
+    return remark(fmt::format("gives back a frame of more than {} bytes", framing.max_frame_bytes));
+  }
+  if (heard.after != After::silent) {
+    Outcome outcome;
+    take_for_last_words(subject, *session, heard, fmt::format("on {}", kWhat), outcome);
+    if (outcome.exit) return end_on(subject, kWhat, outcome);
+    return remark(outcome.fault);
+  }
+  const std::size_t left = heard.silence.left;
+  const std::size_t read = bytes.size() - left;
+  // Whether it would take the frame, or read on to its end and refuse it then, is not known.
+  return remark(left == 0
+                    ? fmt::format("reads on behind the header of {} (all {} bytes that came of it)",
+                                  kWhat, read)
+                    : fmt::format("neither ends nor answers on {}, of which it has read {} of {} "
+                                  "bytes",
+                                  kWhat, read, bytes.size()));
+}
+
+}  // namespace poolproof::probe
