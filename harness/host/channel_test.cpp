@@ -58,10 +58,11 @@ class ChannelFixture : public PoolFixture {
 
 TEST_CASE("host: channel: descriptor 3 is it, as the environment says, and stdin is empty") {
   const auto worker = on_channel(
-      "read x <&3; echo got $x, $NODE_CHANNEL_FD, $NODE_CHANNEL_SERIALIZATION_MODE, $(wc -c) >&3",
+      "read x <&3; echo got $x, $NODE_CHANNEL_FD, $NODE_CHANNEL_SERIALIZATION_MODE, $(wc -c), "
+      "$(grep -cz ^NODE_CHANNEL_ /proc/$$/environ) >&3",
       {"NODE_CHANNEL_FD=77", "NODE_CHANNEL_SERIALIZATION_MODE=advanced", "PATH=/usr/bin:/bin"});
   REQUIRE(worker->write("hello\n") == std::size_t{6});
-  CHECK(all_of(*worker) == "got hello, 3, json, 0\n");
+  CHECK(all_of(*worker) == "got hello, 3, json, 0, 2\n");
   end(*worker);
 }
 
