@@ -219,7 +219,7 @@ std::string cause_words(const StartEvidence& e, const Config& config, const Star
     case StartCause::reply_unflushed:
       return fmt::format(FMT_COMPILE("read its ping and its whole reply ({} bytes) came out only "
                                      "when its stdin was closed: it answers, but never flushes "
-                                     "its stdout"),
+                                     "its stdout, or it waits for more input than a request"),
                          e.late_bytes);
     case StartCause::text_on_stdout:
       return fmt::format(
