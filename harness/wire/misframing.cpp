@@ -19,6 +19,8 @@ constexpr std::size_t kLooked = std::size_t{4} << 20U;
 /// Another frame, or the end of a text, is looked for so far from the beginning.
 constexpr std::size_t kSearched = 4096;
 constexpr std::size_t kQuoted = 48;
+/// At so many places at most it is tried whether a whole text begins there.
+constexpr int kTries = 64;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 bool is_document(std::string_view text) {
@@ -115,8 +117,12 @@ std::optional<Suspicion> other_count(std::uint64_t length, std::string_view behi
         fmt::format("a length of {} where the JSON text behind it has {} bytes", length, size)};
   }
   const std::size_t last = std::min(behind.size(), kSearched);
-  for (std::size_t at = 1; at < last && is_text(behind.substr(0, at)); ++at) {
-    if (behind[at - 1] != '\n' || document_at(behind.substr(at)).size() != length) continue;
+  int tries = 0;
+  for (std::size_t at = 1; at < last && tries < kTries; ++at) {
+    if (behind[at - 1] != '\n' || !starts_as_json(behind.substr(at))) continue;
+    ++tries;
+    if (document_at(behind.substr(at)).size() != length) continue;
+    if (!is_text(behind.substr(0, at))) return std::nullopt;
     return Suspicion{
         Misframing::text_inside,
         fmt::format("a header, {} bytes of text (a stray print) and only then its payload: \"{}\"",
@@ -228,12 +234,14 @@ std::optional<Suspicion> bad_header(const Framing& framing, std::string_view byt
 /// Text, and a sound frame behind it.
 std::optional<Suspicion> text_in_front(const Framing& framing, std::string_view bytes) {
   const std::size_t last = std::min(bytes.size(), kSearched);
-  for (std::size_t at = 1; at < last && is_text(bytes.substr(0, at)); ++at) {
+  for (std::size_t at = 1; at < last; ++at) {
     if (framing.by_lines() && bytes[at - 1] != '\n') continue;
     if (framing.wire == Wire::headers && bytes[at - 1] != '\n' && !names_content(bytes.substr(at)))
       continue;
+    // To look for the frame first is cheap: each look at the text goes through all of it.
     if (document_in(framing, bytes.substr(at)).empty()) continue;
     const std::string_view front = bytes.substr(0, at);
+    if (!is_text(front)) return std::nullopt;
     return Suspicion{
         Misframing::text_then_frame,
         is_blank(front)
@@ -352,7 +360,6 @@ std::string without_header(const Framing& framing) {
 }
 
 std::string_view first_document(std::string_view bytes) {
-  constexpr int kTries = 64;
   bytes = bytes.substr(0, kLooked);
   std::size_t at = bytes.find_first_of("{[");
   for (int tries = 0; tries < kTries && at < std::min(bytes.size(), kSearched); ++tries) {
