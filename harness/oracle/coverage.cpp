@@ -121,7 +121,9 @@ class Strikes {
           const State state = pool_.state(worker);
           return state == State::leased || state == State::pinging;
         });
-        if (pool_.state(worker) == State::pinging) return WorkerPhase::handshake;
+        // A call that its client has given up may be answered beside a ping.
+        if (pool_.state(worker) == State::pinging && given.in_hand != InHand::call)
+          return WorkerPhase::handshake;
         return WorkerPhase::in_call;
       case Moment::shutdown:
         return shutdown_phase(given, fault);
