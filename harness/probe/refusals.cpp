@@ -74,6 +74,14 @@ Finding end_on(Subject& subject, std::string_view what, const Outcome& outcome) 
   return finding;
 }
 
+/// Its answer to `what`: what is no request deserves an error.
+Finding answered(std::string_view answer, std::string_view what, std::string_view more = "") {
+  const Said said = said_by(answer);
+  if (said == Said::error) return held(fmt::format("answers {} with an error{}", what, more));
+  return remark(fmt::format("answers {} with {}", what,
+                            said == Said::success ? "success" : "what is no error"));
+}
+
 }  // namespace
 
 Finding not_json(Subject& subject) {
@@ -102,15 +110,7 @@ Finding not_json(Subject& subject) {
   }
   if (!outcome.answer)
     return remark(fmt::format("leaves {} unanswered, and answers the call after it", kWhat));
-  switch (said_by(*outcome.answer)) {
-    case Said::error:
-      return held(fmt::format("answers {} with an error, and lives on", kWhat));
-    case Said::success:
-      return remark(fmt::format("answers {} with success", kWhat));
-    case Said::neither:
-      break;
-  }
-  return remark(fmt::format("answers {} with what is no error", kWhat));
+  return answered(*outcome.answer, kWhat, ", and lives on");
 }
 
 Finding zero_length(Subject& subject) {
@@ -128,15 +128,7 @@ Finding zero_length(Subject& subject) {
   if (!outcome.fault.empty()) return remark(outcome.fault);
   if (!outcome.answer) return held(fmt::format("passes over {}", kWhat));
   if (opaque) return held(fmt::format("answers {}", kWhat));
-  switch (said_by(*outcome.answer)) {
-    case Said::error:
-      return held(fmt::format("answers {} with an error", kWhat));
-    case Said::success:
-      return remark(fmt::format("answers {} with success", kWhat));
-    case Said::neither:
-      break;
-  }
-  return remark(fmt::format("answers {} with what is no error", kWhat));
+  return answered(*outcome.answer, kWhat);
 }
 
 Finding oversized(Subject& subject) {
@@ -156,10 +148,7 @@ Finding oversized(Subject& subject) {
   const Heard heard = session->ask(bytes, subject.settings().limit);
   if (heard.after == After::answered) {
     if (subject.settings().opaque) return held(fmt::format("answers {}", kWhat));
-    const Said said = said_by(heard.frames.front());
-    if (said == Said::error) return held(fmt::format("answers {} with an error", kWhat));
-    return remark(fmt::format("answers {} with {}", kWhat,
-                              said == Said::success ? "success" : "what is no error"));
+    return answered(heard.frames.front(), kWhat);
   }
   if (subject.settings().opaque && heard.bytes().starts_with(header)) {
     return remark(fmt::format("gives back a frame of more than {} bytes", framing.max_frame_bytes));
