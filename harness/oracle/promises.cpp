@@ -284,7 +284,8 @@ void Promises::judge_reason(const pool::Refuse& refusal, const Asked& asked) {
   };
   const bool is_new = asked.in == records_;
   const auto* cancelled = std::get_if<pool::CheckoutCancelled>(&record_->event);
-  const bool wanted = cancelled != nullptr && cancelled->checkout == refusal.checkout;
+  const bool wanted =
+      has_happened_ && cancelled != nullptr && cancelled->checkout == refusal.checkout;
   const bool told_so = refusal.why == Outcome::cancelled;
   if (wanted && !told_so && now_ < asked.deadline) wrong(kDiagnosis, "though it was cancelled");
   if (told_so && !wanted) wrong(kDiagnosis, "though it was not");

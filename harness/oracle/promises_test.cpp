@@ -1,11 +1,13 @@
 #include <functional>
 
 #include "harness/oracle/oracle_testing.hpp"
+#include "harness/oracle/reference_model_testing.hpp"
 
 /// One record of the good story is changed, and one promise of the pool is broken.
 namespace poolproof::oracle {
 namespace {
 
+using Catch::Matchers::StartsWith;
 using pool::RemovalReason;
 using pool::StopStep;
 
@@ -102,6 +104,78 @@ TEST_CASE("oracle: promises: what a client is told of itself and of the pool is 
   CHECK(says_with(3, asks(Outcome::cancelled), "was told cancelled though it was not"));
   CHECK(says_with(3, asks(Outcome::pool_closed), "was told pool_closed by an open pool"));
   CHECK(says_with(3, asks(Outcome::start_failed), "while a worker lived, or would be tried"));
+  const auto cancels = [](Outcome why) {
+    return says(
+        [why](Records& all) {
+          const pool::CheckoutRequested asked{CheckoutId{3}, ms(2000)};
+          const pool::CheckoutCancelled cancelled{CheckoutId{3}};
+          all.insert(all.begin() + 3,
+                     {{ms(4.5), asked, {}, 0}, {ms(4.6), cancelled, {told_of(why)}, 0}});
+        },
+        "though it was cancelled");
+  };
+  CHECK(cancels(Outcome::queue_full));
+  CHECK(cancels(Outcome::worker_gone));
+  CHECK_FALSE(cancels(Outcome::cancelled));
+}
+
+/// The Core, held against the promises at every step.
+struct Held {
+  explicit Held(const pool::Config& config) : core(config), witness(config, core) {}
+
+  std::string step(Time at, const pool::Event& event) {
+    effects.clear();
+    core.step(at, event, effects);
+    witness.see(at, event, effects);
+    return pool::testing::say(effects);
+  }
+  std::string step(double at, const pool::Event& event) { return step(ms(at), event); }
+  std::string cancel_when_due(std::uint64_t checkout) {
+    return step(core.next_deadline(), pool::CheckoutCancelled{CheckoutId{checkout}});
+  }
+  /// Its worker starts, is leased to the first client, and comes back at that time.
+  void serve_first(double at) {
+    step(0, pool::Started{kWorker});
+    step(0, pool::HandshakeEnded{kWorker, {}});
+    const auto lease = std::get<pool::Grant>(effects.front()).lease;
+    step(at, pool::CheckedIn{lease, true});
+  }
+
+  pool::Core core;
+  testing::Witness witness;
+  std::vector<pool::Effect> effects;
+};
+
+pool::CheckoutRequested strict(std::uint64_t checkout, pool::WhenBusy when_busy) {
+  const pool::SessionUse use{SessionId{7}, pool::Affinity::strict, when_busy};
+  return {CheckoutId{checkout}, kNever, use};
+}
+
+TEST_CASE("oracle: promises: what fell due as a client was cancelled came before that") {
+  pool::Config config;
+  config.start = pool::StartMode::lazy;
+  SECTION("its worker was given to another of its session") {
+    config.size = 2;
+    config.init_mode = pool::InitMode::blocking;  // nobody is served while one starts
+    Held held(config);
+    held.step(0, pool::CheckoutRequested{CheckoutId{1}, kNever});
+    held.step(0, pool::CheckoutRequested{CheckoutId{2}, ms(5)});
+    held.serve_first(5);
+    held.step(5, strict(3, pool::WhenBusy::wait));
+    held.step(5, strict(4, pool::WhenBusy::fail));
+    CHECK_THAT(held.cancel_when_due(4), StartsWith("Grant c3 0.0; Refuse c4 worker_busy"));
+  }
+  SECTION("its worker was put away") {
+    config.size = 1;
+    config.idle_ping_interval = 1s;
+    Held held(config);
+    held.step(0, strict(1, pool::WhenBusy::wait));
+    held.serve_first(0);
+    CHECK_THAT(held.step(1000, pool::Tick{}), StartsWith("Ping 0.0"));
+    held.step(1000, strict(2, pool::WhenBusy::wait));
+    CHECK_THAT(held.cancel_when_due(2),
+               StartsWith("Stop 0.0 term ping_failed; Refuse c2 worker_gone"));
+  }
 }
 
 }  // namespace

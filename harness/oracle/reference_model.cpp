@@ -25,6 +25,7 @@ void ReferenceModel::take(const trace::PoolRecord& record) {
   ++records_;
   now_ = std::max(now_, record.at);
   failed_now_ = false;
+  has_happened_ = false;
   greet_ = ending_ = returned_ = kNone;
   begin_close_steps();
   const Time later = after(now_, Duration(1));
@@ -39,6 +40,7 @@ void ReferenceModel::take(const trace::PoolRecord& record) {
     apply(record.effects[done]);
   }
   if (is_due(timers_, later)) expire(later);
+  has_happened_ = true;
   before(record.event);
   dispatch(record.event, [this](const auto& event) { happened(event); });
   for (; done < record.effects.size(); ++done) apply(record.effects[done]);

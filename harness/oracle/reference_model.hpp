@@ -272,7 +272,8 @@ class ReferenceModel {
   Time last_failure_ = Time::min();
   std::optional<WorkerId> last_failed_;  ///< nothing: of several at once nobody knows
   StartCause last_cause_ = StartCause::none;
-  bool failed_now_ = false;  ///< a start, by this record
+  bool failed_now_ = false;    ///< a start, by this record
+  bool has_happened_ = false;  ///< the record's event; what was due comes before it
   bool closing_ = false;
   bool closed_ = false;
   bool time_is_up_ = false;  ///< of the close: all are to be killed

@@ -30,10 +30,10 @@ Time ReferenceModel::due_of(const pool::Effect& effect) const {
   if (const auto* refused = std::get_if<pool::Refuse>(&effect)) {
     const std::uint32_t place = waiter(refused->checkout);
     if (place == kNone) return kNever;
-    const bool follows = refused->why == Outcome::worker_busy && asked_[place].only &&
-                         state(*asked_[place].only) == State::leased &&
-                         asked_[place].deadline > now_;
-    return follows ? Time::min() : asked_[place].deadline;
+    const State its_own = asked_[place].only ? state(*asked_[place].only) : State::idle;
+    const bool follows = (refused->why == Outcome::worker_busy && its_own == State::leased) ||
+                         (refused->why == Outcome::worker_gone && its_own >= State::leaving);
+    return follows && asked_[place].deadline > now_ ? Time::min() : asked_[place].deadline;
   }
   if (const auto* over = std::get_if<pool::SessionOver>(&effect)) {
     const std::uint32_t session = session_numbers_.find(over->session);
