@@ -47,7 +47,11 @@ struct Timeout;  ///< any duration of std::chrono; `{}` is the time that the opt
 /// One client's exclusive hold of one worker; gives it back when destroyed. Move it, don't share
 /// it: a lease is for one thread at a time.
 class Lease {
+  struct Body;
+
  public:
+  /// For the pool alone, which makes it where it is wanted: nobody else has a Body.
+  explicit Lease(Body&& body);
   Lease(Lease&& other) noexcept;
   Lease& operator=(Lease&& other) noexcept;
   Lease(const Lease&) = delete;
@@ -94,8 +98,6 @@ class Lease {
 
  private:
   friend class Pool;
-  struct Body;
-  explicit Lease(Body&& body);
   [[nodiscard]] Body& body();
   [[nodiscard]] const Body& body() const;
 

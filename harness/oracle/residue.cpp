@@ -130,9 +130,9 @@ class UnsolicitedOutputs {
     if (workers_.empty()) return;
     for (const trace::PoolRecord& record : given_.evidence.trace.pool) {
       now_ = record.at;
-      std::visit([this](const auto& event) { happened(event); }, record.event);
+      dispatch(record.event, [this](const auto& event) { happened(event); });
       for (const pool::Effect& effect : record.effects) {
-        std::visit([this](const auto& order) { ordered(order); }, effect);
+        dispatch(effect, [this](const auto& order) { ordered(order); });
       }
     }
   }

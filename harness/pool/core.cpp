@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "harness/base/assert.hpp"
+#include "harness/base/dispatch.hpp"
 
 namespace poolproof::pool {
 namespace {
@@ -53,7 +54,7 @@ void Core::step(Time now, const Event& event, std::vector<Effect>& effects) noex
   // What has fallen due may have let those be served who came before the event.
   while (grant_next()) {
   }
-  std::visit([this](const auto& happened) { on(happened); }, event);
+  dispatch(event, [this](const auto& happened) { on(happened); });
   settle();
   next_deadline_ = earliest_deadline();
   effects_ = nullptr;
@@ -77,8 +78,10 @@ void Core::on(const CheckoutRequested& event) {
   if (closing_) return refuse(waiter, Outcome::pool_closed);
   if (!sessions_.ask(event.use)) return refuse(waiter, Outcome::sessions_full);
   waiter.use = event.use;
-  const auto known = sessions_.worker_of(event.use.session);
-  if (known && event.use.affinity == Affinity::strict) return request_bound(waiter, *known);
+  if (event.use.affinity == Affinity::strict) {
+    const auto known = sessions_.worker_of(event.use.session);
+    if (known) return request_bound(waiter, *known);
+  }
   if (waiters_.empty(kAnyWorker) && idle_head_ != kNone && grants_allowed()) {
     return grant(waiter, slot_for(waiter));
   }

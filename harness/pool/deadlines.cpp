@@ -23,8 +23,7 @@ void Deadlines::set(std::uint32_t key, Time at, std::uint64_t order) {
   sift_up(position_[key]);
 }
 
-void Deadlines::clear(std::uint32_t key) {
-  if (key >= position_.size() || position_[key] == kNone) return;
+void Deadlines::take_out(std::uint32_t key) {
   const std::uint32_t hole = position_[key];
   position_[key] = kNone;
   const Entry last = heap_.back();

@@ -18,7 +18,9 @@ class Deadlines {
   void set(std::uint32_t key, Time at, std::uint64_t order);
   /// The same with the key as the order. Who calls one of the two does not call the other.
   void set(std::uint32_t key, Time at) { set(key, at, key); }
-  void clear(std::uint32_t key);
+  void clear(std::uint32_t key) {
+    if (key < position_.size() && position_[key] != kNone) take_out(key);
+  }
 
   [[nodiscard]] bool empty() const { return heap_.empty(); }
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(heap_.size()); }
@@ -33,6 +35,7 @@ class Deadlines {
     std::uint32_t key;
   };
 
+  void take_out(std::uint32_t key);
   static bool earlier(const Entry& a, const Entry& b);
   void place(std::uint32_t at, const Entry& entry);
   void sift_up(std::uint32_t at);

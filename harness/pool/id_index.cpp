@@ -7,8 +7,7 @@
 
 namespace poolproof::pool {
 
-std::uint32_t IdIndex::find(std::uint64_t id) const {
-  if (size_ == 0) return kNone;
+std::uint32_t IdIndex::look_up(std::uint64_t id) const {
   const std::size_t at = place_of(id);
   return at == kNowhere ? kNone : entries_[at].place;
 }

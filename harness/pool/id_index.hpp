@@ -17,7 +17,9 @@ class IdIndex {
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::uint32_t size() const { return size_; }
   /// kNone if there is none.
-  [[nodiscard]] std::uint32_t find(std::uint64_t id) const;
+  [[nodiscard]] std::uint32_t find(std::uint64_t id) const {
+    return size_ == 0 ? kNone : look_up(id);
+  }
   /// Requires: `id` is not contained; `place` is not kNone.
   void put(std::uint64_t id, std::uint32_t place);
   /// Nothing happens if there is none.
@@ -30,6 +32,7 @@ class IdIndex {
     std::uint32_t place = kNone;  ///< kNone: free
   };
 
+  [[nodiscard]] std::uint32_t look_up(std::uint64_t id) const;
   [[nodiscard]] std::size_t home(std::uint64_t id) const;
   [[nodiscard]] std::size_t next(std::size_t at) const { return (at + 1) & (entries_.size() - 1); }
   /// How far an entry is from its home.

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "harness/base/assert.hpp"
+#include "harness/base/dispatch.hpp"
 
 namespace poolproof::pool {
 
@@ -20,9 +21,9 @@ void Meter::stepped(Time now, const Event& event, std::span<const Effect> effect
   if (events_ != nullptr) tell_leaks();
   const auto* const request = std::get_if<CheckoutRequested>(&event);
   asked_ = request != nullptr ? request->checkout : CheckoutId::none;
-  std::visit([this](const auto& happened) { on(happened); }, event);
+  dispatch(event, [this](const auto& happened) { on(happened); });
   for (const Effect& effect : effects) {
-    std::visit([this](const auto& order) { ordered(order); }, effect);
+    dispatch(effect, [this](const auto& order) { ordered(order); });
   }
   if (asked_ != CheckoutId::none) note_waiter(asked_);
   event_ = nullptr;
