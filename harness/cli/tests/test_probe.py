@@ -131,6 +131,14 @@ def probe(command, *options):
         return said, program.returncode
 
 
+def probe_all(jobs):
+    """What probe says of each and its exit code: by their names, the words of their commands and
+    the options. They mostly wait, so many go at once."""
+    with ThreadPoolExecutor(12) as pool:
+        begun = {name: pool.submit(probe, *words) for name, words in jobs.items()}
+    return {name: one.result() for name, one in begun.items()}
+
+
 def sleepers(program):
     return sum(command.startswith("sleep") for command in children_of(program.pid).values())
 
@@ -151,11 +159,10 @@ def diagnosis(said):
 class Probe(ProgramTest):
     def test_every_hostile_program_is_diagnosed(self):
         self.assertEqual(EXPECTED.keys(), hostile.SCRIPTS.keys())
-        with ThreadPoolExecutor(8) as pool:
-            jobs = {n: pool.submit(probe, hostile.command(n, PYTHON)) for n in EXPECTED}
+        probed = probe_all({n: [hostile.command(n, PYTHON)] for n in EXPECTED})
         for name, (words, code) in EXPECTED.items():
             with self.subTest(worker=name):
-                said, returned = jobs[name].result()
+                said, returned = probed[name]
                 self.assertEqual(len(diagnosis(said)), 1, said.decode())
                 self.assertIn(words, diagnosis(said)[0])
                 self.assertEqual(returned, code)
@@ -165,16 +172,16 @@ class Probe(ProgramTest):
         self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, LARGEST_MEMORY_KIB)
 
     def test_the_wire_and_the_speech_are_found(self):
-        for wire, speech, options in (("lines", "mcp", []), ("headers", "lsp", []),
-                                      ("lines", "bridge", []), ("varint", "bridge", []),
-                                      ("node_ipc", "bridge", []),
-                                      ("prefix of 4 bytes", "bridge", []),
-                                      ("prefix of 1 byte", "bridge", ["--prefix-bytes", "1"]),
-                                      ("prefix of 4 bytes, little-endian", "bridge",
-                                       ["--byte-order", "little"])):
+        workers = {("lines", "mcp"): [], ("headers", "lsp"): [], ("lines", "bridge"): [],
+                   ("varint", "bridge"): [], ("node_ipc", "bridge"): [],
+                   ("prefix of 4 bytes", "bridge"): [],
+                   ("prefix of 1 byte", "bridge"): ["--prefix-bytes", "1"],
+                   ("prefix of 4 bytes, little-endian", "bridge"): ["--byte-order", "little"]}
+        probed = probe_all({
+            (wire, speech): [[FAKE_WORKER, "--wire", wire.split()[0], "--speech", speech, *options]]
+            for (wire, speech), options in workers.items()})
+        for (wire, speech), (said, code) in probed.items():
             with self.subTest(wire=wire, speech=speech):
-                said, code = probe([FAKE_WORKER, "--wire", wire.split()[0], "--speech", speech,
-                                    *options])
                 self.assertIn(f"wire {wire}, speech {speech} (", said.decode())
                 self.assertIn("diagnosis: a sound worker.", diagnosis(said)[0])
                 self.assertEqual(code, 0, said.decode())
@@ -187,21 +194,21 @@ class Probe(ProgramTest):
         self.assertEqual(done.returncode, 1)
 
     def test_who_takes_any_bytes_is_judged_by_what_needs_no_json(self):
-        with ThreadPoolExecutor(8) as pool:
-            jobs = {script: pool.submit(probe, [PYTHON, "-c", OPAQUE + script], "--speech",
-                                        "opaque") for script in OPAQUE_WORKERS}
+        probed = probe_all({script: [[PYTHON, "-c", OPAQUE + script], "--speech", "opaque"]
+                            for script in OPAQUE_WORKERS})
         for script, (words, code) in OPAQUE_WORKERS.items():
             with self.subTest(worker=script):
-                said, returned = jobs[script].result()
+                said, returned = probed[script]
                 self.assertIn("wire prefix of 4 bytes, speech opaque (as was said", said.decode())
                 self.assertIn(words, diagnosis(said)[0])
                 self.assertEqual(returned, code, said.decode())
                 self.assertRegex(said, rb"not tried (start_time|.*unknown_command, not_json)")
 
     def test_cat_takes_any_bytes_on_every_wire(self):
-        for wire in ("prefix", "varint", "lines", "headers"):
+        probed = probe_all({wire: [["/bin/cat"], "--speech", "opaque", "--wire", wire]
+                            for wire in ("prefix", "varint", "lines", "headers")})
+        for wire, (said, code) in probed.items():
             with self.subTest(wire=wire):
-                said, code = probe(["/bin/cat"], "--speech", "opaque", "--wire", wire)
                 self.assertEqual(code, 0, said.decode())
                 self.assertIn(b"held      megabyte        takes 1000000 bytes, and gives", said)
 
@@ -224,17 +231,18 @@ class Probe(ProgramTest):
         self.assertEqual(diagnosis(said), ["diagnosis: a sound worker."], said)
 
     def test_programs_that_are_no_workers(self):
-        for command, words in [
-            (["/bin/cat"], "it gives back what it is sent, as cat does, so it is no worker"),
-            (["/bin/true"], "it exited with code 0 before it answered its ping: dead at start"),
-            (["/bin/sleep", "100"], "never reads its input"),
-            (["/bin/sh", "-c", "echo oops >&2; exit 7; ["], "it exited with code 7"),
-            (["/bin/sh", "-c", "[ 1 = 1 ] && exit 9", "[a", "b]"], "it exited with code 9"),
-        ]:
-            said, code = probe(command)
-            self.assertEqual(len(diagnosis(said)), 1, said)
-            self.assertIn(words, diagnosis(said)[0])
-            self.assertEqual(code, 1)
+        programs = {
+            ("/bin/cat",): "it gives back what it is sent, as cat does, so it is no worker",
+            ("/bin/true",): "it exited with code 0 before it answered its ping: dead at start",
+            ("/bin/sleep", "100"): "never reads its input",
+            ("/bin/sh", "-c", "echo oops >&2; exit 7; ["): "it exited with code 7",
+            ("/bin/sh", "-c", "[ 1 = 1 ] && exit 9", "[a", "b]"): "it exited with code 9",
+        }
+        for command, (said, code) in probe_all({one: [one] for one in programs}).items():
+            with self.subTest(command=command):
+                self.assertEqual(len(diagnosis(said)), 1, said)
+                self.assertIn(programs[command], diagnosis(said)[0])
+                self.assertEqual(code, 1)
 
     def test_the_words_of_its_command_are_left_alone(self):
         script = "import sys; sys.exit(str(sys.argv[1:]))"
@@ -262,7 +270,8 @@ class Probe(ProgramTest):
         cases = {case.get("name").split(":")[0]: case for case in suite.findall("testcase")}
         self.assertEqual(cases.keys(), verdicts.keys())
         self.assertEqual(said.returncode, 1)
-        self.assertIn("hangs in its first call", cases["three_calls"].find("failure").get("message"))
+        failure = cases["three_calls"].find("failure")
+        self.assertIn("hangs in its first call", failure.get("message"))
         self.assertIsNotNone(cases["megabyte"].find("skipped"))
         self.assertIsNone(cases["init_ping"].find("failure"))
 
