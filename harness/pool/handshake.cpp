@@ -94,8 +94,9 @@ void Handshake::process_ended(ExitStatus status, Time now) {
   if (evidence_) return;
   read_all();
   gathered_.exit = status;
-  // Who read its ping and ended is another one than who never got so far.
-  const std::size_t unwritten = conversation_.pending_output().size();
+  // Who read its ping and ended is another one than who never got so far: what was not written,
+  // since it had closed its end or had said too much by then, was not read either.
+  const std::size_t unwritten = gathered_.ping_bytes - ping_written_;
   gathered_.unread_bytes = count(unwritten + pipes_.unread().value_or(0));
   if (stage_ == Stage::stdin_closed) return conclude(late_cause());
   // A good reply and an exit at once: the handshake was good, the death is told apart.
@@ -118,12 +119,19 @@ void Handshake::write_some() {
     const auto wrote = pipes_.write(pending_output());
     if (wrote) {
       if (tap_) tap_(true, pending_output().substr(0, *wrote));
-      last_words_.empty() ? conversation_.wrote(*wrote) : (void)last_words_.erase(0, *wrote);
+      wrote_some(*wrote);
     } else {
       if (wrote.error() == EAGAIN) return;
       stdin_broken_ = true;
     }
   }
+}
+
+void Handshake::wrote_some(std::size_t bytes) {
+  if (!last_words_.empty()) return (void)last_words_.erase(0, bytes);
+  conversation_.wrote(bytes);
+  // Behind the ping come answers to what it asked.
+  ping_written_ = std::min<std::size_t>(ping_written_ + bytes, gathered_.ping_bytes);
 }
 
 void Handshake::read_all() {

@@ -54,6 +54,7 @@ class Handshake {
 
   [[nodiscard]] std::string_view pending_output() const;
   void write_some();
+  void wrote_some(std::size_t bytes);
   void read_all();
   void judge(Time now);
   void confirm();
@@ -77,6 +78,7 @@ class Handshake {
   Time until_;
   std::string last_words_;  ///< behind a good reply: what confirms it, and what is owed
   bool confirmed_ = false;
+  std::size_t ping_written_ = 0;  ///< so many of its bytes
   bool stdout_ended_ = false;
   bool stdin_broken_ = false;
   StartCause suspected_ = StartCause::none;

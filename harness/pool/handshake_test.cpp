@@ -16,12 +16,16 @@ using namespace std::chrono_literals;
 using wire::Speech;
 using wire::Wire;
 
-/// A worker that takes all, and of which some bytes are there from the start.
+/// A worker that takes all, or nothing, and of which some bytes are there from the start.
 class Pipes final : public wire::Stdio {
  public:
   explicit Pipes(std::string output) : output_(std::move(output)) {}
 
-  Expected<std::size_t, int> write(std::string_view bytes) override { return bytes.size(); }
+  Expected<std::size_t, int> write(std::string_view bytes) override {
+    if (refusal != 0) return unexpected(refusal);
+    return bytes.size();
+  }
+  int refusal = 0;  ///< of what is written, if not 0
   Expected<std::size_t, int> read(std::span<char> into) override {
     if (output_.empty()) return unexpected(EAGAIN);
     const std::size_t size = std::min(into.size(), output_.size());
@@ -127,4 +131,20 @@ TEST_CASE("pool: handshake: what a sound message says is told before what stands
   const std::string wrong = R"({"jsonrpc":"2.0","id":"0","result":{}})";
   const std::string said = told(Wire::lines, Speech::mcp, wrong + "\nhello\n");
   CHECK_THAT(said, Catch::Contains("expected id 0, got the text \"0\""));
+}
+
+TEST_CASE("pool: handshake: what was never written to it, it has not read") {
+  // It printed how it is used, and was gone before its ping was written, or before all of it was.
+  const int refusal = GENERATE(EPIPE, EAGAIN);
+  const WireOptions options;
+  Pipes pipes("usage: worker FILE\n");
+  pipes.refusal = refusal;
+  Handshake handshake(pipes, options, *greeting(options, {0, 0}, "now"), Time(5s), 1s, [] {});
+  handshake.exchange(Time(1ms));
+  handshake.process_ended(ExitStatus{2, 0}, Time(2ms));
+  REQUIRE(handshake.evidence().has_value());
+  CHECK(handshake.evidence()->unread_bytes == handshake.evidence()->ping_bytes);
+  CHECK_THAT(explain_start({0, 0}, *handshake.evidence(), {}, {"", handshake.reason(), ""}),
+             Catch::Contains("before it answered its ping: dead at start") &&
+                 Catch::Contains("usage: worker FILE"));
 }
