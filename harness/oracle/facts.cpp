@@ -266,6 +266,19 @@ void judge_last_words(const Case& given, Findings& findings) {
   }
 }
 
+/// In virtual time a worker's process holds its pipes alone until it starts another, and no longer
+/// than it lives.
+void judge_launchers(const Case& given, Findings& findings) {
+  if (given.evidence.bounds.liveness != Duration::zero()) return;
+  const auto starts = [](const WorkerRecord& one) { return one.record.kind == Kind::grandchild; };
+  if (std::ranges::any_of(given.evidence.trace.workers, starts)) return;
+  for (const std::uint32_t place : given.view.refused) {
+    const ClientStep& step = given.evidence.trace.clients[place];
+    if (step.message.find("another process holds its stdout") == std::string::npos) continue;
+    tell(findings, kDiagnosis, step, "was told of another process, and no worker had started one");
+  }
+}
+
 /// How each worker ended, where that is beyond doubt.
 struct Known {
   std::optional<int> code;
@@ -394,6 +407,7 @@ void judge_facts(const Case& given, Findings& findings) {
   judge_limits(given.view, findings);
   judge_waits(given, findings);
   judge_last_words(given, findings);
+  judge_launchers(given, findings);
   judge_ends(given.view, findings);
   judge_starts(given, findings);
   if (given.self_report == nullptr) return;

@@ -78,6 +78,26 @@ TEST_CASE("oracle: facts: an error brings all that its worker wrote to stderr be
   CHECK_FALSE(lacking(0, true, true));  // the words that are kept are those of the last one
 }
 
+TEST_CASE(
+    "oracle: facts: of another process that holds a pipe nobody is told but if there is one") {
+  const auto told_of = [](bool grandchild, Duration lateness) {
+    Story story = told("good");
+    story.trace.pool.clear();
+    trace::ClientStep& checkout = step(story, "b", 0);
+    checkout.outcome = Outcome::start_failed;
+    checkout.message = "start_failed: dead at start; another process holds its stdout still";
+    if (grandchild) story.trace.workers.back().record.kind = Kind::grandchild;
+    for (const Finding& finding : judge({story.scenario, story.trace, {lateness}})) {
+      if (finding.what.find("told of another process") != std::string::npos) return true;
+    }
+    return false;
+  };
+  using namespace std::chrono_literals;
+  CHECK(told_of(false, 0s));
+  CHECK_FALSE(told_of(true, 0s));
+  CHECK_FALSE(told_of(false, 5s));  // other people's programs keep no journal
+}
+
 TEST_CASE("oracle: facts: an error's phase is one that the call can have been in") {
   const auto named = [](Outcome outcome, Phase phase) {
     return broken(call_of_b(outcome, phase, "told")).contains("diagnosis");

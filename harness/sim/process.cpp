@@ -67,7 +67,7 @@ void Process::start(Machine& machine, Pipes& pipes, faults::BrainConfig config, 
 
 bool Process::can_go() const {
   if (state_ != State::running) {
-    return state_ == State::exiting || (state_ == State::ended && held_.any());
+    return state_ == State::exiting;
   }
   if (stopped_) return false;
   if (term_came_) return true;
@@ -96,14 +96,16 @@ void Process::go() {
   touch(Shared::work);
   if (!can_go()) return;
   if (state_ == State::exiting) {
-    // Who waits for its pipes and who waits for its exit may learn of it in either order.
+    // A kernel closes what a process had open before it tells of its end. Somebody may look in
+    // between; else who waits for its pipes and who waits for its exit learn of it in any order.
     const bool pipes_first = !held_.in || machine_->schedule->below(kOrders) == 0;
-    if (pipes_first && held_.any()) return close_all();
+    const bool looked_at = pipes_first && held_.any();
+    close_all();
+    if (looked_at) return;
     touch(Shared::state);
     state_ = State::ended;
     return;
   }
-  if (state_ == State::ended) return close_all();
   if (std::exchange(term_came_, false)) {
     faults::Actions& actions = fresh_work();
     brain_->term(actions);
