@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/agreement/agreement.hpp"
+#include "harness/agreement/spans.hpp"
 #include "harness/base/signals.hpp"
 #include "harness/scenario/client_name.hpp"
 
@@ -18,23 +19,6 @@ using scenario::Client;
 using scenario::Scenario;
 using scenario::Step;
 
-constexpr Duration kNone = Duration::zero();
-/// The length of what never ends by itself. The timer around it is meant to run out.
-constexpr Duration kEndless = Duration::max();
-/// The length of what takes no time of its own: a busy machine decides how long it lasts.
-constexpr Duration kBrief = std::chrono::microseconds(1);
-/// The approximate size of an echo's reply, for faults that write it byte by byte.
-constexpr std::int64_t kReplyBytes = 100;
-
-// ---- how long things take ----------------------------------------------------------------------
-
-/// An event that happens `span` after a timer has begun.
-struct Aim {
-  std::string what;
-  Duration span;
-};
-using Aims = std::vector<Aim>;
-
 struct Timer {
   std::string what;
   Duration limit;
@@ -46,25 +30,6 @@ struct Timer {
     return std::ranges::all_of(aims, [this](const Aim& a) { return a.span < limit; });
   }
 };
-
-/// So long nothing comes that would end what waits for the worker; none: it ends, well or badly, at
-/// once.
-Duration span_of(const PlannedFault& fault, const Scenario& scenario) {
-  const auto payload = scenario.pool.opaque ? wire::Payload::opaque : wire::Payload::envelope;
-  if (faults::leaves_waiting(fault, {scenario.pool.framing, payload, scenario.pool.speech}))
-    return kEndless;
-  switch (fault.fault->shows) {
-    case faults::Shows::pause_before_reading:
-    case faults::Shows::pause_before_reply:
-      return faults::pause_of(fault);
-    case faults::Shows::pauses_in_reply: {
-      const std::int64_t chunk = fault.number("chunk_bytes");
-      return std::chrono::milliseconds((kReplyBytes + chunk - 1) / chunk * fault.number("gap_ms"));
-    }
-    default:
-      return kNone;
-  }
-}
 
 std::string name_of(const PlannedFault& fault) {
   return fmt::format("{} ({})", fault.fault->name, fault.id);
@@ -147,6 +112,7 @@ class Timers {
       if (asks_for_a_worker(step)) {
         aims = start_ends();
         if (!scenario_.pool.core.overlap) append(aims, slow_exits());
+        append(aims, suspensions(scenario_, client, place));
       }
       append(aims, holds_of_others(client, place));
       append(aims, who_awaits(client, place));
@@ -244,15 +210,6 @@ class Timers {
     if (execute != nullptr) append(aims, busy(execute->command, *execute->args));
     if (worker_is_stopped()) aims.push_back({"a stopped worker", kEndless});
     return aims;
-  }
-
-  static Aims busy(std::string_view command, const nlohmann::json& args) {
-    if (command == "compute") return {{"the command compute", kEndless}};
-    const bool sleeps =
-        command == "sleep" && args.contains("ms") && args["ms"].is_number_unsigned();
-    if (!sleeps) return {};
-    const auto ms = std::min(args["ms"].get<std::uint64_t>(), std::uint64_t{86'400'000});
-    return {{"the command sleep", std::chrono::milliseconds(ms)}};
   }
 
   /// How long the call lasts. None: as long as an echo.

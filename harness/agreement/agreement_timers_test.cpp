@@ -294,6 +294,18 @@ TEST_CASE("run: timers: a step that somebody awaits while holding a worker keeps
   CHECK(timeout(awaited("begun"), 1, 0) == 30s);
 }
 
+TEST_CASE("run: timers: a checkout from a suspended pool keeps its timeout") {
+  const std::string uses = checkout(300) + "," + call(5000) + "," + kCheckin;
+  const auto own = [&](const std::string& before) {
+    return timeout(unhurried(scenario_of(client("a", before + "," + uses))), 0, 2);
+  };
+  CHECK(own(R"({"renew":{}},{"suspend":{}})") == 300ms);
+  CHECK(own(R"({"suspend":{}},{"resume":{}})") == 30s);
+  const auto beside =
+      unhurried(scenario_of(client("a", uses) + "," + client("b", R"({"suspend":{}})")));
+  CHECK(timeout(beside, 0, 0) == 300ms);
+}
+
 TEST_CASE("run: timers: a close waits longer only if it is not meant to end the leases") {
   const auto closing = [](int held_ms) {
     return unhurried(

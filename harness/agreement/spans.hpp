@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "harness/base/clock.hpp"
+#include "harness/scenario/scenario.hpp"
+
+/// How long the things last that a timer of a scenario competes with.
+namespace poolproof::agreement {
+
+inline constexpr Duration kNone = Duration::zero();
+/// The length of what never ends by itself. The timer around it is meant to run out.
+inline constexpr Duration kEndless = Duration::max();
+/// The length of what takes no time of its own: a busy machine decides how long it lasts.
+inline constexpr Duration kBrief = std::chrono::microseconds(1);
+
+/// An event that happens `span` after a timer has begun.
+struct Aim {
+  std::string what;
+  Duration span;
+};
+using Aims = std::vector<Aim>;
+
+/// So long nothing comes that would end what waits for the worker; none: it ends, well or badly, at
+/// once.
+[[nodiscard]] Duration span_of(const faults::PlannedFault& fault,
+                               const scenario::Scenario& scenario);
+
+/// How long a sound worker is busy with that command, where that is longer than an echo.
+[[nodiscard]] Aims busy(std::string_view command, const nlohmann::json& args);
+
+/// Nobody is served before somebody resumes the pool that was suspended before that step.
+[[nodiscard]] Aims suspensions(const scenario::Scenario& scenario, const scenario::Client& client,
+                               std::size_t place);
+
+}  // namespace poolproof::agreement
