@@ -11,17 +11,55 @@ constexpr std::array kRefusals{
     Outcome::checkout_timeout, Outcome::queue_full,  Outcome::start_failed, Outcome::pool_closed,
     Outcome::cancelled,        Outcome::worker_busy, Outcome::worker_gone,  Outcome::sessions_full};
 
+bool is_among(const auto& all, auto one) {
+  return std::ranges::find(all, one) != all.end();
+}
+
 bool can_be_skipped(const Step& step) {
   return is_call(step) || std::holds_alternative<Checkin>(step) ||
          std::holds_alternative<Throw>(step);
 }
 
 bool can_fail_with(const Step& step, Outcome outcome) {
-  const bool refusal = std::ranges::find(kRefusals, outcome) != kRefusals.end();
+  const bool refusal = is_among(kRefusals, outcome);
   if (std::holds_alternative<Checkout>(step)) return refusal;
   if (std::holds_alternative<Execute>(step)) return true;
   if (!is_call(step)) return true;
   return !refusal || outcome == Outcome::cancelled || outcome == Outcome::pool_closed;
+}
+
+constexpr std::array kPhasesOfCheckouts{Phase::queued, Phase::starting, Phase::handshake,
+                                        Phase::cooling, Phase::suspended};
+constexpr std::array kPhasesOfCalls{Phase::writing_request, Phase::awaiting_reply,
+                                    Phase::reading_reply};
+
+std::string listed(const auto& phases) {
+  std::string all;
+  for (const Phase phase : phases) all += (all.empty() ? "" : ", ") + std::string(name(phase));
+  return "one of " + all;
+}
+
+/// What never comes with that error would be waited for in vain.
+void check_details(const JsonNode& node, const Step& step, Outcome outcome) {
+  const bool of_both = outcome == Outcome::cancelled || outcome == Outcome::pool_closed;
+  const bool of_checkout =
+      of_both ? std::holds_alternative<Checkout>(step) : is_among(kRefusals, outcome);
+  const bool of_call = of_both ? is_call(step) : !of_checkout;
+  const auto phase = node.find("phase");
+  const auto said = phase ? *named<Phase>(kPhaseNames, phase->text()) : Phase::none;
+  const auto wrong = [&](const auto& instead) {
+    phase->wrong(fmt::format("is \"{}\" for {}", name(said), name(outcome)), listed(instead));
+  };
+  if (of_checkout && is_among(kPhasesOfCalls, said)) wrong(kPhasesOfCheckouts);
+  if (of_call && is_among(kPhasesOfCheckouts, said)) wrong(kPhasesOfCalls);
+  const auto cause = node.find("cause");
+  if (!cause || outcome == Outcome::start_failed) return;
+  const auto why = *named<StartCause>(kStartCauseNames, cause->text());
+  const bool behind =
+      outcome == Outcome::checkout_timeout && why == StartCause::behind_another_start;
+  if (behind || why == StartCause::none) return;
+  cause->wrong(fmt::format("is \"{}\" for {}", name(why), name(outcome)),
+               "a cause beside \"start_failed\"");
 }
 
 void check_one(const JsonNode& node, const Step& step) {
@@ -38,6 +76,7 @@ void check_one(const JsonNode& node, const Step& step) {
         fmt::format("is \"{}\" for a {}", error->text(), name(kind(step))),
         std::holds_alternative<Checkout>(step) ? "an error of a checkout" : "an error of a call");
   }
+  check_details(node, step, *outcome);
 }
 
 void check_expected(const JsonNode& node, const Step& step) {
