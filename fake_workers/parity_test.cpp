@@ -42,22 +42,29 @@ Script script_for(std::string_view fault, const wire::Framing& framing) {
   return script;
 }
 
+/// The fault as planned, with that framing.
+Seen shown_by_both(const Fault& fault, const Json& once, const wire::Framing& framing) {
+  const TemporaryFile plan(plan_text(Json::array({once})));
+  Script script = script_for(fault.name, framing);
+  script.options = {"--plan",
+                    plan.path(),
+                    "--prefix-bytes",
+                    std::to_string(framing.prefix_bytes),
+                    "--max-frame-bytes",
+                    std::to_string(framing.max_frame_bytes)};
+  return check_same(script);
+}
+
 TEST_CASE("fake_workers: parity: every fault gives the same bytes and the same journal") {
   for (const wire::Framing framing : {wire::Framing{}, wire::Framing{2, 60'000}}) {
     for (const Fault& fault : catalogue()) {
-      INFO(fault.name << " with " << int{framing.prefix_bytes} << " bytes of length");
-      const TemporaryFile plan(plan_text(Json::array({planned(fault)})));
-      Script script = script_for(fault.name, framing);
-      script.options = {"--plan",
-                        plan.path(),
-                        "--prefix-bytes",
-                        std::to_string(framing.prefix_bytes),
-                        "--max-frame-bytes",
-                        std::to_string(framing.max_frame_bytes)};
-      const Seen seen = check_same(script);
-      // Where no worker runs, it has nothing to show, and whoever starts workers has the receipt.
-      const bool shown = fault.moment != Moment::launch && can_strike_on(fault, framing.wire);
-      CHECK(has_receipt(seen, fault.name) == shown);
+      for (const Json& once : planned_in_all_words(fault)) {
+        INFO(once.dump() << " with " << int{framing.prefix_bytes} << " bytes of length");
+        const Seen seen = shown_by_both(fault, once, framing);
+        // Where no worker runs, it has nothing to show, and whoever starts workers has the receipt.
+        const bool shown = fault.moment != Moment::launch && can_strike_on(fault, framing.wire);
+        CHECK(has_receipt(seen, fault.name) == shown);
+      }
     }
   }
 }

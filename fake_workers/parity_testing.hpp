@@ -145,6 +145,19 @@ inline Json planned(const Fault& fault) {
   return object;
 }
 
+/// The same, and once more for each word that says what it writes. How it goes on is left alone.
+inline std::vector<Json> planned_in_all_words(const Fault& fault) {
+  std::vector<Json> all{planned(fault)};
+  for (const Param& param : fault.params) {
+    if (param.name == "then") continue;
+    for (const std::string_view word : param.words) {
+      all.push_back(planned(fault));
+      all.back()[param.name] = word;
+    }
+  }
+  return all;
+}
+
 inline std::string plan_text(Json faults) {
   for (std::size_t i = 0; i < faults.size(); ++i) faults[i]["id"] = fmt::format("f{}", i);
   return Json{{"plan_version", 1}, {"faults", faults}}.dump();

@@ -4,7 +4,6 @@
 
 #include "fake_workers/needs.hpp"
 #include "fake_workers/parity_testing.hpp"
-#include "fake_workers/reply.hpp"
 #include "harness/wire/speech.hpp"
 #include "harness/wire/wires.hpp"
 
@@ -202,34 +201,16 @@ TEST_CASE("fake_workers: wire parity: each fault of a reply is the same in each 
     };
     for (const Fault& fault : catalogue()) {
       if (!strikes_at_replies(fault, tongue.framing.wire)) continue;
-      faults.push_back(parameters(fault));
-      faults.back()["fault"] = fault.name;
-      faults.back()["at"] = {{"request", messages.size()}};
-      call();
-    }
-    for (const std::string_view shape : kShapeNames) {
-      faults.push_back(
-          {{"fault", "reply_reshaped"}, {"at", {{"request", messages.size()}}}, {"shape", shape}});
-      call();
-    }
-    for (const std::string_view shape : kFrameNames) {
-      faults.push_back({{"fault", "frames_before_reply"},
-                        {"at", {{"request", messages.size()}}},
-                        {"shape", shape},
-                        {"frames", 3}});
-      call();
+      for (Json& once : planned_in_all_words(fault)) {
+        once["at"] = {{"request", messages.size()}};
+        faults.push_back(std::move(once));
+        call();
+      }
     }
     for (const int keep_bytes : {1, 30, 1'000'000}) {
       faults.push_back({{"fault", "frame_inside_reply"},
                         {"at", {{"request", messages.size()}}},
                         {"keep_bytes", keep_bytes}});
-      call();
-    }
-    for (const std::string_view shape : kHeaderNames) {
-      if (tongue.framing.wire != Wire::headers) break;
-      faults.push_back({{"fault", "header_malformed"},
-                        {"at", {{"request", messages.size()}}},
-                        {"shape", shape}});
       call();
     }
     const std::size_t planned = faults.size();
