@@ -285,6 +285,7 @@ class ReferenceModel {
 
   // What is due.
   void begin_close_steps();
+  [[nodiscard]] bool follows(const pool::Refuse& refused, const Asked& asked) const;
   [[nodiscard]] Time due_of(const pool::Effect& effect) const;
   void expire(Time before);
   void fall_due(std::uint32_t worker);

@@ -20,6 +20,17 @@ void ReferenceModel::begin_close_steps() {
   }
 }
 
+/// A strict request is refused because its worker has gone, or has just been given to another: not
+/// since its time is up.
+bool ReferenceModel::follows(const pool::Refuse& refused, const Asked& asked) const {
+  if (!asked.only) return false;
+  const State its_own = state(*asked.only);
+  const bool would_not_wait = asked.use.when_busy == pool::WhenBusy::fail;
+  return refused.why == Outcome::worker_busy
+             ? its_own == State::leased && would_not_wait
+             : refused.why == Outcome::worker_gone && its_own >= State::leaving;
+}
+
 /// When this effect was due without any event; kNever: it was not. What follows from others that
 /// were due has no time of its own.
 Time ReferenceModel::due_of(const pool::Effect& effect) const {
@@ -30,10 +41,7 @@ Time ReferenceModel::due_of(const pool::Effect& effect) const {
   if (const auto* refused = std::get_if<pool::Refuse>(&effect)) {
     const std::uint32_t place = waiter(refused->checkout);
     if (place == kNone) return kNever;
-    const State its_own = asked_[place].only ? state(*asked_[place].only) : State::idle;
-    const bool follows = (refused->why == Outcome::worker_busy && its_own == State::leased) ||
-                         (refused->why == Outcome::worker_gone && its_own >= State::leaving);
-    return follows && asked_[place].deadline > now_ ? Time::min() : asked_[place].deadline;
+    return follows(*refused, asked_[place]) ? Time::min() : asked_[place].deadline;
   }
   if (const auto* over = std::get_if<pool::SessionOver>(&effect)) {
     const std::uint32_t session = session_numbers_.find(over->session);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -62,6 +63,9 @@ class Witness final : public Promises {
       if (holder(lease) != kNone) found.push_back(lease);
     }
     return found;
+  }
+  [[nodiscard]] bool was_granted(LeaseId lease) const {
+    return std::ranges::find(granted_, lease) != granted_.end();
   }
   [[nodiscard]] Time deadline_of(CheckoutId checkout) const {
     const std::uint32_t place = checkout_numbers_.find(checkout);
