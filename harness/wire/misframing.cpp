@@ -9,6 +9,7 @@
 
 #include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"
+#include "harness/wire/json_look.hpp"
 #include "harness/wire/speech.hpp"
 #include "harness/wire/wires.hpp"
 
@@ -187,7 +188,7 @@ std::optional<Suspicion> not_one_line(std::string_view bytes) {
                      "more than one JSON text in one line, where each line is one message"};
   }
   const auto parsed = parse_json(line);
-  if (parsed) return std::nullopt;
+  if (parsed || json_look(line) == JsonLook::other) return std::nullopt;
   const std::string shown = printable(line, kQuoted);
   return Suspicion{
       Misframing::broken_json,
@@ -268,7 +269,7 @@ std::optional<Suspicion> text(const Framing& framing, std::string_view bytes) {
   // A line of JSON is a message, whatever it says.
   if (framing.by_lines() && line.size() < bytes.size() && parse_json(line)) return std::nullopt;
   if (!is_text(bytes.substr(0, kSearched))) return std::nullopt;
-  if (starts_as_json(line) && !framing.by_lines())
+  if (!framing.by_lines() && json_look(line) != JsonLook::other)
     return Suspicion{Misframing::json_line, without_header(framing)};
   return Suspicion{Misframing::text, fmt::format("text (a banner or a stray print): \"{}\"",
                                                  printable(bytes, kQuoted))};
@@ -345,7 +346,7 @@ bool may_begin_message(const Framing& framing, std::string_view bytes) {
     return kHeader.substr(0, bytes.size()) == bytes.substr(0, kHeader.size());
   const std::string_view payload = bytes.substr(head.header_bytes);
   const bool announced = head.state == Head::State::whole || framing.by_lines();
-  return !announced || payload.empty() || payload[0] == '{' || payload[0] == '[';
+  return !announced || payload.empty() || json_look(payload) != JsonLook::other;
 }
 
 bool first_is_sound(Misframing kind) {

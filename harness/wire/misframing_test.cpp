@@ -188,7 +188,25 @@ TEST_CASE("misframing: a line that begins as JSON is no banner", "[wire]") {
   CHECK(found->kind == kind);
   CHECK_THAT(found->words, Catch::Contains(words));
   CHECK_FALSE(suspect(framing, "null\n"));
+  CHECK_FALSE(suspect(framing, "[1, 2"));
   CHECK_FALSE(suspect(framing, "{\"a\": 1, \"b"));
+}
+
+TEST_CASE("misframing: a log line is text, whatever it begins with", "[wire]") {
+  const auto wire = GENERATE(Wire::prefix, Wire::varint, Wire::lines, Wire::headers);
+  const Framing framing{4, 1U << 20U, wire};
+  const std::string line =
+      GENERATE("[Info] tool called\n", "[2026-01-01 12:00:00] INFO up\n", "[1] started\n",
+               "{worker} started\n", "{\"server\" is up\n", "12:00:01 INFO\n", "true story\n");
+  CAPTURE(line);
+  const auto alone = suspect(framing, line);
+  REQUIRE(alone);
+  CHECK(alone->kind == Misframing::text);
+  CHECK_THAT(alone->words, Catch::Contains("text (a banner or a stray print): \""));
+  const auto before = suspect(framing, line + *encode_frame(framing, kReply));
+  REQUIRE(before);
+  CHECK(before->kind == Misframing::text_then_frame);
+  if (framing.by_lines()) CHECK_FALSE(may_begin_message(framing, line.substr(0, line.size() - 1)));
 }
 
 TEST_CASE("misframing: a document is found wherever it begins", "[wire]") {
