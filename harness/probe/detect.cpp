@@ -167,7 +167,7 @@ Expected<Tried, std::string> Search::attempt(const Candidate& candidate, bool pa
       session.greet(patient ? std::optional<Duration>() : std::min(kOnceRead, settings_.limit));
   Tried tried{candidate,
               evidence_of(now, start, session.greeting(), candidate.speech == Speech::json_rpc)};
-  if (session.echoes()) tried.evidence.grade = Grade::echo;
+  if (!session.echo().empty()) tried.evidence.grade = Grade::echo;
   // To a JSON-RPC worker that knows no greeting nobody need speak as to another.
   if (tried.evidence.speech && !asked_.speech) tried.candidate.speech = *tried.evidence.speech;
   return tried;

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "harness/probe/answers.hpp"
 #include "harness/wire/speech.hpp"
 
 namespace poolproof::probe {
@@ -43,6 +44,20 @@ bool knows_no_greeting(const wire::Reply& reply) {
   return !reply.success && reply.error.ends_with(kMethodNotFound);
 }
 
+/// What came behind log lines that are JSON, if it is the answer; else all of it.
+std::string_view behind_logs(const Settings& settings, std::string_view bytes) {
+  std::string_view behind = bytes;
+  for (;;) {
+    const wire::WholeFrame whole = wire::whole_frame(settings.framing, behind);
+    if (whole.bytes == 0 || !is_log_line(whole.payload)) break;
+    behind.remove_prefix(whole.bytes);
+  }
+  const std::string_view document = wire::first_document(behind);
+  const bool answers =
+      wire::row_of(settings.speech).hear(document, 0).kind == wire::Heard::Kind::reply;
+  return answers ? behind : bytes;
+}
+
 }  // namespace
 
 Evidence evidence_of(const Settings& settings, const pool::StartEvidence& start,
@@ -53,7 +68,8 @@ Evidence evidence_of(const Settings& settings, const pool::StartEvidence& start,
   evidence.waits = start.cause == StartCause::ping_unanswered;
   evidence.wrote_nothing = bytes.empty();
   const wire::Framing& framing = settings.framing;
-  const std::string_view said = wire::behind_unasked(framing, settings.speech, bytes);
+  const std::string_view said =
+      behind_logs(settings, wire::behind_unasked(framing, settings.speech, bytes));
   const std::string_view payload = wire::whole_frame(framing, said).payload;
   evidence.sound = !payload.empty() && wire::first_document(payload) == payload;
   const std::string_view document = evidence.sound ? payload : wire::first_document(said);

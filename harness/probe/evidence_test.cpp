@@ -40,6 +40,8 @@ TEST_CASE("probe evidence: the nearer an answer, the better its grade", "[probe]
       {Wire::lines, Speech::mcp, kInit, Grade::answer},
       {Wire::lines, Speech::mcp, "\xef\xbb\xbf" + kInit + "\n", Grade::answer},
       {Wire::lines, Speech::mcp, "Server up\n" + kInit + "\n", Grade::answer},
+      {Wire::lines, Speech::mcp, "{\"level\":30}\n" + kInit + "\n", Grade::answer},
+      {Wire::lines, Speech::mcp, "{\"level\":30}\n" + kNoParse + "\n", Grade::message},
       {Wire::headers, Speech::lsp, "Content-Length: -1\r\n\r\n" + kInit, Grade::answer},
       {Wire::headers, Speech::lsp, kInit + "\n", Grade::answer},
       {Wire::prefix, Speech::bridge, framed(kPong, true), Grade::answer},
