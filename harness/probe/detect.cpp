@@ -180,7 +180,8 @@ void Search::follow(const Tried& tried) {
   const bool first = tried_.size() == 1;
   if (evidence.grade == Grade::echo || (first && evidence.unread && !evidence.exited)) {
     waiting_.clear();
-  } else if (evidence.grade == Grade::answer || evidence.grade == Grade::message) {
+  } else if (evidence.grade == Grade::answer ||
+             (evidence.grade == Grade::message && !evidence.logs)) {
     // What it reads is found. Who objects may read another wire than it writes.
     waiting_.clear();
   } else if (first && evidence.exited && evidence.unread) {

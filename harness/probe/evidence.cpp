@@ -46,13 +46,16 @@ bool knows_no_greeting(const wire::Reply& reply) {
 
 /// What came behind log lines that are JSON, if it is the answer; else all of it.
 std::string_view behind_logs(const Settings& settings, std::string_view bytes) {
+  constexpr int kMostLines = 64;
   std::string_view behind = bytes;
-  for (;;) {
-    const wire::WholeFrame whole = wire::whole_frame(settings.framing, behind);
-    if (whole.bytes == 0 || !is_log_line(whole.payload)) break;
-    behind.remove_prefix(whole.bytes);
+  std::string_view document = wire::first_document(behind);
+  for (int lines = 0; lines < kMostLines && is_log_line(document); ++lines) {
+    behind.remove_prefix(static_cast<std::size_t>(document.data() - behind.data()) +
+                         document.size());
+    if (behind.starts_with('\r')) behind.remove_prefix(1);
+    if (behind.starts_with('\n')) behind.remove_prefix(1);
+    document = wire::first_document(behind);
   }
-  const std::string_view document = wire::first_document(behind);
   const bool answers =
       wire::row_of(settings.speech).hear(document, 0).kind == wire::Heard::Kind::reply;
   return answers ? behind : bytes;
@@ -75,6 +78,7 @@ Evidence evidence_of(const Settings& settings, const pool::StartEvidence& start,
   const std::string_view document = evidence.sound ? payload : wire::first_document(said);
   if (const auto suspicion = wire::suspect(framing, said)) evidence.suspicion = suspicion->kind;
   const auto message = wire::parse_json(document);
+  evidence.logs = is_log_line(document);
   evidence.rpc = message && message->is_object() && message->contains("jsonrpc");
   const wire::Heard heard = wire::row_of(settings.speech).hear(document, 0);
   const bool answers = heard.kind == wire::Heard::Kind::reply;

@@ -232,6 +232,16 @@ std::optional<Suspicion> bad_header(const Framing& framing, std::string_view byt
           printable(block, kQuoted))};
 }
 
+Suspicion in_front(std::string_view front) {
+  return {
+      Misframing::text_then_frame,
+      is_blank(front)
+          ? fmt::format("{} bytes of empty lines, and a sound frame only behind them", front.size())
+          : fmt::format("{} bytes of text (a banner or a stray print), and a sound frame only "
+                        "behind them: \"{}\"",
+                        front.size(), printable(front, kQuoted))};
+}
+
 /// Text, and a sound frame behind it.
 std::optional<Suspicion> text_in_front(const Framing& framing, std::string_view bytes) {
   const std::size_t last = std::min(bytes.size(), kSearched);
@@ -243,13 +253,19 @@ std::optional<Suspicion> text_in_front(const Framing& framing, std::string_view 
     if (document_in(framing, bytes.substr(at)).empty()) continue;
     const std::string_view front = bytes.substr(0, at);
     if (!is_text(front)) return std::nullopt;
-    return Suspicion{
-        Misframing::text_then_frame,
-        is_blank(front)
-            ? fmt::format("{} bytes of empty lines, and a sound frame only behind them", at)
-            : fmt::format("{} bytes of text (a banner or a stray print), and a sound frame only "
-                          "behind them: \"{}\"",
-                          at, printable(front, kQuoted))};
+    return in_front(front);
+  }
+  return std::nullopt;
+}
+
+/// Lines of JSON, as loggers write them, and a sound frame behind them.
+std::optional<Suspicion> json_log_in_front(const Framing& framing, std::string_view bytes) {
+  std::size_t at = 0;
+  for (int lines = 0; lines < kTries; ++lines) {
+    const std::string_view line = first_line(bytes.substr(at));
+    if (at + line.size() >= bytes.size() || !is_document(line)) return std::nullopt;
+    at += line.size() + 1;
+    if (!document_in(framing, bytes.substr(at)).empty()) return in_front(bytes.substr(0, at));
   }
   return std::nullopt;
 }
@@ -263,8 +279,10 @@ std::optional<Suspicion> text(const Framing& framing, std::string_view bytes) {
   }
   std::string_view line = first_line(bytes);
   if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
-  if (is_document(line))
+  if (is_document(line)) {
+    if (auto found = json_log_in_front(framing, bytes)) return found;
     return Suspicion{Misframing::json_line, without_header(framing) + ", one text a line"};
+  }
   if (auto found = text_in_front(framing, bytes)) return found;
   // A line of JSON is a message, whatever it says.
   if (framing.by_lines() && line.size() < bytes.size() && parse_json(line)) return std::nullopt;

@@ -190,6 +190,9 @@ serve(read, line)""", "gives back what it is sent before it answers, as a termin
 write(b'{"level":30,"msg":"server up"}\\n')
 serve(read_line, line)""", 'writes JSON that is no JSON-RPC message (a log line) before its reply to the '
                            'greeting: {"level":30,"msg":"server up"} [bad_frame]'),
+    "a log line of JSON, and headers": ((), """
+write(b'{"level":30,"msg":"server up"}\\n')
+serve(read_headed, headed)""", '(a banner or a stray print): "{"level":30,"msg":"server up"}\\nContent-Le'),
     "a log line of JSON in a call": (LINES, """
 serve(read_line, line, lambda reply: write(b'{"level":30,"msg":"called"}\\n' + line(reply)))""",
                                      "a log line) before its reply to a call: {"),
