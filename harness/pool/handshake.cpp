@@ -8,6 +8,7 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/base/text.hpp"
+#include "harness/wire/json_look.hpp"
 
 namespace poolproof::pool {
 namespace {
@@ -46,10 +47,6 @@ StartCause cause_of(wire::Misframing kind) {
     default:
       return StartCause::bad_frame;
   }
-}
-
-bool begins_as_json(std::string_view line) {
-  return line.starts_with('{') || line.starts_with('[');
 }
 
 std::uint32_t count(std::uint64_t bytes) {
@@ -239,8 +236,8 @@ StartCause Handshake::unsound_cause() const {
   const bool unframed = !wrong.empty() && std::string_view(first_).starts_with(wrong);
   // A line has no header: JSON at the very beginning is as it should be, but for what it says.
   const bool line =
-      wire_.framing.by_lines() &&
-      (begins_as_json(first_) || wire::parse_json(written_.substr(0, written_.find('\n'))));
+      wire_.framing.by_lines() && (wire::json_look(first_) != wire::JsonLook::other ||
+                                   wire::parse_json(written_.substr(0, written_.find('\n'))));
   return unframed && !line ? look_of(first_) : StartCause::bad_frame;
 }
 

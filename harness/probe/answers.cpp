@@ -1,6 +1,7 @@
 #include "harness/probe/answers.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include <fmt/format.h>
@@ -93,6 +94,42 @@ Said said_by(std::string_view payload) {
   const auto error = message->find("error");
   if (error != message->end() && !error->is_null()) return Said::error;
   return message->contains("result") ? Said::success : Said::neither;
+}
+
+std::string error_flaw(const Subject& subject, std::string_view payload) {
+  if (subject.settings().opaque) return "";
+  const auto message = wire::parse_json(payload);
+  if (!message || !message->is_object()) return "";
+  return wire::row_of(subject.settings().speech).error_flaw(*message);
+}
+
+bool is_log_line(std::string_view payload) {
+  const auto message = wire::parse_json(payload);
+  if (!message || !message->is_object()) return false;
+  constexpr std::array kOfMessages{"id", "jsonrpc", "method", "success", "result", "error"};
+  return std::ranges::none_of(kOfMessages, [&](const char* key) { return message->contains(key); });
+}
+
+std::string log_before_reply(const Settings& settings, const std::vector<std::string>& frames,
+                             std::int64_t id, std::string_view to) {
+  constexpr std::size_t kShown = 120;
+  if (settings.opaque || frames.empty() || !is_log_line(frames.front())) return "";
+  const wire::SpeechRow& speech = wire::row_of(settings.speech);
+  const bool replies = std::ranges::any_of(frames, [&](const std::string& frame) {
+    return speech.hear(frame, id).kind == wire::Heard::Kind::reply;
+  });
+  if (!replies) return "";
+  return fmt::format("writes JSON that is no {} (a log line) before its reply {}: {}",
+                     settings.speech == wire::Speech::bridge ? "reply" : "JSON-RPC message", to,
+                     printable(frames.front(), kShown));
+}
+
+bool answers_no_request(std::string_view payload) {
+  const auto message = wire::parse_json(payload);
+  if (!message || !message->is_object() || message->contains("method")) return false;
+  const auto id = message->find("id");
+  return (id == message->end() || id->is_null()) &&
+         (message->contains("error") || message->contains("result"));
 }
 
 NextCall next_call(Subject& subject, Session& session, std::string_view after, bool is_answered) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "harness/base/result.hpp"
 #include "harness/probe/subject.hpp"
@@ -29,6 +30,20 @@ bool carries(const nlohmann::json& result, std::string_view mark);
 /// read.
 enum class Said : std::uint8_t { error, success, neither };
 Said said_by(std::string_view payload);
+
+/// What is wrong with the error that a message is, to be read after "an error"; empty: nothing.
+std::string error_flaw(const Subject& subject, std::string_view payload);
+
+/// An object that is nothing of any speech, as loggers write it.
+bool is_log_line(std::string_view payload);
+
+/// What a worker does that writes a log line, which is JSON, in front of its reply to request `id`;
+/// to be read after "it". Empty: it does not. `to`: `to a call`.
+std::string log_before_reply(const Settings& settings, const std::vector<std::string>& frames,
+                             std::int64_t id, std::string_view to);
+
+/// Whether a message is an answer to what had no id: to a notification, or to what was not read.
+bool answers_no_request(std::string_view payload);
 
 /// What a worker does with a sound call, after it was sent something else.
 struct NextCall {

@@ -167,7 +167,7 @@ Expected<Tried, std::string> Search::attempt(const Candidate& candidate, bool pa
       session.greet(patient ? std::optional<Duration>() : std::min(kOnceRead, settings_.limit));
   Tried tried{candidate,
               evidence_of(now, start, session.greeting(), candidate.speech == Speech::json_rpc)};
-  if (session.echoes()) tried.evidence.grade = Grade::echo;
+  if (!session.echo().empty()) tried.evidence.grade = Grade::echo;
   // To a JSON-RPC worker that knows no greeting nobody need speak as to another.
   if (tried.evidence.speech && !asked_.speech) tried.candidate.speech = *tried.evidence.speech;
   return tried;
@@ -180,7 +180,8 @@ void Search::follow(const Tried& tried) {
   const bool first = tried_.size() == 1;
   if (evidence.grade == Grade::echo || (first && evidence.unread && !evidence.exited)) {
     waiting_.clear();
-  } else if (evidence.grade == Grade::answer || evidence.grade == Grade::message) {
+  } else if (evidence.grade == Grade::answer ||
+             (evidence.grade == Grade::message && !evidence.logs)) {
     // What it reads is found. Who objects may read another wire than it writes.
     waiting_.clear();
   } else if (first && evidence.exited && evidence.unread) {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "harness/probe/answers.hpp"
 #include "harness/wire/speech.hpp"
 
 namespace poolproof::probe {
@@ -43,6 +44,23 @@ bool knows_no_greeting(const wire::Reply& reply) {
   return !reply.success && reply.error.ends_with(kMethodNotFound);
 }
 
+/// What came behind log lines that are JSON, if it is the answer; else all of it.
+std::string_view behind_logs(const Settings& settings, std::string_view bytes) {
+  constexpr int kMostLines = 64;
+  std::string_view behind = bytes;
+  std::string_view document = wire::first_document(behind);
+  for (int lines = 0; lines < kMostLines && is_log_line(document); ++lines) {
+    behind.remove_prefix(static_cast<std::size_t>(document.data() - behind.data()) +
+                         document.size());
+    if (behind.starts_with('\r')) behind.remove_prefix(1);
+    if (behind.starts_with('\n')) behind.remove_prefix(1);
+    document = wire::first_document(behind);
+  }
+  const bool answers =
+      wire::row_of(settings.speech).hear(document, 0).kind == wire::Heard::Kind::reply;
+  return answers ? behind : bytes;
+}
+
 }  // namespace
 
 Evidence evidence_of(const Settings& settings, const pool::StartEvidence& start,
@@ -53,12 +71,14 @@ Evidence evidence_of(const Settings& settings, const pool::StartEvidence& start,
   evidence.waits = start.cause == StartCause::ping_unanswered;
   evidence.wrote_nothing = bytes.empty();
   const wire::Framing& framing = settings.framing;
-  const std::string_view said = wire::behind_unasked(framing, settings.speech, bytes);
+  const std::string_view said =
+      behind_logs(settings, wire::behind_unasked(framing, settings.speech, bytes));
   const std::string_view payload = wire::whole_frame(framing, said).payload;
   evidence.sound = !payload.empty() && wire::first_document(payload) == payload;
   const std::string_view document = evidence.sound ? payload : wire::first_document(said);
   if (const auto suspicion = wire::suspect(framing, said)) evidence.suspicion = suspicion->kind;
   const auto message = wire::parse_json(document);
+  evidence.logs = is_log_line(document);
   evidence.rpc = message && message->is_object() && message->contains("jsonrpc");
   const wire::Heard heard = wire::row_of(settings.speech).hear(document, 0);
   const bool answers = heard.kind == wire::Heard::Kind::reply;

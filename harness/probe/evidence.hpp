@@ -28,6 +28,7 @@ struct Evidence {
   Grade grade = Grade::silent;
   bool sound = false;   ///< the first message is a sound one of this wire
   bool rpc = false;     ///< it says that it is JSON-RPC
+  bool logs = false;    ///< it is a log line, which is JSON: it may read whatever it likes
   bool exited = false;  ///< it had ended before it answered
   bool unread = false;  ///< it has read nothing
   bool waits = false;   ///< it has read all and lives on

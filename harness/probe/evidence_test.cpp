@@ -10,6 +10,7 @@ using wire::Wire;
 
 const std::string kInit =
     R"({"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"1","capabilities":{}}})";
+const std::string kHeaded = "Content-Length: 75\r\n\r\n" + kInit;
 const std::string kNoMethod = R"({"jsonrpc":"2.0","id":0,"error":{"code":-32601,"message":"no"}})";
 const std::string kNoParse = R"({"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"?"}})";
 const std::string kTextId = R"({"jsonrpc":"2.0","id":"0","result":{}})";
@@ -40,6 +41,9 @@ TEST_CASE("probe evidence: the nearer an answer, the better its grade", "[probe]
       {Wire::lines, Speech::mcp, kInit, Grade::answer},
       {Wire::lines, Speech::mcp, "\xef\xbb\xbf" + kInit + "\n", Grade::answer},
       {Wire::lines, Speech::mcp, "Server up\n" + kInit + "\n", Grade::answer},
+      {Wire::lines, Speech::mcp, "{\"level\":30}\n" + kInit + "\n", Grade::answer},
+      {Wire::headers, Speech::lsp, "{\"level\":30}\n{\"level\":30}\n" + kHeaded, Grade::answer},
+      {Wire::lines, Speech::mcp, "{\"level\":30}\n" + kNoParse + "\n", Grade::message},
       {Wire::headers, Speech::lsp, "Content-Length: -1\r\n\r\n" + kInit, Grade::answer},
       {Wire::headers, Speech::lsp, kInit + "\n", Grade::answer},
       {Wire::prefix, Speech::bridge, framed(kPong, true), Grade::answer},

@@ -148,11 +148,18 @@ std::string end_of(const Heard& heard) {
 }
 
 Finding noise(Subject& subject, Session& session, Heard heard, std::string_view when) {
+  constexpr std::size_t kShown = 120;
   heard.add(session.hear_out(kNoise));
   const std::string bytes = heard.bytes();
   const auto suspicion = wire::suspect(subject.settings().framing, bytes);
-  Finding finding = broken(fmt::format("makes noise on its stdout {}: {}", when,
-                                       suspicion ? suspicion->words : hex_and_text(bytes, 16)));
+  const bool misframed = suspicion && !wire::first_is_sound(suspicion->kind);
+  // A sound message says more than its bytes.
+  const bool shows = !misframed && !subject.settings().opaque && !heard.frames.empty();
+  const std::string what =
+      shows       ? "a message that nobody waits for: " + printable(heard.frames.front(), kShown)
+      : suspicion ? suspicion->words
+                  : hex_and_text(bytes, 16);
+  Finding finding = broken(fmt::format("makes noise on its stdout {}: {}", when, what));
   finding.told_elsewhere = std::exchange(subject.noisy, true);
   return finding;
 }

@@ -75,8 +75,14 @@ Finding end_on(Subject& subject, std::string_view what, const Outcome& outcome) 
 }
 
 /// Its answer to `what`: what is no request deserves an error.
-Finding answered(std::string_view answer, std::string_view what, std::string_view more = "") {
+Finding answered(Subject& subject, std::string_view answer, std::string_view what,
+                 std::string_view more = "") {
   const Said said = said_by(answer);
+  if (const std::string flaw = error_flaw(subject, answer); said == Said::error && !flaw.empty()) {
+    Finding finding = remark(fmt::format("answers {} with an error {}", what, flaw));
+    finding.told_elsewhere = std::exchange(subject.errors_are_flawed, true);
+    return finding;
+  }
   if (said == Said::error) return held(fmt::format("answers {} with an error{}", what, more));
   return remark(fmt::format("answers {} with {}", what,
                             said == Said::success ? "success" : "what is no error"));
@@ -110,7 +116,7 @@ Finding not_json(Subject& subject) {
   }
   if (!outcome.answer)
     return remark(fmt::format("leaves {} unanswered, and answers the call after it", kWhat));
-  return answered(*outcome.answer, kWhat, ", and lives on");
+  return answered(subject, *outcome.answer, kWhat, ", and lives on");
 }
 
 Finding zero_length(Subject& subject) {
@@ -128,7 +134,7 @@ Finding zero_length(Subject& subject) {
   if (!outcome.fault.empty()) return remark(outcome.fault);
   if (!outcome.answer) return held(fmt::format("passes over {}", kWhat));
   if (opaque) return held(fmt::format("answers {}", kWhat));
-  return answered(*outcome.answer, kWhat);
+  return answered(subject, *outcome.answer, kWhat);
 }
 
 Finding oversized(Subject& subject) {
@@ -148,7 +154,7 @@ Finding oversized(Subject& subject) {
   const Heard heard = session->ask(bytes, subject.settings().limit);
   if (heard.after == After::answered) {
     if (subject.settings().opaque) return held(fmt::format("answers {}", kWhat));
-    return answered(heard.frames.front(), kWhat);
+    return answered(subject, heard.frames.front(), kWhat);
   }
   if (subject.settings().opaque && heard.bytes().starts_with(header)) {
     return remark(fmt::format("gives back a frame of more than {} bytes", framing.max_frame_bytes));

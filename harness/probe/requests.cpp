@@ -59,18 +59,28 @@ std::string surplus(Subject& subject, const Heard& heard, const Subject::Request
          (suspicion ? suspicion->words : "a reply and, behind it, " + hex_and_text(behind, 16));
 }
 
+/// What came, whose first message is no reply to the request, as a noun phrase.
+std::string no_reply(const Subject& subject, const Heard& heard, const Subject::Request& request) {
+  const auto suspicion = wire::suspect(subject.settings().framing, heard.bytes());
+  if (suspicion && !wire::first_is_sound(suspicion->kind)) return suspicion->words;
+  return "what is no reply: " + reply_to(subject, request, heard.frames.front()).error();
+}
+
 Answer judge(Subject& subject, const Heard& heard, const Subject::Request& request,
              const json& args, std::string_view when) {
   const wire::Framing& framing = subject.settings().framing;
   Answer answer;
   answer.fault = failure(heard, framing, when);
+  if (answer.fault.empty() && heard.echoes > 0) {
+    const bool answers = heard.frames.size() > heard.echoes || !heard.rest.empty();
+    answer.fault = echo_words(framing, heard.framed, answers);
+  }
   if (!answer.fault.empty()) return answer;
   const auto reply = reply_to(subject, request, heard.frames.front());
   if (!reply) {
-    const auto suspicion = wire::suspect(framing, heard.bytes());
-    const bool misframed = suspicion && !wire::first_is_sound(suspicion->kind);
-    answer.fault = fmt::format("answers a call with {}",
-                               misframed ? suspicion->words : "what is no reply: " + reply.error());
+    answer.fault = log_before_reply(subject.settings(), heard.frames, request.id, "to a call");
+    if (!answer.fault.empty()) return answer;
+    answer.fault = "answers a call with " + no_reply(subject, heard, request);
     return answer;
   }
   answer.fault = surplus(subject, heard, request);
@@ -146,6 +156,14 @@ Finding pairing(const Subject& subject, const Heard& heard,
   return held("answers two requests that come in one piece");
 }
 
+/// Whether what came first is a reply to either of them.
+bool answers_one_of(const Subject& subject, const Heard& heard,
+                    const std::array<Subject::Request, 2>& requests) {
+  return std::ranges::any_of(requests, [&](const Subject::Request& request) {
+    return reply_to(subject, request, heard.frames.front()).has_value();
+  });
+}
+
 /// One more echo of `nonce` on the same process, behind that of `before`. What is wrong with it, to
 /// be read after "it"; empty: nothing.
 std::string one_of_many(Subject& subject, Session& session, int number, const std::string& nonce,
@@ -168,6 +186,21 @@ std::string one_of_many(Subject& subject, Session& session, int number, const st
   return "";
 }
 
+/// What came behind its answer to the greeting, before anything was asked: but for a notification,
+/// where that has one.
+Finding early_noise(Subject& subject, Session& session, Heard early) {
+  constexpr std::size_t kShown = 120;
+  const std::string_view greeted = wire::row_of(subject.settings().speech).greeted;
+  const bool answers =
+      !greeted.empty() && !early.frames.empty() && answers_no_request(early.frames.front());
+  if (!answers)
+    return noise(subject, session, std::move(early), "behind its answer to the greeting");
+  subject.noisy = true;
+  return broken(fmt::format("answers the notification {}, which has no answer: {}",
+                            json::parse(greeted).value("method", ""),
+                            printable(early.frames.front(), kShown)));
+}
+
 }  // namespace
 
 Finding three_calls(Subject& subject) {
@@ -179,7 +212,7 @@ Finding three_calls(Subject& subject) {
     Heard early = session->listen(kAfterthought);
     if (early.after == After::babbled) {
       subject.spoil();
-      return noise(subject, *session, std::move(early), "behind its answer to the greeting");
+      return early_noise(subject, *session, std::move(early));
     }
   }
   std::optional<std::string> error;
@@ -306,8 +339,18 @@ Finding glued_requests(Subject& subject) {
                                  json{{"text", "two"}, {"nonce", "probe-glued-2"}}};
   const std::array<Subject::Request, 2> requests{subject.request("echo", args[0]),
                                                  subject.request("echo", args[1])};
-  const Heard heard =
-      session->ask(requests[0].frame + requests[1].frame, 2 * subject.settings().limit, 2);
+  const Duration limit = subject.settings().limit;
+  Heard heard = session->ask(requests[0].frame + requests[1].frame, limit);
+  if (heard.after == After::answered && !answers_one_of(subject, heard, requests)) {
+    subject.spoil();
+    return broken("answers two requests that come in one piece with " +
+                  no_reply(subject, heard, requests.front()));
+  }
+  if (heard.after == After::answered && heard.frames.size() == 1) {
+    Heard later = session->ask({}, limit);
+    heard.after = later.after;
+    heard.add(std::move(later));
+  }
   if (heard.after == After::answered) {
     const Finding finding = pairing(subject, heard, requests, args);
     if (finding.verdict != Verdict::held || heard.more_than(2)) subject.spoil();
@@ -330,9 +373,16 @@ Finding unknown_command(Subject& subject) {
   subject.ends_on_unknown = heard.after == After::ended;
   if (!answer.fault.empty()) {
     subject.spoil();
-    return remark(answer.fault);
+    const bool replies = heard.after != After::answered ||
+                         reply_to(subject, request, heard.frames.front()).has_value();
+    return remark(replies ? answer.fault
+                          : "answers an unknown command with " + no_reply(subject, heard, request));
   }
   if (!answer.error) return remark("answers an unknown command with success");
+  if (const std::string flaw = error_flaw(subject, heard.frames.front()); !flaw.empty()) {
+    subject.errors_are_flawed = true;
+    return remark("answers an unknown command with an error " + flaw);
+  }
   return held("answers an unknown command with an error");
 }
 

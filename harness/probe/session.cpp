@@ -90,7 +90,7 @@ pool::StartEvidence Session::greet(std::optional<Duration> once_read) {
       },
       [this](bool written, std::string_view bytes) {
         cross(written, bytes);
-        if (!written) keep(greeting_, bytes);
+        written ? stream_.sent(bytes) : keep(greeting_, bytes);
       });
   handshake.exchange(host::sys::now());
   Time read_at = once_read ? Time(kNever) : Time(begun);
@@ -120,10 +120,28 @@ pool::StartEvidence Session::greet(std::optional<Duration> once_read) {
   return *handshake.evidence();
 }
 
-bool Session::echoes() const {
+std::string Session::echo() const {
   const std::string_view first = std::string_view(greeting_).substr(0, ping_.size());
   const std::size_t header = wire::header_of(settings_.framing, ping_.size()).size();
-  return first.size() > header && ping_.starts_with(first);
+  const std::string_view ping = wire::whole_frame(settings_.framing, ping_).payload;
+  std::string_view behind = greeting_;
+  // What cat does behind a terminal that echoes comes twice.
+  for (;;) {
+    const wire::WholeFrame whole = wire::whole_frame(settings_.framing, behind);
+    if (whole.bytes == 0 || !wire::same_message(whole.payload, ping)) break;
+    behind.remove_prefix(whole.bytes);
+  }
+  const bool is_whole = behind.size() < greeting_.size();
+  if (!is_whole && (first.size() <= header || !ping_.starts_with(first))) return "";
+  return echo_words(settings_.framing, is_whole ? greeting_ : "", is_whole && !behind.empty());
+}
+
+std::string echo_words(const wire::Framing& framing, std::string_view echoed, bool answers) {
+  // A terminal writes CR LF where it is written LF.
+  const bool terminal = framing.by_lines() && echoed.find("\r\n") != std::string_view::npos;
+  return terminal || answers
+             ? "gives back what it is sent before it answers, as a terminal (pty) does that echoes"
+             : "gives back what it is sent, as cat does, so it is no worker";
 }
 
 template <class Done>
@@ -229,6 +247,7 @@ void Heard::add(Heard later) {
   framed += later.framed;
   unasked += later.unasked;
   unasked_bytes += later.unasked_bytes;
+  echoes += later.echoes;
   rest = std::move(later.rest);
   under_way = later.under_way;
   stalled = later.stalled;
@@ -332,6 +351,7 @@ void Session::write_some() {
       return;
     }
     cross(true, outbox_.pending().substr(0, *wrote));
+    stream_.sent(outbox_.pending().substr(0, *wrote));
     outbox_.wrote(*wrote);
   }
 }

@@ -74,6 +74,10 @@ struct Heard : Messages {
   void add(Heard later);
 };
 
+/// What who gives back what it is sent does, to be read after "it". `echoed` is all that came,
+/// and `answers` whether more than the echo did.
+std::string echo_words(const wire::Framing& framing, std::string_view echoed, bool answers);
+
 /// One worker process outside any pool, and the time line of all that crosses its pipes. Its
 /// process group is gone when the session is.
 class Session {
@@ -101,8 +105,9 @@ class Session {
   [[nodiscard]] const Silence& greeting_silence() const { return greeting_silence_; }
   /// The beginning of what it wrote at the init ping.
   [[nodiscard]] const std::string& greeting() const { return greeting_; }
-  /// Whether the first bytes it wrote are the ping itself.
-  [[nodiscard]] bool echoes() const;
+  /// What it does, to be read after "it", if the first bytes it wrote are the ping itself; else
+  /// empty.
+  [[nodiscard]] std::string echo() const;
   /// From the start of its process to its good answer.
   [[nodiscard]] Duration start_time() const { return start_time_; }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
+#include "harness/wire/envelope.hpp"
 #include "harness/wire/misframing.hpp"
 #include "harness/wire/wires.hpp"
 
@@ -11,7 +14,29 @@ namespace {
 /// Of messages that nobody asked for no more are of interest.
 constexpr std::size_t kKeptFrames = 64;
 
+/// Of larger requests no echo is awaited: those before were smaller.
+constexpr std::size_t kEchoBytes = 65536;
+
+/// The same for all texts that are the same JSON; empty: it is none, or too large.
+std::string plain_form(std::string_view payload) {
+  if (payload.size() > kEchoBytes) return "";
+  const auto message = wire::parse_json(payload);
+  return message ? message->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : "";
+}
+
 }  // namespace
+
+void Stream::sent(std::string_view bytes) {
+  if (!wire_.hears_unasked()) return;
+  sent_.push(bytes);
+  for (;;) {
+    const auto frame = sent_.next();
+    if (!frame || !*frame) return;
+    // No request has the number -1.
+    if (wire_.row().hear(**frame, -1).kind != wire::Heard::Kind::wrong)
+      requests_.insert(plain_form(**frame));
+  }
+}
 
 void Stream::push(std::string_view bytes) {
   if (broken_) bytes = bytes.substr(0, kKeptBytes - std::min(kKeptBytes, buffer_.size()));
@@ -24,7 +49,7 @@ void Stream::take(Messages& messages) {
     const wire::WholeFrame whole = wire::whole_frame(wire_.framing, left);
     if (whole.bytes == 0) break;
     ++count_;
-    if (passes_over(whole.payload)) {
+    if (passes_over(whole.payload, messages)) {
       ++messages.unasked;
       messages.unasked_bytes += whole.bytes;
     } else if (messages.frames.size() < kKeptFrames) {
@@ -45,13 +70,18 @@ bool Stream::under_way() const {
 }
 
 /// What a worker says unasked is none of what is waited for; what it asks is answered.
-bool Stream::passes_over(std::string_view payload) {
+bool Stream::passes_over(std::string_view payload, Messages& messages) {
   if (!wire_.hears_unasked()) return false;
   // No request has the number -1.
   const wire::Heard said = wire_.row().hear(payload, -1);
-  if (said.kind == wire::Heard::Kind::asked)
-    owed_ += wire::encode_frame(wire_.framing, said.answer).value_or("");
-  return said.kind == wire::Heard::Kind::asked || said.kind == wire::Heard::Kind::unasked;
+  const bool asked = said.kind == wire::Heard::Kind::asked;
+  if (!asked && said.kind != wire::Heard::Kind::unasked) return false;
+  if (const std::string form = plain_form(payload); !form.empty() && requests_.contains(form)) {
+    ++messages.echoes;
+    return false;
+  }
+  if (asked) owed_ += wire::encode_frame(wire_.framing, said.answer).value_or("");
+  return true;
 }
 
 }  // namespace poolproof::probe

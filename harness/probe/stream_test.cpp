@@ -38,6 +38,28 @@ TEST_CASE("probe stream: in any two pieces the same messages are heard", "[probe
   }
 }
 
+TEST_CASE("probe stream: a request that it was sent is no question of its own", "[probe]") {
+  const std::string asked = R"({"id":1,"jsonrpc":"2.0","method":"echo","params":{}})"
+                            "\n";
+  const std::string echo = R"({"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {}})"
+                           "\r\n";
+  Stream stream(kMcp);
+  Messages messages;
+  stream.push(asked);
+  stream.take(messages);
+  CHECK(messages.unasked == 1);
+  CHECK_FALSE(stream.take_owed().empty());
+  stream.sent(asked.substr(0, 9));
+  stream.sent(asked.substr(9));
+  for (const std::string& one : {asked, echo}) {
+    stream.push(one);
+    stream.take(messages);
+  }
+  CHECK(messages.echoes == 2);
+  CHECK(messages.frames.size() == 2);
+  CHECK(stream.take_owed().empty());
+}
+
 TEST_CASE("probe stream: part of what may be said unasked is under way, the rest is noise",
           "[probe]") {
   Stream stream(kMcp);

@@ -8,6 +8,7 @@
 #include "harness/base/text.hpp"
 #include "harness/host/system.hpp"
 #include "harness/pool/explain.hpp"
+#include "harness/probe/answers.hpp"
 #include "harness/wire/envelope.hpp"
 #include "harness/wire/misframing.hpp"
 
@@ -16,11 +17,25 @@ namespace {
 
 constexpr std::size_t kTailShown = 300;
 
+/// Of a log line in front of the answer to the greeting; empty: there is none.
+std::string log_in_greeting(const Settings& settings, std::string_view bytes) {
+  std::vector<std::string> frames;
+  bytes = wire::behind_unasked(settings.framing, settings.speech, bytes);
+  for (wire::WholeFrame whole = wire::whole_frame(settings.framing, bytes); whole.bytes > 0;
+       whole = wire::whole_frame(settings.framing, bytes)) {
+    frames.emplace_back(whole.payload);
+    bytes.remove_prefix(whole.bytes);
+  }
+  return log_before_reply(settings, frames, 0, "to the greeting");
+}
+
 /// The post-mortem of a failed start, as the pool tells it.
 std::string why(const Session& session, const pool::StartEvidence& evidence,
                 const Settings& settings) {
-  if (session.echoes()) return "gives back what it is sent, as cat does, so it is no worker";
+  if (std::string echo = session.echo(); !echo.empty()) return echo;
   const std::string cause = fmt::format(" [{}]", name(evidence.cause));
+  if (const std::string log = log_in_greeting(settings, session.greeting()); !log.empty())
+    return log + cause;
   pool::Config config;
   config.startup_budget = settings.limit;
   const bool hangs =

@@ -52,8 +52,9 @@ class Subject {
   bool closes_stdin = false;  ///< in a call
   bool outlives_input = false;
   bool outlives_term = false;
-  bool ends_on_unknown = false;  ///< an unknown command ends it
-  bool crashes_at_end = false;   ///< a signal that nobody sent ends it
+  bool ends_on_unknown = false;    ///< an unknown command ends it
+  bool errors_are_flawed = false;  ///< as its speech has them
+  bool crashes_at_end = false;     ///< a signal that nobody sent ends it
   /// What was well on a fresh process and not on a used one, as it was first seen.
   std::optional<Finding> worn;
   bool many_calls_over = false;

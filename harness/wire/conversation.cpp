@@ -22,6 +22,9 @@ constexpr std::size_t kOwedMostBytes = 4096;
 /// Of answers that the worker does not read no more is kept.
 constexpr std::size_t kAnswersMostBytes = std::size_t{1} << 20U;
 
+constexpr std::string_view kEcho =
+    "the worker gives back what it is sent, as cat does, or a terminal in front of it";
+
 }  // namespace
 
 Conversation::Conversation(Framing framing, Payload payload, std::int64_t request_id,
@@ -230,6 +233,13 @@ void Conversation::decide_by_frame(std::string_view payload, std::string_view al
   carry_on();
 }
 
+/// Whether a message is the request itself. A worker's own ping may be just like ours.
+bool Conversation::is_request(std::string_view payload) const {
+  if (payload_ == Payload::handshake && request_id_ != 0) return false;
+  const std::string_view request = std::string_view(frame_).substr(0, request_bytes_);
+  return same_message(payload, whole_frame(framing_, request).payload);
+}
+
 /// Answers that its worker waits for, and more than its pipe may have room for.
 bool Conversation::owes_much() const {
   return written_ >= request_bytes_ && frame_.size() - written_ > kOwedMostBytes;
@@ -260,7 +270,13 @@ void Conversation::hand_over(bool in_doubt) {
 }
 
 Heard Conversation::hear(std::string_view payload) const {
-  if (codec_ == Codec::json) return row_of(speech_).hear(payload, request_id_);
+  if (codec_ == Codec::json) {
+    Heard heard = row_of(speech_).hear(payload, request_id_);
+    // Nobody asks as we do: to answer would be to answer ourselves.
+    if (heard.kind == Heard::Kind::asked && is_request(payload))
+      return {Heard::Kind::wrong, {}, "", std::string(kEcho)};
+    return heard;
+  }
   auto reply = decode_terse_reply(payload, request_id_);
   if (!reply) return {Heard::Kind::wrong, {}, "", std::move(reply.error())};
   return {Heard::Kind::reply, *std::move(reply), "", ""};
@@ -316,8 +332,9 @@ std::string Conversation::received() const {
 std::string Conversation::likely(std::string_view bytes) const {
   if (codec_ != Codec::json) return "";
   const auto suspicion = suspect(framing_, bytes);
-  // What is no JSON has been told by who tried to read it.
-  return suspicion && suspicion->kind != Misframing::broken_json
+  // What is no JSON has been told by who tried to read it, and what stands behind a sound message
+  // does not make it a wrong one.
+  return suspicion && suspicion->kind != Misframing::broken_json && !first_is_sound(suspicion->kind)
              ? "; most likely " + suspicion->words
              : "";
 }

@@ -54,6 +54,7 @@ struct CallResult {
 ///    anything ends sooner, the outcome is that of the reply, in_doubt. So it is while more than
 ///    4096 bytes of answers to what the worker asked are unwritten; above 1 MiB of them it is a
 ///    protocol_error.
+///  * The request itself, given back, is a protocol_error, and no question to be answered.
 ///  * A whole frame decides even when the request is not fully written yet (phase
 ///    writing_request): if it is a reply to this request the outcome is ok or worker_error, but
 ///    `in_doubt` is true (the rest of the request will never be written).
@@ -112,6 +113,7 @@ class Conversation {
   /// was answered is unwritten still.
   [[nodiscard]] bool is_unasked(const Heard& heard);
   [[nodiscard]] bool speaks_unasked() const;
+  [[nodiscard]] bool is_request(std::string_view payload) const;
   void carry_on();
   [[nodiscard]] bool owes_much() const;
   void hand_over(bool in_doubt);

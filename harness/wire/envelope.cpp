@@ -131,17 +131,6 @@ class Check final : public nlohmann::json_sax<json> {
   std::string error_;
 };
 
-/// A value in a person's words, bounded: `the text "7"`, `an array`, `8`.
-std::string described(const json& value) {
-  if (value.is_string()) {
-    return fmt::format("the text \"{}\"", printable(value.get_ref<const std::string&>(), 40));
-  }
-  if (value.is_array()) return "an array";
-  if (value.is_object()) return "an object";
-  if (value.is_number_float()) return "the number " + dump(value);
-  return dump(value);
-}
-
 bool is_id(const json& value, std::int64_t expected) {
   if (value.is_number_unsigned()) {
     return expected >= 0 && value.get<std::uint64_t>() == static_cast<std::uint64_t>(expected);
@@ -243,6 +232,16 @@ std::string nonce_of(const json& result) {
   if (!result.is_object()) return "";
   const auto nonce = result.find("nonce");
   return nonce != result.end() && nonce->is_string() ? nonce->get<std::string>() : "";
+}
+
+std::string described(const json& value) {
+  if (value.is_string()) {
+    return fmt::format("the text \"{}\"", printable(value.get_ref<const std::string&>(), 40));
+  }
+  if (value.is_array()) return "an array";
+  if (value.is_object()) return "an object";
+  if (value.is_number_float()) return "the number " + dump(value);
+  return dump(value);
 }
 
 Expected<json, std::string> parse_json(std::string_view text, int max_depth) {

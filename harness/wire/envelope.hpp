@@ -45,6 +45,9 @@ Expected<Reply, std::string> decode_reply_in_full(std::string_view payload,
 /// The text `nonce` of a result that is an object; empty if it has none.
 std::string nonce_of(const nlohmann::json& result);
 
+/// A value in a person's words, bounded: `the text "7"`, `an array`, `8`.
+std::string described(const nlohmann::json& value);
+
 inline constexpr int kMaxDepth = 128;
 
 /// Parses JSON from an untrusted source. Limits the depth and never throws. A byte order mark is an

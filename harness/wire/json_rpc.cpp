@@ -1,5 +1,6 @@
 #include "harness/wire/json_rpc.hpp"
 
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -90,6 +91,30 @@ std::string rpc_request(std::int64_t id, std::string_view method, const json& pa
   return message += '}';
 }
 
+std::string rpc_error_flaw(const json& message) {
+  const auto error = message.find("error");
+  if (error == message.end()) return "";
+  if (!error->is_object())
+    return fmt::format("that is {}, not an object with a code and a message", described(*error));
+  const auto code = error->find("code");
+  if (code == error->end()) return "without a \"code\"";
+  if (!code->is_number() || std::trunc(code->get<double>()) != code->get<double>())
+    return fmt::format("whose \"code\" is {}, not a whole number", described(*code));
+  const auto words = error->find("message");
+  if (words == error->end()) return "without a \"message\"";
+  if (words->is_string()) return "";
+  return fmt::format("whose \"message\" is {}, not a text", described(*words));
+}
+
+std::string bad_capabilities(const json& result) {
+  const auto found = result.find("capabilities");
+  if (found == result.end()) return "the result of initialize has no \"capabilities\"";
+  // PHP writes an empty object as a list.
+  if (found->is_structured()) return "";
+  return fmt::format("the result of initialize has {} as \"capabilities\", not an object",
+                     described(*found));
+}
+
 Heard hear_rpc(std::string_view payload, std::int64_t expected_id, bool strict) {
   auto parsed = parse_json(payload);
   if (!parsed) return wrong("the message is " + parsed.error());
@@ -106,6 +131,9 @@ Heard hear_rpc(std::string_view payload, std::int64_t expected_id, bool strict) 
     return wrong(failed ? "a reply with both \"result\" and \"error\""
                         : "a reply with neither \"result\" nor \"error\"");
   }
+  // Who looks whether there is an error sees none, and waits on.
+  if (failed && message["error"].is_null())
+    return wrong("a reply whose \"error\" is null, and that has no \"result\"");
   Heard heard{Heard::Kind::reply, {}, "", ""};
   heard.reply.id = expected_id;
   heard.reply.success = !failed;

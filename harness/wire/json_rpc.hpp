@@ -18,4 +18,11 @@ std::string rpc_request(std::int64_t id, std::string_view method, const nlohmann
 /// How a payload is heard. `strict`: it must say `"jsonrpc": "2.0"`.
 Heard hear_rpc(std::string_view payload, std::int64_t expected_id, bool strict);
 
+/// An error is an object with a whole number as its code, and a text as its message.
+/// Nothing is wrong where there is none.
+std::string rpc_error_flaw(const nlohmann::json& message);
+
+/// What is wrong with the capabilities in the result of `initialize`; empty: nothing.
+std::string bad_capabilities(const nlohmann::json& result);
+
 }  // namespace poolproof::wire

@@ -9,6 +9,7 @@
 
 #include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"
+#include "harness/wire/json_look.hpp"
 #include "harness/wire/speech.hpp"
 #include "harness/wire/wires.hpp"
 
@@ -187,7 +188,7 @@ std::optional<Suspicion> not_one_line(std::string_view bytes) {
                      "more than one JSON text in one line, where each line is one message"};
   }
   const auto parsed = parse_json(line);
-  if (parsed) return std::nullopt;
+  if (parsed || json_look(line) == JsonLook::other) return std::nullopt;
   const std::string shown = printable(line, kQuoted);
   return Suspicion{
       Misframing::broken_json,
@@ -231,6 +232,16 @@ std::optional<Suspicion> bad_header(const Framing& framing, std::string_view byt
           printable(block, kQuoted))};
 }
 
+Suspicion in_front(std::string_view front) {
+  return {
+      Misframing::text_then_frame,
+      is_blank(front)
+          ? fmt::format("{} bytes of empty lines, and a sound frame only behind them", front.size())
+          : fmt::format("{} bytes of text (a banner or a stray print), and a sound frame only "
+                        "behind them: \"{}\"",
+                        front.size(), printable(front, kQuoted))};
+}
+
 /// Text, and a sound frame behind it.
 std::optional<Suspicion> text_in_front(const Framing& framing, std::string_view bytes) {
   const std::size_t last = std::min(bytes.size(), kSearched);
@@ -242,13 +253,19 @@ std::optional<Suspicion> text_in_front(const Framing& framing, std::string_view 
     if (document_in(framing, bytes.substr(at)).empty()) continue;
     const std::string_view front = bytes.substr(0, at);
     if (!is_text(front)) return std::nullopt;
-    return Suspicion{
-        Misframing::text_then_frame,
-        is_blank(front)
-            ? fmt::format("{} bytes of empty lines, and a sound frame only behind them", at)
-            : fmt::format("{} bytes of text (a banner or a stray print), and a sound frame only "
-                          "behind them: \"{}\"",
-                          at, printable(front, kQuoted))};
+    return in_front(front);
+  }
+  return std::nullopt;
+}
+
+/// Lines of JSON, as loggers write them, and a sound frame behind them.
+std::optional<Suspicion> json_log_in_front(const Framing& framing, std::string_view bytes) {
+  std::size_t at = 0;
+  for (int lines = 0; lines < kTries; ++lines) {
+    const std::string_view line = first_line(bytes.substr(at));
+    if (at + line.size() >= bytes.size() || !is_document(line)) return std::nullopt;
+    at += line.size() + 1;
+    if (!document_in(framing, bytes.substr(at)).empty()) return in_front(bytes.substr(0, at));
   }
   return std::nullopt;
 }
@@ -262,13 +279,15 @@ std::optional<Suspicion> text(const Framing& framing, std::string_view bytes) {
   }
   std::string_view line = first_line(bytes);
   if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
-  if (is_document(line))
+  if (is_document(line)) {
+    if (auto found = json_log_in_front(framing, bytes)) return found;
     return Suspicion{Misframing::json_line, without_header(framing) + ", one text a line"};
+  }
   if (auto found = text_in_front(framing, bytes)) return found;
   // A line of JSON is a message, whatever it says.
   if (framing.by_lines() && line.size() < bytes.size() && parse_json(line)) return std::nullopt;
   if (!is_text(bytes.substr(0, kSearched))) return std::nullopt;
-  if (starts_as_json(line) && !framing.by_lines())
+  if (!framing.by_lines() && json_look(line) != JsonLook::other)
     return Suspicion{Misframing::json_line, without_header(framing)};
   return Suspicion{Misframing::text, fmt::format("text (a banner or a stray print): \"{}\"",
                                                  printable(bytes, kQuoted))};
@@ -345,7 +364,7 @@ bool may_begin_message(const Framing& framing, std::string_view bytes) {
     return kHeader.substr(0, bytes.size()) == bytes.substr(0, kHeader.size());
   const std::string_view payload = bytes.substr(head.header_bytes);
   const bool announced = head.state == Head::State::whole || framing.by_lines();
-  return !announced || payload.empty() || payload[0] == '{' || payload[0] == '[';
+  return !announced || payload.empty() || json_look(payload) != JsonLook::other;
 }
 
 bool first_is_sound(Misframing kind) {

@@ -103,25 +103,32 @@ TEST_CASE("misframing: on each wire the frames of the others are named", "[wire]
   const std::string prefixed = framed(kReply);
   const std::string headed = "Content-Length: 40\r\n\r\n" + kReply;
   const std::string wide = "{\"text\": \"h\u00e9llo\"}";
-  const auto [wire, bytes, kind, words] =
-      GENERATE_COPY(table<Wire, std::string, Misframing, std::string>({
-          {Wire::lines, kReply, Misframing::no_newline, "without the line break"},
-          {Wire::lines, "{\n  \"id\": 1\n}\n", Misframing::several_lines, "pretty-printed"},
-          {Wire::lines, headed, Misframing::headers, "as language servers write them"},
-          {Wire::lines, prefixed, Misframing::other_prefix, "a length of 4 bytes where lines are"},
-          {Wire::lines, "Up!\n" + kReply + "\n", Misframing::text_then_frame, "4 bytes of text"},
-          {Wire::lines, "Up!\n", Misframing::text, "a banner"},
-          {Wire::lines, kReply + "\n" + kReply + "\n", Misframing::frame_after, "another frame"},
-          {Wire::lines, kReply + "\ndone\n", Misframing::text_after, "text behind it"},
-          {Wire::headers, kReply + "\n", Misframing::json_line, "without a Content-Length header"},
-          {Wire::headers, prefixed, Misframing::other_prefix, "where headers are agreed"},
-          {Wire::headers, "Up!\n" + headed, Misframing::text_then_frame, "4 bytes of text"},
-          {Wire::headers, headed + "\n", Misframing::newline_after, "a newline"},
-          {Wire::headers, "Content-Length: 17\r\n\r\n" + wide, Misframing::counts_characters,
-           "the header says 17, the payload has 18 bytes"},
-          {Wire::varint, prefixed, Misframing::other_prefix, "where varints are agreed"},
-          {Wire::varint, headed, Misframing::headers, "Content-Length"},
-      }));
+  const auto [wire, bytes, kind,
+              words] = GENERATE_COPY(table<Wire, std::string, Misframing, std::string>({
+      {Wire::lines, kReply, Misframing::no_newline, "without the line break"},
+      {Wire::lines, "{\n  \"id\": 1\n}\n", Misframing::several_lines, "pretty-printed"},
+      {Wire::lines, headed, Misframing::headers, "as language servers write them"},
+      {Wire::lines, prefixed, Misframing::other_prefix, "a length of 4 bytes where lines are"},
+      {Wire::lines, "Up!\n" + kReply + "\n", Misframing::text_then_frame, "4 bytes of text"},
+      {Wire::lines, "Up!\n", Misframing::text, "a banner"},
+      {Wire::lines, kReply + "\n" + kReply + "\n", Misframing::frame_after, "another frame"},
+      {Wire::lines, kReply + "\ndone\n", Misframing::text_after, "text behind it"},
+      {Wire::headers, kReply + "\n", Misframing::json_line, "without a Content-Length header"},
+      {Wire::headers, prefixed, Misframing::other_prefix, "where headers are agreed"},
+      {Wire::headers, "Up!\n" + headed, Misframing::text_then_frame, "4 bytes of text"},
+      {Wire::headers, "{\"level\":30}\n" + headed, Misframing::text_then_frame, "13 bytes of text"},
+      {Wire::varint, kReply + "\n" + kReply + "\n", Misframing::json_line, "varint length"},
+      // The blank in front of the inner object is its length.
+      {Wire::varint,
+       R"({"error": {"message": "no JSON there...."}})"
+       "\n",
+       Misframing::json_line, "varint length"},
+      {Wire::headers, headed + "\n", Misframing::newline_after, "a newline"},
+      {Wire::headers, "Content-Length: 17\r\n\r\n" + wide, Misframing::counts_characters,
+       "the header says 17, the payload has 18 bytes"},
+      {Wire::varint, prefixed, Misframing::other_prefix, "where varints are agreed"},
+      {Wire::varint, headed, Misframing::headers, "Content-Length"},
+  }));
   CAPTURE(bytes);
   const auto found = suspect({4, 1U << 20U, wire}, bytes);
   REQUIRE(found);
@@ -188,7 +195,25 @@ TEST_CASE("misframing: a line that begins as JSON is no banner", "[wire]") {
   CHECK(found->kind == kind);
   CHECK_THAT(found->words, Catch::Contains(words));
   CHECK_FALSE(suspect(framing, "null\n"));
+  CHECK_FALSE(suspect(framing, "[1, 2"));
   CHECK_FALSE(suspect(framing, "{\"a\": 1, \"b"));
+}
+
+TEST_CASE("misframing: a log line is text, whatever it begins with", "[wire]") {
+  const auto wire = GENERATE(Wire::prefix, Wire::varint, Wire::lines, Wire::headers);
+  const Framing framing{4, 1U << 20U, wire};
+  const std::string line =
+      GENERATE("[Info] tool called\n", "[2026-01-01 12:00:00] INFO up\n", "[1] started\n",
+               "{worker} started\n", "{\"server\" is up\n", "12:00:01 INFO\n", "true story\n");
+  CAPTURE(line);
+  const auto alone = suspect(framing, line);
+  REQUIRE(alone);
+  CHECK(alone->kind == Misframing::text);
+  CHECK_THAT(alone->words, Catch::Contains("text (a banner or a stray print): \""));
+  const auto before = suspect(framing, line + *encode_frame(framing, kReply));
+  REQUIRE(before);
+  CHECK(before->kind == Misframing::text_then_frame);
+  if (framing.by_lines()) CHECK_FALSE(may_begin_message(framing, line.substr(0, line.size() - 1)));
 }
 
 TEST_CASE("misframing: a document is found wherever it begins", "[wire]") {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <nlohmann/json.hpp>
+
 namespace poolproof::wire {
 namespace {
 
@@ -22,6 +24,13 @@ const SpeechRow& row_of(Speech speech) {
 const SpeechRow* speech_called(std::string_view name) {
   const auto* const row = std::ranges::find(kSpeeches, name, &SpeechRow::name);
   return row == kSpeeches.end() ? nullptr : *row;
+}
+
+bool same_message(std::string_view one, std::string_view other) {
+  if (one == other) return true;
+  const auto first = parse_json(one);
+  const auto second = parse_json(other);
+  return first && second && *first == *second;
 }
 
 std::shared_ptr<const nlohmann::json> content_of(

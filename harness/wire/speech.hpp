@@ -49,6 +49,9 @@ struct SpeechRow {
   std::vector<std::string> (*goodbye)(std::int64_t id, std::string_view worker,
                                       std::string_view timestamp);
   Heard (*hear)(std::string_view payload, std::int64_t expected_id);
+  /// What is wrong with the error of a message (an object), to be read after "an error"; empty:
+  /// nothing. Clients of other makes may not take it for one.
+  std::string (*error_flaw)(const nlohmann::json& message);
   /// What a command gave back, without what the speech wraps around it. Null: there is nothing.
   std::shared_ptr<const nlohmann::json> (*unwrapped)(
       const std::shared_ptr<const nlohmann::json>& result);
@@ -59,6 +62,9 @@ std::span<const SpeechRow* const> speeches();
 const SpeechRow& row_of(Speech speech);
 /// Null: no speech is called so.
 const SpeechRow* speech_called(std::string_view name);
+
+/// Whether two payloads are the same bytes, or the same JSON.
+bool same_message(std::string_view one, std::string_view other);
 
 extern const SpeechRow kBridgeSpeech;
 extern const SpeechRow kJsonRpcSpeech;

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/wire/speech.hpp"
@@ -26,6 +27,13 @@ Heard hear(std::string_view payload, std::int64_t expected_id) {
   return {Heard::Kind::reply, *std::move(reply), "", ""};
 }
 
+std::string error_flaw(const json& message) {
+  const auto error = message.find("error");
+  if (error == message.end()) return "without the text \"error\"";
+  if (error->is_string()) return "";
+  return fmt::format("that is {}, not a text", described(*error));
+}
+
 }  // namespace
 
 const SpeechRow kBridgeSpeech{
@@ -41,6 +49,7 @@ const SpeechRow kBridgeSpeech{
     .request = encode_request,
     .goodbye = goodbye,
     .hear = hear,
+    .error_flaw = error_flaw,
     .unwrapped = nullptr,
 };
 

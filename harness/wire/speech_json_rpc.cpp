@@ -31,6 +31,7 @@ const SpeechRow kJsonRpcSpeech{
     .request = request,
     .goodbye = nullptr,
     .hear = hear,
+    .error_flaw = rpc_error_flaw,
     .unwrapped = nullptr,
 };
 

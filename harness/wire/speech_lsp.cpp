@@ -31,9 +31,7 @@ Heard hear(std::string_view payload, std::int64_t expected_id) {
 }
 
 std::string bad_greeting(const Reply& reply) {
-  return reply.result->contains("capabilities")
-             ? ""
-             : "the result of initialize has no \"capabilities\"";
+  return bad_capabilities(*reply.result);
 }
 
 }  // namespace
@@ -51,6 +49,7 @@ const SpeechRow kLspSpeech{
     .request = request,
     .goodbye = goodbye,
     .hear = hear,
+    .error_flaw = rpc_error_flaw,
     .unwrapped = nullptr,
 };
 

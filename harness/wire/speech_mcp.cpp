@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/text.hpp"
@@ -74,11 +75,12 @@ Heard hear(std::string_view payload, std::int64_t expected_id) {
 
 std::string bad_greeting(const Reply& reply) {
   const auto version = reply.result->find("protocolVersion");
-  if (version == reply.result->end() || !version->is_string())
-    return "the result of initialize has no \"protocolVersion\"";
-  return reply.result->contains("capabilities")
-             ? ""
-             : "the result of initialize has no \"capabilities\"";
+  if (version == reply.result->end()) return "the result of initialize has no \"protocolVersion\"";
+  if (!version->is_string()) {
+    return fmt::format("the result of initialize has {} as \"protocolVersion\", not a text",
+                       described(*version));
+  }
+  return bad_capabilities(*reply.result);
 }
 
 }  // namespace
@@ -96,6 +98,7 @@ const SpeechRow kMcpSpeech{
     .request = request,
     .goodbye = nullptr,
     .hear = hear,
+    .error_flaw = rpc_error_flaw,
     .unwrapped = unwrapped,
 };
 

@@ -130,6 +130,45 @@ TEST_CASE("speech: what breaks a rule is said in a sentence that shows it") {
   CHECK_THAT(heard.why, Catch::Contains(words));
 }
 
+TEST_CASE("speech: a null that is said to be an error is no answer") {
+  const auto speech = GENERATE(Speech::json_rpc, Speech::mcp, Speech::lsp);
+  const Heard heard = hear(speech, reply(R"("error":null)"));
+  CHECK(heard.kind == Heard::Kind::wrong);
+  CHECK_THAT(heard.why, Catch::Contains("\"error\" is null, and that has no \"result\""));
+}
+
+TEST_CASE("speech: an error is what its speech says that it is") {
+  const auto flaw = [](Speech speech, const std::string& rest) {
+    return row_of(speech).error_flaw(json::parse(reply(rest)));
+  };
+  const auto [error, words] = GENERATE(table<std::string, std::string>({
+      {R"({"code":-32601,"message":"m","data":[]})", ""},
+      {R"({"code":-32601.0,"message":""})", ""},
+      {"true", "that is true, not an object"},
+      {"\"nope\"", "that is the text \"nope\", not an object"},
+      {"-32601", "that is -32601, not an object"},
+      {"[-32601]", "that is an array, not an object"},
+      {"{}", "without a \"code\""},
+      {R"({"code":"ENOENT","message":"m"})", "is the text \"ENOENT\", not a whole number"},
+      {R"({"code":-1.5,"message":"m"})", "is the number -1.5, not a whole number"},
+      {R"({"code":1})", "without a \"message\""},
+      {R"({"code":1,"message":{}})", "is an object, not a text"},
+  }));
+  const std::string rest = "\"error\":" + error;
+  CAPTURE(rest);
+  for (const Speech speech : {Speech::json_rpc, Speech::mcp, Speech::lsp}) {
+    const std::string said = flaw(speech, rest);
+    CHECK(said.empty() == words.empty());
+    CHECK_THAT(said, Catch::Contains(words));
+    // A pool lives with it all the same.
+    CHECK(hear(speech, reply(rest)).kind == Heard::Kind::reply);
+  }
+  CHECK(flaw(Speech::json_rpc, "\"result\":1").empty());
+  CHECK(flaw(Speech::bridge, "\"error\":\"m\"").empty());
+  CHECK(flaw(Speech::bridge, "\"error\":{}") == "that is an object, not a text");
+  CHECK(flaw(Speech::bridge, "\"success\":false") == "without the text \"error\"");
+}
+
 TEST_CASE("speech: only MCP demands that a message names its protocol") {
   CHECK(hear(Speech::lsp, R"({"id":7,"result":1})").kind == Heard::Kind::reply);
   CHECK(hear(Speech::lsp, R"({"jsonrpc":"1.0","id":7,"result":1})").kind == Heard::Kind::wrong);
@@ -144,4 +183,9 @@ TEST_CASE("speech: an answer to the greeting says what was agreed") {
   CHECK_THAT(wrong(Speech::mcp, R"({"protocolVersion":"x"})"), Catch::Contains("capabilities"));
   CHECK(wrong(Speech::lsp, R"({"capabilities":{}})").empty());
   CHECK_THAT(wrong(Speech::lsp, "{}"), Catch::Contains("capabilities"));
+  CHECK(wrong(Speech::mcp, R"({"protocolVersion":20250618,"capabilities":{}})") ==
+        "the result of initialize has 20250618 as \"protocolVersion\", not a text");
+  CHECK(wrong(Speech::lsp, R"({"capabilities":null})") ==
+        "the result of initialize has null as \"capabilities\", not an object");
+  CHECK(wrong(Speech::lsp, R"({"capabilities":[]})").empty());
 }

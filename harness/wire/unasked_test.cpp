@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "harness/wire/conversation.hpp"
 
@@ -47,6 +49,32 @@ TEST_CASE("wire: unasked: notifications before a reply are passed over, in any c
   REQUIRE(conversation.decided());
   CHECK(conversation.result().outcome == Outcome::ok);
   CHECK_FALSE(conversation.result().in_doubt);
+}
+
+TEST_CASE("wire: unasked: the request itself, given back, is no question") {
+  const std::string request = row_of(Speech::mcp).request(7, "echo", {{"n", 1}}, "");
+  Conversation conversation(kLines, Payload::envelope, 7, request + "\n", Time(100ms), Codec::json,
+                            Speech::mcp);
+  conversation.wrote(request.size() + 1);
+  const bool as_json = GENERATE(false, true);
+  const std::string other = nlohmann::json::parse(request).dump(0, ' ');
+  std::string echo = as_json ? other : request;
+  echo.erase(std::remove(echo.begin(), echo.end(), '\n'), echo.end());
+  conversation.read(echo + "\r\n");
+  CHECK(conversation.pending_output().empty());
+  REQUIRE(conversation.decided());
+  CHECK(conversation.result().outcome == Outcome::protocol_error);
+  CHECK_THAT(conversation.result().detail, Catch::Contains("gives back what it is sent"));
+}
+
+TEST_CASE("wire: unasked: a worker's own ping may be just like ours") {
+  const std::string ping = row_of(Speech::mcp).ping(7, "0.1", "");
+  Conversation conversation(kLines, Payload::handshake, 7, ping + "\n", Time(100ms), Codec::json,
+                            Speech::mcp);
+  conversation.wrote(ping.size() + 1);
+  conversation.read(ping + "\n");
+  CHECK_FALSE(conversation.decided());
+  CHECK_FALSE(conversation.pending_output().empty());
 }
 
 TEST_CASE("wire: unasked: what the worker asks is answered behind the request") {

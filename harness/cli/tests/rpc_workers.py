@@ -82,6 +82,8 @@ HEADERS = ("--wire", "headers", "--speech", "lsp")
 VARINT = ("--wire", "varint", "--speech", "bridge")
 BYTE = ("--wire", "prefix", "--prefix-bytes", "1", "--speech", "bridge")
 
+CALLS = ("--wire", "lines", "--speech", "json_rpc")
+
 # What is said to the probe, the script, and what must be in the diagnosis; "" for a worker that a
 # pool can use.
 WORKERS = {
@@ -164,6 +166,78 @@ bridge(read_varint, lambda m: (b"" if m["id"] == 0 else b"INFO\\n") + varint(m))
     "a banner before a byte": (BYTE, """
 print('ready', flush=True); bridge(read_packed("B"), packed("B"))""",
                                "it wrote text on stdout where a frame should be"),
+    # ---- who gives back what it is sent answers nothing
+    **{f"cat on {form}": ((*options, "--speech", "json_rpc"), """
+while data := os.read(0, 65536): write(data)""", "it gives back what it is sent, as cat does")
+       for form, options in {"lines": ("--wire", "lines"), "headers": ("--wire", "headers"),
+                             "lengths": ("--byte-order", "little")}.items()},
+    "cat that reads JSON": (CALLS, "while text := I.readline(): write(line(json.loads(text)))",
+                            "it gives back what it is sent, as cat does"),
+    "a terminal in front of it": (CALLS, """
+def read():
+    text = I.readline()
+    if text: write(text.rstrip() + b"\\r\\n"); time.sleep(0.3)
+    return text
+serve(read, line)""", "gives back what it is sent before it answers, as a terminal (pty) does"),
+    "a terminal at its greeting": (LINES, """
+def read():
+    text = I.readline()
+    write(text.rstrip() + b"\\r\\n" if text else b"")
+    return text
+serve(read, line)""", "gives back what it is sent before it answers, as a terminal (pty) does"),
+    # ---- JSON that is no message, and text that is no JSON
+    "a log line of JSON": ((), """
+write(b'{"level":30,"msg":"server up"}\\n')
+serve(read_line, line)""", 'writes JSON that is no JSON-RPC message (a log line) before its reply to the '
+                           'greeting: {"level":30,"msg":"server up"} [bad_frame]'),
+    "a log line of JSON, and headers": ((), """
+write(b'{"level":30,"msg":"server up"}\\n')
+serve(read_headed, headed)""", '(a banner or a stray print): "{"level":30,"msg":"server up"}\\nContent-Le'),
+    "a log line of JSON in a call": (LINES, """
+serve(read_line, line, lambda reply: write(b'{"level":30,"msg":"called"}\\n' + line(reply)))""",
+                                     "a log line) before its reply to a call: {"),
+    "a log line in brackets": (LINES, """
+write(b"[2026-01-01 12:00:00] INFO up\\n")
+serve(read_line, line)""", '(a banner or a stray print): "[2026-01-01 12:00:00] INFO up'),
+    "a log line in brackets in a call": (LINES, """
+serve(read_line, line, lambda reply: write(b"[Info] called\\n" + line(reply)))""",
+                                         '14 bytes of text (a banner or a stray print), and a sound '),
+    "log lines in brackets while idle": (HEADERS, """
+def log():
+    while True: time.sleep(0.9); write(b"[Info] idle\\n")
+threading.Thread(target=log, daemon=True).start()
+serve(read_headed, headed)
+os._exit(0)""", 'text (a banner or a stray print): "[Info] idle'),
+    "two replies in one line": (LINES, """
+data = b""
+while got := os.read(0, 1 << 20):
+    *texts, data = (data + got).split(b"\\n")
+    try: asked = [one for text in texts if "id" in (one := json.loads(text))]
+    except ValueError: asked = []
+    if asked: write(b"".join(line(answer(one)).rstrip() for one in asked) + b"\\n")
+""", "two requests that come in one piece with more than one JSON text in one line"),
+    "a batch of two replies": (LINES, """
+data = b""
+while got := os.read(0, 1 << 20):
+    *texts, data = (data + got).split(b"\\n")
+    try: asked = [answer(one) for text in texts if "id" in (one := json.loads(text))]
+    except ValueError: asked = []
+    if asked: write(line(asked if len(asked) > 1 else asked[0]))
+""", "two requests that come in one piece with what is no reply: a batch (a JSON array)"),
+    # ---- what is said where nothing is to be said, or not as it is to be said
+    **{f"answers a notification, with {wire[1]}": (wire, f"""
+def answers(request):
+    if "id" in request: return False
+    write({form}({{"jsonrpc": "2.0", "id": None,
+                   "error": {{"code": -32601, "message": "Unhandled " + request["method"]}}}}))
+    return True
+serve(read_{"line" if form == "line" else "headed"}, {form}, before=answers)""",
+       f'it answers the notification {name}, which has no answer: {{"jsonrpc": "2.0", "id": null')
+       for wire, form, name in ((LINES, "line", "notifications/initialized"),
+                                (HEADERS, "headed", "initialized"))},
+    "a number for its protocol": (LINES, """
+MCP["protocolVersion"] = 20250618
+serve(read_line, line)""", 'initialize has 20250618 as "protocolVersion", not a text; it begins'),
     # ---- the same where nobody said the wire
     "pretty": ((), "serve(read_line, lambda m: json.dumps(m, indent=1).encode() + b'\\n')",
                "one JSON text over several lines (pretty-printed)"),
@@ -185,6 +259,26 @@ bridge(read_packed("<I"), lambda m: write(packed("<I")(m)) or time.sleep(0.02) o
     "counts eight bytes more": ((), """
 bridge(read_packed(">Q"), lambda m: struct.pack(">Q", len(json.dumps(m)) + 8) +
        json.dumps(m).encode())""", "a length that counts its own header"),
+}
+
+# A pool can use them, though it is told of how they say that something failed.
+REMARKED = {
+    f"{error} in {options[-1]}": (options, f"""
+write_as, read = {"(headed, read_headed)" if options == HEADERS else "(line, read_line)"}
+def flawed(message):
+    return write_as({{**message, "error": {error}}} if "error" in message and message["id"] else message)
+serve(read, flawed)""", words)
+    for options, error, words in (
+        (LINES, '{"message": "nope"}', 'an unknown command with an error without a "code".'),
+        (HEADERS, '{"code": "ENOENT", "message": "nope"}',
+         'an error whose "code" is the text "ENOENT", not a whole number'),
+        (CALLS, '"nope"', 'an error that is the text "nope", not an object with a code and a message.'),
+        (CALLS, "None", 'an unknown command with what is no reply: a reply whose "error" is null, '
+                        'and that has no "result".'))
+} | {
+    "an error that is an object": (("--speech", "bridge"), """
+bridge(read_line, lambda m: line({**m, "error": {"type": "KeyError"}}))""",
+                                   "an unknown command with an error that is an object, not a text."),
 }
 
 # Nobody greets them: what they do at first is their start.

@@ -20,9 +20,10 @@ def probe(options, script, limit_ms=6000):
 
 class ProbeRpc(ProgramTest):
     def test_each_worker_is_told_what_it_does(self):
-        with ThreadPoolExecutor(8) as pool:
+        workers = rpc_workers.WORKERS | rpc_workers.REMARKED
+        with ThreadPoolExecutor(16) as pool:
             jobs = {name: pool.submit(probe, options, rpc_workers.PRELUDE + script)
-                    for name, (options, script, _) in rpc_workers.WORKERS.items()}
+                    for name, (options, script, _) in workers.items()}
         for name, (_, _, words) in rpc_workers.WORKERS.items():
             with self.subTest(worker=name):
                 said, code = jobs[name].result()
@@ -36,6 +37,11 @@ class ProbeRpc(ProgramTest):
                     self.assertEqual(code, 1, diagnosis)
                 if words and not words.startswith("wire "):
                     self.assertIn(words, diagnosis[0])
+        for name, (_, _, words) in rpc_workers.REMARKED.items():
+            with self.subTest(worker=name):
+                said, code = jobs[name].result()
+                self.assertIn(words, said.splitlines()[-1])
+                self.assertEqual(code, 0, said)
         self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, LARGEST_MEMORY_KIB)
 
     def test_who_is_never_greeted_may_take_its_time_to_start(self):

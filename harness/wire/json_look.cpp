@@ -1,0 +1,76 @@
+#include "harness/wire/json_look.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace poolproof::wire {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kLooked = 4096;
+
+/// Reads JSON only to learn where it stops being any.
+class Reach final : public nlohmann::json_sax<json> {
+ public:
+  /// Of the byte that makes it none; behind all bytes if more of them could make it whole.
+  [[nodiscard]] std::size_t end() const { return end_; }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
+    end_ = position;
+    return false;
+  }
+
+ private:
+  std::size_t end_ = std::string_view::npos;
+};
+
+/// Whether no byte of the text is one that breaks the rules of JSON.
+bool is_unbroken(std::string_view text) {
+  // The parser takes a zero byte for the end of the text.
+  if (text.find('\0') != std::string_view::npos) return false;
+  Reach reach;
+  (void)json::sax_parse(text, &reach);
+  return reach.end() > text.size();
+}
+
+std::string_view behind_blanks(std::string_view text) {
+  return text.substr(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+}
+
+/// Whether an object begins here, perhaps in a list, with a key and its colon. Python prints a
+/// dict with single quotes.
+bool has_key(std::string_view text) {
+  while (text.starts_with('[')) text = behind_blanks(text.substr(1));
+  if (!text.starts_with('{')) return false;
+  text = behind_blanks(text.substr(1));
+  if (text.empty() || (text[0] != '"' && text[0] != '\'')) return false;
+  std::size_t end = 1;
+  while (end < text.size() && text[end] != text[0]) end += text[end] == '\\' ? 2 : 1;
+  return behind_blanks(text.substr(std::min(end + 1, text.size()))).starts_with(':');
+}
+
+}  // namespace
+
+JsonLook json_look(std::string_view text) {
+  if (!text.starts_with('{') && !text.starts_with('[')) return JsonLook::other;
+  text = text.substr(0, kLooked);
+  if (is_unbroken(text)) return JsonLook::beginning;
+  return has_key(text) ? JsonLook::meant : JsonLook::other;
+}
+
+}  // namespace poolproof::wire
