@@ -117,6 +117,24 @@ os.wait()
 """)
         self.address(self.one_finding(done, "no_survivors"), "sleep 1001")
 
+    # Its main thread ends, another one lives on.
+    HEADLESS = """
+import ctypes, os, threading
+threading.Thread(target=threading.Event().wait).start()
+os.write(1, b"up")
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+    def test_a_child_that_has_lost_its_main_thread(self):
+        done = self.guard("--", PYTHON, "-c", f"""
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", {self.HEADLESS!r}], stdout=subprocess.PIPE)
+child.stdout.read(2)
+while ") Z " not in open(f"/proc/{{child.pid}}/stat").read(): time.sleep(0.01)
+time.sleep(0.6)  # for who takes it for a zombie
+""")
+        self.address(self.one_finding(done, "no_survivors"), "pthread_exit")
+
     def test_a_worker_that_ignores_the_end_of_its_input(self):
         done = self.python("w = start('--fault', 'stdin_end_ignored'); call(w, 0); time.sleep(0.2)")
         self.address(self.one_finding(done, "no_survivors"), "fake_worker")
