@@ -14,7 +14,7 @@
 /// Reading /proc: what census and sweep share.
 namespace poolproof::host::proc_fs {
 
-/// What /proc/PID/stat says. Where the main thread has ended and others run (the kernel shows `Zl`),
+/// What /proc/PID/stat says. Where the main thread has ended and others run (the kernel shows `Zl`)
 /// `state` and `flags` are those of one that lives: such a process is not dead.
 struct Stat {
   std::string name;
