@@ -384,9 +384,14 @@ class BadInput(GuardTest):
         self.refused(self.guard("--", "no-such-program"), 'cannot start "no-such-program"')
         self.refused(self.guard("--", self.folder), "cannot start")
         self.refused(self.guard("--limit", "0", "--", "true"), "--limit")
-        self.refused(self.guard("--end-limit", "soon", "--", "true"), "--end-limit")
+        for option in ("--limit", "--end-limit"):
+            for text in ("nan", "-nan", "inf", "-1", "0x10", "1e400", "1e3", " 1", "1s", "soon", ""):
+                with self.subTest(option=option, text=text):
+                    self.refused(self.guard(option + "=" + text, "--", "true"), option + ": ")
         self.refused(self.guard("--plan", "/nowhere.json", "--", "true"), "--plan")
         self.refused(self.guard("--plan", self.file("p.json", b"{}"), "--", "true"), "--plan")
+        twice = self.file("t.json", b'{"plan_version": 1, "faults": [], "faults": []}')
+        self.refused(self.guard("--plan", twice, "--", "true"), 'the key "faults" is there twice')
         self.refused(self.guard("--pass", "--", "true"), "--pass-through")
         self.file("taken", b"")
         self.refused(self.program("guard", "--out", self.folder / "taken", "--", "true"), "--out")
