@@ -191,6 +191,7 @@ kill(w)
                 self.passes(self.client(f"""
 w = serve("lines", "json_rpc")
 tell(w, "echo", 0)
+await_journal("wrote", 1)
 tell(w, "slow", {number!r})
 await_journal("read", 2)
 time.sleep(0.3)
