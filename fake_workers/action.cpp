@@ -13,6 +13,7 @@ void Journal::put_into(JournalRecord& into) const {
   into.child_pid = child_pid;
   if (read != nullptr) {
     into.id = read->id;
+    into.other_id = noted_id(read->text_id.empty() ? read->refused_id : read->text_id);
     into.command = read->command;
     into.nonce = read->nonce;
   }

@@ -145,6 +145,22 @@ void id_wrong(const Scene& scene) {
   id = std::to_string(static_cast<std::int64_t>(wrong));
 }
 
+bool is_text(const std::string& id) {
+  return id.starts_with('"');
+}
+
+/// One that is a text already becomes a text of that text.
+void id_text(const Scene& scene) {
+  std::string& id = scene.reply->id;
+  id = is_text(id) ? json_text(id) : "\"" + id + "\"";
+}
+
+/// Whoever cuts the fraction off finds the id that it expects.
+void id_fraction(ReplyInProgress& reply) {
+  if (reply.id == "null") reply.id = "0";
+  reply.id.insert(reply.id.size() - (is_text(reply.id) ? 1 : 0), ".5");
+}
+
 void with_result(ReplyInProgress& reply, std::string_view json) {
   reply.success = true;
   reply.body = json;
@@ -181,13 +197,9 @@ void batch(ReplyInProgress& reply) {
 
 /// In the order of kShapeNames.
 constexpr std::array<void (*)(ReplyInProgress&), kShapeNames.size()> kShapes{
-    // Whoever cuts the fraction off finds the id that it expects.
-    [](ReplyInProgress& reply) { reply.id += ".5"; },
-    [](ReplyInProgress& reply) { with_result(reply, ""); },
-    result_list,
-    null_id_error,
-    id_null,
-    null_reply,
+    id_fraction, [](ReplyInProgress& reply) { with_result(reply, ""); },
+    result_list, null_id_error,
+    id_null,     null_reply,
     batch};
 
 void reply_reshaped(const Scene& scene) {
@@ -312,8 +324,7 @@ constexpr std::array kBehaviours{
     Behaviour{"nan_result", Stage::content, [](const Scene& s) { with_result(*s.reply, "NaN"); }},
     Behaviour{"json_deep", Stage::content, json_deep},
     Behaviour{"id_wrong", Stage::content, id_wrong},
-    Behaviour{"id_text", Stage::content,
-              [](const Scene& s) { s.reply->id = "\"" + s.reply->id + "\""; }},
+    Behaviour{"id_text", Stage::content, id_text},
     Behaviour{"success_missing", Stage::content,
               [](const Scene& s) { s.reply->names_success = false; }},
     Behaviour{"reply_reshaped", Stage::content, reply_reshaped},

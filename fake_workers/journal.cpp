@@ -36,6 +36,11 @@ struct KeyWriter {
   void operator()(const char* key, const std::optional<Value>& value) const {
     line[key] = value ? Json(*value) : Json();
   }
+  /// A whole number, or the JSON of any other id as a text.
+  void id(const JournalRecord& record) const {
+    (*this)("id", record.id);
+    if (!record.other_id.empty()) (*this)("id", record.other_id);
+  }
 
   Json& line;
 };
@@ -70,6 +75,12 @@ class KeyReader {
     (*this)(key, into.emplace());
   }
 
+  void id(JournalRecord& record) {
+    const Json* value = find("id");
+    if (value != nullptr && value->is_string()) return (*this)("id", record.other_id);
+    (*this)("id", record.id);
+  }
+
   void time_ms(const char* key, Time& into) {
     const Json* value = find(key);
     if (value == nullptr || !value->is_number()) return wrong(key, "milliseconds");
@@ -101,7 +112,7 @@ void keys_of_kind(Keys&& keys, Record& record) {
   switch (record.kind) {
     case Kind::read:
       keys("request", record.request);
-      keys("id", record.id);
+      keys.id(record);
       keys("command", record.command);
       keys("nonce", record.nonce);
       break;
@@ -132,6 +143,15 @@ void keys_of_kind(Keys&& keys, Record& record) {
 }
 
 }  // namespace
+
+std::string noted_id(std::string_view json) {
+  constexpr std::size_t kBytesMost = 128;
+  std::size_t size = std::min(json.size(), kBytesMost);
+  // Not in the middle of a character.
+  const auto continues = [&] { return (static_cast<unsigned char>(json[size]) & 0xC0U) == 0x80U; };
+  while (size < json.size() && size > 0 && continues()) --size;
+  return std::string(json.substr(0, size));
+}
 
 JournalRecord record_of(Kind kind) {
   JournalRecord record;

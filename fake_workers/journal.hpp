@@ -28,7 +28,8 @@ struct JournalRecord {
 
   Kind kind = Kind::started;
   std::optional<std::uint64_t> request;  ///< counted from 0 in each incarnation
-  std::optional<std::int64_t> id;        ///< read: the envelope's id; none when it has no sound one
+  std::optional<std::int64_t> id;        ///< read: the envelope's id, if it is a whole number
+  std::string other_id;                  ///< read: any other id, as noted_id() has it; empty: none
   std::optional<std::string> command;    ///< read: none when the envelope has no sound one
   std::optional<std::string> nonce;      ///< read: `client:call`
   std::uint64_t bytes = 0;               ///< wrote: all that was written to stdout for this request
@@ -38,7 +39,14 @@ struct JournalRecord {
   std::int64_t child_pid = 0;            ///< grandchild
   std::string text;                      ///< misframed: who, and which rule
   bool operator==(const JournalRecord&) const = default;
+
+  /// read: the request has an id, so an answer is due.
+  [[nodiscard]] bool has_id() const { return id.has_value() || !other_id.empty(); }
 };
+
+/// An id that is no whole number of 64 bits, given as JSON: what a journal says of it. Of a long
+/// one the beginning.
+std::string noted_id(std::string_view json);
 
 std::string_view name(JournalRecord::Kind kind);
 

@@ -17,6 +17,9 @@ std::vector<JournalRecord> one_of_each() {
   read.nonce = "a:1";
   JournalRecord nameless = record_of(Kind::read);
   nameless.request = 2;
+  JournalRecord texted = record_of(Kind::read);
+  texted.request = 3;
+  texted.other_id = "\"req-1\"";
   JournalRecord wrote = record_of(Kind::wrote);
   wrote.request = 1;
   wrote.bytes = 86;
@@ -34,6 +37,7 @@ std::vector<JournalRecord> one_of_each() {
   return {record_of(Kind::started),
           read,
           nameless,
+          texted,
           wrote,
           receipt,
           aimed,
@@ -55,6 +59,26 @@ TEST_CASE("fake_workers: journal: every kind of record is read back as it was wr
     REQUIRE(again);
     CHECK(*again == StampedJournalRecord{Time(Duration(1'234'005)), {2, 3}, 99, record});
   }
+}
+
+TEST_CASE("fake_workers: journal: an id is a number, or the JSON of any other id as a text") {
+  const auto id_of = [](std::optional<std::int64_t> id, const std::string& json) {
+    JournalRecord read = record_of(Kind::read);
+    read.id = id;
+    read.other_id = noted_id(json);
+    CHECK(read.has_id() == (id || !json.empty()));
+    const std::string line = journal_line(read, 0, {}, 1);
+    return line.substr(line.find("\"id\":") + 5, line.find(",\"kind\"") - line.find("\"id\":") - 5);
+  };
+  CHECK(id_of(7, "") == "7");
+  CHECK(id_of(std::nullopt, "") == "null");
+  CHECK(id_of(std::nullopt, "1.50") == "\"1.50\"");
+  CHECK(id_of(std::nullopt, "\"a\"") == "\"\\\"a\\\"\"");
+  CHECK(id_of(std::nullopt, "\"\"") == "\"\\\"\\\"\"");
+  CHECK(noted_id(std::string(200, 'x')) == std::string(128, 'x'));
+  CHECK(noted_id(std::string(128, 'x')) == std::string(128, 'x'));
+  CHECK(noted_id(std::string(127, 'x') + "\xc3\xa9") == std::string(127, 'x'));
+  CHECK(noted_id(std::string(126, 'x') + "\xc3\xa9") == std::string(126, 'x') + "\xc3\xa9");
 }
 
 TEST_CASE("fake_workers: journal: what is unknown about a request is null") {
@@ -89,6 +113,8 @@ TEST_CASE("fake_workers: journal: bad lines are named") {
       {head + R"("kind":"wrote","request":1,"bytes":-1})", "j:1/bytes: "},
       {head + R"("kind":"receipt","fault":"x","request":null})", "j:1/id: missing"},
       {head + R"("kind":"exiting","code":"0"})", "j:1/code: "},
+      {head + R"("kind":"read","request":0,"command":null,"nonce":null})", "j:1/id: missing"},
+      {head + R"("kind":"read","request":0,"id":1.5,"command":null,"nonce":null})", "j:1/id: "},
   };
   for (const Bad& row : rows) {
     INFO(row.line);

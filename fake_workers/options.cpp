@@ -10,8 +10,10 @@
 
 #include "fake_workers/needs.hpp"
 #include "fake_workers/reply.hpp"
+#include "harness/base/duplicate_key.hpp"
 #include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"
+#include "harness/wire/prefix_option.hpp"
 #include "harness/wire/wires.hpp"
 
 namespace poolproof::faults {
@@ -164,6 +166,7 @@ class FaultsGiven {
                      "request=1, or client=a,call=1");
       }
       const std::string key = pair.substr(0, equals);
+      if (objects_.back()["at"].contains(key)) return key_twice("--at", key);
       objects_.back()["at"][key] = value_of(pair.substr(equals + 1), key == "client");
       start = end + 1;
     }
@@ -174,6 +177,7 @@ class FaultsGiven {
     if (objects_.empty()) return error(option, "no --fault before it", "--fault NAME " + option);
     const std::string key = param_name(option);
     const Param* const param = find_param(key);
+    if (objects_.back().contains(key)) return key_twice(option, key);
     objects_.back()[key] = value_of(value, param != nullptr && param->is_text);
     return std::nullopt;
   }
@@ -267,6 +271,7 @@ Problem read_environment(const Environment& environment, Options& options) {
 }
 
 Problem read_arguments(std::span<const char* const> args, Options& options, FaultsGiven& faults) {
+  std::string of_prefix;
   for (std::size_t i = 0; i < args.size(); ++i) {
     std::string option = args[i];
     if (const auto asked = mode(option)) {
@@ -280,8 +285,9 @@ Problem read_arguments(std::span<const char* const> args, Options& options, Faul
     if (!takes_value(option)) return unknown_option(option);
     if (!joined && i + 1 == args.size()) return error(option, "no value", option + " VALUE");
     if (auto problem = give(option, joined ? value : args[++i], options, faults)) return problem;
+    if (option == "--prefix-bytes" || option == "--byte-order") of_prefix = option;
   }
-  return std::nullopt;
+  return wire::said_of_no_prefix(of_prefix, options.framing.wire);
 }
 
 }  // namespace

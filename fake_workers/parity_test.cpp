@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -228,6 +229,9 @@ TEST_CASE("fake_workers: parity: every command has the same answer, good or bad"
       R"({"id":1.0,"command":"ping"})",
       R"({"id":"1","command":"ping"})",
       R"({"id":9223372036854775808,"command":"ping"})",
+      R"({"id":123456789012345678901234567890,"command":"ping"})",
+      R"({"id": 1.50e1 , "command":"ping"})",
+      "{\"id\":\"" + std::string(126, 'x') + "\\u00e9\",\"command\":\"ping\"}",
       R"({"id":-5,"command":"ping"})",
       R"({"id":1,"command":1})",
       R"({"id":1})",
@@ -240,6 +244,42 @@ TEST_CASE("fake_workers: parity: every command has the same answer, good or bad"
   };
   check_same(
       {{}, frames(requests, kFour) + std::string(4, '\0') + frame(message(31, "stats")), {}, {}});
+}
+
+TEST_CASE("fake_workers: parity: every id is noted the same, and spoilt the same") {
+  const wire::Framing lines{4, 16U << 20U, wire::Wire::lines};
+  const std::vector<std::string> requests{
+      R"({"id":"req-1","method":"ping"})",
+      R"({"id":"","method":"ping"})",
+      R"({"id":"\u00e9\"\\\n\u007f","method":"ping"})",
+      "{\"id\":\"" + std::string(126, 'x') + "\\u00e9\",\"method\":\"ping\"}",
+      R"({"id":1.50,"method":"ping"})",
+      R"({"id":18446744073709551616,"method":"ping"})",
+      R"({"id":9,"method":"ping"})",
+      R"({"id":[1],"method":"ping"})",
+  };
+  for (const Argv& fault : {Argv{}, Argv{"--fault", "id_text"}, Argv{"--fault", "id_wrong"},
+                            Argv{"--fault", "reply_reshaped", "--shape", "id_fraction"}}) {
+    Argv options{"--wire", "lines", "--speech", "json_rpc"};
+    options.insert(options.end(), fault.begin(), fault.end());
+    const Seen seen = check_same({options, frames(requests, lines), {}, {}});
+    std::istringstream out(seen.out);
+    for (std::string line; std::getline(out, line);) {
+      INFO(line);
+      CHECK(Json::accept(line));
+    }
+    const auto notes = [&](const std::string& id) {
+      return std::ranges::any_of(seen.journal, [&](const std::string& line) {
+        return line.find("\"id\":" + id + ",\"kind\":\"read\"") != std::string::npos;
+      });
+    };
+    CHECK(notes(R"("\"req-1\"")"));
+    CHECK(notes(R"("\"\"")"));
+    CHECK(notes(R"("1.50")"));
+    CHECK(notes(R"("18446744073709551616")"));
+    CHECK(notes("9"));
+    CHECK(notes("null"));
+  }
 }
 
 TEST_CASE("fake_workers: parity: input that ends or leads nowhere ends both in the same way") {

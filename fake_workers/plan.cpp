@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/assert.hpp"
+#include "harness/base/duplicate_key.hpp"
 #include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"
 
@@ -285,6 +286,7 @@ Parsed<Plan> read_plan(std::string_view json_text, const std::string& where, Aim
     return unexpected(
         InputError{where, "not an object", "{\"plan_version\": 1, \"faults\": [...]}"});
   }
+  if (auto twice = find_duplicate_key(json_text, where)) return unexpected(*std::move(twice));
   Complaints complaints;
   const JsonNode node(*root, where + "#", complaints, "/");
   const auto faults = node.find("faults");

@@ -1,6 +1,7 @@
 #include "fake_workers/request.hpp"
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include "fake_workers/reply.hpp"
 #include "harness/base/json_node.hpp"
 #include "harness/wire/envelope.hpp"
+#include "harness/wire/members.hpp"
 
 namespace poolproof::faults {
 namespace {
@@ -23,6 +25,20 @@ std::optional<std::string> text(const Json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_string()) return std::nullopt;
   return found->get<std::string>();
+}
+
+/// A text or a number that is no id in this speech, as JSON; empty: there is none. Numbers stay as
+/// they are written.
+std::string refused_id(const Json& message, std::string_view payload) {
+  const auto id = message.find("id");
+  if (id == message.end()) return "";
+  if (id->is_string()) return json_text(id->get<std::string>());
+  if (!id->is_number()) return "";
+  std::string written;
+  for (wire::Member& member : wire::members_of(payload)) {
+    if (member.key == "\"id\"") written = std::move(member.value);
+  }
+  return written;
 }
 
 constexpr const char* kNoObject = "the request is not a JSON object";
@@ -79,6 +95,7 @@ void read_json(std::string_view payload, Request& request) {
     return;
   }
   request.id = whole_number(*message, "id");
+  if (!request.id) request.refused_id = refused_id(*message, payload);
   request.command = text(*message, "command");
   const auto args = message->find("args");
   const bool has_args = args != message->end();
@@ -128,7 +145,11 @@ void read_rpc(std::string_view payload, wire::Speech speech, Request& request) {
     return refuse(request, kNoObject, message ? RpcError::invalid_request : RpcError::parse_error);
   }
   request.id = whole_number(*message, "id");
-  if (const auto id = text(*message, "id")) request.text_id = json_text(*id);
+  if (const auto id = text(*message, "id")) {
+    request.text_id = json_text(*id);
+  } else if (!request.id) {
+    request.refused_id = refused_id(*message, payload);
+  }
   request.command = text(*message, "method");
   request.notification = is_notification(*message, request.command.has_value());
   if (request.notification) return;
@@ -152,6 +173,7 @@ void clear(Request& request) {
   request.number = 0;
   request.id.reset();
   request.text_id.clear();
+  request.refused_id.clear();
   request.command.reset();
   request.nonce.reset();
   request.args.reset();

@@ -26,7 +26,8 @@ enum class RpcError : std::int32_t {
 struct Request {
   std::uint64_t number = 0;  ///< counted from 0 in each incarnation
   std::optional<std::int64_t> id;
-  std::string text_id;  ///< JSON-RPC: an id that is a text, as JSON; empty: it is none
+  std::string text_id;     ///< JSON-RPC: an id that is a text, as JSON; empty: it is none
+  std::string refused_id;  ///< a text or a number, as JSON, that the speech has for no id
   std::optional<std::string> command;
   std::optional<std::string> nonce;  ///< `client:call`, if the args carry one
   /// An object; null when there is a problem, or when a terse request's command looks at none.

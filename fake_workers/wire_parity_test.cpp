@@ -30,16 +30,16 @@ struct Tongue {
                        row().name);
   }
   [[nodiscard]] Argv options() const {
-    return {"--wire",
-            std::string(wire::row_of(framing.wire).name),
-            "--speech",
-            std::string(row().name),
-            "--prefix-bytes",
-            std::to_string(framing.prefix_bytes),
-            "--byte-order",
-            framing.little_endian ? "little" : "big",
-            "--max-frame-bytes",
-            std::to_string(framing.max_frame_bytes)};
+    Argv all{"--wire",
+             std::string(wire::row_of(framing.wire).name),
+             "--speech",
+             std::string(row().name),
+             "--max-frame-bytes",
+             std::to_string(framing.max_frame_bytes)};
+    if (framing.wire != Wire::prefix) return all;
+    all.insert(all.end(), {"--prefix-bytes", std::to_string(framing.prefix_bytes), "--byte-order",
+                           framing.little_endian ? "little" : "big"});
+    return all;
   }
   [[nodiscard]] std::string call(int id, std::string_view command,
                                  const Json& args = Json::object()) const {
@@ -355,6 +355,18 @@ TEST_CASE("fake_workers: wire parity: both refuse the same options in the same w
   check_both_refuse({"--speech", "MCP\n\u00e9\u202e\xff"});
   check_both_refuse({"--prefix-bytes", "3"});
   check_both_refuse({"--byte-order=Big"});
+  check_both_refuse({"--prefix-bytes", "2", "--wire", "lines"});
+  check_both_refuse({"--wire=headers", "--byte-order", "big", "--prefix-bytes", "4"});
+  check_both_refuse({"--fault", "banner", "--at", "slot=1,slot=2"});
+  check_both_refuse({"--fault", "banner", "--at", "slot=1", "--at", "slot=1"});
+  check_both_refuse({"--fault", "banner", "--text", "a", "--text", "b"});
+  for (const char* plan :
+       {R"({"plan_version":1,"faults":[],"faults":[]})",
+        R"({"plan_version":1,"faults":[{"fault":"banner","at":{"slot":1,"slot":2}}]})",
+        R"({"plan_version":1,"faults":[{"fault":"banner","at":{},"a\u0074":{}}]})"}) {
+    const TemporaryFile file(plan);
+    check_both_refuse({"--plan", file.path()});
+  }
   check_both_refuse({"--slot", std::string(300, '9')});
   check_both_refuse({}, {"POOLPROOF_WIRE=pipe"});
   check_both_refuse({}, {"POOLPROOF_SPEECH=json-rpc"});

@@ -10,6 +10,7 @@
 
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
+#include "harness/cli/number.hpp"
 #include "harness/host/guardian.hpp"
 #include "harness/run/runner.hpp"
 #include "harness/run/version.hpp"
@@ -63,19 +64,19 @@ void add_sweep(CLI::App& app, SweepArguments& arguments, int& code) {
   auto& command = add(app, "sweep", "generate scenarios, simulate and judge them, shrink failures",
                       arguments, sweep, code);
   command.add_option("--count", arguments.count, "how many scenarios")
-      ->check(CLI::Range(std::uint64_t{1}, kMost));
+      ->transform(within(std::uint64_t{1}, kMost));
   command.add_option("--time", arguments.time_s, "how long, in seconds")
-      ->check(CLI::Range(1, 1'000'000));
+      ->transform(within(1, 1'000'000));
   command.add_option("--seed", arguments.seed, "a number, or any text: a commit hash")
       ->capture_default_str();
   command.add_option("--jobs", arguments.jobs, "processes (default: one a processor we may use)")
-      ->check(CLI::Range(1U, search::kJobsMax));
+      ->transform(within(1U, search::kJobsMax));
   command.add_option("--shard", arguments.shard,
                      "K/N: every Nth scenario, the Kth of them, from 1");
   command.add_option("--shard-index", arguments.shard_index, "the same from 0, beside --shards")
-      ->check(CLI::Range(0, 99'999));
+      ->transform(within(0, 99'999));
   command.add_option("--shards", arguments.shards, "how many shards there are")
-      ->check(CLI::Range(1, 100'000));
+      ->transform(within(1, 100'000));
   command.add_option("--out", arguments.out, "folder; a sweep that stopped goes on there")
       ->capture_default_str();
   command.add_flag("--no-shrink{false}", arguments.shrink, "leave failures as they are");
@@ -95,7 +96,7 @@ void add_explore(CLI::App& app, ExploreArguments& arguments, int& code) {
   command.add_option("--out", arguments.out, "folder for scenarios that fail")
       ->capture_default_str();
   command.add_option("--runs", arguments.runs_most, "at most so many of each part")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40U));
+      ->transform(within(std::uint64_t{1}, std::uint64_t{1} << 40U));
 }
 
 /// The names of subcommands, or of one's options with their hyphens; without the hidden ones.
@@ -168,11 +169,11 @@ void add_run(CLI::App& app, RunArguments& arguments, int& code) {
   command
       .add_option("--jobs", arguments.jobs,
                   "scenarios side by side (default: twice the processors)")
-      ->check(CLI::Range(1, 256));
+      ->transform(within(1, 256));
   command
       .add_option("--repeat", arguments.repeat,
                   "run each that many times, with one seed after the other")
-      ->check(CLI::Range(1, 10000))
+      ->transform(within(1, 10000))
       ->capture_default_str();
 }
 
@@ -217,21 +218,21 @@ void add_probe(CLI::App& app, ProbeArguments& arguments, int& code) {
       ->each([&arguments](const std::string&) { arguments.said_of_prefix = "--byte-order"; })
       ->capture_default_str();
   command.add_option("--prefix-bytes", arguments.prefix_bytes, "length prefix")
-      ->check(CLI::IsMember({1, 2, 4, 8}))
+      ->check(CLI::IsMember({"1", "2", "4", "8"}))
       ->each([&arguments](const std::string&) { arguments.said_of_prefix = "--prefix-bytes"; })
       ->capture_default_str();
   command.add_option("--max-frame-bytes", arguments.max_frame_bytes)
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32U))
+      ->transform(within(std::uint64_t{1}, std::uint64_t{1} << 32U))
       ->capture_default_str();
   command.add_option("--timeout-ms", arguments.timeout_ms, "for each answer")
-      ->check(CLI::Range(1, 600000))
+      ->transform(within(1, 600000))
       ->capture_default_str();
   command.add_option("--wire-log", arguments.wire_log,
                      "a file for every byte each way, with its time, as hex and text");
   command
       .add_option("--wire-log-bytes", arguments.wire_log_bytes,
                   "at so many the file becomes FILE.1")
-      ->check(CLI::Range(std::uint64_t{1000}, std::uint64_t{1} << 40U))
+      ->transform(within(std::uint64_t{1000}, std::uint64_t{1} << 40U))
       ->capture_default_str();
   for (auto [option, file, what] : {std::tuple{"--json", &arguments.json, "the table as JSON"},
                                     std::tuple{"--junit", &arguments.junit, "as JUnit XML"}}) {
@@ -250,16 +251,16 @@ void add_guard(CLI::App& app, GuardArguments& arguments, int& code) {
   command.add_option("--plan", arguments.plan, "faults for the fake workers that it starts");
   command
       .add_option("--limit", arguments.limit_s, "seconds; a program that runs for longer is broken")
-      ->check(CLI::Range(0.001, 86'400.0));
+      ->transform(within(0.001, 86'400.0));
   command
       .add_option(
           "--end-limit", arguments.end_limit_s,
           "seconds from its last output to its end; without it, 10 s after the mark \"end\"")
-      ->check(CLI::Range(0.001, 86'400.0));
+      ->transform(within(0.001, 86'400.0));
   command
       .add_option("--starts", arguments.starts,
                   "so many failing starts of a worker within 10 s are no storm")
-      ->check(CLI::Range(1U, 1'000'000U))
+      ->transform(within(1U, 1'000'000U))
       ->capture_default_str();
   command.add_flag("--exclusive", arguments.exclusive,
                    "its workers serve one request at a time: judge who is asked again too soon");
@@ -278,7 +279,7 @@ void add_compare(CLI::App& app, CompareArguments& arguments, int& code) {
   command.add_option("NEW", arguments.now)->required();
   command
       .add_option("--limit", arguments.limit, "share of the median by which a row may be slower")
-      ->check(CLI::Range(0.0, 100.0))
+      ->transform(within(0.0, 100.0))
       ->capture_default_str();
 }
 

@@ -13,6 +13,7 @@
 #include "harness/host/system.hpp"
 #include "harness/probe/conformance.hpp"
 #include "harness/probe/detect.hpp"
+#include "harness/wire/prefix_option.hpp"
 #include "harness/wire/wires.hpp"
 #include "harness/worlds/host_world.hpp"
 #include "reports/junit.hpp"
@@ -72,9 +73,9 @@ int probe(const ProbeArguments& arguments) {
           fmt::format("probe: {} {} can't be written: {}", option, printable_message(*file), why));
     }
   }
-  if (!arguments.said_of_prefix.empty() && !arguments.wire.empty() && arguments.wire != "prefix") {
-    return bad_input(fmt::format("probe: {}: is said of the wire {}; the wire prefix, or nothing",
-                                 arguments.said_of_prefix, arguments.wire));
+  if (const auto* const row = wire::wire_called(arguments.wire)) {
+    const auto wrong = wire::said_of_no_prefix(arguments.said_of_prefix, row->wire);
+    if (wrong) return bad_input("probe: " + wrong->line());
   }
   const auto found = host::find_program(arguments.command.front()).and_then(worlds::startable);
   if (!found)

@@ -17,7 +17,7 @@ bool says_goodbye(const Asked& asked) {
 void note_read(Incarnation& one, const JournalRecord& record, const std::string& digest,
                Duration at) {
   one.asked.push_back({record.request.value_or(one.asked.size()), record.command, record.nonce,
-                       digest, record.id.has_value(), at, std::nullopt});
+                       digest, record.has_id(), at, std::nullopt});
   if (says_goodbye(one.asked.back()) && !one.goodbye) one.goodbye = at;
 }
 

@@ -56,6 +56,17 @@ TEST_CASE("guard: incarnations: a pid that comes again is another worker") {
   CHECK(all[3].pid == 9);
 }
 
+TEST_CASE("guard: incarnations: an answer is owed to every id, be it a number or a text") {
+  Journal journal;
+  journal.add(Kind::started, 1000);
+  journal.add_call(Kind::read, 1001, 0);
+  journal.lines.back().said.record.id.reset();
+  CHECK(journal.all()[0].in_flight() == nullptr);
+  journal.lines.back().said.record.other_id = "\"req-1\"";
+  REQUIRE(journal.all()[0].in_flight() != nullptr);
+  CHECK(journal.all()[0].in_flight()->is_owed);
+}
+
 TEST_CASE("guard: incarnations: of several calls in flight the oldest one counts") {
   Journal journal;
   journal.add(Kind::started, 1000);

@@ -49,14 +49,6 @@ std::uint64_t cpu_used(pid_t pid) {
   return rest ? static_cast<std::uint64_t>(of_ticks(user + system).count()) * 1000 : 0;
 }
 
-std::uint64_t resident_bytes(pid_t pid) {
-  static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  return file >> size >> resident ? resident * page : 0;
-}
-
 }  // namespace
 
 Looks::Looks(Time begun) : begun_(begun), self_(::getpid()) {
@@ -235,8 +227,9 @@ void Looks::reaped(pid_t pid, ExitStatus exit, Time now) {
 
 Looks::Usage Looks::usage_of(pid_t pid, const Known& known) const {
   // We may wait for a processor ourselves between any two of these.
-  return {since_begin(sys::now()), known.ticks,         proc_fs::cpu_demand(pid),
-          cpu_used(pid),           resident_bytes(pid), since_begin(sys::now())};
+  return {since_begin(sys::now()),      known.ticks,
+          proc_fs::cpu_demand(pid),     cpu_used(pid),
+          proc_fs::resident_bytes(pid), since_begin(sys::now())};
 }
 
 void Looks::begin_idle(Time now) {

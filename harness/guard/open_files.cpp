@@ -11,6 +11,8 @@
 
 #include <sys/stat.h>
 
+#include "harness/host/proc_fs.hpp"
+
 namespace poolproof::guard {
 namespace {
 
@@ -19,7 +21,7 @@ constexpr std::size_t kFilesMost = 4096;
 constexpr const char* kOwnPipes = "pipes of its own";
 
 std::string folder_of(pid_t pid) {
-  return "/proc/" + std::to_string(pid) + "/fd/";
+  return host::proc_fs::living_folder(pid) + "fd/";
 }
 
 std::string link_text(const std::string& path) {
@@ -36,7 +38,7 @@ bool is_socket(std::string_view target) {
 }
 
 bool has_node_channel(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/environ", std::ios::binary);
+  std::ifstream file(host::proc_fs::living_folder(pid) + "environ", std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   return text.find("NODE_CHANNEL_FD=") != std::string::npos;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <signal.h>
 #include <string>
 #include <thread>
@@ -91,6 +92,39 @@ TEST_CASE("host: census: what a process holds in memory grows, and none has noth
   CHECK(proc_fs::resident_bytes(child.pid) == 0);
   CHECK(finish(child) == ExitStatus{0, SIGKILL});
   CHECK(proc_fs::resident_bytes(child.pid) == 0);
+}
+
+TEST_CASE("host: census: who has lost its main thread lives while another thread runs") {
+  const std::string token = new_token();
+  const Census before = take_census();
+  const Child child =
+      launch({{POOLPROOF_GUARDIAN_PROBE, "headless"}, with_token(token), {}}).value();
+  const auto main_thread_is_dead = [&] {
+    std::ifstream file("/proc/" + std::to_string(child.pid) + "/stat");
+    std::string line;
+    std::getline(file, line);
+    return line.find(") Z ") != std::string::npos;
+  };
+  for (const Time end = after(sys::now(), testing::kHang); !main_thread_is_dead();)
+    REQUIRE(sys::now() < end);
+  const auto stat = proc_fs::read_stat(child.pid);
+  REQUIRE(stat);
+  CHECK_FALSE(stat->dead());
+  CHECK_FALSE(stat->exiting());
+  CHECK(stat->threads == 2);
+  CHECK(alive(child.pid, stat->started));
+  CHECK(take_census().children == before.children + 1);
+  CHECK(take_census().zombies == before.zombies);
+  CHECK(proc_fs::resident_bytes(child.pid) > 0);
+  CHECK(std::filesystem::exists(proc_fs::living_folder(child.pid) + "fd/1"));
+  const auto marked = processes_marked(token);
+  REQUIRE(marked.size() == 1);
+  CHECK(marked[0].command == std::string(POOLPROOF_GUARDIAN_PROBE) + " headless");
+  const auto below = descendants(0);
+  CHECK(std::ranges::count(below, child.pid, &Marked::pid) == 1);
+  CHECK(kill_marked(token) == 1);
+  CHECK(finish(child) == ExitStatus{0, SIGKILL});
+  CHECK_FALSE(proc_fs::read_stat(child.pid));
 }
 
 TEST_CASE("host: census: a grandchild is not counted") {

@@ -6,11 +6,14 @@
 //   a
 //                                           byte for each event of its, and serves until it is
 //                                           killed
+//   guardian_probe headless                 its main thread ends, another waits to be killed
 #include <cstdio>
 #include <string>
 #include <thread>
 #include <unistd.h>
 #include <vector>
+
+#include <sys/syscall.h>
 
 #include "harness/host/arguments.hpp"
 #include "harness/host/guardian.hpp"
@@ -86,11 +89,18 @@ int serve(const std::string& program, const std::string& token, const std::strin
   return 0;
 }
 
+/// Without an unwinding of the stack, so that nothing else ends.
+[[noreturn]] void lose_main_thread() {
+  std::thread(wait_for_ever).detach();
+  for (;;) ::syscall(SYS_exit, 0);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv, argv + argc);
   if (args.size() == 5 && args[1] == "pool") return serve(args[0], args[2], args[3], args[4]);
+  if (args.size() == 2 && args[1] == "headless") lose_main_thread();
   if (args.size() != 4) return 64;
   if (args[1] == "guardian") return poolproof::host::guardian_main(args[3]);
   return run(args[0], args[2], args[3]);

@@ -76,7 +76,7 @@ bool carries(std::string_view environment, std::string_view token) {
 /// parenthesis.
 std::optional<Stat> stat_of(const std::string& path) {
   constexpr int kFieldsBetweenSessionAndFlags = 2;
-  constexpr int kFieldsBetweenFlagsAndStart = 12;
+  constexpr int kFieldsBetweenFlagsAndThreads = 10;
   const std::string text = read_whole(path).value_or("");
   const std::size_t open = text.find('(');
   const std::size_t close = text.rfind(')');
@@ -88,20 +88,59 @@ std::optional<Stat> stat_of(const std::string& path) {
   rest >> stat.state >> stat.parent >> stat.group >> stat.session;
   for (int i = 0; i < kFieldsBetweenSessionAndFlags; ++i) rest >> skipped;
   rest >> stat.flags;
-  for (int i = 0; i < kFieldsBetweenFlagsAndStart; ++i) rest >> skipped;
-  rest >> stat.started;
+  for (int i = 0; i < kFieldsBetweenFlagsAndThreads; ++i) rest >> skipped;
+  rest >> stat.threads >> skipped >> stat.started;
   return rest ? std::optional(stat) : std::nullopt;
+}
+
+struct Thread {
+  std::string folder;  ///< with a slash at the end
+  Stat stat;
+};
+
+/// One that lives of a process whose main thread has ended; nothing if all have.
+std::optional<Thread> living_thread(pid_t pid, const Stat& main) {
+  if (!main.dead() || main.threads < 2) return std::nullopt;
+  const std::string threads = path_of(pid, "task/");
+  for (const std::string& name : names_if_there(threads)) {
+    const std::string folder = threads + name + '/';
+    auto stat = stat_of(folder + "stat");
+    if (stat && !stat->dead()) return Thread{folder, *std::move(stat)};
+  }
+  return std::nullopt;
+}
+
+/// What the file says of the process; what the main thread does not show another may.
+Expected<std::string, int> read_living(pid_t pid, const char* file) {
+  auto text = read_whole(path_of(pid, file));
+  // Without memory there is nothing to open, an empty text, or one of zeros.
+  if (text && text->find_first_not_of("0 \n") != std::string::npos) return text;
+  const std::string folder = living_folder(pid);
+  return folder == path_of(pid, "") ? text : read_whole(folder + file);
 }
 
 }  // namespace
 
 std::optional<Stat> read_stat(pid_t pid) {
-  return stat_of(path_of(pid, "stat"));
+  auto stat = stat_of(path_of(pid, "stat"));
+  if (!stat) return std::nullopt;
+  if (const auto thread = living_thread(pid, *stat)) {
+    stat->state = thread->stat.state;
+    stat->flags = thread->stat.flags;
+  }
+  return stat;
+}
+
+std::string living_folder(pid_t pid) {
+  const auto main = stat_of(path_of(pid, "stat"));
+  if (!main) return path_of(pid, "");
+  const auto thread = living_thread(pid, *main);
+  return thread ? thread->folder : path_of(pid, "");
 }
 
 /// `SIZE RESIDENT ...`, in pages.
 std::uint64_t resident_bytes(pid_t pid) {
-  std::istringstream pages(read_whole(path_of(pid, "statm")).value_or(""));
+  std::istringstream pages(read_living(pid, "statm").value_or(""));
   std::uint64_t size = 0;
   std::uint64_t resident = 0;
   if (!(pages >> size >> resident)) return 0;
@@ -162,7 +201,7 @@ std::uint32_t count_entries(const char* folder) {
 }
 
 std::string command_of(pid_t pid, const Stat& stat) {
-  std::string line = read_whole(path_of(pid, "cmdline")).value_or("");
+  std::string line = read_living(pid, "cmdline").value_or("");
   if (line.empty()) return '(' + printable(stat.name) + ')';
   if (line.back() == '\0') line.pop_back();
   std::replace(line.begin(), line.end(), '\0', ' ');
@@ -171,7 +210,7 @@ std::string command_of(pid_t pid, const Stat& stat) {
 
 Mark mark_of(pid_t pid, std::string_view token) {
   POOLPROOF_ASSERT(!token.empty());
-  const auto environment = read_whole(path_of(pid, "environ"));
+  const auto environment = read_living(pid, "environ");
   if (!environment) {
     const bool gone = environment.error() == ENOENT || environment.error() == ESRCH;
     return gone ? Mark::gone : Mark::none;

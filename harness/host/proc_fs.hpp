@@ -14,7 +14,8 @@
 /// Reading /proc: what census and sweep share.
 namespace poolproof::host::proc_fs {
 
-/// What /proc/PID/stat says.
+/// What /proc/PID/stat says. Where the main thread has ended and others run (the kernel shows `Zl`)
+/// `state` and `flags` are those of one that lives: such a process is not dead.
 struct Stat {
   std::string name;
   char state = '?';
@@ -22,6 +23,7 @@ struct Stat {
   pid_t group = 0;
   pid_t session = 0;
   std::uint32_t flags = 0;    ///< the kernel's PF_* bits
+  std::uint32_t threads = 0;  ///< those that the kernel has not taken off its list yet
   std::uint64_t started = 0;  ///< clock ticks after boot
 
   [[nodiscard]] bool stopped() const { return state == 'T' || state == 't'; }
@@ -32,6 +34,10 @@ struct Stat {
 
 /// Nothing if there is no such process.
 std::optional<Stat> read_stat(pid_t pid);
+
+/// Where its memory, environment and descriptors are to be seen, with a slash at the end:
+/// `/proc/PID/`, or, since a main thread that has ended shows none, that of a thread that lives.
+std::string living_folder(pid_t pid);
 
 /// How much of its memory is resident, without that of its children. 0: there is no such process,
 /// or it cannot be told.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/duplicate_key.hpp"
 #include "harness/base/text.hpp"
 #include "harness/wire/envelope.hpp"
 

@@ -44,9 +44,6 @@ bool is_kebab(std::string_view name);
 /// exist, calls that are never made, faults aimed at nobody...
 void check_coherence(const Scenario& scenario, const JsonNode& root);
 
-/// The second of two equal keys in one object, which a parser would silently let win.
-std::optional<InputError> find_duplicate_key(std::string_view json_text, const std::string& where);
-
 /// Waits that can never end, since they wait for one another.
 void check_circles(const Scenario& scenario, const JsonNode& root);
 

@@ -22,6 +22,7 @@ JournalRecord of_request(Kind kind, std::uint64_t request) {
 JournalRecord read_record(std::uint64_t request, const Message& message) {
   JournalRecord record = of_request(Kind::read, request);
   record.id = message.number;
+  if (!record.id) record.other_id = faults::noted_id(message.id);
   if (!message.method.empty()) record.command = message.method;
   record.nonce = message.nonce;
   return record;
@@ -125,7 +126,7 @@ void Machine::on_client_frame(const Piece& frame, Time now) {
 void Machine::on_request(const Message& message, const Piece& frame, Time now) {
   Asked request = aims_.ask(message, frame.payload);
   // Whoever gives a call a nonce has told it from all others.
-  if (config_.journals && message.number && !message.nonce)
+  if (config_.journals && !message.id.empty() && !message.nonce)
     orders_.emplace_back(Digest{digest(frame.payload)});
   note(read_record(request.number, message));
   Script script;

@@ -46,8 +46,6 @@ void Machine::spoil(const Aimed& aimed, faults::ReplyInProgress& reply, bool& st
   const faults::ReplyInProgress before = reply;
   const faults::Scene scene{*aimed.planned, request, out, state_, &reply};
   strike_one(aimed, scene);
-  const bool id_as_text = before.id.starts_with('"') && reply.id == "\"" + before.id + "\"";
-  if (id_as_text) reply.id = faults::json_text(before.id);
   const bool members = before.id != reply.id || before.body != reply.body ||
                        before.success != reply.success ||
                        before.names_success != reply.names_success;

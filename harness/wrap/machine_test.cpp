@@ -162,22 +162,6 @@ TEST_CASE("wrap: machine: a fault writes its receipt when it strikes, and not be
         "started, read 0 ping, wrote 0, read 1 echo, receipt id_wrong 1, wrote 1");
 }
 
-TEST_CASE("wrap: machine: a call that is made once more is known by all but its id") {
-  Between between("", Speech::mcp);
-  const auto digest_of = [&](const std::string& request) {
-    between.ask(request);
-    return between.all<Digest>().back().value;
-  };
-  const auto first = digest_of(R"({"id":1,"method":"tools/call","params":{"name":"a"}})");
-  CHECK(digest_of(R"({"id":2,"method":"tools/call","params":{"name":"a"}})") == first);
-  CHECK(digest_of(R"({"id":3, "method": "tools/call", "params":{"name":"a"}})") == first);
-  CHECK(digest_of(R"({"id":4,"method":"tools/call","params":{"name":"b"}})") != first);
-  CHECK(digest_of(R"({"id":5,"method":"tools/cal","params":{"name":"a"}})") != first);
-  between.ask(R"({"id":6,"method":"x","params":{"nonce":"a:1"}})");
-  between.ask(R"({"method":"notifications/initialized"})");
-  CHECK(between.all<Digest>().size() == 5);
-}
-
 TEST_CASE("wrap: machine: JSON-RPC keeps its own members, ids and shape of an error") {
   const std::string ask = R"({"jsonrpc":"2.0","id":"a","method":"x"})";
   const std::string pong = R"({"jsonrpc": "2.0", "id": "a", "result": {"id": 3}})";

@@ -9,8 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "fake_workers/needs.hpp"
+#include "harness/base/duplicate_key.hpp"
 #include "harness/base/read_file.hpp"
 #include "harness/base/text.hpp"
+#include "harness/wire/prefix_option.hpp"
 #include "harness/wire/wires.hpp"
 #include "harness/wrap/system.hpp"
 
@@ -96,10 +98,10 @@ Json value_of(const std::string& value, bool as_text) {
   return whole && !as_text ? Json(*whole) : Json(value);
 }
 
-/// `K=V`. With `many` further ones after commas.
+/// `K=V` into `object`. With `many` further ones after commas.
 Problem read_pairs(std::string_view where, const std::string& value, std::string_view example,
-                   bool many,
-                   const std::function<void(const std::string&, const std::string&)>& put) {
+                   bool many, Json& object,
+                   const std::function<bool(const std::string& key)>& is_text) {
   for (std::size_t start = 0; start <= value.size();) {
     const std::size_t comma = many ? value.find(',', start) : std::string::npos;
     const std::size_t end = std::min(comma, value.size());
@@ -107,7 +109,9 @@ Problem read_pairs(std::string_view where, const std::string& value, std::string
     const std::size_t equals = pair.find('=');
     if (equals == std::string::npos)
       return error(where, fmt::format("\"{}\" is no pair", printable(pair)), std::string(example));
-    put(pair.substr(0, equals), pair.substr(equals + 1));
+    const std::string key = pair.substr(0, equals);
+    if (object.contains(key)) return key_twice(std::string(where), key);
+    object[key] = value_of(pair.substr(equals + 1), is_text(key));
     start = end + 1;
   }
   return std::nullopt;
@@ -122,9 +126,8 @@ Problem aim(std::string_view where, const std::string& value, Reading& into) {
   // What a request has in it may have commas in it, too.
   const bool many = !value.starts_with("contains=");
   return read_pairs(where, value, "request=1, or method=tools/call,nth=2", many,
-                    [&](const std::string& key, const std::string& read) {
-                      const bool text = key == "client" || key == "method" || key == "contains";
-                      into.faults.back()["at"][key] = value_of(read, text);
+                    into.faults.back()["at"], [](const std::string& key) {
+                      return key == "client" || key == "method" || key == "contains";
                     });
 }
 
@@ -137,11 +140,11 @@ const faults::Param* param_of(const Json& fault, const std::string& key) {
 
 Problem parameter(std::string_view where, const std::string& value, Reading& into) {
   if (into.faults.empty()) return no_fault(where);
-  return read_pairs(where, value, "delay_ms=300", false,
-                    [&](const std::string& key, const std::string& read) {
-                      const faults::Param* const param = param_of(into.faults.back(), key);
-                      into.faults.back()[key] = value_of(read, param != nullptr && param->is_text);
-                    });
+  Json& fault = into.faults.back();
+  return read_pairs(where, value, "delay_ms=300", false, fault, [&fault](const std::string& key) {
+    const faults::Param* const param = param_of(fault, key);
+    return param != nullptr && param->is_text;
+  });
 }
 
 /// An option, the variable that stands in for it (null: none), and what it does.
@@ -206,14 +209,6 @@ Problem unknown(const std::string& word) {
   for (const Known& known : kKnown) names.push_back(known.option);
   const std::string near = did_you_mean(word, names);
   return error(printable(word), "unknown option", near.empty() ? "see --help" : near);
-}
-
-/// What is said of every worker by its environment may mean nothing to this one.
-Problem said_of_no_prefix(const Reading& reading) {
-  const wire::WireRow& row = wire::row_of(reading.options.framing.wire);
-  if (reading.names_prefix.empty() || row.wire == wire::Wire::prefix) return std::nullopt;
-  return error(reading.names_prefix, fmt::format("is said of the wire {}", row.name),
-               "the wire prefix, or nothing");
 }
 
 Problem read_words(std::span<const char* const> words, Reading& into) {
@@ -281,7 +276,8 @@ Parsed<Options> read_options(std::span<const char* const> words, const Environme
   if (auto problem = read_words(words, reading)) return unexpected(*problem);
   Options& options = reading.options;
   if (options.help) return options;
-  if (auto problem = said_of_no_prefix(reading)) return unexpected(*problem);
+  if (auto problem = wire::said_of_no_prefix(reading.names_prefix, options.framing.wire))
+    return unexpected(*problem);
   if (!reading.names_speech) options.speech = usual_speech(options.framing.wire);
   if (wire::row_of(options.framing.wire).on_channel) {
     if (auto problem = find_channel(environment, reading)) return unexpected(*problem);

@@ -56,6 +56,7 @@ def read_options(argv):
             sys.exit(0)
         else:
             raise _options.unknown_option(option, [*_options.option_names(), "--help"])
+    options.refuse_what_is_of_no_prefix()
     options.draw_ticket()
     return options
 

@@ -40,12 +40,13 @@ class Refused(Exception):
 class Request:
     """A request as it was read. Never refused here: what is wrong with it stands in `problem`."""
 
-    __slots__ = ("number", "id", "command", "args", "problem", "code", "notification",
-                 "tool_call")
+    __slots__ = ("number", "id", "refused_id", "command", "args", "problem", "code",
+                 "notification", "tool_call")
 
     def __init__(self, number):
         self.number = number  # counted from 0
         self.id = None        # a whole number; JSON-RPC: or a text
+        self.refused_id = ""  # a text or a number, as JSON, that the speech has for no id
         self.command = None
         self.args = None
         self.problem = ""
@@ -108,6 +109,8 @@ class Bridge:
         args = message.get("args", {})
         if is_id(message.get("id")):
             request.id = message["id"]
+        else:
+            request.refused_id = refused_id(message, payload)
         if isinstance(message.get("command"), str):
             request.command = message["command"]
         if isinstance(args, dict):
@@ -158,6 +161,16 @@ def parse_object(payload, request):
     request.refuse("the request is not a JSON object",
                    PARSE_ERROR if message is _NO_JSON else INVALID_REQUEST)
     return None
+
+
+def refused_id(message, payload):
+    """A text or a number that is no id, as JSON; numbers stay as they are written."""
+    given = message.get("id")
+    if isinstance(given, str):
+        return to_json(given)
+    if type(given) not in (int, float):
+        return ""
+    return json.loads(payload.decode(), parse_int=str, parse_float=str)["id"]
 
 
 def is_id(value):

@@ -51,6 +51,7 @@ class Options:
         self.wire_log = ""  # a file; empty: none
         self.wire_log_bytes = _WIRE_LOG_BYTES
         self._worker_id = ""
+        self._of_prefix = ""  # the option typed last that says something of the length prefix
 
     @classmethod
     def from_environment(cls):
@@ -73,6 +74,8 @@ class Options:
 
     def set(self, name, text, where):
         """Errors: ValueError that names `where` and what would do."""
+        if name in ("prefix_bytes", "byte_order") and where.startswith("--"):
+            self._of_prefix = where
         if name == "worker_id":
             self._worker_id = text
         elif name == "timestamp":
@@ -101,6 +104,13 @@ class Options:
             smallest = 1 if name == "max_frame_bytes" else 0
             setattr(self, name, _number(text, where, smallest))
             self._numbered = self._numbered or name in ("slot", "generation")
+
+    def refuse_what_is_of_no_prefix(self):
+        """Call it once all options are set. What the environment says is said of every worker, and
+        may mean nothing to this one. Errors: ValueError."""
+        if self._of_prefix and self.wire != "prefix":
+            raise ValueError(f"{self._of_prefix}: is said of the wire {self.wire}; "
+                             "the wire prefix, or nothing")
 
     def draw_ticket(self):
         """Who was given no number takes the next one of all that share the file: it is 0.N.

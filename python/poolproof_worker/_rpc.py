@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._envelope import (INVALID_PARAMS, METHOD_NOT_FOUND, Bridge, Refused, Request, is_id,
-                        parse_object, to_json)
+                        parse_object, refused_id, to_json)
 
 MCP_REVISION = "2025-06-18"
 
@@ -19,6 +19,8 @@ class JsonRpc(Bridge):
         given_id, method = message.get("id"), message.get("method")
         if is_id(given_id) or isinstance(given_id, str):
             request.id = given_id
+        else:
+            request.refused_id = refused_id(message, payload)
         if isinstance(method, str):
             request.command = method
         # An answer to what a worker asked has no answer either.

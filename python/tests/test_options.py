@@ -24,6 +24,10 @@ WRONG = [
     (["--speech", "MCP"], '--speech: "MCP" is no speech; one of bridge, json_rpc, mcp, lsp'),
     (["--byte-order", "le"], '--byte-order: "le" will not do; big or little'),
     (["--max-frame-bytes", "0"], "--max-frame-bytes:"),
+    (["--wire", "lines", "--prefix-bytes", "2"],
+     "--prefix-bytes: is said of the wire lines; the wire prefix, or nothing"),
+    (["--byte-order=little", "--wire", "varint"],
+     "--byte-order: is said of the wire varint; the wire prefix, or nothing"),
 ]
 
 WRONG_FAULTY = [
@@ -46,6 +50,11 @@ WRONG_FAULTY = [
     (["--fault", "banner", "--text", "x" * 65_537], "at most 65536"),
     (["--fault", "length_huge", "--wire", "lines"], "--fault length_huge: can't strike on the wire "
      "lines; one of the wires prefix, varint, headers"),
+    (["--fault", "reply_late", "--at", "request=1,request=2"],
+     '--at: the key "request" is there twice; one of them'),
+    (["--fault", "reply_late", "--at", "request=1", "--at", "request=1"], '"request" is there twice'),
+    (["--fault", "reply_late", "--delay-ms", "1", "--delay-ms", "2"],
+     '--delay-ms: the key "delay_ms" is there twice'),
     (["--plan", "/nowhere/plan.json"], "/nowhere/plan.json: No such file"),
     (["--journal", "/nowhere/journal"], "/nowhere/journal: No such file"),
     (["--worker", "nowhere:worker"], "--worker nowhere:worker: No module"),
@@ -67,6 +76,9 @@ PLANS = [
      "/delay_ms: true will not do"),
     ('{"plan_version":1,"faults":[{"id":"a","fault":"banner","at":{}},'
      '{"id":"a","fault":"banner","at":{}}]}', "#/faults/1/id: a second 'a'"),
+    ('{"plan_version":1,"faults":[],"faults":[]}', ': the key "faults" is there twice; one of them'),
+    ('{"plan_version":1,"faults":[{"fault":"banner","at":{},"at":{"slot":1}}]}',
+     '#/faults/0: the key "at" is there twice; one of them'),
 ]
 
 

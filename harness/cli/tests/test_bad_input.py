@@ -42,10 +42,27 @@ class BadInput(ProgramTest):
         path = self.write(echo_scenario("x"))
         for seed in ["", "1x", "-1", "0x", "0xg", "99999999999999999999", "1.5", " 1", "\x07"]:
             self.refused("run", path, "--seed", seed, says=["--seed", "0 to 2^64-1"])
-        for jobs in ["0", "-1", "257", "many", "1.5", "99999999999999999999"]:
+        for jobs in ["0", "-1", "257", "many", "1.5", "99999999999999999999", "0x10", "+1", " 1",
+                     "nan"]:
             self.refused("run", path, "--jobs", jobs, says=["--jobs", "1 to 256"])
         for repeat in ["0", "-3", "x", "10001"]:
             self.refused("run", path, "--repeat", repeat, says=["--repeat", "1 to 10000"])
+
+    def test_every_number_is_read_by_the_same_reader(self):
+        bad = ["nan", "inf", "0x10", "1e3", "-1", "+5", " 5", "5 ", "5s", "", "0b1"]
+        for words in (["sweep", "--count"], ["sweep", "--time"], ["sweep", "--jobs"],
+                      ["sweep", "--shards"], ["sweep", "--shard-index"], ["explore", "cuts", "--runs"],
+                      ["run", "x", "--jobs"], ["run", "x", "--repeat"],
+                      ["probe", "--timeout-ms"], ["probe", "--max-frame-bytes"],
+                      ["probe", "--prefix-bytes"], ["probe", "--wire-log-bytes"],
+                      ["guard", "--limit"], ["guard", "--end-limit"], ["guard", "--starts"],
+                      ["compare", "a", "b", "--limit"]):
+            for text in bad:
+                with self.subTest(words=words, text=text):
+                    self.refused(*words[:-1], f"{words[-1]}={text}", says=words[-1])
+        # A zero in front makes no other number of it.
+        path = self.write(echo_scenario("x"))
+        self.refused("run", path, "--jobs", "0400", says=['"0400"', "1 to 256"])
 
     def test_paths(self):
         self.refused("run", "/no/such", says=["/no/such", "no such file or folder"])

@@ -117,6 +117,24 @@ os.wait()
 """)
         self.address(self.one_finding(done, "no_survivors"), "sleep 1001")
 
+    # Its main thread ends, another one lives on.
+    HEADLESS = """
+import ctypes, os, threading
+threading.Thread(target=threading.Event().wait).start()
+os.write(1, b"up")
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+    def test_a_child_that_has_lost_its_main_thread(self):
+        done = self.guard("--", PYTHON, "-c", f"""
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", {self.HEADLESS!r}], stdout=subprocess.PIPE)
+child.stdout.read(2)
+while ") Z " not in open(f"/proc/{{child.pid}}/stat").read(): time.sleep(0.01)
+time.sleep(0.6)  # for who takes it for a zombie
+""")
+        self.address(self.one_finding(done, "no_survivors"), "pthread_exit")
+
     def test_a_worker_that_ignores_the_end_of_its_input(self):
         done = self.python("w = start('--fault', 'stdin_end_ignored'); call(w, 0); time.sleep(0.2)")
         self.address(self.one_finding(done, "no_survivors"), "fake_worker")
@@ -366,9 +384,14 @@ class BadInput(GuardTest):
         self.refused(self.guard("--", "no-such-program"), 'cannot start "no-such-program"')
         self.refused(self.guard("--", self.folder), "cannot start")
         self.refused(self.guard("--limit", "0", "--", "true"), "--limit")
-        self.refused(self.guard("--end-limit", "soon", "--", "true"), "--end-limit")
+        for option in ("--limit", "--end-limit"):
+            for text in ("nan", "-nan", "inf", "-1", "0x10", "1e400", "1e3", " 1", "1s", "soon", ""):
+                with self.subTest(option=option, text=text):
+                    self.refused(self.guard(option + "=" + text, "--", "true"), option + ": ")
         self.refused(self.guard("--plan", "/nowhere.json", "--", "true"), "--plan")
         self.refused(self.guard("--plan", self.file("p.json", b"{}"), "--", "true"), "--plan")
+        twice = self.file("t.json", b'{"plan_version": 1, "faults": [], "faults": []}')
+        self.refused(self.guard("--plan", twice, "--", "true"), 'the key "faults" is there twice')
         self.refused(self.guard("--pass", "--", "true"), "--pass-through")
         self.file("taken", b"")
         self.refused(self.program("guard", "--out", self.folder / "taken", "--", "true"), "--out")

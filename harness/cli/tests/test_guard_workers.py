@@ -182,6 +182,64 @@ kill(w)
         self.assertIn("was killed in its request 1 (command slow)", self.remarks()[0])
         self.one_finding(self.client(program, "--exclusive"), "no_dirty_reuse")
 
+    # Requests have ids of every kind that JSON-RPC knows; guard must see the same.
+    IDS = (1, "req-1", "", 2**70, 1.5)
+
+    def test_a_hung_call_is_seen_whatever_its_id_is(self):
+        for number in self.IDS:
+            with self.subTest(id=number):
+                self.passes(self.client(f"""
+w = serve("lines", "json_rpc")
+tell(w, "echo", 0)
+await_journal("wrote", 1)
+tell(w, "slow", {number!r})
+await_journal("read", 2)
+time.sleep(0.3)
+kill(w)
+"""))
+                self.assertIn("was killed in its request 1 (command slow)", self.remarks()[0])
+
+    def test_a_hung_call_of_a_fake_worker_is_seen_whatever_its_id_is(self):
+        for number in (1, "req-1", ""):
+            with self.subTest(id=number):
+                self.passes(self.client(f"""
+w = start("--wire", "lines", "--speech", "json_rpc")
+request = {{"id": {number!r}, "method": "sleep", "params": {{"ms": 100000}}}}
+w.stdin.write(json.dumps(request).encode() + b"\\n")
+w.stdin.flush()
+await_journal("read", 1)
+time.sleep(0.3)
+kill(w)
+"""))
+                self.assertIn("was killed in its request 0 (command sleep)", self.remarks()[0])
+
+    def test_a_call_that_is_made_twice_is_seen_whatever_its_ids_are(self):
+        program = """
+for number in (%r, %r):
+    w = serve("lines", "json_rpc")
+    tell(w, "slow", number)
+    await_journal("read", 1)
+    w.stdin.close()
+    w.wait()
+"""
+        for first, second in ((1, 2), ("req-1", "req-2"), (1.5, 2.5)):
+            with self.subTest(id=first):
+                done = self.client(program % (first, second), "--distinct")
+                self.one_finding(done, "at_most_once")
+
+    def test_a_worker_that_owes_an_answer_is_seen_whatever_its_id_is(self):
+        for number in self.IDS:
+            with self.subTest(id=number):
+                done = self.client(f"""
+w = serve("lines", "json_rpc")
+tell(w, "slow", {number!r})
+tell(w, "echo", 2)
+await_journal("wrote", 1)
+w.stdin.close()
+w.wait()
+""", "--exclusive")
+                self.one_finding(done, "no_dirty_reuse")
+
     def test_a_language_server_that_does_not_leave_is_killed(self):
         program = """
 w = serve("headers", "lsp")

@@ -221,6 +221,14 @@ class BadInput(WrapTest):
         (["--fault", "reply_late", "--at", "nth=2", "--", "cat"], '"nth" of nothing'),
         (["--fault", "banner", "--at", "method=x", "--", "cat"], "impossible coordinate"),
         (["--at", "request=1", "--", "cat"], "no --fault before it"),
+        (["--fault", "id_wrong", "--at", "request=1,request=2", "--", "cat"],
+         '--at: the key "request" is there twice; one of them'),
+        (["--fault", "id_wrong", "--at", "method=a", "--at", "method=b", "--", "cat"],
+         '--at: the key "method" is there twice; one of them'),
+        (["--fault", "reply_late", "--param", "delay_ms=1", "--param", "delay_ms=1", "--", "cat"],
+         '--param: the key "delay_ms" is there twice; one of them'),
+        (["--fault", "reply_late", "--param", "fault=id_wrong", "--", "cat"],
+         '--param: the key "fault" is there twice; one of them'),
         (["--fault", "--", "cat"], "--fault: no value"),
         (["--plan", "/no/plan", "--", "cat"], "/no/plan: "),
         (["--journal", "/no/journal", "--", "cat"], "/no/journal: No such file or directory"),
@@ -229,6 +237,15 @@ class BadInput(WrapTest):
         (["--", "no_program"], 'cannot start "no_program": No such file or directory'),
         (["--", "/etc/passwd"], 'cannot start "/etc/passwd": Permission denied'),
     ]
+
+    def test_a_key_twice_in_a_plan_is_one_line_and_64(self):
+        plan = self.folder / "plan.json"
+        plan.write_text('{"plan_version":1,"faults":[{"id":"f0","fault":"reply_dropped",'
+                        '"at":{"method":"a"},"at":{"method":"b"}}]}')
+        out, err, code = self.done(behind()[:1] + ["--plan", str(plan), "--", "cat"])
+        self.assertEqual((out, code), (b"", 64))
+        self.assertIn('plan.json#/faults/0: the key "at" is there twice; one of them\n',
+                      err.decode())
 
     def test_is_one_line_and_64(self):
         for words, line in self.LINES:

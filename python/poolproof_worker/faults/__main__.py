@@ -23,7 +23,7 @@ from .. import _options
 from .._pipes import claim_stdio
 from .catalogue import FAULTS, as_rows
 from .journal import Journal
-from .plan import PlanError, read_fault, read_plan
+from .plan import PlanError, key_twice, read_fault, read_plan
 from .server import FaultyPipes, FaultyServer
 
 _TEXTS = {param.name for fault in FAULTS for param in fault.params if param.is_text}
@@ -53,9 +53,9 @@ class Asked:
         elif not self.faults:
             raise ValueError(f"{option}: no --fault before it; --fault NAME {option} VALUE")
         elif name == "at":
-            self.faults[-1]["at"] = _aim(value)
+            _aim(value, self.faults[-1]["at"])
         else:
-            self.faults[-1][name] = value if name in _TEXTS else _number_or_text(value)
+            _put(self.faults[-1], name, value if name in _TEXTS else _number_or_text(value), option)
 
     def plan(self):
         """The plan file's faults, then those of the command line."""
@@ -111,6 +111,7 @@ def read_arguments(argv):
             sys.exit(0)
         else:
             raise _options.unknown_option(option, known_options())
+    asked.options.refuse_what_is_of_no_prefix()
     return asked
 
 
@@ -130,14 +131,18 @@ def print_list():
     print(json.dumps(as_rows(), indent=2, sort_keys=True, ensure_ascii=False))
 
 
-def _aim(text):
-    aim = {}
+def _aim(text, aim):
     for pair in text.split(","):
         key, equals, value = pair.partition("=")
         if not equals:
             raise ValueError(f"--at: {pair!r} is no coordinate; request=1, or client=a,call=1")
-        aim[key] = value if key == "client" else _number_or_text(value)
-    return aim
+        _put(aim, key, value if key == "client" else _number_or_text(value), "--at")
+
+
+def _put(given, key, value, where):
+    if key in given:
+        raise key_twice(where, key)
+    given[key] = value
 
 
 def _number_or_text(text):

@@ -6,8 +6,19 @@ import json
 import os
 import time
 
-from .._envelope import to_utf8
+from .._envelope import to_json, to_utf8
 from .plan import PlanError
+
+
+_ID_BYTES_MOST = 128
+
+
+def noted_id(request):
+    """A whole number, or the JSON of any other id as a text; of a long one the beginning."""
+    if isinstance(request.id, int):
+        return request.id
+    text = request.refused_id if request.id is None else to_json(request.id)
+    return to_utf8(text)[:_ID_BYTES_MOST].decode(errors="ignore") or None
 
 
 class Journal:

@@ -152,7 +152,9 @@ def id_wrong(scene):
 @strikes("id_text", CONTENT)
 def id_text(scene):
     scene.receipt()
-    scene.draft.id = f'"{scene.draft.id}"'
+    # One that is a text already becomes a text of that text.
+    given = scene.draft.id
+    scene.draft.id = to_json(given) if given.startswith('"') else f'"{given}"'
 
 
 @strikes("success_missing", CONTENT)
@@ -168,7 +170,9 @@ def reply_reshaped(scene):
 
 
 def id_fraction(draft):
-    draft.id += ".5"  # whoever cuts the fraction off finds the id that it expects
+    # Whoever cuts the fraction off finds the id that it expects.
+    number = "0" if draft.id == "null" else draft.id
+    draft.id = number[:-1] + '.5"' if number.startswith('"') else number + ".5"
 
 
 def no_result(draft):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from .._text import quoted
 from .catalogue import BY_NAME
 
 _PLAN_MAX_BYTES = 16 << 20
@@ -39,6 +40,39 @@ class Planned:
         return self.at.get("request", number) == number
 
 
+class _Object(dict):
+    """An object of a plan file, and the first key that is there twice, or None."""
+
+    __slots__ = ("twice",)
+
+    def __init__(self, pairs):
+        super().__init__()
+        self.twice = None
+        for key, value in pairs:
+            if key in self and self.twice is None:
+                self.twice = key
+            self[key] = value
+
+
+def key_twice(where, key):
+    return PlanError(where, f"the key {quoted(key)} is there twice", "one of them")
+
+
+def _refuse_keys_twice(root, path):
+    values = [(root, path)]
+    while values:
+        value, where = values.pop()
+        if isinstance(value, _Object) and value.twice is not None:
+            raise key_twice(where, value.twice)
+        below = where + ("#/" if where == path else "/")
+        items = {}
+        if isinstance(value, dict):
+            items = value
+        elif isinstance(value, list):
+            items = dict(enumerate(value))
+        values += [(item, f"{below}{key}") for key, item in reversed(items.items())]
+
+
 def read_plan(path):
     """The faults of a plan file. Errors: PlanError."""
     try:
@@ -49,9 +83,10 @@ def read_plan(path):
     if len(text) > _PLAN_MAX_BYTES:
         raise PlanError(path, "too long", "a plan of at most 16 MiB")
     try:
-        root = json.loads(text.decode())
+        root = json.loads(text.decode(), object_pairs_hook=_Object)
     except (ValueError, RecursionError) as error:
         raise PlanError(path, f"not JSON: {error}", "a plan as JSON") from error
+    _refuse_keys_twice(root, path)
     want = '{"plan_version": 1, "faults": [...]}'
     if not isinstance(root, dict):
         raise PlanError(path, "not an object", want)

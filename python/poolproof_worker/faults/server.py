@@ -15,6 +15,7 @@ from .behaviour import (ABOUT_NO_REQUEST, BEFORE_READ, CONTENT, DISCARDING, FIRS
                         IDLE, LEAVE, NOTHING, PAUSE, REQUEST, START, STAY, WRITING, Scene,
                         behaviour_of)
 from .draft import Draft
+from .journal import noted_id
 
 class Departure:
     """A reason to exit."""
@@ -130,9 +131,8 @@ class FaultyServer(Server):
         self.request_number = request.number
         nonce = (request.args or {}).get("nonce")
         self.nonce = nonce if isinstance(nonce, str) else None
-        number = request.id if isinstance(request.id, int) else None
-        self.journal.write("read", request=request.number, id=number, command=request.command,
-                           nonce=self.nonce)
+        self.journal.write("read", request=request.number, id=noted_id(request),
+                           command=request.command, nonce=self.nonce)
         self.strike(REQUEST)
         if self.reading == FRAMES:
             super().respond(request)

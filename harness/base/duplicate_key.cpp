@@ -1,12 +1,15 @@
+#include "harness/base/duplicate_key.hpp"
+
 #include <set>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/text.hpp"
-#include "harness/scenario/scenario_json.hpp"
 
-namespace poolproof::scenario {
+namespace poolproof {
 namespace {
 
 using nlohmann::json;
@@ -27,6 +30,11 @@ std::string pointer_to(const std::vector<Level>& levels) {
 
 }  // namespace
 
+InputError key_twice(std::string where, std::string_view key) {
+  return {std::move(where), fmt::format("the key \"{}\" is there twice", printable(key)),
+          "one of them"};
+}
+
 std::optional<InputError> find_duplicate_key(std::string_view json_text, const std::string& where) {
   using Event = json::parse_event_t;
   std::vector<Level> levels;
@@ -36,10 +44,7 @@ std::optional<InputError> find_duplicate_key(std::string_view json_text, const s
       Level& level = levels.back();
       level.token = parsed.get<std::string>();
       if (level.keys.insert(level.token).second || found) return true;
-      const std::string place = where + pointer_to({levels.begin(), levels.end() - 1});
-      found =
-          InputError{place, fmt::format("the key \"{}\" is there twice", printable(level.token)),
-                     "one of them"};
+      found = key_twice(where + pointer_to({levels.begin(), levels.end() - 1}), level.token);
     } else if (event == Event::object_end || event == Event::array_end) {
       levels.pop_back();
     } else {
@@ -54,4 +59,4 @@ std::optional<InputError> find_duplicate_key(std::string_view json_text, const s
   return found;
 }
 
-}  // namespace poolproof::scenario
+}  // namespace poolproof
