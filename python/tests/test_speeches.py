@@ -225,7 +225,7 @@ class Faults(unittest.TestCase):
             _, out, _ = worker.finish(data)
             self.assertEqual([json.loads(line)["id"] for line in out.splitlines()], [0, 2, "t"])
             self.assertEqual([(r["request"], r["id"]) for r in worker.journal("read")],
-                             [(0, 0), (1, 1), (2, None)])
+                             [(0, 0), (1, 1), (2, '"t"')])
 
     def test_reading_stops_within_a_request_that_came_with_others(self):
         data = lines(rpc(0, "echo"), rpc(1, "echo"), rpc(2, "echo"))
