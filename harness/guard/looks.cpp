@@ -199,7 +199,11 @@ bool Looks::look(Time now) {
 void Looks::look_at_descriptors(Time now) {
   std::map<pid_t, std::vector<OpenFile>> files;
   for (const auto& [pid, known] : known_) {
-    if (!known.dead_since) files.emplace(pid, open_files(pid));
+    if (known.dead_since) continue;
+    auto open = open_files(pid);
+    // Of one that ends meanwhile some are closed already, and it keeps none.
+    const auto stat = proc_fs::read_stat(pid);
+    if (stat && !stat->dead() && !stat->exiting()) files.emplace(pid, std::move(open));
   }
   for (auto& [pid, look] : look_at(files, outside_)) {
     look.at = since_begin(now);

@@ -142,7 +142,7 @@ while (chunk := os.read(0, 4096)):
     "noise while idle": """
 import threading
 def tick():
-    while True: time.sleep(0.7); os.write(1, b"tick\\n")
+    while True: time.sleep(0.25); os.write(1, b"tick\\n")
 threading.Thread(target=tick, daemon=True).start()
 serve()
 """,

@@ -203,10 +203,14 @@ serve(read_line, line)""", '(a banner or a stray print): "[2026-01-01 12:00:00] 
 serve(read_line, line, lambda reply: write(b"[Info] called\\n" + line(reply)))""",
                                          '14 bytes of text (a banner or a stray print), and a sound '),
     "log lines in brackets while idle": (HEADERS, """
+busy_until = [float("inf")]
 def log():
-    while True: time.sleep(0.9); write(b"[Info] idle\\n")
+    while True:
+        time.sleep(0.05)
+        if time.monotonic() > busy_until[0]: write(b"[Info] idle\\n"); rest()
+def rest(): busy_until[0] = time.monotonic() + 0.25
 threading.Thread(target=log, daemon=True).start()
-serve(read_headed, headed)
+serve(read_headed, lambda reply: (rest(), headed(reply))[1])
 os._exit(0)""", 'text (a banner or a stray print): "[Info] idle'),
     "two replies in one line": (LINES, """
 data = b""

@@ -108,7 +108,7 @@ OPAQUE_WORKERS = {
     "serve(lambda p: (write(p), sys.exit(0)))": ("ends after its first call", 1),
     "serve(lambda p: None)": ("hangs in its first call: it has read the request", 1),
     "serve(lambda p: write(p[:70000]))": ("changes a text of 1000000 bytes on its way", 1),
-    "def tick():\n  while True: time.sleep(0.7); os.write(1, b'tick')\n"
+    "def tick():\n  while True: time.sleep(0.25); os.write(1, b'tick')\n"
     "threading.Thread(target=tick, daemon=True).start(); serve(write)":
         ("makes noise on its stdout", 1),
     "serve(write); time.sleep(1000)": ("of the end of its input: it needs TERM", 1),
@@ -295,7 +295,9 @@ class Probe(ProgramTest):
 
     def test_nobody_is_left_when_it_is_killed(self):
         for how in (signal.SIGINT, signal.SIGKILL):
-            words = [POOLPROOF, "probe", "--", "/bin/sh", "-c", "sleep 1000 & sleep 1000; true"]
+            # Who runs the tests in the background may have SIGINT ignored.
+            words = ["/usr/bin/env", "--default-signal=INT", POOLPROOF, "probe", "--", "/bin/sh",
+                     "-c", "sleep 1000 & sleep 1000; true"]
             with subprocess.Popen(words, stdout=subprocess.DEVNULL) as program:
                 wait_until(lambda: sleepers(program) == 2, "the worker's children")
                 program.send_signal(how)
