@@ -12,40 +12,17 @@ using nlohmann::json;
 
 constexpr std::size_t kLooked = 4096;
 
-/// Reads JSON only to learn where it stops being any.
-class Reach final : public nlohmann::json_sax<json> {
- public:
-  /// Of the byte that makes it none; behind all bytes if more of them could make it whole.
-  [[nodiscard]] std::size_t end() const { return end_; }
-
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool key(string_t&) override { return true; }
-  bool start_object(std::size_t) override { return true; }
-  bool end_object() override { return true; }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
-  bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
-    end_ = position;
-    return false;
-  }
-
- private:
-  std::size_t end_ = std::string_view::npos;
-};
-
 /// Whether no byte of the text is one that breaks the rules of JSON.
 bool is_unbroken(std::string_view text) {
   // The parser takes a zero byte for the end of the text.
   if (text.find('\0') != std::string_view::npos) return false;
-  Reach reach;
-  (void)json::sax_parse(text, &reach);
-  return reach.end() > text.size();
+  try {
+    return !json::parse(text).is_discarded();
+  } catch (const json::parse_error& broken) {
+    return broken.byte > text.size();  // more of them could make it whole
+  } catch (const json::exception&) {
+    return false;  // a number that no double holds
+  }
 }
 
 std::string_view behind_blanks(std::string_view text) {
