@@ -94,8 +94,9 @@ class Worker:
         What is None comes from POOLPROOF_SLOT and POOLPROOF_GENERATION (worker_id is
         "SLOT.GENERATION"; without both, the generation is drawn from the file POOLPROOF_TICKETS),
         POOLPROOF_WIRE, POOLPROOF_SPEECH, POOLPROOF_PREFIX_BYTES (1, 2, 4 or 8; default 4),
-        POOLPROOF_BYTE_ORDER ("big", the default, or "little"; of a prefix) and
-        POOLPROOF_MAX_FRAME_BYTES (default 16 MiB; the longest payload of a request and a reply).
+        POOLPROOF_BYTE_ORDER ("big", the default, or "little") and POOLPROOF_MAX_FRAME_BYTES
+        (default 16 MiB; the longest payload of a request and a reply). What is said of a prefix
+        here, and not by the environment, is a bad option with another wire.
         `timestamp` is a text that stands in every reply of a bridge instead of the time, so that
         two runs can be compared. `wire_log` (POOLPROOF_WIRE_LOG) is a file for every byte each way,
         with its time, as hex and text, and frames marked; %p in its name is the process's number,
@@ -118,6 +119,7 @@ class Worker:
                              prefix_bytes=prefix_bytes, byte_order=byte_order,
                              max_frame_bytes=max_frame_bytes, timestamp=timestamp,
                              wire_log=wire_log)
+            options.refuse_what_is_of_no_prefix()
             options.draw_ticket()
             pipes = options.make_pipes(Pipes, stdin_fd, stdout_fd)
         except ValueError as error:

@@ -51,7 +51,7 @@ class Options:
         self.wire_log = ""  # a file; empty: none
         self.wire_log_bytes = _WIRE_LOG_BYTES
         self._worker_id = ""
-        self._of_prefix = ""  # the option typed last that says something of the length prefix
+        self._of_prefix = ""  # the option given last that says something of the length prefix
 
     @classmethod
     def from_environment(cls):
@@ -74,7 +74,7 @@ class Options:
 
     def set(self, name, text, where):
         """Errors: ValueError that names `where` and what would do."""
-        if name in ("prefix_bytes", "byte_order") and where.startswith("--"):
+        if name in ("prefix_bytes", "byte_order") and where not in _VARIABLES.values():
             self._of_prefix = where
         if name == "worker_id":
             self._worker_id = text

@@ -250,6 +250,14 @@ class Program(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (64, b""))
         self.assertEqual(done.stderr, b'prefix_bytes: "3" will not do; 1, 2, 4 or 8\n')
 
+    def test_run_takes_what_is_said_of_a_prefix_for_that_wire_alone(self):
+        for given in ("prefix_bytes=2", 'byte_order="little"'):
+            name = given.split("=")[0]
+            done = run(["-c", f'import poolproof_worker as p; p.serve({{}}, wire="lines", {given})'])
+            self.assertEqual((done.returncode, done.stdout), (64, b""), given)
+            said = f"{name}: is said of the wire lines; the wire prefix, or nothing\n"
+            self.assertEqual(done.stderr, said.encode())
+
 
 class Registration(unittest.TestCase):
     def test_a_function_stays_what_it_is(self):
