@@ -115,8 +115,7 @@ void carry_out(PoolState& pool, Worker& worker, wire::Exchange& exchange,
 
 }  // namespace
 
-Lease::Body::Body(std::shared_ptr<PoolState> state, pool::HeldLease lease)
-    : pool(std::move(state)), held(std::move(lease)) {
+Lease::Body::Body(Granted granted) : pool(granted.pool), held(std::move(granted.held)) {
   if (!keeps_at_exceptions()) exceptions = std::uncaught_exceptions();
 }
 
@@ -128,9 +127,9 @@ bool Lease::Body::end(bool clean) {
   return held.open() && held.end(pool->dispatcher(), clean);
 }
 
-Lease::Lease(Body&& body) {
+Lease::Lease(Granted granted) {
   static_assert(sizeof(Body) <= sizeof storage_ && alignof(Body) <= alignof(std::uint64_t));
-  new (storage_) Body(std::move(body));
+  new (storage_) Body(granted);
 }
 
 Lease::Body& Lease::body() {
@@ -141,7 +140,9 @@ const Lease::Body& Lease::body() const {
   return *std::launder(reinterpret_cast<const Body*>(storage_));
 }
 
-Lease::Lease(Lease&& other) noexcept : Lease(std::move(other.body())) {}
+Lease::Lease(Lease&& other) noexcept {
+  new (storage_) Body(std::move(other.body()));
+}
 
 Lease& Lease::operator=(Lease&& other) noexcept {
   if (this == &other) return *this;

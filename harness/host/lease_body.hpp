@@ -14,9 +14,15 @@ namespace poolproof::host {
 
 class PoolState;
 
+/// What the pool has granted. Taken over: `held` is empty afterwards.
+struct Lease::Granted {
+  const std::shared_ptr<PoolState>& pool;
+  pool::HeldLease& held;
+};
+
 /// What a lease is made of.
 struct Lease::Body {
-  Body(std::shared_ptr<PoolState> state, pool::HeldLease lease);
+  explicit Body(Granted granted);
 
   Result<wire::CallResult> converse(const pool::CallSpec& call, const std::string& message,
                                     const std::stop_token& stop);

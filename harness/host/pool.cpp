@@ -73,7 +73,7 @@ Result<Lease> Pool::checkout_in(const pool::SessionRequest& session, Timeout tim
   const Duration limit = timeout.limit.value_or(state.options().checkout_timeout);
   auto held = state.checkout(session, limit, stop.token);
   if (!held) return unexpected(std::move(held.error()));
-  return Result<Lease>(tl::in_place, Lease::Body(parts_->state, std::move(*held)));
+  return Result<Lease>(tl::in_place, Lease::Granted{parts_->state, *held});
 }
 
 bool Pool::end_session(std::string_view name) {

@@ -48,10 +48,11 @@ struct Timeout;  ///< any duration of std::chrono; `{}` is the time that the opt
 /// it: a lease is for one thread at a time.
 class Lease {
   struct Body;
+  struct Granted;
 
  public:
-  /// For the pool alone, which makes it where it is wanted: nobody else has a Body.
-  explicit Lease(Body&& body);
+  /// For the pool alone, which makes it where it is wanted: nobody else can name a Granted.
+  explicit Lease(Granted granted);
   Lease(Lease&& other) noexcept;
   Lease& operator=(Lease&& other) noexcept;
   Lease(const Lease&) = delete;

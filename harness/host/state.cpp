@@ -71,7 +71,7 @@ Result<pool::HeldLease> PoolState::checkout(const pool::SessionRequest& session,
   }
   if (ticket.parked) await_answer(ticket, stop);
   if (ticket.error) return unexpected(std::move(*ticket.error));
-  return pool::HeldLease(std::move(ticket.worker), ticket.lease);
+  return Result<pool::HeldLease>(tl::in_place, std::move(ticket.worker), ticket.lease);
 }
 
 bool PoolState::end_session(std::string_view name) {

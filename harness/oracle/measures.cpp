@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "harness/oracle/rules.hpp"
+#include "harness/pool/lease_number.hpp"
 #include "harness/pool/meter.hpp"
 
 /// What a pool measures of itself, against its own record: each wait, use, start and leak is
@@ -167,7 +168,7 @@ bool is_fit_to_measure(const trace::PoolRecord& record, std::uint32_t size) {
     const auto* grant = std::get_if<pool::Grant>(&effect);
     if (grant != nullptr) {
       return grant->worker.slot < size && grant->lease != LeaseId::none &&
-             static_cast<std::uint64_t>(grant->lease) % size == grant->worker.slot;
+             pool::slot_of_lease(grant->lease, size) == grant->worker.slot;
     }
     const auto* start = std::get_if<pool::Start>(&effect);
     const auto* stop = std::get_if<pool::Stop>(&effect);

@@ -6,6 +6,7 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/base/dispatch.hpp"
+#include "harness/pool/lease_number.hpp"
 
 namespace poolproof::pool {
 namespace {
@@ -350,8 +351,7 @@ void Core::grant(const Waiter& waiter, std::uint32_t slot) {
   unlink_idle(slot);
   enter(slot, SlotState::leased);
   ++leases_;
-  // The slot can be read off the number, so that no table of leases is needed.
-  slots_[slot].lease = LeaseId{leases_ * config_.size + slot};
+  slots_[slot].lease = lease_number(leases_, slot, config_.size);
   slots_[slot].session = waiter.use.session;
   ++counters_.granted;
   emit(Grant{waiter.checkout, slots_[slot].lease, id(slot)});
@@ -649,7 +649,7 @@ std::uint32_t Core::slot_in(WorkerId worker, SlotState state) const {
 }
 
 std::uint32_t Core::slot_of(LeaseId lease) const {
-  const auto slot = static_cast<std::uint32_t>(static_cast<std::uint64_t>(lease) % config_.size);
+  const std::uint32_t slot = slot_of_lease(lease, config_.size);
   return lease != LeaseId::none && slots_[slot].lease == lease ? slot : kNone;
 }
 

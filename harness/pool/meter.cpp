@@ -6,6 +6,7 @@
 
 #include "harness/base/assert.hpp"
 #include "harness/base/dispatch.hpp"
+#include "harness/pool/lease_number.hpp"
 
 namespace poolproof::pool {
 
@@ -187,9 +188,8 @@ void Meter::end_start(WorkerId worker) {
   std::erase_if(given_up_, [&](const GivenUp& one) { return one.worker == worker; });
 }
 
-/// The Core's numbers of leases tell the slot.
 std::uint32_t Meter::slot_of(LeaseId lease) const {
-  const auto slot = static_cast<std::uint32_t>(static_cast<std::uint64_t>(lease) % slots_.size());
+  const std::uint32_t slot = slot_of_lease(lease, static_cast<std::uint32_t>(slots_.size()));
   return lease != LeaseId::none && slots_[slot].hold.lease == lease ? slot : kNone;
 }
 
