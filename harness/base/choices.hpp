@@ -20,7 +20,7 @@ class Choices final {
  public:
   /// An endless source. The same seed and purpose give the same choices with every compiler.
   static Choices random(std::uint64_t seed, std::string_view purpose);
-  /// After the end of `sequence` every choice is 0.
+  /// Repeats the choices of `sequence`. After its end every choice is 0.
   static Choices replayed(std::vector<std::uint32_t> sequence);
 
   /// A number in [0, bound), all equally likely up to an error of 1 in 2^32. `bound` must not be 0.
@@ -37,7 +37,7 @@ class Choices final {
   /// The choices made, in order. Replaying this sequence makes the same choices again.
   [[nodiscard]] const std::vector<std::uint32_t>& taken() const { return taken_; }
 
-  /// Begins anew, as random() and replayed() do, and keeps the memory it has.
+  /// Starts over, as a fresh random() or replayed() would, but reuses the memory it has.
   void restart(std::uint64_t seed, std::string_view purpose);
   void restart(std::span<const std::uint32_t> sequence);
 
@@ -47,7 +47,7 @@ class Choices final {
 
   bool random_ = true;
   Random source_;
-  std::vector<std::uint32_t> sequence_;  ///< replayed only
+  std::vector<std::uint32_t> sequence_;  ///< the choices to repeat; empty unless replayed
   std::size_t next_ = 0;                 ///< the next place in `sequence_`
   std::vector<std::uint32_t> taken_;
 };
@@ -59,7 +59,7 @@ class ChoiceBook final {
   using Sequences = std::map<std::string, std::vector<std::uint32_t>>;
 
   static ChoiceBook random(std::uint64_t seed);
-  /// A stream that is not in `sequences` has an empty one.
+  /// Each stream repeats its sequence. A stream that `sequences` lacks makes only choices of 0.
   static ChoiceBook replayed(Sequences sequences);
 
   /// The same name always gives the same stream. A stream stays at its address until restart().
@@ -68,7 +68,7 @@ class ChoiceBook final {
   /// The choices made, by stream. Streams without a choice are left out.
   [[nodiscard]] Sequences taken() const;
 
-  /// Begins anew, as random() does, and keeps the memory it has.
+  /// Starts over, as a fresh random() would, but reuses the memory it has.
   void restart(std::uint64_t seed);
 
  private:

@@ -28,7 +28,7 @@ constexpr Time after(Time at, Duration span) {
   return at > Time() && span >= kNever - at ? kNever : at + span;
 }
 
-/// The sum of two spans; an endless one gives an endless one.
+/// The sum of two spans. It is endless if one of them is.
 constexpr Duration plus(Duration a, Duration b) {
   const bool endless = a == Duration::max() || b >= Duration::max() - a;
   return endless ? Duration::max() : a + b;

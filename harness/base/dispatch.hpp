@@ -6,8 +6,9 @@
 
 namespace poolproof {
 
-/// As std::visit of one variant, but in place: for what looks at every event or effect of a pool,
-/// where a call through a table costs as much as what it does. Requires: it holds a value.
+/// Calls `use` with the value that a variant holds, as std::visit does, but without a table of
+/// functions: a pool does this for each event and effect, where a call through a table costs as
+/// much as the work itself. Requires: the variant holds a value.
 template <class Use, class... Kinds>
 void dispatch(const std::variant<Kinds...>& what, Use use) {
   const auto use_at = [&]<std::size_t... at>(std::index_sequence<at...> /*of the kinds*/) {

@@ -14,11 +14,11 @@ namespace {
 
 using nlohmann::json;
 
-/// An object or an array that the parser is in.
+/// An object or an array that the parser has entered and not yet left.
 struct Level {
   bool is_array = false;
   std::size_t next = 0;
-  std::string token = {};  ///< of the member or element that is being read
+  std::string token = {};  ///< the key or index that is being read
   std::set<std::string> keys = {};
 };
 

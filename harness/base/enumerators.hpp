@@ -5,11 +5,12 @@
 #include <string_view>
 #include <utility>
 
-/// What the compiler knows of an enum that counts from 0 on, so that nobody has to write it twice.
+/// The number and the names of an enum's enumerators, asked of the compiler, so that nobody has to
+/// write them twice. The enum must count from 0 on.
 namespace poolproof {
 
-/// The enumerator's name. Empty: none has that value, and the compiler writes it as a number or as
-/// a cast of one.
+/// The name of the enumerator with this value. Empty if there is none: the compiler then writes the
+/// value as a number or as a cast of one.
 template <auto value>
 consteval std::string_view enumerator_name() {
   std::string_view text = __PRETTY_FUNCTION__;
@@ -19,7 +20,7 @@ consteval std::string_view enumerator_name() {
   return scope == text.npos || text.front() == '(' ? "" : text.substr(scope + 2);
 }
 
-/// How many enumerators there are.
+/// How many enumerators `Enum` has.
 template <class Enum, std::size_t from = 0>
 consteval std::size_t enumerators() {
   if constexpr (enumerator_name<static_cast<Enum>(from)>().empty())
@@ -28,7 +29,7 @@ consteval std::size_t enumerators() {
     return enumerators<Enum, from + 1>();
 }
 
-/// All their names.
+/// The names of all enumerators of `Enum`.
 template <class Enum>
 consteval auto enumerator_names() {
   return []<std::size_t... at>(std::index_sequence<at...> /*all*/) {
@@ -37,7 +38,7 @@ consteval auto enumerator_names() {
   (std::make_index_sequence<enumerators<Enum>()>());
 }
 
-/// A table of `count` names of our own. One that lacks a name does not compile.
+/// A table of `count` names written by hand. A table with a missing name does not compile.
 template <std::size_t count, std::size_t rows>
 consteval auto names_for(const std::string_view (&names)[rows]) {
   static_assert(rows == count, "each one has a name");

@@ -21,8 +21,8 @@ enum class LeaseId : std::uint64_t { none = 0 };
 /// is "none".
 enum class CheckoutId : std::uint64_t { none = 0 };
 
-/// What some requests share that are to meet one worker's memory. The world gives out the numbers,
-/// each once; 0 is "none".
+/// What requests share that rely on the memory of one worker, so that the same worker serves them.
+/// The world gives out the numbers, each once; 0 is "none".
 enum class SessionId : std::uint64_t { none = 0 };
 
 }  // namespace poolproof

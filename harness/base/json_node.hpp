@@ -15,8 +15,8 @@
 /// Reading JSON that people wrote: where a value stands, what is wrong with it, what was meant.
 namespace poolproof {
 
-/// Keeps the first thing wrong with a file. What is read after it is of no matter, so that readers
-/// need no exit of their own for each mistake: they give defaults and go on.
+/// Keeps the first mistake in a file. After a mistake readers give defaults and go on, and nobody
+/// uses what they read then: so they need no early return for each mistake.
 class Complaints {
  public:
   void add(std::string where, std::string what, std::string want);
@@ -28,8 +28,8 @@ class Complaints {
   std::optional<InputError> first_;
 };
 
-/// One JSON value and the place where it stands: `x.json#/clients/0/steps/2`. A value of another
-/// type or out of bounds is a complaint, and a default is given.
+/// One JSON value and the place where it stands: `x.json#/clients/0/steps/2`. Reading a value of
+/// the wrong type or out of bounds adds a complaint and gives a default.
 class JsonNode {
  public:
   /// `where` is the file; `separator` stands between it and the first key.
@@ -37,27 +37,28 @@ class JsonNode {
            std::string_view separator = "#/")
       : value_(&value), where_(std::move(where)), separator_(separator), complaints_(&complaints) {}
 
-  /// Whether it is an object without any key but these.
+  /// Whether the value is an object with no other keys than `keys`; if not, adds a complaint.
   [[nodiscard]] bool object(std::span<const std::string_view> keys) const;
   [[nodiscard]] std::optional<JsonNode> find(std::string_view key) const;
-  /// The value of a key that must be there. `why` is what is said if it is not.
+  /// The value of a key that must be there. If it is missing, the complaint ends with `why`.
   [[nodiscard]] std::optional<JsonNode> need(std::string_view key, std::string_view why) const;
-  /// The elements of an array of at least `min` of them.
+  /// The elements of an array. Fewer than `min` of them are a complaint.
   [[nodiscard]] std::vector<JsonNode> elements(std::size_t min = 0) const;
   /// The keys of an object in order.
   [[nodiscard]] std::vector<std::string> keys() const;
-  /// The only key of an object with one of `keys`; nothing after a complaint.
+  /// The key of an object that has one key only, which must be one of `keys`. If it is not so, adds
+  /// a complaint and gives nothing.
   [[nodiscard]] std::optional<std::string> only_key(std::span<const std::string_view> keys,
                                                     std::string_view noun) const;
 
   [[nodiscard]] std::string text() const;
   [[nodiscard]] std::int64_t whole(std::int64_t min, std::int64_t max) const;
-  /// In milliseconds, 0 to 24 hours.
+  /// A time span in milliseconds, 0 to 24 hours.
   [[nodiscard]] Duration span() const;
   [[nodiscard]] bool flag() const;
-  /// The place of a text in `names`.
+  /// The index of this text in `names`.
   [[nodiscard]] std::size_t choice(std::span<const std::string_view> names) const;
-  /// One that is not in `names` is a complaint about an unknown `noun`.
+  /// Complains that there is no `noun` called `name`, and suggests one of `names`.
   void unknown(std::string_view noun, std::string_view name,
                std::span<const std::string_view> names) const;
 
@@ -68,7 +69,7 @@ class JsonNode {
   [[nodiscard]] const std::string& where() const { return where_; }
   [[nodiscard]] Complaints& complaints() const { return *complaints_; }
   void wrong(std::string what, std::string want) const;
-  void not_a(std::string_view want) const;  ///< `is 12; a text`
+  void not_a(std::string_view want) const;  ///< complains: `is 12; a text`
 
  private:
   [[nodiscard]] std::string below(std::string_view token) const;
@@ -79,7 +80,7 @@ class JsonNode {
   Complaints* complaints_;
 };
 
-/// A whole number within these bounds.
+/// The value as a whole number, or nothing if it is none or out of bounds.
 std::optional<std::int64_t> whole_within(const nlohmann::json& value, std::int64_t min,
                                          std::int64_t max);
 
@@ -87,7 +88,7 @@ std::optional<std::int64_t> whole_within(const nlohmann::json& value, std::int64
 std::optional<std::string> unknown_key(const nlohmann::json& object,
                                        std::span<const std::string_view> known);
 
-/// `did you mean "size"?`, or what there is.
+/// What to say after an unknown name: `did you mean "size"?`, or which names there are.
 std::string suggestion(std::string_view name, std::span<const std::string_view> names);
 
 }  // namespace poolproof

@@ -19,7 +19,7 @@ enum class Outcome : std::uint8_t {
   cancelled,         ///< the client gave up
   worker_busy,       ///< the worker of its strict session serves another client
   worker_gone,       ///< the worker of its strict session is gone, and what it knew with it
-  sessions_full,     ///< as many sessions go on as the pool allows
+  sessions_full,     ///< the pool already has as many sessions as it allows
   call_timeout,      ///< no whole reply within the call timeout
   worker_died,       ///< the process ended in the middle of the call
   stdout_closed,     ///< the worker closed its stdout and lives on
@@ -35,7 +35,7 @@ enum class Phase : std::uint8_t {
   none,
   queued,     ///< waiting for a worker; all are busy
   starting,   ///< the process that would serve it is being started
-  handshake,  ///< the worker that would serve it has its init ping and has not answered
+  handshake,  ///< the worker that would serve it has not yet answered its init ping
   cooling,    ///< starts are held back after a failure
   suspended,  ///< waiting for the pool to be resumed
   writing_request,
@@ -43,7 +43,7 @@ enum class Phase : std::uint8_t {
   reading_reply,   ///< part of a reply has come
 };
 
-/// Why a worker has not got through its start. Told from evidence alone.
+/// Why a worker has not completed its start. It is judged from evidence alone.
 enum class StartCause : std::uint8_t {
   none,
   exec_failed,           ///< the program could not be started (errno says why)
@@ -76,12 +76,12 @@ constexpr std::string_view name(StartCause c) {
   return kStartCauseNames[static_cast<std::size_t>(c)];
 }
 
-/// The worker answered, be it with an error.
+/// Whether the worker answered the call, even if with an error.
 constexpr bool was_answered(Outcome outcome) {
   return outcome == Outcome::ok || outcome == Outcome::worker_error;
 }
 
-/// The enumerator of that name, or nothing.
+/// The enumerator called `wanted`, or nothing.
 template <class Enum, class Names>
 constexpr std::optional<Enum> named(const Names& names, std::string_view wanted) {
   for (std::size_t i = 0; i < names.size(); ++i) {

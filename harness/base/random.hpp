@@ -9,7 +9,7 @@ namespace poolproof {
 /// Turns neighbouring states into numbers that have nothing in common.
 std::uint64_t splitmix64(std::uint64_t& state);
 inline constexpr std::uint64_t kSplitmixStep =
-    0x9e3779b97f4a7c15U;  ///< what a call adds to `state`
+    0x9e3779b97f4a7c15U;  ///< what a call of splitmix64() adds to `state`
 
 /// A hash (FNV-1a) that no library version changes.
 std::uint64_t fnv1a(std::string_view text);

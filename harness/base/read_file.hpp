@@ -8,8 +8,8 @@
 namespace poolproof {
 
 /// Reads a regular file whole. Errors: the file does not exist, is no regular file (a folder, a
-/// pipe), is longer than `most_bytes`, or can't be read. `want` of the error says what would be
-/// right.
+/// pipe), is longer than `most_bytes`, or can't be read. `want` goes into the error: it says what
+/// would be right.
 Parsed<std::string> read_file(const std::string& path, std::uintmax_t most_bytes,
                               const std::string& want);
 

@@ -37,7 +37,7 @@ constexpr bool is_call(StepKind kind) {
   return kind == StepKind::call || kind == StepKind::call_bytes;
 }
 
-/// It comes to something; the others arrange what happens when.
+/// Whether such a step ends with an Outcome. The other steps only arrange what happens when.
 constexpr bool has_outcome(StepKind kind) {
   return kind <= StepKind::execute || kind == StepKind::close;
 }

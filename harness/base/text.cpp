@@ -102,7 +102,7 @@ void append_escaped(std::string& out, char byte) {
   }
 }
 
-/// How many bytes at the start of `bytes` stand for themselves.
+/// How many bytes at the start of `bytes` are plain ASCII that needs no escape.
 std::size_t plain_prefix(std::string_view bytes) {
   const auto plain = [](char c) { return c >= ' ' && c <= '~' && c != '\\'; };
   return static_cast<std::size_t>(std::find_if_not(bytes.begin(), bytes.end(), plain) -
@@ -131,7 +131,7 @@ std::string shown(std::string_view bytes, std::size_t limit, std::string_view ke
   return out;
 }
 
-/// Whether the bytes are a character cut short by their end, and nothing else.
+/// Whether the bytes are one character whose last bytes are missing, and nothing else.
 bool is_cut_character(std::string_view tail) {
   return announced_length(byte_at(tail, 0)) > tail.size() &&
          std::all_of(tail.begin() + 1, tail.end(),
@@ -159,7 +159,7 @@ std::string printable_page(std::string_view text, std::size_t limit) {
 std::string hex_and_text(std::string_view bytes, std::size_t limit) {
   if (bytes.empty()) return "(no bytes)";
   const std::string_view head = bytes.substr(0, limit);
-  constexpr std::size_t kHexed = 3;  // "0a "
+  constexpr std::size_t kHexed = 3;  // the length of "0a "
   std::string out(kHexed * head.size(), ' ');
   for (std::size_t i = 0; i < head.size(); ++i) {
     const auto value = static_cast<unsigned char>(head[i]);

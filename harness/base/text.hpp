@@ -14,14 +14,14 @@ namespace poolproof {
 /// bytes)`.
 std::string printable(std::string_view bytes, std::size_t limit = 200);
 
-/// The same for a text of several lines (a stderr tail): newlines stay.
+/// Like printable(), for a text of several lines (a stderr tail): newlines stay.
 std::string printable_lines(std::string_view bytes, std::size_t limit = 4096);
 
-/// The same as printable() for a sentence that quotes text which is printable already: a backslash
-/// stays a single backslash.
+/// Like printable(), for a sentence that quotes text which is printable already: a backslash stays
+/// a single backslash.
 std::string printable_message(std::string_view text, std::size_t limit = 4096);
 
-/// The same for a sentence of several lines.
+/// Like printable_message(), for a sentence of several lines: newlines stay.
 std::string printable_page(std::string_view text, std::size_t limit = std::string_view::npos);
 
 /// The first bytes as hex and as text: `57 61 72 6e ("Warn")`.
@@ -32,7 +32,7 @@ std::string hex_and_text(std::string_view bytes, std::size_t limit = 32);
 /// no bytes.
 bool is_text(std::string_view bytes);
 
-/// The whole number that is all of the text.
+/// The text as a whole number, or nothing if it is not one.
 template <class Number>
 std::optional<Number> parse_number(std::string_view text, int base = 10) {
   Number number{};

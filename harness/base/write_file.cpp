@@ -13,7 +13,7 @@
 namespace poolproof {
 namespace {
 
-/// 0, or the errno of the first write that failed.
+/// Writes the whole text. Returns 0 or the errno of the first write that failed.
 int write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(fd, text.data(), text.size());
@@ -23,7 +23,8 @@ int write_all(int fd, std::string_view text) {
   return 0;
 }
 
-/// Writes the file, flushes it to the disk and closes it. Returns 0 or the errno.
+/// Creates the file, writes it, flushes it to the disk if it is to be durable, and closes it.
+/// Returns 0 or the errno.
 int write_new(const std::string& path, std::string_view text, Durable durable) {
   constexpr mode_t kForAll = 0666;  // the umask takes bits away
   const int fd =
@@ -35,8 +36,8 @@ int write_new(const std::string& path, std::string_view text, Durable durable) {
   return problem;
 }
 
-/// Flushes the entry of a renamed file. The file is whole in any case, and some file systems can't
-/// flush a folder, so nothing is made of a failure.
+/// Flushes a folder after a file in it was renamed. A failure is ignored: the file is whole in any
+/// case, and some file systems can't flush a folder.
 void flush_folder(const std::filesystem::path& folder) {
   const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;

@@ -18,8 +18,8 @@ using proc_fs::Stat;
 
 namespace {
 
-/// The children that launch() has started, with their start times. The launcher's own record, so
-/// that one that the pool has lost does not pass for an orphan.
+/// The children that launch() has started, with their start times. This is the launcher's own
+/// record: so a child that the pool has lost does not pass for an orphan.
 class StartedHere {
  public:
   void add(pid_t child, std::uint64_t started) {
@@ -47,12 +47,12 @@ StartedHere& started_here() {
   return children;
 }
 
-/// Tells the children that this process started from those that became its own. One that it started
-/// is in its session, and leads a group or is in that of this process.
+/// Tells the children that this process started from orphans that it adopted. A child that it
+/// started is in its session, and leads a group or is in that of this process.
 class Adoption {
  public:
-  /// The same, and no other leader of a group passes for one that was started here. Requires: no
-  /// start is under way.
+  /// Like has_made(), but a leader of a group that is not known as started here was adopted, too.
+  /// Requires: no start is under way.
   [[nodiscard]] bool has_surely_made(pid_t child, const Stat& stat) const {
     const bool leads = stat.group == child && child != group_;
     const bool unknown = adopts_ && leads && !started_here().has(child, stat.started);
@@ -73,24 +73,24 @@ Marked marked(pid_t pid, const Stat& stat) {
   return {pid, stat.state, stat.started, proc_fs::command_of(pid, stat)};
 }
 
-/// By pid and start time.
+/// Processes below this one, by pid and start time.
 using Below = std::map<std::pair<pid_t, std::uint64_t>, Stat>;
 
-/// The same processes, and none has died.
+/// Whether both looks saw the same processes, and none has died in between.
 bool same(const Below& one, const Below& other) {
   return std::ranges::equal(one, other, [](const auto& left, const auto& right) {
     return left.first == right.first && left.second.dead() == right.second.dead();
   });
 }
 
-/// All processes below this one in one look, but for `spared` and those below it.
+/// Looks once at all processes below this one, except `spared` and those below it.
 Below look_below(pid_t spared) {
   std::map<pid_t, Stat> stats;
   for (const pid_t pid : proc_fs::all_pids()) {
     if (const std::optional<Stat> stat = proc_fs::read_stat(pid)) stats.emplace(pid, *stat);
   }
   const auto is_below = [&](pid_t pid) {
-    // As many steps as there are processes: a pid used again must not make a circle.
+    // Bounded: with a pid that is used again, the parents of a process might make a circle.
     for (std::size_t steps = 0; steps < stats.size() && pid != spared; ++steps) {
       const auto found = stats.find(pid);
       if (found == stats.end()) return false;
@@ -117,7 +117,8 @@ Census take_census() {
     if (!stat || stat->parent != self || adoption.has_surely_made(pid, *stat)) continue;
     ++(stat->dead() ? census.zombies : census.children);
   }
-  census.descriptors = proc_fs::count_entries("/proc/self/fd") - 1;  // one is the look itself
+  // One is open for this very count.
+  census.descriptors = proc_fs::count_entries("/proc/self/fd") - 1;
   census.threads = proc_fs::own_threads();
   return census;
 }
@@ -135,7 +136,8 @@ std::vector<Marked> processes_marked(std::string_view token) {
 }
 
 std::vector<Marked> descendants(pid_t spared) {
-  // Who forks and ends within a look may be missed, and its child, too; then the next look differs.
+  // A process that forks and ends within a look may be missed, and its child, too; then the next
+  // look differs.
   constexpr int kLooksMost = 5;
   Below before = look_below(spared);
   Below now = look_below(spared);

@@ -9,7 +9,7 @@
 
 namespace poolproof::host {
 
-/// A process that carries a run's token.
+/// A process of a run, found by the token that it carries or by its descent.
 struct Marked {
   pid_t pid = 0;
   char state = '?';  ///< as in /proc/PID/stat
@@ -18,7 +18,7 @@ struct Marked {
   std::string command;  ///< its command line, printable
 };
 
-/// What the OS knows about this process. The witness that nobody can bribe. In a process that
+/// What the operating system says about this process, whatever the pool believes. In a process that
 /// adopts orphans, those are not counted among its children and zombies: see descendants().
 struct Census {
   std::uint32_t children = 0;  ///< living children of this process
@@ -35,13 +35,13 @@ Census take_census();
 /// us look into: zombies (they have no environment any more) and other users' processes.
 std::vector<Marked> processes_marked(std::string_view token);
 
-/// Whom else a sweep kills.
+/// Which processes a sweep kills beside those that carry the mark.
 enum class Reach : std::uint8_t {
-  groups,     ///< whoever shares a group with a marked process that came late
-  processes,  ///< nobody: others may be in the group who are not ours
+  groups,     ///< the whole group of a marked process that was not there in the first look
+  processes,  ///< none: there may be processes in the group that are not ours
 };
 
-/// Kills every marked process (SIGKILL) until two looks running find none, or `rounds` looks were
+/// Kills every marked process (SIGKILL) until two looks in a row find none, or `rounds` looks were
 /// made. Returns how many it killed, once they are dead (waits at most 5 s for that).
 std::size_t kill_marked(std::string_view token, int rounds = 100, Reach reach = Reach::groups);
 
@@ -60,11 +60,11 @@ std::vector<Marked> end_descendants(pid_t spared);
 /// as workers do.
 void reap_dead_orphans();
 
-/// Remembers that this process has started that child. In a process that adopts orphans, a leader
-/// of a group that was not started here is one.
+/// Remembers that this process has started that child. In a process that adopts orphans, a child
+/// that leads a group and was not started here counts as an orphan.
 void note_started(pid_t child);
 
-/// A process is this one and still runs (same start time; not a zombie).
+/// Whether the process with this pid and start time still runs (a zombie does not).
 bool alive(pid_t pid, std::uint64_t started);
 
 }  // namespace poolproof::host

@@ -32,7 +32,7 @@ LaunchError cannot_start(std::string_view program, int errno_value, std::string_
   std::string message = "cannot start " + quoted(program);
   if (!directory.empty()) message += " in " + quoted(directory);
   message += ": " + std::generic_category().message(errno_value);
-  // The system says the same of a script that is there and whose first line names nothing.
+  // The system gives the same error for a script that is there, if its first line names no program.
   if (errno_value == ENOENT && directory.empty() && is_there(program)) message += " (interpreter)";
   return {errno_value, std::move(message)};
 }
@@ -45,7 +45,8 @@ Expected<std::string, LaunchError> find_program(const std::string& name) {
   while (!rest.empty() && !name.empty()) {
     const std::string_view directory = rest.substr(0, rest.find(':'));
     rest.remove_prefix(std::min(rest.size(), directory.size() + 1));
-    if (!directory.starts_with('/')) continue;  // would depend on where the pool happens to stand
+    // A relative folder depends on where the pool was started.
+    if (!directory.starts_with('/')) continue;
     const std::filesystem::path path = std::filesystem::path(directory) / name;
     if (is_program(path)) return path.string();
     if (is_there(path)) reason = EACCES;

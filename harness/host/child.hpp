@@ -24,7 +24,7 @@ struct LaunchError {
 /// executable).
 Expected<std::string, LaunchError> find_program(const std::string& name);
 
-/// What every failed start says. `directory`: the working directory, if one was asked for.
+/// The error of a start that failed. `directory`: the working directory, if one was asked for.
 LaunchError cannot_start(std::string_view program, int errno_value,
                          std::string_view directory = {});
 
@@ -34,16 +34,17 @@ LaunchError cannot_start(std::string_view program, int errno_value,
 struct Child {
   pid_t pid = -1;
   Descriptor pidfd;
-  Descriptor stdin_end;   ///< we write; none: it has a channel
-  Descriptor stdout_end;  ///< we read; of a channel: we write, too
-  Descriptor stderr_end;  ///< we read, non-blocking
-  /// Of a channel: which socket is its end; see sys::unread_by_peer.
+  Descriptor stdin_end;   ///< our end, to write to; empty if the child has a channel
+  Descriptor stdout_end;  ///< our end, to read from; of a channel also to write to
+  Descriptor stderr_end;  ///< our end, to read from, non-blocking
+  /// With a channel: the inode of the child's end, for sys::unread_by_peer(). 0: there is no
+  /// channel.
   std::uint32_t channel_inode = 0;
 };
 
 struct LaunchOptions {
-  /// A session of its own, no parent-death signal, and only stdin is a pipe: stdout and stderr are
-  /// /dev/null, so that a pipe nobody reads any more can't stop it.
+  /// Gives the child a session of its own and no parent-death signal. Only its stdin is a pipe; its
+  /// stdout and stderr are /dev/null, so that a pipe nobody reads any more can't stop it.
   bool outlives_us = false;
   /// Messages go both ways over one socket on descriptor 3, which the environment names as Node's
   /// child_process.fork() does (NODE_CHANNEL_FD). Its stdin is /dev/null, its stdout is its stderr.

@@ -28,8 +28,8 @@ void ignore_requests_to_end() {
   }
 }
 
-/// Bytes do not matter; an error counts as the end, for a guardian that went on waiting would never
-/// sweep.
+/// Waits for the end of stdin; what comes before it does not matter. An error counts as the end,
+/// since a guardian that went on waiting would never sweep.
 void wait_for_end_of_input() {
   std::array<char, 64> ignored{};
   while (sys::read(STDIN_FILENO, ignored).value_or(0) > 0) {
@@ -40,8 +40,8 @@ void wait_for_end_of_input() {
 
 Expected<Guardian, LaunchError> Guardian::start(const std::string& program,
                                                 const std::string& token, Reach reach) {
-  // Without the token in its environment, or guardians would kill each other; and not an empty one,
-  // which makes other sweeps unsure.
+  // Its environment must not have the token, or guardians would kill each other; and must not be
+  // empty, which makes other sweeps unsure.
   Command command{{program, "guardian", "--token", token}, {"POOLPROOF_ROLE=guardian"}, {}};
   if (reach == Reach::processes) command.argv.emplace_back("--processes-only");
   return launch(command, LaunchOptions{.outlives_us = true}).map([](Child&& child) {
@@ -54,13 +54,13 @@ Guardian::Guardian(Guardian&&) noexcept = default;
 Guardian::~Guardian() {
   if (!child_.pidfd) return;
   child_.stdin_end.reset();
-  // One that needs longer is left to its work: it needs us no more.
+  // A guardian that needs longer is left to its work: it does not need us.
   const bool ended = sys::poll_one(child_.pidfd.get(), POLLIN, kEndLimit) != 0;
   if (ended) (void)sys::reap(child_.pidfd.get());
 }
 
 void Guardian::dismiss() {
-  // First the kill: the end of its input would make it sweep.
+  // The guardian is killed first: the end of its input would make it sweep.
   if (!sys::signal_process(child_.pidfd.get(), SIGKILL)) return;
   (void)sys::reap(child_.pidfd.get());
   child_.pidfd.reset();

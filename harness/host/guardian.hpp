@@ -23,7 +23,7 @@ class Guardian {
   /// Tells it to sweep now and waits for its end (bounded: 10 s), then reaps it.
   ~Guardian();
 
-  /// Nobody is to be swept: ends it and reaps it.
+  /// Ends the guardian without a sweep, and reaps it.
   void dismiss();
 
   [[nodiscard]] pid_t pid() const { return child_.pid; }

@@ -6,7 +6,7 @@
 namespace poolproof::host {
 namespace {
 
-/// So many events may wait for a user who is slow to take them.
+/// How many events may wait for a user who is slow to take them.
 constexpr std::size_t kUntoldMax = 10'000;
 constexpr std::size_t kHolderBytesMax = 200;
 
@@ -32,7 +32,7 @@ void Insight::stepped(Time now, const pool::Event& event, std::span<const pool::
   }
 }
 
-/// What the Core does not know.
+/// Adds to an event what the Core does not know: the pid, the holder, the reason.
 void Insight::complete(pool::PoolEvent& event, const pool::Dispatcher& dispatcher) const {
   using Kind = pool::PoolEvent::Kind;
   if (event.kind == Kind::leak) event.holder = holder_in(event.worker.slot);

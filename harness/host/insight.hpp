@@ -23,17 +23,17 @@ class Insight {
   /// The Core has made this step; nothing that it ordered has been delivered.
   void stepped(Time now, const pool::Event& event, std::span<const pool::Effect> effects,
                const pool::Dispatcher& dispatcher);
-  /// Nothing happens when the lease is over.
+  /// Gives the holder of a lease a name. Does nothing if the lease is over.
   void set_holder(LeaseId lease, WorkerId worker, std::string_view name);
   /// The leases that are leaks by then, the longest held first.
   [[nodiscard]] std::vector<Leak> leaks(Time now) const;
   [[nodiscard]] const pool::Timings& timings() const { return meter_.timings(); }
   [[nodiscard]] std::uint64_t events_lost() const { return events_lost_; }
 
-  /// When somebody must make a step so that a leak is told of.
+  /// When the Core must make a step at the latest, so that the next leak is told.
   [[nodiscard]] Time next_leak() const { return tells_ ? meter_.next_leak() : kNever; }
   [[nodiscard]] bool has_events() const { return !events_.empty(); }
-  /// Those that nobody has taken, in their order.
+  /// The events that nobody has taken yet, in their order.
   std::vector<pool::PoolEvent> take_events();
 
  private:
@@ -42,7 +42,7 @@ class Insight {
 
   const bool tells_;
   pool::Meter meter_;
-  std::vector<std::string> holders_;  ///< by slot; empty until a holder has a name
+  std::vector<std::string> holders_;  ///< names by slot; empty until a holder has one
   std::vector<pool::PoolEvent> events_;
   std::uint64_t events_lost_ = 0;
 };

@@ -10,8 +10,8 @@
 
 #include "harness/host/child.hpp"
 
-// Boost.Filesystem would be a library to link; std::filesystem is there already. Without it
-// Boost.Process misses headers that it relied on to come along: they must stand before it.
+// Makes Boost.Process use std::filesystem: Boost.Filesystem would be a library to link. It then
+// lacks headers that came with that one, so they must stand before it.
 #define BOOST_PROCESS_USE_STD_FS 1
 #include <boost/optional.hpp>
 #include <boost/type_traits/decay.hpp>
@@ -37,10 +37,10 @@ namespace fs = std::filesystem;
 using boost::system::error_code;
 using sys::Try;
 
-/// Where a child finds its channel, if it is given one.
+/// The descriptor on which a child finds its channel, if it is given one.
 constexpr int kChannelFd = STDERR_FILENO + 1;
 
-/// The child's ends of its streams and its channel, all above those numbers.
+/// The child's ends of its streams and its channel. Their own numbers are all above kChannelFd.
 using Ends = std::array<Descriptor, kChannelFd + 1>;
 
 /// Boost's initialiser: what happens in the child between fork and exec. Only calls that are
@@ -54,7 +54,8 @@ class ChildSide {
         parent_(::getpid()),
         planned_failure_(sys::planned_failure(sys::Call::fork_exec)) {}
 
-  /// Before fork. Fork's own errors are played here, all others in the child, as exec's would be.
+  /// Runs before fork. A planned error of fork itself is played here, any other one in the child,
+  /// as exec's would be.
   template <class Launcher>
   error_code on_setup(Launcher&, const fs::path&, const char* const*&) const {
     return planned_failure_ == EAGAIN || planned_failure_ == ENOMEM ? code(planned_failure_)
@@ -64,7 +65,7 @@ class ChildSide {
   template <class Launcher>
   error_code on_exec_setup(Launcher&, const fs::path&, const char* const*&) const {
     const int error = prepare();
-    errno = error;  // what Boost writes into its pipe is errno, not the code that it is given
+    errno = error;  // Boost sends errno through its pipe, not the code that we return
     return code(error);
   }
 
@@ -82,14 +83,14 @@ class ChildSide {
  private:
   static error_code code(int error) { return {error, boost::system::system_category()}; }
 
-  /// Everything that must be so before exec: 0, or the errno of the step that failed.
+  /// Makes everything ready for exec. Returns 0, or the errno of the step that failed.
   [[nodiscard]] int prepare() const {
     if (options_.outlives_us) {
       if (::setsid() < 0) return errno;
     } else {
       if (::setpgid(0, 0) != 0) return errno;
       if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return errno;
-      if (::getppid() != parent_) return ESRCH;  // it died before the signal was asked for
+      if (::getppid() != parent_) return ESRCH;  // the parent died before the signal was asked for
     }
     reset_signals();
     const int given = options_.channel ? kChannelFd + 1 : kChannelFd;
@@ -135,7 +136,7 @@ Try<pid_t> fork_and_exec(const std::string& program, const Command& command,
     const boost::asio::posix::stream_descriptor opener(context);
     auto started = launcher(context.get_executor(), error, program, args, child_side);
     if (!error) {
-      started.detach();  // its destructor kills
+      started.detach();  // the destructor would kill the process
       return launcher.pid;
     }
   } catch (const boost::system::system_error& failure) {
@@ -143,18 +144,18 @@ Try<pid_t> fork_and_exec(const std::string& program, const Command& command,
   } catch (const std::bad_alloc&) {
     thrown = ENOMEM;
   }
-  // Asio opens its descriptors anew in the child and may throw there: no second pool must come of
-  // it.
+  // Asio opens its descriptors anew in the child and may throw there: the child must not go on as a
+  // second pool.
   if (::getpid() != parent) ::_exit(127);
   if (launcher.pid > 0) {
-    note_started(launcher.pid);  // should it be left, it must not pass for an orphan
+    note_started(launcher.pid);  // if it is left over, it must not pass for an orphan
     sys::kill_and_reap(launcher.pid);
   }
   return unexpected(error ? error.value() : thrown);
 }
 
-/// With these taken, neither our pipes nor Boost's come to lie where the child's streams go, even
-/// if the pool itself was started without them.
+/// Takes the numbers where the child's streams will be, so that neither our pipes nor Boost's get
+/// them, even if the pool itself was started without streams.
 Try<std::vector<Descriptor>> occupy_places(LaunchOptions options) {
   const int last = options.channel ? kChannelFd : STDERR_FILENO;
   std::vector<Descriptor> fillers;
@@ -179,7 +180,7 @@ Try<void> open_null(Descriptor& theirs) {
   return sys::null_device().map([&](Descriptor&& null) { theirs = std::move(null); });
 }
 
-/// Their stdin is nothing, and what they print is text like any other.
+/// Connects a child by a channel. Its stdin is /dev/null, its stdout the same pipe as its stderr.
 Try<Ends> connect_channel(Child& child) {
   Ends theirs;
   Try<sys::SocketPair> pair = sys::socket_pair();
@@ -211,7 +212,7 @@ Try<Ends> connect_streams(Child& child, LaunchOptions options) {
   return theirs;
 }
 
-/// With a channel: what a child of Node's looks for.
+/// The child's environment. With a channel it has the two variables that a child of Node looks for.
 std::vector<const char*> environment_of(const Command& command, LaunchOptions options) {
   static const std::string number = fmt::format("{}={}", wire::kChannelVariable, kChannelFd);
   static const std::string mode = fmt::format("{}=json", wire::kChannelModeVariable);
@@ -247,7 +248,7 @@ Try<Child> start(const std::string& program, const Command& command, LaunchOptio
   return child;
 }
 
-/// A string with a NUL inside would silently be cut short.
+/// Whether a string has a NUL inside, which would silently cut it short.
 bool has_nul(const Command& command) {
   const auto cut = [](const std::string& text) { return text.find('\0') != std::string::npos; };
   return std::ranges::any_of(command.argv, cut) || std::ranges::any_of(command.env, cut) ||

@@ -17,19 +17,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Of the command that was called, as an error shows it.
+/// How much of a command's name an error shows.
 constexpr std::size_t kCommandShown = 60;
 
-/// So long the client waits for the reactor's post-mortem of a worker that has ended.
+/// How long a client waits for the reactor's post-mortem of a worker that has ended.
 constexpr Duration kPostMortemWait = 5s;
-/// Without a descriptor that tells of a stop it is looked for so often.
+/// How often a stop is looked for where no descriptor tells of it.
 constexpr Duration kLookForStop = 50ms;
 
 /// A call that takes longer is watched, so that its timeout can tell what the worker did.
 constexpr Duration kWatchAfter = 10ms;
 
-/// One call under way: waits in poll for what the exchange wants to know. The clock is read once a
-/// wait.
+/// One call under way: waits in poll for what the exchange wants to know. The clock is read once
+/// for each wait.
 class Carrier {
  public:
   Carrier(PoolState& pool, Worker& worker, wire::Exchange& exchange, const std::stop_token& stop,
@@ -93,7 +93,7 @@ class Carrier {
   Time watch_at_;
 
  public:
-  Descriptor cancelled_;  ///< becomes readable when the stop is asked for; only there if it can be
+  Descriptor cancelled_;  ///< readable once a stop is asked for; empty if none can be
 };
 
 /// Carries one call, begun now, out on the calling thread until it is decided: never blocks longer

@@ -14,13 +14,13 @@ namespace poolproof::host {
 
 class PoolState;
 
-/// What the pool has granted. Taken over: `held` is empty afterwards.
+/// What the pool has granted, for a lease that takes it over: `held` is empty afterwards.
 struct Lease::Granted {
   const std::shared_ptr<PoolState>& pool;
   pool::HeldLease& held;
 };
 
-/// What a lease is made of.
+/// The parts of a lease.
 struct Lease::Body {
   explicit Body(Granted granted);
 
@@ -28,12 +28,12 @@ struct Lease::Body {
                                     const std::stop_token& stop);
   [[nodiscard]] Duration limit_of(const Timeout& timeout) const;
   bool end(bool clean);
-  /// A holder that leaves by an exception gives the worker back as if there were none.
+  /// Whether a holder that leaves by an exception gives the worker back as if there were none.
   [[nodiscard]] bool keeps_at_exceptions() const;
 
   std::shared_ptr<PoolState> pool;
   pool::HeldLease held;
-  int exceptions = 0;  ///< under way when it was granted, if they matter
+  int exceptions = 0;  ///< exceptions under way at the grant, if they matter
   std::uint64_t written_bytes = 0;
   bool in_doubt = false;
 };

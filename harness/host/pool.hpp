@@ -26,9 +26,9 @@ struct SessionRequest;
 ///   auto lease = (*pool)->checkout(2s);                        // Result<Lease>
 ///   auto reply = lease->call("echo", {{"n", 1}}, 500ms);       // Result<Reply>
 ///
-/// This header only names what goes in and comes out, and is light: it is for headers that hand
-/// pools and leases on. Who calls includes <poolproof/poolproof.hpp>, which has all of it (in the
-/// tree: pool_types.hpp, and arguments.hpp for the JSON of `call`).
+/// This light header only names what goes in and comes out: it is for headers that hand pools and
+/// leases on. To call, include <poolproof/poolproof.hpp>, which has all of it (in the tree:
+/// pool_types.hpp, and arguments.hpp for the JSON of `call`).
 namespace poolproof::host {
 
 using pool::Error;
@@ -36,8 +36,8 @@ using pool::Error;
 template <class T>
 using Result = tl::expected<T, Error>;
 
-class Arguments;      ///< of a call: a JSON object
-struct Cancellation;  ///< a std::stop_token
+class Arguments;      ///< the arguments of a call: a JSON object
+struct Cancellation;  ///< asks a call or checkout to give up: a std::stop_token
 struct Opened;        ///< Parsed<std::unique_ptr<Pool>>
 struct Options;
 struct Reply;
@@ -51,7 +51,7 @@ class Lease {
   struct Granted;
 
  public:
-  /// For the pool alone, which makes it where it is wanted: nobody else can name a Granted.
+  /// For the pool alone, which makes a lease in its final place: nobody else can name a Granted.
   explicit Lease(Granted granted);
   Lease(Lease&& other) noexcept;
   Lease& operator=(Lease&& other) noexcept;
@@ -63,20 +63,20 @@ class Lease {
   /// Sends one request and waits for its reply. The caller's thread does the reading and writing.
   ///
   /// Limits: `timeout` bounds all of it, also the writing. One frame each way of at most
-  /// max_frame_bytes. Errors: worker_error (it answered with an error; the lease goes on);
-  /// call_timeout, cancelled, worker_died,
-  ///         protocol_error, stdout_closed, stdin_closed: the worker is taken out of service at
-  ///         once and the lease is over, unless nothing had been written; stale_worker: found dead
-  ///         before a byte was written, retryable; lease_over; request_too_large;
-  ///         protocol_error without a worker: the pool's payloads are opaque, or the arguments are
-  ///         no object; nothing was written. Never throws on account of the worker.
+  /// max_frame_bytes.
+  /// Errors: worker_error: it answered with an error; the lease goes on.
+  /// call_timeout, cancelled, worker_died, protocol_error, stdout_closed, stdin_closed: the worker
+  /// is taken out of service at once and the lease is over, unless nothing had been written.
+  /// stale_worker: found dead before a byte was written, retryable. lease_over. request_too_large.
+  /// protocol_error without a worker: the pool's payloads are opaque, or the arguments are no
+  /// object; nothing was written. Never throws on account of the worker.
   Result<Reply> call(std::string_view command, const Arguments& args);
   Result<Reply> call(std::string_view command, const Arguments& args, Timeout timeout);
   Result<Reply> call(std::string_view command, const Arguments& args, Timeout timeout,
                      Cancellation stop);
 
-  /// The same for bytes that are nobody's business. Only with Options::opaque, else protocol_error
-  /// as above.
+  /// Like call(), for payloads that are any bytes. Only with Options::opaque; else it is a
+  /// protocol_error, and nothing was written.
   Result<std::string> call_bytes(std::string_view payload);
   Result<std::string> call_bytes(std::string_view payload, Timeout timeout);
   Result<std::string> call_bytes(std::string_view payload, Timeout timeout, Cancellation stop);
@@ -89,11 +89,11 @@ class Lease {
 
   [[nodiscard]] WorkerId worker() const;
   [[nodiscard]] LeaseId id() const;
-  /// A name for who holds it, which a report of leaks gives (Options::leak_after): at most 200
+  /// Gives the holder a name, which a report of leaks shows (Options::leak_after): at most 200
   /// bytes, the rest is cut off.
   void set_holder(std::string_view name);
-  /// Of the last call: bytes of the request that were written, and whether the stream was left in
-  /// doubt.
+  /// How many bytes of the last call's request were written, and whether that call left the stream
+  /// in doubt.
   [[nodiscard]] std::uint64_t written_bytes() const;
   [[nodiscard]] bool in_doubt() const;
 
@@ -102,7 +102,7 @@ class Lease {
   [[nodiscard]] Body& body();
   [[nodiscard]] const Body& body() const;
 
-  /// Where the body lies: no memory is allocated for a lease.
+  /// The size of the body, which lies in the lease itself: no memory is allocated for a lease.
   static constexpr std::size_t kBodyBytes = 80;
   alignas(std::uint64_t) std::byte storage_[kBodyBytes];
 };
@@ -115,7 +115,7 @@ class Pool {
   /// first option that is out of bounds.
   static Opened open(Options options);
 
-  /// Closes with Options::close_timeout if nobody has.
+  /// Closes the pool with Options::close_timeout, if nobody has closed it.
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -129,32 +129,33 @@ class Pool {
   Result<Lease> checkout(Timeout timeout);
   Result<Lease> checkout(Timeout timeout, Cancellation stop);
 
-  /// The same in a session: by its affinity that gets the worker which served the session last, and
-  /// what it remembers. The first checkout begins the session; it goes on until it is ended, or
-  /// idle for Config::session_idle_timeout.
+  /// Leases a worker in a session: by the session's affinity, that is the worker which served it
+  /// last, with what it remembers. The first checkout begins the session; it goes on until it is
+  /// ended, or idle for Config::session_idle_timeout.
   ///
-  /// Errors: those of checkout; of a strict session worker_busy (its worker served others until the
-  /// timeout, or just now: WhenBusy::fail) and worker_gone, as often as it is asked for until it is
-  /// ended; sessions_full.
+  /// Errors: those of checkout(); sessions_full; in a strict session also worker_busy (its worker
+  /// served others until the timeout, or just now: WhenBusy::fail) and worker_gone, which every
+  /// checkout gets until the session is ended.
   Result<Lease> checkout_in(const pool::SessionRequest& session);
   Result<Lease> checkout_in(const pool::SessionRequest& session, Timeout timeout);
   Result<Lease> checkout_in(const pool::SessionRequest& session, Timeout timeout,
                             Cancellation stop);
-  /// Nobody asks for that session any more; one of the same name is another. What is under way in
-  /// it goes on. False: there is none.
+  /// Ends a session. A later checkout with the same name begins another one; what is under way in
+  /// the old one goes on. False: there is no such session.
   bool end_session(std::string_view name);
 
-  /// Refuses newcomers and waiters at once, lets leases end, then asks, closes stdin, TERMs, KILLs
-  /// and reaps, all workers side by side, done at `timeout` at the latest; then what they have left
-  /// behind (Options::adopt_orphans). True when nothing is left. `{}`: Options::close_timeout. Any
+  /// Closes the pool. Refuses new and waiting clients at once and lets leases end; then asks all
+  /// workers to leave, closes their stdin, sends TERM, then KILL, and reaps them, all side by side,
+  /// done at `timeout` at the latest. Then kills what they have left behind
+  /// (Options::adopt_orphans). True when nothing is left. `{}`: Options::close_timeout. For any
   /// thread, any number of times.
   bool close(Timeout timeout);
 
-  /// Every worker that there is now is replaced, one after another, each after its job, while
-  /// service goes on. A lazy pool starts the new ones on demand. Returns at once.
+  /// Replaces every worker that there is at this moment, one after another, each after its lease,
+  /// while service goes on. A lazy pool starts the new ones on demand. Returns at once.
   void renew();
-  /// Until resume() nobody is served; who waits goes on waiting, within its timeout, and leases and
-  /// calls under way go on. Closing goes on as ever.
+  /// Serves nobody until resume(). Clients go on waiting, within their timeouts; leases and calls
+  /// under way go on, and a close takes its usual course.
   void suspend();
   void resume();
 
@@ -173,7 +174,7 @@ class Pool {
  private:
   struct Parts;
   explicit Pool(Parts* parts);
-  Parts* parts_;  ///< owned; <memory> is half as heavy as all of the library
+  Parts* parts_;  ///< owned; to include <memory> would make this header heavy
 };
 
 }  // namespace poolproof::host

@@ -31,20 +31,20 @@ namespace poolproof::host {
 using namespace std::chrono_literals;
 using pool::PoolEvent;
 
-/// Told of every event and of what the Core ordered on it, under the pool's mutex: be quick, call
-/// nothing back.
+/// Called with every event and what the Core ordered on it, under the pool's mutex: it must be
+/// quick, and must not call the pool.
 using Observer = std::function<void(Time now, const pool::Event&, std::span<const pool::Effect>)>;
 
 struct Options {
   pool::Config core;
   wire::Framing framing;
-  Duration checkout_timeout = 5s;  ///< when checkout is given none
-  Duration call_timeout = 5s;      ///< when a call is given none
-  Duration close_timeout = 5s;     ///< of the destructor
+  Duration checkout_timeout = 5s;  ///< for a checkout that is given none
+  Duration call_timeout = 5s;      ///< for a call that is given none
+  Duration close_timeout = 5s;     ///< for a close that is given none, and the destructor
   pool::OnException on_exception = pool::OnException::keep;
   bool opaque =
       false;  ///< payloads are bytes: no init ping, no shutdown request, `call_bytes` only
-  wire::Speech speech = wire::Speech::bridge;  ///< of what is not opaque: greeting, calls, goodbye
+  wire::Speech speech = wire::Speech::bridge;  ///< protocol of the payloads, unless they are opaque
   /// What workers leave behind is put away at close, also a daemon in a session of its own: this
   /// process adopts orphans from now on (sys::adopt_orphans), and once its workers are gone, close
   /// kills and reaps every other process below it. Only for a process that starts nothing else, no
@@ -70,11 +70,11 @@ struct Leak {
   LeaseId lease = LeaseId::none;
   WorkerId worker;
   std::string holder;  ///< as Lease::set_holder has it; raw
-  Time since;          ///< its grant, on the system's monotonic clock
-  Duration held{};     ///< so far
+  Time since;          ///< when it was granted, on the system's monotonic clock
+  Duration held{};     ///< how long it has been held so far
 };
 
-/// What the pool has done and how it stands, of one moment.
+/// What the pool has done and how it stands, both at one moment.
 struct Statistics {
   pool::Counters counters;
   pool::Gauges gauges;
@@ -84,21 +84,22 @@ struct Statistics {
   /// `on_event`, `leak_after` or an observer.
   pool::Timings timings;
   std::vector<Leak> leaks;        ///< the longest held first
-  std::uint64_t events_lost = 0;  ///< that Options::on_event was too slow for
+  std::uint64_t events_lost = 0;  ///< events that Options::on_event was too slow for
 };
 
 /// What a worker answered; an answer that is an error comes as Error (worker_error).
 struct Reply {
-  std::int64_t id = 0;                           ///< of the request, counted by worker from 1 on
+  /// Number of the request, from 1 on for each worker.
+  std::int64_t id = 0;
   std::shared_ptr<const nlohmann::json> result;  ///< never null; any JSON value
 };
 
-/// How long something may take.
+/// How long something may take. Without a limit it is the time that the options give.
 struct Timeout {
   std::optional<Duration> limit;
 
   Timeout() = default;
-  // Whoever is told how long it may take writes 500ms, or has an optional of it.
+  // Implicit, so that a caller can write 500ms, or pass an optional of it.
   template <class Rep, class Period>
   Timeout(std::chrono::duration<Rep, Period> span) : limit(span) {}
   Timeout(std::optional<Duration> span) : limit(span) {}

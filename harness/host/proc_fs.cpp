@@ -26,7 +26,7 @@ std::string path_of(pid_t pid, const char* file) {
   return "/proc/" + std::to_string(pid) + '/' + file;
 }
 
-/// Error: why it can't be opened or read; a process may end in the middle.
+/// Reads a file of /proc. Error: why it can't be opened or read; a process may end in the middle.
 Expected<std::string, int> read_whole(const std::string& path) {
   const std::unique_ptr<FILE, Closer> file(std::fopen(path.c_str(), "rbe"));
   if (!file) return unexpected(errno);
@@ -51,7 +51,7 @@ std::vector<std::string> names_if_there(const std::string& path) {
   return names;
 }
 
-/// The same for a folder that must be there.
+/// The names in a folder that must be there.
 std::vector<std::string> names_in(const char* path) {
   std::vector<std::string> names = names_if_there(path);
   POOLPROOF_ASSERT(!names.empty());
@@ -72,8 +72,8 @@ bool carries(std::string_view environment, std::string_view token) {
   return false;
 }
 
-/// `PID (name) STATE PPID PGRP SESSION ...`: the name may hold anything, so it ends at the last
-/// parenthesis.
+/// Reads `PID (name) STATE PPID PGRP SESSION ...`: the name may hold anything, so it ends at the
+/// last parenthesis.
 std::optional<Stat> stat_of(const std::string& path) {
   constexpr int kFieldsBetweenSessionAndFlags = 2;
   constexpr int kFieldsBetweenFlagsAndThreads = 10;
@@ -98,7 +98,8 @@ struct Thread {
   Stat stat;
 };
 
-/// One that lives of a process whose main thread has ended; nothing if all have.
+/// A living thread of a process whose main thread has ended. Nothing: that one lives, or all have
+/// ended.
 std::optional<Thread> living_thread(pid_t pid, const Stat& main) {
   if (!main.dead() || main.threads < 2) return std::nullopt;
   const std::string threads = path_of(pid, "task/");
@@ -110,10 +111,10 @@ std::optional<Thread> living_thread(pid_t pid, const Stat& main) {
   return std::nullopt;
 }
 
-/// What the file says of the process; what the main thread does not show another may.
+/// Reads a file about a process. What its main thread does not show any more, another thread may.
 Expected<std::string, int> read_living(pid_t pid, const char* file) {
   auto text = read_whole(path_of(pid, file));
-  // Without memory there is nothing to open, an empty text, or one of zeros.
+  // If the main thread has no memory any more, the file can't be opened, is empty, or holds zeros.
   if (text && text->find_first_not_of("0 \n") != std::string::npos) return text;
   const std::string folder = living_folder(pid);
   return folder == path_of(pid, "") ? text : read_whole(folder + file);
@@ -138,7 +139,7 @@ std::string living_folder(pid_t pid) {
   return thread ? thread->folder : path_of(pid, "");
 }
 
-/// `SIZE RESIDENT ...`, in pages.
+/// Reads `SIZE RESIDENT ...`, in pages.
 std::uint64_t resident_bytes(pid_t pid) {
   std::istringstream pages(read_living(pid, "statm").value_or(""));
   std::uint64_t size = 0;

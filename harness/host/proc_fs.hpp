@@ -23,41 +23,42 @@ struct Stat {
   pid_t group = 0;
   pid_t session = 0;
   std::uint32_t flags = 0;    ///< the kernel's PF_* bits
-  std::uint32_t threads = 0;  ///< those that the kernel has not taken off its list yet
+  std::uint32_t threads = 0;  ///< threads that the kernel has not taken off its list yet
   std::uint64_t started = 0;  ///< clock ticks after boot
 
   [[nodiscard]] bool stopped() const { return state == 'T' || state == 't'; }
   [[nodiscard]] bool dead() const { return state == 'Z' || state == 'X'; }
-  /// Its end has begun. Source: PF_EXITING in Linux's include/linux/sched.h.
+  /// Whether the end of it has begun. Source: PF_EXITING in Linux's include/linux/sched.h.
   [[nodiscard]] bool exiting() const { return (flags & 0x4U) != 0; }
 };
 
-/// Nothing if there is no such process.
+/// What /proc/PID/stat says. Nothing if there is no such process.
 std::optional<Stat> read_stat(pid_t pid);
 
-/// Where its memory, environment and descriptors are to be seen, with a slash at the end:
-/// `/proc/PID/`, or, since a main thread that has ended shows none, that of a thread that lives.
+/// The folder that shows the memory, environment and descriptors of a process, with a slash at the
+/// end: `/proc/PID/`, or, since a main thread that has ended shows none, that of a thread that
+/// lives.
 std::string living_folder(pid_t pid);
 
-/// How much of its memory is resident, without that of its children. 0: there is no such process,
-/// or it cannot be told.
+/// The resident memory of a process, without that of its children. 0: there is no such process, or
+/// the system does not tell.
 std::uint64_t resident_bytes(pid_t pid);
 
 /// How long the process's threads have run on a processor or waited for one, together, in
 /// nanoseconds: what it wants of the machine, however loaded that is. 0 if it can't be told.
 std::uint64_t cpu_demand(pid_t pid);
-/// That demand as a share of one processor in so long a time.
+/// That demand as a share of one processor, in percent, if it came up within `span`.
 int percent_of(std::uint64_t demand, Duration span);
 
 /// The pids of all processes, rising. Asserts that /proc can be read: a witness that can't see must
 /// not say that nobody is there.
 std::vector<pid_t> all_pids();
 
-/// This process, its parent, and so on.
+/// This process and all its ancestors.
 std::set<pid_t> own_line();
 
-/// The threads of this process. Who joins a thread goes on before the kernel has taken it off the
-/// list: such a one does not count.
+/// The number of threads of this process. A thread that has just been joined may still be on the
+/// kernel's list; it does not count.
 std::uint32_t own_threads();
 
 /// The number of entries of a folder.

@@ -11,7 +11,7 @@
 namespace poolproof::host {
 namespace {
 
-/// A label's value between its quotes.
+/// The value of a label, escaped to stand between quotes.
 std::string escaped(std::string_view value) {
   std::string text;
   for (const char c : value) {
@@ -25,7 +25,7 @@ std::string escaped(std::string_view value) {
   return text;
 }
 
-/// Exact, without zeros at its end.
+/// The span in seconds, exact, without zeros at its end.
 std::string seconds(Duration span) {
   constexpr std::int64_t kSecond = 1'000'000;
   std::string text = fmt::format("{}.{:06}", span.count() / kSecond, span.count() % kSecond);
@@ -46,12 +46,12 @@ class Page {
     fmt::format_to(std::back_inserter(text_), "# HELP {} {}\n# TYPE {} {}\n", name, help, name,
                    type);
   }
-  /// One of the family; `label`: none.
+  /// Writes a sample of the family begun last; if `label` is empty it has none.
   template <class Number>
   void sample(Number value, std::string_view label = {}, std::string_view of = {}) {
     line("", label, of, fmt::format("{}", value));
   }
-  /// A family of one.
+  /// Writes a family of one sample.
   void counter(std::string_view name, std::string_view help, std::uint64_t value) {
     family(name, "counter", help);
     sample(value);

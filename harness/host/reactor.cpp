@@ -17,10 +17,10 @@ using namespace std::chrono_literals;
 
 /// Pause before a descriptor that could not be watched is tried again.
 constexpr Duration kWatchAgain = 20ms;
-/// So long the destructor waits for each process that outlived close().
+/// How long the destructor waits for each process that outlived close().
 constexpr Duration kReapingLimit = 1s;
 
-/// A worker's place and the source, in epoll's one number.
+/// A worker's place and the source, packed into the one number that epoll keeps.
 std::uint64_t tag_of(std::uint32_t place, std::uint64_t source) {
   return std::uint64_t{place} << 8U | source;
 }
@@ -56,8 +56,8 @@ Reactor::~Reactor() {
   put_away_the_rest();
 }
 
-/// Only a close() that ran out of time leaves anybody here: they die with the spawner thread at the
-/// latest.
+/// Kills and reaps the workers that a close() which ran out of time has left. They die with the
+/// spawner thread at the latest.
 void Reactor::put_away_the_rest() {
   for (const auto& worker : state_->workers()) {
     if (worker->reaped) continue;
@@ -149,7 +149,7 @@ void Reactor::adopt(const pool::WorkerRef& worker) {
   look(*worker);
 }
 
-/// Whoever keeps a worker keeps its descriptors open.
+/// Stops watching a worker. Its descriptors stay open for as long as anybody keeps the worker.
 void Reactor::forget(Worker& worker) {
   const std::uint32_t place = std::exchange(worker.place, Worker::kNoPlace);
   due_.clear(place);
@@ -157,7 +157,8 @@ void Reactor::forget(Worker& worker) {
   free_places_.push_back(place);
 }
 
-/// A worker whose end nobody saw would never be reaped: what the kernel refuses is tried again.
+/// Watches of a worker what it wants. What the kernel refuses is tried again: a worker whose end
+/// nobody saw would never be reaped.
 void Reactor::look(pool::Worker& any) {
   Worker& worker = own(any);
   if (worker.place == Worker::kNoPlace) return;

@@ -17,11 +17,12 @@ namespace poolproof::host {
 /// heap of times, and ticks the Core. It never blocks on a worker.
 class Reactor final : private pool::EventLoop::World {
  public:
-  /// What it waits on, with the pool's wake-up in it. Error: no descriptor or no memory is left.
+  /// Opens the epoll that it waits on, with the pool's wake-up in it. Error: no descriptor or no
+  /// memory is left.
   static sys::Try<Descriptor> open_epoll(int wake_fd);
 
   Reactor(std::shared_ptr<PoolState> state, Descriptor epoll);
-  /// Stops and joins.
+  /// Stops the thread and joins it.
   ~Reactor() override;
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
@@ -46,9 +47,9 @@ class Reactor final : private pool::EventLoop::World {
   std::shared_ptr<PoolState> state_;
   Descriptor epoll_;
   pool::EventLoop loop_;
-  std::vector<pool::WorkerRef> places_;  ///< of those it watches; null: free
+  std::vector<pool::WorkerRef> places_;  ///< the workers that it watches; null: the place is free
   std::vector<std::uint32_t> free_places_;
-  pool::Deadlines due_;  ///< by place
+  pool::Deadlines due_;  ///< the next deadline of each worker, by its place
   std::unique_ptr<Spawner> spawner_;
   std::thread thread_;
 };

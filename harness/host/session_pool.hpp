@@ -17,10 +17,10 @@ using pool::ExecuteOptions;
 using pool::Retry;
 using pool::WhenBusy;
 
-/// What a command came to.
+/// The result of a command that was executed.
 struct Executed {
   Reply reply;
-  WorkerId worker;          ///< who answered
+  WorkerId worker;          ///< the worker that answered
   std::uint32_t tries = 1;  ///< calls made, with those that failed
 };
 
@@ -33,7 +33,7 @@ struct Executed {
 /// Thread-safe and blocking, as the pool below it.
 class SessionPool {
  public:
-  /// As Pool::open.
+  /// Opens the pool: see Pool::open.
   static Parsed<std::unique_ptr<SessionPool>> open(Options options);
 
   /// Executes a command in the session of that name, which begins with its first command.
@@ -48,7 +48,7 @@ class SessionPool {
                                       const Arguments& args, const ExecuteOptions& options = {},
                                       const std::stop_token& stop = {});
 
-  /// The same on any worker, for commands that need no memory.
+  /// Like execute_in_session(), on any worker, for commands that need no memory.
   Result<Executed> execute_anonymous(std::string_view command, const Arguments& args,
                                      const ExecuteOptions& options = {},
                                      const std::stop_token& stop = {});
@@ -56,7 +56,7 @@ class SessionPool {
   /// See Pool::end_session.
   bool end_session(std::string_view session) { return pool_->end_session(session); }
 
-  /// For leases that take more than one call, statistics, and the close.
+  /// The pool below: for leases that take more than one call, statistics, and close().
   [[nodiscard]] Pool& pool() { return *pool_; }
 
  private:

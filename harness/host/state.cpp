@@ -18,7 +18,7 @@ constexpr Duration kReapingLimit = 5s;
 /// A reactor that would sleep longer than this is woken to watch workers that have become idle.
 constexpr Duration kLongNap = 50ms;
 
-/// Pool time is CLOCK_MONOTONIC, and so is libstdc++'s steady clock.
+/// Pool time as a time of libstdc++'s steady clock; both are CLOCK_MONOTONIC.
 steady_clock::time_point wall(Time at) {
   constexpr auto kFar = std::chrono::hours(24 * 365);
   const auto since_boot =
@@ -28,9 +28,9 @@ steady_clock::time_point wall(Time at) {
 
 }  // namespace
 
-/// On the client's stack. Who has answered it lets its client go once the mutex is free: so the
-/// client wakes into no mutex, and takes none. It goes in no other way, so that the ticket stays
-/// until then.
+/// The ticket of a waiting client, on that client's stack. The thread that answers it wakes the
+/// client once the mutex is free, so that the client need not wait for the mutex. The client goes
+/// on in no other way, so the ticket lives until then.
 struct PoolState::WaitingTicket final : pool::Ticket {
   explicit WaitingTicket(PoolState& of) : state(of) {}
 
@@ -40,7 +40,8 @@ struct PoolState::WaitingTicket final : pool::Ticket {
     state.last_answered_ = this;
   }
 
-  /// The ticket is gone as soon as its word is set: waking needs only the address.
+  /// Wakes the client. The ticket is gone as soon as its word is set: waking needs only the
+  /// address.
   void let_go() {
     const auto* const address = &may_go;
     may_go.store(1, std::memory_order_release);
@@ -48,8 +49,8 @@ struct PoolState::WaitingTicket final : pool::Ticket {
   }
 
   PoolState& state;
-  bool parked = false;            ///< not answered at once. With the mutex
-  WaitingTicket* next = nullptr;  ///< of those answered
+  bool parked = false;            ///< the checkout was not answered at once; guarded by the mutex
+  WaitingTicket* next = nullptr;  ///< the next one of the answered tickets
   std::atomic<std::uint32_t> may_go{0};
 };
 
@@ -219,7 +220,7 @@ Time PoolState::now() {
 }
 
 Time PoolState::recently() {
-  // Whoever notes the times wants them exact.
+  // Times that somebody notes must be exact.
   const bool noted =
       options_.observer || options_.on_event || options_.leak_after > Duration::zero();
   return noted ? sys::now() : sys::recently();
@@ -227,7 +228,7 @@ Time PoolState::recently() {
 
 void PoolState::stepped(Time now, const pool::Event& event, std::span<const pool::Effect> effects) {
   insight_.stepped(now, event, effects, dispatcher_);
-  // A lease may outlive its pool; whoever observed the pool may not.
+  // A lease may outlive its pool; the observer need not.
   if (options_.observer && !inbox_.stopping) options_.observer(now, event, effects);
 }
 
@@ -249,7 +250,8 @@ void PoolState::closed() {
   closed_changed_.notify_all();
 }
 
-/// The reactor naps only when it has done all that it took over, and keeps nothing of it.
+/// Whether nothing is left to do. The reactor naps only when it has done all that it took over, and
+/// keeps nothing of it.
 bool PoolState::is_quiescent() const {
   const pool::Gauges now = dispatcher_.core().gauges();
   const auto busy =
@@ -266,11 +268,11 @@ Time PoolState::next_deadline() const {
 }
 
 void PoolState::wake_reactor() {
-  // Awake it looks again before it naps (naps_until).
+  // A reactor that is awake looks again before it naps (naps_until).
   if (nap_until_ == Time::min()) return;
   const std::uint64_t one = 1;
   const std::string_view knock(reinterpret_cast<const char*>(&one), sizeof one);
-  // A wake-up that is lost might be the last one.
+  // Tried twice: a wake-up that is lost might be the last one.
   for (int tries = 0; tries < 2 && !wake_pending_; ++tries) {
     wake_pending_ = sys::write(wake_.get(), knock).has_value();
   }

@@ -16,15 +16,15 @@ namespace poolproof::host {
 
 /// What the reactor takes over from everybody else.
 struct Inbox {
-  std::vector<pool::WorkerRef> fresh;  ///< just started
-  std::vector<pool::WorkerRef> idle;   ///< have come back from their holders
-  std::vector<pool::Effect> orders;    ///< of the Core, in its order
-  std::vector<PoolEvent> events;       ///< for Options::on_event
-  Time deadline = kNever;              ///< a step is due then
+  std::vector<pool::WorkerRef> fresh;  ///< workers just started
+  std::vector<pool::WorkerRef> idle;   ///< workers that have come back from their holders
+  std::vector<pool::Effect> orders;    ///< the Core's orders, in their order
+  std::vector<PoolEvent> events;       ///< events that wait for Options::on_event
+  Time deadline = kNever;              ///< when the next step is due
   bool stopping = false;
 };
 
-/// What is spoken with the workers of such a pool.
+/// How such a pool speaks with its workers.
 inline pool::WireOptions wire_of(const Options& options) {
   return {options.framing, options.opaque, wire::Codec::json, options.speech};
 }
@@ -43,7 +43,7 @@ class PoolState final : private pool::Dispatcher::World {
   Result<pool::HeldLease> checkout(const pool::SessionRequest& session, Duration timeout,
                                    const std::stop_token& stop);
   bool end_session(std::string_view name);
-  /// What the user of the pool wants of it.
+  /// Gives the Core an event that the pool's user asked for.
   void tell(const pool::Event& event);
   bool close(Duration timeout);
   /// Kills and reaps what the workers left behind, if the options say so. Requires: no worker is
@@ -53,14 +53,14 @@ class PoolState final : private pool::Dispatcher::World {
   [[nodiscard]] Statistics statistics();
   void set_holder(LeaseId lease, WorkerId worker, std::string_view name);
   [[nodiscard]] pool::WorkerRef find(WorkerId id);
-  /// Waits, bounded, until it has been reaped.
+  /// Waits, `limit` at most, until the worker has been reaped. Nothing: it has not.
   std::optional<ExitStatus> wait_for_exit(Worker& worker, Duration limit);
 
   // ---- the spawner and the reactor
   void started(WorkerId id, Expected<Child, LaunchError> child);
   void tick();
   Inbox take_inbox();
-  /// The reactor will look again at this time at the latest.
+  /// The reactor goes to sleep, and will look again at this time at the latest.
   void naps_until(Time at);
   void stop();
   [[nodiscard]] std::vector<pool::WorkerRef> workers();
@@ -69,7 +69,7 @@ class PoolState final : private pool::Dispatcher::World {
   struct WaitingTicket;
 
   void enter() override { mutex_.lock(); }
-  /// Lets those go whom the steps made meanwhile have answered.
+  /// Frees the mutex, and lets the clients go that have been answered meanwhile.
   void leave() override;
   [[nodiscard]] Time now() override;
   [[nodiscard]] Time recently() override;
@@ -81,7 +81,7 @@ class PoolState final : private pool::Dispatcher::World {
 
   void await_answer(WaitingTicket& ticket, const std::stop_token& stop);
 
-  // The mutex is held.
+  // Called with the mutex held.
   [[nodiscard]] bool is_quiescent() const;
   [[nodiscard]] Time next_deadline() const;
   void wake_reactor();
@@ -92,13 +92,13 @@ class PoolState final : private pool::Dispatcher::World {
   pool::Dispatcher dispatcher_;
   Insight insight_;
   Inbox inbox_;
-  WaitingTicket* first_answered_ = nullptr;  ///< their clients are still asleep
+  WaitingTicket* first_answered_ = nullptr;  ///< answered tickets, whose clients are still asleep
   WaitingTicket* last_answered_ = nullptr;
   bool wake_pending_ = false;
-  Time nap_until_ = kNever;  ///< Time::min(): the reactor is awake
+  Time nap_until_ = kNever;  ///< when the reactor wakes; Time::min(): it is awake
   std::condition_variable closed_changed_;
   bool closed_ = false;
-  std::mutex orphans_mutex_;  ///< several may close at once
+  std::mutex orphans_mutex_;  ///< several threads may close at once
   std::condition_variable maybe_quiescent_;
   std::uint32_t awaiting_quiescence_ = 0;
 };

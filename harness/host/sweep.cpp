@@ -25,7 +25,7 @@ constexpr int kUnsureLooks = 10;
 /// A pidfd of exactly this process, or nothing if it is gone.
 std::optional<Descriptor> hold(pid_t pid, std::uint64_t started) {
   sys::Try<Descriptor> pidfd = sys::pidfd_open(pid);
-  // Only now that the process is held: before, its number could still pass to another one.
+  // Only now is the process held: before, its pid could have passed to another one.
   if (!pidfd || !alive(pid, started)) return std::nullopt;
   return std::move(*pidfd);
 }
@@ -58,7 +58,8 @@ Sweep::Look Sweep::look() {
   bool unsure = false;
   std::set<pid_t> blank;
   const std::vector<pid_t> pids = proc_fs::all_pids();
-  // The newest first and killed while looking on: one that forks and exits all the time is brief.
+  // The newest first, and killed at once: a process that forks and exits all the time lives
+  // briefly.
   for (auto pid = pids.rbegin(); pid != pids.rend(); ++pid) {
     if (spared_.contains(*pid)) continue;
     const Mark mark = proc_fs::mark_of(*pid, token_);
@@ -67,7 +68,8 @@ Sweep::Look Sweep::look() {
       kill_one(*pid);
     }
     if (mark == Mark::blank) blank.insert(*pid);
-    // It may have been ours, and have left a child behind or be about to show its mark.
+    // Such a process may have been ours: it may have left a child behind, or be about to show its
+    // mark.
     unsure = unsure || mark == Mark::gone || (mark == Mark::blank && !blank_.contains(*pid));
   }
   blank_ = std::move(blank);
@@ -81,8 +83,8 @@ void Sweep::kill_one(pid_t pid) {
   if (!stat || stat->dead()) return;
   const auto pidfd = hold(pid, stat->started);
   if (!pidfd) return;
-  // Whoever lives after everybody was killed came from a fork since: only a whole group, which is
-  // killed at one stroke, can't fork on. Our own group is never among them.
+  // A marked process in a later look came from a fork since. Only a whole group, which is killed at
+  // one stroke, can't go on forking. Our own group is never killed.
   if (reach_ == Reach::groups && !first_look_ && stat->group > 1 && stat->group != ::getpgrp()) {
     static_cast<void>(sys::signal_group(stat->group, SIGKILL));
   }
@@ -107,7 +109,8 @@ std::size_t kill_marked(std::string_view token, int rounds, Reach reach) {
   for (int round = 0; round < rounds && quiet < kQuietLooks; ++round) {
     const std::size_t before = sweep.killed();
     const Sweep::Look look = sweep.look();
-    // On a busy machine somebody always comes or goes: not for ever.
+    // Bounded: on a busy machine some process always comes or goes, so that a look may never be
+    // sure.
     const bool still_unsure = look == Sweep::Look::unsure && ++unsure <= kUnsureLooks;
     quiet = look == Sweep::Look::found || still_unsure ? 0 : quiet + 1;
     if (sweep.killed() == before) static_cast<void>(sys::poll({}, kPause));

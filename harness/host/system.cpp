@@ -36,8 +36,8 @@ std::atomic<std::uint32_t> struck{0};
 std::mutex plans_mutex;
 std::array<PlannedFailure, static_cast<std::size_t>(Call::count)> plans;
 
-/// Makes the call until it is not interrupted; below 0 is a failure with its reason in errno. Of
-/// void only whether it succeeded counts.
+/// Makes the call until it is not interrupted. A result below 0 is a failure, with the reason in
+/// errno; if `Value` is void, the result is of no other use.
 template <class Value, class Body>
 Try<Value> attempt(Call call, Body body) {
   for (;;) {
@@ -170,7 +170,7 @@ Try<int> poll(std::span<pollfd> fds, Time now, Time until) {
   return attempt<int>(Call::poll, [&, now]() mutable {
     const timespec left = to_timespec(std::max(until - now, Duration::zero()));
     const int ready = ::ppoll(fds.data(), fds.size(), until == kNever ? nullptr : &left, nullptr);
-    if (ready < 0) now = sys::now();  // it may be tried again
+    if (ready < 0) now = sys::now();  // for the next attempt
     return ready;
   });
 }

@@ -55,25 +55,26 @@ std::uint32_t failures_struck();
 int planned_failure(Call call);
 
 Time now();  ///< CLOCK_MONOTONIC
-/// The same, as it was at the kernel's last tick: at most 10 ms ago, for a tenth of the cost.
+/// CLOCK_MONOTONIC as it was at the kernel's last tick: at most 10 ms ago, for a tenth of the cost.
 Time recently();
 /// The wall clock as ISO-8601 in UTC with milliseconds: `2026-11-23T10:00:00.123Z`. For people who
 /// read requests; nothing decides by it.
 std::string timestamp();
 
-/// Sleeps while the word is `value`, but not beyond `until`. May return before for no reason.
+/// Sleeps while the word is `value`, but not beyond `until`. May return earlier without a reason.
 void sleep_while(const std::atomic<std::uint32_t>& word, std::uint32_t value, Time until);
-/// Wakes who sleeps on the word there. Only the address is used: the word may be gone.
+/// Wakes the thread that sleeps on that word. Only the address is used: the word may be gone.
 void wake_sleeper(const std::atomic<std::uint32_t>* word);
 
-/// All retry on EINTR.
+/// All system calls here are repeated after EINTR.
 Try<std::size_t> read(int fd, std::span<char> into);  ///< 0: end of file; EAGAIN is an error value
-Try<std::size_t> write(int fd, std::string_view bytes);      ///< SIGPIPE: the caller ignores it
-Try<int> poll(std::span<pollfd> fds, Duration timeout);      ///< < 0 waits for ever
-Try<int> poll(std::span<pollfd> fds, Time now, Time until);  ///< for who has just read the clock
+Try<std::size_t> write(int fd, std::string_view bytes);  ///< the caller ignores SIGPIPE
+Try<int> poll(std::span<pollfd> fds, Duration timeout);  ///< a timeout below 0 waits for ever
+/// For callers that have just read the clock.
+Try<int> poll(std::span<pollfd> fds, Time now, Time until);
 /// What poll(2) says of one descriptor; 0: nothing, or it failed.
 short poll_one(int fd, short events, Duration timeout = Duration::zero());
-Try<std::size_t> unread_bytes(int pipe_fd);  ///< FIONREAD
+Try<std::size_t> unread_bytes(int pipe_fd);  ///< bytes that wait in the pipe (FIONREAD)
 Try<void> set_nonblocking(int fd);
 
 /// Both ends close-on-exec and blocking.
@@ -85,20 +86,20 @@ Try<Pipe> pipe();
 /// Both ends close-on-exec and blocking, each to read and to write.
 using SocketPair = std::pair<Descriptor, Descriptor>;
 Try<SocketPair> socket_pair();
-/// Which one of all sockets it is; 0: it is none.
+/// The number that tells this socket from all others; 0: the descriptor is no socket.
 std::uint32_t inode_of(int socket_fd);
-/// Of the bytes that were sent over a socket of a pair, how many its peer has not read; `peer` is
-/// the peer's inode_of(). Errors: the peer is gone, or the kernel does not tell.
+/// How many of the bytes sent over a socket of a pair its peer has not read; `peer` is the peer's
+/// inode_of(). Errors: the peer is gone, or the kernel does not tell.
 Try<std::size_t> unread_by_peer(int socket_fd, std::uint32_t peer);
-bool peer_reads(int socket_fd);  ///< false: what is sent would be lost
-bool peer_ended(int socket_fd);  ///< all was read, and nothing more can come
+bool peer_reads(int socket_fd);  ///< false: what is sent is lost
+bool peer_ended(int socket_fd);  ///< all was read, and nothing more can come from the peer
 void end_output(int socket_fd);  ///< the peer sees the end of its input
 
 Try<Descriptor> duplicate(int fd);  ///< the same open file, close-on-exec
 Try<Descriptor> null_device();      ///< /dev/null to read and write, close-on-exec
 Try<Descriptor> event_fd();         ///< non-blocking, close-on-exec
-/// The descriptor is gone whatever the system says. Closing one that is not open is a broken
-/// promise.
+/// Closes a descriptor, which is gone whatever the system says. Closing one that is not open is a
+/// broken promise.
 void close(int fd);
 
 Try<Descriptor> epoll();

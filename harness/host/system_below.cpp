@@ -18,7 +18,7 @@
 namespace poolproof::host::sys {
 namespace {
 
-/// What was so before we changed it.
+/// The signal mask as it was before hold_signals().
 sigset_t mask_before{};
 sigset_t held{};
 
@@ -37,7 +37,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return all;
 }
 
-/// Of linux/pidfd.h, version 6.15; older headers lack it.
+/// struct pidfd_info of linux/pidfd.h, version 6.15; older headers lack it.
 struct PidfdInfo {
   std::uint64_t mask = 0;
   std::uint64_t cgroup = 0;

@@ -11,13 +11,13 @@
 #include "harness/base/outcome.hpp"
 #include "harness/host/system.hpp"
 
-/// The system calls of who watches a program of somebody else's: it goes on as if nobody did.
+/// The system calls needed to watch somebody else's program, which goes on as if nobody did.
 namespace poolproof::host::sys {
 
-/// Blocks these signals, so that they are read from a descriptor; what they were is kept for the
-/// programs that are started later. Once, while this process has one thread.
+/// Blocks these signals, so that they are read from a descriptor. The mask before is kept for the
+/// programs that are started later. To be called once, while this process has one thread.
 void hold_signals(std::span<const int> signals);
-/// Where those come in, non-blocking and close-on-exec.
+/// The descriptor on which those signals come in, non-blocking and close-on-exec.
 Try<Descriptor> held_signals();
 struct HeldSignal {
   int number = 0;
@@ -43,7 +43,7 @@ struct Reaped {
   pid_t pid = 0;
   ExitStatus exit;
 };
-/// Any child, own or adopted, that has ended. Nothing: none has.
+/// Reaps any child, own or adopted, that has ended. Nothing: none has.
 std::optional<Reaped> reap_any();
 /// Whether this process has a child, living or not reaped. One that adopts orphans and has none has
 /// nobody below it: the kernel says it at one moment, whoever forks and ends meanwhile.
@@ -55,9 +55,11 @@ void signal_child(pid_t child, int signal);
 /// system is too old to say (Linux 6.15).
 std::optional<ExitStatus> exit_of_stranger(int pidfd);
 
-/// Notices writes to files and pipes, whoever makes them; non-blocking, close-on-exec.
+/// A descriptor that notices writes to files and pipes, whoever makes them; non-blocking,
+/// close-on-exec.
 Try<Descriptor> write_watch();
-/// Its number, by which next_writes() calls it. A folder: writes to the files in it.
+/// Watches a path. Returns the number by which next_writes() calls it. A folder: writes to the
+/// files in it.
 Try<int> watch_writes(int watch_fd, const char* path);
 /// Which numbers have been written to since the last time; each at least once.
 std::vector<int> next_writes(int watch_fd);

@@ -14,7 +14,7 @@
 
 #include "harness/host/system.hpp"
 
-/// What is asked of a socket that is both streams of a worker.
+/// The system calls for a socket that is both streams of a worker.
 namespace poolproof::host::sys {
 namespace {
 
@@ -24,7 +24,7 @@ struct Question {
   unix_diag_req about{};
 };
 
-/// How many bytes wait in that socket to be read. `answer`: what the kernel said.
+/// How many bytes wait in that socket to be read, by the kernel's `answer`.
 Try<std::size_t> queued_in(std::span<const char> answer) {
   nlmsghdr header{};
   if (answer.size() < sizeof header) return unexpected(EPROTO);
@@ -80,7 +80,7 @@ std::uint32_t inode_of(int socket_fd) {
 }
 
 Try<std::size_t> unread_by_peer(int socket_fd, std::uint32_t peer) {
-  int held = 0;  // what the kernel keeps for them: more than the bytes, but nothing for none
+  int held = 0;  // the kernel's memory for them: more than the bytes, and 0 only if there are none
   if (::ioctl(socket_fd, SIOCOUTQ, &held) != 0) return unexpected(errno);
   if (held == 0) return 0;
   return ask_kernel(peer);

@@ -7,7 +7,7 @@
 namespace poolproof::host {
 namespace {
 
-/// A process that wants less than that of a processor waits for something.
+/// A process that wants less than this share of a processor waits for something.
 constexpr int kBusyPercent = 20;
 
 }  // namespace
@@ -44,7 +44,7 @@ bool Worker::nobody_reads() const {
   return (sys::poll_one(stdin_fd(), 0) & POLLERR) != 0;
 }
 
-/// The other half of a channel stays open: its last words may still come.
+/// Closes stdin. Of a channel only our own half is closed: the worker's last words may still come.
 void Worker::close_stdin() {
   if (on_channel()) {
     if (stdin_open()) sys::end_output(stdin_fd());

@@ -37,7 +37,7 @@ class Worker final : public pool::Worker {
   }
   [[nodiscard]] Activity activity() const override;
   [[nodiscard]] std::uint64_t rss_bytes() const override;
-  /// From now on `activity` tells how much of a processor it wants.
+  /// From now on activity() tells how much of a processor the process wants.
   void watch_activity(Time now);
   void signal_group(int signal) override { (void)sys::signal_group(child_.pid, signal); }
   [[nodiscard]] sys::Try<std::optional<ExitStatus>> peek_exit() const override {
@@ -46,32 +46,33 @@ class Worker final : public pool::Worker {
   sys::Try<ExitStatus> reap() override { return sys::reap(pidfd()); }
   void exit_published() override { exited.notify_all(); }
 
-  std::condition_variable exited;  ///< with the pool's mutex: `exit` has been set
+  std::condition_variable exited;  ///< with the pool's mutex: tells that `exit` has been set
 
-  // By the holder of the lease.
-  Time watched_from = kNever;  ///< what the process does is watched; kNever: not
+  // Used by the holder of the lease.
+  Time watched_from = kNever;  ///< since when activity is watched; kNever: it is not
 
-  // By the reactor: where it stands there, and what epoll watches of it.
+  // Used by the reactor: the worker's place there, and what epoll watches of it.
   static constexpr std::uint32_t kNoPlace = UINT32_MAX;
   std::uint32_t place = kNoPlace;
   bool end_watched = false;
   bool text_watched = false;
   bool output_watched = false;
-  Time watch_again_at = kNever;  ///< the kernel refused to watch something of it
+  Time watch_again_at = kNever;  ///< when to try again what the kernel refused to watch
 
  private:
   [[nodiscard]] bool on_channel() const { return child_.channel_inode != 0; }
   [[nodiscard]] int first_stdin_fd() const {
     return on_channel() ? child_.stdout_end.get() : child_.stdin_end.get();
   }
-  /// What a channel says of a peer that has gone and had not read all.
+  /// Notes the error by which a channel tells that the peer has gone and had not read all.
   void note_reset(int error);
 
   Child child_;
-  int stdin_fd_;                     ///< -1: closed
-  std::size_t sent_bytes_ = 0;       ///< over a channel, all together
-  bool reset_ = false;               ///< over a channel: it left without having read all of them
-  std::uint64_t demand_before_ = 0;  ///< at watched_from
+  int stdin_fd_;                ///< our descriptor for its stdin; -1: closed
+  std::size_t sent_bytes_ = 0;  ///< all bytes that were sent over a channel
+  /// The worker left the channel without having read all of them.
+  bool reset_ = false;
+  std::uint64_t demand_before_ = 0;  ///< its demand for a processor at watched_from
 };
 
 }  // namespace poolproof::host

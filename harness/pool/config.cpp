@@ -14,12 +14,12 @@ InputError out_of_bounds(const Option<Config>& option, const Config& config, std
           fmt::format("{} to {}{}", min, max, unit)};
 }
 
-/// What the option must not be below in this config.
+/// The least value that the option may have in this config.
 std::int64_t least(const Option<Config>& option, const Config& config) {
   return option.name == "backoff_max_ms" ? to_ms(config.backoff_initial) : option.min;
 }
 
-/// What it must not be above.
+/// The largest value that the option may have in this config.
 std::int64_t most(const Option<Config>& option, const Config& config) {
   return option.name == "min_idle" ? config.size : option.max;
 }

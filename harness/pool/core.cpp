@@ -15,7 +15,7 @@ std::uint64_t key(WorkerId worker) {
   return std::uint64_t{worker.slot} << 32U | worker.generation;
 }
 
-/// The steps in their order, each with the time it is given before the next one is taken.
+/// A step of the stop ladder, and the time that a worker is given before the next step.
 struct LadderStep {
   StopStep step;
   Duration Config::*grace;
@@ -25,7 +25,8 @@ constexpr std::array kStopLadder{LadderStep{StopStep::ask, &Config::shutdown_gra
                                  LadderStep{StopStep::term, &Config::term_grace},
                                  LadderStep{StopStep::kill, nullptr}};
 
-/// It was of no use if it never served before it did that.
+/// Whether an idle worker goes for a fault of its own. If it never served, that counts as a
+/// failure.
 bool is_fault_of_idle(RemovalReason why) {
   return why == RemovalReason::unsolicited || why == RemovalReason::ping_failed;
 }
@@ -52,7 +53,7 @@ void Core::step(Time now, const Event& event, std::vector<Effect>& effects) noex
   begun_ = true;
   effects_ = &effects;
   expire();
-  // What has fallen due may have let those be served who came before the event.
+  // Deadlines that are over may let clients be served who came before this event.
   while (grant_next()) {
   }
   dispatch(event, [this](const auto& happened) { on(happened); });
@@ -170,7 +171,8 @@ void Core::on(const HandshakeEnded& event) {
 void Core::on(const UnsolicitedOutput& event) {
   const std::uint32_t slot = slot_in(event.worker, SlotState::idle);
   if (slot == kNone) return ignore();
-  if (!slots_[slot].served) ++slots_[slot].failures;  // as if it had died, see Exited
+  // Counts as a failure, as if it had died: see Exited.
+  if (!slots_[slot].served) ++slots_[slot].failures;
   leave(slot, StopStep::term, RemovalReason::unsolicited);
 }
 
@@ -193,8 +195,8 @@ void Core::on(const Exited& event) {
     start_did_not_work(slot, evidence);
     cool = true;
   } else if (idle && !slots_[slot].served) {
-    // It got through its start and died before it was of any use: without a pause an eager pool
-    // would start such workers for ever.
+    // A worker got through its start and died before it was of any use: without a pause an eager
+    // pool would start such workers for ever.
     ++slots_[slot].failures;
     cool = true;
   }
@@ -234,9 +236,9 @@ void Core::on(const SessionEnded& event) {
 
 // ---- what is due -------------------------------------------------------------------------------
 
-/// Everything due, in the order in which it fell due; at the same time, clients before workers.
-/// Nothing is granted before all of it is done: that is what keeps a late step from serving an
-/// expired waiter.
+/// Does everything that is due, in the order in which it fell due; at the same time, clients before
+/// workers. Nothing is granted before all of it is done: that is what keeps a late step from
+/// serving an expired waiter.
 void Core::expire() {
   for (Time due = next_deadline_; due <= now_ && due != Time::min(); due = earliest_deadline()) {
     if (waiters_.earliest_deadline() == due) {
@@ -316,12 +318,13 @@ void Core::settle() {
   }
 }
 
-/// A pool that greets in its own process serves nobody meanwhile: that is what `blocking` shows.
+/// Whether a lease may be granted now. In a pool with init_mode `blocking` no start may be under
+/// way.
 bool Core::grants_allowed() const {
   return !suspended_ && (config_.init_mode == InitMode::async || under_way_.empty());
 }
 
-/// Of those whom an idle worker may serve, whoever came first.
+/// Serves whoever came first of those whom an idle worker may serve. False: there is nobody.
 bool Core::grant_next() {
   if (idle_head_ == kNone || !grants_allowed()) return false;
   const std::uint32_t bound = bound_ready_.empty() ? kNone : bound_ready_.first();
@@ -337,7 +340,7 @@ bool Core::grant_next() {
   return true;
 }
 
-/// Which of the idle workers serves one of those whom any may serve. Requires: there is one.
+/// The idle worker for a client whom any worker may serve. Requires: there is an idle worker.
 std::uint32_t Core::slot_for(const Waiter& waiter) const {
   if (waiter.use.affinity == Affinity::prefer) {
     const auto known = sessions_.worker_of(waiter.use.session);
@@ -395,7 +398,7 @@ std::uint32_t Core::slot_to_start() {
   return kNone;
 }
 
-/// No worker lives and none will be tried before the breaker half-opens.
+/// Whether no worker lives and none will be tried before the breaker half-opens.
 bool Core::hopeless() const {
   return breaker_open_ && breaker_until_ != kNever && live() == 0;
 }
@@ -426,13 +429,13 @@ void Core::refuse(const Waiter& waiter, Outcome why) {
   if (sessions_.refuse(waiter.use, now_)) emit(SessionOver{waiter.use.session});
 }
 
-/// Everybody who waits for that slot's worker; kAnyWorker: for any.
+/// Refuses everybody who waits for that slot's worker; kAnyWorker: who waits for any worker.
 void Core::refuse_line(std::uint32_t slot, Outcome why) {
   while (!waiters_.empty(slot)) refuse(waiters_.pop_first(slot), why);
   note_line(slot);
 }
 
-/// The deadline has come. If starts kept failing while the client waited, that is the reason.
+/// Refuses a client whose deadline has come. If starts kept failing meanwhile, that is the reason.
 void Core::refuse_late(const Waiter& waiter) {
   if (waiter.only && !is_at_rest(*waiter.only)) return refuse(waiter, Outcome::worker_busy);
   const bool starts_fail = failures_ > 0 && last_failed_at_ >= waiter.since;
@@ -495,7 +498,7 @@ void Core::become_idle(std::uint32_t slot) {
   link_idle(slot);
 }
 
-/// One that has been pinged goes back to its old place.
+/// Puts a slot into the idle list by its turn: a worker that was pinged goes back to its old place.
 void Core::link_idle(std::uint32_t slot) {
   std::uint32_t later = kNone;
   std::uint32_t earlier = idle_head_;
@@ -548,7 +551,7 @@ void Core::start_did_not_work(std::uint32_t slot, const StartEvidence& evidence)
   breaker_until_ = after(now_, config_.breaker_open);
 }
 
-/// The slot is free; when `cool`, only after a pause.
+/// Frees the slot; when `cool`, only after a pause.
 void Core::vacate(std::uint32_t slot, bool cool) {
   if (slots_[slot].state == SlotState::idle) unlink_idle(slot);
   slots_[slot].lease = LeaseId::none;
@@ -561,7 +564,7 @@ void Core::vacate(std::uint32_t slot, bool cool) {
   if (may_start(slot)) vacant_.push_back(slot);
 }
 
-/// What the last worker holds, the next one could not take: without overlap it waits.
+/// Whether the slot's next worker may start. Without overlap it waits until the last one is gone.
 bool Core::may_start(std::uint32_t slot) const {
   return config_.overlap || slots_[slot].leaving == 0;
 }
@@ -595,7 +598,7 @@ void Core::leave(std::uint32_t slot, StopStep step, RemovalReason why) {
   }
   stopping_[place] = {worker, step, state != SlotState::starting, why};
   stopping_index_.put(key(worker), place);
-  // What follows for sessions is told after the worker's own end.
+  // The effects on the worker's session come after those of the worker's own end.
   const SessionId session = std::exchange(slots_[slot].session, SessionId::none);
   ++slots_[slot].leaving;
   if (is_recycling(why)) ++recycling_;

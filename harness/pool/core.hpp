@@ -17,7 +17,7 @@
 
 namespace poolproof::pool {
 
-/// Where a slot is. A worker told to go has left its slot already (see Leaving).
+/// The states of a slot. A worker told to go has left its slot already (see Stopping).
 enum class SlotState : std::uint8_t { vacant, cooling, starting, handshake, idle, leased, pinging };
 inline constexpr std::array<std::string_view, 7> kSlotStateNames{
     "vacant", "cooling", "starting", "handshake", "idle", "leased", "pinging"};
@@ -26,7 +26,7 @@ inline constexpr std::array<std::string_view, 7> kSlotStateNames{
 struct Counters {
   std::uint64_t requested = 0;
   std::uint64_t granted = 0;
-  std::array<std::uint64_t, kOutcomeNames.size()> refused{};  ///< by Outcome
+  std::array<std::uint64_t, kOutcomeNames.size()> refused{};  ///< refused checkouts, by Outcome
   std::uint64_t returned_clean = 0;
   std::uint64_t returned_dirty = 0;
   std::uint64_t revoked = 0;  ///< leases ended by the pool or by the end of the holder
@@ -40,9 +40,10 @@ struct Counters {
   [[nodiscard]] std::uint64_t refused_total() const;
 };
 
-/// How things stand now. starting + handshake + idle + leased + pinging <= size.
+/// How many slots, workers and clients there are of each kind now. Always holds: starting +
+/// handshake + idle + leased + pinging <= size.
 struct Gauges {
-  std::uint32_t vacant = 0;  ///< cooling ones included
+  std::uint32_t vacant = 0;  ///< slots without a worker, cooling ones included
   std::uint32_t starting = 0;
   std::uint32_t handshake = 0;
   std::uint32_t idle = 0;
@@ -50,7 +51,7 @@ struct Gauges {
   std::uint32_t leaving = 0;
   std::uint32_t waiting = 0;
   std::uint32_t sessions = 0;
-  std::uint32_t pinging = 0;  ///< idle, but for a ping under way
+  std::uint32_t pinging = 0;  ///< idle workers with a ping under way
   bool suspended = false;
   bool breaker_open = false;
   bool closing = false;
@@ -64,9 +65,9 @@ struct Gauges {
 /// clock, no thread and no process: it is told what happened and answers with orders.
 ///
 /// Threads: none of its own; the caller serialises.
-/// Memory:  allocates only when queue, slots or list of leaving workers are larger than ever
-/// before. Total:   any event in any state is accepted; what is stale or out of place is ignored
-/// and counted.
+/// Memory: allocates only when the queue, the slots or the list of leaving workers are larger than
+/// ever before.
+/// Total: any event in any state is accepted; what is stale or out of place is ignored and counted.
 class Core {
  public:
   /// Requires: checked(config).
@@ -79,7 +80,7 @@ class Core {
 
   /// When the next Tick is needed; kNever if only an event can change anything.
   [[nodiscard]] Time next_deadline() const { return next_deadline_; }
-  /// A plain request would be granted by a step now.
+  /// Whether a step now would grant a plain request.
   [[nodiscard]] bool serves_at_once() const {
     return !closing_ && waiters_.empty() && idle_head_ != kNone && grants_allowed();
   }
@@ -101,24 +102,26 @@ class Core {
     std::uint32_t failures = 0;  ///< incarnations in a row that ended before they served
     std::uint32_t leaving = 0;   ///< earlier incarnations that have not gone yet
     bool served = false;         ///< this incarnation has had a clean lease
-    RemovalReason due = RemovalReason::none;  ///< it is to be recycled, and why
-    Time lifetime_end = kNever;               ///< of this incarnation, once it is ready
-    Time idle_since;                          ///< it came back or was ready; pings do not change it
-    Time ping_at = kNever;                    ///< while idle: it is to be pinged then
-    bool ping_due = false;                    ///< while idle: that time has come
-    Time measure_at = kNever;  ///< its memory is to be looked at then; pings do not change it
-    bool measure_due = false;  ///< while idle: that time has come
-    std::uint64_t turn = 0;    ///< later ones became idle later; pings do not change it
+    RemovalReason due = RemovalReason::none;  ///< why it is to be recycled; none: it is not
+    /// When this incarnation's lifetime ends; set once it is ready.
+    Time lifetime_end = kNever;
+    /// When it came back or was ready; pings do not change it.
+    Time idle_since;
+    Time ping_at = kNever;     ///< while idle: when it is to be pinged
+    bool ping_due = false;     ///< while idle: the time of its ping has come
+    Time measure_at = kNever;  ///< when its memory is to be measured; pings do not change it
+    bool measure_due = false;  ///< while idle: the time to measure it has come
+    std::uint64_t turn = 0;    ///< larger ones became idle later; pings do not change it
     LeaseId lease = LeaseId::none;
-    SessionId session = SessionId::none;        ///< of the lease
+    SessionId session = SessionId::none;        ///< the session of the lease
     CheckoutId begun_after = CheckoutId::none;  ///< the last checkout asked for before its start
     Time since;  ///< when the current state began (starting: the order to start)
     std::uint32_t previous = kNone;  ///< neighbours in the idle list, or among those under way
     std::uint32_t next = kNone;
   };
 
-  /// The slots that start or greet, in the order of their starts: a list through the slots, as it
-  /// may hold all of them and any may leave it.
+  /// The slots that start or greet a worker, in the order of their starts: a list through the
+  /// slots, as it may hold all of them and any may leave it.
   struct UnderWay {
     std::uint32_t first = kNone;
     std::uint32_t last = kNone;
@@ -136,7 +139,7 @@ class Core {
     RemovalReason why = RemovalReason::none;
   };
 
-  // In the order of the events.
+  // One for each kind of Event, in their order.
   void on(const CheckoutRequested& event);
   void on(const CheckoutCancelled& event);
   void on(const CheckedIn& event);
@@ -155,7 +158,7 @@ class Core {
   void on(const PingEnded& event);
   void on(const MemoryMeasured& event);
 
-  // What is due.
+  // Deadlines that have come.
   [[nodiscard]] Time earliest_deadline() const;
   void expire();
   void expire_slot(std::uint32_t slot);
@@ -201,7 +204,7 @@ class Core {
   void unlink_under_way(std::uint32_t slot);
   [[nodiscard]] Duration backoff(std::uint32_t failures);
 
-  // Recycling: core_recycling.cpp.
+  // Recycling; implemented in core_recycling.cpp.
   void begin_life(std::uint32_t slot);
   void note_due(std::uint32_t slot, RemovalReason why);
   void begin_idling(std::uint32_t slot);
@@ -227,7 +230,7 @@ class Core {
 
   [[nodiscard]] WorkerId id(std::uint32_t slot) const;
   [[nodiscard]] std::uint32_t slot_in(WorkerId worker, SlotState state) const;
-  /// Nobody holds it; it may be served from, perhaps not at once.
+  /// Whether nobody holds the worker: it is idle or being pinged.
   [[nodiscard]] bool is_at_rest(WorkerId worker) const {
     return slot_in(worker, SlotState::idle) != kNone ||
            slot_in(worker, SlotState::pinging) != kNone;
@@ -240,7 +243,7 @@ class Core {
   }
   template <class Order>
   void emit(const Order& order) {
-    effects_->emplace_back(order);  // in its place: an Effect is as large as the largest of them
+    effects_->emplace_back(order);  // built in place: an Effect is as large as its largest kind
   }
   void ignore() { ++counters_.ignored; }
 
@@ -248,19 +251,21 @@ class Core {
   Random jitter_;
   Time now_ = Time::min();
   bool begun_ = false;
-  Time next_deadline_ = kNever;             ///< since the last step
+  Time next_deadline_ = kNever;             ///< as the last step left it
   std::vector<Effect>* effects_ = nullptr;  ///< only during step()
 
   Waiters waiters_;
   Sessions sessions_;
-  Deadlines bound_ready_;  ///< slots that are idle and have a line of their own, by its first
+  /// Idle slots with waiters of their own, in the order in which the first of these came.
+  Deadlines bound_ready_;
   std::vector<CheckoutId> gathered_;  ///< see gather()
   std::vector<Slot> slots_;
   Deadlines slot_deadlines_;
-  std::vector<std::uint32_t> vacant_;  ///< slots that may start, the next to do so last
+  /// Slots that may start a worker; the last one is the next to do so.
+  std::vector<std::uint32_t> vacant_;
   UnderWay under_way_;
-  std::uint32_t idle_head_ = kNone;  ///< returned last
-  std::uint32_t idle_tail_ = kNone;  ///< returned first
+  std::uint32_t idle_head_ = kNone;  ///< the idle slot whose worker came back last
+  std::uint32_t idle_tail_ = kNone;  ///< the idle slot whose worker came back first
   std::array<std::uint32_t, kSlotStateNames.size()> in_state_{};
 
   std::vector<Stopping> stopping_;
@@ -269,13 +274,13 @@ class Core {
   IdIndex stopping_index_;
 
   Random lifetime_jitter_;
-  std::uint32_t recycling_ = 0;      ///< recycled and not gone
-  std::uint32_t idle_overdue_ = 0;   ///< idle ones that are to be recycled whoever else is idle
-  std::uint32_t idle_too_long_ = 0;  ///< idle ones that may go while more than min_idle are idle
-  std::uint32_t kept_;               ///< so many an eager pool keeps alive
+  std::uint32_t recycling_ = 0;      ///< recycled workers that are not gone yet
+  std::uint32_t idle_overdue_ = 0;   ///< idle workers that are to be recycled, however few are idle
+  std::uint32_t idle_too_long_ = 0;  ///< idle workers that may go while more than min_idle are idle
+  std::uint32_t kept_;               ///< how many workers an eager pool keeps alive
   bool suspended_ = false;
-  std::uint32_t pings_due_ = 0;     ///< idle ones that are to be pinged
-  std::uint32_t measures_due_ = 0;  ///< idle ones whose memory is to be looked at
+  std::uint32_t pings_due_ = 0;     ///< idle workers that are to be pinged
+  std::uint32_t measures_due_ = 0;  ///< idle workers whose memory is to be measured
   std::uint64_t turns_ = 0;
 
   std::uint64_t leases_ = 0;

@@ -3,8 +3,8 @@
 
 #include "harness/pool/core.hpp"
 
-/// Which workers are recycled, and when; and how many there are to be. Soft: after the job, never
-/// in its middle, and never two at a time.
+/// Which workers are recycled, and when; and how many the pool is to have. A worker is recycled
+/// after a lease, never in the middle of one, and never two at a time.
 namespace poolproof::pool {
 
 void Core::on(const RenewRequested& /*event*/) {
@@ -31,7 +31,7 @@ void Core::on(const PingEnded& event) {
   const std::uint32_t slot = slot_in(event.worker, SlotState::pinging);
   if (slot == kNone) return ignore();
   if (!event.good) {
-    if (!slots_[slot].served) ++slots_[slot].failures;  // as if it had died
+    if (!slots_[slot].served) ++slots_[slot].failures;  // counts as a failure, as if it had died
     return leave(slot, StopStep::term, RemovalReason::ping_failed);
   }
   enter(slot, SlotState::idle);
@@ -43,7 +43,7 @@ void Core::on(const MemoryMeasured& event) {
   note_memory(event.worker.slot, event.rss_bytes);
 }
 
-/// It is ready: its lifetime begins.
+/// Begins the lifetime of a worker that is ready.
 void Core::begin_life(std::uint32_t slot) {
   if (config_.max_lifetime == Duration::zero()) return;
   const auto cut_max = static_cast<std::uint64_t>(config_.max_lifetime.count()) *
@@ -53,7 +53,7 @@ void Core::begin_life(std::uint32_t slot) {
   slots_[slot].lifetime_end = after(now_, std::max(lifetime, Duration(1)));
 }
 
-/// The first reason stays, but that one has been idle is none for long.
+/// Notes why a worker is to be recycled. The first reason stays, unless it is idle_too_long.
 void Core::note_due(std::uint32_t slot, RemovalReason why) {
   Slot& one = slots_[slot];
   if (one.due != RemovalReason::none && one.due != RemovalReason::idle_too_long) return;
@@ -93,7 +93,7 @@ void Core::expire_idle(std::uint32_t slot) {
   await_idle_end(slot);
 }
 
-/// Notes which of its times are over, and waits for the next one.
+/// Notes which deadlines of an idle worker have come, and waits for the next one.
 void Core::await_idle_end(std::uint32_t slot) {
   Slot& one = slots_[slot];
   if (one.measure_at <= now_ && !std::exchange(one.measure_due, true)) ++measures_due_;
@@ -115,7 +115,7 @@ void Core::await_idle_end(std::uint32_t slot) {
 
 // ---- who goes ----------------------------------------------------------------------------------
 
-/// Whether the worker that has come back goes now. One that could not be replaced at once stays
+/// Whether the worker that has come back goes now. If it could not be replaced at once it stays
 /// while somebody waits.
 bool Core::goes_at_checkin(std::uint32_t slot, const CheckedIn& event) {
   if (config_.max_calls > 0 && event.calls >= config_.max_calls) {
@@ -127,13 +127,13 @@ bool Core::goes_at_checkin(std::uint32_t slot, const CheckedIn& event) {
   return waiters_.empty(kAnyWorker) || stopping_index_.size() + 1 < config_.leaving_max;
 }
 
-/// Not while another is being recycled, nor while the pool is short of a worker that starts, or
-/// does not know how to start one.
+/// Whether a worker may be recycled now: not while another one is being recycled, a start is under
+/// way or the breaker is open.
 bool Core::may_recycle() const {
   return !closing_ && !breaker_open_ && recycling_ == 0 && under_way_.empty();
 }
 
-/// Lets go of the idle worker that has been so longest, of those that are to be recycled.
+/// Recycles an idle worker: of those that are due, the one that has been idle longest.
 void Core::recycle_next() {
   const bool too_many = in(SlotState::idle) > config_.min_idle;
   if (idle_overdue_ == 0 && (idle_too_long_ == 0 || !too_many)) return;
@@ -153,7 +153,8 @@ void Core::await_ping(std::uint32_t slot) {
   slots_[slot].ping_at = interval == Duration::zero() ? kNever : after(now_, interval);
 }
 
-/// One at a time, so that the others can serve; the one that has been idle longest first.
+/// Pings the idle worker whose ping is due, the longest idle first. One at a time: the others
+/// serve.
 void Core::ping_next() {
   if (pings_due_ == 0 || closing_ || in(SlotState::pinging) > 0) return;
   std::uint32_t slot = idle_tail_;
@@ -161,7 +162,7 @@ void Core::ping_next() {
   unlink_idle(slot);
   enter(slot, SlotState::pinging);
   const Time deadline = after(now_, config_.idle_ping_budget);
-  // The backstop, as of a start.
+  // The backstop: should the world fall silent, the Core ends the ping by itself.
   slot_deadlines_.set(slot, after(deadline, config_.postmortem_budget + config_.silence_max));
   emit(BeginPing{id(slot), deadline});
 }
@@ -173,7 +174,7 @@ void Core::await_measure(std::uint32_t slot) {
   slots_[slot].measure_at = never ? kNever : after(now_, config_.rss_interval);
 }
 
-/// Asks for the memory of all of whom it is time to know: who does not answer is asked again.
+/// Orders a measurement of each idle worker that is due. The next one is due after the interval.
 void Core::measure_idle() {
   for (std::uint32_t slot = idle_tail_; measures_due_ > 0; slot = slots_[slot].previous) {
     if (!std::exchange(slots_[slot].measure_due, false)) continue;
@@ -184,7 +185,7 @@ void Core::measure_idle() {
   }
 }
 
-/// A worker that was once seen too large is to go, whatever it gives back meanwhile.
+/// A worker that was once seen too large is recycled, even if it frees memory before that.
 void Core::note_memory(std::uint32_t slot, std::uint64_t rss_bytes) {
   if (config_.max_rss_bytes == 0 || rss_bytes <= config_.max_rss_bytes) return;
   note_due(slot, RemovalReason::rss_exceeded);
@@ -192,8 +193,9 @@ void Core::note_memory(std::uint32_t slot, std::uint64_t rss_bytes) {
 
 // ---- how many there are to be ------------------------------------------------------------------
 
-/// An eager pool keeps as many as it has needed; beyond who waits, `min_idle` are to be idle. A
-/// slot that cools counts: it will be tried again.
+/// Whether a worker is to be started beyond what the waiting clients need. An eager pool keeps
+/// `kept_` workers alive; any pool keeps `min_idle` idle. A slot in its backoff counts: it will be
+/// tried again.
 bool Core::lacks_workers() const {
   const std::uint32_t cooling = in(SlotState::cooling);
   if (config_.start == StartMode::eager && live() + cooling < kept_) return true;

@@ -1,9 +1,9 @@
 #include "harness/pool/core.hpp"
 
-/// Who waits for one worker alone, because it served his session.
+/// The clients that wait for one worker alone, because it serves their session.
 namespace poolproof::pool {
 
-/// A strict request in a session that has a worker: that one serves it, or none.
+/// A strict request in a session that has a worker: only that worker may serve it.
 void Core::request_bound(Waiter waiter, WorkerId worker) {
   const std::uint32_t slot = worker.slot;
   waiter.only = worker;
@@ -21,8 +21,8 @@ void Core::request_bound(Waiter waiter, WorkerId worker) {
   note_line(slot);
 }
 
-/// The session has its first worker, which is busy with it: whoever asked strictly waits for that
-/// one from now on.
+/// The session has got its first worker, which is busy with it. Whoever asked strictly waits for
+/// that worker alone from now on.
 void Core::bind_waiters(SessionId session, std::uint32_t slot) {
   if (!sessions_.has_strict_waiters(session)) return;
   gather(kAnyWorker, [session](const SessionUse& use) {
@@ -36,7 +36,7 @@ void Core::bind_waiters(SessionId session, std::uint32_t slot) {
   refuse_impatient(slot);
 }
 
-/// The worker is busy from now on: whoever would rather be told than wait is told.
+/// The worker is busy from now on: refuses those who wait for it and would rather fail than wait.
 void Core::refuse_impatient(std::uint32_t slot) {
   gather(slot, [](const SessionUse& use) { return use.when_busy == WhenBusy::fail; });
   for (const CheckoutId checkout : gathered_) {
@@ -44,7 +44,7 @@ void Core::refuse_impatient(std::uint32_t slot) {
   }
 }
 
-/// The waiters of a line whose requests are of that kind.
+/// Gathers the waiters of a line whose requests are wanted, into gathered_.
 template <class IsWanted>
 void Core::gather(std::uint32_t line, IsWanted is_wanted) {
   gathered_.clear();
@@ -53,7 +53,7 @@ void Core::gather(std::uint32_t line, IsWanted is_wanted) {
   });
 }
 
-/// Something may have changed about who waits for that slot's worker, or whether it is idle.
+/// Notes whether the slot is idle and somebody waits for its worker. Called when either may change.
 void Core::note_line(std::uint32_t slot) {
   if (slot == kAnyWorker) return;
   if (slots_[slot].state == SlotState::idle && !waiters_.empty(slot)) {
@@ -64,7 +64,7 @@ void Core::note_line(std::uint32_t slot) {
   }
 }
 
-/// A lease in that session is over.
+/// A lease in that session is over, and perhaps the session with it.
 void Core::give_back(SessionId session) {
   if (sessions_.give_back(session, now_)) emit(SessionOver{session});
 }

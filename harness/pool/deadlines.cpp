@@ -5,7 +5,8 @@
 namespace poolproof::pool {
 namespace {
 
-/// Four stand in two cache lines, and the heap is half as deep as with two.
+/// The children of a heap node. Four stand in two cache lines, and the heap is half as deep as with
+/// two.
 constexpr std::uint32_t kChildren = 4;
 
 }  // namespace

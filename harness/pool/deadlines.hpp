@@ -14,9 +14,10 @@ class Deadlines {
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
   /// Gives `key` this deadline, instead of the one it may have had. kNever takes it out. Of equal
-  /// deadlines the one with the smaller `order` comes first. Requires: equal ones differ in it.
+  /// deadlines the one with the smaller `order` comes first. Requires: equal deadlines differ in
+  /// it.
   void set(std::uint32_t key, Time at, std::uint64_t order);
-  /// The same with the key as the order. Who calls one of the two does not call the other.
+  /// Sets a deadline with the key as its order. One object takes only one of the two overloads.
   void set(std::uint32_t key, Time at) { set(key, at, key); }
   void clear(std::uint32_t key) {
     if (key < position_.size() && position_[key] != kNone) take_out(key);
@@ -42,7 +43,8 @@ class Deadlines {
   void sift_down(std::uint32_t at);
 
   std::vector<Entry> heap_;
-  std::vector<std::uint32_t> position_;  ///< by key; kNone: has no deadline
+  /// Where each key is in the heap; kNone: it has no deadline.
+  std::vector<std::uint32_t> position_;
 };
 
 }  // namespace poolproof::pool

@@ -46,7 +46,8 @@ void Dispatcher::request(Ticket& ticket, Duration timeout, const SessionRequest&
     use = {session_of(session.name), session.affinity, session.when_busy};
     if (use.session == SessionId::none) use.session = SessionId{++sessions_begun_};
   }
-  // Who is served at once needs no deadline, and the clock is half of what that costs.
+  // A request that is served at once sets no deadline, and the clock is half of what such one
+  // costs.
   const bool at_once = session.name.empty() && nothing_is_due() && core_->serves_at_once();
   const Time now = at_once ? world_.recently() : world_.now();
   ticket.done = false;
@@ -75,7 +76,7 @@ bool Dispatcher::end_session(std::string_view name) {
   const SessionId session = session_of(name);
   if (session == SessionId::none) return false;
   step(SessionEnded{session});
-  forget_session(session);  // one of that name is another from now on
+  forget_session(session);  // a session of that name is another one from now on
   return true;
 }
 
@@ -84,8 +85,8 @@ SessionId Dispatcher::session_of(std::string_view name) const {
   return found == sessions_.end() ? SessionId::none : found->second;
 }
 
-/// Somebody has asked for a worker in it, and it may not have been let in. It may also have been
-/// over by time in that very step, and begun anew.
+/// Remembers the name of a session in which somebody has asked for a worker. The session may not
+/// have been let in. It may also have been over by time in that very step, and begun anew.
 void Dispatcher::note_session(std::string_view name, SessionId session) {
   if (!core_->has_session(session) || session_names_.contains(session)) return;
   sessions_.emplace(name, session);
@@ -118,7 +119,7 @@ void Dispatcher::start_failed(WorkerId id, int errno_value, std::string message)
 Effect Dispatcher::take_order() {
   POOLPROOF_ASSERT(has_orders());
   Effect order = orders_[taken_++];
-  // Mostly all have been taken; where there is always one more they must not pile up.
+  // Mostly all orders have been taken; where there is always one more they must not pile up.
   if (taken_ > orders_.size() / 2) {
     orders_.erase(orders_.begin(), orders_.begin() + static_cast<std::ptrdiff_t>(taken_));
     taken_ = 0;
@@ -134,7 +135,7 @@ void Dispatcher::handshake_ended(Worker& worker, const StartEvidence& evidence,
 }
 
 void Dispatcher::exited(Worker& worker) {
-  // Its end may come before anybody has greeted it.
+  // The process may have ended before its handshake had any result.
   if (!worker.met) note_failed(worker, "");
   step(Exited{worker.id(), *worker.exit});
 }
@@ -146,7 +147,7 @@ void Dispatcher::note_failed(const Worker& worker, std::string reason) {
   note_worker_before(worker.id());
 }
 
-/// A slot may have several that have not left: the newest of them.
+/// Notes the slot's worker before this one, if it has not left; of several, the newest.
 void Dispatcher::note_worker_before(WorkerId id) {
   before_failed_.reset();
   for (const auto& worker : in_slot_[id.slot]) {
@@ -223,7 +224,7 @@ Error Dispatcher::explain(const Refuse& refusal) const {
   RefusalFacts facts;
   facts.now = world_.now();
   facts.gauges = core_->gauges();
-  // Another start may have failed since in another way.
+  // Another start may have failed since, in another way: then nothing more is known of this one.
   if (refusal.cause_worker == last_unlaunched_) facts.cause.launch_error = last_launch_error_;
   if (refusal.cause_worker == last_failed_) {
     facts.cause.stderr_tail = last_failed_tail_;

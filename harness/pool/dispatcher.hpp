@@ -25,24 +25,24 @@ struct Ticket {
   Ticket(const Ticket&) = default;
   Ticket& operator=(const Ticket&) = default;
   virtual ~Ticket() = default;
-  /// Entered: `done` is true now.
+  /// Wakes the client: `done` has become true. Called entered.
   virtual void answered() = 0;
 
   CheckoutId checkout = CheckoutId::none;
   Time deadline = kNever;
   bool done = false;
   LeaseId lease = LeaseId::none;
-  WorkerRef worker;            ///< granted
-  std::optional<Error> error;  ///< not granted, and why
+  WorkerRef worker;            ///< set if the checkout was granted
+  std::optional<Error> error;  ///< set if the checkout was refused: why
 };
 
-/// The Core and all that clients, the starter and the event loop share, below both worlds: makes
-/// its steps and delivers what they order.
+/// The Core, and all that clients, the starter and the event loop share; the same in both worlds.
+/// It makes the Core's steps and delivers their effects.
 ///
 /// Threads: one at a time. Everything but `lock` and `unlock` is called entered (see Entered).
 class Dispatcher {
  public:
-  /// What a world does for it.
+  /// What a world does for its dispatcher.
   class World {
    public:
     virtual ~World() = default;
@@ -53,16 +53,16 @@ class Dispatcher {
     [[nodiscard]] virtual Time recently() { return now(); }
     /// The Core has made a step; its effects are about to be delivered.
     virtual void stepped(Time now, const Event& event, std::span<const Effect> effects) = 0;
-    /// Whatever is to be done has been delivered: the loop may have orders and another deadline.
+    /// All effects of a step have been delivered: the loop may have orders and another deadline.
     virtual void delivered() = 0;
     /// An order waits for the loop.
     virtual void ordered() {}
     /// A worker has come back from its holder: the loop is to watch it once it has been idle for a
     /// while.
     virtual void became_idle(const WorkerRef& worker) = 0;
-    /// Somebody looks at what is kept of a worker, or finds that there is none (null).
+    /// Somebody has looked up what is kept of a worker. Null: there is none.
     virtual void looked_up(const Worker* worker) = 0;
-    /// Nothing of the pool is left.
+    /// The pool is closed, and nothing of it is left.
     virtual void closed() = 0;
   };
 
@@ -70,7 +70,7 @@ class Dispatcher {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  /// A fresh pool, in the memory of the last one. Requires: checked(config).
+  /// Begins a fresh pool, in the memory of the last one. Requires: checked(config).
   void begin(const Config& config);
 
   void lock() { world_.enter(); }
@@ -80,16 +80,16 @@ class Dispatcher {
 
   // ---- clients
   /// Asks for a lease, to be granted within `timeout`. The ticket may be answered when this
-  /// returns; if not it must stay where it is until it is.
+  /// returns; if not, it must stay at its address until it is answered.
   void request(Ticket& ticket, Duration timeout, const SessionRequest& session = {});
-  /// False: the lease had ended before.
-  /// `rss_bytes`: see CheckedIn.
+  /// Ends a lease. False: it had ended before. `rss_bytes`: see CheckedIn.
   bool end_lease(LeaseId lease, const WorkerRef& worker, bool clean, std::uint64_t rss_bytes);
-  /// Whether a lease that ends is to tell of its worker's memory. Also for who has not entered:
-  /// nothing changes it.
+  /// Whether end_lease() is to be told the worker's memory. May be called without having entered,
+  /// since the answer never changes.
   [[nodiscard]] bool wants_memory() const { return core_->config().max_rss_bytes > 0; }
 
-  /// Nobody asks for it any more; who does all the same begins another. False: it is not known.
+  /// Ends a session. A later request of that name begins another one. False: there is no such
+  /// session.
   bool end_session(std::string_view name);
 
   // ---- who starts processes
@@ -97,12 +97,12 @@ class Dispatcher {
   void start_failed(WorkerId id, int errno_value, std::string message);
 
   // ---- the event loop
-  /// The next order that nobody has taken, in the Core's order.
+  /// Whether there are orders that take_order() has not given out, in the Core's order.
   [[nodiscard]] bool has_orders() const { return taken_ < orders_.size(); }
   Effect take_order();
-  /// `reason`: why what it wrote is no reply, in words.
+  /// `reason` says in words why what the worker wrote is no reply.
   void handshake_ended(Worker& worker, const StartEvidence& evidence, std::string reason);
-  /// Requires: worker.exit.
+  /// The worker's process has ended. Requires: worker.exit is set.
   void exited(Worker& worker);
   void ping_ended(WorkerId id, bool good) { step(PingEnded{id, good}); }
   void memory_measured(WorkerId id, std::uint64_t rss_bytes) {
@@ -110,9 +110,9 @@ class Dispatcher {
   }
   void forget(WorkerId id);
 
-  /// Null: it is forgotten, or never was. Valid until it is forgotten.
+  /// The worker, valid until it is forgotten. Null: it is forgotten, or never was.
   [[nodiscard]] Worker* find(WorkerId id) const { return place_of(id).get(); }
-  /// The same for who keeps it longer.
+  /// Like find(), for callers that keep the worker longer.
   [[nodiscard]] WorkerRef keep(WorkerId id) const { return place_of(id); }
   [[nodiscard]] bool is_idle(WorkerId id) const;
   [[nodiscard]] const Core& core() const { return *core_; }
@@ -123,7 +123,7 @@ class Dispatcher {
   [[nodiscard]] std::uint32_t orders_taken() const {
     return ordered_ - static_cast<std::uint32_t>(orders_.size() - taken_);
   }
-  /// Of the workers that are not forgotten.
+  /// Visits the workers that are not forgotten.
   template <class Visit>
   void for_each_worker(Visit visit) const {
     for (const auto& slot : in_slot_) {
@@ -146,27 +146,29 @@ class Dispatcher {
 
   World& world_;
   std::optional<Core> core_;
-  std::vector<Effect> effects_;  ///< of the step under way
+  std::vector<Effect> effects_;  ///< the effects of the step under way
   std::vector<Effect> orders_;
-  std::size_t taken_ = 0;  ///< of orders_
+  std::size_t taken_ = 0;  ///< how many of orders_ have been taken
   std::uint32_t ordered_ = 0;
   std::uint64_t checkouts_ = 0;
-  Ticket* asking_ = nullptr;  ///< of the checkout being stepped: it is in no table yet
+  /// The ticket of the checkout being stepped, which is not in tickets_ yet.
+  Ticket* asking_ = nullptr;
   boost::unordered_flat_map<CheckoutId, Ticket*> tickets_;
-  std::map<std::string, SessionId, std::less<>> sessions_;  ///< those that go on, by name
+  std::map<std::string, SessionId, std::less<>> sessions_;  ///< the sessions that go on, by name
   boost::unordered_flat_map<SessionId, std::string> session_names_;
   std::uint64_t sessions_begun_ = 0;
   std::vector<std::vector<WorkerRef>> in_slot_;
   WorkerId last_failed_;
   std::string last_failed_tail_;
   std::string last_failed_reason_;
-  std::optional<WorkerId> before_failed_;  ///< had not left its slot when that start failed
+  /// The slot's last worker, if it had not left when last_failed_ failed.
+  std::optional<WorkerId> before_failed_;
   int pid_before_failed_ = 0;
   WorkerId last_unlaunched_;
   std::string last_launch_error_;
 };
 
-/// Entered for as long as this lives: the dispatcher is one thread's at a time.
+/// While this lock lives, its thread has entered the dispatcher, which is one thread's at a time.
 using Entered = std::lock_guard<Dispatcher>;
 
 }  // namespace poolproof::pool

@@ -13,14 +13,14 @@ namespace poolproof::pool {
 /// Why a worker must go.
 enum class RemovalReason : std::uint8_t {
   none,
-  start_failed,  ///< bad handshake
-  budget_spent,  ///< still starting or handshake when its budget ran out
-  dirty,         ///< its stream is in doubt
+  start_failed,  ///< its handshake ended badly
+  budget_spent,  ///< it was still starting or in its handshake when its budget ran out
+  dirty,         ///< it came back with its stream in doubt
   revoked,       ///< its holder is gone
   unsolicited,   ///< it wrote while idle
   closing,       ///< the pool closes
   ping_failed,   ///< while idle it answered a ping badly, or not in time
-  // It has done nothing wrong and is recycled:
+  // The worker has done nothing wrong and is recycled:
   calls_spent,  ///< it has served `max_calls`
   lifetime_over,
   idle_too_long,
@@ -28,7 +28,7 @@ enum class RemovalReason : std::uint8_t {
   rss_exceeded,  ///< it was seen with more resident memory than `max_rss_bytes`
 };
 
-/// Whether the worker goes because of what it has done or suffered, or is recycled.
+/// Whether the worker is recycled, and does not go because of what it has done or suffered.
 [[nodiscard]] constexpr bool is_recycling(RemovalReason why) {
   return why >= RemovalReason::calls_spent;
 }
@@ -56,16 +56,16 @@ struct Grant {
 /// the first start under way, or the worker of its strict session.
 struct Refuse {
   CheckoutId checkout;
-  /// checkout_timeout, queue_full, start_failed, pool_closed, cancelled, worker_busy, worker_gone,
-  /// sessions_full
+  /// One of checkout_timeout, queue_full, start_failed, pool_closed, cancelled, worker_busy,
+  /// worker_gone, sessions_full.
   Outcome why = Outcome::ok;
-  Phase phase = Phase::none;  ///< queued, starting, handshake, cooling
+  Phase phase = Phase::none;  ///< queued, starting, handshake, cooling, suspended
   bool has_blocker = false;
   WorkerId blocker;
   Time since;  ///< when the blocker entered that phase; else when the client began to wait
   Time waiting_since;
-  StartEvidence cause;         ///< start_failed: the last failed start. Or behind_another_start.
-  WorkerId cause_worker;       ///< whose evidence it is
+  StartEvidence cause;         ///< start_failed: the last failed start; or behind_another_start
+  WorkerId cause_worker;       ///< the worker whose start `cause` tells of
   std::uint32_t failures = 0;  ///< failed starts in a row
 };
 
@@ -87,7 +87,7 @@ struct Stop {
 struct Forget {
   WorkerId worker;
 };
-/// Nothing is left, no session either. Comes once.
+/// The pool is closed: no worker is left, and no session. Comes once.
 struct Closed {};
 /// The session is over: ended and used no more, idle for too long, or never served.
 struct SessionOver {

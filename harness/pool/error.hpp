@@ -15,17 +15,17 @@ namespace poolproof::pool {
 struct Error {
   Outcome kind = Outcome::ok;
   Phase phase = Phase::none;
-  /// Of start_failed, and of checkout_timeout where starts are the reason.
+  /// Set for start_failed, and for checkout_timeout where starts are the reason.
   StartCause cause = StartCause::none;
   std::string message;  ///< one paragraph, safe on a terminal
   std::optional<WorkerId> worker;
-  ExitStatus exit;          ///< worker_died; start_failed with cause exited
-  std::string stderr_tail;  ///< raw
-  std::string first_bytes;  ///< raw; what could not be parsed
-  /// call_timeout: the limit that was over. A refused checkout: how long it had waited.
+  ExitStatus exit;          ///< how the process ended, where that is the reason
+  std::string stderr_tail;  ///< the last bytes of the worker's stderr, raw
+  std::string first_bytes;  ///< the first bytes of what could not be parsed, raw
+  /// call_timeout: the limit that was over. A refused checkout: how long the client had waited.
   std::optional<Duration> after;
   bool truncated = false;  ///< protocol_error: the worker's output ended within a frame
-  /// Nothing of the request had reached the worker: it is safe to ask again.
+  /// Nothing of the request had reached the worker: it is safe to ask again, and may be of use.
   bool retryable = false;
 };
 

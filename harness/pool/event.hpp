@@ -11,14 +11,16 @@
 
 namespace poolproof::pool {
 
-/// Why a start failed or is late, told from what could be observed. Plain values, no text: the
+/// Why a start failed or is late, judged from what could be observed. Plain values, no text: the
 /// words (stderr tail, command) stay with the world.
 struct StartEvidence {
   StartCause cause = StartCause::none;
-  std::int32_t errno_value = 0;    ///< exec_failed
-  ExitStatus exit;                 ///< exited
-  std::uint32_t ping_bytes = 0;    ///< length of the init ping's frame
-  std::uint32_t unread_bytes = 0;  ///< of them still in the worker's stdin when the budget ran out
+  std::int32_t errno_value = 0;  ///< exec_failed: why
+  ExitStatus exit;               ///< exited: how the process ended
+  std::uint32_t ping_bytes = 0;  ///< length of the init ping's frame
+  /// Bytes of the ping that lay unread in the worker's stdin when the budget ran out or the process
+  /// ended.
+  std::uint32_t unread_bytes = 0;
   std::uint32_t answered_bytes = 0;  ///< read from its stdout before we closed its stdin
   std::uint32_t late_bytes = 0;      ///< read from its stdout after we closed its stdin
   std::uint8_t first_size = 0;
@@ -26,7 +28,7 @@ struct StartEvidence {
   bool outlived_stdin = false;   ///< still alive at the end of the post-mortem
 };
 
-/// What happened. Facts, in the past tense; the Core never asks for more.
+/// The events: facts, in the past tense, which are all that the Core learns.
 struct CheckoutRequested {
   CheckoutId checkout;
   Time deadline;
@@ -38,8 +40,8 @@ struct CheckoutCancelled {
 struct CheckedIn {
   LeaseId lease;
   bool clean;
-  std::uint32_t calls = 0;      ///< that its worker has been sent so far, in all its leases
-  std::uint64_t rss_bytes = 0;  ///< its worker's resident memory now; 0: nobody knows
+  std::uint32_t calls = 0;      ///< calls that its worker has been sent so far, in all its leases
+  std::uint64_t rss_bytes = 0;  ///< its worker's resident memory now; 0: not known
 };
 /// The holder is gone, or gave the lease up with a call in flight.
 struct LeaseRevoked {
@@ -52,7 +54,7 @@ struct StartFailed {
   WorkerId worker;
   std::int32_t errno_value;
 };
-/// The init ping's conversation is over. cause none: the worker is good.
+/// The init ping's conversation is over. With cause `none` the worker is good.
 struct HandshakeEnded {
   WorkerId worker;
   StartEvidence evidence;
@@ -67,18 +69,18 @@ struct Exited {
   ExitStatus status;
 };
 struct Tick {};
-/// Nobody asks for that session any more. It goes on for those who wait and those who hold a lease
+/// A session has been ended by its client. It goes on for those who wait and those who hold a lease
 /// in it, and is over with the last of them.
 struct SessionEnded {
   SessionId session;
 };
-/// From now on nobody is let in. All must be over at `deadline`.
+/// The pool is to close: from now on nobody is let in, and all must be over at `deadline`.
 struct CloseRequested {
   Time deadline;
 };
-/// Every worker that there is now is to be replaced, one after another, each after its job.
+/// Every worker that there is now is to be replaced, one after another, each after its lease.
 struct RenewRequested {};
-/// From now on nobody is served, until ResumeRequested or the close; who waits goes on
+/// From now on nobody is served, until ResumeRequested or CloseRequested; those who wait go on
 /// waiting.
 struct SuspendRequested {};
 struct ResumeRequested {};
@@ -88,7 +90,7 @@ struct PingEnded {
   bool good;
 };
 
-/// So much resident memory an idle worker's process has.
+/// The resident memory of an idle worker's process has been measured.
 struct MemoryMeasured {
   WorkerId worker;
   std::uint64_t rss_bytes;

@@ -12,10 +12,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Idle for so long before its stdout is watched: a busy worker is not worth the system call.
+/// How long a worker is idle before its stdout is watched: a busy one is not worth the system call.
 constexpr Duration kIdleBeforeWatch = 20ms;
-/// An idle worker whose stdout ended is mostly one that is just dying; one that has written part of
-/// a message is about to write the rest.
+/// How long a suspicion against an idle worker is held back. If its stdout ended it is mostly just
+/// dying; if it has written part of a message it is about to write the rest.
 constexpr Duration kSuspicion = 250ms;
 
 }  // namespace
@@ -39,7 +39,7 @@ void EventLoop::obey(const Effect& order) {
 }
 
 void EventLoop::stop(Worker& worker, StopStep step) {
-  // Nobody wants to know any more whether it answers.
+  // Whether the worker answers its idle ping does not matter any more.
   if (worker.pinged && worker.handshake) worker.handshake.reset();
   switch (step) {
     case StopStep::ask:
@@ -58,7 +58,7 @@ void EventLoop::stop(Worker& worker, StopStep step) {
   world_.look(worker);
 }
 
-/// A polite request, if its stdin takes the whole of it; the ladder's next step comes by itself.
+/// Writes the shutdown request, as far as stdin takes it; the ladder's next step comes by itself.
 void EventLoop::ask_shutdown(Worker& worker) {
   if (!wire_.says_goodbye()) return close_stdin(worker);
   const auto frame = goodbye(wire_, worker.id(), worker.next_request, world_.timestamp());
@@ -79,7 +79,7 @@ void EventLoop::forget(WorkerId id) {
 
 void EventLoop::begin_handshake(Worker& worker, Time deadline) {
   if (worker.reaped) return;
-  // Who is not greeted is good once it runs.
+  // A worker that is not greeted is good as soon as it runs.
   if (!wire_.greets()) return handshake_ended(worker, {}, "");
   auto frame = greeting(wire_, worker.id(), world_.timestamp());
   POOLPROOF_ASSERT(frame.has_value());
@@ -157,7 +157,7 @@ void EventLoop::ping_ended(Worker& worker, bool good) {
 void EventLoop::measure_memory(const Worker& worker) {
   if (worker.reaped) return;
   const std::uint64_t rss_bytes = worker.rss_bytes();
-  if (rss_bytes == 0) return;  // nobody knows
+  if (rss_bytes == 0) return;  // the memory is not known
   const Entered entered(dispatcher_);
   dispatcher_.memory_measured(worker.id(), rss_bytes);
 }
@@ -180,13 +180,13 @@ void EventLoop::take_stderr(Worker& worker) {
 bool EventLoop::reap_if_ended(Worker& worker) {
   if (worker.reaped) return false;
   const auto peeked = worker.peek_exit();
-  if (peeked && !*peeked) return false;  // woken for nothing
-  // Only a stranger who has reaped our child is final; whatever else fails comes again by itself.
+  if (peeked && !*peeked) return false;  // it still runs
+  // ECHILD is final: somebody else has reaped our child. After other errors the loop looks again.
   if (!peeked && peeked.error() != ECHILD) return false;
   take_stderr(worker);
   const ExitStatus status = peeked ? **peeked : ExitStatus{};
   if (worker.pinged) {
-    worker.handshake.reset();  // its end says more than its silence
+    worker.handshake.reset();  // the end of the process says more than a ping without an answer
   } else if (worker.handshake) {
     worker.handshake->process_ended(status, dispatcher_.now());
     finish_handshake(worker);
@@ -220,7 +220,7 @@ void EventLoop::watch_later(Worker& worker) {
   world_.look(worker);
 }
 
-/// What is ready or due may have been so for another reason: about a call that is long over.
+/// What was ready or due may have concerned a call that is long over, so it is all checked again.
 void EventLoop::look_at_idle(Worker& worker) {
   const Time now = dispatcher_.now();
   if (worker.suspect_at <= now) {
@@ -246,7 +246,7 @@ void EventLoop::look_at_idle(Worker& worker) {
   world_.look(worker);
 }
 
-/// Whoever may speak unasked is heard, and answered, as long as it does nothing else.
+/// Hears what an idle worker says unasked, and answers its requests. Anything else is unsolicited.
 void EventLoop::hear_idle(Worker& worker) {
   const Entered entered(dispatcher_);
   if (worker.reaped || !dispatcher_.is_idle(worker.id())) return;
@@ -275,7 +275,7 @@ void EventLoop::unsolicited_if(Worker& worker, Still still) {
   dispatcher_.step(UnsolicitedOutput{worker.id()});
 }
 
-/// Only the loop forgets workers: what it finds stays until it does.
+/// Only the loop forgets workers, so what it finds stays valid after this function.
 Worker* EventLoop::find(WorkerId id) {
   const Entered entered(dispatcher_);
   return dispatcher_.find(id);

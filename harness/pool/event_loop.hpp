@@ -7,21 +7,22 @@
 
 namespace poolproof::pool {
 
-/// Carries the Core's orders out, below both worlds: obeys, greets, drains stderr, notices ends and
-/// unsolicited output, reaps. It never waits: its world calls it when something is ready or due.
+/// Carries the Core's orders out, the same in both worlds: greets workers, drains stderr, notices
+/// ends and unsolicited output, reaps. It never waits: its world calls it when something is ready
+/// or due.
 ///
-/// Threads: one, which is not entered when it calls.
+/// Threads: one, which has not entered the dispatcher when it calls.
 class EventLoop {
  public:
-  /// What a world does for it.
+  /// What a world does for its event loop.
   class World {
    public:
     virtual ~World() = default;
     /// Begins to start a process; Dispatcher::started or start_failed tells what came of it.
     virtual void start(WorkerId id) = 0;
-    /// What a request says of when it was made.
+    /// The time of now, as requests state it.
     virtual std::string timestamp() = 0;
-    /// What is wanted of that worker may have changed (Worker::wants).
+    /// What the loop waits for from that worker may have changed: see Worker::wants.
     virtual void look(Worker& worker) = 0;
   };
 
@@ -33,14 +34,14 @@ class EventLoop {
 
   void obey(const Effect& order);
 
-  /// A worker that is greeted has written, or its time has come.
+  /// A worker that is being greeted or pinged has written, or its deadline has come.
   void advance_handshake(Worker& worker);
   void drain_stderr(Worker& worker);
-  /// Its process may have ended: takes what it left, kills its group and reaps it. True: it has
-  /// been reaped now, and whoever waits for that may go on before the Core is told by tell_end().
+  /// If the process has ended: takes what it left, kills its group and reaps it. True: it has been
+  /// reaped now, and whoever waits for that may go on before the Core is told by tell_end().
   bool reap_if_ended(Worker& worker);
   void tell_end(Worker& worker);
-  /// It is idle: to be watched once it has been so for a while.
+  /// The worker is idle: it is to be watched once it has been idle for a while.
   void watch_later(Worker& worker);
   /// An idle worker has written or closed its stdout, or it is time to watch it.
   void look_at_idle(Worker& worker);

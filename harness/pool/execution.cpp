@@ -8,7 +8,7 @@
 namespace poolproof::pool {
 namespace {
 
-/// The call failed on account of the worker, so that another one may do better.
+/// Whether the call failed on account of the worker, so that another one may do better.
 bool is_workers_fault(const Error& error) {
   switch (error.kind) {
     case Outcome::call_timeout:
@@ -19,7 +19,7 @@ bool is_workers_fault(const Error& error) {
     case Outcome::lease_over:
       return true;
     case Outcome::protocol_error:
-      return error.worker.has_value();  // else it was the call's
+      return error.worker.has_value();  // without a worker the call itself was at fault
     default:
       return false;
   }

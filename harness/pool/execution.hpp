@@ -25,40 +25,41 @@ constexpr std::string_view name(Retry retry) {
 
 /// How a command is executed: checkout, call and check-in in one.
 struct ExecuteOptions {
-  /// Over all of it: queue, start, call, and every further try. Nothing: as the pool has it.
+  /// The limit for all of it: queue, start, call, and every further try. Nothing: the pool's
+  /// default.
   std::optional<Duration> timeout{};
-  /// Of one call; nothing: as long as there is time.
+  /// The limit for one call. Nothing: all the time that is left.
   std::optional<Duration> try_timeout{};
-  Affinity affinity = Affinity::strict;  ///< in a session
-  WhenBusy when_busy = WhenBusy::wait;   ///< in a strict session
+  Affinity affinity = Affinity::strict;  ///< which worker serves, in a session
+  WhenBusy when_busy = WhenBusy::wait;   ///< in a session with strict affinity
   Retry retry = Retry::never;
-  std::uint32_t retries_max = 2;  ///< further tries
+  std::uint32_t retries_max = 2;  ///< the most tries after the first one
 };
 
 /// One execution under way: how much time is left for what, and whether there is another try. Both
-/// worlds go by it.
+/// worlds use it.
 class Execution {
  public:
-  /// `usual_timeout`: when the options have none.
+  /// `usual_timeout` holds when the options have none.
   Execution(const ExecuteOptions& options, Duration usual_timeout, bool in_session, Time now);
 
-  /// Of the whole, from its begin.
+  /// The limit for the whole execution, from its beginning.
   [[nodiscard]] Duration timeout() const { return timeout_; }
   [[nodiscard]] Duration left(Time now) const;
-  /// Of a call that begins now.
+  /// The limit for a call that begins now.
   [[nodiscard]] Duration call_limit(Time now) const;
-  /// The call failed so. True: it is to be tried again, beginning with a checkout.
+  /// A call failed with this error. True: try again, beginning with a checkout.
   bool try_again(const Error& error, Time now);
-  /// So many calls have been begun and failed with another try, and this one.
+  /// How many calls have been tried, this one included.
   [[nodiscard]] std::uint32_t tries() const { return tries_; }
-  /// The last error as it is told of the whole.
+  /// The last error, worded for the whole execution: with the number of tries.
   [[nodiscard]] Error conclude(Error error) const;
 
  private:
   ExecuteOptions options_;
   Duration timeout_;
   Time deadline_;
-  bool may_move_;  ///< another worker will do
+  bool may_move_;  ///< a further try may go to another worker
   std::uint32_t tries_ = 1;
 };
 

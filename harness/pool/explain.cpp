@@ -13,7 +13,7 @@
 namespace poolproof::pool {
 namespace {
 
-/// Of what a worker says in an error reply, so many bytes are shown.
+/// So many bytes of a worker's error reply are shown at most.
 constexpr std::size_t kErrorShown = 2000;
 
 /// Seconds for people: `1.6 s`, `250 ms`.
@@ -36,7 +36,7 @@ std::string first_words(const StartEvidence& evidence) {
                       evidence.first.size());
 }
 
-/// What it wrote is for people: as they would read it.
+/// The first bytes that a worker wrote, as people would read them.
 std::string quoted_words(const StartEvidence& e) {
   return fmt::format(FMT_COMPILE("\"{}\""),
                      printable(std::string_view(e.first.data(), e.first_size)));
@@ -56,7 +56,7 @@ std::string breaker_words(const Refuse& refusal) {
              : "";
 }
 
-/// Where the start stands that the client waits for.
+/// Words for how far the start has come that the client waited for.
 std::string start_words(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
   const std::string slot = fmt::format(FMT_COMPILE("slot {}"), refusal.blocker.slot);
   if (refusal.phase == Phase::starting) {
@@ -122,7 +122,7 @@ std::string timeout_words(const Refuse& refusal, const Config& config, const Ref
   return busy_words(refusal, facts, config.overlap);
 }
 
-/// Of one who waits for its session's worker alone.
+/// Why a request in a session was refused.
 std::string session_words(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
   if (refusal.why == Outcome::sessions_full) {
     return fmt::format(FMT_COMPILE("{} session(s) go on already (sessions_max {}); end those that "
@@ -193,7 +193,7 @@ std::string unanswered_words(const StartEvidence& e, std::int64_t budget,
           : "");
 }
 
-/// Two workers of one slot may want what only one can have.
+/// A hint at the slot's worker before, which had not left: two may want what only one can have.
 std::string before_words(WorkerId worker, const StartWords& known) {
   if (known.pid_before == 0) return "";
   return fmt::format(
@@ -330,7 +330,7 @@ Error explain_refusal(const Refuse& refusal, const Config& config, const Refusal
   error.kind = refusal.why;
   error.phase = refusal.phase;
   error.cause = refusal.cause.cause;
-  // It stays so.
+  // These two refusals stay as they are: to ask again is of no use.
   const bool for_good = refusal.why == Outcome::pool_closed || refusal.why == Outcome::worker_gone;
   error.retryable = !for_good;
   const Duration waited = facts.now - refusal.waiting_since;

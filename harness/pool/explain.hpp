@@ -8,26 +8,28 @@
 #include "harness/pool/error.hpp"
 #include "harness/wire/conversation.hpp"
 
-/// Decisions and evidence put into words. Pure: all that is said is handed in.
+/// Decisions and evidence put into words. Pure: all facts are handed in.
 namespace poolproof::pool {
 
 /// What is known of a failed start beyond its evidence.
 struct StartWords {
   std::string stderr_tail;
-  std::string reason;        ///< why what it wrote is no reply
-  std::string launch_error;  ///< it got no process
-  int pid_before = 0;        ///< of the slot's last worker, which had not left; 0: it had
-  bool still_there = false;  ///< it has not left since
+  std::string reason;        ///< why what the worker wrote is no reply
+  std::string launch_error;  ///< why no process could be launched; empty: there was one
+  int pid_before = 0;        ///< pid of the slot's last worker, if that had not left; 0: it had
+  bool still_there = false;  ///< that last worker has not left since
 };
 
 /// What the world knows about a refusal beyond what the Core says.
 struct RefusalFacts {
   Time now;
   Gauges gauges;
-  int blocker_pid = 0;                        ///< 0: not started yet
-  std::optional<std::uint32_t> unread_bytes;  ///< of the blocker's ping, right now
+  /// The pid of the start that is waited for; 0: it has none yet.
+  int blocker_pid = 0;
+  /// How much of that worker's ping is unread right now.
+  std::optional<std::uint32_t> unread_bytes;
   std::uint32_t ping_bytes = 0;
-  StartWords cause;  ///< of the start that failed last
+  StartWords cause;  ///< about the start that failed last
 };
 
 /// Why the client was turned away, in words, with what a person needs to act on it.
@@ -44,22 +46,22 @@ struct CallFacts {
   std::string command;  ///< printable name of what was called
   Duration limit{};
   std::string stderr_tail;
-  std::size_t unread_bytes = 0;  ///< of the request, in its stdin
-  Activity activity;             ///< what the process did, in vain
+  std::size_t unread_bytes = 0;  ///< how much of the request still lies in its stdin
+  Activity activity;             ///< what the process did while it did not answer
   bool pool_closing = false;     ///< the pool itself put the worker away in order to close
 };
 
 Error explain_call(const wire::CallResult& result, const CallFacts& facts);
 
-/// Calls that never began. `command` is printable.
+/// The errors of calls that never began. `command` is printable.
 Error explain_lease_over(const std::string& command);
 Error explain_too_large(const std::string& command, const std::string& why);
-/// `why`: what such a pool asks for instead. Its kind is protocol_error.
+/// `why` says what this pool takes instead. The error's kind is protocol_error.
 Error explain_wrong_request(const std::string& command, const std::string& why);
 
-/// `exited with code 3`, `was ended by signal 9 (KILL)`.
+/// How a process ended: `exited with code 3`, `was ended by signal 9 (KILL)`.
 std::string words(ExitStatus status);
-/// `the process waits`; empty if it is not known.
+/// What a process does: `the process waits`; empty if that is not known.
 std::string words(const Activity& activity);
 
 }  // namespace poolproof::pool

@@ -13,12 +13,12 @@
 namespace poolproof::pool {
 namespace {
 
-/// So much of what it wrote is looked at for the rule that it breaks.
+/// How much of a worker's output is kept, to look for the rule that it breaks.
 constexpr std::size_t kWrittenKept = 65536;
-/// What a late frame has beside its payload.
+/// The most that a late frame may have beside its payload.
 constexpr std::size_t kHeaderKept = 1024;
 
-/// How many bytes at the beginning are text, of those that we keep.
+/// How many bytes at the beginning are text, of those that the evidence keeps.
 std::size_t leading_text(std::string_view bytes) {
   constexpr std::size_t kLooked = std::tuple_size_v<decltype(StartEvidence::first)>;
   std::size_t text = 0;
@@ -26,17 +26,17 @@ std::size_t leading_text(std::string_view bytes) {
   return text;
 }
 
-/// What bytes that begin no frame look like, where no rule of their wire says more.
+/// The cause of a start whose bytes begin no frame, where no rule of their wire says more.
 StartCause look_of(std::string_view first) {
   constexpr std::size_t kLeastText = 3;
   const std::size_t text = leading_text(first);
-  // The same four bytes as a length would be over 2 GB.
+  // As a length of four bytes, text that begins with a brace would be over 2 GB.
   if (first.starts_with('{') && text > 1) return StartCause::reply_unframed;
   const bool is_text = text >= std::min(kLeastText, first.size()) && text > 0;
   return is_text ? StartCause::text_on_stdout : StartCause::bad_frame;
 }
 
-/// What the rule that bytes break makes of a start.
+/// The cause of a start whose bytes break this rule.
 StartCause cause_of(wire::Misframing kind) {
   switch (kind) {
     case wire::Misframing::json_line:
@@ -75,7 +75,7 @@ void Handshake::exchange(Time now) {
   if (evidence_) return;
   write_some();
   read_all();
-  write_some();  // answers to what it asked
+  write_some();  // answers to the worker's own requests
   if (conversation_.holds_reply()) conversation_.tick(now);
   judge(now);
 }
@@ -91,12 +91,12 @@ void Handshake::process_ended(ExitStatus status, Time now) {
   if (evidence_) return;
   read_all();
   gathered_.exit = status;
-  // Who read its ping and ended is another one than who never got so far: what was not written,
-  // since it had closed its end or had said too much by then, was not read either.
+  // A worker that read its ping and ended is told from one that never got so far. What was not
+  // written, since it had closed its stdin or had said too much by then, was not read either.
   const std::size_t unwritten = gathered_.ping_bytes - ping_written_;
   gathered_.unread_bytes = count(unwritten + pipes_.unread().value_or(0));
   if (stage_ == Stage::stdin_closed) return conclude(late_cause());
-  // A good reply and an exit at once: the handshake was good, the death is told apart.
+  // A good reply and an exit at once: the handshake was good, the death is reported by itself.
   judge(now);
   if (evidence_) return;
   if (!stdout_ended_) {
@@ -127,7 +127,7 @@ void Handshake::write_some() {
 void Handshake::wrote_some(std::size_t bytes) {
   if (!last_words_.empty()) return (void)last_words_.erase(0, bytes);
   conversation_.wrote(bytes);
-  // Behind the ping come answers to what it asked.
+  // Behind the ping come answers to the worker's own requests, which do not count here.
   ping_written_ = std::min<std::size_t>(ping_written_ + bytes, gathered_.ping_bytes);
 }
 
@@ -157,7 +157,7 @@ void Handshake::read_all() {
   }
 }
 
-/// While it talks: is there a verdict already, or a suspicion?
+/// As long as the worker may answer: looks for a verdict, or for a suspicion.
 void Handshake::judge(Time now) {
   if (stage_ == Stage::stdin_closed && stdout_ended_) return conclude(late_cause());
   if (stage_ != Stage::talking) return;
@@ -179,12 +179,13 @@ void Handshake::judge(Time now) {
   } else {
     return;
   }
-  // Should it be about to exit, its death is the better explanation.
+  // The worker gets time to exit: its death would be the better explanation.
   stage_ = Stage::dying;
   until_ = after(now, postmortem_budget_);
 }
 
-/// The reply is good. The handshake is over once the worker has been told so, where that is due.
+/// The reply is good. The handshake is over once the worker has got the confirmation, if one is
+/// due.
 void Handshake::confirm() {
   if (!confirmed_) {
     confirmed_ = true;
@@ -195,7 +196,7 @@ void Handshake::confirm() {
     }
     write_some();
   }
-  // Who closed its stdin will be found out by the first call.
+  // A worker that closed its stdin will be found out by the first call.
   if (last_words_.empty() || stdin_broken_) conclude(StartCause::none);
 }
 
@@ -213,7 +214,7 @@ void Handshake::budget_over(Time now) {
 void Handshake::postmortem_over() {
   gathered_.outlived_stdin = stage_ == Stage::stdin_closed;
   if (stage_ == Stage::stdin_closed) return conclude(late_cause());
-  // More of it may have come in the meantime.
+  // More bytes may have come in the meantime, which may show a better cause.
   conclude(unsound_ ? unsound_cause() : suspected_);
 }
 
@@ -226,22 +227,22 @@ std::optional<wire::Suspicion> Handshake::suspicion(std::string_view bytes) cons
   return wire::suspect(wire_.framing, wire::behind_unasked(wire_.framing, wire_.speech, bytes));
 }
 
-/// It has answered, and not well.
+/// The cause of a start whose worker has answered, and not well.
 StartCause Handshake::unsound_cause() const {
   if (const auto found = suspicion(written_)) return cause_of(found->kind);
-  // Bytes from the very beginning of the stream: not even a frame. Else the frame was sound and
-  // its payload was not.
+  // If the wrong bytes are the very first of the stream, they were not even a frame. Else the frame
+  // was sound and its payload was not.
   const std::string_view wrong =
       std::string_view(conversation_.result().first_bytes).substr(0, first_.size());
   const bool unframed = !wrong.empty() && std::string_view(first_).starts_with(wrong);
-  // A line has no header: JSON at the very beginning is as it should be, but for what it says.
+  // A line has no header: JSON at the very beginning is well framed, and wrong by what it says.
   const bool line =
       wire_.framing.by_lines() && (wire::json_look(first_) != wire::JsonLook::other ||
                                    wire::parse_json(written_.substr(0, written_.find('\n'))));
   return unframed && !line ? look_of(first_) : StartCause::bad_frame;
 }
 
-/// What came is no whole frame.
+/// The cause of a start whose worker wrote something that is no whole frame.
 StartCause Handshake::unfinished_cause() const {
   if (const auto found = suspicion(written_)) {
     const StartCause cause = cause_of(found->kind);
@@ -253,7 +254,8 @@ StartCause Handshake::unfinished_cause() const {
   return all_text && !begun ? look_of(first_) : StartCause::reply_incomplete;
 }
 
-/// It had read its ping and answered nothing; what came out when its stdin was closed?
+/// The cause of a start whose worker read its ping and answered nothing before its stdin was
+/// closed.
 StartCause Handshake::late_cause() const {
   wire::Conversation late(wire_.framing, wire::Payload::handshake, ping_id_, "", kNever,
                           wire_.codec, wire_.speech);
@@ -268,7 +270,7 @@ StartCause Handshake::late_cause() const {
   return unframed ? StartCause::reply_unframed : StartCause::ping_unanswered;
 }
 
-/// The rule that its bytes break, or what the decoder says of a frame that is sound.
+/// Finds reason_: the rule that the bytes break, or what the decoder says of a sound frame.
 void Handshake::find_reason() {
   if (gathered_.cause == StartCause::reply_unframed) {
     reason_ = wire::without_header(wire_.framing);
@@ -276,7 +278,7 @@ void Handshake::find_reason() {
   }
   const auto found = suspicion(written_);
   const bool decided = conversation_.decided();
-  // What a sound frame says is worse than what stands behind it.
+  // A sound frame with the wrong content is worse than what stands behind it.
   const bool says_wrong = decided && conversation_.result().outcome != Outcome::ok && found &&
                           wire::first_is_sound(found->kind);
   if (found && !says_wrong) {

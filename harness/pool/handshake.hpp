@@ -22,7 +22,7 @@ namespace poolproof::pool {
 class Handshake {
  public:
   using CloseStdin = std::function<void()>;
-  /// Told of all bytes that cross, for those who want to show them.
+  /// Called with all bytes that are written and read, for those who want to show them.
   using Tap = std::function<void(bool written, std::string_view bytes)>;
 
   /// `ping` is the encoded request with the id `ping_id`, and `carried` what was read of the
@@ -41,10 +41,10 @@ class Handshake {
   void exchange(Time now);
   void tick(Time now);
   void process_ended(ExitStatus status, Time now);
-  /// While it talks its budget is over at `deadline`, if that is sooner.
+  /// Ends the time in which the worker may answer at `deadline`, if that is sooner.
   void hurry(Time deadline);
 
-  /// Set once it is over; cause none: the worker is good.
+  /// Set once the handshake is over. With cause `none` the worker is good.
   [[nodiscard]] const std::optional<StartEvidence>& evidence() const { return evidence_; }
   /// Why what it wrote is no reply, in words; empty: nothing is known beyond the evidence.
   [[nodiscard]] const std::string& reason() const { return reason_; }
@@ -76,15 +76,16 @@ class Handshake {
   Tap tap_;
   Stage stage_ = Stage::talking;
   Time until_;
-  std::string last_words_;  ///< behind a good reply: what confirms it, and what is owed
+  /// What is written after a good reply: answers still owed, and the confirmation.
+  std::string last_words_;
   bool confirmed_ = false;
-  std::size_t ping_written_ = 0;  ///< so many of its bytes
+  std::size_t ping_written_ = 0;  ///< how many bytes of the ping have been written
   bool stdout_ended_ = false;
   bool stdin_broken_ = false;
   StartCause suspected_ = StartCause::none;
-  bool unsound_ = false;  ///< it has answered with what is no good reply
+  bool unsound_ = false;  ///< the worker has answered, and not well
   std::string first_;     ///< the first bytes from its stdout
-  std::string written_;   ///< the same, and more of them
+  std::string written_;   ///< the first bytes from its stdout, more than in first_
   std::string reason_;
   std::string late_;  ///< all bytes from its stdout after we closed its stdin, bounded
   StartEvidence gathered_;

@@ -33,7 +33,7 @@ Expected<wire::Exchange, Error> HeldLease::begin_call(const CallSpec& call, cons
                           after(now, call.limit), wire.codec, wire.speech);
   if (call.payload == wire::Payload::envelope) ++worker_->next_request;
   exchange.look_before(std::exchange(worker_->carried, {}));
-  // A call that is over before it began costs no worker.
+  // A call that is over before its first byte costs no worker.
   if (stop_asked) exchange.cancel();
   exchange.tick(now);
   return exchange;
@@ -45,7 +45,7 @@ std::optional<Error> HeldLease::end_call(Dispatcher& dispatcher, const wire::Cal
   if (result.written_bytes == 0 && call.payload == wire::Payload::envelope) --worker_->next_request;
   if (result.written_bytes > 0) ++worker_->calls;
   worker_->carried = result.carried;
-  // It asked in mid-call, and waits for its answer still. Such answers are short.
+  // The worker asked in mid-call, and still waits for the answer. Such answers are short.
   const bool told = result.owed.empty() || worker_->write(result.owed) == result.owed.size();
   if (!told) end(dispatcher, false);
   if (result.outcome == Outcome::ok) {

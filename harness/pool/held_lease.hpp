@@ -19,7 +19,7 @@ class Dispatcher;
 class Worker;
 using WorkerRef = std::shared_ptr<Worker>;
 
-/// What is called, as an error will tell of it.
+/// What is called, in the words that an error about it needs.
 struct CallSpec {
   wire::Payload payload = wire::Payload::envelope;
   std::string_view command;  ///< raw; an error makes it printable
@@ -36,7 +36,7 @@ class HeldLease {
   HeldLease(HeldLease&&) noexcept = default;
   HeldLease& operator=(HeldLease&&) noexcept = default;
 
-  /// We have neither ended it nor moved it away; the pool may have ended it.
+  /// We have neither ended the lease nor moved it away; the pool may have ended it.
   [[nodiscard]] bool open() const { return open_ && worker_ != nullptr; }
   [[nodiscard]] LeaseId id() const { return id_; }
   /// Null: there never was a lease.
@@ -44,12 +44,12 @@ class HeldLease {
 
   /// The number of the next request to the worker. Requires: open.
   [[nodiscard]] std::int64_t next_request() const;
-  /// The call begins: its exchange has looked at the worker. `frame` holds the request. Error: the
-  /// call is over before anything was looked at.
+  /// Begins a call, and looks whether the worker is fit for it. `frame` holds the request. Error:
+  /// the call is over before anything was looked at.
   Expected<wire::Exchange, Error> begin_call(const CallSpec& call, const WireOptions& wire,
                                              Expected<std::string, std::string> frame, Time now,
                                              bool stop_asked);
-  /// Why the call failed, or nothing; a stream that is left in doubt ends the lease.
+  /// Ends a call: why it failed, or nothing. A stream that is left in doubt ends the lease.
   std::optional<Error> end_call(Dispatcher& dispatcher, const wire::CallResult& result,
                                 const CallSpec& call);
 

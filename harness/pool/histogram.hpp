@@ -10,11 +10,11 @@
 
 namespace poolproof::pool {
 
-/// How many spans of time were how long: buckets of 1 us, 2 us, 4 us and so on to 134 s, each with
-/// the spans that are too long for the one before, and one for all that are longer.
+/// Counts spans of time by their length, in buckets of 1 us, 2 us, 4 us and so on to 134 s: each
+/// has the spans that are too long for the one before. One more bucket has all that are longer.
 class Histogram {
  public:
-  /// The buckets that have a bound; the one for longer spans comes after them.
+  /// The number of buckets that have a bound; the one for longer spans comes after them.
   static constexpr std::size_t kBounds = 28;
   /// The longest span that falls into that bucket. Requires: it has a bound.
   [[nodiscard]] static constexpr Duration bound(std::size_t bucket) {
@@ -31,7 +31,7 @@ class Histogram {
     sum_ += span;
   }
 
-  /// Spans in that bucket alone; `kBounds`: the longer ones.
+  /// The number of spans in that bucket alone; `kBounds`: of the longer ones.
   [[nodiscard]] constexpr std::uint64_t in(std::size_t bucket) const { return counts_[bucket]; }
   [[nodiscard]] constexpr std::uint64_t count() const { return count_; }
   [[nodiscard]] constexpr Duration sum() const { return sum_; }

@@ -12,7 +12,7 @@ std::uint32_t IdIndex::look_up(std::uint64_t id) const {
   return at == kNowhere ? kNone : entries_[at].place;
 }
 
-/// Who is further from home than the one that stands there takes its place.
+/// An entry that is further from its home than the one that stands there takes that one's place.
 void IdIndex::put(std::uint64_t id, std::uint32_t place) {
   if (2 * (std::size_t{size_} + 1) > entries_.size()) grow();
   POOLPROOF_ASSERT(place != kNone && find(id) == kNone);
@@ -28,7 +28,7 @@ void IdIndex::put(std::uint64_t id, std::uint32_t place) {
   ++size_;
 }
 
-/// Those behind it that are not at home move up by one, so that no mark is left behind.
+/// The entries behind the gap that are not at home move up by one, so that no mark is left behind.
 void IdIndex::erase(std::uint64_t id) {
   if (size_ == 0) return;
   std::size_t gap = place_of(id);
@@ -41,8 +41,9 @@ void IdIndex::erase(std::uint64_t id) {
   --size_;
 }
 
-/// Four neighbours stand side by side, which is kind to the caches; group after group is spread
-/// (Fibonacci hashing): else one long run of ids would have to move for each that comes into it.
+/// Where an id belongs. Four neighbours stand side by side, which is kind to the caches; the groups
+/// of four are spread (Fibonacci hashing), or one long run of ids would have to move for each id
+/// that comes into it.
 std::size_t IdIndex::home(std::uint64_t id) const {
   const int groups = std::countr_zero(entries_.size()) - 2;
   return static_cast<std::size_t>((((id >> 2U) * 0x9e3779b97f4a7c15U) >> (64 - groups)) << 2U |
@@ -53,7 +54,7 @@ std::size_t IdIndex::way_of(std::size_t at) const {
   return (at - home(entries_[at].id)) & (entries_.size() - 1);
 }
 
-/// kNowhere if it is not there: then somebody nearer to home stands where it would.
+/// The position of an id. kNowhere: an entry nearer to its own home stands where the id would be.
 std::size_t IdIndex::place_of(std::uint64_t id) const {
   std::size_t at = home(id);
   for (std::size_t way = 0; entries_[at].place != kNone && way_of(at) >= way; ++way) {

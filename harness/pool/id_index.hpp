@@ -5,24 +5,24 @@
 
 namespace poolproof::pool {
 
-/// Where the thing of that number is kept: a hash table from 64-bit to 32-bit numbers (open
-/// addressing; who is far from home goes first: Celis, "Robin Hood Hashing", 1986).
+/// Where the thing with that number is kept: a hash table from 64-bit to 32-bit numbers (open
+/// addressing; the entry further from its home goes first: Celis, "Robin Hood Hashing", 1986).
 ///
-/// Memory: grows when it holds more than ever before, and at no other time. (Boost's flat map makes
-/// itself anew at a steady size too, with numbers in sequence as often as every second time.)
+/// Memory: grows when it holds more than ever before, and at no other time. (Boost's flat map
+/// rebuilds itself at a steady size too, with numbers in sequence as often as every second time.)
 class IdIndex {
  public:
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::uint32_t size() const { return size_; }
-  /// kNone if there is none.
+  /// The place of this id; kNone if it is not contained.
   [[nodiscard]] std::uint32_t find(std::uint64_t id) const {
     return size_ == 0 ? kNone : look_up(id);
   }
   /// Requires: `id` is not contained; `place` is not kNone.
   void put(std::uint64_t id, std::uint32_t place);
-  /// Nothing happens if there is none.
+  /// Does nothing if the id is not contained.
   void erase(std::uint64_t id);
 
  private:
@@ -40,7 +40,7 @@ class IdIndex {
   [[nodiscard]] std::size_t place_of(std::uint64_t id) const;
   void grow();
 
-  std::vector<Entry> entries_;  ///< a power of two, at most half full
+  std::vector<Entry> entries_;  ///< its size is a power of two, and at most half of it is full
   std::uint32_t size_ = 0;
 };
 

@@ -54,7 +54,7 @@ void Meter::on(const HandshakeEnded& event) {
   if (!starts(event.worker)) return;
   const Time ordered_at = std::exchange(slots_[event.worker.slot].start_ordered, kNever);
   if (event.evidence.cause != StartCause::none) return;
-  // Good, but too late: the Core had given it up before it heard of it.
+  // The reply was good but too late if the Core had given the start up before it heard of it.
   const bool given_up = std::any_of(effects_.begin(), effects_.end(), [&](const Effect& effect) {
     const auto* stop = std::get_if<Stop>(&effect);
     return stop != nullptr && stop->worker == event.worker && !is_recycling(stop->why);
@@ -100,7 +100,7 @@ void Meter::ordered(const Stop& effect) {
   end_lease(effect.worker);
 }
 
-/// Comes with the event that tells of its end.
+/// Comes with the event that tells how the worker ended.
 void Meter::ordered(const Forget& effect) {
   end_start(effect.worker);
   end_lease(effect.worker);
@@ -113,7 +113,7 @@ void Meter::ordered(const Forget& effect) {
 
 // ---- who waits, and who holds ------------------------------------------------------------------
 
-/// How long that client has waited. It waits no more.
+/// How long that client has waited. From now on it does not wait any more.
 Duration Meter::waited(CheckoutId checkout) {
   const auto id = static_cast<std::uint64_t>(checkout);
   const std::uint32_t place = waiting_.find(id);
@@ -168,14 +168,15 @@ void Meter::tell(PoolEvent::Kind kind, WorkerId worker, LeaseId lease, Duration 
   told.took = took;
 }
 
-/// It has been ordered to start, and has neither answered its init ping nor been told to go.
+/// Whether the worker was ordered to start, and has neither answered its init ping nor been told to
+/// go.
 bool Meter::starts(WorkerId worker) const {
   if (worker.slot >= slots_.size()) return false;
   const Slot& slot = slots_[worker.slot];
   return slot.start_ordered != kNever && slot.starting == worker;
 }
 
-/// kNever: it was not ordered to start, or that is over.
+/// When the worker was ordered to start. kNever: it was not, or its start is over.
 Time Meter::start_ordered(WorkerId worker) const {
   if (starts(worker)) return slots_[worker.slot].start_ordered;
   const auto found = std::find_if(given_up_.begin(), given_up_.end(),

@@ -24,13 +24,15 @@ class Meter {
   struct Hold {
     LeaseId lease = LeaseId::none;
     WorkerId worker;
-    Time since;  ///< its grant
+    Time since;  ///< when the lease was granted
   };
 
-  /// `size`: of the Core's Config. A lease held for longer than `leak_after` is a leak; 0: none is.
+  /// `size` is that of the Core's Config. A lease held for longer than `leak_after` is a leak; 0:
+  /// none is.
   explicit Meter(std::uint32_t size, Duration leak_after = {});
 
-  /// The Core has made this step. Appends to `events` what a user is told of it; null: nothing.
+  /// The Core has made this step. Appends to `events` what users are told of it; null: nothing is
+  /// told.
   void stepped(Time now, const Event& event, std::span<const Effect> effects,
                std::vector<PoolEvent>* events = nullptr);
 
@@ -51,10 +53,10 @@ class Meter {
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
   struct Slot {
-    Hold hold;  ///< without a lease: nobody holds it
+    Hold hold;  ///< if it has no lease, nobody holds the slot's worker
     WorkerId starting;
-    Time start_ordered = kNever;  ///< kNever: it does not start
-    std::uint32_t older = kNone;  ///< neighbours among those that are held, by their grants
+    Time start_ordered = kNever;  ///< kNever: no start is under way in the slot
+    std::uint32_t older = kNone;  ///< neighbours among the slots that are held, by their grants
     std::uint32_t younger = kNone;
   };
 
@@ -64,14 +66,14 @@ class Meter {
     Time ordered;
   };
 
-  // What the event says.
+  // What an event tells the meter.
   void on(const CheckedIn& event);
   void on(const Started& event);
   void on(const HandshakeEnded& event);
   template <class Other>
   void on(const Other& /*event*/) {}
 
-  // What was ordered.
+  // What an effect tells the meter.
   void ordered(const Grant& effect);
   void ordered(const Refuse& effect);
   void ordered(const Start& effect);
@@ -96,23 +98,24 @@ class Meter {
   Duration leak_after_;
   Timings timings_;
   std::vector<Slot> slots_;
-  std::uint32_t oldest_ = kNone;    ///< held longest
-  std::uint32_t youngest_ = kNone;  ///< granted last
-  std::uint32_t untold_ = kNone;    ///< held longest of those that were not told of as leaks
-  IdIndex waiting_;                 ///< where the time of a checkout's request stands
+  std::uint32_t oldest_ = kNone;    ///< the slot that has been held longest
+  std::uint32_t youngest_ = kNone;  ///< the slot that was granted last
+  std::uint32_t untold_ = kNone;    ///< the slot held longest of those whose leak was not told
+  IdIndex waiting_;                 ///< from a waiting checkout to its place in requested_at_
   std::vector<Time> requested_at_;
-  std::vector<std::uint32_t> free_;  ///< places in requested_at_
+  std::vector<std::uint32_t> free_;  ///< the free places in requested_at_
   std::vector<GivenUp> given_up_;
 
-  // Of the step under way.
+  // These hold only during stepped().
   Time now_ = Time::min();
   const Event* event_ = nullptr;
   std::span<const Effect> effects_;
   std::vector<PoolEvent>* events_ = nullptr;
-  CheckoutId asked_ = CheckoutId::none;  ///< asked for in it, and not answered so far
+  /// The checkout that the step requests, until it is answered.
+  CheckoutId asked_ = CheckoutId::none;
 };
 
-/// True at any moment: each grant was waited for, and each lease that has ended was in use.
+/// True at any moment: each grant has its wait counted, and each lease that has ended its use.
 [[nodiscard]] bool adds_up(const Timings& timings, const Counters& counted);
 
 }  // namespace poolproof::pool

@@ -20,9 +20,10 @@ template <class Settings>
 struct Option {
   std::string_view name;
   Unit unit = Unit::count;
-  std::int64_t min = 0;  ///< in its unit
+  std::int64_t min = 0;  ///< the bounds, in its unit
   std::int64_t max = 0;
-  std::span<const std::string_view> names;  ///< of a choice: the value is the place in it
+  /// The names of a choice: its value is an index into them.
+  std::span<const std::string_view> names;
   std::int64_t (*get)(const Settings&) = nullptr;
   void (*set)(Settings&, std::int64_t) = nullptr;
   bool (*is_within)(const Settings&, std::int64_t min, std::int64_t max) = nullptr;
@@ -40,7 +41,7 @@ constexpr Value from_unit(std::int64_t number) {
   if constexpr (!std::is_same_v<Value, Duration>) return static_cast<Value>(number);
 }
 
-/// The class of the first of these members.
+/// The class that the first of these members belongs to.
 template <class Settings, class Member, class... Others>
 Settings settings_of(Member Settings::*first, Others... others);
 
@@ -81,7 +82,7 @@ inline constexpr std::array<std::string_view, 2> kInitModeNames{"async", "blocki
 inline constexpr std::array<std::string_view, 2> kReuseNames{"lifo", "fifo"};
 inline constexpr std::array<std::string_view, 2> kOnExceptionNames{"keep", "discard"};
 
-/// All that the Core decides by, but for the seed.
+/// All options that the Core decides by, but for the seed.
 inline constexpr std::array kOptions{
     option<&Config::size>("size", 1, 100'000),
     choice<&Config::start>("start", kStartModeNames),

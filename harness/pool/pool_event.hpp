@@ -12,7 +12,7 @@
 
 namespace poolproof::pool {
 
-/// What has happened in a pool, as its user is told it: of each kind only the members that say so.
+/// What has happened in a pool, as its user is told it. Members say for which kinds they are set.
 struct PoolEvent {
   enum class Kind : std::uint8_t {
     started,   ///< a worker's process runs; it is not ready yet
@@ -26,16 +26,16 @@ struct PoolEvent {
 
   Kind kind = Kind::started;
   Time at;                        ///< on the system's monotonic clock
-  WorkerId worker;                ///< not waited
-  LeaseId lease = LeaseId::none;  ///< leased, returned, leak
+  WorkerId worker;                ///< set for all kinds but waited
+  LeaseId lease = LeaseId::none;  ///< set for leased, returned and leak
   Outcome outcome = Outcome::ok;  ///< waited: ok, or why it was refused
   /// left: why it had to go; none: it ended by itself, and `exit` says how.
   RemovalReason why = RemovalReason::none;
-  ExitStatus exit;     ///< left
-  int pid = 0;         ///< started
+  ExitStatus exit;     ///< left: how the process ended
+  int pid = 0;         ///< started: the process id
   std::string holder;  ///< leak: as Lease::set_holder has it
-  /// started, ready: since the order to start. leased, waited: since the request. returned, leak:
-  /// since the grant.
+  /// How long it took. started, ready: since the order to start. leased, waited: since the request.
+  /// returned, leak: since the grant.
   Duration took{};
 };
 

@@ -17,7 +17,7 @@ Expected<std::string, std::string> terse(const WireOptions& wire, std::int64_t r
   return wire::encode_frame(wire.framing, wire::TerseRequest{request, command, {}, "{}", 0});
 }
 
-/// The longest payload that the pool says by itself to a worker with a long name.
+/// The size of the longest payload that the pool itself sends, to a worker with a long name.
 std::size_t longest_of_our_own(const WireOptions& wire) {
   constexpr std::int64_t kRequest = 999'999'999;
   constexpr std::string_view kTimestamp = "2026-11-23T10:00:00.123Z";

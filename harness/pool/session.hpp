@@ -17,8 +17,8 @@ enum class Affinity : std::uint8_t {
 };
 /// What a strict request does while the session's worker serves others.
 enum class WhenBusy : std::uint8_t {
-  wait,  ///< until its deadline
-  fail,  ///< at once
+  wait,  ///< it waits, until its deadline
+  fail,  ///< it is refused at once
 };
 
 inline constexpr auto kAffinityNames = enumerator_names<Affinity>();
@@ -32,7 +32,7 @@ constexpr std::string_view name(WhenBusy when_busy) {
   return kWhenBusyNames[static_cast<std::size_t>(when_busy)];
 }
 
-/// How a request belongs to a session; `none`: to none.
+/// How a request belongs to a session. With session `none` it belongs to none.
 struct SessionUse {
   SessionId session = SessionId::none;
   Affinity affinity = Affinity::any;
@@ -41,7 +41,7 @@ struct SessionUse {
   bool operator==(const SessionUse&) const = default;
 };
 
-/// A session by its name, and how a request belongs to it. An empty name: to none.
+/// A session by its name, and how a request belongs to it. An empty name: it belongs to none.
 struct SessionRequest {
   std::string_view name;
   Affinity affinity = Affinity::strict;

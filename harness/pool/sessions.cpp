@@ -94,7 +94,7 @@ void Sessions::stop_waiting(Session& session, const SessionUse& use) {
   if (use.affinity == Affinity::strict) --session.strict_waiting;
 }
 
-/// Perhaps nobody uses it from now on. True: with that it is over.
+/// Somebody has ceased to use the session. True: nobody uses it any more, and it is over.
 bool Sessions::rest(std::uint32_t place, Time now) {
   const Session& session = slab_[place];
   if (session.is_used()) return false;

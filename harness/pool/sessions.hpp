@@ -12,8 +12,8 @@
 
 namespace poolproof::pool {
 
-/// The sessions that go on: which worker is whose, and since when nobody uses it. One of which
-/// nothing is known (0, or it is over) is passed over in silence.
+/// The sessions that go on: which worker serves each, and until when it may stay unused. grant(),
+/// refuse(), give_back() and end() do nothing for one that is not known (0, or over).
 ///
 /// A session's worker is the one that served it last. Once somebody has asked for it strictly it
 /// keeps its worker, whoever serves its other requests.
@@ -22,39 +22,39 @@ namespace poolproof::pool {
 /// before.
 class Sessions {
  public:
-  /// `idle_timeout` 0: none ends by itself.
+  /// With `idle_timeout` 0 no session ends by itself.
   Sessions(std::uint32_t limit, Duration idle_timeout)
       : limit_(limit), idle_timeout_(idle_timeout) {}
 
-  /// Those that have not been ended.
+  /// The number of sessions that have not been ended.
   [[nodiscard]] std::uint32_t size() const { return size_; }
   [[nodiscard]] bool contains(SessionId session) const { return place_of(session) != kNone; }
-  /// Nothing: nobody has served it.
+  /// The session's worker; nothing: no worker has served it.
   [[nodiscard]] std::optional<WorkerId> worker_of(SessionId session) const;
-  /// Somebody asks strictly and waits, perhaps for the first worker.
+  /// Whether somebody waits who asked strictly, perhaps for the session's first worker.
   [[nodiscard]] bool has_strict_waiters(SessionId session) const;
 
-  /// Somebody asks for a worker in it; it begins with that. False: there are too many.
+  /// Somebody asks for a worker in a session, which begins with that. False: there are too many.
   bool ask(const SessionUse& use);
-  /// One who asked is served. True: it is the first.
+  /// Somebody who asked is served. True: the session has got its first worker.
   bool grant(const SessionUse& use, WorkerId worker);
-  /// One who asked is turned away. True: with that the session is over, since it was ended, or
+  /// Somebody who asked is turned away. True: with that the session is over, since it was ended, or
   /// nobody has served it.
   bool refuse(const SessionUse& use, Time now);
-  /// The lease of one who was served is over. True: and the session, which was ended.
+  /// A lease in the session is over. True: so is the session, which was ended.
   bool give_back(SessionId session, Time now);
-  /// It goes on for those who wait or hold a lease, and is over with the last of them. Nothing:
-  /// there is none; true: it is over now.
+  /// Ends a session. It goes on for those who wait or hold a lease, and is over with the last of
+  /// them. Nothing: there is no such session; true: it is over now.
   std::optional<bool> end(SessionId session);
-  /// It was idle for too long.
+  /// Removes a session that was idle for too long.
   void forget(SessionId session) { take(place_of(session)); }
 
-  /// All of them.
+  /// Removes all sessions.
   void clear();
 
-  /// When the next one has been idle for too long.
+  /// When the next session has been idle for too long.
   [[nodiscard]] Time earliest() const { return idle_until_.earliest(); }
-  /// Which. Requires: earliest() != kNever.
+  /// The session that is the next to be idle for too long. Requires: earliest() != kNever.
   [[nodiscard]] SessionId first() const { return slab_[idle_until_.first()].id; }
 
  private:
@@ -73,7 +73,7 @@ class Sessions {
   [[nodiscard]] std::uint32_t place_of(SessionId session) const {
     return index_.find(static_cast<std::uint64_t>(session));
   }
-  /// It takes room, from now on or again. False: there is none left.
+  /// Takes room for a session that is new or was ended. False: there is none left.
   bool let_in(SessionId session);
   void stop_waiting(Session& session, const SessionUse& use);
   bool rest(std::uint32_t place, Time now);
@@ -85,7 +85,7 @@ class Sessions {
   std::vector<Session> slab_;
   std::vector<std::uint32_t> free_;
   IdIndex index_;         ///< from sessions to their places in the slab
-  Deadlines idle_until_;  ///< by place
+  Deadlines idle_until_;  ///< when a session has been idle for too long, by its place in the slab
 };
 
 }  // namespace poolproof::pool

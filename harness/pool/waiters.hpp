@@ -12,7 +12,7 @@
 
 namespace poolproof::pool {
 
-/// The line of those whom any worker may serve; the others are lines of one slot's worker.
+/// The line of those whom any worker may serve. Each other line is for the worker of one slot.
 inline constexpr std::uint32_t kAnyWorker = UINT32_MAX;
 
 struct Waiter {
@@ -38,7 +38,7 @@ class Waiters {
   [[nodiscard]] bool contains(CheckoutId checkout) const {
     return index_.find(static_cast<std::uint64_t>(checkout)) != IdIndex::kNone;
   }
-  /// Of equal ones the first come. kNever when nobody waits for ever less.
+  /// The earliest deadline of all waiters. kNever: there is none.
   [[nodiscard]] Time earliest_deadline() const { return deadlines_.earliest(); }
 
   /// How many wait for any worker.
@@ -46,20 +46,21 @@ class Waiters {
   /// How many wait for one worker and are to be refused as soon as it is busy.
   [[nodiscard]] std::uint32_t impatient() const { return impatient_; }
   [[nodiscard]] bool empty(std::uint32_t line) const { return first_in(line) == kNone; }
-  /// Who came first. Requires: the line is not empty.
+  /// The waiter that came first. Requires: the line is not empty.
   [[nodiscard]] const Waiter& first(std::uint32_t line) const {
     return slab_[first_in(line)].waiter;
   }
 
-  /// Requires: not full, not contained. O(1) for one who comes last; else by how many of the line
-  /// came later.
+  /// Adds a waiter. Requires: not full, not contained. Puts it in front of those in its line that
+  /// came later, which takes the longer the more they are.
   void push(const Waiter& waiter);
-  /// Takes out the one who came first. Requires: the line is not empty.
+  /// Takes out the waiter that came first. Requires: the line is not empty.
   Waiter pop_first(std::uint32_t line);
-  /// Takes out the one with the earliest deadline. Requires: earliest_deadline() != kNever.
+  /// Takes out the waiter with the earliest deadline, of equal ones the one that came first.
+  /// Requires: earliest_deadline() != kNever.
   Waiter pop_earliest();
   std::optional<Waiter> remove(CheckoutId checkout);
-  /// Everybody in the line, in the order of their coming. Nothing may change meanwhile.
+  /// Visits all waiters of the line, in the order of their coming. Nothing may change meanwhile.
   template <class Visit>
   void for_each(std::uint32_t line, Visit visit) const {
     for (std::uint32_t node = first_in(line); node != kNone; node = slab_[node].next) {
@@ -95,11 +96,12 @@ class Waiters {
   std::uint32_t limit_;
   std::vector<Node> slab_;
   std::vector<std::uint32_t> free_;
-  Deadlines deadlines_;         ///< by node number
-  IdIndex index_;               ///< from checkouts to node numbers
-  std::vector<Line> lines_{1};  ///< that of any worker, then by slot, as far as they were used
+  Deadlines deadlines_;  ///< of the waiters, by node number
+  IdIndex index_;        ///< from checkouts to node numbers
+  /// The line for any worker, then those of the slots, as far as they were used.
+  std::vector<Line> lines_{1};
   std::uint32_t impatient_ = 0;
-  std::uint32_t bound_ = 0;  ///< so many wait for one worker alone
+  std::uint32_t bound_ = 0;  ///< how many wait for one worker alone
 };
 
 }  // namespace poolproof::pool

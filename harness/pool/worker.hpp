@@ -19,7 +19,8 @@ namespace poolproof::pool {
 /// it, the same in both worlds. A world adds the process and its pipes.
 ///
 /// Who touches what: stdin and stdout belong to the event loop while it greets the worker and when
-/// the worker leaves, and to the holder of the lease in between. The rest says for itself.
+/// the worker leaves, and to the holder of the lease in between. The members below say who uses
+/// them.
 class Worker : public wire::Stdio {
  public:
   Worker(WorkerId id, std::size_t tail_bytes) : id_(id), stderr_tail(tail_bytes) {}
@@ -32,23 +33,25 @@ class Worker : public wire::Stdio {
   // ---- the process and its pipes, which each world has. Nothing blocks; errors are errno values
   [[nodiscard]] virtual int pid() const = 0;
   [[nodiscard]] virtual bool stdin_open() const = 0;
-  virtual void close_stdin() = 0;  ///< entered, since a refusal in the making may look at that pipe
+  /// Called entered, since an error in the making may look at that pipe.
+  virtual void close_stdin() = 0;
   /// Bytes on its stdout that nobody has read; 0 also at its end.
   [[nodiscard]] virtual Expected<std::size_t, int> unread_output() const = 0;
   /// Nothing is left to read from its stdout, and nobody is left who could write there.
   [[nodiscard]] virtual bool output_ended() const = 0;
   /// What the process does now, for an error that tells of a call without an answer.
   [[nodiscard]] virtual Activity activity() const { return {}; }
-  /// The resident memory of its process alone, without those that it has started. 0: that cannot be
-  /// told. Of one that has been reaped it may be a stranger's.
+  /// The resident memory of its process alone, without those that it has started. 0: not known.
+  /// After the process was reaped it may be that of a stranger.
   [[nodiscard]] virtual std::uint64_t rss_bytes() const { return 0; }
   virtual Expected<std::size_t, int> read_stderr(std::span<char> into) = 0;
-  /// Requires: it has not been reaped; then its group's number may belong to strangers.
+  /// Sends a signal to its process group. Requires: it has not been reaped; then the group's number
+  /// may belong to strangers.
   virtual void signal_group(int signal) = 0;
-  /// How it ended, without reaping it; nothing while it runs. ECHILD: a stranger has reaped it.
+  /// How the process ended, without reaping it; nothing while it runs. ECHILD: others reaped it.
   [[nodiscard]] virtual Expected<std::optional<ExitStatus>, int> peek_exit() const = 0;
   virtual Expected<ExitStatus, int> reap() = 0;
-  /// `exit` is set now: wakes the holder who waits for it.
+  /// `exit` has been set: wakes the holder of the lease, if it waits for that.
   virtual void exit_published() {}
 
   /// Reads what is on stderr, bounded, and hands each piece to `keep`. False at its end.
@@ -66,12 +69,13 @@ class Worker : public wire::Stdio {
     return true;
   }
 
-  /// The same, kept in `stderr_tail`.
+  /// Reads what is on stderr into `stderr_tail`, bounded. False at its end.
   bool drain_stderr() {
     return drain_stderr([this](std::string_view bytes) { stderr_tail.append(bytes); });
   }
 
-  /// What the event loop wants to hear of it: its end, what is on stderr or stdout, two times.
+  /// What the event loop waits for from a worker: its end, bytes on stderr or stdout, two
+  /// deadlines.
   struct Wants {
     bool end = false;
     bool text = false;
@@ -91,7 +95,7 @@ class Worker : public wire::Stdio {
   }
 
  protected:
-  /// For a world that uses its workers' memory again.
+  /// Makes the object as new, for a world that uses its workers' memory again.
   void begin_again(WorkerId id) {
     id_ = id;
     next_request = 1;
@@ -112,28 +116,28 @@ class Worker : public wire::Stdio {
   WorkerId id_;
 
  public:
-  // ---- by the holder of the lease
+  // ---- used by the holder of the lease
   std::int64_t next_request = 1;
-  std::uint32_t calls = 0;  ///< of which something was written to it
-  /// What was read of its stdout and belongs to no reply, where workers speak unasked. Also by the
-  /// event loop: while it greets the worker, and, entered, while the worker is idle.
+  std::uint32_t calls = 0;  ///< calls of which something was written to it
+  /// What was read of its stdout and belongs to no reply, where workers speak unasked. The event
+  /// loop uses it, too: while it greets the worker, and, entered, while the worker is idle.
   std::string carried;
 
-  // ---- entered
+  // ---- used entered
   bool told_to_look = false;  ///< the loop has been told that it is idle, and has not looked yet
   RemovalReason told_to_go = RemovalReason::none;
-  std::uint32_t ping_bytes = 0;  ///< 0: not written yet
+  std::uint32_t ping_bytes = 0;  ///< size of its init ping; 0: not written yet
   Tail stderr_tail;
-  std::optional<ExitStatus> exit;  ///< once it has been reaped
+  std::optional<ExitStatus> exit;  ///< how the process ended, once it has been reaped
 
-  // ---- by the event loop
-  std::optional<Handshake> handshake;  ///< its start's, or an idle ping
-  bool pinged = false;                 ///< it is an idle ping
-  bool stderr_open = true;             ///< its end has not been seen
+  // ---- used by the event loop
+  std::optional<Handshake> handshake;  ///< the handshake of its start, or an idle ping
+  bool pinged = false;                 ///< `handshake` is an idle ping
+  bool stderr_open = true;             ///< the end of its stderr has not been seen
   bool watched = false;                ///< idle for a while: a byte on its stdout is noticed
-  Time watch_at = kNever;              ///< then it is watched, if it is still idle
-  /// Its stdout ended while idle, or part of a message is there: unsolicited, unless it exits or
-  /// the rest comes before.
+  Time watch_at = kNever;              ///< when it is watched, if it is still idle
+  /// When it counts as unsolicited that its stdout ended while it was idle, or that part of a
+  /// message is there, unless it exits or the rest comes before.
   Time suspect_at = kNever;
   bool reaped = false;
   bool met = false;       ///< the Core knows what came of its handshake

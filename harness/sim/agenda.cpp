@@ -9,7 +9,7 @@ namespace poolproof::sim {
 namespace {
 
 constexpr std::size_t kRoles = 8;
-/// So many entries that have gone are carried along before the queue is moved up.
+/// How many taken entries may lie at the front before the queue is moved up.
 constexpr std::size_t kGoneMost = 64;
 
 }  // namespace
@@ -32,7 +32,7 @@ void Agenda::grow(std::uint32_t number) {
   alarms_.resize(std::size_t{task_of(Role::pool, number)} + kRoles);
 }
 
-/// Those roles are ready from now on, or no more.
+/// Makes those roles of `number` ready that were not, and the others not ready any more.
 void Agenda::change(Who& who, std::uint32_t number, std::uint8_t roles) {
   const auto ready = static_cast<std::uint8_t>(who.ready ^ roles);
   who.ready = ready;
@@ -94,7 +94,8 @@ Task Agenda::next(Schedule& schedule) {
   return task;
 }
 
-/// So that the first of the queue, as many as may be chosen from, are all ready.
+/// Drops dead entries, so that the first entries of the queue, as many as may be chosen from, are
+/// ready.
 void Agenda::bury_dead() {
   std::size_t ready = 0;
   for (std::size_t at = head_; at < queue_.size() && ready < kWindow; ++at) {
@@ -109,7 +110,7 @@ void Agenda::bury_dead() {
   }
 }
 
-/// Those before it move up: it is among the first, so that they are few.
+/// Takes an entry out. Those before it move up; it is among the first, so that they are few.
 void Agenda::take_out(std::size_t at) {
   for (; at > head_; --at) queue_[at] = queue_[at - 1];
   ++head_;

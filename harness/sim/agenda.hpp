@@ -10,9 +10,9 @@
 
 namespace poolproof::sim {
 
-/// Somebody who can do something, as a number: who it is and in which of its capacities.
+/// What a task does. A task is its role and the number of the client or worker that it is about.
 enum class Role : std::uint8_t {
-  pool,       ///< 0: obeys the Core's next order; 1: ticks the Core; 2: starts a process
+  pool,       ///< number 0: obeys the Core's next order; 1: ticks the Core; 2: starts a process
   client,     ///< a client's next move
   handshake,  ///< the pool looks at a worker it greets
   end,        ///< the pool learns of a worker's end
@@ -32,8 +32,8 @@ constexpr std::uint32_t number_of(Task task) {
   return task >> 3U;
 }
 
-/// Who could go on now, and who will at which time. Virtual time passes only when nobody can go on
-/// now: so everything is as fast as can be, and only the order is open.
+/// Which tasks could go on now, and which will at which time. Virtual time passes only when none
+/// can go on now: so everything is as fast as can be, and only the order is open.
 class Agenda {
  public:
   void clear();
@@ -42,7 +42,7 @@ class Agenda {
     const std::uint8_t role = bit_of(role_of(task));
     set_ready(number_of(task), role, ready ? role : std::uint8_t{0});
   }
-  /// The same for several capacities of one at once, as bits: of those in `roles` exactly those in
+  /// Sets several roles of one number at once, as bits: of those in `roles` exactly those in
   /// `ready` are ready.
   void set_ready(std::uint32_t number, std::uint8_t roles, std::uint8_t ready) {
     if (number >= who_.size()) grow(number);
@@ -52,12 +52,13 @@ class Agenda {
   static constexpr std::uint8_t bit_of(Role role) {
     return static_cast<std::uint8_t>(1U << static_cast<std::uint32_t>(role));
   }
-  /// Becomes ready at that time, instead of the one it may have had; kNever: never by itself.
+  /// The task becomes ready at that time, instead of the one it may have had; kNever: never by
+  /// itself.
   void set_time(Task task, Time at) {
     if (number_of(task) >= who_.size()) grow(number_of(task));
     set_known(task, at);
   }
-  /// The same for those of one whose time comes and goes.
+  /// Sets the times of all roles of a worker that have one.
   void set_times(std::uint32_t number, Time greet, Time watch, Time process, Time offspring) {
     if (number >= who_.size()) grow(number);
     set_known(task_of(Role::handshake, number), greet);
@@ -68,20 +69,20 @@ class Agenda {
   void drop(Task task);
 
   [[nodiscard]] bool anybody_ready() const { return ready_count_ > 0; }
-  /// More are ready than are chosen from.
+  /// Whether more tasks are ready than are chosen from.
   [[nodiscard]] bool crowded() const { return ready_count_ > kWindow; }
   [[nodiscard]] Time earliest() {
     tell_times();
     return times_.earliest();
   }
-  /// Everybody whose time has come by `now` is ready.
+  /// Makes every task ready whose time has come by `now`.
   void arrive(Time now);
-  /// The one who goes on: it is not ready any more until somebody says so. Requires:
+  /// The task that goes on. It is not ready any more until somebody says so. Requires:
   /// anybody_ready().
   Task next(Schedule& schedule);
 
  private:
-  /// Bits, one for each role.
+  /// The roles of one number, a bit for each.
   struct Who {
     std::uint8_t ready = 0;
     std::uint8_t queued = 0;  ///< has an entry in the queue, dead or not
@@ -103,15 +104,18 @@ class Agenda {
   void bury_dead();
   void take_out(std::size_t at);
 
-  /// Of many who are ready only the first so many are chosen from: bounds the cost of a choice.
+  /// How many ready tasks are chosen from, the first in the queue: this bounds the cost of a
+  /// choice.
   static constexpr std::size_t kWindow = 16;
 
-  std::vector<Task> queue_;  ///< ready, in the order in which they became so; with dead entries
-  std::size_t head_ = 0;     ///< what lies before it has gone
-  std::vector<Who> who_;     ///< by number
+  /// Ready tasks, in the order in which they became so, and dead entries.
+  std::vector<Task> queue_;
+  std::size_t head_ = 0;  ///< the first entry that has not been taken
+  std::vector<Who> who_;  ///< which roles are ready, by number
   std::size_t ready_count_ = 0;
-  std::vector<Alarm> alarms_;  ///< by task
-  /// Most times change again before time goes on: the heap is told only then.
+  std::vector<Alarm> alarms_;  ///< when each task becomes ready, by task
+  /// The tasks whose time has changed: most change again before time goes on, and the heap is told
+  /// only then.
   std::vector<Task> untold_;
   pool::Deadlines times_;
 };

@@ -11,9 +11,10 @@ namespace {
 using namespace std::chrono_literals;
 using faults::JournalRecord;
 
-/// Virtual time is cheap; but what has not come true by then never will.
+/// How long an `await` waits, in virtual time: what has not come true by then never will.
 constexpr Duration kAwaitLimit = std::chrono::hours(1);
-/// As the host: how long a close waits beyond its timeout for the last worker to be reaped.
+/// How long a close waits beyond its timeout for the last worker to be reaped, as in the host
+/// world.
 constexpr Duration kReapingLimit = 5s;
 
 }  // namespace
@@ -115,7 +116,7 @@ void Client::end_step() {
   go_again();
 }
 
-/// Requires: it has just come to be so.
+/// Notes that this step has got so far. Requires: it has just done so.
 void Client::note_progress(Progress what) const {
   stage_.machine.writes(Shared::progress, progress_number(what, record().step));
 }
@@ -133,13 +134,13 @@ void Client::cancel() {
   stage_.machine.writes(Shared::client, number_);
   stage_.machine.reads(Shared::ticket, number_);
   stop_ = true;
-  // It may have been answered meanwhile, and not have gone on yet: the Core is told all the same.
+  // The client may have been answered and not have gone on yet: the Core is told in any case.
   if (state_ == State::queued && parked_) {
     stage_.pool.step(pool::CheckoutCancelled{stage_.pool.ticket(number_).checkout});
   }
   if (held_.worker()) {
     stage_.machine.writes(Shared::wake, worker().number());
-    // Who looks at the worker meanwhile must not put the caller to sleep again.
+    // A look at the worker meanwhile must not put the caller to sleep again.
     if (state_ == State::calling) worker().stop_asked = true;
   }
   go_again();
@@ -168,7 +169,7 @@ void Client::ask() {
   stage_.pool.ask(number_, *record().limit, script_.session());
   const Ticket& ticket = stage_.pool.ticket(number_);
   parked_ = !ticket.done;
-  // A stop asked for before calls back at once.
+  // A stop that was asked for before the checkout takes effect at once.
   if (stop_ && parked_) stage_.pool.step(pool::CheckoutCancelled{ticket.checkout});
   wait_until(after(stage_.machine.now, *record().limit));
 }
@@ -177,7 +178,8 @@ void Client::look_at_ticket() {
   stage_.machine.reads(Shared::ticket, number_);
   Ticket& ticket = stage_.pool.ticket(number_);
   if (!ticket.done) {
-    // At its deadline it ticks the Core itself; if it finds itself granted, it keeps the lease.
+    // A client at its deadline ticks the Core itself; if it finds itself granted, it keeps the
+    // lease.
     if (stage_.machine.now >= after(record().begun, *record().limit))
       stage_.pool.step(pool::Tick{});
     return;
@@ -348,7 +350,7 @@ void Client::await(const Client* other) {
   go_again();
 }
 
-/// What it waits for has come true, or its patience is at its end.
+/// Goes on if what the client waits for has come true, or its time is over.
 void Client::look_around() {
   const bool begins = state_ == State::before;
   if (begins) awaited_ = stage_.named(script_.client().after);
@@ -372,7 +374,7 @@ bool Client::waits_in_vain() const {
   return waits && !has_come_true() && stage_.machine.now < until_;
 }
 
-/// Notes that we look at what we wait for.
+/// Records in the footprint that the client reads what it waits for.
 void Client::read_awaited() const {
   if (state_ == State::closing) return stage_.machine.reads(Shared::closed);
   if (state_ == State::before) {

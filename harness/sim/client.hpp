@@ -20,11 +20,11 @@ struct Stage {
   const scenario::Scenario* scenario = nullptr;
   std::vector<Client*> clients;
   std::vector<Client*> awaiting;  ///< those that wait for something to come true
-  std::size_t done = 0;           ///< of them have done all their steps
+  std::size_t done = 0;           ///< how many clients have done all their steps
   std::string trouble;            ///< why the run proves nothing; empty: it may
 
   [[nodiscard]] Client* named(std::string_view name) const;
-  /// Something has come true, perhaps of that client alone: whoever waited for it goes on.
+  /// Makes those clients ready whose condition has come true; `news_of`: only that client has news.
   void wake_awaiting(const Client* news_of = nullptr);
 };
 
@@ -35,24 +35,24 @@ class Client {
   Client(Stage& stage, std::uint32_t number) : stage_(stage), number_(number) {}
 
   void begin(const scenario::Client& client, std::string name);
-  /// Looks at no worker any more, as if it had never had one.
+  /// Drops its lease without giving it back, as if it had never had one.
   void let_go() { held_ = {}; }
 
-  /// Its next move, if it can make one.
+  /// Makes its next move, if it can make one.
   void go();
   /// Cancels the checkout or call under way; a step that comes later is not affected.
   void cancel();
 
-  /// Of one that waits for something: whether it may go on.
+  /// Of a client that waits for something: whether that has come true.
   [[nodiscard]] bool has_come_true() const;
 
-  /// The other client that it waits for, if it is one.
+  /// The other client that it waits for. Null: it waits for something else, or not at all.
   [[nodiscard]] const Client* awaited() const { return awaited_; }
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] const std::string& name() const { return script_.name(); }
   [[nodiscard]] bool done() const { return state_ == State::done; }
-  /// It waits for what has not come true: a move of it would change nothing.
+  /// Whether it waits for what has not come true, so that a move of it would change nothing.
   [[nodiscard]] bool waits_in_vain() const;
   [[nodiscard]] bool has_begun(std::uint32_t step) const { return step < first_begun_; }
   [[nodiscard]] bool has_ended(std::uint32_t step) const { return step < first_ended_; }
@@ -115,19 +115,19 @@ class Client {
   void wait_until(Time at) { stage_.machine.agenda.set_time(task_of(Role::client, number_), at); }
   void go_again() { stage_.machine.agenda.set_ready(task_of(Role::client, number_), true); }
 
-  // What every move looks at stands together: there may be many clients.
+  // The members that every move looks at stand together: there may be many clients.
   Stage& stage_;
   std::uint32_t number_;
   State state_ = State::done;
   bool stop_ = false;              ///< the step under way is to be cancelled
   bool parked_ = false;            ///< its checkout was not answered at once
-  std::uint32_t first_begun_ = 0;  ///< in the first repetition so many steps have begun
+  std::uint32_t first_begun_ = 0;  ///< how many steps have begun in the first repetition
   std::uint32_t first_ended_ = 0;
   const Client* awaited_ = nullptr;  ///< the other client it waits for; null: there is none
   pool::HeldLease held_;             ///< the last lease, as long as we look at its worker
-  Time until_ = kNever;              ///< of a pause, a close, an await
+  Time until_ = kNever;              ///< when a pause, a close or an await is over
   ClientScript script_;
-  pool::CallSpec call_;  ///< under way
+  pool::CallSpec call_;  ///< the call under way
   std::optional<wire::Exchange> exchange_;
 };
 

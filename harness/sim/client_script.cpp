@@ -13,12 +13,13 @@ using nlohmann::json;
 
 constexpr std::size_t kReplyBytesShown = 120;
 
-/// What the harness adds to the arguments of a call, and an echo brings back.
+/// Whether the harness adds this key to the arguments of a call, so that an echo brings it back.
 bool is_ours(const std::string& key) {
   return key == "nonce" || key == "pad";
 }
 
-/// An object with the keys of `wanted`, and perhaps ours.
+/// Whether `result` is an object with the keys of `wanted`, and perhaps those that the harness
+/// adds.
 bool has_keys_of(const json& result, const json& wanted) {
   if (!result.is_object()) return false;
   std::size_t others = 0;
@@ -140,7 +141,7 @@ void ClientScript::begin_part(Time now) {
   record.kind = scenario::kind(part_);
 }
 
-/// A call that failed gives its lease back before it is tried again, unless it has lost it.
+/// A call that failed gives its lease back before the next try, unless it has lost it.
 void ClientScript::plan_next_part(Time now) {
   const bool failed = record.outcome != Outcome::ok;
   switch (next_part_) {
@@ -193,7 +194,7 @@ void ClientScript::answered(const wire::Reply& reply) {
   const auto& call = std::get<scenario::Call>(step());
   const json& wanted = call.reply ? **call.reply : *call.args;
   if (!call.reply) {
-    // Any program may make of "echo" what it likes; ours give back what they were given.
+    // Any program may make of "echo" what it likes; our own workers give back what they were given.
     const auto& workers = scenario_->workers;
     const bool foreign = workers[leased_.slot % workers.size()].is_real_program();
     if (call.command != "echo" || (foreign && !has_keys_of(*content, wanted))) return;
@@ -265,7 +266,7 @@ bool ClientScript::prepare(const scenario::EndSession& step) {
   return true;
 }
 
-/// All of it has been done: what came of the whole.
+/// All parts of the execution are done: notes the outcome of the whole.
 bool ClientScript::prepare(const scenario::Execute& step) {
   record.session = step.session.name;
   record.affinity = step.session.name.empty() ? pool::Affinity::any : step.session.affinity;

@@ -26,16 +26,17 @@ class ClientScript {
   /// `scenario` and `client` must outlive it.
   void begin(const scenario::Scenario& scenario, const scenario::Client& client, std::string name);
 
-  /// The next step is under way, or the next part of the one under way. False: all are done.
+  /// Begins the next step, or the next part of the step under way. False: all steps are done.
   bool begin_step(Time now);
-  /// It is what a client is seen to begin: no later part of a step.
+  /// Whether a client is seen to begin a step now: this is no later part of one.
   [[nodiscard]] bool begins_whole() const { return !execution_ || is_first_part_; }
-  /// It is what a client is seen to end: no part of a step that goes on.
+  /// Whether a client is seen to end a step now: this is no part of a step that goes on.
   [[nodiscard]] bool ends_whole() const { return !record.part; }
-  /// Notes what the step says of itself. False: there is nothing to do; it needs a lease and the
-  /// client has had none, so that it is skipped.
+  /// Notes what the step says of itself. False: there is nothing to do. Either it needs a lease and
+  /// the client has had none, so that it is skipped, or it is a step `execute` whose parts are all
+  /// done.
   bool prepare();
-  /// Hands over what was noted of the step, which is over.
+  /// Ends the step, and hands over what was noted of it.
   void end_step(Time now, trace::ClientStep& kept);
 
   // ---- what came of the step under way
@@ -44,7 +45,7 @@ class ClientScript {
   /// A call ended well: notes whether the reply is what it must be. In terse messages the nonce
   /// stands for the result, which they leave out.
   void answered(const wire::Reply& reply);
-  /// The same of a call of bytes.
+  /// Notes whether the reply to a call of bytes is what it must be.
   void answered(std::string_view payload);
   void close_failed();
 
@@ -54,10 +55,10 @@ class ClientScript {
   [[nodiscard]] const scenario::Step& step() const {
     return record.part ? part_ : client_->steps[record.step];
   }
-  /// Of a checkout.
+  /// The session that the checkout under way names.
   [[nodiscard]] pool::SessionRequest session() const;
 
-  trace::ClientStep record;  ///< of the step under way
+  trace::ClientStep record;  ///< what is noted of the step under way
 
  private:
   bool prepare(const scenario::Checkout& step);
@@ -69,7 +70,7 @@ class ClientScript {
   bool prepare(const scenario::SignalWorker& step);
   bool prepare(const scenario::EndSession& step);
   bool prepare(const scenario::Execute& step);
-  /// The others arrange what happens when.
+  /// The other steps say nothing of themselves.
   template <class Other>
   bool prepare(const Other&) {
     return true;
@@ -90,19 +91,20 @@ class ClientScript {
   const scenario::Client* client_ = nullptr;
   std::string name_;
   std::uint32_t repetition_ = 0;
-  std::uint32_t next_ = 0;  ///< step
+  std::uint32_t next_ = 0;  ///< index of the next step
   std::uint32_t calls_ = 0;
-  bool had_lease_ = false;   ///< in this repetition: what follows a check-in is a step, not a skip
+  /// A checkout of this repetition was granted: steps that need a lease are not skipped.
+  bool had_lease_ = false;
   bool checked_in_ = false;  ///< the present lease has been given back
   LeaseId lease_ = LeaseId::none;
   WorkerId leased_;
 
-  std::optional<pool::Execution> execution_;  ///< under way
+  std::optional<pool::Execution> execution_;  ///< the execution under way
   Time execution_begun_;
   bool is_first_part_ = false;
   Next next_part_ = Next::checkout;
   scenario::Step part_;
-  std::optional<pool::Error> error_;  ///< of its last checkout or call
+  std::optional<pool::Error> error_;  ///< the error of the execution's last checkout or call
 };
 
 /// The arguments that a call is made with.

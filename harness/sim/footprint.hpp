@@ -8,39 +8,40 @@
 
 namespace poolproof::sim {
 
-/// What moves of different tasks may both touch. Each kind has its number: of a client, a worker...
+/// Things that moves of different tasks may both touch. Each has a number, too: of a client, a
+/// worker...
 enum class Shared : std::uint8_t {
   core,         ///< the Core, the pool's trace, what explains a refusal
   starts,       ///< workers that are to be started
   places,       ///< which worker is where
-  pids,         ///< the next one
-  closed,       ///< whether the pool is
-  moments,      ///< what clients may wait for of workers
+  pids,         ///< the next process id
+  closed,       ///< whether the pool is closed
+  moments,      ///< the moments of workers that clients may wait for
   records,      ///< the clients' history
-  journal,      ///< of all workers
+  journal,      ///< the journal of all workers
   environment,  ///< what was done to workers from outside
-  order,        ///< by its place among the Core's orders
-  ticket,       ///< of a client
-  client,       ///< all that is its own
+  order,        ///< an order, by its place among the Core's orders
+  ticket,       ///< the ticket of a client
+  client,       ///< all that belongs to one client
   progress,     ///< one step of a client has begun or ended: never taken back
   in,           ///< a worker's stdin
-  out,          ///< its stdout
-  err,          ///< its stderr, and what is kept of it
-  work,         ///< all that is the process's own
+  out,          ///< a worker's stdout
+  err,          ///< a worker's stderr, and what is kept of it
+  work,         ///< all that belongs to one process
   state,        ///< whether the process runs, and is reaped
   kept,         ///< what the pool and the holder keep of the worker
   wake          ///< whether its caller was woken from elsewhere
 };
 
-/// What one move has read and written, each thing one bit. Things that share a bit are held for the
-/// same: they are taken to conflict where they may not.
+/// What one move has read and written, each thing one bit. Things that share a bit count as the
+/// same: so two moves may be taken to conflict that do not.
 class Footprint {
  public:
   void reads(Shared what, std::uint32_t number) { set(read_, what, number); }
   void writes(Shared what, std::uint32_t number) { set(written_, what, number); }
   void writes_all() { written_.fill(~std::uint64_t{0}); }
 
-  /// One of them writes what the other touches: their order may matter.
+  /// Whether one of the moves writes what the other touches, so that their order may matter.
   [[nodiscard]] bool conflicts(const Footprint& other) const {
     std::uint64_t both = 0;
     for (std::size_t i = 0; i < kWords; ++i) {
@@ -91,11 +92,11 @@ class Footprint {
 /// conflict could as well come in the other order, and would touch the same and lead to the same
 /// world.
 ///
-/// Who makes whom ready is therefore not told for itself. The agenda follows from the rest: what
-/// changes a worker ends in Worker::look(), which says anew who of its own is ready, and a client
-/// or the pool becomes ready with what it waits for (its ticket, an order). The exception is a
-/// client that is cancelled while it calls: the next look() forgets that, and so it is
-/// Shared::wake.
+/// For this reason a footprint does not say which task makes which other one ready. The agenda
+/// follows from the rest: what changes a worker ends in Worker::look(), which says anew which tasks
+/// of the worker are ready, and a client or the pool becomes ready with what it waits for (its
+/// ticket, an order). The exception is a client that is cancelled while it calls: the next look()
+/// forgets that, and so it is Shared::wake.
 class Moves {
  public:
   Moves() = default;
@@ -118,7 +119,7 @@ class Moves {
   /// The Schedule's next choice was that.
   virtual void kept(std::uint32_t choice) = 0;
 
-  Footprint footprint;  ///< of the move under way
+  Footprint footprint;  ///< what the move under way has touched
   /// Clients that wait for what has not come true. Should one of them be ready, its move changes
   /// nothing but that it no longer is.
   std::vector<std::uint32_t> in_vain;

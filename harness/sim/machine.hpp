@@ -21,7 +21,7 @@ struct Machine {
   trace::Trace trace;
   std::int64_t next_pid = 0;
   std::uint64_t core_events = 0;
-  Moves* moves = nullptr;  ///< who wants to know what each move touches
+  Moves* moves = nullptr;  ///< is told what each move touches; null: nobody is
 
   void reads(Shared what, std::uint32_t number = 0) const {
     if (moves != nullptr) moves->footprint.reads(what, number);
@@ -41,8 +41,8 @@ struct Machine {
 
   /// How long a sound worker takes to answer a call, or to leave once it was told to: none, little,
   /// or more than a start takes, so that calls and leaving workers lie side by side with starts and
-  /// with each other. None as often as the others together, since much can only be met by what
-  /// comes at once.
+  /// with each other. No time comes as often as the others together, since many situations come
+  /// about only if there is no wait.
   Duration worker_time() const {
     using namespace std::chrono_literals;
     constexpr std::array<Duration, 4> kTimes{0ms, 0ms, 1ms, 5ms};

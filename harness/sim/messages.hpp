@@ -21,7 +21,7 @@ class Messages {
   void begin(const pool::WireOptions& wire) { wire_ = wire; }
 
   [[nodiscard]] const pool::WireOptions& wire() const { return wire_; }
-  /// Error: why no frame can hold it.
+  /// A call as a frame. Error: why no frame can hold it.
   Expected<std::string, std::string> call(std::int64_t request, const scenario::Call& step,
                                           const std::string& nonce);
 
@@ -31,8 +31,8 @@ class Messages {
   [[nodiscard]] const std::string& text_of(const Args& args);
 
   pool::WireOptions wire_;
-  /// Generated scenarios share the few args there are: those met last, so that they are written
-  /// once.
+  /// The args met last and their texts: generated scenarios share a few args, and each is turned
+  /// into text only once.
   std::vector<std::pair<Args, std::string>> texts_;
 };
 

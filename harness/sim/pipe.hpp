@@ -17,7 +17,7 @@ class Pipe {
   static constexpr std::size_t kCapacity = 65'536;
   static constexpr std::size_t kAtomic = 4096;  ///< PIPE_BUF: a write up to this goes in whole
 
-  /// Empty, with one reader and one writer.
+  /// Makes the pipe empty, with one reader and one writer.
   void open();
 
   void add_reader() { ++readers_; }
@@ -39,7 +39,7 @@ class Pipe {
 
  private:
   std::string bytes_;
-  std::size_t head_ = 0;  ///< what lies before it has been read
+  std::size_t head_ = 0;  ///< the first byte that has not been read
   std::uint32_t readers_ = 0;
   std::uint32_t writers_ = 0;
 };

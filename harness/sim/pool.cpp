@@ -34,7 +34,8 @@ bool awaits_moments(const scenario::Scenario& scenario) {
 
 }  // namespace
 
-/// Whoever keeps a worker must let go of it before it is gone.
+/// The tickets and the dispatcher keep workers, which they must let go of before the workers are
+/// gone.
 Pool::~Pool() {
   tickets_.clear();
   dispatcher_.begin({});
@@ -142,12 +143,12 @@ void Pool::go_on(Role role, Worker& worker) {
   }
 }
 
-/// A start takes a moment, one after the other.
+/// Begins the next start. A start takes a moment, and they come one after the other.
 void Pool::spawn_in_a_moment() {
   constexpr std::array<Duration, 3> kStartTimes{1ms, 0ms, 40ms};
   const auto span = kStartTimes[machine_.schedule->below(kStartTimes.size())];
   const Task spawn = task_of(Role::pool, kSpawn);
-  // Time goes on only when nobody can: a start that takes none goes on beside all others.
+  // Time goes on only when no task can: a start that takes no time competes with all other tasks.
   if (span == Duration::zero()) return machine_.agenda.set_ready(spawn, true);
   machine_.agenda.set_time(spawn, after(machine_.now, span));
 }
@@ -184,8 +185,8 @@ void Pool::stepped(Time now, const pool::Event& event, std::span<const pool::Eff
   milestones_.note(event, effects);
 }
 
-/// What is due already need not wait until nobody else can go on: an eager pool may start its
-/// workers before anybody asks.
+/// Sets the time of the next tick. One that is due already need not wait until no other task can go
+/// on: an eager pool may start its workers before anybody asks.
 void Pool::delivered() {
   constexpr Task kTickTask = task_of(Role::pool, kTick);
   const Time due = core().next_deadline();
@@ -242,7 +243,7 @@ faults::BrainConfig Pool::brain_of(WorkerId id) const {
   return config;
 }
 
-/// Once nobody looks at it any more its place serves another one.
+/// A worker object for this incarnation; once nobody looks at it any more, it serves another one.
 pool::WorkerRef Pool::fresh_worker(WorkerId id) {
   if (free_workers_.empty()) {
     free_workers_.push_back(static_cast<std::uint32_t>(workers_.size()));

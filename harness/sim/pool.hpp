@@ -49,18 +49,19 @@ class Pool final : private pool::Dispatcher::World, private pool::EventLoop::Wor
   bool signal(WorkerId worker, int signal);
 
   // ---- what its own threads do, one move at a time
-  void go(std::uint32_t which);  ///< of Role::pool
+  void go(std::uint32_t which);  ///< move `which` of Role::pool
   void go_on(Role role, Worker& worker);
 
   [[nodiscard]] Worker& worker(std::uint32_t number) { return *workers_[number]; }
   [[nodiscard]] const pool::Core& core() const { return dispatcher_.core(); }
 
-  /// The pool is destroyed: whoever is left is killed and reaped.
+  /// Destroys the pool: kills and reaps the workers that are left.
   void end();
-  /// Of now: children, zombies, our descriptors, and who survives of those left behind.
+  /// A census of this moment: children, zombies, our descriptors, and survivors of what workers
+  /// left.
   [[nodiscard]] trace::OsRecord census(const char* when) const;
 
-  /// What scenarios may wait for.
+  /// Whether a worker has reached a moment that scenarios may wait for.
   [[nodiscard]] bool has_been(WorkerId worker, scenario::WorkerMoment moment) const {
     return milestones_.has_been(worker, moment);
   }
@@ -83,7 +84,7 @@ class Pool final : private pool::Dispatcher::World, private pool::EventLoop::Wor
   void spawn_next();
   void spawn_in_a_moment();
   void watch_later(Worker& worker);
-  /// No worker is there, nor what it left behind.
+  /// Whether there is no worker, nor anything that one left behind.
   [[nodiscard]] bool all_free() const {
     return free_workers_.size() == workers_.size() && !forgot_a_process_;
   }
@@ -94,14 +95,15 @@ class Pool final : private pool::Dispatcher::World, private pool::EventLoop::Wor
   Machine& machine_;
   const scenario::Scenario* scenario_ = nullptr;
   std::deque<WorkerId> to_start_;
-  std::vector<Ticket> tickets_;  ///< by client
+  std::vector<Ticket> tickets_;  ///< the clients' tickets, by number
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::uint32_t> free_workers_;
-  bool forgot_a_process_ = false;  ///< a pool that is not sound may: it is there all the same
+  /// Whether a faulty pool has forgotten a worker whose process is still there.
+  bool forgot_a_process_ = false;
   bool closed_ = false;
   bool moments_matter_ = false;
   scenario::WorkerMilestones milestones_;
-  pool::Dispatcher dispatcher_;  ///< lets go of its workers before they are gone
+  pool::Dispatcher dispatcher_;  ///< gone before workers_, since it keeps workers
   pool::EventLoop loop_;
 };
 

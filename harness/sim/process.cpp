@@ -13,29 +13,29 @@ namespace {
 using faults::JournalRecord;
 
 constexpr std::size_t kReadBytes = 65'536;
-/// About what the program takes before it is asked for anything.
+/// About how much memory the program takes before it is asked for anything.
 constexpr std::uint64_t kRssAtStart = 4'000'000;
 
-/// Whether that signal ends a worker, which survives a reader that goes away.
+/// Whether that signal ends a worker. Workers survive SIGPIPE and SIGALRM.
 bool ends_workers(int signal) {
   return is_deadly(signal) && signal != SIGPIPE && signal != SIGALRM;
 }
 
-/// The request that the work is to answer; null: it is about none.
+/// The request that these actions answer; null: they answer none.
 const faults::Request* request_of(const faults::Actions& actions) {
   const auto* noted = actions.empty() ? nullptr : std::get_if<faults::Journal>(&actions.front());
   return noted != nullptr && noted->kind == JournalRecord::Kind::read ? noted->read : nullptr;
 }
 
-/// The work is to answer a call: neither the init ping nor a request to shut down.
+/// Whether the actions answer a call: neither the init ping nor a request to shut down.
 bool is_call(const faults::Actions& actions) {
   const auto* request = request_of(actions);
   return request != nullptr && request->command != "ping" && request->command != "initialize" &&
          request->command != "shutdown";
 }
 
-/// The work is what a worker does that was told to go: by a request, by a notification, by the end
-/// of its input.
+/// Whether a worker acts so when it was told to go: by a request, by a notification, by the end of
+/// its input.
 bool is_farewell(const faults::Actions& actions) {
   if (actions.empty()) return false;
   const auto* noted = std::get_if<faults::Journal>(&actions.front());
@@ -97,7 +97,8 @@ void Process::go() {
   if (!can_go()) return;
   if (state_ == State::exiting) {
     // A kernel closes what a process had open before it tells of its end. Somebody may look in
-    // between; else who waits for its pipes and who waits for its exit learn of it in any order.
+    // between; else those who wait for its pipes and those who wait for its exit learn of it in any
+    // order.
     const bool pipes_first = !held_.in || machine_->schedule->below(kOrders) == 0;
     const bool looked_at = pipes_first && held_.any();
     close_all();
@@ -115,8 +116,8 @@ void Process::go() {
   has_work() ? act() : think();
 }
 
-/// Reads what it is willing to read of what is there, until there is something to do or a read was
-/// cut short.
+/// Reads of its stdin what it is willing to read, until there is something to do or a read was cut
+/// short.
 void Process::read_some(faults::Actions& actions) {
   touch(Shared::in);
   std::size_t there = held_.in ? pipes_->in.unread() : 0;
@@ -140,13 +141,13 @@ void Process::think() {
   const Duration takes = is_call(actions) ? machine_->worker_time() : Duration::zero();
   if (takes == Duration::zero()) return begin_work();
   ++depth_;
-  act();  // it notes that it has read; what it does about it comes when the time is over
+  act();  // notes that the request was read; the rest follows after the pause
   if (!has_work()) return;
   fresh_work().emplace_back(faults::Pause{takes});
   ++depth_;
 }
 
-/// Before it notes that it exits, so that whoever reads its journal need not know of it.
+/// Puts a pause before the exit and its note in the journal, which then says nothing of the pause.
 void Process::take_time_to_leave(faults::Actions& actions) {
   constexpr std::ptrdiff_t kNoteAndExit = 2;
   if (actions.empty() || !std::holds_alternative<faults::Exit>(actions.back())) return;
@@ -155,7 +156,7 @@ void Process::take_time_to_leave(faults::Actions& actions) {
   actions.insert(actions.end() - kNoteAndExit, faults::Pause{takes});
 }
 
-/// What is carried out must not be looked at any more once finish_action() has been called.
+/// Carries out the action that is next. It must not be looked at after finish_action().
 void Process::act() {
   std::visit([this](auto& one) { carry_out(one); }, top().actions[top().next]);
 }
@@ -178,8 +179,8 @@ faults::Actions& Process::fresh_work() {
   return work.actions;
 }
 
-/// What the worker notes in its journal before it does anything is noted at once: nobody could see
-/// whether time went by in between.
+/// Makes the fresh work the one on top. What the worker notes in its journal before it does
+/// anything is noted at once: nobody could see whether time went by in between.
 void Process::begin_work() {
   if (work_[depth_].actions.empty()) return;
   ++depth_;
@@ -315,7 +316,7 @@ void Process::close_all() {
   drop(std::exchange(held_, {}));
 }
 
-/// Nobody who held those ends of its pipes does so any more.
+/// Gives up these ends of its pipes, for one process that held them.
 void Process::drop(const Held& ends) {
   if (ends.in) pipes_->in.drop_reader();
   if (ends.out) pipes_->out.drop_writer();

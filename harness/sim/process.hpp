@@ -13,10 +13,10 @@ namespace poolproof::sim {
 
 /// The three pipes of a worker.
 struct Pipes {
-  Pipe in;   ///< its stdin
-  Pipe out;  ///< its stdout
-  Pipe err;  ///< its stderr
-  /// The worker's number.
+  Pipe in;   ///< the worker's stdin
+  Pipe out;  ///< the worker's stdout
+  Pipe err;  ///< the worker's stderr
+  /// The number of the worker.
   std::uint32_t worker = 0;
 };
 
@@ -40,7 +40,7 @@ class Process {
 
     [[nodiscard]] bool any() const { return in || out || err; }
   };
-  /// A process that it has left behind.
+  /// A process that the worker has left behind.
   struct Offspring {
     std::int64_t pid;
     Time ends;
@@ -49,7 +49,7 @@ class Process {
 
   void start(Machine& machine, Pipes& pipes, faults::BrainConfig config, std::int64_t pid);
 
-  /// One step: one action, one read, one signal taken notice of, one half of an exit.
+  /// Makes one step: one action, one read, one signal noticed, or one half of an exit.
   void go();
   [[nodiscard]] bool can_go() const;
   [[nodiscard]] Time wakes_at() const;
@@ -57,9 +57,9 @@ class Process {
   void signal(int signal);
   void signal_group(int signal);
   void reap();
-  /// As if it had never been, and what it left behind neither.
+  /// Makes it as if neither it nor what it left behind had ever been.
   void clear();
-  /// Those whose time has come are gone.
+  /// Ends those left behind whose time has come.
   void end_offspring();
   [[nodiscard]] Time offspring_ends_at() const;
   [[nodiscard]] const std::vector<Offspring>& offspring() const { return offspring_; }
@@ -74,10 +74,10 @@ class Process {
  private:
   /// Actions under way. TERM puts its own on top.
   struct Work {
-    faults::Actions actions;  ///< none: its memory is there to be used again
+    faults::Actions actions;  ///< empty: only its memory is kept, to be used again
     std::size_t next = 0;
-    std::size_t written = 0;  ///< of the write under way
-    Time until = kNever;      ///< the pause under way ends; kNever: none is
+    std::size_t written = 0;  ///< bytes already written by the write under way
+    Time until = kNever;      ///< when the pause under way ends; kNever: none is
   };
   void think();
   void take_time_to_leave(faults::Actions& actions);
@@ -119,10 +119,10 @@ class Process {
   State state_ = State::none;
   std::optional<faults::Brain> brain_;
   std::vector<Work> work_;
-  std::size_t depth_ = 0;  ///< so many of them are under way, the last one on top
+  std::size_t depth_ = 0;  ///< how many of work_ are under way, the last one on top
   bool stopped_ = false;
   bool term_came_ = false;
-  int deadly_came_ = 0;  ///< while stopped: acts when it is continued
+  int deadly_came_ = 0;  ///< a deadly signal that came while stopped: it acts when continued
   Held held_;
   ExitStatus exit_;
   std::uint64_t rss_bytes_ = 0;

@@ -7,11 +7,13 @@
 namespace poolproof::sim {
 namespace {
 
-/// Most bugs of order need few changes of who comes first (PCT calls it the depth).
+/// How often the priorities change: most bugs of order need few changes of who comes first (PCT
+/// calls it the depth).
 constexpr std::uint32_t kChanges = 3;
-/// The changes fall into the first so many picks.
+/// The changes fall into so many picks from the beginning.
 constexpr std::uint32_t kHorizon = 256;
-constexpr std::uint64_t kOrdinary = std::uint64_t{1} << 32U;  ///< below: those put last
+/// Priorities below it: tasks put last.
+constexpr std::uint64_t kOrdinary = std::uint64_t{1} << 32U;
 
 }  // namespace
 

@@ -122,7 +122,7 @@ void Worker::look() {
   if (call != nullptr) look_at_call(readable, ended);
 }
 
-/// The call's own client goes on when one of the things has happened that its exchange waits for.
+/// Makes the client of a call ready if something has happened that its exchange waits for.
 void Worker::look_at_call(bool readable, bool ended) {
   const bool moves = (call->wants_to_read() && readable) ||
                      (call->wants_to_write() && (!stdin_open_ || pipes_.in.writable())) ||

@@ -43,9 +43,10 @@ class Worker final : public pool::Worker {
   [[nodiscard]] Expected<std::optional<ExitStatus>, int> peek_exit() const override;
   Expected<ExitStatus, int> reap() override;
 
-  /// Says who of its own can go on, now or when: after everything that touched it.
+  /// Tells the agenda which tasks of the worker can go on, now or when; after everything that
+  /// touched it.
   void look();
-  /// Nobody of its own goes on any more.
+  /// Takes all tasks of the worker off the agenda.
   void drop_tasks();
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
@@ -59,7 +60,7 @@ class Worker final : public pool::Worker {
   bool forgotten = false;  ///< nobody keeps it any more
 
   // Kept by the holder of the lease.
-  wire::Exchange* call = nullptr;  ///< under way
+  wire::Exchange* call = nullptr;  ///< the call under way; null: none
   std::uint32_t caller = 0;        ///< the client whose call it is
   bool stop_asked = false;         ///< the caller is to look at its call, whatever else there is
 

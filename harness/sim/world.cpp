@@ -12,23 +12,26 @@ using namespace std::chrono_literals;
 
 constexpr Time kBeginning{1s};
 constexpr std::int64_t kFirstPid = 1000;
-/// A run that has not come to its end by then never will.
+/// The most virtual time of a run: one that has not come to its end by then never will.
 constexpr Duration kLongest = std::chrono::hours(24);
-/// After the last client everything must come to rest within that time, or there is no census of
-/// it.
+/// After the last client everything must come to rest within that time, or there is no census
+/// "quiescent".
 constexpr Duration kQuiescenceLimit = 2min;
-/// ... and within so many moves: a worker that never starts is tried for ever.
+/// After the last client everything must come to rest within so many moves: a worker that never
+/// starts is tried for ever.
 constexpr std::uint64_t kQuiescenceMoves = 20'000;
-/// A pool that recycles by age, pings or measures never comes to rest.
+/// The limit of moves after the last client for a pool that recycles by age, pings or measures:
+/// such a pool never comes to rest.
 constexpr std::uint64_t kRestlessMoves = 300;
 bool is_restless(const pool::Config& config) {
   return config.max_lifetime > Duration::zero() || config.idle_ping_interval > Duration::zero() ||
          config.max_rss_bytes > 0;
 }
-/// So many moves in one moment are a circle; spread over time they are only many.
+/// So many moves while no time passes are a circle; spread over time they are only many.
 constexpr std::uint64_t kMovesAtOnce = 50'000;
 
-/// Terse messages have a speech of their own, and any bytes, which a line can't hold.
+/// Terse messages are for the bridge's speech alone, and hold any bytes, which a line can't hold:
+/// all else is JSON.
 wire::Codec codec_of(const scenario::PoolSpec& pool, wire::Codec asked) {
   const bool terse = pool.speech == wire::Speech::bridge && !pool.framing.by_lines();
   return terse ? asked : wire::Codec::json;
@@ -61,7 +64,7 @@ Carried World::carry_out(const scenario::Scenario& scenario, std::uint64_t seed,
   if (rests && !pool_.core().gauges().closing && machine_.agenda.earliest() == kNever) {
     machine_.trace.os.push_back(pool_.census("quiescent"));
   }
-  // Whoever closed it before, the harness closes it once more: the client without a name.
+  // The harness closes the pool once more, whoever closed it before, as the client without a name.
   closer_.steps.assign(1, scenario::Close{});
   const auto number = static_cast<std::uint32_t>(stage_.clients.size());
   Client& closer = client(number);
@@ -123,8 +126,8 @@ Client& World::client(std::uint32_t number) {
   return *clients_[number];
 }
 
-/// Lets everybody go on until `done`, or until nobody can any more before `limit`. False: the limit
-/// of moves was reached, or that of time.
+/// Lets tasks go on until `done`, or until none can go on before `limit`. False: the limit of moves
+/// was reached, or that of time.
 template <class Done>
 bool World::run_until(Time limit, Done done) {
   while (!done()) {
@@ -162,10 +165,10 @@ void World::run(Task task) {
   }
 }
 
-/// One move is over, or time has gone on.
+/// Tells the Moves that one move is over, or that time has gone on.
 void World::tell_moves() {
   Moves& moves = *machine_.moves;
-  // Who tries every order must be shown everybody.
+  // A search that tries every order must be shown every task.
   POOLPROOF_ASSERT(!machine_.agenda.crowded());
   moves.move_ended();
   if (moves.broken_off()) moves_left_ = 0;
@@ -177,7 +180,7 @@ void World::tell_moves() {
   }
 }
 
-/// What somebody who waits could wait for has happened as often as this.
+/// How often something has happened that a client may wait for.
 std::uint64_t World::news() const {
   return machine_.core_events + machine_.trace.workers.size();
 }

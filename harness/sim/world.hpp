@@ -16,7 +16,7 @@ namespace poolproof::sim {
 
 /// How long a simulated run may go on.
 struct Limits {
-  std::uint64_t moves = 2'000'000;  ///< of anybody
+  std::uint64_t moves = 2'000'000;  ///< moves of all tasks together
 };
 
 /// What came of a run.
@@ -37,7 +37,7 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  /// Whether every worker of the scenario can be simulated: not a `command`.
+  /// Whether every worker of the scenario can be simulated: none is a `command` or `wrapped`.
   static bool can(const scenario::Scenario& scenario);
 
   /// Carries `scenario` out. `seed` is that of the Core's jitter; `codec` is what is spoken on the
@@ -45,8 +45,8 @@ class World {
   Carried carry_out(const scenario::Scenario& scenario, std::uint64_t seed, Schedule& schedule,
                     Limits limits = {}, wire::Codec codec = wire::Codec::json);
 
-  /// Of the last run: what clients, workers, system and pool saw. The census `quiescent` is there
-  /// if nothing was left to happen once the last client was done.
+  /// What clients, workers, system and pool saw in the last run. The census `quiescent` is there if
+  /// nothing was left to happen once the last client was done.
   [[nodiscard]] const trace::Trace& trace() const { return machine_.trace; }
 
  private:
@@ -63,9 +63,9 @@ class World {
   Pool pool_;
   Stage stage_;
   std::vector<std::unique_ptr<Client>> clients_;
-  scenario::Client closer_;  ///< the harness itself
+  scenario::Client closer_;  ///< the client by which the harness itself closes the pool
   std::uint64_t moves_left_ = 0;
-  std::uint64_t moves_now_ = 0;  ///< since time has last gone on
+  std::uint64_t moves_now_ = 0;  ///< how many moves there were since time last went on
   std::uint64_t told_ = 0;
 };
 

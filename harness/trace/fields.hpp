@@ -74,7 +74,7 @@ void evidence_fields(Archive& archive, Evidence& evidence) {
   archive.may("outlived_stdin", evidence.outlived_stdin);
 }
 
-/// The fields of every event and every effect, by the type of the value.
+/// Hands the fields of any event or effect to an archive, by the type of the value.
 template <class Archive>
 struct PoolFields {
   Archive& archive;

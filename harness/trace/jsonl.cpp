@@ -121,7 +121,7 @@ Error read_effect(const Json& object, const std::string& where, Effects& effects
   return reader.finish();
 }
 
-/// One line, without its `seq` and `from`.
+/// Reads one line, after its `seq` and `from`.
 class RecordReader {
  public:
   RecordReader(LineReader& reader, std::string_view line, std::size_t number, Trace& trace)

@@ -20,15 +20,16 @@
 /// The records of all witnesses of one run. In a file each record is one line; see jsonl.hpp.
 namespace poolproof::trace {
 
-/// 2: the three effects `ask_shutdown`, `close_stdin` and `signal` became one, `stop` with a step.
+/// Version 2 has the effect `stop` with a step; version 1 had `ask_shutdown`, `close_stdin`,
+/// `signal`.
 inline constexpr int kSchemaVersion = 2;
 
 struct Header {
-  std::string scenario;      ///< its name
+  std::string scenario;      ///< the scenario's name
   std::string world;         ///< "host" or "sim"
   std::string role = "run";  ///< "run", or "control": the same run without its faults
   std::uint64_t seed = 0;
-  std::string version;        ///< of poolproof
+  std::string version;        ///< the version of poolproof
   std::string scenario_json;  ///< the whole scenario, as text (an object in the file)
   std::string trouble;        ///< why the run shows less than it should; empty: it shows all
   bool endless = false;       ///< simulated: the limit of moves ended the run
@@ -43,11 +44,11 @@ struct ClientStep {
   std::uint32_t repetition = 0;
   std::uint32_t step = 0;  ///< its index in the client's list
   StepKind kind = StepKind::checkout;
-  /// It is a part of a step `execute`: a checkout, a call or a check-in. The step's own record
-  /// comes behind them, and has their client, repetition and step.
+  /// Whether it is a part of a step `execute`: a checkout, a call or a check-in. The record of the
+  /// step itself comes behind them, and has their client, repetition and step.
   bool part = false;
   std::optional<Time> since{};  ///< execute: when its first part began
-  std::string session;          ///< checkout, execute, end_session: its name; empty: none
+  std::string session;          ///< checkout, execute, end_session: the session's name
   pool::Affinity affinity = pool::Affinity::any;
   bool skipped = false;  ///< it needs a lease, and there was none
   Outcome outcome = Outcome::ok;
@@ -55,29 +56,29 @@ struct ClientStep {
   StartCause cause = StartCause::none;
   std::string message;             ///< what the pool said; empty when ok
   std::optional<Duration> limit;   ///< the timeout given: checkout, call, close
-  LeaseId lease = LeaseId::none;   ///< checkout, call, checkin
-  std::optional<WorkerId> worker;  ///< of the lease, as the pool says
+  LeaseId lease = LeaseId::none;   ///< checkout, call, checkin: the lease
+  std::optional<WorkerId> worker;  ///< the worker of the lease, as the pool says
   std::string command;
   std::string nonce;        ///< sent with a call, `client:call`
   std::string reply_nonce;  ///< found in the reply; empty: none
   /// call: the result is not what the scenario says it must be, or, where it says nothing, not what
   /// an echo was given; call_bytes: the reply is not what the scenario says.
   bool reply_differs = false;
-  std::uint64_t reply_hash = 0;  ///< call_bytes: of a reply that is not the request's own text
-  std::string reply_shown;       ///< the beginning of such a reply, printable
+  std::uint64_t reply_hash = 0;  ///< call_bytes: hash of a reply that is not the request again
+  std::string reply_shown;       ///< the beginning of a wrong or foreign reply, printable
   std::uint64_t written_bytes = 0;
   bool in_doubt = false;             ///< call: the stream is in doubt, so the lease is dirty
   bool retryable = false;            ///< the error says that a retry is safe
   ExitStatus exit;                   ///< how its worker had ended, as the error says
   std::optional<Duration> after{};   ///< the limit or the wait that the error tells of
   bool truncated = false;            ///< the error says that the stream ended within a frame
-  std::uint64_t stderr_bytes = 0;    ///< so much of a worker's stderr the error brings
+  std::uint64_t stderr_bytes = 0;    ///< how much of a worker's stderr the error brings
   std::optional<WorkerId> blamed{};  ///< the worker that the error names
 
   bool operator==(const ClientStep&) const = default;
 };
 
-/// Of a reply's bytes, as a ClientStep notes it (FNV-1a).
+/// The hash of a reply's bytes that a ClientStep notes (FNV-1a).
 constexpr std::uint64_t hash_of_reply(std::string_view bytes) {
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3U;
@@ -90,14 +91,14 @@ using WorkerRecord = faults::StampedJournalRecord;
 /// The third witness: a census of the operating system.
 struct OsRecord {
   Time at;
-  /// "before" the pool was made; "quiescent": nothing was left to do; "after" it was closed and
-  /// destroyed
+  /// "before": the pool was not made yet; "quiescent": nothing was left to do; "after": it was
+  /// closed and destroyed.
   std::string when;
   std::uint32_t children = 0;
   std::uint32_t zombies = 0;
   std::uint32_t descriptors = 0;
   std::uint32_t threads = 0;
-  /// After: `pid 4711 (sleep 60)`, every process with the run's token.
+  /// "after": each process of the run that is still there, as `pid 4711 (sleep 60)`.
   std::vector<std::string> survivors;
 };
 
@@ -109,7 +110,7 @@ struct EnvironmentRecord {
   bool delivered = false;
 };
 
-/// Usually none or one; both fit in without memory of their own.
+/// The effects of one step: usually none or one, and then they need no memory of their own.
 using Effects = boost::container::small_vector<pool::Effect, 1>;
 
 /// The fourth witness, the pool itself: one event and the Core's orders.
@@ -117,7 +118,7 @@ struct PoolRecord {
   Time at;
   pool::Event event;
   Effects effects;
-  std::size_t line = 0;  ///< of the file it was read from, counted from 1; not written
+  std::size_t line = 0;  ///< its line in the file it was read from, from 1 on; not written
 };
 
 struct Trace {
@@ -126,7 +127,7 @@ struct Trace {
   std::vector<WorkerRecord> workers;
   std::vector<OsRecord> os;
   std::vector<EnvironmentRecord> environment;
-  std::vector<PoolRecord> pool;  ///< empty for somebody else's pool
+  std::vector<PoolRecord> pool;  ///< empty if the pool is somebody else's
 };
 
 }  // namespace poolproof::trace

@@ -115,7 +115,7 @@ Line line_of(const EnvironmentRecord& record) {
           kTrouble};
 }
 
-/// The name and the coordinates of an event or an effect.
+/// An event or an effect in words: its name, and which checkout, worker and lease it is about.
 template <class Variant>
 std::string in_words(const Variant& variant) {
   std::string words{name(variant)};

@@ -15,11 +15,12 @@ namespace poolproof::wire {
 namespace {
 
 constexpr std::size_t kFirstBytesMax = 64;
-/// How long the rest of a message behind a reply is waited for.
+/// How long a conversation waits for the rest of a message that follows the reply.
 constexpr Duration kRestWait{250'000};
-/// So much is surely written at once, behind the call.
+/// Answers of at most this size surely fit into the worker's pipe. A call with more of them ends
+/// only when they are written.
 constexpr std::size_t kOwedMostBytes = 4096;
-/// Of answers that the worker does not read no more is kept.
+/// The most bytes of answers that are kept for a worker that does not read them.
 constexpr std::size_t kAnswersMostBytes = std::size_t{1} << 20U;
 
 constexpr std::string_view kEcho =
@@ -103,7 +104,7 @@ void Conversation::heard_before(std::string_view bytes) {
     const auto frame = decoder_.next();
     if (!frame) return found_stale(frame.error().first_bytes);
     if (!*frame) break;
-    // No request has the number -1.
+    // No request has the id -1, so nothing is taken for a reply here.
     if (!is_unasked(row_of(speech_).hear(**frame, -1)))
       return found_stale(decoder_.last_frame().substr(0, kFirstBytesMax));
   }
@@ -233,20 +234,21 @@ void Conversation::decide_by_frame(std::string_view payload, std::string_view al
   carry_on();
 }
 
-/// Whether a message is the request itself. A worker's own ping may be just like ours.
+/// Whether a message is our own request, echoed. An idle ping can't be told from the worker's own
+/// ping, so in a handshake only the greeting is recognised.
 bool Conversation::is_request(std::string_view payload) const {
   if (payload_ == Payload::handshake && request_id_ != 0) return false;
   const std::string_view request = std::string_view(frame_).substr(0, request_bytes_);
   return same_message(payload, whole_frame(framing_, request).payload);
 }
 
-/// Answers that its worker waits for, and more than its pipe may have room for.
+/// Whether the answers still to be written may be more than the worker's pipe has room for.
 bool Conversation::owes_much() const {
   return written_ >= request_bytes_ && frame_.size() - written_ > kOwedMostBytes;
 }
 
-/// What stands behind the reply must be what a worker may say unasked. Of a message that is not
-/// whole the rest is waited for, or the next call would begin in its middle.
+/// Reads what follows the reply: it must be what a worker may say unasked. If part of a message is
+/// missing, the rest is waited for, or the next call would begin in the middle of it.
 void Conversation::carry_on() {
   for (;;) {
     const auto frame = decoder_.next();
@@ -272,7 +274,7 @@ void Conversation::hand_over(bool in_doubt) {
 Heard Conversation::hear(std::string_view payload) const {
   if (codec_ == Codec::json) {
     Heard heard = row_of(speech_).hear(payload, request_id_);
-    // Nobody asks as we do: to answer would be to answer ourselves.
+    // A request equal to ours is our own, echoed: to answer it would be to answer ourselves.
     if (heard.kind == Heard::Kind::asked && is_request(payload))
       return {Heard::Kind::wrong, {}, "", std::string(kEcho)};
     return heard;
@@ -282,7 +284,7 @@ Heard Conversation::hear(std::string_view payload) const {
   return {Heard::Kind::reply, *std::move(reply), "", ""};
 }
 
-/// What is wrong with a reply that says success, if it answers the greeting or a ping.
+/// What is wrong with a successful reply to the greeting or to a ping; empty: nothing.
 std::string Conversation::wrong_greeting(const Reply& reply) const {
   if (payload_ != Payload::handshake || !reply.success) return "";
   const SpeechRow& row = row_of(speech_);
@@ -332,8 +334,8 @@ std::string Conversation::received() const {
 std::string Conversation::likely(std::string_view bytes) const {
   if (codec_ != Codec::json) return "";
   const auto suspicion = suspect(framing_, bytes);
-  // What is no JSON has been told by who tried to read it, and what stands behind a sound message
-  // does not make it a wrong one.
+  // Broken JSON has been named already by the parser, and bytes that follow a sound message do not
+  // make that message wrong.
   return suspicion && suspicion->kind != Misframing::broken_json && !first_is_sound(suspicion->kind)
              ? "; most likely " + suspicion->words
              : "";

@@ -17,27 +17,29 @@ namespace poolproof::wire {
 /// What the payload of the reply must be.
 enum class Payload : std::uint8_t {
   envelope,   ///< a JSON reply with the request's id
-  handshake,  ///< the same, and `result` must be an object (the init ping)
+  handshake,  ///< a reply to the greeting or a ping: `result` must be an object
   opaque,     ///< any bytes: the first whole frame is the reply
 };
 
 /// How a conversation ended.
 struct CallResult {
   Outcome outcome = Outcome::ok;
-  Phase phase = Phase::none;  ///< where it was when it ended
+  Phase phase = Phase::none;  ///< the phase that it had reached when it ended
   bool in_doubt = false;      ///< the stream can't be trusted: the worker must leave service
-  Reply reply;                ///< envelope and handshake: ok and worker_error
-  std::string payload;        ///< opaque and ok: the reply's bytes
-  std::string detail;         ///< any other outcome: one sentence for a person, safe on a terminal
-  /// protocol_error: the first bytes of what was no reply, raw, at most 64.
+  Reply reply;                ///< set if an envelope or handshake ended as ok or worker_error
+  std::string payload;        ///< set if an opaque call ended as ok: the reply's bytes
+  /// Why it did not end as ok: one sentence for people, safe on a terminal.
+  std::string detail;
+  /// protocol_error: the first bytes of what was no reply, raw, at most 64. stale_worker: those of
+  /// what the worker had written before the request.
   std::string first_bytes;
-  /// Where workers speak unasked and nothing was asked in the end: part of a message, which the
-  /// next conversation hears first.
+  /// Part of a message that the worker sends unasked, if nothing of the request was written: the
+  /// next conversation must hear it first.
   std::string carried;
-  std::string owed;  ///< answers to what the worker asked that are still to be written to it
+  std::string owed;  ///< answers to the worker's own requests that are still to be written to it
   std::uint64_t written_bytes = 0;  ///< including those written after the decision
   std::uint64_t read_bytes = 0;     ///< including those read after the decision
-  ExitStatus exit;                  ///< the status given to ended(), if that decided
+  ExitStatus exit;                  ///< how the process ended, if that decided the outcome
   bool truncated = false;           ///< protocol_error: the stream ended within a frame
 };
 
@@ -49,12 +51,12 @@ struct CallResult {
 /// `in_doubt`, so the way in which the bytes are chunked never changes an outcome.
 ///
 /// Rules:
-///  * Where workers speak unasked, whole messages before and behind the reply are theirs. Part of
-///    one behind it is waited for, for 250 ms at most and not beyond the deadline; then, or if
-///    anything ends sooner, the outcome is that of the reply, in_doubt. So it is while more than
-///    4096 bytes of answers to what the worker asked are unwritten; above 1 MiB of them it is a
-///    protocol_error.
-///  * The request itself, given back, is a protocol_error, and no question to be answered.
+///  * In a speech in which workers speak unasked, whole messages of that kind may come before and
+///    after the reply. If part of one follows the reply, the rest is waited for, for 250 ms at most
+///    and not beyond the deadline; then, or if anything ends sooner, the outcome is that of the
+///    reply, in_doubt. The same holds while more than 4096 bytes of answers to the worker's own
+///    requests are unwritten; above 1 MiB of them it is a protocol_error.
+///  * A request that is given back is a protocol_error; it is never answered.
 ///  * A whole frame decides even when the request is not fully written yet (phase
 ///    writing_request): if it is a reply to this request the outcome is ok or worker_error, but
 ///    `in_doubt` is true (the rest of the request will never be written).
@@ -74,9 +76,9 @@ class Conversation {
   Conversation(Framing framing, Payload payload, std::int64_t request_id, std::string frame,
                Time deadline, Codec codec = Codec::json, Speech speech = Speech::bridge);
 
-  /// What was read of the worker since the request before; comes before anything else. In a speech
-  /// in which workers speak unasked, whatever is no reply may be there. Else, and for the rest,
-  /// the conversation is decided: stale_worker.
+  /// Takes what was read from the worker since the previous request; to be called first. In a
+  /// speech in which workers speak unasked, that may be notifications and requests. Anything else
+  /// decides the conversation: stale_worker.
   void heard_before(std::string_view bytes);
 
   /// The bytes still to be written. Empty when all are written or the conversation is decided.
@@ -84,7 +86,8 @@ class Conversation {
   void wrote(std::size_t bytes);
   void write_failed(int errno_value);
 
-  /// Before the first byte was written there was something in stdout; no bytes: it had ended.
+  /// There was output in stdout before the first byte was written. Empty `unasked`: stdout had
+  /// ended.
   void found_stale(std::string_view unasked);
   void read(std::string_view bytes);
   void output_closed();
@@ -93,8 +96,8 @@ class Conversation {
   void cancel();
 
   [[nodiscard]] Time deadline() const { return reply_ ? rest_until_ : deadline_; }
-  /// The reply is there, and behind it part of what the worker may say unasked, or answers to much
-  /// that it asked are still to be written: that is waited for, until deadline().
+  /// The reply has come, but the conversation waits for more, until deadline(): for the rest of a
+  /// message behind it, or until most answers to the worker's own requests are written.
   [[nodiscard]] bool holds_reply() const { return reply_.has_value(); }
   [[nodiscard]] Phase phase() const;
   [[nodiscard]] bool decided() const { return result_.has_value(); }
@@ -107,10 +110,10 @@ class Conversation {
   [[nodiscard]] CallResult take_result();
 
  private:
-  /// False: it waits for the rest of a frame.
+  /// Decides by the next frame. False if there is no whole and sound one.
   bool take_frame();
-  /// What the worker said is its own affair, and answered if it asked; unless too much of what it
-  /// was answered is unwritten still.
+  /// Whether a message is one that may come at any time: a notification, or the worker's own
+  /// request, which is answered. False if too much of earlier answers is still unwritten.
   [[nodiscard]] bool is_unasked(const Heard& heard);
   [[nodiscard]] bool speaks_unasked() const;
   [[nodiscard]] bool is_request(std::string_view payload) const;
@@ -120,7 +123,7 @@ class Conversation {
   [[nodiscard]] Heard hear(std::string_view payload) const;
   [[nodiscard]] std::string wrong_greeting(const Reply& reply) const;
   void decide(Outcome outcome, bool in_doubt, std::string detail);
-  /// `all`: the frame and what follows it, which are `surplus` bytes.
+  /// `all` is the frame and what follows it; `surplus` is the size of what follows.
   void decide_by_frame(std::string_view payload, std::string_view all, std::size_t surplus);
   /// `; most likely ` and the rule that these bytes break, if one is known.
   [[nodiscard]] std::string likely(std::string_view bytes) const;
@@ -139,14 +142,15 @@ class Conversation {
   Codec codec_;
   Speech speech_;
   std::int64_t request_id_;
-  std::string frame_;          ///< and the answers to what the worker asked, behind it
-  std::size_t request_bytes_;  ///< of the request alone
+  std::string frame_;          ///< the request, then the answers to the worker's own requests
+  std::size_t request_bytes_;  ///< the size of the request alone, without the answers
   Time deadline_;
   FrameDecoder decoder_;
   std::uint64_t written_ = 0;
   std::uint64_t read_ = 0;
-  std::optional<CallResult> reply_;  ///< the result to be, while the rest of a message is missing
-  Time rest_until_{};                ///< zero: since just now
+  /// The result, held back while the rest of a message is missing.
+  std::optional<CallResult> reply_;
+  Time rest_until_{};  ///< when that wait ends; zero: the next tick() sets it
   std::optional<CallResult> result_;
 };
 

@@ -245,7 +245,8 @@ std::string described(const json& value) {
 }
 
 Expected<json, std::string> parse_json(std::string_view text, int max_depth) {
-  // nlohmann passes over it. Most other readers, those of Python and Node among them, do not.
+  // nlohmann skips a byte order mark. Most other readers, those of Python and Node among them, do
+  // not.
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) {
     return unexpected(fmt::format("not JSON: a byte order mark at byte 0, near \"{}\"",

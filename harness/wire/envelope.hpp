@@ -21,11 +21,11 @@ namespace poolproof::wire {
 struct Reply {
   std::int64_t id = 0;
   bool success = false;
-  /// Not null if success (JSON; terse.hpp leaves it out).
+  /// Not null if success. Always null with terse messages, which leave the result out.
   std::shared_ptr<const nlohmann::json> result;
   bool result_is_object = false;
-  std::string nonce;  ///< of a result that carries one, else empty
-  std::string error;  ///< if not success
+  std::string nonce;  ///< the nonce that the result carries; empty: none
+  std::string error;  ///< the worker's error text, if not success
 };
 
 /// JSON of one request. `args` must be an object; `timestamp` is copied as it is.
@@ -38,7 +38,8 @@ std::string encode_request(std::int64_t id, std::string_view command, const nloh
 /// success without `result`.
 Expected<Reply, std::string> decode_reply(std::string_view payload, std::int64_t expected_id);
 
-/// The same, by nlohmann alone: what plain replies are held against.
+/// Like decode_reply(), but always parsed by nlohmann: a check for the fast reader of plain
+/// replies.
 Expected<Reply, std::string> decode_reply_in_full(std::string_view payload,
                                                   std::int64_t expected_id);
 

@@ -10,10 +10,10 @@ using namespace std::chrono_literals;
 
 /// How long we wait for the exit of a worker after it closed a pipe.
 constexpr Duration kExitWait = 250ms;
-/// So often is read before the clock is looked at again: a worker that floods its stdout with what
-/// it may say must not hide the deadline.
+/// The most reads in a row before the clock is looked at again: a worker that floods its stdout
+/// with what it may say must not hide the deadline.
 constexpr int kReadsAtOnce = 16;
-/// What a pipe may hold.
+/// The most bytes that a pipe may hold.
 constexpr std::uint64_t kPipeMostBytes = 1U << 20U;
 
 }  // namespace
@@ -21,7 +21,7 @@ constexpr std::uint64_t kPipeMostBytes = 1U << 20U;
 /// Nothing may lie in stdout before a call: it would be taken for the reply.
 void Exchange::look_before(std::string_view carried) {
   if (!carried.empty()) conversation_.heard_before(carried);
-  // Bounded: a worker that floods its stdout with what it may say is asked all the same.
+  // Bounded: a worker that floods its stdout with notifications is sent its request all the same.
   constexpr int kRounds = 4096;
   std::array<char, 64> chunk{};
   for (int round = 0; round < kRounds && !decided(); ++round) {

@@ -27,9 +27,8 @@ class Exchange {
   explicit Exchange(Stdio& pipes, Parts&&... conversation)
       : pipes_(pipes), conversation_(std::forward<Parts>(conversation)...) {}
 
-  /// Comes before anything else. Decides the call unless the worker's stdout is open and empty, as
-  /// it should be.
-  /// `carried`: what was read of its stdout since the call before.
+  /// To be called first. Decides the call unless the worker's stdout is open and empty, as it
+  /// should be. `carried` is what was read of its stdout since the previous call.
   void look_before(std::string_view carried = {});
 
   void write_some(Time now);
@@ -39,7 +38,8 @@ class Exchange {
   bool process_ended(Time now);
   void ended(ExitStatus status) { conversation_.ended(status); }
   void cancel();
-  /// A worker whose stdin is known to be broken is in doubt, even if no byte was written.
+  /// Decides the call if its time is over. A worker whose stdin is known to be broken is then in
+  /// doubt, even if no byte was written.
   void tick(Time now);
 
   [[nodiscard]] bool wants_to_write() const {
@@ -47,7 +47,7 @@ class Exchange {
   }
   [[nodiscard]] bool wants_to_read() const { return !stdout_ended_; }
   [[nodiscard]] bool wants_end() const { return !process_ended_; }
-  /// The process has ended, and only `ended` is missing.
+  /// The process has ended, and only the call of ended() is missing.
   [[nodiscard]] bool wants_exit_status() const { return process_ended_ && !decided(); }
   [[nodiscard]] Time next_deadline() const {
     return std::min(conversation_.deadline(), give_up_at_);

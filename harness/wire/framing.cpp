@@ -24,7 +24,8 @@ std::string likely_cause(const Framing& framing, std::string_view bytes) {
 
 FrameError frame_error(const Framing& framing, const Head& head, std::string_view bytes) {
   FrameError error{head.why, head.payload_bytes, std::string(bytes), ""};
-  // Who writes some of what is agreed means it.
+  // A worker that writes part of an agreed header means to write headers: no other cause is
+  // guessed.
   const bool agreed = framing.wire == Wire::headers && bytes.starts_with("Content-");
   error.message =
       fmt::format("{}; first bytes {}{}", row_of(framing.wire).complaint(framing, error),

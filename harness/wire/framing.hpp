@@ -10,7 +10,7 @@
 
 namespace poolproof::wire {
 
-/// How a message is marked off in a stream. One row of the table in wires.hpp each.
+/// How a message is marked off in a stream. Each wire has a row in the table of wires.hpp.
 enum class Wire : std::uint8_t {
   prefix,    ///< a length of `prefix_bytes`, then the payload: Erlang ports, esbuild, browsers
   varint,    ///< a length as protobuf's varint, then the payload: Bazel, Sass
@@ -21,11 +21,12 @@ enum class Wire : std::uint8_t {
 
 /// How messages are cut out of a stream.
 struct Framing {
-  std::uint8_t prefix_bytes = 4;  ///< prefix: 4 (an Erlang port's `{packet,4}`), 1, 2 or 8
+  /// Size of a length prefix: 4 (an Erlang port's `{packet,4}`), 1, 2 or 8.
+  std::uint8_t prefix_bytes = 4;
   /// Counts the payload only. A frame that announces or holds more is an error.
   std::size_t max_frame_bytes = std::size_t{16} << 20U;
   Wire wire = Wire::prefix;
-  bool little_endian = false;  ///< prefix: the order of the length's bytes
+  bool little_endian = false;  ///< the byte order of a length prefix
   bool operator==(const Framing&) const = default;
 
   [[nodiscard]] bool by_lines() const { return wire == Wire::lines || wire == Wire::node_ipc; }
@@ -51,7 +52,7 @@ struct FrameError {
     no_number,     ///< headers: a Content-Length that is no number, or a negative one
   };
   Kind kind;
-  std::uint64_t length = 0;  ///< what the header says; a line: what came of it
+  std::uint64_t length = 0;  ///< the length in the header; of a line: how many bytes of it came
   std::string first_bytes;   ///< the header and up to 60 bytes that followed it, raw
   std::string message;  ///< one sentence with the bytes as hex and text, control characters escaped
 };
@@ -60,10 +61,13 @@ struct FrameError {
 struct Head {
   enum class State : std::uint8_t { incomplete, whole, broken };
   State state = State::incomplete;
-  FrameError::Kind why = FrameError::Kind::zero_length;  ///< broken
-  std::size_t header_bytes = 0;                          ///< whole: in front of the payload
-  std::uint64_t payload_bytes = 0;                       ///< whole; broken by its size: that size
-  std::size_t end_bytes = 0;                             ///< whole: behind the payload
+  FrameError::Kind why = FrameError::Kind::zero_length;  ///< if broken: the reason
+  /// The size of what stands before the payload, if known.
+  std::size_t header_bytes = 0;
+  /// If whole, or broken by its size: the payload's size.
+  std::uint64_t payload_bytes = 0;
+  /// If whole: the size of what stands after the payload.
+  std::size_t end_bytes = 0;
 };
 
 /// Cuts frames out of bytes that arrive in any chunks. Never keeps more than what has arrived,
@@ -87,11 +91,10 @@ class FrameDecoder {
 
   /// Whether next() has a payload or an error to give.
   [[nodiscard]] bool ready() const;
-  /// The same, if no more than the first `bytes` of what is buffered had come.
+  /// Whether next() would have anything to give if only the first `bytes` of the buffer had come.
   [[nodiscard]] bool ready_within(std::size_t bytes) const;
 
-  /// Whether the next frame is whole and empty, which is an error to next(); then it is passed
-  /// over, and the stream goes on behind it.
+  /// If the next frame is whole and empty, which next() would call an error: skips it, and is true.
   bool skip_empty();
 
   /// The number of bytes that have arrived and belong to no frame given out yet.
@@ -106,13 +109,14 @@ class FrameDecoder {
     if (head_.state != Head::State::whole) return std::nullopt;
     return head_.payload_bytes;
   }
-  /// The bytes of its header, once it is whole; 0 before.
+  /// The size of the current frame's header, once it is whole; 0 before.
   [[nodiscard]] std::size_t header_bytes() const { return head_.header_bytes; }
 
   /// How much of the frame under way has come, in words: `3 of 100 bytes`.
   [[nodiscard]] std::string progress() const;
 
-  /// The whole frame that next() gave out last, header and end included; as long as the payload.
+  /// The whole frame that next() gave out last, header and end included; valid as long as its
+  /// payload.
   [[nodiscard]] std::string_view last_frame() const { return last_; }
 
   void clear();
@@ -125,29 +129,30 @@ class FrameDecoder {
   Framing framing_;
   std::string buffer_;
   std::size_t start_ = 0;
-  std::size_t looked_ = 0;  ///< of the buffered bytes, those that hold no end of a header or line
+  /// How many buffered bytes have been searched in vain for the end of a header or line.
+  std::size_t looked_ = 0;
   Head head_;
   std::string_view last_;
 };
 
 /// A whole and sound frame at the start of bytes, as views into them.
 struct WholeFrame {
-  std::string_view payload;  ///< empty: there is none
-  std::size_t bytes = 0;     ///< of the frame, header and end included
+  std::string_view payload;  ///< empty: there is no such frame
+  std::size_t bytes = 0;     ///< the size of the frame, header and end included
 };
 WholeFrame whole_frame(const Framing& framing, std::string_view bytes);
 
 /// The payload as a frame. Error: it is empty, over framing.payload_limit(), or the wire can't
 /// carry it (in a line: a line break, or CR at the end).
 Expected<std::string, std::string> encode_frame(const Framing& framing, std::string_view payload);
-/// The error of the same, for a payload that is too large.
+/// The error of encode_frame() for a payload that is too large.
 std::string too_large(const Framing& framing, std::uint64_t payload_bytes);
-/// What stands in front of a payload of `length` bytes (nothing, in front of a line). A prefix
-/// says as much of the number as it can.
+/// The header of a payload of `length` bytes; empty on a wire of lines. A prefix too short for the
+/// length holds the largest number it can.
 std::string header_of(const Framing& framing, std::uint64_t length);
-/// A length that nobody means: half of what can be said.
+/// A length far too large to be meant: half of the largest that the wire can announce.
 std::uint64_t huge_length(const Framing& framing);
-/// What stands behind each payload.
+/// What stands behind each payload: a line feed on a wire of lines, else nothing.
 std::string_view end_of(const Framing& framing);
 
 }  // namespace poolproof::wire

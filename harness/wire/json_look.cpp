@@ -12,16 +12,16 @@ using nlohmann::json;
 
 constexpr std::size_t kLooked = 4096;
 
-/// Whether no byte of the text is one that breaks the rules of JSON.
+/// Whether the text is valid JSON, or may become so when more bytes follow.
 bool is_unbroken(std::string_view text) {
   // The parser takes a zero byte for the end of the text.
   if (text.find('\0') != std::string_view::npos) return false;
   try {
     return !json::parse(text).is_discarded();
   } catch (const json::parse_error& broken) {
-    return broken.byte > text.size();  // more of them could make it whole
+    return broken.byte > text.size();  // only its end is missing
   } catch (const json::exception&) {
-    return false;  // a number that no double holds
+    return false;  // a number too large for a double
   }
 }
 
@@ -29,8 +29,8 @@ std::string_view behind_blanks(std::string_view text) {
   return text.substr(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
 }
 
-/// Whether an object begins here, perhaps in a list, with a key and its colon. Python prints a
-/// dict with single quotes.
+/// Whether an object begins here, perhaps in a list, with a key and its colon. Single quotes count,
+/// too: Python prints a dict with them.
 bool has_key(std::string_view text) {
   while (text.starts_with('[')) text = behind_blanks(text.substr(1));
   if (!text.starts_with('{')) return false;

@@ -5,12 +5,12 @@
 
 namespace poolproof::wire {
 
-/// How far a text is an object or a list of JSON, by its beginning. Log lines begin with brackets,
-/// too: `[Info] up` and `{name} started` are no JSON.
+/// Whether a text looks like a JSON object or list, judged by its beginning. Log lines begin with
+/// brackets, too: `[Info] up` and `{name} started` are no JSON.
 enum class JsonLook : std::uint8_t {
-  other,      ///< a text that no JSON begins with
-  beginning,  ///< all that is there may be the beginning of one, or is one
-  meant,      ///< a key and its colon are there: it is meant as JSON, and breaks its rules later
+  other,      ///< not the beginning of any JSON object or list
+  beginning,  ///< valid JSON so far, whole or not
+  meant,      ///< broken JSON that is meant as such: it begins with a key and its colon
 };
 
 /// Looks at the first 4 KiB at most.

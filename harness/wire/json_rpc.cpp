@@ -26,7 +26,7 @@ std::string shown(const json& value) {
   return printable(value.dump(-1, ' ', false, json::error_handler_t::replace), kShown);
 }
 
-/// `ping` is answered well, whoever asks; nothing else is known here.
+/// The answer to a worker's own request: success for `ping`, an error for everything else.
 std::string answer_to(const json& request) {
   const json& id = request["id"];
   if (request["method"] == "ping")
@@ -83,7 +83,7 @@ std::optional<std::string> wrong_id(const json& message, std::int64_t expected) 
 }  // namespace
 
 std::string rpc_request(std::int64_t id, std::string_view method, const json& params) {
-  // Sorted keys, as a dump of the whole would have them, without a copy of the params.
+  // Written with the keys sorted, as dump() would write them, but without a copy of the params.
   std::string message = fmt::format(R"({{"id":{},"jsonrpc":"2.0","method":)", id);
   append_json_text(message, method);
   message += R"(,"params":)";
@@ -131,7 +131,7 @@ Heard hear_rpc(std::string_view payload, std::int64_t expected_id, bool strict) 
     return wrong(failed ? "a reply with both \"result\" and \"error\""
                         : "a reply with neither \"result\" nor \"error\"");
   }
-  // Who looks whether there is an error sees none, and waits on.
+  // A client that tests whether there is an error finds none, and waits on.
   if (failed && message["error"].is_null())
     return wrong("a reply whose \"error\" is null, and that has no \"result\"");
   Heard heard{Heard::Kind::reply, {}, "", ""};

@@ -15,11 +15,11 @@ namespace poolproof::wire {
 /// A request as JSON. `params` must be an object.
 std::string rpc_request(std::int64_t id, std::string_view method, const nlohmann::json& params);
 
-/// How a payload is heard. `strict`: it must say `"jsonrpc": "2.0"`.
+/// Reads a payload as a JSON-RPC message. `strict`: it must say `"jsonrpc": "2.0"`.
 Heard hear_rpc(std::string_view payload, std::int64_t expected_id, bool strict);
 
-/// An error is an object with a whole number as its code, and a text as its message.
-/// Nothing is wrong where there is none.
+/// What is wrong with the `error` of a message: it must be an object with a whole number as its
+/// code, and a text as its message. Empty: nothing, or the message has no error.
 std::string rpc_error_flaw(const nlohmann::json& message);
 
 /// What is wrong with the capabilities in the result of `initialize`; empty: nothing.

@@ -6,13 +6,13 @@
 namespace poolproof::wire {
 namespace {
 
-/// One past the end of the text that begins at `at`.
+/// The position after the closing quote of the JSON text that begins at `at`.
 std::size_t end_of_text(std::string_view json, std::size_t at) {
   for (++at; at < json.size() && json[at] != '"'; ++at) at += json[at] == '\\' ? 1U : 0U;
   return std::min(at + 1, json.size());
 }
 
-/// The comma or brace behind the value that begins at `at`.
+/// The position of the comma or brace that follows the value beginning at `at`.
 std::size_t end_of_value(std::string_view json, std::size_t at) {
   for (int depth = 0; at < json.size();) {
     const char c = json[at];

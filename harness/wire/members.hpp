@@ -6,13 +6,13 @@
 
 namespace poolproof::wire {
 
-/// A member of an object as it is written.
+/// A member of a JSON object, as it is written.
 struct Member {
-  std::string_view key;  ///< in its quotes
+  std::string_view key;  ///< with its quotes
   std::string value;
 };
 
-/// In their order. Requires: `json` is an object, and sound JSON.
+/// The members in their order. Requires: `json` is an object, and valid JSON.
 std::vector<Member> members_of(std::string_view json);
 
 }  // namespace poolproof::wire

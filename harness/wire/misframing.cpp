@@ -17,10 +17,10 @@ namespace poolproof::wire {
 namespace {
 
 constexpr std::size_t kLooked = std::size_t{4} << 20U;
-/// Another frame, or the end of a text, is looked for so far from the beginning.
+/// Another frame, or the end of a text, is searched for in so many bytes from the beginning.
 constexpr std::size_t kSearched = 4096;
 constexpr std::size_t kQuoted = 48;
-/// At so many places at most it is tried whether a whole text begins there.
+/// The most places at which we try whether a whole JSON text begins there.
 constexpr int kTries = 64;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
@@ -29,7 +29,7 @@ bool is_document(std::string_view text) {
   return parse_json(text).has_value();
 }
 
-/// The object or list that the text begins with, whatever stands behind it; empty: none.
+/// The JSON object or list at the start of the text, whatever follows it; empty: there is none.
 std::string_view document_at(std::string_view text) {
   if (text.empty() || (text.front() != '{' && text.front() != '[')) return {};
   std::size_t depth = 0;
@@ -62,14 +62,14 @@ bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
-/// The JSON document in the frame at the very beginning, if there is one.
+/// The JSON document in the first frame of `bytes`; empty if that is not whole or holds no JSON.
 std::string_view document_in(const Framing& framing, std::string_view bytes) {
   const std::string_view payload = whole_frame(framing, bytes).payload;
   return is_document(payload) ? payload : std::string_view();
 }
 
-/// Where the first `count` characters of UTF-8 end; with `units`, characters outside of the basic
-/// plane count twice, as in UTF-16. Nothing if there are not as many.
+/// Where the first `count` characters of UTF-8 end. With `units`, characters outside of the basic
+/// plane count twice, as in UTF-16. Nothing if there are fewer.
 std::optional<std::size_t> end_of_characters(std::string_view text, std::uint64_t count,
                                              bool units) {
   std::size_t at = 0;
@@ -110,7 +110,7 @@ std::optional<Suspicion> inner_frame(const Framing& framing, std::uint64_t lengt
   return std::nullopt;
 }
 
-/// A whole JSON text behind the header has not as many bytes as that says.
+/// Suspects a length that differs from the size of the whole JSON text that follows the header.
 std::optional<Suspicion> other_count(std::uint64_t length, std::string_view behind) {
   if (const std::size_t size = document_at(behind).size(); size > 0 && size != length) {
     return Suspicion{
@@ -132,7 +132,7 @@ std::optional<Suspicion> other_count(std::uint64_t length, std::string_view behi
   return std::nullopt;
 }
 
-/// The header has the agreed form and says a wrong number.
+/// Looks for a wrong length in a header that has the agreed form.
 std::optional<Suspicion> wrong_count(const Framing& framing, std::size_t header_bytes,
                                      std::uint64_t length, std::string_view behind) {
   if (auto found = characters(length, behind)) return found;
@@ -166,7 +166,7 @@ Suspicion surplus(const Framing& framing, std::string_view rest) {
                                                rest.size(), hex_and_text(rest, 16))};
 }
 
-/// What begins as JSON, where lines are agreed, and is not one text on a line of its own.
+/// Suspects bytes that begin as JSON but are not one text on one line, where lines are agreed.
 std::optional<Suspicion> not_one_line(std::string_view bytes) {
   if (!starts_as_json(bytes)) return std::nullopt;
   const std::string_view line = first_line(bytes);
@@ -197,7 +197,8 @@ std::optional<Suspicion> not_one_line(std::string_view bytes) {
           : fmt::format("a line that begins as JSON and is {}", parsed.error())};
 }
 
-/// Windows' programs and .NET like to write it in front of a text; JSON has no place for it.
+/// Suspects a byte order mark before JSON: programs of Windows and .NET write it, parsers refuse
+/// it.
 std::optional<Suspicion> behind_a_mark(const Framing& framing, std::string_view bytes) {
   const std::string_view payload = whole_frame(framing, bytes).payload;
   if (!payload.starts_with(kByteOrderMark) || !is_document(payload.substr(kByteOrderMark.size())))
@@ -206,7 +207,7 @@ std::optional<Suspicion> behind_a_mark(const Framing& framing, std::string_view 
                    "JSON that begins with a byte order mark (ef bb bf), which parsers refuse"};
 }
 
-/// Whoever writes some of the headers means all of them.
+/// Whether the bytes begin with a Content- header: whoever writes one means to write headers.
 bool names_content(std::string_view bytes) {
   constexpr std::string_view kContent = "content-";
   return bytes.size() >= kContent.size() &&
@@ -242,14 +243,14 @@ Suspicion in_front(std::string_view front) {
                         front.size(), printable(front, kQuoted))};
 }
 
-/// Text, and a sound frame behind it.
+/// Suspects text before a sound frame.
 std::optional<Suspicion> text_in_front(const Framing& framing, std::string_view bytes) {
   const std::size_t last = std::min(bytes.size(), kSearched);
   for (std::size_t at = 1; at < last; ++at) {
     if (framing.by_lines() && bytes[at - 1] != '\n') continue;
     if (framing.wire == Wire::headers && bytes[at - 1] != '\n' && !names_content(bytes.substr(at)))
       continue;
-    // To look for the frame first is cheap: each look at the text goes through all of it.
+    // The frame is looked for first, because that is cheap: is_text() goes through all of the text.
     if (document_in(framing, bytes.substr(at)).empty()) continue;
     const std::string_view front = bytes.substr(0, at);
     if (!is_text(front)) return std::nullopt;
@@ -258,7 +259,7 @@ std::optional<Suspicion> text_in_front(const Framing& framing, std::string_view 
   return std::nullopt;
 }
 
-/// Lines of JSON, as loggers write them, and a sound frame behind them.
+/// Suspects lines of JSON, as loggers write them, before a sound frame.
 std::optional<Suspicion> json_log_in_front(const Framing& framing, std::string_view bytes) {
   std::size_t at = 0;
   for (int lines = 0; lines < kTries; ++lines) {
@@ -270,7 +271,7 @@ std::optional<Suspicion> json_log_in_front(const Framing& framing, std::string_v
   return std::nullopt;
 }
 
-/// The bytes begin with a text.
+/// Suspects bytes that begin with text: foreign headers, JSON without a header, or a banner.
 std::optional<Suspicion> text(const Framing& framing, std::string_view bytes) {
   constexpr std::string_view kHeader = "content-length";
   if (framing.wire != Wire::headers && bytes.size() > kHeader.size() && names_content(bytes)) {
@@ -284,7 +285,7 @@ std::optional<Suspicion> text(const Framing& framing, std::string_view bytes) {
     return Suspicion{Misframing::json_line, without_header(framing) + ", one text a line"};
   }
   if (auto found = text_in_front(framing, bytes)) return found;
-  // A line of JSON is a message, whatever it says.
+  // On a wire of lines each line of JSON is a message, whatever it says.
   if (framing.by_lines() && line.size() < bytes.size() && parse_json(line)) return std::nullopt;
   if (!is_text(bytes.substr(0, kSearched))) return std::nullopt;
   if (!framing.by_lines() && json_look(line) != JsonLook::other)
@@ -293,7 +294,7 @@ std::optional<Suspicion> text(const Framing& framing, std::string_view bytes) {
                                                  printable(bytes, kQuoted))};
 }
 
-/// The length of another form, in words.
+/// Describes a length of another form than the agreed one.
 std::string form_of(const Framing& other, const Framing& agreed) {
   const std::size_t size = other.prefix_bytes;
   const std::string instead = agreed.wire == Wire::prefix ? fmt::format("{}", agreed.prefix_bytes)
@@ -306,7 +307,8 @@ std::string form_of(const Framing& other, const Framing& agreed) {
                      instead);
 }
 
-/// A length of another form, with a document behind it.
+/// Suspects a length of another form than the agreed one, with the JSON that it announces behind
+/// it.
 std::optional<Suspicion> other_length(const Framing& framing, std::string_view bytes) {
   Framing other = framing;
   other.max_frame_bytes = kLooked;
@@ -337,7 +339,7 @@ std::optional<Suspicion> other_length(const Framing& framing, std::string_view b
   return std::nullopt;
 }
 
-/// The header is of the agreed form, and sound by itself.
+/// Suspects a wrong length in a header that has the agreed form and is sound by itself.
 std::optional<Suspicion> wrong_length(const Framing& framing, std::string_view bytes) {
   if (framing.by_lines()) return std::nullopt;
   const Head head = row_of(framing.wire).head(framing, bytes, 0);
@@ -346,7 +348,7 @@ std::optional<Suspicion> wrong_length(const Framing& framing, std::string_view b
                      bytes.substr(head.header_bytes));
 }
 
-/// The rest of a sound frame may follow, though what is there is text.
+/// Whether bytes that are text may nevertheless be the beginning of a sound frame.
 bool is_beginning(const Framing& framing, std::string_view bytes) {
   const Head head = row_of(framing.wire).head(framing, bytes, 0);
   const bool one_byte = framing.wire == Wire::prefix || framing.wire == Wire::varint;
@@ -394,7 +396,7 @@ std::string_view behind_unasked(const Framing& framing, Speech speech, std::stri
   for (;;) {
     const WholeFrame whole = whole_frame(framing, bytes);
     if (whole.bytes == 0) return bytes;
-    // No request has the number -1.
+    // No request has the id -1, so nothing is taken for a reply here.
     const Heard::Kind kind = row.hear(whole.payload, -1).kind;
     if (kind != Heard::Kind::unasked && kind != Heard::Kind::asked) return bytes;
     bytes.remove_prefix(whole.bytes);
@@ -417,7 +419,7 @@ std::optional<Suspicion> suspect(const Framing& framing, std::string_view bytes)
   }
   if (one_header) return is_beginning(framing, bytes) ? std::nullopt : text(framing, bytes);
   if (auto found = other_length(framing, bytes)) return found;
-  // Where one byte makes a length, words have one, too: only what begins as JSON behind it is one.
+  // Where a length is one byte, any letter passes for one: it counts only if JSON begins behind it.
   const bool begins = may_begin_message(framing, bytes);
   if (!begins) {
     if (auto found = text(framing, bytes)) return found;

@@ -15,23 +15,23 @@ enum class Misframing : std::uint8_t {
   newline_after,  ///< a sound frame, then a line break, as println leaves it; lines: an empty line
   text_after,     ///< a sound frame, then text
   frame_after,    ///< a sound frame, then another one
-  bytes_after,    ///< a sound frame, then bytes that are neither
+  bytes_after,    ///< a sound frame, then bytes that are neither text nor a frame
   counts_characters,  ///< the header counts characters (or UTF-16 units) and not bytes
   counts_header,      ///< the header counts itself, too
   wrong_length,       ///< the header says another number of bytes than the JSON behind it has
   text_inside,        ///< text stands between a header and its payload
   frame_inside,       ///< another frame begins in the middle of this one
   little_endian,      ///< the length's bytes stand in the other order
-  other_prefix,       ///< the length has another size
+  other_prefix,       ///< the length has another number of bytes
   varint,             ///< the length is a protobuf varint
   headers,            ///< Content-Length and other headers, as language servers write them
-  bad_header,         ///< headers: they say no length, or break a rule of theirs
+  bad_header,         ///< headers that say no length, or break another rule of theirs
   json_line,          ///< JSON without any length
   byte_order_mark,    ///< JSON behind a byte order mark
   no_newline,         ///< lines: JSON without the line break that ends a message
-  several_lines,      ///< lines: one JSON text over more than one
-  several_texts,      ///< lines: more than one JSON text in one
-  broken_json,        ///< lines: one that begins as JSON and is none
+  several_lines,      ///< lines: one JSON text over more than one line
+  several_texts,      ///< lines: more than one JSON text in one line
+  broken_json,        ///< lines: a line that begins as JSON and is not valid
   text_then_frame,    ///< text, then a sound frame
   text,               ///< nothing but text
 };
@@ -41,12 +41,12 @@ struct Suspicion {
   std::string words;  ///< a noun phrase, safe on a terminal, with the numbers that show it
 };
 
-/// Looks for the rule that `bytes`, all that came since a request, break. A frame is sound if its
-/// payload is JSON. Nothing: they are one sound frame, its beginning, or nothing known. At most the
-/// first 4 MiB are looked at.
+/// Looks for the rule that `bytes` break, which are all that came since a request. A frame is sound
+/// if its payload is JSON. Nothing: the bytes are one sound frame or its beginning, or no known
+/// rule explains them. At most the first 4 MiB are looked at.
 std::optional<Suspicion> suspect(const Framing& framing, std::string_view bytes);
 
-/// What came first is one sound frame; what it says is another question.
+/// Whether the first frame is sound by this kind, and only what follows it is wrong.
 bool first_is_sound(Misframing kind);
 
 /// JSON without what stands in front of it on this wire, in words: `JSON without a length prefix`.
@@ -55,10 +55,10 @@ std::string without_header(const Framing& framing);
 /// The first object or list of JSON anywhere near the beginning; empty: there is none.
 std::string_view first_document(std::string_view bytes);
 
-/// What came behind the messages at the beginning that a worker may say unasked in this speech.
+/// The rest of `bytes`, after the messages at their beginning that a worker may say unasked.
 std::string_view behind_unasked(const Framing& framing, Speech speech, std::string_view bytes);
 
-/// Whether a frame with an object or a list of JSON may begin so. Nothing may begin one.
+/// Whether `bytes` may be the beginning of a frame with a JSON object or list. Empty bytes may.
 bool may_begin_message(const Framing& framing, std::string_view bytes);
 
 }  // namespace poolproof::wire

@@ -21,13 +21,13 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// Reads plain JSON from the front. Every function is false where it is not plain, and then nothing
-/// read before counts.
+/// Reads plain JSON from the front of a text. Each function is false where the text is not plain;
+/// then whatever was read before must be thrown away.
 class PlainReader {
  public:
   explicit PlainReader(std::string_view text) : rest_(text) {}
 
-  /// Past blanks: is this the next character? Then it is read.
+  /// Skips blanks, and the next character if it is `wanted`; false if it is another one.
   bool take(char wanted) {
     skip_blanks();
     if (rest_.empty() || rest_.front() != wanted) return false;
@@ -55,7 +55,7 @@ class PlainReader {
     return literal(into ? "true" : "false");
   }
 
-  /// A whole number that fits whatever it is counted in.
+  /// Reads a whole number of at most 18 digits, which fits every integer of 64 bits.
   bool number(bool& negative, std::uint64_t& magnitude) {
     negative = take('-');
     const std::size_t digits = count_digits();
@@ -91,7 +91,8 @@ class PlainReader {
     }
   }
 
-  /// Past seconds with a fraction, as Python tells the time; where there are none, past nothing.
+  /// Skips a number with a fraction, as Python writes timestamps. False, and nothing skipped: not
+  /// one.
   bool skip_fraction() {
     const std::string_view before = rest_;
     const std::size_t whole = count_digits();
@@ -137,7 +138,7 @@ class PlainReader {
       std::string_view key;
       json member;
       if (!text(key) || !take(':') || !value(member, depth + 1)) return false;
-      // Of two with one name the last counts: that is left to nlohmann.
+      // Of two members with one name the last counts: such an object is left to nlohmann.
       if (!into.emplace(key, std::move(member)).second) return false;
     } while (take(','));
     return take('}');
@@ -184,7 +185,7 @@ class PlainReader {
   std::string_view rest_;
 };
 
-/// The members of a reply, as they come.
+/// Reads a plain reply, member by member.
 class PlainReply {
  public:
   explicit PlainReply(std::string_view payload) : reader_(payload) {}
@@ -198,7 +199,7 @@ class PlainReply {
       }
     } while (reader_.take(','));
     if (!reader_.take('}') || !reader_.at_end() || !has_id_ || !has_success_) return std::nullopt;
-    // An error without a text, too, has its own words.
+    // A failure without an error text is left to the full reader, which has words for it.
     if (reply_.success ? !has_result_ : !has_error_) return std::nullopt;
     if (reply_.success) {
       reply_.error.clear();
@@ -214,7 +215,7 @@ class PlainReply {
   }
 
  private:
-  /// False also where a member comes twice.
+  /// Reads one member of the reply. False also if it comes twice.
   bool member(std::string_view key, std::int64_t expected_id) {
     if (key == "id") {
       bool negative = false;

@@ -8,9 +8,9 @@
 
 namespace poolproof::wire {
 
-/// What is wrong with an option that says something of the length prefix, typed for that wire.
-/// Empty `option`: none was typed. (What the environment says is said of every worker, and may mean
-/// nothing to this one.)
+/// The error of a command-line option about the length prefix, if the wire has no prefix. Empty
+/// `option`: none was given. (The environment may set one all the same: it speaks to every worker,
+/// and is ignored by those on another wire.)
 std::optional<InputError> said_of_no_prefix(std::string_view option, Wire wire);
 
 }  // namespace poolproof::wire

@@ -24,7 +24,7 @@ std::string ping(std::int64_t id, std::string_view /*worker*/, std::string_view 
   return rpc_request(id, "ping", json::object());
 }
 
-/// A command is a tool, unless it is a method: those have a slash.
+/// A command is the name of a tool, unless it is a method: `ping`, or a name with a slash.
 std::string request(std::int64_t id, std::string_view command, const json& args,
                     std::string_view /*timestamp*/) {
   if (command.find('/') != std::string_view::npos || command == "ping")

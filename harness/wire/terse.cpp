@@ -17,7 +17,7 @@ constexpr char kRequestTag = '?';
 constexpr char kReplyTag = '!';
 constexpr std::uint8_t kNoVerdict = 2;
 
-/// What stands before the texts, with no gaps between the numbers.
+/// The numbers before the texts of a message, with no gaps between them.
 struct __attribute__((packed)) RequestHead {
   char tag = kRequestTag;
   std::int64_t id = 0;

@@ -19,8 +19,8 @@ enum class Codec : std::uint8_t {
 
 /// Terse messages: a tag, numbers of a fixed width in the machine's own order (both ends are in one
 /// process), then the texts one after the other, then a pad of any bytes. A payload that is one
-/// byte longer or shorter than its numbers say is none: so a frame cut in the wrong place never
-/// passes.
+/// byte longer or shorter than its numbers say is no message: so a frame cut in the wrong place
+/// never passes.
 ///
 ///   request  '?' id:8 command_size:1 nonce_size:1 args_size:4 pad_size:4  command nonce args pad
 ///   reply    '!' id:8 has_id:1 success:1 (2: neither) nonce_size:1 body_size:4 pad_size:4  nonce
@@ -57,8 +57,8 @@ std::size_t terse_reply_size(std::size_t content_bytes);
 std::optional<TerseRequest> read_terse_request(std::string_view payload);
 std::optional<TerseReply> read_terse_reply(std::string_view payload);
 
-/// As decode_reply() does, from a terse payload. The result itself is left out, except for its
-/// nonce and for whether it is an object.
+/// Like decode_reply(), for a terse payload. The result itself is left out, except for its nonce
+/// and for whether it is an object.
 Expected<Reply, std::string> decode_terse_reply(std::string_view payload, std::int64_t expected_id);
 
 }  // namespace poolproof::wire

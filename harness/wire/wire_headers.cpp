@@ -11,7 +11,7 @@ namespace poolproof::wire {
 namespace {
 
 constexpr std::string_view kLength = "Content-Length";
-/// What the block of headers may have.
+/// The largest size of a block of headers.
 std::size_t block_limit(const Framing& framing) {
   constexpr std::size_t kLeast = 1024;
   return std::max(framing.max_frame_bytes, kLeast);
@@ -29,7 +29,7 @@ bool same_word(std::string_view one, std::string_view other) {
   });
 }
 
-/// A name and a colon.
+/// Whether the line begins with a name and a colon.
 bool is_header(std::string_view line) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return false;
@@ -43,7 +43,8 @@ Head broken(FrameError::Kind why, std::size_t header_bytes = 0) {
   return {Head::State::broken, why, header_bytes};
 }
 
-/// `block`: the whole of the headers, up to and with the empty line. Each line is sound.
+/// Reads the length from `block`: all headers, including the empty line. Each line has been
+/// checked.
 Head head_of_block(const Framing& framing, std::string_view block) {
   std::optional<std::string_view> value;
   for (std::string_view rest = block; rest.size() > 2; rest.remove_prefix(rest.find('\n') + 1)) {

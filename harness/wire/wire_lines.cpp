@@ -10,11 +10,11 @@ namespace {
 Head head(const Framing& framing, std::string_view bytes, std::size_t looked) {
   const std::size_t newline = bytes.find('\n', looked);
   const std::string_view line = bytes.substr(0, newline);
-  // Even where the line has no end yet its last byte may be the CR of one.
+  // If the line has no end yet, its last byte may be the CR of CR LF.
   const std::size_t end_bytes = line.ends_with('\r') ? 2 : 1;
   const std::size_t payload = line.size() - (end_bytes - 1);
   if (newline == std::string_view::npos && payload <= framing.payload_limit()) return {};
-  // However much of a line that is too long has come: it is told alike.
+  // A line that is too long is reported alike, however much of it has come.
   Head head = head_of_length(framing, 0, std::min(payload, framing.payload_limit() + 1));
   head.end_bytes = end_bytes;
   return head;

@@ -23,7 +23,7 @@ bool shows(unsigned char c) {
   return c >= ' ' && c <= '~';
 }
 
-/// As hexdump -C shows it.
+/// Appends the bytes as `hexdump -C` shows them.
 void dump(std::string_view bytes, std::uint64_t offset, std::string& into) {
   for (; !bytes.empty(); offset += kLineBytes) {
     const std::string_view line = bytes.substr(0, kLineBytes);
@@ -87,7 +87,8 @@ void WireLog::note(Way way, std::string_view bytes, Time at) {
   }
 }
 
-/// How many of the bytes belong to one frame, or to what is none.
+/// How many of the bytes belong to the next frame, or to bytes that are no frame. Tells `what` it
+/// is.
 std::size_t WireLog::next_part(Stream& stream, std::string_view bytes, std::string& what) const {
   if (stream.lost) {
     what = fmt::format("{} bytes of what is no frame", bytes.size());
@@ -129,7 +130,7 @@ std::size_t WireLog::part_of_frame(Stream& stream, std::string_view bytes,
     const auto frame = decoder.next();
     what = frame ? "no frame" : "NO FRAME: " + frame.error().message;
     stream.head.clear();
-    // Of what is empty the end is known, and who reads it goes on behind it.
+    // The end of an empty frame is known, so a reader can go on behind it.
     if (head.why == FrameError::Kind::zero_length)
       return head.header_bytes + head.end_bytes - before;
     stream.lost = true;

@@ -17,7 +17,7 @@ namespace poolproof::wire {
 /// Every byte that crosses a pair of streams, in a file for people: when it came, as hex and as
 /// text, and where frames begin and break off.
 ///
-///     +12.345 ms  client > worker: frame 1, its first 53 of 4 + 49 bytes
+///     +12.345 ms  client > worker: frame 1, 4 + 49 bytes
 ///       00000000  00 00 00 31 7b 22 61 72  67 73 22 3a 7b 7d 2c 22  |...1{"args":{},"|
 ///
 /// Bounded: a file that reaches its limit becomes FILE.1, in the place of the one before.
@@ -31,26 +31,26 @@ class WireLog {
   /// command line have a file each.
   static std::string path_for(std::string path, std::int64_t pid);
 
-  /// Begins the file anew. Times are told from `start` on.
+  /// Creates the file, or empties it. Times in it count from `start`.
   static Parsed<WireLog> open(const std::string& path, Framing framing, Time start,
                               std::uint64_t limit_bytes = kLimitBytes);
 
   void note(Way way, std::string_view bytes, Time at);
-  /// Another pair of streams, in the same file.
+  /// Goes on with another pair of streams, in the same file.
   void begin(Framing framing);
-  /// A word between the bytes: `the client closed its end`.
+  /// Writes a remark between the bytes: `the client closed its end`.
   void say(std::string_view what, Time at);
   /// Why nothing is logged any more; empty: all was written.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
  private:
-  /// How far one way's stream has come.
+  /// How far the stream in one direction has come.
   struct Stream {
-    std::string head;        ///< of a header, or line, that has no end yet: what came of it
-    std::uint64_t left = 0;  ///< of the frame under way
+    std::string head;        ///< what came of a header that has no end yet
+    std::uint64_t left = 0;  ///< how many bytes of the current frame are still to come
     std::uint64_t frames = 0;
-    std::uint64_t offset = 0;  ///< of all bytes
-    bool in_line = false;      ///< a line has begun
+    std::uint64_t offset = 0;  ///< how many bytes have come in all
+    bool in_line = false;      ///< a line has begun and has no end yet
     bool lost = false;
   };
   struct Close {

@@ -5,7 +5,7 @@
 namespace poolproof::wire {
 namespace {
 
-/// 64 bits, 7 a byte.
+/// The most bytes of a varint: 64 bits, 7 in each byte.
 constexpr std::size_t kLongest = 10;
 
 Head head(const Framing& framing, std::string_view bytes, std::size_t /*looked*/) {

@@ -14,15 +14,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// So long an `await` may take before the harness gives the scenario up.
+/// How long an `await` may take before the harness gives the scenario up.
 constexpr Duration kAwaitLimit = 30s;
-/// A receipt is looked for in the journal so often.
+/// How often a receipt is looked for in the journal.
 constexpr Duration kReceiptGap = 2ms;
 
 /// A client that throws while it holds a lease.
 struct HolderFailed {};
 
-/// The reply as the wire's decoder gives it: the script of both worlds goes by that.
+/// The reply as the wire's decoder gives it, which is what the script of both worlds takes.
 wire::Reply as_decoded(wire::Speech speech, const host::Reply& reply) {
   wire::Reply decoded;
   decoded.id = reply.id;

@@ -19,7 +19,8 @@ struct Stage {
   const scenario::Scenario& scenario;
   Milestones& milestones;
   std::function<void(const std::string& client)> cancel;  ///< cancels what that client waits for
-  std::function<bool(const std::string& fault)> fault_struck;  ///< has left a receipt by now
+  /// Whether that fault has left a receipt by now.
+  std::function<bool(const std::string& fault)> fault_struck;
   std::function<void(const trace::EnvironmentRecord&)>
       environment;  ///< notes what was done from outside
 };
@@ -61,7 +62,7 @@ class ClientRun {
   void carry(const scenario::Suspend&) { stage_.pool.suspend(); }
   void carry(const scenario::Resume&) { stage_.pool.resume(); }
 
-  /// What every call comes to.
+  /// Notes what every call has in common.
   template <class Reply>
   void note_call(host::Result<Reply>& reply) {
     script_.record.written_bytes = lease_->written_bytes();
@@ -73,7 +74,7 @@ class ClientRun {
   sim::ClientScript script_;
   std::optional<host::Lease> lease_;
   std::mutex stop_mutex_;
-  std::stop_source stop_;  ///< of the step under way
+  std::stop_source stop_;  ///< cancels the step under way
   std::stop_token stop_now_;
   std::vector<trace::ClientStep> history_;
   std::string trouble_;

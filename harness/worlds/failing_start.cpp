@@ -12,7 +12,7 @@
 namespace poolproof::worlds {
 namespace {
 
-/// There, and executable or not, but no program.
+/// Writes a file that is no program, and executable or not.
 Expected<void, std::string> write_no_program(const std::string& path, bool executable) {
   namespace fs = std::filesystem;
   auto written = write_file_whole(path, "this is no program\n", Durable::no);
@@ -52,7 +52,7 @@ std::string FailingStarts::no_program(const faults::PlannedFault& fault) const {
 void FailingStarts::strike(WorkerId worker, host::Command& command) {
   const faults::PlannedFault* const fault = faults::launch_fault(plan_, worker);
   if (fault == nullptr) return;
-  // In one write, as every worker writes its lines.
+  // The line is written at once, as every worker writes its lines.
   std::ofstream journal(journal_, std::ios::binary | std::ios::app);
   journal << faults::journal_line(faults::launch_receipt(*fault),
                                   host::sys::now().time_since_epoch().count(), worker, 0);

@@ -44,7 +44,7 @@ constexpr Duration kDyingGap = 2ms;
 std::string plan_path(const HostWorld& world) {
   return world.folder + "/plan.json";
 }
-/// Aims by what a request says are known to wrap alone.
+/// The plan for `poolproof wrap`, which alone knows faults that are aimed by what a request says.
 std::string wrap_plan_path(const HostWorld& world) {
   return world.folder + "/wrap_plan.json";
 }
@@ -56,7 +56,7 @@ const scenario::WorkerSpec& spec_of(const Scenario& scenario, std::uint32_t slot
   return scenario.workers[slot % scenario.workers.size()];
 }
 
-/// Of a real program: argv[0], if it is a path from the scenario's folder.
+/// The program of a worker: its argv[0], which with a slash is a path from the scenario's folder.
 std::string program_of(const scenario::WorkerSpec& spec, const std::string& beside) {
   const std::string& name = spec.argv.front();
   return name.find('/') == std::string::npos ? name : (fs::path(beside) / name).string();
@@ -65,7 +65,7 @@ std::string directory_of(const scenario::WorkerSpec& spec, const std::string& be
   return spec.cwd.empty() ? beside : (fs::path(beside) / spec.cwd).string();
 }
 
-/// What a worker that journals is told by its environment.
+/// The environment that tells a worker with a journal what to do.
 std::vector<std::string> orders_of(const Scenario& scenario, const HostWorld& world,
                                    const std::string& plan) {
   const auto& framing = scenario.pool.framing;
@@ -78,7 +78,7 @@ std::vector<std::string> orders_of(const Scenario& scenario, const HostWorld& wo
           fmt::format("POOLPROOF_MAX_FRAME_BYTES={}", framing.max_frame_bytes)};
 }
 
-/// `poolproof wrap`, which is to stand before a real program.
+/// The command line of `poolproof wrap`, without the real program that it stands before.
 std::vector<std::string> wrap_words(const scenario::PoolSpec& pool, const std::string& own) {
   const std::string_view speech = pool.opaque ? "opaque" : wire::row_of(pool.speech).name;
   return {own,        "wrap",
@@ -114,8 +114,8 @@ host::Command command_of(const Scenario& scenario, const HostWorld& world, Worke
   return command;
 }
 
-/// Every process of the run, by its mark or by its descent: who cleared its environment and left
-/// its session is ours all the same, since this process adopts orphans.
+/// Every process of the run, by its mark or by its descent: one that cleared its environment and
+/// left its session is still found, since this process adopts orphans.
 std::vector<host::Marked> processes_left(const std::string& token) {
   auto left = host::processes_marked(token);
   for (auto& one : host::descendants(::getpid())) {
@@ -125,7 +125,7 @@ std::vector<host::Marked> processes_left(const std::string& token) {
   return left;
 }
 
-/// What is still there once the dying have had their time.
+/// A census of what is still there once the dying have had their time.
 trace::OsRecord after_the_end(const std::string& token) {
   const Time give_up = after(host::sys::now(), kDyingLimit);
   auto left = processes_left(token);
@@ -197,7 +197,7 @@ class Run {
     if (std::ranges::find(workers, WorkerKind::wrapped, &scenario::WorkerSpec::kind) ==
         workers.end())
       return {};
-    // Starts that are to fail are the pool's affair, and no plan for a process that is there.
+    // A plan is for processes that run. Starts that are to fail do so by their command instead.
     told = scenario_.faults;
     std::erase_if(told,
                   [](const auto& fault) { return fault.fault->moment == faults::Moment::launch; });
@@ -271,7 +271,7 @@ class Run {
     if (quiescent) trace_.os.push_back(std::move(*quiescent));
   }
 
-  /// Whoever closed it before, the harness closes it once more: the client without a name.
+  /// The harness closes the pool once more, whoever closed it before, as the client without a name.
   void close_at_last(host::Pool& pool) {
     Stage stage = this->stage(pool);
     scenario::Client harness;

@@ -11,13 +11,13 @@ namespace poolproof::worlds {
 
 /// The programs that stand behind the worker kinds.
 struct Programs {
-  std::string fake_worker;  ///< path
-  std::string python;       ///< interpreter
+  std::string fake_worker;  ///< the path of our fake worker
+  std::string python;       ///< the path of the interpreter
   std::string python_path;  ///< the folder that holds the package poolproof_worker
-  std::string own = {};     ///< ours, which is `poolproof wrap` before a wrapped worker
+  std::string own = {};     ///< our own program, which is `poolproof wrap` before a wrapped worker
 };
 
-/// Finds them where the environment says (POOLPROOF_FAKE_WORKER, POOLPROOF_PYTHON,
+/// Finds the programs where the environment says (POOLPROOF_FAKE_WORKER, POOLPROOF_PYTHON,
 /// POOLPROOF_PYTHONPATH); else beside our own program and in the source tree if it stands where it
 /// was built, or below the prefix under which it was installed.
 Programs find_programs();
@@ -25,8 +25,8 @@ Programs find_programs();
 /// `path` if a program can be started from there.
 Expected<std::string, host::LaunchError> startable(const std::string& path);
 
-/// All that a scenario needs from the machine is there. `where` is its file, `beside` the file's
-/// folder. Error: which worker's program is missing, and where it was looked for.
+/// Checks that all is there that a scenario needs from the machine. `where` is its file, `beside`
+/// the file's folder. Error: which worker's program is missing, and where it was looked for.
 Parsed<bool> check_programs(const scenario::Scenario& scenario, const Programs& programs,
                             const std::string& where, const std::string& beside);
 

@@ -19,15 +19,15 @@ namespace poolproof::worlds {
 
 using sim::Progress;
 
-/// Who has got how far: what clients wait for when a scenario orders them causally. Thread-safe.
+/// How far each client and worker has got, which clients may wait for. Thread-safe.
 class Milestones {
  public:
-  /// `client` has begun or ended `step`, or is done (step 0).
+  /// Notes that `client` has begun or ended `step`, or is done (step 0).
   void note(Progress progress, const std::string& client, std::uint32_t step);
-  /// Under the pool's mutex: notes the workers' moments.
+  /// Notes the workers' moments. Called under the pool's mutex.
   void observed(const pool::Event& event, std::span<const pool::Effect> effects);
 
-  /// Each waits, bounded; false when `limit` is over first.
+  /// Waits until a client or worker has got so far. False: `limit` was over first.
   bool await(Progress progress, const std::string& client, std::uint32_t step, Duration limit);
   bool await_worker(WorkerId worker, scenario::WorkerMoment moment, Duration limit);
 

@@ -9,12 +9,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// So long a pool is given to come to rest.
+/// How long a pool may take to come to rest.
 constexpr Duration kQuiescenceLimit = 5s;
-/// So long it is given to notice an end that the system shows already.
+/// How long a pool may take to notice an end that the system shows already.
 constexpr Duration kNoticeLimit = 5s;
 
-/// The system shows the workers that the pool believes to have. If not, one is just ending.
+/// Whether the system shows the workers that the pool believes to have. If not, one is just ending.
 bool is_as_told(const trace::OsRecord& seen, const trace::OsRecord& before,
                 const host::Statistics& told) {
   return seen.zombies == before.zombies && seen.children == before.children + told.gauges.idle;
@@ -43,7 +43,7 @@ std::optional<trace::OsRecord> quiescence_census(host::Pool& pool, Milestones& m
     trace::OsRecord record = os_record("quiescent");
     if (milestones.events() != events) continue;
     if (is_as_told(record, before, pool.statistics())) return record;
-    // What the pool does not notice for so long it never will: that is to be judged.
+    // What the pool has not noticed for so long it never will: that is to be judged.
     if (!milestones.await_events_after(events, kNoticeLimit)) return record;
   }
   return std::nullopt;

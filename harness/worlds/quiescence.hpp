@@ -8,7 +8,7 @@
 
 namespace poolproof::worlds {
 
-/// A census of this process, of now.
+/// A census of this process at this moment.
 trace::OsRecord os_record(const char* when);
 
 /// The census "quiescent", taken while the pool, whose events `milestones` observes, has nothing to
