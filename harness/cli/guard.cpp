@@ -59,7 +59,8 @@ std::vector<std::string> environment(const std::string& token, const guard::RunF
   return all;
 }
 
-/// A guard below a guard: the outer one must know our processes, too.
+/// A new token for this run. Below another guard it begins with that one's token, so that the outer
+/// guard recognises our processes, too.
 std::string token_below() {
   const char* const outer = std::getenv("POOLPROOF_TOKEN");
   const std::string own = host::new_token();

@@ -54,7 +54,7 @@ int list_faults(bool as_json) {
   return kHeld;
 }
 
-/// Of runs and sweeps first, then those of guard.
+/// Lists the invariants of runs and sweeps first, then those of guard.
 int list_invariants(bool as_json) {
   json all = json::array();
   for (const auto& invariant : oracle::invariants()) {

@@ -146,7 +146,7 @@ int once_more(std::uint64_t seed) {
   return failed ? kFailed : kHeld;
 }
 
-/// The shard that was asked for, from 0, and their number. Error: one line.
+/// The shard that was asked for, counted from 0, and the number of shards. Error: one line.
 Expected<std::pair<std::uint32_t, std::uint32_t>, std::string> shard_of(
     const SweepArguments& arguments) {
   if (arguments.shard_index || arguments.shards) {

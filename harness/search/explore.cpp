@@ -44,7 +44,7 @@ struct Desk {
   Walk walk;
 };
 
-/// By Exploration.
+/// The space of each kind of exploration, indexed by Exploration.
 constexpr std::array kSpaces{explored_cuts, explored_faults, explored_orders};
 
 std::string slug(const std::string& signature) {
@@ -263,8 +263,8 @@ class Guide {
   Desk& desk_;
   ExploredSpace& space_;
   std::vector<ExploredFailure> failures_;
-  std::uint64_t killed_ = 0;                      ///< processes, from outside
-  std::map<std::uint64_t, std::uint32_t> kills_;  ///< of them, by the run
+  std::uint64_t killed_ = 0;                      ///< how many processes were killed from outside
+  std::map<std::uint64_t, std::uint32_t> kills_;  ///< how often a process was killed in each run
   Time begun_;
   Time told_;
 };

@@ -14,7 +14,7 @@ using scenario::Scenario;
 
 struct Race {
   const char* name;
-  const char* clients;  ///< JSON
+  const char* clients;  ///< the value of the scenario's key "clients", as JSON
   const char* pool = R"("size": 1, "payload": "opaque")";
   const char* faults = "";
 };
