@@ -108,7 +108,7 @@ class History {
   const View& view_;
   Findings& findings_;
   std::uint32_t repetition_ = 0;
-  std::uint32_t next_ = 0;  ///< the step expected next
+  std::uint32_t next_ = 0;  ///< the number of the step expected next
   Time end_ = Time::min();
 };
 

@@ -14,7 +14,7 @@ struct ClientSteps {
   std::uint32_t which = 1;  ///< which copy of a client with a count, from 1
   /// The client's number in the view; kNone: a copy that did nothing.
   std::uint32_t number = kNone;
-  std::span<const std::uint32_t> history;  ///< places in trace.clients
+  std::span<const std::uint32_t> history;  ///< its steps, as places in trace.clients
 
   /// The client's name in the trace: `a`, or `a.1`, `a.2`... when there are several copies.
   [[nodiscard]] std::string name() const;

@@ -17,8 +17,8 @@ enum class WorkerPhase : std::uint8_t {
   starting,   ///< not leased, and its init ping had not been read
   handshake,  ///< its init ping was in hand, or just answered
   in_call,    ///< leased, or with a client's request in hand
-  idle,       ///< waiting to be leased
-  leaving,    ///< told to go
+  idle,       ///< the worker is waiting to be leased
+  leaving,    ///< the worker has been told to go
 };
 inline constexpr auto kWorkerPhaseNames = enumerator_names<WorkerPhase>();
 
@@ -26,7 +26,7 @@ inline constexpr auto kWorkerPhaseNames = enumerator_names<WorkerPhase>();
 enum class PoolMood : std::uint8_t {
   spare,         ///< a worker is idle or a slot vacant, and nobody waits
   busy,          ///< no worker is idle, no slot is vacant, and nobody waits
-  queueing,      ///< somebody waits
+  queueing,      ///< some client waits for a worker
   breaker_open,  ///< starts keep failing and are held back
   closing,
 };
@@ -128,7 +128,7 @@ class Coverage {
 
   /// Adds the bits of `other`; returns how many of them were not there before.
   std::size_t add(const Coverage& other);
-  [[nodiscard]] std::size_t count() const;  ///< cells and marks together
+  [[nodiscard]] std::size_t count() const;  ///< how many cells and marks were reached
   bool operator==(const Coverage&) const = default;
 
   /// The size in 64-bit words, for those who keep a coverage in a file or in shared memory.

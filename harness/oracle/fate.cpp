@@ -17,9 +17,9 @@ using scenario::Fate;
 /// What the pool says about one incarnation, up to the moment when it began to close.
 struct Told {
   bool ordered = false;    ///< the pool ordered its start
-  bool put_away = false;   ///< the pool told it to go
-  bool ended = false;      ///< it exited
-  bool never_ran = false;  ///< it could not be started
+  bool put_away = false;   ///< the pool told the worker to go
+  bool ended = false;      ///< the worker's process exited
+  bool never_ran = false;  ///< the worker could not be started
 };
 
 /// When the scenario's clients were done, in the simulator: what comes later is the harness closing

@@ -49,7 +49,7 @@ struct Case;
 struct Invariant {
   std::string_view name;     ///< such as `exclusive_lease`
   std::string_view code;     ///< its code in harness/FIELD_BUGS.md, such as S1
-  std::string_view summary;  ///< one sentence
+  std::string_view summary;  ///< one sentence: what must hold
   /// Null: only the self-report can show a violation, and `Promises` judges it there.
   void (*judge)(const Case& given, std::vector<Finding>& findings);
 

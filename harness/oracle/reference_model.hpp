@@ -169,7 +169,7 @@ class ReferenceModel {
     bool lives = false;
     bool ended = false;              ///< it was ended: it is over with its last waiter and lease
     bool ends_now = false;           ///< it must be over by the end of this record
-    bool is_strict = false;          ///< it keeps its first worker
+    bool is_strict = false;          ///< the session keeps its first worker
     std::optional<WorkerId> worker;  ///< the worker that served it, the last one if not strict
     std::uint32_t waiting = 0;
     std::uint32_t leases = 0;

@@ -17,7 +17,7 @@ using Findings = std::vector<Finding>;
 struct Case {
   const Evidence& evidence;
   const View& view;
-  const Promises* self_report;  ///< null: the pool gave none
+  const Promises* self_report;  ///< null: the pool gives no self-report
 };
 
 /// Adds a finding whose sentence is formatted by fmt::format.
@@ -78,15 +78,15 @@ void judge_full_size(const Case& given, Findings& findings);
 // promptness.cpp: what must happen in time
 void judge_deadlines(const Case& given, Findings& findings);
 void judge_bounded_close(const Case& given, Findings& findings);
-void judge_residue(const Case& given, Findings& findings);             // in residue.cpp
-void judge_unread_answers(const Case& given, Findings& findings);      // in residue.cpp
-void judge_unsolicited_output(const Case& given, Findings& findings);  // in residue.cpp
+void judge_residue(const Case& given, Findings& findings);             // defined in residue.cpp
+void judge_unread_answers(const Case& given, Findings& findings);      // defined in residue.cpp
+void judge_unsolicited_output(const Case& given, Findings& findings);  // defined in residue.cpp
 void judge_prompt_death(const Case& given, Findings& findings);
 void judge_recovery(const Case& given, Findings& findings);
 
 // witnesses.cpp
-void judge_refusals(const Case& given, Findings& findings);  // in facts.cpp
-void judge_measures(const Case& given, Findings& findings);  // in measures.cpp
+void judge_refusals(const Case& given, Findings& findings);  // defined in facts.cpp
+void judge_measures(const Case& given, Findings& findings);  // defined in measures.cpp
 void judge_witnesses(const Case& given, Findings& findings);
 
 }  // namespace poolproof::oracle

@@ -60,12 +60,12 @@ struct Signs {
   const WorkerRecord* receipt = nullptr;
   bool exits = false;
   Time exiting = kNever;
-  Time stdin_closed = kNever;  ///< a fault closed it then
+  Time stdin_closed = kNever;  ///< when a fault closed its stdin
   Time stdout_closed = kNever;
   bool left_a_process = false;
   bool ids_fall = false;     ///< it read a request with an id no higher than the one before
-  bool pinged = false;       ///< it read its init ping
-  bool ponged = false;       ///< it answered its init ping
+  bool pinged = false;       ///< it has read its init ping
+  bool ponged = false;       ///< it has answered its init ping
   bool ping_struck = false;  ///< a fault struck at its init ping
   /// It read a client's request without having answered its init ping, or in spite of a fault there
   bool gate_in_doubt = false;
@@ -86,7 +86,7 @@ struct Progress {
   const scenario::Client* client = nullptr;  ///< null: the scenario does not have it
   std::span<const scenario::Step> steps;
   std::uint32_t repetition = 0;
-  std::uint32_t next = 0;  ///< the step expected next
+  std::uint32_t next = 0;  ///< the number of the step expected next
   Time end = Time::min();
 
   void follow(const scenario::Client& one) {
@@ -152,7 +152,7 @@ class View {
   Table<std::uint32_t> exits{memory};  ///< places in trace.workers of records of an exit
   Table<Nonce> nonces{memory};
   Numbering<std::string_view> nonce_numbers{memory};
-  Numbering<std::string_view> clients{memory};  ///< by name
+  Numbering<std::string_view> clients{memory};  ///< the clients' names, numbered
   Numbering<WorkerId> workers{memory};          ///< every incarnation that client or journal knows
   Table<std::uint32_t> client_of_step{memory};  ///< for each of trace.clients: its client's number
   /// For each of trace.workers: its worker's number
