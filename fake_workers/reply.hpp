@@ -69,7 +69,7 @@ struct ReplyInProgress {
   bool dropped = false;
   bool held_back = false;  ///< it stays in the worker's own buffer
 
-  // The frame.
+  // How the payload is framed.
   Header header = Header::sound;
   wire::Framing framing;
   std::string_view malformation;  ///< for `malformed`: one of kHeaderNames

@@ -49,9 +49,9 @@ int replay(const std::vector<std::string>& trace_files);
 
 struct SweepArguments {
   std::string seed = "1";    ///< a number or any text (a commit hash)
-  std::uint64_t count = 0;   ///< scenarios; 0: until the time is over
-  std::uint64_t time_s = 0;  ///< 0: until the count is reached
-  std::uint32_t jobs = 0;    ///< 0: one for each processor that we may use
+  std::uint64_t count = 0;   ///< how many scenarios; 0: until the time is over
+  std::uint64_t time_s = 0;  ///< how many seconds; 0: until the count is reached
+  std::uint32_t jobs = 0;    ///< how many processes; 0: one for each usable processor
   std::string shard;         ///< K/N, K from 1; empty: all of it, or as the next two say
   std::optional<std::uint32_t> shard_index;  ///< the shard's number, from 0
   std::optional<std::uint32_t> shards;
@@ -65,11 +65,11 @@ struct SweepArguments {
 int sweep(const SweepArguments& arguments);
 
 struct MergeArguments {
-  std::vector<std::string> folders;  ///< of shards, or of sums of shards
+  std::vector<std::string> folders;  ///< the folders of shards, or of sums of shards
   std::string out;                   ///< output folder; empty: nothing is written
   bool partial = false;              ///< judge what there is, although something is missing
   bool shrink = false;
-  bool host = true;  ///< try on real processes what is shrunk
+  bool host = true;  ///< try shrunk scenarios on real processes
 };
 /// Prints what the shards of one sweep found together.
 int merge(const MergeArguments& arguments);
@@ -92,7 +92,7 @@ struct ProbeArguments {
   std::string speech;  ///< the speech's name; empty: it is found out
   std::string byte_order = "big";
   std::uint32_t prefix_bytes = 4;
-  std::string said_of_prefix;  ///< the last of these two options that was given
+  std::string said_of_prefix;  ///< the last option about the length prefix that was given
   std::uint64_t max_frame_bytes = 16U << 20U;
   std::uint32_t timeout_ms = 5000;
   std::string wire_log;  ///< a file for the wire log; empty: none

@@ -45,7 +45,7 @@ std::optional<Duration> span_of(std::optional<double> seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*seconds));
 }
 
-/// Everything of our environment, and what the run adds to it.
+/// The program's environment: all of ours, and what the run adds to it.
 std::vector<std::string> environment(const std::string& token, const guard::RunFolder& folder) {
   std::vector<std::string> ours = folder.environment();
   ours.push_back("POOLPROOF_TOKEN=" + token);

@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-/// No trace or report that we write is longer.
+/// The largest file that is read: no trace or report that we write is longer.
 constexpr std::uintmax_t kLongestFile = std::uintmax_t{1} << 30U;
 
 Parsed<trace::Trace> read_trace_file(const std::string& file) {

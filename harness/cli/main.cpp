@@ -26,7 +26,8 @@ std::string line_of(int argc, char** argv) {
   return line;
 }
 
-/// A subcommand. Its arguments must outlive `app`; what `carry_out` makes of them becomes `code`.
+/// Adds a subcommand. Its arguments must outlive `app`; what `carry_out` makes of them becomes
+/// `code`.
 template <class Arguments>
 CLI::App& add(CLI::App& app, const char* name, const char* what, const Arguments& arguments,
               int (*carry_out)(const Arguments&), int& code) {

@@ -87,7 +87,7 @@ std::string_view why_it_stopped(SweepEnd end) {
   return "it could not go on";
 }
 
-/// The last lines and the exit code.
+/// Prints the last lines, and returns the exit code.
 int print_verdict(const search::SweepState& state, bool failed) {
   const SweepEnd end = state.own().end;
   if (!state.trouble.empty()) return broken("sweep: " + state.trouble);

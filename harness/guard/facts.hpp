@@ -80,7 +80,7 @@ struct IdleStretch {
 struct DescriptorLook {
   Duration at{};
   std::uint32_t open = 0;
-  /// How many pipes it holds whose other ends are closed everywhere.
+  /// How many ends of pipes it holds whose other ends nobody holds any more.
   std::uint32_t stale = 0;
   std::uint32_t same = 0;   ///< the most descriptors that are open on one and the same thing
   std::string same_target;  ///< that thing, such as `/dev/null`

@@ -37,7 +37,7 @@ struct Address {
   bool operator==(const Address&) const = default;
 };
 
-/// `pid 12 "sleep 60", started 1200 ms after the guard by pid 11 "python3 pool.py"`
+/// In words: `pid 12 "sleep 60", started 1200 ms after the guard by pid 11 "python3 pool.py"`.
 std::string told(const Address& address);
 
 /// One broken invariant or, in `Judgement::remarks`, something worth knowing that no rule forbids.

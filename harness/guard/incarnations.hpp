@@ -60,8 +60,8 @@ struct Incarnation {
   [[nodiscard]] std::optional<Duration> asked_to_leave() const;
 };
 
-/// The incarnations of one journal in the order of their starts. Where an incarnation's first line
-/// was lost, the first line of its pid begins it.
+/// The incarnations of one journal in the order of their starts. Where the line
+/// `started` was lost, the first line of that pid begins the incarnation.
 std::vector<Incarnation> incarnations_of(std::span<const JournalLine> journal, Time begun);
 
 }  // namespace poolproof::guard

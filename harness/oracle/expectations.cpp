@@ -65,7 +65,7 @@ const ClientStep* step_of(const ClientSteps& client, std::uint32_t repetition, s
   return found == history.end() ? nullptr : &trace.clients[*found];
 }
 
-/// One repetition of one client: its steps that have an outcome, in order.
+/// Judges one repetition of one client: its steps that have an outcome, in order.
 void judge_repetition(const ClientSteps& client, std::uint32_t repetition,
                       const std::vector<Expected>& expected, const trace::Trace& trace,
                       Findings& findings) {

@@ -14,7 +14,7 @@ namespace {
 
 using scenario::Fate;
 
-/// What the pool says about one incarnation, up to the moment when it began to close.
+/// What the pool says about one incarnation before the pool begins to close.
 struct Told {
   bool ordered = false;    ///< the pool ordered its start
   bool put_away = false;   ///< the pool told the worker to go

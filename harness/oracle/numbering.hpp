@@ -23,7 +23,7 @@ using Memory = std::pmr::memory_resource;
 template <class Thing>
 using Table = std::pmr::vector<Thing>;
 
-/// Adds to a table that mostly stays small: it begins with room for eight.
+/// Adds an element to a table that mostly stays small, and so begins with room for eight.
 template <class Thing>
 void add(Table<Thing>& table, const Thing& thing) {
   if (table.capacity() == 0) table.reserve(8);

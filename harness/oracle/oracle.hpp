@@ -63,8 +63,8 @@ std::span<const Invariant> invariants();
 std::vector<Finding> judge(const Evidence& evidence);
 
 /// The key that groups the findings of one cause over many scenarios: the invariant's name and the
-/// sentence without numbers, ids, clients, workers, bytes and quotations, such as `exclusive_lease:
-/// worker # was leased to client # while client # held it`.
+/// sentence without numbers, ids, clients, workers, bytes and quotations, such as
+/// `exclusive_lease: worker # was leased to client # while client # held it`.
 /// Limits: printable ASCII, at most 160 bytes.
 std::string signature(const Finding& finding);
 

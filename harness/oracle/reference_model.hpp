@@ -223,7 +223,7 @@ class ReferenceModel {
   [[nodiscard]] bool may_grant() const {
     return !suspended_ && (config_.init_mode == pool::InitMode::async || under_way() == 0);
   }
-  /// No worker lives and none will be tried before the breaker half-opens.
+  /// Whether no worker lives, and no start will be tried before the breaker half-opens.
   [[nodiscard]] bool is_hopeless() const {
     return breaker_open() && now_ < after(last_failure_, config_.breaker_open) && present() == 0;
   }

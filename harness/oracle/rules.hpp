@@ -34,7 +34,7 @@ void tell(Findings& findings, std::string_view invariant, const ClientStep& step
   tell(findings, invariant, step.ended, "{} {}", who(step),
        fmt::format(format, std::forward<Words>(words)...));
 }
-/// Makes every sentence safe on a terminal.
+/// Makes the sentences of all findings safe to print on a terminal.
 void make_safe(Findings& findings);
 
 // leases.cpp: who may use which worker, and which worker is lost

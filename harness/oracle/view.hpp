@@ -83,7 +83,7 @@ auto standing_at(std::span<const std::uint32_t> places, Standing standing) {
 
 /// How far one client has come with the scenario's steps.
 struct Progress {
-  const scenario::Client* client = nullptr;  ///< null: the scenario does not have it
+  const scenario::Client* client = nullptr;  ///< null: it is not in the scenario
   std::span<const scenario::Step> steps;
   std::uint32_t repetition = 0;
   std::uint32_t next = 0;  ///< the number of the step expected next
@@ -109,7 +109,7 @@ struct Incarnation {
   const View* view = nullptr;
   std::uint32_t number = 0;
 
-  /// Its journal, in the order of its file; empty: it has none.
+  /// The records of its journal, in the order of the file; empty: it has no journal.
   [[nodiscard]] auto records() const;
   [[nodiscard]] const Signs& signs() const;
 };
@@ -269,13 +269,13 @@ bool is_unharmed(const Incarnation& incarnation);
 /// How an incarnation ended. Judged by what it wrote and what was done to it. Where nothing else
 /// tells whether the pool put it away before it was closed, the pool's self-report does.
 ///
-/// Nothing: a worker without a journal, in a pool that gives no self-report.
+/// Returns nothing for a worker without a journal, in a pool that gives no self-report.
 std::optional<scenario::Fate> fate_of(const Evidence& evidence, const View& view, WorkerId worker);
 
 /// How an incarnation left, as the pool's self-report tells.
 struct Leaving {
-  std::optional<scenario::Farewell> by;  ///< nothing: the pool had done nothing to it
-  std::optional<ExitStatus> exit;        ///< nothing: it was not seen to end
+  std::optional<scenario::Farewell> by;  ///< the pool's last step; nothing: none
+  std::optional<ExitStatus> exit;        ///< nothing: its end was not seen
   Time at;            ///< when it ended, or else when something was last done to it
   std::string story;  ///< what was done, what came of it, and how long it took
 };

@@ -61,9 +61,8 @@ constexpr std::array kTests{
     Test{"stderr", "writes less to stderr than a pipe holds", Needs::nothing, little_on_stderr},
 };
 
-/// What is well on a fresh process, but not on one with requests behind it, is a matter of those
-/// requests and not of this row: the row many_calls reports it or, if that is over, the first such
-/// row.
+/// The finding for what is well on a fresh process, but not after some requests. Those requests are
+/// to blame: the row many_calls reports it or, if that row is over, the first row that finds it.
 Finding worn(Subject& subject, Finding used, int requests, const Finding& fresh) {
   used.what += fmt::format(", after {} requests; a fresh process {}", requests, fresh.what);
   const bool first = !std::exchange(subject.worn, subject.worn ? subject.worn : used);

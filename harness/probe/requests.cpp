@@ -50,7 +50,7 @@ std::string surplus(Subject& subject, const Heard& heard, const Subject::Request
     return "";
   }
   subject.noisy = true;
-  // The suspicion by all bytes says more than the second message, where there are rules to break.
+  // Except for opaque payloads, a broken rule of the wire says more than the bytes themselves.
   const auto suspicion = subject.settings().opaque
                              ? std::nullopt
                              : wire::suspect(subject.settings().framing, heard.bytes());

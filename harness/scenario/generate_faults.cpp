@@ -40,7 +40,7 @@ struct FeatureFault {
 using Where = FeatureFault::Where;
 constexpr std::array kFeatureFaults{
     FeatureFault{Feature::deaf_workers, 1, "term_ignored"},
-    // A worker that is to write this text does not read its next request before.
+    // The worker does not read its next request before it has written this text.
     FeatureFault{Feature::deaf_workers, 2, "text_while_idle", 0, 100},
     FeatureFault{Feature::deaf_workers, 4, "reply_slow"},
     FeatureFault{Feature::deaf_workers, 8, "import_slow", {}, 100},

@@ -60,7 +60,7 @@ std::string name_of(const JobFailure& failure) {
   return fmt::format("{}-{}", slug(failure.signature), failure.number);
 }
 
-/// What could not be saved is told behind the failure's sentence.
+/// Saves the failing scenario. If it can't be saved, the failure's sentence says so at its end.
 void save(const std::string& folder, JobFailure& failure, scenario::Scenario scenario) {
   scenario.name = name_of(failure);
   scenario.why = "found by an explorer: " + failure.what;
