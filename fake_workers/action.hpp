@@ -15,13 +15,13 @@ namespace poolproof::faults {
 struct PlannedFault;
 struct Request;
 
-/// What a Brain wants done, in order. The world carries each action out before it looks at the
-/// next; only TERM comes in between (Brain::term).
+/// What a Brain wants done, in order. The world carries out one action before it looks at the next;
+/// only TERM may come in between (Brain::term).
 
 /// Writes to stdout: in one write, or in chunks of `chunk_bytes` with a pause of `gap` after each.
 struct Write {
   std::string bytes;
-  std::size_t chunk_bytes = 0;  ///< 0: all in one write
+  std::size_t chunk_bytes = 0;  ///< the size of a chunk; 0: all in one write
   Duration gap{0};
   bool operator==(const Write&) const = default;
 };
@@ -36,27 +36,27 @@ struct Pause {
   bool operator==(const Pause&) const = default;
 };
 
-/// Real work: count the primes below `below` (count_primes), then tell Brain::computed. Always the
-/// last action.
+/// Does real work: counts the primes below `below` (PrimeCount), then tells Brain::computed. Always
+/// the last action.
 struct Compute {
   std::uint32_t below = 0;
   bool operator==(const Compute&) const = default;
 };
 
-/// So much more memory is resident from now on.
+/// Makes this much more memory resident, for good.
 struct Grow {
   std::uint64_t bytes = 0;
   bool operator==(const Grow&) const = default;
 };
 
-/// Always the last action.
+/// Exits with a code. Always the last action.
 struct Exit {
   int code = 0;
   bool operator==(const Exit&) const = default;
 };
 
-/// Raises a signal with its default disposition. What follows happens only to a process that
-/// survives it (a stopped one that is continued, an ignored signal).
+/// Raises a signal with its default disposition. The actions after it happen only if the process
+/// survives it (it was stopped and continued, or the signal is ignored).
 struct Raise {
   int signal = 0;
   bool operator==(const Raise&) const = default;
@@ -70,14 +70,14 @@ struct CloseStdin {
   bool operator==(const CloseStdin&) const = default;
 };
 
-/// Nothing is read any more and the end of input is not noticed; only a signal ends it. Always the
-/// last action.
+/// Stops reading for good: not even the end of input is noticed, and only a signal ends the worker.
+/// Always the last action.
 struct StopReading {
   bool operator==(const StopReading&) const = default;
 };
 
-/// The reply that was written last is in the worker's own buffer from now on: tell
-/// Brain::held_back(). TERM that comes before finds no such reply there.
+/// The reply written last goes into the worker's own buffer: tell Brain::held_back(). A TERM that
+/// comes before this action finds no such reply there.
 struct HoldBack {
   bool operator==(const HoldBack&) const = default;
 };
@@ -89,18 +89,18 @@ struct Fork {
   bool operator==(const Fork&) const = default;
 };
 
-/// What is to be noted in the journal, without the texts: they stand where it points to.
+/// What is to be noted in the journal; texts stay where the pointers lead.
 struct Journal {
   JournalRecord::Kind kind = JournalRecord::Kind::started;
   std::optional<std::uint64_t> request = {};
-  /// read: stands until the Brain reads again.
+  /// of `read`: the request, which stays valid until the Brain reads again.
   const Request* read = nullptr;
-  const PlannedFault* fault = nullptr;  ///< receipt: of the plan
-  std::uint64_t bytes = 0;              ///< wrote
-  int code = 0;                         ///< exiting
-  std::int64_t child_pid = 0;           ///< grandchild
+  const PlannedFault* fault = nullptr;  ///< of `receipt`: the planned fault
+  std::uint64_t bytes = 0;              ///< of `wrote`: how many bytes were written
+  int code = 0;                         ///< of `exiting`: the exit code
+  std::int64_t child_pid = 0;           ///< of `grandchild`: its pid
 
-  /// As a whole record; `into` is a fresh one.
+  /// Fills `into`, which must be fresh, as a whole record.
   void put_into(JournalRecord& into) const;
   [[nodiscard]] JournalRecord record() const;
 };

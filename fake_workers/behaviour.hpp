@@ -14,91 +14,93 @@
 
 namespace poolproof::faults {
 
-/// When a behaviour is called: the catalogue's moments, cut finer so that faults compose in a fixed
-/// order whatever the order of the plan. Within a stage they strike in plan order.
+/// When a behaviour is called: the catalogue's moments in finer steps, so that faults compose in a
+/// fixed order, whatever the order of the plan. Within a stage they strike in plan order.
 enum class Stage : std::uint8_t {
   start,        ///< before anything is read
-  first_bytes,  ///< the first bytes were read and are not looked at yet
-  before_read,  ///< about to read a request, or the rest of one
-  request,      ///< the request was read, nothing is done about it yet
-  content,      ///< the reply's pieces stand
-  pause,        ///< the reply stands and is not written yet
-  writing,      ///< how the reply is written
-  idle,         ///< after the reply
-  stay,         ///< whether it obeys a reason to leave
-  leave,        ///< it obeys: how it leaves
-  launch,       ///< there is no worker yet: see launch.hpp, no Brain comes to this
+  first_bytes,  ///< the first bytes have been read, but not looked at
+  before_read,  ///< a request, or the rest of one, is to be read next
+  request,      ///< a request has been read, and nothing done about it
+  content,      ///< the reply's parts are made, and faults may change them
+  pause,        ///< the reply is ready, and not written yet
+  writing,      ///< it is being decided how the reply is written
+  idle,         ///< after the reply, with no request in hand
+  stay,         ///< the worker has a reason to leave: does it obey?
+  leave,        ///< the worker obeys a reason to leave: how does it leave?
+  launch,       ///< there is no worker yet: see launch.hpp, no Brain calls this stage
 };
 
 /// What a worker still does with its input, and whether it lives.
 struct WorkerState {
   enum class Reading : std::uint8_t {
     frames,
-    lines,       ///< looks for a line of JSON and never finds one
-    discarding,  ///< reads and throws away
+    lines,       ///< it looks for a line of JSON and never finds one
+    discarding,  ///< it reads and throws away
     nothing,
   };
   Reading reading = Reading::frames;
   bool over = false;
-  bool answers_unread = false;  ///< the request that is being read; then it reads no more
-  std::size_t read_bytes = 0;   ///< of the request that is being read
-  std::size_t read_at_most = std::numeric_limits<std::size_t>::max();  ///< before it looks again
-  Actions buffer;          ///< replies that are held back, with their journal records
-  std::string last_reply;  ///< all that was written of it; only where a fault says it again
-  std::size_t held = 0;    ///< actions of it that are there already; those behind are still to come
+  /// It answers the request before it is read, and then reads no more
+  bool answers_unread = false;
+  std::size_t read_bytes = 0;  ///< how much it has read of the request under way
+  /// Where it stops within a request to look again
+  std::size_t read_at_most = std::numeric_limits<std::size_t>::max();
+  Actions buffer;          ///< the replies that are held back, each with its journal record
+  std::string last_reply;  ///< all bytes of the last reply; kept only if a fault repeats it
+  std::size_t held = 0;    ///< how many actions in `buffer` have been carried out already
 
-  void begin();  ///< of a worker that has just been started
+  void begin();  ///< resets to the state of a worker that has just been started
   void stop_reading(Actions& out);
   void hold_back(Write write, const Journal& wrote, Actions& out);
-  void held_back();  ///< one more reply is there
+  void held_back();  ///< one more reply has gone into the buffer
   void flush(Actions& out);
-  /// Of what is still to come nothing will.
+  /// Drops the held-back replies that have not gone into the buffer yet.
   void cut_short() { buffer.resize(held); }
-  /// Exits by itself: the buffer comes out first.
+  /// Exits by itself; what is in the buffer comes out first.
   void exit(int code, Actions& out);
-  /// Exits or kills itself.
+  /// Exits or kills itself, as the cut says.
   void end(const Cut& cut, Actions& out);
 };
 
-/// A worker has a reason to exit.
+/// A reason to exit that a worker has got, and what it makes of it.
 struct Departure {
   enum class Cause : std::uint8_t { stdin_end, term, request };
   Cause cause;
   int code = 0;
-  bool stays = false;  ///< takes no notice of it
+  bool stays = false;  ///< the worker takes no notice of the reason
 };
 
-/// What a behaviour sees, and may change, while its fault strikes.
+/// What a behaviour sees, and may change, when its fault strikes.
 struct Scene {
   const PlannedFault& fault;
-  std::optional<std::uint64_t> request;  ///< the request it strikes at, if any
+  std::optional<std::uint64_t> request;  ///< the request at which it strikes, if any
   Actions& out;
   WorkerState& state;
-  ReplyInProgress* reply = nullptr;  ///< stages content, pause, writing
-  Departure* departure = nullptr;    ///< stages stay, leave
+  ReplyInProgress* reply = nullptr;  ///< in the stages content, pause, writing
+  Departure* departure = nullptr;    ///< in the stages stay, leave
 
   void receipt() const;
-  void pause() const;  ///< for the fault's `delay_ms`
+  void pause() const;  ///< adds a pause of the fault's `delay_ms`
   [[nodiscard]] std::int64_t number(std::string_view param) const { return fault.number(param); }
   [[nodiscard]] const std::string& text(std::string_view param) const { return fault.text(param); }
 };
 
-/// What the worker does when the fault strikes.
+/// What a worker does when one fault strikes.
 struct Behaviour {
   enum class Receipt : std::uint8_t {
     first,   ///< the receipt is written before the fault strikes
-    itself,  ///< `strike` writes it, once, unless the fault does not strike here after all
+    itself,  ///< `strike` writes it, once, unless the fault does not strike in this case
   };
-  std::string_view fault;  ///< its name in the catalogue
+  std::string_view fault;  ///< the fault's name in the catalogue
   Stage stage;
   void (*strike)(const Scene&);
   Receipt receipt = Receipt::first;
 };
 
-/// It says the reply to the request before once more.
+/// Whether the fault makes the worker repeat its reply to the request before.
 bool repeats_reply(const PlannedFault& planned);
 
-/// One for each fault, in the order of the catalogue.
+/// The behaviours, one for each fault, in the order of the catalogue.
 std::span<const Behaviour> behaviours();
 const Behaviour& behaviour_of(const Fault& fault);
 

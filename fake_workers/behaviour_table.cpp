@@ -15,12 +15,13 @@ using Cause = Departure::Cause;
 using Header = ReplyInProgress::Header;
 using Reading = WorkerState::Reading;
 
-/// A frame over the limit is written whole up to this length; of a longer one the header says all.
+/// A frame over the limit is written whole up to this length; a longer one shows by its header
+/// alone.
 constexpr std::size_t kWholeMostBytes = 10'000;
 
 // ---- no reply, or no worker ---------------------------------------------------------------------
 
-/// A request that is no longer than what it reads is read and answered.
+/// Stops within a request, after `keep_bytes`. A request that is not longer is read and answered.
 void reading_stopped(const Scene& scene) {
   const Cut cut = cut_of(scene.fault);
   WorkerState& state = scene.state;
@@ -58,7 +59,7 @@ void stdin_closed(const Scene& scene) {
 }
 
 void exit_at_start(const Scene& scene) {
-  // In two pieces, as who prints without a buffer.
+  // In two pieces, like a program that prints without a buffer.
   scene.out.emplace_back(WriteStderr{scene.text("stderr_text")});
   scene.out.emplace_back(WriteStderr{"\n"});
   exit_with_code(scene);
@@ -81,7 +82,7 @@ void wrong_header(const Scene& scene) {
   scene.reply->header = header;
 }
 
-/// Of text that is no ASCII.
+/// Announces the number of characters as the length; strikes only if the text is not all ASCII.
 void length_in_characters(const Scene& scene) {
   const std::string payload = scene.reply->payload_bytes();
   const auto more = std::ranges::count_if(
@@ -117,12 +118,13 @@ void reply_padded(const Scene& scene) {
 
 void json_invalid(const Scene& scene) {
   std::string payload = scene.reply->payload_bytes();
-  if (!payload.empty()) payload.pop_back();  // other faults may have left nothing
+  if (!payload.empty()) payload.pop_back();  // the payload is empty if another fault has emptied it
   scene.reply->payload = payload;
 }
 
 void utf8_invalid(const Scene& scene) {
-  // For who keeps the rest of a real reply; else the payload stands in for all of it.
+  // `body` is for wrap, which keeps the rest of a real reply; elsewhere `payload` replaces all of
+  // it.
   scene.reply->success = true;
   scene.reply->body = "\"\xff\xfe\"";
   scene.reply->payload =
@@ -139,7 +141,7 @@ void id_wrong(const Scene& scene) {
   std::string& id = scene.reply->id;
   std::int64_t number = 0;
   std::from_chars(id.data(), id.data() + id.size(), number);
-  // Modulo 2^64: an id at the edge must not be undefined behaviour.
+  // Computed modulo 2^64: an id at the edge must not be undefined behaviour.
   const auto wrong =
       static_cast<std::uint64_t>(number) + static_cast<std::uint64_t>(scene.number("offset"));
   id = std::to_string(static_cast<std::int64_t>(wrong));
@@ -149,13 +151,13 @@ bool is_text(const std::string& id) {
   return id.starts_with('"');
 }
 
-/// One that is a text already becomes a text of that text.
+/// Makes the id a text; an id that is a text becomes a text of that text.
 void id_text(const Scene& scene) {
   std::string& id = scene.reply->id;
   id = is_text(id) ? json_text(id) : "\"" + id + "\"";
 }
 
-/// Whoever cuts the fraction off finds the id that it expects.
+/// Gives the id a fraction: a reader that cuts it off finds the id that it expects.
 void id_fraction(ReplyInProgress& reply) {
   if (reply.id == "null") reply.id = "0";
   reply.id.insert(reply.id.size() - (is_text(reply.id) ? 1 : 0), ".5");
@@ -173,7 +175,7 @@ void with_error(ReplyInProgress& reply, std::string_view message) {
 
 void result_list(ReplyInProgress& reply) {
   with_result(reply, "[]");
-  // Nothing of the request is given back.
+  // The reply must not repeat anything of the request.
   reply.nonce.clear();
   reply.pad_bytes = 0;
 }
@@ -195,7 +197,7 @@ void batch(ReplyInProgress& reply) {
   reply.payload = "[" + reply.payload_bytes() + "]";
 }
 
-/// In the order of kShapeNames.
+/// The functions that reshape a reply, in the order of kShapeNames.
 constexpr std::array<void (*)(ReplyInProgress&), kShapeNames.size()> kShapes{
     id_fraction, [](ReplyInProgress& reply) { with_result(reply, ""); },
     result_list, null_id_error,
@@ -208,7 +210,7 @@ void reply_reshaped(const Scene& scene) {
   kShapes[static_cast<std::size_t>(shape - kShapeNames.begin())](*scene.reply);
 }
 
-/// The first reply has none before it.
+/// Puts frames in front of the reply. A first reply has none before it that could be repeated.
 void frames_before_reply(const Scene& scene) {
   ReplyInProgress& reply = *scene.reply;
   if (repeats_reply(scene.fault)) {
@@ -282,7 +284,7 @@ void grandchild_left(const Scene& scene) {
 
 constexpr auto kItself = Behaviour::Receipt::itself;
 
-/// In the order of the catalogue.
+/// The behaviours, in the order of the catalogue.
 constexpr std::array kBehaviours{
     Behaviour{"reply_dropped", Stage::writing, [](const Scene& s) { s.reply->dropped = true; }},
     Behaviour{"reading_stopped", Stage::before_read, reading_stopped, kItself},
@@ -290,7 +292,7 @@ constexpr std::array kBehaviours{
     Behaviour{"killed_mid_call", Stage::request, raise_signal},
     Behaviour{"stdout_closed", Stage::request, stdout_closed},
     Behaviour{"stdin_closed", Stage::idle, stdin_closed},
-    // A worker that runs can't show it.
+    // A worker that runs can't show this fault.
     Behaviour{"start_fails", Stage::launch, [](const Scene&) {}},
     Behaviour{"exit_at_start", Stage::start, exit_at_start},
     Behaviour{"killed_at_start", Stage::start, raise_signal},

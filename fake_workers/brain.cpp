@@ -30,13 +30,13 @@ Journal wrote_record(const Request& request, std::size_t bytes) {
   return record;
 }
 
-/// `client:call`
+/// Whether a nonce is `client:call`.
 bool is_nonce(std::string_view nonce, std::string_view client, std::uint32_t call) {
   return nonce.size() > client.size() && nonce.starts_with(client) && nonce[client.size()] == ':' &&
          nonce.substr(client.size() + 1) == std::to_string(call);
 }
 
-/// The request that a stage is about; shutdown and start are about none.
+/// Whether a stage is about a request: those of start and shutdown are not.
 bool has_request(Stage stage) {
   return stage != Stage::start && stage != Stage::first_bytes && stage != Stage::stay &&
          stage != Stage::leave;
@@ -106,7 +106,7 @@ bool Brain::cut_off() const {
          !decoder_.ready_within(state_.read_at_most);
 }
 
-/// One request at most: what is to be done about it must be over before the next one is looked at.
+/// Takes one request at most: all that it leads to must be over before the next one is looked at.
 void Brain::take_frame(Actions& out) {
   do {
     request_.notification = false;
@@ -166,7 +166,7 @@ void Brain::on_empty_frame(Actions& out) {
   serve(out);
 }
 
-/// Nothing behind it can be read.
+/// Exits, because nothing behind the broken frame can be read.
 void Brain::on_lost_stream(const wire::FrameError& error, Actions& out) {
   decoder_.clear();
   out.emplace_back(WriteStderr{error.message + "\n"});
@@ -193,7 +193,7 @@ void Brain::answer(Answer answer, Actions& out) {
   reply.codec = config_.codec;
   reply.speech = config_.speech;
   reply.of_tool = request_.tool_call && !answer.refused;
-  // What is no request is answered without an id, even where it has one.
+  // A message that is no request is answered without an id, even if it has one.
   if (request_.command && request_.id) reply.id = std::to_string(*request_.id);
   if (request_.command && !request_.text_id.empty()) reply.id = request_.text_id;
   reply.success = answer.success;
@@ -245,7 +245,7 @@ void Brain::write_beginning(std::string bytes, const ReplyInProgress& reply, Act
     case Ending::kill:
       return state_.end(*reply.cut, out);
     case Ending::hang:
-    case Ending::answer:  // no word of a reply's
+    case Ending::answer:  // only requests can end by `answer`
       return state_.stop_reading(out);
     case Ending::close:
       out.emplace_back(CloseStdout{});
@@ -288,8 +288,8 @@ void Brain::stop_if_planned(Actions& out) {
   stop_here(out);
 }
 
-/// Whoever answers what it has not read says nothing in it, and guesses the id: a pool that counts
-/// what it asks one worker will believe it.
+/// Lets faults strike that stop the reading here. To answer what it has not read, the worker
+/// guesses the id: a pool that counts its requests to one worker will believe the reply.
 void Brain::stop_here(Actions& out) {
   strike(Stage::before_read, out);
   if (!std::exchange(state_.answers_unread, false) || state_.over) return;

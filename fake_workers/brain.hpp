@@ -22,9 +22,9 @@ namespace poolproof::faults {
 struct BrainConfig {
   WorkerId self;
   wire::Framing framing;
-  /// The whole plan, which must outlive the Brain; what is aimed at others is ignored.
+  /// The whole plan, which must outlive the Brain; faults that are aimed at others are ignored.
   std::span<const PlannedFault> plan;
-  std::string worker_id;  ///< what ping answers; "SLOT.GENERATION" by custom
+  std::string worker_id;  ///< what ping answers; usually "SLOT.GENERATION"
   std::string timestamp;  ///< JSON, copied into every reply
   wire::Codec codec = wire::Codec::json;
   wire::Speech speech = wire::Speech::bridge;
@@ -41,27 +41,28 @@ struct BrainConfig {
 class Brain {
  public:
   explicit Brain(BrainConfig config) { begin(std::move(config)); }
-  /// As if it were made anew, in the memory that it has.
+  /// Starts anew, as if just constructed, and reuses its memory.
   void begin(BrainConfig config);
 
   void start(Actions& out);
   void read(std::string_view bytes, Actions& out);
-  /// Takes up the next request of those that came in one read; once all that was to be done about
-  /// the one before is carried out. Requires: holds_request().
+  /// Takes up the next of several requests that came in one read, when everything about the one
+  /// before has been carried out. Requires: holds_request().
   void go_on(Actions& out);
   void end_of_input(Actions& out);
   void term(Actions& out);
   void computed(std::uint32_t primes, Actions& out);  ///< the answer to Compute
   void held_back() { state_.held_back(); }            ///< the answer to HoldBack
 
-  /// How many bytes it is willing to read now: first the rest of a header, then the rest of a
-  /// payload; on a wire whose headers have no fixed size, what comes. 0: it reads nothing (and
-  /// notices no end of input) now or any more.
+  /// How many bytes it is willing to read next: first the rest of a header, then the rest of a
+  /// payload; on a wire whose headers have no fixed size, whatever comes. 0: it reads nothing (and
+  /// notices no end of input), for some time or for good.
   [[nodiscard]] std::size_t wants() const;
-  /// It has read more than the request before, and wants no byte until it has gone on with that.
+  /// Whether it has read a further request already: it wants no bytes until go_on() has taken that
+  /// up.
   [[nodiscard]] bool holds_request() const;
 
-  /// The world's clock, as JSON, for the replies to come.
+  /// Sets the time, as JSON, that its next replies carry.
   void set_timestamp(std::string json) { config_.timestamp = std::move(json); }
 
  private:
@@ -72,7 +73,7 @@ class Brain {
   };
 
   void take_frame(Actions& out);
-  /// Of the frame that is being read it reads no more, and that is not all of it.
+  /// Whether a fault stops it within the frame under way, before the frame is whole.
   [[nodiscard]] bool cut_off() const;
   void on_payload(std::string_view payload, Actions& out);
   void on_empty_frame(Actions& out);
@@ -85,7 +86,7 @@ class Brain {
   void leave(Departure departure, Actions& out);
   void stop_if_planned(Actions& out);
   void stop_here(Actions& out);
-  /// Lets every fault of that stage strike that is aimed at this incarnation and the request in
+  /// Lets every fault of that stage strike that is aimed at this incarnation and at the request in
   /// hand.
   void strike(Stage stage, Actions& out, ReplyInProgress* reply = nullptr,
               Departure* departure = nullptr) {
@@ -101,12 +102,12 @@ class Brain {
   Request request_;  ///< the request in hand, or the last one
   std::uint64_t read_count_ = 0;
   WorkerState state_;
-  std::string lines_;  ///< what was read while looking for a line, bounded
+  std::string lines_;  ///< what was read while it looked for a line; bounded
   bool read_any_ = false;
   bool computing_ = false;
   bool terminated_ = false;
-  bool repeats_reply_ = false;  ///< a fault of its plan does
-  bool told_to_leave_ = false;  ///< lsp: by `shutdown`; `exit` comes behind it
+  bool repeats_reply_ = false;  ///< a fault of its plan repeats a reply
+  bool told_to_leave_ = false;  ///< lsp: it has had `shutdown`, and leaves when `exit` comes
 };
 
 }  // namespace poolproof::faults

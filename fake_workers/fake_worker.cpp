@@ -26,7 +26,7 @@
 #include "harness/wire/wire_log.hpp"
 #include "harness/wire/wires.hpp"
 
-/// The program: carries a Brain's actions out with system calls.
+/// The program of the fake worker: carries out a Brain's actions with system calls.
 namespace {
 
 using namespace poolproof;          // NOLINT(google-build-using-namespace)
@@ -39,8 +39,8 @@ constexpr std::size_t kPlanMaxBytes = std::size_t{16} << 20U;
 
 volatile std::sig_atomic_t term_came = 0;
 
-/// TERM may come just before a blocking call that would then sleep on; so an alarm interrupts every
-/// blocking call again and again until the flag has been seen.
+/// TERM may come just before a blocking call, which would then sleep on. So an alarm interrupts all
+/// blocking calls again and again, until the flag has been seen.
 void on_term(int) {
   term_came = 1;
   const itimerval again{{0, 10'000}, {0, 10'000}};
@@ -51,7 +51,7 @@ void on_alarm(int) {}
 
 void set_signal(int signal, void (*action)(int)) {
   struct sigaction how {};
-  how.sa_handler = action;  // No SA_RESTART: it must interrupt what blocks.
+  how.sa_handler = action;  // No SA_RESTART: the signal must interrupt blocking calls.
   sigaction(signal, &how, nullptr);
 }
 
@@ -70,7 +70,7 @@ void install_signals() {
   mask(SIG_UNBLOCK, SIGTERM);
 }
 
-/// Of a socket that is both streams the other one lives on.
+/// Closes one stream of a socket that may serve as both: the other stream lives on.
 void close_half(int fd, int how) {
   ::shutdown(fd, how);
   ::close(fd);
@@ -94,7 +94,7 @@ timespec timespec_of(std::int64_t us) {
   return {us / 1'000'000, us % 1'000'000 * 1000};
 }
 
-/// Seconds since 1970 with microseconds, as Python's time.time() gives them.
+/// The time as JSON: seconds since 1970 with microseconds, as Python's time.time() gives them.
 std::string epoch_json() {
   const timespec now = clock_time(CLOCK_REALTIME);
   std::array<char, 48> text{};
@@ -164,7 +164,7 @@ class Worker {
     for (std::string_view left = write.bytes; !left.empty();) {
       const std::string_view now = left.substr(0, chunk);
       left.remove_prefix(now.size());
-      // Nobody reads any more: as a Python worker does, it leaves without a word.
+      // Nobody reads its stdout any more: like a Python worker, it leaves without a word.
       if (!stdout_closed_ && !write_all(STDOUT_FILENO, now)) leave(0);
       if (write.gap > Duration{0}) sleep(write.gap);
     }
@@ -184,7 +184,7 @@ class Worker {
     carry_out(actions);
   }
 
-  /// Each byte is written, so that it is resident.
+  /// Writes each byte, so that the memory is resident.
   void carry_out(const Grow& grow) { grown_.emplace_back(grow.bytes, 'x'); }
 
   void carry_out(const Exit& exit) { ::_exit(exit.code); }
@@ -202,12 +202,14 @@ class Worker {
 
   void carry_out(const CloseStdin&) { close_half(STDIN_FILENO, SHUT_RD); }
 
-  void carry_out(const StopReading&) {}  // brain_.wants() says it from now on.
+  // No call is needed: from this action on, brain_.wants() is 0.
+  void carry_out(const StopReading&) {}
 
   void carry_out(const HoldBack&) { brain_.held_back(); }
 
   void carry_out(const Fork& grandchild) {
-    // Blocked meanwhile: a TERM that meets the child early must end it, not run our on_term there.
+    // Blocked during the fork: a TERM that meets the child early must end it, not run our on_term
+    // there.
     mask(SIG_BLOCK, SIGTERM);
     const pid_t pid = ::fork();
     if (pid == 0) {
@@ -227,11 +229,11 @@ class Worker {
     if (journal_fd_ < 0) return;
     const std::string line = journal_line(
         journal.record(), microseconds(clock_time(CLOCK_MONOTONIC)), self_, ::getpid());
-    // One write a line. A journal that can't be written must not change what the worker does.
+    // Each line is one write. A journal that can't be written must not change what the worker does.
     [[maybe_unused]] const ssize_t wrote = ::write(journal_fd_, line.data(), line.size());
   }
 
-  /// False when nobody can read it any more.
+  /// Writes all bytes. False: nobody can read them.
   bool write_all(int fd, std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
@@ -244,7 +246,7 @@ class Worker {
     return true;
   }
 
-  /// A log that can't be written is told of once, and changes nothing that the worker does.
+  /// A log that can't be written is reported once, and changes nothing that the worker does.
   void log(WireLog::Way way, std::string_view bytes) {
     if (!log_) return;
     log_->note(way, bytes, monotonic());
@@ -257,7 +259,7 @@ class Worker {
     const auto now = [] { return microseconds(clock_time(CLOCK_MONOTONIC)); };
     const std::int64_t end = now() + span.count();
     for (std::int64_t left = span.count(); left > 0; left = end - now()) {
-      // Not clock_nanosleep: the thread sanitizer does not know it blocks, and keeps TERM back.
+      // clock_nanosleep is not used: the thread sanitizer does not see it block, and delays TERM.
       const timespec rest = timespec_of(left);
       ::nanosleep(&rest, nullptr);
       obey_term();
@@ -321,8 +323,8 @@ std::string read_file(const std::string& path) {
   return text;
 }
 
-/// A child of Node's fork() has its messages on a socket of their own: it stands for stdin and
-/// stdout from now on.
+/// A child of Node's fork() has its messages on a socket of their own: puts that in the place of
+/// stdin and stdout.
 void take_channel() {
   const char* const said = std::getenv(wire::kChannelVariable);
   const auto fd = parse_number<int>(said == nullptr ? "" : said);
@@ -356,7 +358,7 @@ int open_journal(const std::string& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (fd < 0) refuse({path, std::strerror(errno), "a journal file that can be written"});
   if (fd > STDERR_FILENO) return fd;
-  // Started with a closed stream: the journal must not take its place.
+  // If this process was started with a closed stream, the journal must not take that one's number.
   const int above = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   ::close(fd);
   return above;
@@ -364,7 +366,7 @@ int open_journal(const std::string& path) {
 
 std::optional<WireLog> open_wire_log(const Options& options) {
   if (options.wire_log.empty()) return std::nullopt;
-  // Started with a closed stream: the log must not take its place.
+  // If this process was started with a closed stream, the log must not take that one's number.
   std::vector<int> places;
   do {
     places.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));

@@ -36,7 +36,7 @@ struct KeyWriter {
   void operator()(const char* key, const std::optional<Value>& value) const {
     line[key] = value ? Json(*value) : Json();
   }
-  /// A whole number, or the JSON of any other id as a text.
+  /// Writes an id: a whole number as it is, any other id as a text of its JSON.
   void id(const JournalRecord& record) const {
     (*this)("id", record.id);
     if (!record.other_id.empty()) (*this)("id", record.other_id);
@@ -50,7 +50,8 @@ class KeyReader {
  public:
   KeyReader(const Json& object, const std::string& where) : object_(object), where_(where) {}
 
-  /// Leaves `into` alone when the key is missing, null where that is not allowed, or out of range.
+  /// Reads a number; keeps `into` and notes an error if it is missing, no whole number, or out of
+  /// range.
   template <class Number>
   void operator()(const char* key, Number& into) {
     constexpr auto kMin = std::numeric_limits<Number>::min();
@@ -106,7 +107,7 @@ class KeyReader {
   std::optional<InputError> error_;
 };
 
-/// Writes or reads the keys that lines of the record's kind have.
+/// Visits the keys that lines of the record's kind have, to write or to read them.
 template <class Keys, class Record>
 void keys_of_kind(Keys&& keys, Record& record) {
   switch (record.kind) {
@@ -147,7 +148,7 @@ void keys_of_kind(Keys&& keys, Record& record) {
 std::string noted_id(std::string_view json) {
   constexpr std::size_t kBytesMost = 128;
   std::size_t size = std::min(json.size(), kBytesMost);
-  // Not in the middle of a character.
+  // The cut must not be in the middle of a character.
   const auto continues = [&] { return (static_cast<unsigned char>(json[size]) & 0xC0U) == 0x80U; };
   while (size < json.size() && size > 0 && continues()) --size;
   return std::string(json.substr(0, size));

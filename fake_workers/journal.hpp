@@ -18,34 +18,35 @@ struct JournalRecord {
     read,   ///< request, id, command, nonce: a request was read whole, nothing is done about it yet
     wrote,  ///< request, bytes: the last byte of the reply is out
     receipt,     ///< fault, plan_id, request: the fault strikes
-    stdin_end,   ///< the end of input was seen
-    term,        ///< TERM was received and not ignored
+    stdin_end,   ///< the end of stdin was seen
+    term,        ///< TERM was received, and the worker obeys it
     grandchild,  ///< child_pid: a process was left behind
     exiting,     ///< code: about to exit by itself
     misframed,   ///< text: a real worker, or its client, breaks the wire (poolproof wrap)
-    goodbye,     ///< a real worker was told in its speech to exit (poolproof wrap)
+    goodbye,     ///< a real worker was told in its own protocol to exit (poolproof wrap)
   };
 
   Kind kind = Kind::started;
-  std::optional<std::uint64_t> request;  ///< counted from 0 in each incarnation
-  std::optional<std::int64_t> id;        ///< read: the envelope's id, if it is a whole number
-  std::string other_id;                  ///< read: any other id, as noted_id() has it; empty: none
-  std::optional<std::string> command;    ///< read: none when the envelope has no sound one
-  std::optional<std::string> nonce;      ///< read: `client:call`
-  std::uint64_t bytes = 0;               ///< wrote: all that was written to stdout for this request
-  std::string fault;                     ///< receipt: its name in the catalogue
-  std::string plan_id;                   ///< receipt: its id in the plan
-  int code = 0;                          ///< exiting
-  std::int64_t child_pid = 0;            ///< grandchild
-  std::string text;                      ///< misframed: who, and which rule
+  /// The request's number, counted from 0 in each incarnation
+  std::optional<std::uint64_t> request;
+  std::optional<std::int64_t> id;  ///< of `read`: the request's id, if it is a whole number
+  std::string other_id;            ///< of `read`: any other id, as noted_id() gives it; empty: none
+  std::optional<std::string> command;  ///< of `read`: none if the request has no sound one
+  std::optional<std::string> nonce;    ///< of `read`: the nonce `client:call`
+  std::uint64_t bytes = 0;     ///< of `wrote`: all that was written to stdout for this request
+  std::string fault;           ///< of `receipt`: the fault's name in the catalogue
+  std::string plan_id;         ///< of `receipt`: the fault's id in the plan
+  int code = 0;                ///< of `exiting`: the exit code
+  std::int64_t child_pid = 0;  ///< of `grandchild`: the pid of the process left behind
+  std::string text;            ///< of `misframed`: who broke which rule of the wire
   bool operator==(const JournalRecord&) const = default;
 
-  /// read: the request has an id, so an answer is due.
+  /// For `read`: whether the request has an id, so that an answer is due.
   [[nodiscard]] bool has_id() const { return id.has_value() || !other_id.empty(); }
 };
 
-/// An id that is no whole number of 64 bits, given as JSON: what a journal says of it. Of a long
-/// one the beginning.
+/// How a journal notes an id that is no whole number of 64 bits: its JSON, or the beginning of that
+/// if it is long.
 std::string noted_id(std::string_view json);
 
 std::string_view name(JournalRecord::Kind kind);

@@ -13,7 +13,7 @@ bool goes_on_by(const PlannedFault& planned, std::string_view word) {
   return planned.fault->end == End::as_told && planned.text("then") == word;
 }
 
-/// A process that has stopped itself answers no request any more.
+/// Whether the fault makes the worker stop itself while idle: it then answers no request any more.
 bool stops_while_idle(const PlannedFault& planned) {
   return planned.fault->moment == Moment::idle && planned.fault->end == End::by_signal &&
          is_stopping(static_cast<int>(planned.number("signal")));
@@ -57,7 +57,7 @@ bool leaves_waiting(const PlannedFault& planned, const Reader& reader) {
   const bool silent =
       planned.fault->moment == Moment::launch || ends_process(planned) || closes_stdout(planned);
   if (silent) return false;
-  // The next request, if not this one.
+  // Then the next request waits, if not this one.
   if (planned.fault->moment == Moment::reading || stops_while_idle(planned)) return true;
   constexpr std::array kWaiting{Leaves::nothing, Leaves::part, Leaves::held_back, Leaves::garbled,
                                 Leaves::depends};

@@ -9,7 +9,7 @@ namespace poolproof::faults {
 
 struct PlannedFault;
 
-/// What a fault leaves of a reply, as its reader finds out.
+/// What a fault leaves of a reply, as the reader of the reply finds out.
 enum class Leaves : std::uint8_t {
   sound,      ///< a sound reply, at once
   late,       ///< a sound reply, after a pause or with pauses in it
@@ -17,24 +17,24 @@ enum class Leaves : std::uint8_t {
   error,      ///< a sound error reply
   surplus,    ///< a sound reply, be it an error, and bytes behind it
   no_reply,   ///< a whole frame that is no reply
-  no_frame,   ///< bytes that no frame begins with
-  unframed,   ///< the same: a sound reply without a frame around it
-  part,       ///< the beginning of a frame
-  nothing,    ///< no byte
-  garbled,    ///< no_reply, no_frame or part: the reply's length tells which
-  depends,    ///< it may be sound: the reply's own bytes tell
+  no_frame,   ///< bytes with which no frame can begin
+  unframed,   ///< a sound reply without a frame around it: no frame begins with it
+  part,       ///< only the beginning of a frame
+  nothing,    ///< no byte at all
+  garbled,    ///< no_reply, no_frame or part: which one depends on the reply's length
+  depends,    ///< it may be sound: that depends on the reply's own bytes
 };
 
-/// Who reads the reply.
+/// How the reader of a reply reads it.
 struct Reader {
   wire::Framing framing;
   wire::Payload payload = wire::Payload::envelope;
   wire::Speech speech = wire::Speech::bridge;
 };
 
-/// The table's column: a word, or a function of the fault's parameters and of the reader. It has
-/// no default, so that a row without it does not compile. An opaque reader takes any whole frame
-/// for a reply: of what is no reply to others, functions need not ask.
+/// A value of the table's column `leaves`: a word, or a function of the fault's parameters and of
+/// the reader. It has no default, so that a row without it does not compile. An opaque reader takes
+/// any whole frame for a reply: leaves_of_reply() sees to that, and functions need not.
 class LeavesColumn {
  public:
   using Function = Leaves (*)(const PlannedFault&, const Reader&);
@@ -52,31 +52,31 @@ class LeavesColumn {
   Leaves always_ = Leaves::depends;
 };
 
-/// What is left of the reply to the request at which it strikes, or, of a fault that knows no
-/// requests, to the first one. A frame of JSON; and nothing else has struck.
+/// What the fault leaves of the reply to the request at which it strikes; of a fault that knows no
+/// requests, of the first reply. The reply is a frame of JSON, and no other fault has struck.
 Leaves leaves_of_reply(const PlannedFault& planned, const Reader& reader);
 
-/// There is no reply in it, whatever comes later.
+/// Whether no sound reply is left, whatever comes later.
 bool is_spoilt(Leaves leaves);
 
-/// It ends its own process.
+/// Whether the fault ends its worker's process.
 bool ends_process(const PlannedFault& planned);
 
-/// The worker lives, its stdout is open, and who reads may wait for ever.
+/// Whether a reader may wait for ever: the worker lives, and its stdout is open.
 bool leaves_waiting(const PlannedFault& planned, const Reader& reader);
 
-/// A pool has no reason to put the worker away: the reply is one like any other.
+/// Whether a pool has no reason to put the worker away: the reply is one like any other.
 bool keeps_worker(const PlannedFault& planned, const Reader& reader);
 
-/// It answers a request that it has not read.
+/// Whether the fault makes the worker answer a request that it has not read.
 bool answers_unread(const PlannedFault& planned);
 
-/// It writes to stdout while no request is in hand.
+/// Whether the fault writes to stdout while no request is in hand.
 bool writes_unasked(const PlannedFault& planned);
 
-/// How long it pauses, if it has a parameter for that.
+/// How long the fault pauses; zero: it has no parameter for a pause.
 Duration pause_of(const PlannedFault& planned);
-/// How much it writes to stderr when it strikes.
+/// How many bytes the fault writes to stderr when it strikes.
 std::uint64_t stderr_bytes_of(const PlannedFault& planned);
 
 }  // namespace poolproof::faults

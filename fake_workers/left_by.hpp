@@ -12,10 +12,10 @@
 /// table includes them.
 namespace poolproof::faults::left_by {
 
-/// No reply is that short, with its header.
+/// Every reply, with its header, is longer than this.
 inline constexpr std::int64_t kNeverWhole = 20;
 
-/// The least length that a header announces whose first bytes are these.
+/// The least length that a header beginning with these bytes can announce.
 inline std::uint64_t least_length(std::string_view bytes, const wire::Framing& framing) {
   std::uint64_t length = 0;
   for (std::size_t i = 0; i < framing.prefix_bytes; ++i) {
@@ -33,7 +33,7 @@ inline Leaves signal(const PlannedFault& planned, const Reader&) {
   return is_deadly(number) || is_stopping(number) ? Leaves::nothing : Leaves::sound;
 }
 
-/// A line of text in front of a sound line.
+/// What is left if a line of text comes before a line with a sound reply.
 inline Leaves line_first(std::string_view text, const Reader& reader) {
   const bool whole = text.find('\n') != std::string_view::npos;
   if (text.front() == '\n' || text.front() == '\r') return Leaves::depends;
@@ -43,12 +43,12 @@ inline Leaves line_first(std::string_view text, const Reader& reader) {
   return says_much ? Leaves::depends : Leaves::garbled;
 }
 
-/// Text in front of sound headers makes one of them, or none.
+/// Text in front of sound headers becomes part of a header, or makes the headers unreadable.
 inline Leaves headers_first(std::string_view text) {
   return text.find_first_of(":\r") == std::string_view::npos ? Leaves::no_frame : Leaves::depends;
 }
 
-/// The text begins a frame, or none; the sound reply comes behind it.
+/// What is left if text comes before a sound reply: the text may or may not begin a frame.
 inline Leaves text_first(const PlannedFault& planned, const Reader& reader) {
   const std::string_view text = planned.text("text");
   if (!text.empty() && reader.framing.by_lines()) return line_first(text, reader);
@@ -63,7 +63,7 @@ inline Leaves text_first(const PlannedFault& planned, const Reader& reader) {
   if (length == 0) return Leaves::no_frame;
   if (text.size() < prefix + length) return Leaves::garbled;
   if (reader.payload == wire::Payload::opaque) return Leaves::surplus;
-  // Text that says so may be meant to pass for a reply.
+  // A text with this word may be meant to pass for a reply.
   return text.find("success") == std::string_view::npos ? Leaves::no_reply : Leaves::depends;
 }
 
@@ -86,7 +86,7 @@ inline Leaves reply_truncated(const PlannedFault& planned, const Reader&) {
   return kept <= kNeverWhole ? Leaves::part : Leaves::depends;
 }
 
-/// A header announces what it can: of the longest reply that is its true length.
+/// A header announces no more than it can: for the longest reply that is the true length.
 inline Leaves length_too_long(const PlannedFault&, const Reader& reader) {
   return reader.framing.can_be_exceeded() ? Leaves::garbled : Leaves::depends;
 }
@@ -95,7 +95,7 @@ inline Leaves length_too_short(const PlannedFault&, const Reader& reader) {
   return reader.payload == wire::Payload::opaque ? Leaves::surplus : Leaves::no_reply;
 }
 
-/// Some lengths read the same from both ends; the least of them in four bytes is 00 01 01 00.
+/// Some lengths read the same in both byte orders; in four bytes, the least of them is 00 01 01 00.
 inline Leaves length_little_endian(const PlannedFault&, const Reader& reader) {
   constexpr std::size_t kTwoBytes = 0xFFFF;
   constexpr std::size_t kFourBytes = 0xFFFFFFFF;
@@ -130,8 +130,8 @@ inline Leaves id_wrong(const PlannedFault& planned, const Reader&) {
   return planned.number("offset") == 0 ? Leaves::sound : Leaves::no_reply;
 }
 
-/// Where workers may speak unasked, whole frames before a reply are theirs. A reply to another
-/// request never is; who takes any frame for a reply takes the first.
+/// Where workers may speak unasked, other whole frames before a reply do not spoil it. A reply to
+/// another request does; and an opaque reader takes the first frame for the reply.
 inline Leaves frames_before(const PlannedFault& planned, const Reader& reader) {
   const bool opaque = reader.payload == wire::Payload::opaque;
   const std::string_view shape = planned.text("shape");
@@ -141,7 +141,7 @@ inline Leaves frames_before(const PlannedFault& planned, const Reader& reader) {
     const std::size_t size = shape == "event" ? event_payload(reader.speech).size()
                                               : own_request_payload(reader.speech, id).size();
     if (size > reader.framing.payload_limit()) return Leaves::depends;
-    // Who asks much more than a pipe holds, and reads no answer meanwhile, may be given up.
+    // A worker that asks more than a pipe holds and reads no answers meanwhile may be given up.
     constexpr std::int64_t kManyFrames = 4000;
     const bool many = shape != "event" && planned.number("frames") > kManyFrames;
     if (!opaque && wire::row_of(reader.speech).speaks_unasked)
@@ -150,7 +150,7 @@ inline Leaves frames_before(const PlannedFault& planned, const Reader& reader) {
   return opaque ? Leaves::surplus : Leaves::no_reply;
 }
 
-/// A list is a result like any other, but to a handshake.
+/// A list is a result like any other, except in a handshake.
 inline Leaves reply_reshaped(const PlannedFault& planned, const Reader& reader) {
   const bool list = planned.text("shape") == "result_list";
   return list && reader.payload != wire::Payload::handshake ? Leaves::sound : Leaves::no_reply;

@@ -16,16 +16,16 @@ using wire::Wire;
 
 enum class Need : std::uint8_t {
   nothing,
-  no_process,  ///< there is a worker already
-  frames,      ///< a wire on which lines are nothing
-  length,      ///< a wire that has one
-  text,        ///< a length, and text that is no ASCII
-  headers,     ///< a wire that has them
-  limit,       ///< a length that may be too large
-  byte_order,  ///< a length of several bytes in an order
-  json,        ///< payloads with members, or an id
-  success,     ///< the member
-  goodbye,     ///< a request to exit
+  no_process,  ///< the worker's start itself: a running worker can't show the fault
+  frames,      ///< a wire whose messages are no lines
+  length,      ///< a wire whose frames announce their length
+  text,        ///< a length, and text that is not all ASCII
+  headers,     ///< a wire with headers
+  limit,       ///< a length that may exceed the limit
+  byte_order,  ///< a length of several bytes, in some byte order
+  json,        ///< payloads with members, or with an id
+  success,     ///< replies with the member `success`
+  goodbye,     ///< a request that asks a worker to exit
 };
 
 struct Row {
@@ -33,7 +33,7 @@ struct Row {
   Need need;
 };
 
-/// All others need nothing.
+/// What faults need; those that are not listed need nothing.
 constexpr std::array kRows{
     Row{"start_fails", Need::no_process},
     Row{"input_read_as_lines", Need::frames},

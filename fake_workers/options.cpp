@@ -75,7 +75,7 @@ Problem read_prefix(std::string_view where, const std::string& text, Options& op
   return std::nullopt;
 }
 
-/// One of the names of a table's rows.
+/// The names of all rows of a table, with commas in between.
 template <class Rows>
 std::string names_of(const Rows& rows) {
   std::string names;
@@ -111,7 +111,7 @@ Problem read_byte_order(std::string_view where, const std::string& text, Options
   return std::nullopt;
 }
 
-/// `where` is the option or the variable that stands in for it.
+/// Sets one option. `where`: the option, or the variable that stands in for it.
 Problem set(std::string_view option, std::string_view where, const std::string& value,
             Options& options) {
   options.numbered = options.numbered || option == "--slot" || option == "--generation";
@@ -142,7 +142,7 @@ Problem set(std::string_view option, std::string_view where, const std::string& 
   return std::nullopt;
 }
 
-/// In a plan it is meant for others; a worker that is to show it itself can't.
+/// The error for a fault that strikes before there is a worker: only a plan for others may have it.
 InputError before_us(const Fault& fault) {
   return error("--fault " + std::string(fault.name), "strikes before there is a worker",
                "a scenario's \"faults\"");
@@ -194,14 +194,14 @@ class FaultsGiven {
     return plan;
   }
 
-  /// `--delay-ms` -> `delay_ms`
+  /// The name of the parameter that an option sets: `--delay-ms` sets `delay_ms`.
   static std::string param_name(const std::string& option) {
     std::string name = option.substr(2);
     for (char& letter : name) letter = letter == '-' ? '_' : letter;
     return name;
   }
 
-  /// Null: no fault has it.
+  /// A fault's parameter of that name; null: no fault has one.
   static const Param* find_param(std::string_view name) {
     for (const Fault& fault : catalogue()) {
       const auto param = std::ranges::find(fault.params, name, &Param::name);

@@ -15,22 +15,22 @@
 
 namespace poolproof::faults {
 
-/// What `fake_worker` was asked to be.
+/// What `fake_worker` was asked to do.
 struct Options {
   enum class Mode : std::uint8_t { work, list, help, version };
   Mode mode = Mode::work;
   WorkerId self;
   wire::Framing framing;
   wire::Speech speech = wire::Speech::bridge;
-  std::string worker_id;                 ///< "SLOT.GENERATION" unless it was named
-  std::optional<std::string> timestamp;  ///< JSON; none: the clock's
-  std::string plan_file;                 ///< empty: none
-  std::string journal_file;              ///< empty: none
+  std::string worker_id;                 ///< "SLOT.GENERATION" if no other name was given
+  std::optional<std::string> timestamp;  ///< as JSON; none: replies carry the clock's time
+  std::string plan_file;                 ///< the file with the plan; empty: none
+  std::string journal_file;              ///< the file for the journal; empty: none
   bool numbered = false;                 ///< a slot or a generation was given
-  std::string tickets_file;              ///< it draws its generation there; empty: it does not
-  std::string wire_log;                  ///< with %p in it as it was said; empty: none
+  std::string tickets_file;              ///< where it draws its generation; empty: it does not draw
+  std::string wire_log;                  ///< the name as it was given, with %p in it; empty: no log
   std::uint64_t wire_log_bytes = wire::WireLog::kLimitBytes;
-  Plan faults;  ///< those of the command line; ids continue at f0
+  Plan faults;  ///< the faults of the command line; ids count from f0
 };
 
 /// Looks a variable up; null when it is not set.
@@ -40,7 +40,7 @@ using Environment = std::function<const char*(const char* name)>;
 /// POOLPROOF_* variables of harness/PROTOCOL.md, section 3. Errors name the option or the variable.
 Parsed<Options> read_options(std::span<const char* const> args, const Environment& environment);
 
-/// Of a worker that has drawn this number from its `tickets_file`.
+/// Sets what follows from the number that the worker has drawn from its `tickets_file`.
 void set_ticket(Options& options, std::uint32_t ticket);
 
 std::string help_text();

@@ -29,7 +29,7 @@ std::string joined(const Names& names) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-/// `did you mean "x"?`, or what there is.
+/// `did you mean "x"?`, or the list of all names.
 std::string suggestion(std::string_view name, const Names& names) {
   const std::string near = did_you_mean(name, names);
   return near.empty() ? "one of " + joined(names) : near;
@@ -62,7 +62,7 @@ std::string text(const JsonNode& node, std::string want) {
   return "";
 }
 
-/// Which coordinates the fault's moment allows.
+/// The coordinates that an aim of the fault may have.
 Names coordinates(const Fault& fault, AimedBy by) {
   if (aimed_by_incarnation(fault)) return {"slot", "generation"};
   if (!aimed_by_call(fault)) return {"slot", "generation", "request"};
@@ -75,7 +75,7 @@ bool contains(const Names& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-/// False, and a complaint: it has a coordinate that the fault's moment does not allow.
+/// False, with a complaint: the aim has a coordinate that the fault's moment does not allow.
 bool has_coordinates(const Fault& fault, const JsonNode& at, AimedBy by) {
   const Names allowed = coordinates(fault, by);
   const auto other = unknown_key(at.json(), allowed);
@@ -93,7 +93,7 @@ bool has_coordinates(const Fault& fault, const JsonNode& at, AimedBy by) {
   return false;
 }
 
-/// The aim by a client's call.
+/// Reads an aim by a client's call.
 Aim read_call(const JsonNode& at) {
   Aim aim;
   const auto client = at.find("client");
@@ -116,7 +116,7 @@ void read_coordinate(const JsonNode& at, std::string_view key, std::optional<Num
   if (const auto given = at.find(key)) into = static_cast<Number>(whole_number(*given, 0, kMost));
 }
 
-/// The aim by what a request says.
+/// Reads an aim by what a request says.
 void read_words(const JsonNode& at, Aim& aim) {
   const auto word = [&](std::string_view key, std::string want, std::string& into) {
     const auto given = at.find(key);
@@ -173,7 +173,7 @@ void read_params(const JsonNode& node, PlannedFault& into) {
   }
 }
 
-/// False, and a complaint: it has a key that is not among these.
+/// False, with a complaint: the object has a key that is not in `known`.
 bool has_only(const JsonNode& node, const Names& known) {
   const auto other = unknown_key(node.json(), known);
   if (other) node.wrong("unknown key " + in_quotes(*other), suggestion(*other, known));
@@ -186,7 +186,7 @@ Names fault_keys(const Fault& fault) {
   return names;
 }
 
-/// Null, and a complaint: it names no fault.
+/// Reads the fault's name. Null, with a complaint: there is no such fault.
 const Fault* read_name(const JsonNode& node) {
   const auto given = node.find("fault");
   if (!given) node.wrong("no \"fault\"", "the name of a fault");

@@ -22,7 +22,8 @@ std::string malformed_headers(std::string_view how, std::int64_t length) {
 
 std::string header_bytes(const ReplyInProgress& reply, std::size_t payload_size) {
   const wire::Framing& framing = reply.framing;
-  // A fault may make a payload that its prefix can't announce; then it announces all it can.
+  // If a fault makes a payload longer than its prefix can announce, the prefix announces all it
+  // can.
   const std::int64_t said =
       reply.header == ReplyInProgress::Header::over_limit
           ? static_cast<std::int64_t>(framing.payload_limit()) + reply.over_bytes
@@ -49,7 +50,7 @@ void add_terse(const ReplyInProgress& reply, std::string& into) {
   wire::encode_terse(terse, into);
 }
 
-/// What a tool gives back, be it an error: its text, and the same as JSON.
+/// The result of a tool, even for an error: its text, and the same as JSON.
 std::string tool_result(const ReplyInProgress& reply) {
   const std::string text = reply.success ? json_text(reply.body) : reply.body;
   std::string result = R"({"content":[{"text":)" + text + R"(,"type":"text"}])";
@@ -57,7 +58,7 @@ std::string tool_result(const ReplyInProgress& reply) {
          (reply.success ? R"(,"structuredContent":)" + reply.body + "}" : R"(,"isError":true})");
 }
 
-/// Sorted keys: error, id, jsonrpc, result.
+/// Writes a JSON-RPC reply with sorted keys: error, id, jsonrpc, result.
 std::string rpc_payload(const ReplyInProgress& reply) {
   const bool says_nothing = reply.body.empty() || !reply.names_success;
   const bool failed = !reply.success && !reply.of_tool && !says_nothing;
@@ -94,7 +95,7 @@ std::string ReplyInProgress::payload_bytes() const {
   const std::string verdict =
       names_success ? std::string(",\"success\":") + (success ? "true" : "false") : "";
   const std::string named_id = "\"id\":" + id;
-  // Sorted keys: error, id, result, success, timestamp.
+  // The keys are sorted: error, id, result, success, timestamp.
   std::string first = success ? named_id + "," + key + body : key + body + "," + named_id;
   if (body.empty()) first = named_id;
   return "{" + first + verdict + ",\"timestamp\":" + timestamp + "}";
@@ -106,7 +107,7 @@ std::size_t ReplyInProgress::payload_size() const {
                  : payload_bytes().size();
 }
 
-/// White space behind JSON; a terse message counts its pad.
+/// JSON is padded with white space behind it; a terse message counts its pad.
 ReplyInProgress ReplyInProgress::padded() const {
   ReplyInProgress reply = *this;
   reply.pad_to = 0;
@@ -149,7 +150,7 @@ std::string ReplyInProgress::bytes() const {
 void ReplyInProgress::interrupt(std::string& bytes) const {
   if (interrupted_at == 0 || bytes.empty()) return;
   std::size_t at = std::min(interrupted_at, bytes.size() - 1);
-  // A terse message in whose texts bytes have been exchanged is one still.
+  // Exchanging bytes within its texts keeps a terse message terse.
   if (codec == wire::Codec::terse && !payload)
     at = std::min(at, bytes_before.size() + wire::header_of(framing, payload_size()).size() + 1);
   bytes.insert(at, framed(framing, event_payload(speech)));

@@ -27,8 +27,8 @@ std::optional<std::string> text(const Json& object, const char* key) {
   return found->get<std::string>();
 }
 
-/// A text or a number that is no id in this speech, as JSON; empty: there is none. Numbers stay as
-/// they are written.
+/// The id of a request as JSON, if it is a text or number that this speech does not accept as an
+/// id; else empty. Numbers stay as they are written.
 std::string refused_id(const Json& message, std::string_view payload) {
   const auto id = message.find("id");
   if (id == message.end()) return "";
@@ -53,8 +53,8 @@ bool looks_at_args(std::string_view command) {
          command.starts_with("session_");
 }
 
-/// Who speaks terse says the same few things by the million: those met last are parsed once.
-/// Nothing: no object.
+/// The args of a terse message. Simulated pools send the same few things by the million, so the
+/// latest ones are parsed only once. Null: the text is no JSON object.
 std::shared_ptr<const Json> parsed_args(std::string_view text) {
   struct Known {
     std::string text;
@@ -112,14 +112,14 @@ void read_json(std::string_view payload, Request& request) {
   }
 }
 
-/// The arguments of a method, or of the tool that it calls.
+/// Takes the arguments of a method or, for `tools/call`, of the tool that it calls.
 void take_params(const Json& params, wire::Speech speech, Request& request) {
   request.tool_call = speech == wire::Speech::mcp && request.command == "tools/call";
   if (!request.tool_call) {
     request.args = std::make_shared<const Json>(params);
     return;
   }
-  // One without a name stays a call, and is answered with its id.
+  // A call without the name of a tool is still a call, and is answered with its id.
   const auto name = text(params, "name");
   if (name) request.command = name;
   const auto args = params.find("arguments");
@@ -133,7 +133,7 @@ void take_params(const Json& params, wire::Speech speech, Request& request) {
   }
 }
 
-/// Neither does an answer to what a worker asked have an answer.
+/// Whether nobody waits for a reply: also an answer to the worker's own request has no answer.
 bool is_notification(const Json& message, bool has_method) {
   if (has_method) return !message.contains("id");
   return message.contains("result") || message.contains("error");

@@ -13,7 +13,7 @@
 
 namespace poolproof::faults {
 
-/// What JSON-RPC calls the reasons for an error.
+/// The codes that JSON-RPC has for errors.
 enum class RpcError : std::int32_t {
   parse_error = -32700,
   invalid_request = -32600,
@@ -22,27 +22,29 @@ enum class RpcError : std::int32_t {
   server_error = -32000,
 };
 
-/// One request as a worker reads it. Never refused: what is wrong with it stands in `problem`.
+/// One request as a worker reads it. A bad one is kept, too: `problem` says what is wrong with it.
 struct Request {
   std::uint64_t number = 0;  ///< counted from 0 in each incarnation
   std::optional<std::int64_t> id;
-  std::string text_id;     ///< JSON-RPC: an id that is a text, as JSON; empty: it is none
-  std::string refused_id;  ///< a text or a number, as JSON, that the speech has for no id
+  std::string text_id;  ///< JSON-RPC: the id as JSON, if it is a text; empty: it is not
+  /// The id as JSON, if it is a text or number that this speech does not accept
+  std::string refused_id;
   std::optional<std::string> command;
   std::optional<std::string> nonce;  ///< `client:call`, if the args carry one
-  /// An object; null when there is a problem, or when a terse request's command looks at none.
+  /// An object; null if there is a problem, or if a terse request's command does not look at its
+  /// args.
   std::shared_ptr<const nlohmann::json> args;
-  std::string terse_args;                     ///< terse: the same as text
-  std::uint32_t pad_bytes = 0;                ///< terse
-  std::string problem;                        ///< empty, or why it can't be obeyed
-  RpcError code = RpcError::invalid_request;  ///< of the problem
-  bool notification = false;                  ///< nobody waits for an answer, and it has no number
-  bool tool_call = false;                     ///< mcp: its answer is wrapped as that of a tool
+  std::string terse_args;                     ///< terse: the args as text
+  std::uint32_t pad_bytes = 0;                ///< terse: the size of the request's pad
+  std::string problem;                        ///< why it can't be obeyed; empty: it can
+  RpcError code = RpcError::invalid_request;  ///< the error code of the problem
+  bool notification = false;  ///< nobody waits for an answer, and it is not numbered
+  bool tool_call = false;  ///< mcp: a tool is called, and the answer is wrapped as a tool's result
 };
 
-/// A fresh one, in the memory that it has.
+/// Resets a request to a fresh one, and reuses its memory.
 void clear(Request& request);
-/// In the place of the request that `into` was.
+/// Reads a request into `into`, in place of the request there.
 void read_request(std::string_view payload, std::uint64_t number, wire::Codec codec,
                   wire::Speech speech, Request& into);
 

@@ -89,7 +89,7 @@ std::pair<std::string, std::string> entry(const Json& args) {
   return {args.at("session").get<std::string>(), args.at("key").get<std::string>()};
 }
 
-/// The commands as tools of a server.
+/// The commands, listed as the tools of an MCP server.
 std::string tools_text() {
   struct Tool {
     const char* name;
@@ -148,7 +148,8 @@ Answer SoundWorker::computed(std::uint32_t primes) {
   return answer_of(true, R"({"primes":)" + std::to_string(primes) + "}");
 }
 
-/// What a server of that speech is asked beside its commands.
+/// Answers a method that servers of that speech have besides the commands; nothing: it is no such
+/// one.
 std::optional<Answer> SoundWorker::obey_method(const Request& request) const {
   const std::string& method = *request.command;
   const std::string server =

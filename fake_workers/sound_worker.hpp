@@ -13,30 +13,31 @@
 
 namespace poolproof::faults {
 
-/// What a request gets for an answer, before it is framed.
+/// The answer to a request, before it is framed.
 struct Answer {
   bool success = true;
-  RpcError code = RpcError::server_error;      ///< JSON-RPC: of an error
-  bool refused = false;                        ///< nobody tried: it is no result of a tool
-  std::string body;                            ///< JSON: the result, or the error's text
-  bool echoes = false;                         ///< the request is given back
-  Duration pause{0};                           ///< how long the command sleeps first
-  std::uint64_t grow_bytes = 0;                ///< so much more memory is kept first
-  std::optional<std::uint32_t> compute_below;  ///< the answer waits for this number of primes
+  RpcError code = RpcError::server_error;  ///< JSON-RPC: the code of an error
+  bool refused = false;  ///< the request was not carried out: the answer is no tool's result
+  std::string body;      ///< as JSON: the result, or the error's text
+  bool echoes = false;   ///< the request is sent back
+  Duration pause{0};     ///< how long the command sleeps first
+  std::uint64_t grow_bytes = 0;  ///< how much more memory the command takes first
+  /// The number of primes below this must be counted first
+  std::optional<std::uint32_t> compute_below;
 };
 
-/// Carries the commands of harness/PROTOCOL.md out, without any fault.
+/// Carries out the commands of harness/PROTOCOL.md, without any fault.
 class SoundWorker {
  public:
   explicit SoundWorker(std::string worker_id) : worker_id_(std::move(worker_id)) {}
-  /// As if it were made anew, in the memory that it has.
+  /// Starts anew, as if just constructed, and reuses its memory.
   void begin(std::string_view worker_id, wire::Speech speech = wire::Speech::bridge);
 
   Answer answer(const Request& request);
-  /// The answer to the `compute` in hand.
+  /// The answer to `compute`, when the primes have been counted.
   static Answer computed(std::uint32_t primes);
-  /// An error reply in the place of an answer that no frame can hold. `was_error`: that one was an
-  /// error, too, and is counted.
+  /// An error in place of an answer that no frame can hold. `was_error`: that answer was an error,
+  /// too, and has been counted.
   Answer refuse_length(std::size_t payload_bytes, bool was_error);
 
  private:
@@ -48,7 +49,8 @@ class SoundWorker {
 
   std::string worker_id_;
   wire::Speech speech_ = wire::Speech::bridge;
-  std::map<std::pair<std::string, std::string>, std::string> stored_;  ///< (session, key) -> JSON
+  /// The JSON that was put under each (session, key)
+  std::map<std::pair<std::string, std::string>, std::string> stored_;
   std::uint64_t calls_ = 0;
   std::uint64_t errors_ = 0;
   std::uint64_t grown_bytes_ = 0;

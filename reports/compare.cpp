@@ -41,7 +41,7 @@ Parsed<Kind> kind_of(const Document& document) {
       InputError{document.name, "neither a report nor benchmarks", std::string(kWanted)});
 }
 
-/// By Change.
+/// The names of the changes, indexed by Change.
 constexpr std::array<std::string_view, 5> kChangeNames{"same", "better", "noisy", "changed",
                                                        "REGRESSION"};
 

@@ -47,7 +47,7 @@ struct Comparison {
   std::string new_name;
   std::vector<ComparedRow> rows;     ///< in the order of the new file
   std::vector<std::string> added;    ///< only in the new file, or without a usable time in the base
-  std::vector<std::string> removed;  ///< only in the base
+  std::vector<std::string> removed;  ///< benchmarks or scenarios only in the base
   std::vector<std::string> errors;   ///< rows of the new file that ended in an error, and why
 
   /// Some row is a regression, or a row of the new file is an error: exit code 3.

@@ -124,9 +124,9 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-/// Rows without any of our code in them: they tell how fast the machine was.
+/// Rows that run none of our code: they show how fast the machine was.
 constexpr std::string_view kMachineRows = "echo/raw/";
-/// Beyond that the machine was another one, or had another speed.
+/// A larger factor means another machine, or one that had another speed.
 constexpr double kMachineFactor = 1.25;
 constexpr const char* kTakeBoth = "two runs of one machine at one speed: ./dev bench --against REV";
 

@@ -8,8 +8,8 @@
 
 namespace poolproof::reports {
 
-/// A guarded program as the one scenario of a run, so that the reports of runs are its reports.
-/// `words` are the command's; `began` the whole command line, to type again.
+/// A guarded program as the only scenario of a run, so that runs' reports serve for it, too.
+/// `words`: the program's command; `began`: the whole command line, to type again.
 run::RunResult run_of_guard(const guard::Judgement& judgement,
                             const std::vector<std::string>& words, const std::string& began,
                             Duration elapsed);
@@ -20,7 +20,7 @@ run::RunResult run_of_guard(const guard::Judgement& judgement,
 /// valid JSON and UTF-8.
 std::string guard_json(const guard::Judgement& judgement, const std::vector<std::string>& words);
 
-/// The same for people, a line each.
+/// What a guard found, for people: one line each.
 std::string told(const guard::Judgement& judgement);
 
 }  // namespace poolproof::reports

@@ -13,8 +13,8 @@ namespace poolproof::reports {
 /// XML 1.0 cannot carry are written as `\xNN`.
 std::string junit(const run::RunResult& result);
 
-/// The same for what `poolproof probe` found: one case for each row. What is broken is a failure,
-/// what was not tried is skipped; a remark passes and stands in the case's output.
+/// JUnit XML for what `poolproof probe` found: one case for each row. A broken row is a failure,
+/// one that was not tried is skipped; a remark passes and stands in the case's output.
 std::string junit_of_probe(const probe::Table& table);
 
 }  // namespace poolproof::reports

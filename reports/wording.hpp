@@ -26,8 +26,8 @@ std::string label(const run::ScenarioResult& scenario);
 /// `reply_late x1, reply_lost x0`, or `-` when no fault was planned.
 std::string struck(const run::ScenarioResult& scenario);
 
-/// `checkout_timeout after 2000 ms: ...`: the outcome's name stands there once, in the message or
-/// before it.
+/// A message with its outcome, such as `checkout_timeout after 2000 ms: ...`. The outcome's name
+/// occurs once: in the message, or else in front of it.
 std::string told(const run::Said& word);
 
 /// A seed as scenario files write it: `0x5eed`.

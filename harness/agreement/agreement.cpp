@@ -41,7 +41,7 @@ Place place_of(const Scenario& scenario, const trace::ClientStep& step) {
 struct Incarnation {
   bool greeted = false;
   StartCause cause = StartCause::none;  ///< why the handshake failed
-  LeaseId lease = LeaseId::none;        ///< the open one
+  LeaseId lease = LeaseId::none;        ///< the open lease; none: nobody leases it
   std::vector<Place> holders;
   std::vector<std::string> endings;  ///< how its leases ended, in order
   std::string end;                   ///< why it had to go, or how it died; empty: neither yet
@@ -51,7 +51,7 @@ struct Incarnation {
 /// ignored.
 class Incarnations {
  public:
-  /// `over`: the clients are done then. What their last step leads to at once still counts.
+  /// `over`: when the clients are done. What their last step leads to at once still counts.
   Incarnations(std::map<LeaseId, Place> holders, Time over)
       : holders_(std::move(holders)), over_(over) {}
 
@@ -229,7 +229,7 @@ struct Distinct {
     return std::ranges::find(observations, real) != observations.end();
   }
 
-  std::vector<Facts> observations;  ///< each of them once
+  std::vector<Facts> observations;  ///< all different observations
   std::size_t schedules;
   std::size_t singletons = 0;  ///< facts of one schedule only
 };

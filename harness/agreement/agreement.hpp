@@ -25,8 +25,8 @@ struct Observation {
   /// Tells every client, round, step and leased incarnation apart. For the incarnations that nobody
   /// leased there is only the set of their ends.
   std::map<std::string, std::string> facts;
-  /// The same without telling apart the clients of one kind, their rounds and the incarnations that
-  /// they leased: the set of all outcomes of each step, and the set of all lives.
+  /// The same facts without telling apart the clients of one kind, their rounds and the
+  /// incarnations that they leased: the set of all outcomes of each step, and the set of all lives.
   std::map<std::string, std::set<std::string>> by_kind;
   auto operator<=>(const Observation&) const = default;
 };
@@ -68,7 +68,7 @@ std::string why_not_compared(const scenario::Scenario& scenario);
 
 /// Two spans of which the shorter one decides what happens must differ by this factor and by this
 /// span, or else a busy machine decides.
-inline constexpr int kTimersApart = 3;  ///< the factor
+inline constexpr int kTimersApart = 3;  ///< the longer one is at least this many times as long
 inline constexpr Duration kTimersApartBy = std::chrono::milliseconds(200);
 
 /// One sentence for each pair of timers that compete and are too close to each other. A pause

@@ -25,7 +25,7 @@ struct Timer {
   Aims aims;
   std::function<void(Duration)> set = {};  ///< changes the limit; none: it stays
 
-  /// Everything that is meant to happen within it does so before it runs out.
+  /// Whether everything that is meant to happen within the limit does so before it runs out.
   [[nodiscard]] bool never_runs_out() const {
     return std::ranges::all_of(aims, [this](const Aim& a) { return a.span < limit; });
   }
@@ -68,22 +68,23 @@ class Timers {
             [this](Duration limit) { scenario_.pool.core.startup_budget = limit; }};
   }
 
-  /// Nothing competes with it: no lease is open any more, and what leaving workers do decides
-  /// nothing.
+  /// The timeout of the close at the end. Nothing competes with it: no lease is open any more, and
+  /// what leaving workers do decides nothing.
   Timer final_close() {
     return {"the close timeout", scenario_.pool.close_timeout, {}, [this](Duration limit) {
               scenario_.pool.close_timeout = limit;
             }};
   }
 
-  /// Of one call of an execution.
+  /// The timeout of one try of an execution.
   Timer one_try(Client& client, std::size_t place) {
     auto& execute = std::get<scenario::Execute>(client.steps[place]);
     return {timer_name(client, place) + ", of one try", *execute.try_timeout,
             call_aims(client, place), [&execute](Duration limit) { execute.try_timeout = limit; }};
   }
 
-  /// Competes with whatever clients do between two uses of a session.
+  /// The idle timeout of sessions. It competes with whatever clients do between two uses of a
+  /// session.
   Timer idle_session() {
     Timer timer{"the sessions' idle timeout", scenario_.pool.core.session_idle_timeout, {}};
     for (const Client& client : scenario_.clients) {
@@ -121,7 +122,7 @@ class Timers {
             [&step](Duration limit) { *scenario::limit_of(step) = limit; }};
   }
 
-  /// A pause gives others time, so it competes with everything that they wait for.
+  /// The time of a pause. It gives others time, so it competes with everything that they wait for.
   Timer pause(const Client& client, std::size_t place) {
     Aims aims = start_delays();
     bool later = false;
@@ -184,7 +185,7 @@ class Timers {
 
   // ---- calls
 
-  /// Of a step that may have one.
+  /// The timeout of a step that may have one: its own or the pool's.
   [[nodiscard]] Duration timeout_of(const Step& step) const {
     const scenario::PoolSpec& pool = scenario_.pool;
     if (const auto* execute = std::get_if<scenario::Execute>(&step)) {
@@ -212,7 +213,7 @@ class Timers {
     return aims;
   }
 
-  /// How long the call lasts. None: as long as an echo.
+  /// How long the call lasts; kNone: no longer than an echo.
   [[nodiscard]] Duration call_length(const Client& client, std::size_t place) const {
     Duration length = kNone;
     for (const Aim& aim : call_aims(client, place)) length = std::max(length, aim.span);
@@ -225,7 +226,7 @@ class Timers {
     if (faults::aimed_by_incarnation(*fault.fault)) return false;
     if (fault.at.client.empty()) return fault.at.request.value_or(1) > 0;
     if (!scenario::is_named(client, fault.at.client)) return false;
-    // How often it is tried nobody knows: any call behind it may be the one.
+    // Nobody knows how often an execution is tried: the fault may strike at any call of the client.
     const bool may_retry = std::ranges::any_of(client.steps, [](const Step& step) {
       const auto* execute = std::get_if<scenario::Execute>(&step);
       return execute != nullptr && execute->retry != pool::Retry::never;
@@ -292,7 +293,8 @@ class Timers {
 
   [[nodiscard]] Duration failing(std::uint32_t failures, Duration each) const {
     const auto& core = scenario_.pool.core;
-    constexpr std::uint32_t kMost = 1000;  // by then the sum is longer than any timer
+    // After so many failures the sum is longer than any timer
+    constexpr std::uint32_t kMost = 1000;
     Duration sum = kNone;
     Duration pause = core.backoff_initial;
     for (std::uint32_t i = 0; i < std::min(failures, kMost); ++i) {
@@ -333,7 +335,8 @@ class Timers {
     return held;
   }
 
-  /// A client that goes on only after this step may be what the step itself waits for.
+  /// A client that goes on only after this step may be what the step itself waits for: empty or one
+  /// endless event.
   [[nodiscard]] Aims who_awaits(const Client& client, std::size_t place) const {
     for (const Client& other : scenario_.clients) {
       for (const Step& step : other.steps) {
@@ -369,7 +372,8 @@ class Timers {
     return comes_after(a, b) || comes_after(b, a);
   }
 
-  /// Whether one of them awaits the other, so that their pauses do not begin independently.
+  /// Whether one of the two clients awaits the other, so that their pauses do not begin
+  /// independently.
   [[nodiscard]] static bool ordered(const Client& a, const Client& b) {
     const auto awaits = [](const Client& waiting, const Client& awaited) {
       return std::ranges::any_of(waiting.steps, [&](const Step& step) {

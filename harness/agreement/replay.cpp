@@ -44,13 +44,14 @@ class FieldList {
   Lines lines;
 
  private:
-  /// `write` gives `{"key":value}`, or `{}`.
+  /// Adds one entry from what `write` gives for a field: `{"key":value}`, or `{}` if it is left
+  /// out.
   template <class Write>
   void add(std::string_view key, Write write) {
     trace::LineWriter member;
     write(member);
     const std::string object = member.object();
-    constexpr std::size_t kAround = 4;  // {"":
+    constexpr std::size_t kAround = 4;  // the size of {"":
     if (object == "{}") return lines.emplace_back(), void();
     std::string value = object.substr(key.size() + kAround);
     value.pop_back();

@@ -14,15 +14,15 @@ namespace poolproof::agreement {
 
 /// One line of the comparison of a step's effects: an effect's kind, or one of its fields.
 struct EffectRow {
-  std::string recorded;  ///< empty: there is no such line
+  std::string recorded;  ///< the recorded line; empty: there is none
   std::string today;
   bool operator==(const EffectRow&) const = default;
 };
 
 /// The first event on which today's Core gives other orders than the recorded one.
 struct Difference {
-  std::size_t number = 0;  ///< of the event, counted from 1
-  std::size_t line = 0;    ///< in the file, counted from 1; 0: the trace was not read from a file
+  std::size_t number = 0;  ///< the event's number, from 1
+  std::size_t line = 0;    ///< its line in the file, from 1; 0: the trace was not read from a file
   Time at;
   std::string event;            ///< its kind and its fields
   std::vector<EffectRow> rows;  ///< all effects of that step, in order

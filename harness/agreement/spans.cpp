@@ -15,7 +15,7 @@ bool suspends(const scenario::Step& step) {
   return std::holds_alternative<scenario::Suspend>(step);
 }
 
-/// By what the client itself has done before that step.
+/// Whether this client itself has suspended the pool before that step, and not resumed it.
 bool is_suspended_before(const scenario::Client& client, std::size_t place) {
   bool suspended = false;
   for (std::size_t i = 0; i < place; ++i) {

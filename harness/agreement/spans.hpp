@@ -25,15 +25,15 @@ struct Aim {
 };
 using Aims = std::vector<Aim>;
 
-/// So long nothing comes that would end what waits for the worker; none: it ends, well or badly, at
-/// once.
+/// How long a fault keeps those waiting who wait for its worker; none: their wait ends, well or
+/// badly, at once.
 [[nodiscard]] Duration span_of(const faults::PlannedFault& fault,
                                const scenario::Scenario& scenario);
 
 /// How long a sound worker is busy with that command, where that is longer than an echo.
 [[nodiscard]] Aims busy(std::string_view command, const nlohmann::json& args);
 
-/// Nobody is served before somebody resumes the pool that was suspended before that step.
+/// The suspensions in which that step may wait: nobody is served before somebody resumes the pool.
 [[nodiscard]] Aims suspensions(const scenario::Scenario& scenario, const scenario::Client& client,
                                std::size_t place);
 

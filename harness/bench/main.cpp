@@ -1,4 +1,4 @@
-// Measures; what is to be read from the rows stands in the files that add them.
+// Runs the benchmarks. The files that add the rows say what is to be read from them.
 
 #include <condition_variable>
 #include <mutex>
@@ -13,8 +13,8 @@
 
 namespace {
 
-/// Every pool of workers has threads of its own. In a process without any, a mutex costs a third:
-/// its operations need not be atomic then.
+/// Keeps a thread alive: a mutex costs less in a process without threads, where its operations need
+/// not be atomic, and every pool of workers has threads of its own.
 void be_there(const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;

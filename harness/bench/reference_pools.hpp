@@ -11,15 +11,15 @@
 
 namespace poolproof::bench {
 
-/// The least that a pool of the numbers 0 to size - 1 can be: what Poolproof's own pool is measured
-/// against. None of them starts, watches or explains anything. Any thread.
+/// The simplest pools there can be, of the numbers 0 to size - 1: Poolproof's own pool is measured
+/// against them. They start, watch and explain nothing. Any thread may use them.
 class ReferencePool {
  public:
   virtual ~ReferencePool() = default;
-  /// A number that nobody else holds. Below 0: none came free within `limit`.
+  /// Takes a number that nobody else holds. Below 0: none came free within `limit`.
   virtual int checkout(Duration limit) = 0;
   virtual void checkin(int number) = 0;
-  /// How many wait now.
+  /// How many clients are waiting.
   virtual std::size_t waiting() = 0;
 };
 
@@ -43,12 +43,12 @@ class FifoPool final : public ReferencePool {
   std::mutex mutex_;
   std::vector<int> free_;
   std::deque<Waiter*> queue_;
-  /// Those who do not wait now. A waiter woken after the mutex is free may have gone by itself:
-  /// its condition must still be there.
+  /// The waiters that are not in use. A waiter that is woken after the mutex is free may have left
+  /// by itself already: its condition must still exist.
   std::vector<std::unique_ptr<Waiter>> spare_;
 };
 
-/// Whoever comes first gets it, as in commons-pool2: a mutex and one condition.
+/// Whoever comes first gets a number, as in commons-pool2: a mutex and one condition.
 class OvertakingPool final : public ReferencePool {
  public:
   explicit OvertakingPool(std::uint32_t size);

@@ -20,13 +20,13 @@ inline constexpr int kInvalid = 2;
 inline constexpr int kGateFailed = 3;
 inline constexpr int kBadInput = 64;
 inline constexpr int kBroken = 70;
-inline constexpr int kAgain = 75;  ///< it is not done: the same command goes on
+inline constexpr int kAgain = 75;  ///< exit code: the work is not done; the same command goes on
 
 struct RunArguments {
   std::vector<std::string> paths;
   std::string out = "poolproof-out";
   std::optional<std::string> seed;
-  std::string world = "host";  ///< host, sim or both
+  std::string world = "host";  ///< the world to run in: host, sim or both
   std::uint32_t jobs = 0;
   std::uint32_t repeat = 1;
   std::string command_line;  ///< as it was typed, for the report
@@ -49,11 +49,11 @@ int replay(const std::vector<std::string>& trace_files);
 
 struct SweepArguments {
   std::string seed = "1";    ///< a number or any text (a commit hash)
-  std::uint64_t count = 0;   ///< scenarios; 0: until the time is over
-  std::uint64_t time_s = 0;  ///< 0: until the count is reached
-  std::uint32_t jobs = 0;    ///< 0: one for each processor that we may use
+  std::uint64_t count = 0;   ///< how many scenarios; 0: until the time is over
+  std::uint64_t time_s = 0;  ///< how many seconds; 0: until the count is reached
+  std::uint32_t jobs = 0;    ///< how many processes; 0: one for each usable processor
   std::string shard;         ///< K/N, K from 1; empty: all of it, or as the next two say
-  std::optional<std::uint32_t> shard_index;  ///< from 0
+  std::optional<std::uint32_t> shard_index;  ///< the shard's number, from 0
   std::optional<std::uint32_t> shards;
   std::string out = "poolproof-sweep";
   bool shrink = true;
@@ -65,11 +65,11 @@ struct SweepArguments {
 int sweep(const SweepArguments& arguments);
 
 struct MergeArguments {
-  std::vector<std::string> folders;  ///< of shards, or of sums of shards
-  std::string out;                   ///< empty: nothing is written
+  std::vector<std::string> folders;  ///< the folders of shards, or of sums of shards
+  std::string out;                   ///< output folder; empty: nothing is written
   bool partial = false;              ///< judge what there is, although something is missing
   bool shrink = false;
-  bool host = true;  ///< try on real processes what is shrunk
+  bool host = true;  ///< try shrunk scenarios on real processes
 };
 /// Prints what the shards of one sweep found together.
 int merge(const MergeArguments& arguments);
@@ -79,23 +79,23 @@ int merge(const MergeArguments& arguments);
 std::string again_lines(const std::string& file, search::OnHost on_host = {});
 
 struct ExploreArguments {
-  std::string what;  ///< cuts, faults or orders
+  std::string what;  ///< what to explore: cuts, faults or orders
   std::string out = "poolproof-explore";
-  /// Of each part; 0: all there are (orders have a limit of their own).
+  /// The most runs of each part; 0: all there are (orders have a limit of their own).
   std::uint64_t runs_most = 0;
 };
 int explore(const ExploreArguments& arguments);
 
 struct ProbeArguments {
   std::vector<std::string> command;
-  std::string wire;    ///< empty: it is found out
-  std::string speech;  ///< the same
+  std::string wire;    ///< the wire's name; empty: it is found out
+  std::string speech;  ///< the speech's name; empty: it is found out
   std::string byte_order = "big";
   std::uint32_t prefix_bytes = 4;
-  std::string said_of_prefix;  ///< the last of these two options that was given
+  std::string said_of_prefix;  ///< the last option about the length prefix that was given
   std::uint64_t max_frame_bytes = 16U << 20U;
   std::uint32_t timeout_ms = 5000;
-  std::string wire_log;  ///< a file; empty: none
+  std::string wire_log;  ///< a file for the wire log; empty: none
   std::uint64_t wire_log_bytes = std::uint64_t{64} << 20U;
   /// Where the table goes as JSON and as JUnit XML; "-": to stdout, and the time line to stderr.
   std::string json;
@@ -104,14 +104,14 @@ struct ProbeArguments {
 /// Tries what a sound worker does and prints the table. Returns 1 if no pool can use the worker.
 int probe(const ProbeArguments& arguments);
 
-/// Stands where a worker stands, with these words behind `wrap`. Does not return once the worker
-/// runs.
+/// `poolproof wrap`: stands between a client and a worker. `words` are those behind `wrap`. Does
+/// not return once the worker runs.
 int wrap(std::span<const char* const> words);
 
 struct GuardArguments {
   std::vector<std::string> command;
   std::string out = "poolproof-out";
-  std::string plan;  ///< a file; empty: none
+  std::string plan;  ///< a file with planned faults; empty: none
   std::optional<double> limit_s;
   std::optional<double> end_limit_s;
   std::uint32_t starts = 30;
@@ -136,7 +136,7 @@ std::string own_program();
 
 /// Prints one line on stderr and returns 64.
 int bad_input(const std::string& line);
-int bad_input(const std::vector<InputError>& errors);  ///< a line for each
+int bad_input(const std::vector<InputError>& errors);  ///< prints a line on stderr for each error
 
 /// Prints one line on stderr and returns 70: the harness itself can't go on.
 int broken(const std::string& why);

@@ -45,7 +45,7 @@ std::optional<Duration> span_of(std::optional<double> seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*seconds));
 }
 
-/// Everything of our environment, and what the run adds to it.
+/// The program's environment: all of ours, and what the run adds to it.
 std::vector<std::string> environment(const std::string& token, const guard::RunFolder& folder) {
   std::vector<std::string> ours = folder.environment();
   ours.push_back("POOLPROOF_TOKEN=" + token);
@@ -59,7 +59,8 @@ std::vector<std::string> environment(const std::string& token, const guard::RunF
   return all;
 }
 
-/// A guard below a guard: the outer one must know our processes, too.
+/// A new token for this run. Below another guard it begins with that one's token, so that the outer
+/// guard recognises our processes, too.
 std::string token_below() {
   const char* const outer = std::getenv("POOLPROOF_TOKEN");
   const std::string own = host::new_token();

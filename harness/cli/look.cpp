@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-/// No trace or report that we write is longer.
+/// The largest file that is read: no trace or report that we write is longer.
 constexpr std::uintmax_t kLongestFile = std::uintmax_t{1} << 30U;
 
 Parsed<trace::Trace> read_trace_file(const std::string& file) {
@@ -54,7 +54,7 @@ int list_faults(bool as_json) {
   return kHeld;
 }
 
-/// Of runs and sweeps first, then those of guard.
+/// Lists the invariants of runs and sweeps first, then those of guard.
 int list_invariants(bool as_json) {
   json all = json::array();
   for (const auto& invariant : oracle::invariants()) {

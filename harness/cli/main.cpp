@@ -26,7 +26,8 @@ std::string line_of(int argc, char** argv) {
   return line;
 }
 
-/// A subcommand. Its arguments must outlive `app`; what `carry_out` makes of them becomes `code`.
+/// Adds a subcommand. Its arguments must outlive `app`; what `carry_out` makes of them becomes
+/// `code`.
 template <class Arguments>
 CLI::App& add(CLI::App& app, const char* name, const char* what, const Arguments& arguments,
               int (*carry_out)(const Arguments&), int& code) {
@@ -140,7 +141,7 @@ std::string unexpected_word(const CLI::App& app, const CLI::Error& error) {
          (near.empty() ? "; see poolproof --help" : fmt::format("; did you mean {}?", near));
 }
 
-/// Whether a command follows behind `--`.
+/// Whether a subcommand is followed by a command behind `--`.
 bool takes_command(std::string_view subcommand) {
   return subcommand == "probe" || subcommand == "guard";
 }
@@ -283,7 +284,7 @@ void add_compare(CLI::App& app, CompareArguments& arguments, int& code) {
       ->capture_default_str();
 }
 
-/// What was typed, by subcommand.
+/// The arguments of all subcommands, as they were typed.
 struct Arguments {
   RunArguments run;
   SweepArguments sweep;
@@ -300,7 +301,7 @@ struct Arguments {
   run::ScenarioJob job;
 };
 
-/// In the order in which the help lists them.
+/// Adds the subcommands in the order in which the help lists them.
 void add_commands(CLI::App& app, Arguments& arguments, int& code) {
   add_run(app, arguments.run, code);
   add_sweep(app, arguments.sweep, code);
@@ -319,7 +320,7 @@ void add_commands(CLI::App& app, Arguments& arguments, int& code) {
       .add_option("TRACE", arguments.replay, "trace.jsonl files")
       ->required();
   add_probe(app, arguments.probe, code);
-  // Its words are read in their order, by itself: see wrap().
+  // The words behind `wrap` are read in their order by wrap() itself.
   app.add_subcommand("wrap", "stand where a worker stands and spoil what it says");
   add_guard(app, arguments.guard, code);
   add_compare(app, arguments.compare, code);

@@ -112,7 +112,7 @@ bool print_sum(const MergedSweep& merged, const std::string& out) {
   return print_broken_coverage(sum) || failed;
 }
 
-/// The last line and the exit code.
+/// Prints the last line, and returns the exit code.
 int print_verdict(const MergedSweep& merged, bool partial, bool failed) {
   if (!partial && !merged.missing.empty()) {
     say(fmt::format("INCOMPLETE: {} thing(s) missing{}; --partial judges what there is\n",

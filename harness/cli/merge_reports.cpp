@@ -81,7 +81,7 @@ std::string merge_junit(const search::MergedSweep& merged, MergeVerdict verdict)
   result.scenarios.push_back(std::move(all));
   for (const std::string& line : merged.missing) {
     run::ScenarioResult one = case_of(merged.sum, line);
-    // Who asked for a part only was told, and wanted the rest judged.
+    // With --partial, a missing shard is expected: it passes, and the rest is judged.
     one.verdict = verdict == MergeVerdict::incomplete ? run::Verdict::invalid : run::Verdict::pass;
     one.reasons = {line};
     result.scenarios.push_back(std::move(one));

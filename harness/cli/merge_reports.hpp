@@ -17,7 +17,7 @@ std::string merge_junit(const search::MergedSweep& merged, MergeVerdict verdict)
 /// Markdown for a CI page.
 std::string merge_summary(const search::MergedSweep& merged, MergeVerdict verdict);
 
-/// `1000 of 1000 scenarios in 4 of 4 shards`.
+/// How much was merged, such as `1000 of 1000 scenarios in 4 of 4 shards`.
 std::string extent_of(const search::SweepState& sum);
 
 }  // namespace poolproof::cli

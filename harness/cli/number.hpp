@@ -28,7 +28,7 @@ std::optional<Number> read_decimal(std::string_view text) {
   return number;
 }
 
-/// Between these two, which count. What is no number at all (nan) is between nothing.
+/// A check for an option: a number from `min` to `max`, both included; nan is refused.
 template <class Number>
 CLI::Validator within(Number min, Number max) {
   const std::string bounds = fmt::format("{} to {}", min, max);

@@ -26,7 +26,7 @@ void say_aside(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
-/// `file`: empty (nowhere), "-" (stdout) or a path.
+/// Writes `text` to `file`: nowhere if it is empty, to stdout if it is "-", else to that path.
 Expected<void, std::string> put(const std::string& file, const std::string& text) {
   if (file.empty()) return {};
   if (file != "-") return write_file_whole(file, text);
@@ -34,7 +34,7 @@ Expected<void, std::string> put(const std::string& file, const std::string& text
   return {};
 }
 
-/// Why `file` can't be written once all is known; empty: it can, as far as its folder says.
+/// Why `file` can't be written at the end; empty: as far as its folder shows, it can.
 std::string unwritable(const std::string& file) {
   if (file.empty() || file == "-") return "";
   const std::filesystem::path path(file);
@@ -45,7 +45,8 @@ std::string unwritable(const std::string& file) {
   return access(folder.c_str(), W_OK) == 0 ? "" : "its folder can't be written to";
 }
 
-/// A length prefix that is said means its wire.
+/// What the user said of the worker. An option about the length prefix says that the wire is
+/// prefix.
 probe::Asked asked(const ProbeArguments& arguments) {
   probe::Asked asked;
   if (const auto* row = wire::wire_called(arguments.wire)) asked.wire = row->wire;

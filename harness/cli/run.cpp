@@ -45,7 +45,7 @@ void print_troubles(const run::RunResult& result) {
   }
 }
 
-/// Of both worlds: whose runs were not held against each other, and why.
+/// For runs in both worlds: prints which scenarios were not compared, and why.
 void print_not_compared(const run::RunResult& result) {
   for (const auto& scenario : result.scenarios) {
     if (!scenario.agreement.starts_with("not compared")) continue;

@@ -7,7 +7,7 @@ namespace poolproof::cli {
 /// there what nobody handles.
 void catch_stop_signals();
 
-/// Whether one of them has come.
+/// Whether SIGTERM or SIGINT has come since catch_stop_signals().
 bool asked_to_stop();
 
 }  // namespace poolproof::cli

@@ -87,7 +87,7 @@ std::string_view why_it_stopped(SweepEnd end) {
   return "it could not go on";
 }
 
-/// The last lines and the exit code.
+/// Prints the last lines, and returns the exit code.
 int print_verdict(const search::SweepState& state, bool failed) {
   const SweepEnd end = state.own().end;
   if (!state.trouble.empty()) return broken("sweep: " + state.trouble);
@@ -146,7 +146,7 @@ int once_more(std::uint64_t seed) {
   return failed ? kFailed : kHeld;
 }
 
-/// The shard that was asked for, from 0, and their number. Error: one line.
+/// The shard that was asked for, counted from 0, and the number of shards. Error: one line.
 Expected<std::pair<std::uint32_t, std::uint32_t>, std::string> shard_of(
     const SweepArguments& arguments) {
   if (arguments.shard_index || arguments.shards) {

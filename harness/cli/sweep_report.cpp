@@ -41,7 +41,7 @@ void each_cell(Visit visit) {
 struct Reached {
   std::size_t cells = 0;
   std::size_t possible = 0;
-  std::vector<std::string> never;         ///< coverage cells
+  std::vector<std::string> never;         ///< coverage cells that were never reached
   std::vector<std::string> contradicted;  ///< cells that were reached although they cannot be
   std::vector<std::string> faults_never;
   std::size_t marks = 0;

@@ -7,11 +7,12 @@
 #include "harness/guard/origin.hpp"
 #include "harness/guard/rules.hpp"
 
-/// Does a process keep descriptors that nothing can come of?
+/// Does a process keep descriptors that can't be of any use?
 namespace poolproof::guard {
 namespace {
 
-/// So many of a kind no program has without meaning to; and what is being closed is not left.
+/// No program has this many of one kind without meaning to. What is just being closed does not
+/// count.
 constexpr std::uint32_t kStaleMost = 10;
 constexpr std::uint32_t kSameMost = 64;
 constexpr std::uint32_t kGrowthMost = 32;
@@ -21,7 +22,8 @@ constexpr std::size_t kParts = 4;
 
 using Looks = std::vector<DescriptorLook>;
 
-/// The least of `count` in all looks of the last kLeastKept; nothing if it is not seen for so long.
+/// The least `count` in all looks of the last kLeastKept; nothing: the process was seen for less
+/// long.
 template <class Count>
 std::optional<std::uint32_t> kept(const Looks& looks, Count count) {
   const Duration since = looks.back().at - kLeastKept;
@@ -34,7 +36,7 @@ std::optional<std::uint32_t> kept(const Looks& looks, Count count) {
   return least;
 }
 
-/// By how much the number of open descriptors has risen, if it did so in each quarter of the time.
+/// How many more descriptors are open at the end, if the number rose in each quarter of the time.
 std::uint32_t growth(const Looks& looks) {
   const Duration span = looks.back().at - looks.front().at;
   if (span < kLeastGrowth || looks.size() < 2 * kParts) return 0;

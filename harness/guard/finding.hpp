@@ -13,14 +13,14 @@
 /// What a guard says of a program, as values.
 namespace poolproof::guard {
 
-/// Whose deed it is. Where nobody can tell the program's parts apart, it is the program's.
+/// Whose doing a finding is. Where nobody can tell the program's parts apart, it is the program's.
 enum class Blame : std::uint8_t {
   program,
   library,  ///< the pool that the program uses
   glue,     ///< what the program's author wrote around the pool
   worker,
   harness,  ///< a fault that was planned, or our own doing
-  unknown,  ///< the program's or a worker's: who began it had gone before it was seen
+  unknown,  ///< the program's or a worker's: whoever began it had gone before it was seen
 };
 inline constexpr auto kBlameNames = enumerator_names<Blame>();
 constexpr std::string_view name(Blame blame) {
@@ -31,21 +31,21 @@ constexpr std::string_view name(Blame blame) {
 struct Address {
   pid_t pid = 0;
   std::string command;         ///< its command line, or its name in parentheses
-  pid_t parent = 0;            ///< who had started it, as far as that was seen; 0: it was not
-  std::string parent_command;  ///< empty: not seen
-  Duration started{};          ///< since the guard began
+  pid_t parent = 0;            ///< the process that started it; 0: not seen
+  std::string parent_command;  ///< the parent's command; empty: not seen
+  Duration started{};          ///< how long after the guard began
   bool operator==(const Address&) const = default;
 };
 
-/// `pid 12 "sleep 60", started 1200 ms after the guard by pid 11 "python3 pool.py"`
+/// In words: `pid 12 "sleep 60", started 1200 ms after the guard by pid 11 "python3 pool.py"`.
 std::string told(const Address& address);
 
-/// One broken invariant, or (in `Judgement::remarks`) what is worth knowing and no rule forbids.
+/// One broken invariant or, in `Judgement::remarks`, something worth knowing that no rule forbids.
 struct Finding {
-  std::string invariant;  ///< its name in the table
+  std::string invariant;  ///< the invariant's name in the table
   Blame blame = Blame::program;
   std::string what;         ///< one sentence: safe on a terminal
-  Duration at{};            ///< since the guard began
+  Duration at{};            ///< how long after the guard began
   std::vector<Address> of;  ///< the processes it is about
 };
 
@@ -69,8 +69,8 @@ struct Strikes {
 struct Judgement {
   std::vector<Finding> findings;
   std::vector<Finding> remarks;
-  std::vector<std::string> reasons;  ///< why nothing is proved
-  std::vector<Strikes> strikes;      ///< of the plan first, in its order; then of the workers' own
+  std::vector<std::string> reasons;  ///< why the run proves nothing
+  std::vector<Strikes> strikes;  ///< first the plan's faults, in its order; then the workers' own
 
   [[nodiscard]] Verdict verdict() const;
 };

@@ -16,7 +16,7 @@ namespace sys = host::sys;
 
 constexpr std::array kAskToEnd{SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
-/// Hands signals on until the copy has ended.
+/// Hands signals on to the copy until it has ended. Returns its exit code.
 std::optional<int> stand_in_front_of(pid_t copy) {
   const auto signals = sys::held_signals();
   const auto pidfd = sys::pidfd_open(copy);
@@ -29,7 +29,7 @@ std::optional<int> stand_in_front_of(pid_t copy) {
   while (fds[1].revents == 0) {
     if (!sys::poll(fds, Duration(-1))) break;
     while (const auto signal = sys::next_signal(signals->get())) {
-      // What is typed at a terminal has reached its whole group already, the program too.
+      // A signal that was typed at a terminal has reached the whole group already, the program too.
       const bool is_typed = signal->by_kernel && in_foreground;
       if (asks_to_end(signal->number) && !is_typed) sys::signal_child(copy, signal->number);
     }

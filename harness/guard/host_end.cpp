@@ -10,7 +10,7 @@
 namespace poolproof::guard {
 namespace {
 
-/// What a shell makes of a signal that has ended its child.
+/// A shell exits with this number plus the signal that ended its child.
 constexpr int kShellSignal = 128;
 
 std::string signal_text(int signal) {
@@ -27,7 +27,7 @@ std::string exit_text(ExitStatus exit) {
                      by_signal ? fmt::format(", as a shell tells {}", signal_text(told)) : "");
 }
 
-/// `its last output at 122 ms`
+/// The program's last sign of life, such as `its last output at 122 ms`.
 std::string sign_text(const HostEnd& end) {
   switch (end.sign) {
     case Sign::start:

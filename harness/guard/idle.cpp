@@ -3,13 +3,14 @@
 #include "harness/guard/origin.hpp"
 #include "harness/guard/rules.hpp"
 
-/// What does the program take while it says that it has nothing to do?
+/// How much does the program use while it says that it has nothing to do?
 namespace poolproof::guard {
 
 void judge_idle(const Facts& facts, Judgement& judgement) {
   constexpr Duration kLeastSpan = std::chrono::seconds(1);
-  /// On a busy machine who wants all of a processor all the time gets a part of one; but who wants
-  /// it once, or often and briefly, waits for long each time, and that is not its fault.
+  /// On a busy machine, a process that always wants a whole processor gets only part of one, so
+  /// what it wanted counts, too. A process that wants one once or briefly waits long for it,
+  /// without its fault.
   constexpr int kUsedMost = 20;
   constexpr int kUsedMostOfBusy = 5;
   constexpr int kWantedOfBusy = 90;

@@ -9,7 +9,7 @@ namespace {
 using faults::JournalRecord;
 using Kind = JournalRecord::Kind;
 
-/// A request whose very meaning is that its reader leaves: no call that anybody waits for.
+/// Whether a request tells its reader to leave: it is no call that anybody waits for.
 bool says_goodbye(const Asked& asked) {
   return asked.command == "shutdown";
 }
@@ -80,7 +80,8 @@ std::optional<Duration> Incarnation::asked_to_leave() const {
 
 std::vector<Incarnation> incarnations_of(std::span<const JournalLine> journal, Time begun) {
   std::vector<Incarnation> all;
-  std::map<std::int64_t, std::size_t> current;  // by pid, its place in `all`
+  // For each pid, the place in `all` of its latest incarnation
+  std::map<std::int64_t, std::size_t> current;
   for (const auto& [line, digest] : journal) {
     const Duration at = line.at - begun;
     if (line.record.kind == Kind::started || !current.contains(line.pid)) {

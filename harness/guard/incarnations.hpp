@@ -15,18 +15,19 @@ namespace poolproof::guard {
 /// A line of a journal.
 struct JournalLine {
   faults::StampedJournalRecord said;
-  std::string digest;  ///< `read`, by poolproof wrap: of the request without its id; empty: none
+  /// Of a `read` by poolproof wrap: a hash of the request without its id; empty: none
+  std::string digest;
 };
 
 /// One request that a worker has read.
 struct Asked {
-  std::uint64_t number = 0;  ///< counted from 0 in its incarnation
+  std::uint64_t number = 0;  ///< counted from 0 in each incarnation
   std::optional<std::string> command;
   std::optional<std::string> nonce;
-  std::string digest;               ///< see JournalLine
+  std::string digest;               ///< as in JournalLine: of the request without its id
   bool is_owed = false;             ///< it has an id, so an answer is due
-  Duration read{};                  ///< since the guard began
-  std::optional<Duration> wrote{};  ///< the last byte of the answer was out
+  Duration read{};                  ///< when it was read, since the guard began
+  std::optional<Duration> wrote{};  ///< when the last byte of its answer was written
 };
 
 struct Receipt {
@@ -40,27 +41,27 @@ struct Receipt {
 /// it is known by its pid and by the line that begins it.
 struct Incarnation {
   std::int64_t pid = 0;
-  WorkerId worker;  ///< as it calls itself
+  WorkerId worker;  ///< the slot and generation that it says it has
   Duration started{};
-  Duration last{};  ///< its last line
+  Duration last{};  ///< when its last line was written
   std::vector<Asked> asked;
   std::vector<Receipt> receipts;
-  std::vector<std::int64_t> children;  ///< pids of what it says that it has left behind
+  std::vector<std::int64_t> children;  ///< the pids of processes that it says it has left behind
   std::optional<Duration> stdin_end{};
   std::optional<Duration> term{};
-  std::optional<Duration> goodbye{};  ///< it was told in its speech to leave
-  std::optional<int> exiting{};       ///< it ended by itself, with that code
+  std::optional<Duration> goodbye{};  ///< when it was told to leave in its own protocol
+  std::optional<int> exiting{};       ///< the exit code with which it ended by itself
 
   /// Whether it has ever answered.
   [[nodiscard]] bool has_served() const;
   /// The first of the calls that it has read and not answered: what its client waits for longest.
   [[nodiscard]] const Asked* in_flight() const;
-  /// When it first learned that it is to leave, by whatever way.
+  /// When it first learned in any way that it is to leave; nothing: it never did.
   [[nodiscard]] std::optional<Duration> asked_to_leave() const;
 };
 
-/// The incarnations of one journal in the order of their starts. Lines before the first start of
-/// their pid begin one, too: its own first line was lost.
+/// The incarnations of one journal in the order of their starts. Where the line
+/// `started` was lost, the first line of that pid begins the incarnation.
 std::vector<Incarnation> incarnations_of(std::span<const JournalLine> journal, Time begun);
 
 }  // namespace poolproof::guard

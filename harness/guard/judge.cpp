@@ -47,9 +47,9 @@ std::string told(const Address& address) {
 }
 
 Process process_of(const Facts& facts, const Incarnation& incarnation) {
-  /// Start times come in ticks of 10 ms, and each of two may be off by one.
+  /// Start times come in ticks of 10 ms, and each of the two compared may be off by one tick.
   constexpr Duration kTicks = std::chrono::milliseconds(30);
-  // Another process may have had that pid before, or after one that no look has seen.
+  // The pid may have belonged to another process before, or to one after it that no look has seen.
   const auto is_same = [&](const Process& one) {
     return one.address.pid == incarnation.pid && (!one.gone || *one.gone >= incarnation.started) &&
            one.address.started <= incarnation.started + kTicks;

@@ -9,14 +9,15 @@
 namespace poolproof::guard {
 
 struct Invariant {
-  std::string_view name;     ///< `no_survivors`
+  std::string_view name;     ///< such as `no_survivors`
   std::string_view summary;  ///< one sentence: what must hold
 };
 
-/// What a guard judges without a word from the program, in the order of the documentation.
+/// The invariants that a guard judges without any help from the program, in the documentation's
+/// order.
 std::span<const Invariant> invariants();
 
-/// Everything that the facts show. Pure: the same facts give the same judgement.
+/// Judges everything that the facts show. Pure: the same facts give the same judgement.
 Judgement judge(const Facts& facts);
 
 }  // namespace poolproof::guard

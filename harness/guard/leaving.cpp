@@ -11,14 +11,14 @@
 namespace poolproof::guard {
 namespace {
 
-/// No time limit of a call is so short; so whoever is killed so soon was not late.
+/// No call has so short a time limit: a worker that is killed so soon was not late.
 constexpr Duration kSurelyInTime = std::chrono::milliseconds(100);
-/// What is asked to leave and killed so soon was given no time to.
+/// A worker that is killed so soon after it was asked to leave was given no time to do so.
 constexpr Duration kNoGrace = std::chrono::milliseconds(20);
-/// Who vanishes with the program may have been killed by its end, or by ours.
+/// A worker that ends with the program may have been killed by the program's end, or by ours.
 constexpr Duration kWithTheProgram = std::chrono::milliseconds(50);
 
-/// Killed by somebody else, while the program lived, with no fault of its own.
+/// Whether a worker was killed by somebody else while the program lived, with no fault of its own.
 bool was_killed(const Facts& facts, const Incarnation& one, const Process& process) {
   if (one.exiting || !one.receipts.empty() || !process.gone) return false;
   if (*process.gone + kWithTheProgram > facts.end.at) return false;
@@ -52,7 +52,7 @@ void judge_killed(const Incarnation& one, const Process& process, Judgement& jud
                 "nobody had told it to leave"));
     return;
   }
-  // Of whose end the system does not tell: it may have been the signal that asked.
+  // Where the system does not tell how it ended, it may have obeyed the signal that asked it to.
   if (!process.exit) return;
   if (gone - *asked < kNoGrace) {
     judgement.findings.push_back(finding(

@@ -22,9 +22,9 @@ using host::proc_fs::Stat;
 namespace proc_fs = host::proc_fs;
 namespace sys = host::sys;
 
-/// A young process may still be between fork and exec.
+/// For so many looks a young process may still be between fork and exec: it is looked at again.
 constexpr int kLooksWhileYoung = 3;
-/// Of a process we hold the pidfd, which tells its exit code, unless there are too many.
+/// Of each process, up to this number, we hold the pidfd, which tells its exit code.
 constexpr std::size_t kHeldMost = 256;
 constexpr std::size_t kLooksKept = 256;
 
@@ -33,9 +33,9 @@ Duration of_ticks(std::uint64_t ticks) {
   return std::chrono::microseconds(ticks * 1'000'000 / per_second);
 }
 
-/// Processor time of all its threads, in nanoseconds.
+/// The processor time of all threads of a process, in nanoseconds.
 std::uint64_t cpu_used(pid_t pid) {
-  constexpr int kFieldsBefore = 11;  // between the name and the times
+  constexpr int kFieldsBefore = 11;  // the fields between the name and the times
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   const std::size_t name_end = text.rfind(')');
@@ -74,7 +74,7 @@ Process Looks::first_seen(pid_t pid, const Stat& stat) const {
   address.pid = pid;
   address.command = proc_fs::command_of(pid, stat);
   address.started = started_after(stat.started);
-  // Whom we have adopted was started by somebody who is gone.
+  // An adopted process was started by one that is gone.
   if (stat.parent == self_ && pid != host_) return process;
   address.parent = stat.parent;
   const auto parent = known_.find(stat.parent);
@@ -96,7 +96,7 @@ bool Looks::admit(pid_t pid, const Stat& stat, Duration at) {
   if (known_.size() < kHeldMost) {
     if (auto pidfd = sys::pidfd_open(pid)) known.pidfd = std::move(*pidfd);
   }
-  // Without it the next look tells.
+  // Without a pidfd, only the next look shows its end.
   if (known.pidfd) {
     (void)sys::epoll_add(ends_.get(), known.pidfd.get(), EPOLLIN | EPOLLONESHOT,
                          static_cast<std::uint64_t>(pid));
@@ -129,7 +129,7 @@ bool Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
     if (auto stat = proc_fs::read_stat(pid)) fresh.emplace(pid, std::move(*stat));
   }
   bool came = false;
-  // A child may have a lower pid than its parent: as long as somebody is found, look again.
+  // A child may have a lower pid than its parent, so look again as long as a process is found.
   for (bool found = true; found && !fresh.empty();) {
     found =
         std::erase_if(fresh, [&](const auto& one) { return admit(one.first, one.second, at); }) > 0;
@@ -155,7 +155,7 @@ void Looks::note_ends(Time now) {
 }
 
 void Looks::note_dead(Known& known, const Stat& stat, Duration at) const {
-  // Our own children are reaped at once.
+  // Our own children are reaped at once: they are no zombies.
   if (!stat.dead() || stat.parent == self_ || known.dead_since) return;
   known.dead_since = known.ended.value_or(at);
 }
@@ -201,7 +201,7 @@ void Looks::look_at_descriptors(Time now) {
   for (const auto& [pid, known] : known_) {
     if (known.dead_since) continue;
     auto open = open_files(pid);
-    // Of one that ends meanwhile some are closed already, and it keeps none.
+    // A process that is ending has closed some descriptors already: it keeps none of them.
     const auto stat = proc_fs::read_stat(pid);
     if (stat && !stat->dead() && !stat->exiting()) files.emplace(pid, std::move(open));
   }
@@ -209,7 +209,7 @@ void Looks::look_at_descriptors(Time now) {
     look.at = since_begin(now);
     Descriptors& kept = descriptors_[pid];
     const Address& address = known_.at(pid).process.address;
-    if (kept.address.started != address.started) kept = {};  // another process of that pid
+    if (kept.address.started != address.started) kept = {};  // another process has had that pid
     kept.address = address;
     kept.looks.push_back(std::move(look));
     if (kept.looks.size() <= kLooksKept) continue;
@@ -230,7 +230,7 @@ void Looks::reaped(pid_t pid, ExitStatus exit, Time now) {
 }
 
 Looks::Usage Looks::usage_of(pid_t pid, const Known& known) const {
-  // We may wait for a processor ourselves between any two of these.
+  // This process may itself wait for a processor between any two of these reads.
   return {since_begin(sys::now()),      known.ticks,
           proc_fs::cpu_demand(pid),     cpu_used(pid),
           proc_fs::resident_bytes(pid), since_begin(sys::now())};

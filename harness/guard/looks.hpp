@@ -16,33 +16,33 @@
 
 namespace poolproof::guard {
 
-/// Looks, now and then, at all processes below this one, and keeps what it has seen. It must adopt
-/// orphans, and tell of every child that it reaps.
+/// Looks now and then at all processes below this one, and keeps what it has seen. This process
+/// must adopt orphans, and tell of every child that it reaps.
 class Looks {
  public:
   explicit Looks(Time begun);
 
-  /// The program that is guarded: our child.
+  /// Sets the guarded program: our child.
   void set_host(pid_t host) { host_ = host; }
-  /// One look at who is there. True: somebody came or went since the last one.
+  /// Looks which processes are there. True: some have come or gone since the last look.
   bool look(Time now);
-  /// Readable when somebody whom we know has ended; then note_ends() says when that was, which is
-  /// nearer to the truth than the next look is.
+  /// A descriptor that is readable when a known process has ended. Then note_ends() notes the time,
+  /// which is nearer to the truth than that of the next look.
   [[nodiscard]] int ends() const { return ends_.get(); }
   void note_ends(Time now);
-  /// One look at everybody's descriptors.
+  /// Looks at the descriptors of all known processes.
   void look_at_descriptors(Time now);
-  /// A child of ours, own or adopted, has ended and is reaped.
+  /// Notes that a child of ours, own or adopted, has ended and was reaped.
   void reaped(pid_t pid, ExitStatus exit, Time now);
 
   void begin_idle(Time now);
   void end_idle();
 
-  /// Who was there in the last look.
+  /// The processes of the last look.
   [[nodiscard]] std::vector<pid_t> pids() const;
-  /// Who lives below us now, in a look of its own that misses nobody.
+  /// The processes that live below us at this moment, by a look of its own that misses none.
   [[nodiscard]] std::vector<Process> living() const;
-  /// The same of one of whom the host room tells; it may be gone already.
+  /// What is known of a process that the host room has found; it may be gone already.
   [[nodiscard]] Process process_of(const host::Marked& one) const;
   [[nodiscard]] Address address_of(pid_t pid) const;
   /// Moves what was seen into `facts`.
@@ -51,20 +51,21 @@ class Looks {
  private:
   struct Known {
     Process process;
-    std::uint64_t ticks = 0;  ///< its start time, which tells it from others of its pid
+    std::uint64_t ticks = 0;  ///< its start time, which tells it from other processes of its pid
     int looks = 0;
-    std::optional<Duration> ended{};       ///< as note_ends() was told
-    std::optional<Duration> dead_since{};  ///< a look saw it dead, and somebody else is to reap it
+    std::optional<Duration> ended{};  ///< when it ended, as note_ends() was told
+    /// When a look saw it dead, waiting to be reaped by another process
+    std::optional<Duration> dead_since{};
     host::Descriptor pidfd;
   };
-  /// What a process had used at some time.
+  /// What a process had used at some time, in nanoseconds and bytes.
   struct Usage {
     Duration at{};
     std::uint64_t ticks = 0;
-    std::uint64_t demand = 0;  ///< nanoseconds
-    std::uint64_t used = 0;    ///< nanoseconds
+    std::uint64_t demand = 0;  ///< processor time used or waited for, in nanoseconds
+    std::uint64_t used = 0;    ///< processor time, in nanoseconds
     std::uint64_t resident = 0;
-    Duration read{};  ///< when all that was read
+    Duration read{};  ///< when all of this had been read
   };
 
   [[nodiscard]] Duration since_begin(Time now) const { return now - begun_; }
@@ -82,9 +83,10 @@ class Looks {
   pid_t self_;
   pid_t host_ = 0;
   std::uint64_t own_ticks_ = 0;
-  host::Descriptor ends_;  ///< an epoll of the pidfds of all known
+  host::Descriptor ends_;  ///< an epoll of the pidfds of all known processes
   std::map<pid_t, Known> known_;
-  std::vector<pid_t> strangers_;  ///< rising: not below us, and never will be
+  /// Sorted pids of processes that are not below us, and never will be
+  std::vector<pid_t> strangers_;
   std::vector<Process> over_;
   std::vector<Zombie> zombies_;
   std::map<pid_t, Descriptors> descriptors_;

@@ -16,7 +16,7 @@
 namespace poolproof::guard {
 namespace {
 
-/// More than that is not looked at: it would cost more than it tells.
+/// No more files of a process are looked at: that would cost more than it tells.
 constexpr std::size_t kFilesMost = 4096;
 constexpr const char* kOwnPipes = "pipes of its own";
 
@@ -43,9 +43,9 @@ bool has_node_channel(pid_t pid) {
   return text.find("NODE_CHANNEL_FD=") != std::string::npos;
 }
 
-/// Who holds a pipe, and by which ends.
+/// Which processes hold a pipe, and by which ends.
 struct Holders {
-  pid_t only = 0;  ///< the one that does; -1: several
+  pid_t only = 0;  ///< the one process that holds it; -1: several do
   bool reads = false;
   bool writes = false;
 };
@@ -95,7 +95,7 @@ bool looks_like_worker(pid_t pid, pid_t parent) {
   const bool is_own = input != target_of(parent, STDIN_FILENO);
   if (is_own && is_socket(input)) return true;
   if (is_own && is_pipe(input)) {
-    // Its stdin may be closed by its parent already.
+    // Its parent may have closed the worker's stdin already, so its stdout is looked at, too.
     const std::string output = target_of(pid, STDOUT_FILENO);
     const auto files = open_files(parent);
     return std::ranges::any_of(files, [&](const OpenFile& file) {

@@ -6,15 +6,15 @@
 namespace poolproof::guard {
 namespace {
 
-/// Start times come in ticks of 10 ms, and each of two may be off by one.
+/// Start times come in ticks of 10 ms, and each of the two compared may be off by one tick.
 constexpr Duration kTicks = std::chrono::milliseconds(30);
 
-/// It was there when something began at that time.
+/// Whether a process may have been there when something began at that time.
 bool was_there(const Process& one, Duration at) {
   return one.address.started <= at + kTicks && (!one.gone || *one.gone + kTicks >= at);
 }
 
-/// The last one of that pid that had begun by then; another one may have had it before.
+/// The last process of that pid that had begun by then; others may have had the pid before.
 const Process* seen_as(const Facts& facts, pid_t pid, Duration by) {
   const Process* last = nullptr;
   for (const Process& one : facts.seen) {
@@ -32,8 +32,8 @@ bool is_said_to_be_left(const Facts& facts, const Address& address) {
   return std::ranges::any_of(facts.incarnations, left_it);
 }
 
-/// Who leads its group or its session, if that is not the program: who joins neither a group nor
-/// a session of its own stays in those of who started it.
+/// The leader of a process's group or session, if that is not the program: a process that makes
+/// neither a group nor a session of its own stays in those of whoever started it.
 const Process* leader_of(const Facts& facts, const Process& process) {
   for (const pid_t leader : {process.group, process.session}) {
     if (leader == process.address.pid || leader == facts.host.pid) continue;
@@ -76,7 +76,7 @@ bool is_worker(const Facts& facts, const Process& process) {
 Blame starter_of(const Facts& facts, const Process& process) {
   const Process* one = &process;
   bool by_parents = true;
-  // As many steps as there are processes: a pid used again must not make a circle.
+  // No more steps than there are processes: a pid that was used twice must not make a circle.
   for (std::size_t steps = 0; steps <= facts.seen.size(); ++steps) {
     const Address& address = one->address;
     if (is_said_to_be_left(facts, address)) return Blame::worker;

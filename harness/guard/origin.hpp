@@ -5,16 +5,16 @@
 
 namespace poolproof::guard {
 
-/// Whether it is a worker: by its streams, or since it writes a journal.
+/// Whether a process is a worker: its streams look like it, or it writes a journal.
 bool is_worker(const Facts& facts, const Process& process);
 
-/// Who has started that process: the program, a worker or what a worker has started, or nobody can
-/// tell. Evidence, the best first: a worker's own journal; the parents, one after the other, as
-/// they were seen; a worker that leads its group or its session. Without any of these it is the
-/// program's, unless a worker lived when it was started.
+/// Who started that process: the program, a worker or its children, or unknown. Evidence, the best
+/// first: a worker's own journal; the chain of parents, as they were seen; a worker that leads its
+/// group or session. Without any of these it is the program, unless a worker lived when the process
+/// was started.
 Blame starter_of(const Facts& facts, const Process& process);
 
-/// Whose doing it is what a process does: a worker's own and its children's is the worker's.
+/// Who is to blame for what a process does: a worker for its own deeds and those of its children.
 Blame doer_of(const Facts& facts, const Address& address);
 
 }  // namespace poolproof::guard

@@ -14,11 +14,11 @@
 #include "harness/base/text.hpp"
 #include "harness/guard/rules.hpp"
 
-/// Which requests came to a worker that should not have come?
+/// Which requests came to a worker that should not have got them?
 namespace poolproof::guard {
 namespace {
 
-/// The fault as it was planned, or, of a worker's own, as it is without parameters.
+/// The fault of a receipt, as it was planned; a worker's own fault without its parameters.
 std::optional<faults::PlannedFault> fault_of(const Facts& facts, const Receipt& receipt) {
   for (const faults::PlannedFault& planned : facts.plan) {
     if (planned.id == receipt.plan_id && planned.fault->name == receipt.fault) return planned;
@@ -29,13 +29,13 @@ std::optional<faults::PlannedFault> fault_of(const Facts& facts, const Receipt& 
   return std::move(*fault);
 }
 
-/// Why a worker must not be asked again at that time, after that request; empty: it may be.
+/// Why a worker must not be asked again at that time, after that request; empty: it may be asked.
 std::string why_dirty(const Facts& facts, const Incarnation& one, const Asked& before,
                       Duration again) {
   for (const Receipt& receipt : one.receipts) {
     if (receipt.request != before.number) continue;
     const auto fault = fault_of(facts, receipt);
-    // Nobody says which speech it is: in some a worker may say more than replies.
+    // Nobody knows the worker's speech: assume one in which a worker may say more than replies.
     faults::Reader most;
     most.speech = wire::Speech::json_rpc;
     if (fault && !faults::keeps_worker(*fault, most)) {
@@ -43,7 +43,7 @@ std::string why_dirty(const Facts& facts, const Incarnation& one, const Asked& b
                          before.number);
     }
   }
-  // It may have answered in the end: it was asked before it had.
+  // Even if it answered later, it was asked again before that.
   if (before.is_owed && before.wrote.value_or(Duration::max()) > again) {
     return fmt::format("it owed the answer to its request {}", before.number);
   }
@@ -55,14 +55,14 @@ struct Reading {
   const Asked* asked;
 };
 
-/// Whoever starts and ends a worker says these each time.
+/// Whether a request is one that every pool sends when it starts and ends a worker.
 bool is_of_the_pool(const Asked& asked) {
   constexpr std::array<std::string_view, 3> kOwn{"initialize", "ping", "shutdown"};
   return std::ranges::find(kOwn, asked.command.value_or("")) != kOwn.end();
 }
 
-/// Calls without a nonce that are alike but for their ids. Whether the pool repeats one or the
-/// program nobody can tell, unless the program is said to make no call twice.
+/// Reports calls without a nonce that differ in their ids alone. Nobody can tell whether the pool
+/// or the program repeats a call, unless the program is said to make no call twice.
 void judge_repeats(const Facts& facts, Judgement& judgement) {
   std::vector<Reading> all;
   for (const Incarnation& one : facts.incarnations) {
@@ -132,7 +132,7 @@ void judge_reuse(const Facts& facts, Judgement& judgement) {
                                                 told(process.address), one.asked[i].number, why),
                                     one.asked[i].read,
                                     {process.address}});
-      break;  // all that comes after it has the same cause
+      break;  // whatever comes after it has the same cause
     }
   }
 }

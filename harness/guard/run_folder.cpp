@@ -19,12 +19,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What is of one run alone, in a folder of its own: nothing else there may be lost.
+/// The folder within the run's folder that holds the files of one run: only that is ever removed.
 constexpr const char* kOfRun = "guard-run";
-/// No report of an older run must pass for one of this run.
+/// Reports of an older run are removed: they must not pass for those of this run.
 constexpr const char* kReports[]{"guard.json", "report.json", "junit.xml", "summary.md"};
 
-/// A key that the journal's reader passes over.
+/// The digest in a journal's line: a key that the journal's own reader passes over.
 std::string digest_in(std::string_view line) {
   constexpr std::string_view kKey = R"("digest":)";
   if (line.find(kKey) == std::string_view::npos) return "";

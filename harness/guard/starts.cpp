@@ -8,14 +8,15 @@
 
 #include "harness/guard/rules.hpp"
 
-/// Are workers started again and again that do not serve?
+/// Are workers that do not serve started again and again?
 namespace poolproof::guard {
 namespace {
 
 constexpr Duration kStormWindow = std::chrono::seconds(10);
-/// One that lived for longer has done something.
+/// A worker that lived for longer has done something.
 constexpr Duration kShortLife = std::chrono::seconds(1);
-/// Whose end the system does not tell, or who ended well, may have done what it was for.
+/// For workers that may have done their work (they ended well, or unseen), this many times as many
+/// starts are allowed.
 constexpr std::uint32_t kUnknownFactor = 3;
 
 struct Start {
@@ -24,7 +25,8 @@ struct Start {
 };
 using Starts = std::vector<Start>;
 
-/// The window with the most starts, if those are more than `most`.
+/// The window of time with the most starts, as the first and past-the-last place, if they are more
+/// than `most`.
 std::optional<std::pair<std::size_t, std::size_t>> storm(const Starts& starts, std::size_t most) {
   std::optional<std::pair<std::size_t, std::size_t>> worst;
   std::size_t first = 0;
@@ -49,7 +51,8 @@ void tell(const Starts& starts, std::size_t most, std::string_view how, Judgemen
       {"start_storm", Blame::program, what, first.at, {first.address, last.address}});
 }
 
-/// By journals: those that have never answered and were not asked to leave.
+/// Reports starts by journals: of workers that never answered and were not asked to leave. Returns
+/// the pids of all journals.
 std::set<pid_t> judge_journals(const Facts& facts, Judgement& judgement) {
   std::set<pid_t> journaled;
   Starts failed;

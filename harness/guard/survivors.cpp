@@ -9,12 +9,12 @@
 namespace poolproof::guard {
 namespace {
 
-/// A worker that is left is the program's; what a worker has left is the worker's.
+/// Who left a process behind: for a worker the program, for a worker's own child the worker.
 Blame blame_of(const Facts& facts, const Process& process) {
   return is_worker(facts, process) ? Blame::program : starter_of(facts, process);
 }
 
-/// What must be said of it besides where it was found.
+/// Says that nobody knows who started the process, if so.
 std::string doubt_of(Blame blame) {
   if (blame != Blame::unknown) return "";
   return "; who started it had gone before it was seen: the program or a worker of its";
@@ -40,14 +40,14 @@ void judge_survivors(const Facts& facts, Judgement& judgement) {
 }
 
 void judge_zombies(const Facts& facts, Judgement& judgement) {
-  /// Who has just died may not have been reaped yet: the program may have been about to.
+  /// A child that has just died may be about to be reaped: it does not count.
   constexpr Duration kLeastDead = std::chrono::milliseconds(500);
   for (const Zombie& zombie : facts.zombies) {
     const Duration dead_for = zombie.parent_end - zombie.dead_since;
     if (dead_for < kLeastDead) continue;
     const std::string what = fmt::format("{}, was dead for {} and not reaped when its parent ended",
                                          told(zombie.address), seconds(dead_for));
-    // It is for its parent to reap it.
+    // Whoever started the dead process should have reaped it.
     Process dead;
     dead.address = zombie.address;
     const Blame blame = starter_of(facts, dead);

@@ -22,12 +22,12 @@ using namespace std::chrono_literals;
 namespace sys = host::sys;
 namespace proc_fs = host::proc_fs;
 
-/// After output we are deaf to more of it for so long: a program may write all the time.
+/// After output we do not listen to more of it for this long: a program may write all the time.
 constexpr Duration kDeaf = 50ms;
-/// Who is asked to end is given so long before it is killed.
+/// A program that is asked to end is given this long before it is killed.
 constexpr Duration kTermGrace = 300ms;
-/// What the program has left is given so long to go by itself, in which it does nothing else: time
-/// in which it runs or waits for a processor does not count.
+/// What the program has left is given this long to end by itself. Only time in which it does
+/// nothing counts, not time in which it runs or waits for a processor.
 constexpr Duration kLeaveGrace = 2s;
 constexpr Duration kLeaveMost = 10s;
 constexpr Duration kLeaveGap = 20ms;
@@ -103,7 +103,7 @@ class Watch {
   void reap() {
     while (const auto reaped = sys::reap_any()) {
       const Time now = sys::now();
-      // The other children of who has just ended are ours by now: a look tells who is dead already.
+      // The program's other children are ours by now: a later look tells which of them are dead.
       if (reaped->pid == host_) {
         host_exit_ = reaped->exit;
         ended_ = now;
@@ -129,7 +129,7 @@ class Watch {
     last_sign_ = now;
   }
 
-  /// Each line of the file that we have not seen yet is a mark.
+  /// Takes the new lines of the marks' file: each is a mark.
   void take_marks(Time now) {
     const std::string text = read_file(command_.marks, kMarksMost, "marks").value_or("");
     for (std::size_t end = text.find('\n', marks_read_); end != std::string::npos;
@@ -149,7 +149,7 @@ class Watch {
     pace_.looked(sys::now(), sys::own_cpu(), changed);
   }
 
-  /// The limit for the time after the last sign; nothing: there is none.
+  /// The limit for the time after the last sign of life; nothing: there is none.
   [[nodiscard]] std::optional<Duration> end_limit() const {
     const bool said_end = facts_.end.sign == Sign::end_mark;
     return command_.end_limit || !said_end ? command_.end_limit : kEndLimit;
@@ -169,7 +169,7 @@ class Watch {
     return true;
   }
 
-  /// The end, as it came or as we make it.
+  /// Brings the watch to its end, whether the program has ended or is to be put away.
   void conclude() {
     if (!host_exit_) {
       looks_.look(sys::now());
@@ -211,7 +211,7 @@ class Watch {
     while (!host_exit_) wait_for_children(kNever);
   }
 
-  /// Nobody is put away without a word, also who came after the last look.
+  /// Puts away what is left, and reports each process, even if it came after the last look.
   void put_rest_away() {
     for (const host::Marked& one : host::end_descendants(0)) {
       Process process = looks_.process_of(one);
@@ -228,7 +228,7 @@ class Watch {
     take_signals();
   }
 
-  /// Until nobody is there any more, or those who are have had their time.
+  /// Waits until no process is left, or those that are left have had their time.
   void let_leave() {
     std::map<pid_t, std::uint64_t> demand;
     Time before = sys::now();
@@ -246,8 +246,8 @@ class Watch {
     }
   }
 
-  /// Whether somebody below wants a processor, by what all wanted up to now: it may be on its way
-  /// out. Who has come since wanted nothing before.
+  /// Whether some process below us still runs or wants to: it may be about to end. `demand` holds
+  /// what each had wanted by the last call, and is updated; a process that is new counts from zero.
   bool is_any_going(std::map<pid_t, std::uint64_t>& demand, Duration span) {
     std::map<pid_t, std::uint64_t> before = std::exchange(demand, {});
     bool going = false;
@@ -267,8 +267,8 @@ class Watch {
   Pace pace_;
   host::Descriptor signals_;
   host::Descriptor writes_;
-  int journals_ = -1;  ///< the number of the folder of journals
-  int marks_ = -1;     ///< and of the file of marks
+  int journals_ = -1;  ///< the number of the watch on the folder of journals
+  int marks_ = -1;     ///< the number of the watch on the file of marks
   std::size_t marks_read_ = 0;
   Time deaf_until_{};
   pid_t host_ = 0;

@@ -78,7 +78,7 @@ class History {
     }
   }
 
-  /// Everything from the next expected step up to that one has no record: an outcome is missing.
+  /// Reports an outcome as missing: no step from the expected one up to the given one has a record.
   void skip_to(std::uint32_t repetition, std::uint32_t step, Time at) {
     if (std::pair(repetition_, next_) >= std::pair(repetition, step)) return;
     const auto& steps = client_.client->steps;
@@ -108,11 +108,11 @@ class History {
   const View& view_;
   Findings& findings_;
   std::uint32_t repetition_ = 0;
-  std::uint32_t next_ = 0;  ///< step
+  std::uint32_t next_ = 0;  ///< the number of the step expected next
   Time end_ = Time::min();
 };
 
-/// The outcomes of all steps are among those that such a step can have.
+/// Whether every failed step ended with an outcome that its kind of step can have.
 bool all_may_be(const Case& given) {
   const auto& failed = given.view.failed;
   return std::all_of(failed.begin(), failed.end(), [&given](std::uint32_t place) {
@@ -125,7 +125,7 @@ bool all_may_be(const Case& given) {
 
 void judge_one_outcome(const Case& given, Findings& findings) {
   judge_executions(given, findings);
-  // So it nearly always is: what else there is to tell, tells History.
+  // This nearly always holds. Where it does not, History finds out what is wrong.
   if (given.view.is_in_order && all_may_be(given)) return;
   const auto clients = clients_of(given.evidence, given.view);
   for (const ClientSteps& client : clients) History(client, given.view, findings).judge();
@@ -165,8 +165,8 @@ void judge_pairing(const Case& given, Findings& findings) {
 
 // ---- ids of requests ---------------------------------------------------------------------------
 
-/// The pool numbers what it asks one worker; a number used twice would let the one reply pass for
-/// the other.
+/// The pool numbers its requests to one worker. With a number used twice, the reply to one request
+/// could pass for the reply to the other.
 void judge_ids(const Case& given, Findings& findings) {
   if (given.evidence.scenario.pool.opaque) return;
   for (const Incarnation& incarnation : given.view.incarnations) {
@@ -186,8 +186,8 @@ void judge_ids(const Case& given, Findings& findings) {
 
 // ---- sound replies -----------------------------------------------------------------------------
 
-/// A reply that a fault spoilt, or that never came, is no answer: whatever the pool makes of it,
-/// the call that it was meant for does not end well.
+/// A reply that a fault spoilt is no answer: the call that it was meant for must end neither with
+/// ok nor with worker_error. (Where the fault made it an error reply: not with ok.)
 namespace {
 
 /// Goes through one worker's journal, request by request.
@@ -219,9 +219,11 @@ class Replies {
     ++receipts_;
   }
 
-  /// The next request is read, or none any more.
+  /// Judges the call whose request was read last, when the next request is read or the journal
+  /// ends.
   void finish() {
-    // Two faults may undo one another: an "x" before it makes a header of two lengths one of one.
+    // Two faults may undo one another: an "x" before a header of two lengths leaves one valid
+    // length.
     if (call_ == nullptr || receipts_ != 1 || wrote_unasked_) return;
     const bool ok = call_->outcome == Outcome::ok;
     const bool error = call_->outcome == Outcome::worker_error;
@@ -235,10 +237,11 @@ class Replies {
 
   const View& view_;
   Findings& findings_;
-  const ClientStep* call_ = nullptr;  ///< the one whose request was read last
-  bool wrote_unasked_ = false;        ///< so that its next reply may begin in the middle of that
+  const ClientStep* call_ = nullptr;  ///< the call whose request was read last
+  /// It wrote unasked output, in whose middle its next reply may begin
+  bool wrote_unasked_ = false;
   std::optional<std::uint64_t> request_;
-  const JournalRecord* receipt_ = nullptr;  ///< the last of that request
+  const JournalRecord* receipt_ = nullptr;  ///< the last receipt at that request
   std::size_t receipts_ = 0;
 };
 
@@ -278,7 +281,7 @@ void judge_at_most_once(const Case& given, Findings& findings) {
 
 namespace {
 
-/// Its fault made the reply to the init ping no good reply.
+/// Whether the record is a receipt of a fault that spoilt the reply to the init ping.
 bool spoils_ping(const View& view, const JournalRecord& record) {
   if (record.kind != Kind::receipt || record.request != 0U) return false;
   const faults::Leaves left = view.left_by(record);
@@ -289,7 +292,7 @@ bool spoils_ping(const View& view, const JournalRecord& record) {
 std::string gate_broken(const Incarnation& incarnation) {
   bool ponged = false;
   bool pinged = false;
-  std::size_t strikes = 0;  // at the ping
+  std::size_t strikes = 0;  // receipts of faults at the init ping
   std::string_view spoiled;
   for (const WorkerRecord& stamped : incarnation.records()) {
     const JournalRecord& record = stamped.record;
@@ -302,8 +305,8 @@ std::string gate_broken(const Incarnation& incarnation) {
     if (record.kind != Kind::read || !record.nonce) continue;
     if (!pinged) return "it had not got its init ping";
     if (!ponged) return "it had not answered its init ping";
-    // Several faults may undo one another: a byte that one cuts off another sends, an id that one
-    // makes a text another makes a number again.
+    // Several faults may undo one another: one cuts off a byte and another adds it, one makes an id
+    // a text and another makes it a number again.
     if (spoiled.empty() || strikes > 1) return "";
     return fmt::format("its answer to the init ping was no good ({})", spoiled);
   }
@@ -328,8 +331,8 @@ void judge_gate(const Case& given, Findings& findings) {
 
 namespace {
 
-/// Whether the message says of a start that was made to fail what exec had said. A start that
-/// failed without our doing says what only the system knows.
+/// Whether the error of a start that a fault made fail repeats what exec said. True also where no
+/// fault makes a start fail: then only the system knows what exec said.
 bool says_why_not_started(const scenario::Scenario& scenario, const ClientStep& step) {
   bool planned = false;
   for (const faults::PlannedFault& fault : scenario.faults) {

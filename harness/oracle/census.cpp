@@ -14,7 +14,7 @@ const trace::OsRecord* census(const trace::Trace& trace, std::string_view when) 
   return nullptr;
 }
 
-/// A number that must be after the pool what it was before.
+/// Judges a count (zombies, threads...) that must be the same after the pool as it was before it.
 void judge_count(const Evidence& evidence, std::string_view invariant, std::string_view what,
                  std::uint32_t trace::OsRecord::*count, Findings& findings) {
   const trace::OsRecord* before = census(evidence.trace, "before");
@@ -24,7 +24,8 @@ void judge_count(const Evidence& evidence, std::string_view invariant, std::stri
        before->*count, after->*count);
 }
 
-/// A leak while the pool lives is gone with the pool: it shows only when all is quiescent.
+/// A pool's end also closes descriptors that it leaked: such a leak shows only while the pool
+/// lives, in the quiescent census.
 void judge_descriptors_at_rest(const Evidence& evidence, Findings& findings) {
   const trace::OsRecord* before = census(evidence.trace, "before");
   const trace::OsRecord* quiescent = census(evidence.trace, "quiescent");
@@ -48,7 +49,7 @@ bool closed_by_a_client(const Case& given) {
   });
 }
 
-/// On the host a worker may still die, or its output be noticed, between that census and the close.
+/// On the host a worker may die, or write, between the quiescent census and the close.
 bool stood_still_until_close(const trace::Trace& trace, const trace::OsRecord& quiescent) {
   const auto closed = std::find_if(trace.pool.rbegin(), trace.pool.rend(), [](const auto& record) {
     return std::holds_alternative<pool::CloseRequested>(record.event);
@@ -83,8 +84,8 @@ void judge_no_survivors(const Case& given, Findings& findings) {
   }
 }
 
-/// A census "quiescent" is taken when nothing is left to happen: in the simulator that is certain,
-/// on the host the pool knew of nothing.
+/// A "quiescent" census is taken when nothing is left to happen. In the simulator that is certain;
+/// on the host it only means that the pool knew of nothing.
 void judge_full_size(const Case& given, Findings& findings) {
   const trace::OsRecord* quiescent = census(given.evidence.trace, "quiescent");
   if (quiescent == nullptr) return;

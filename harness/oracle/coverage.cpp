@@ -15,8 +15,8 @@ constexpr int kTerm = 15;
 
 using State = ReferenceModel::State;
 
-/// Where the worker was when it wrote that receipt: what is in hand tells its journal, whether it
-/// was told to go the pool.
+/// What each struck worker was doing when it wrote its receipt. Its journal tells what it had in
+/// hand, the self-report tells whether the pool had told it to go.
 class Strikes {
  public:
   Strikes(const Evidence& evidence, const View& view, PoolMarks& pool, Coverage& found)
@@ -41,15 +41,15 @@ class Strikes {
     });
   }
 
-  /// What a worker had read last and not answered, or was told. A client's word that it may go
-  /// stays in hand when it is answered: the worker goes by it.
+  /// What a worker had last read and not answered, or had been told. A client's shutdown request
+  /// stays in hand even when it is answered, because the worker then goes.
   enum class InHand : std::uint8_t { nothing, call, clients_farewell, farewell, stdin_end };
   struct Struck {
     const WorkerRecord* record = nullptr;
     const faults::Fault* fault = nullptr;
     InHand in_hand = InHand::nothing;
-    bool has_read = false;  ///< its init ping, or whatever came first
-    bool termed = false;    ///< it obeys TERM
+    bool has_read = false;  ///< it has read its init ping, or another first request
+    bool termed = false;    ///< it has received a TERM that it obeys
   };
 
   void read_journal() {
@@ -121,7 +121,7 @@ class Strikes {
           const State state = pool_.state(worker);
           return state == State::leased || state == State::pinging;
         });
-        // A call that its client has given up may be answered beside a ping.
+        // A worker that the pool pings may still be busy with a call that its client has given up.
         if (pool_.state(worker) == State::pinging && given.in_hand != InHand::call)
           return WorkerPhase::handshake;
         return WorkerPhase::in_call;
@@ -134,7 +134,8 @@ class Strikes {
     return phase_by_state(given);
   }
 
-  /// A client may tell it to go, the post-mortem of its start, or TERM, the pool's or another's.
+  /// A worker may be told to go by a client, by the post-mortem of its start (which closes its
+  /// stdin), or by TERM, from the pool or from outside.
   WorkerPhase shutdown_phase(const Struck& given, const faults::Fault& fault) {
     const bool by_client = given.in_hand == InHand::clients_farewell;
     const bool by_word = by_client || given.in_hand == InHand::stdin_end;
@@ -145,13 +146,13 @@ class Strikes {
                                                       : phase_by_state(given);
   }
 
-  /// Whether its stdin was closed to see what comes of it, before it was told to go.
+  /// Whether its stdin was closed in the post-mortem of its start, before it was told to go.
   [[nodiscard]] bool in_post_mortem(WorkerId worker) const {
     const State state = pool_.state(worker);
     return state == State::starting || state == State::handshake;
   }
 
-  /// Where no ping is sent a worker is leased before it has read anything.
+  /// In a pool that sends no init ping, a worker is leased before it has read anything.
   [[nodiscard]] WorkerPhase start_phase(const WorkerRecord& receipt) const {
     const bool leased =
         !evidence_.scenario.pool.greets() && pool_.state(receipt.worker) == State::leased;
@@ -220,7 +221,7 @@ void look_at_call(const ClientStep& call, Duration otherwise, Coverage& found) {
   }
 }
 
-/// What the journals tell of calls whose callers had given up.
+/// Looks in the journals for calls whose callers had given up.
 void look_at_abandoned(const View& view, Coverage& found) {
   for (const Read& read : view.reads) {
     const ClientStep* const call = view.nonces[read.nonce].call;
@@ -261,7 +262,7 @@ void look_at_slow_leavers(const View& view, const Noted& noted, Coverage& found)
   }
 }
 
-/// A process left behind that was to live longer than the run, and did not.
+/// Looks for a process that a worker left behind and that ended earlier than it was meant to.
 void look_at_grandchildren(const Evidence& evidence, Coverage& found) {
   const auto planned =
       std::find_if(evidence.scenario.faults.begin(), evidence.scenario.faults.end(),

@@ -26,8 +26,7 @@ std::string_view start_cannot_be(WorkerPhase phase) {
   if (phase == WorkerPhase::handshake || phase == WorkerPhase::idle) {
     return "it strikes before the worker's first request is read";
   }
-  return "";  // in a call: a pool that does not greet sends no ping, and leases what has read
-              // nothing yet
+  return "";  // in_call: a pool without an init ping leases workers that have read nothing
 }
 
 std::string_view launch_cannot_be(WorkerPhase phase) {

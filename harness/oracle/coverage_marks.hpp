@@ -6,8 +6,8 @@
 
 namespace poolproof::oracle {
 
-/// The promises, and what is rare about the pool's self-report: both are seen in one walk, which
-/// goes only as far at a time as somebody wants to know how the pool stood.
+/// Judges the promises and looks for rare situations in one walk through the self-report. The walk
+/// goes only as far as somebody needs to know the state of the pool.
 class PoolMarks final : public Promises {
  public:
   PoolMarks(const Evidence& evidence, Memory* memory, Coverage& found)
@@ -20,7 +20,7 @@ class PoolMarks final : public Promises {
   void take_before(Time at) {
     while (next_ != end_ && next_->at < at) take(*next_++);
   }
-  /// Takes what came at `at`, as far as it is needed to make `enough` true.
+  /// Takes the records up to the time `at`, but stops as soon as `enough()` is true.
   template <class Enough>
   void take_at(Time at, Enough enough) {
     while (next_ != end_ && next_->at <= at && !enough()) take(*next_++);
@@ -38,15 +38,15 @@ class PoolMarks final : public Promises {
   }
 
  private:
-  /// What one record refused and served.
+  /// What one record of the self-report refused and granted.
   struct Step {
     std::uint32_t late = 0;
     std::uint32_t hopeless = 0;
     bool granted = false;
   };
   struct Moments {
-    Time back = Time::min();      ///< its lease ended, by a check-in or its death
-    Time answered = Time::min();  ///< its handshake ended
+    Time back = Time::min();      ///< when its lease ended, by a check-in or by its death
+    Time answered = Time::min();  ///< when its handshake ended
   };
 
   void before(const pool::Event& event) override {
@@ -200,7 +200,8 @@ class PoolMarks final : public Promises {
     }
   }
 
-  /// Whether a worker stays idle that would be recycled, did not another go or come.
+  /// Whether an idle worker is due to be recycled, and stays only because another is leaving or
+  /// starting.
   void look_at_put_off() {
     const bool may_be = config_.max_calls > 0 || config_.max_rss_bytes > 0 ||
                         config_.max_lifetime > Duration::zero();
@@ -218,19 +219,20 @@ class PoolMarks final : public Promises {
   const trace::PoolRecord* next_;
   const trace::PoolRecord* end_;
   Coverage& found_;
-  Table<Moments> moments_{memory_};  ///< by the worker's number
+  Table<Moments> moments_{memory_};  ///< indexed by the worker's number
   Step step_;
-  Time late_ = Time::min();  ///< the last of each
+  /// The last refusal at a deadline; below: the last cancel, return, good start
+  Time late_ = Time::min();
   Time cancelled_ = Time::min();
   Time back_ = Time::min();
   Time good_ = Time::min();
 };
 
-/// What that run reached. Receipts of unknown faults count for nothing. Without self-report, which
-/// is null then, there are neither cells nor marks of the pool; else it is walked through.
+/// What a run reached. Receipts of unknown faults count for nothing. Without a self-report (null)
+/// there are no cells and no marks of the pool; otherwise the self-report is walked through.
 ///
-/// At equal times: what the pool did is taken to be earlier than a receipt exactly as far as the
-/// worker could not have struck otherwise (it was started, greeted, leased, told to go).
+/// At equal times, a step of the pool counts as earlier than a receipt only where the fault could
+/// not have struck otherwise (the worker was started, greeted, leased, told to go).
 void look_for_coverage(const Evidence& evidence, const View& view, PoolMarks* self_report,
                        Coverage& found);
 

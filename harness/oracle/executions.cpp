@@ -2,7 +2,7 @@
 
 #include "harness/oracle/rules.hpp"
 
-/// What an execution is made of: a checkout, a call and a check-in, again where it may be.
+/// The parts of an execution: a checkout, a call and a check-in, again where a retry is allowed.
 namespace poolproof::oracle {
 namespace {
 
@@ -49,7 +49,7 @@ class Parts {
     next_ = lost ? StepKind::checkout : StepKind::checkin;
   }
 
-  /// Whether the call before may be made again.
+  /// Judges whether the previous call allowed another try.
   void judge_retry(const ClientStep& part) {
     const bool bound =
         !asked_.session.name.empty() && asked_.session.affinity == pool::Affinity::strict;

@@ -43,7 +43,8 @@ std::string words(const ClientStep& step) {
   return step.message.empty() ? text : text + ": " + step.message;
 }
 
-/// A client's record of that whole step; null: there is none. Most histories are in order.
+/// The client's record of that step as a whole, not of its parts; null: there is none. Fast where
+/// the history is in order, as most are.
 const ClientStep* step_of(const ClientSteps& client, std::uint32_t repetition, std::uint32_t step,
                           const trace::Trace& trace) {
   const std::pair wanted(repetition, step);
@@ -56,7 +57,7 @@ const ClientStep* step_of(const ClientSteps& client, std::uint32_t repetition, s
   const auto is_it = [&](std::uint32_t one) {
     return place(one) == wanted && !trace.clients[one].part;
   };
-  // The parts of an execution come before it.
+  // The parts of an execution are recorded before the execution itself.
   while (found != history.end() && place(*found) == wanted && !is_it(*found)) ++found;
   if (found == history.end() || !is_it(*found)) {
     found = std::find_if(history.begin(), history.end(), is_it);
@@ -64,7 +65,7 @@ const ClientStep* step_of(const ClientSteps& client, std::uint32_t repetition, s
   return found == history.end() ? nullptr : &trace.clients[*found];
 }
 
-/// One repetition of one client: its steps that have an outcome, in order.
+/// Judges one repetition of one client: its steps that have an outcome, in order.
 void judge_repetition(const ClientSteps& client, std::uint32_t repetition,
                       const std::vector<Expected>& expected, const trace::Trace& trace,
                       Findings& findings) {
@@ -111,7 +112,8 @@ std::string words(const std::vector<Enum>& any_of, const Names& names) {
   return text;
 }
 
-/// By what it left, and how its process ended: known where the pool gives a self-report.
+/// Judges by what step of the pool a worker left, and how its process ended, where a self-report
+/// tells it.
 void judge_leaving(const Evidence& evidence, const scenario::ExpectedFate& expected,
                    Findings& findings) {
   if (expected.by.empty() && !expected.exit) return;

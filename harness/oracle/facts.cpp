@@ -3,8 +3,8 @@
 
 #include "harness/oracle/rules.hpp"
 
-/// What an error says, held against what the journals know, the client has seen and the pool says:
-/// phase, kind, exit code, signal, limit, wait, and whether to ask again.
+/// Holds what an error says (phase, kind, exit code, signal, limit, wait, retry) against what the
+/// journals show, the client has seen and the pool reports.
 namespace poolproof::oracle {
 namespace {
 
@@ -18,7 +18,7 @@ std::string_view wrong_phase(const View& view, std::size_t place, bool exact) {
   const bool began = call.outcome != Outcome::lease_over &&
                      call.outcome != Outcome::request_too_large && call.outcome != Outcome::ok;
   if (!began) return "";
-  // Outside of the simulator, the pool may be one that knows no phases.
+  // Outside the simulator, the pool under test may be one that reports no phases.
   if (call.phase == Phase::none && !exact) return "";
   if (call.phase != Phase::writing_request && call.phase != Phase::awaiting_reply &&
       call.phase != Phase::reading_reply) {
@@ -35,8 +35,8 @@ std::string_view wrong_phase(const View& view, std::size_t place, bool exact) {
   return read->at + view.grain < call.ended ? "though its request had been read" : "";
 }
 
-/// Whether a failed step says that it may not be asked again, although nothing had reached a worker
-/// and a worker could be asked.
+/// Whether a failed step calls another try unsafe, although nothing of it had reached a worker and
+/// there was a worker to be asked.
 bool denies_another_try(const ClientStep& step) {
   if (step.retryable || step.written_bytes > 0) return false;
   return step.outcome != Outcome::ok && step.outcome != Outcome::request_too_large &&
@@ -54,15 +54,15 @@ void judge_retries(const View& view, Findings& findings) {
   for (const std::uint32_t place : view.troubled) judge(*view.calls[place]);
 }
 
-/// So much goes into a pipe at once, or not at all.
+/// A write of at most this many bytes goes into a pipe as a whole or not at all.
 constexpr std::uint64_t kAtOnceBytes = 4000;
 
-/// It says that part of a reply had come; but its worker, to which no fault befell, writes whole
-/// replies, and has written none to it.
+/// Whether a call claims that part of its reply had come, although its worker, which no fault
+/// struck, writes whole replies only and had written none.
 bool is_made_up(const View& view, std::size_t place, Duration lateness) {
   const ClientStep& call = *view.calls[place];
   if (call.phase != Phase::reading_reply || call.written_bytes > kAtOnceBytes) return false;
-  // Whoever was answered has been answered; and there may be many of them.
+  // A call that was answered did get its reply. (Checked first: there may be many of them.)
   if (was_answered(call.outcome)) return false;
   const WorkerRecord* const read = view.read_of(place);
   if (read == nullptr) return false;
@@ -71,7 +71,7 @@ bool is_made_up(const View& view, std::size_t place, Duration lateness) {
     if (record.record.kind == Kind::receipt) return false;
     if (next == nullptr && &record > read) next = &record;
   }
-  // Who is made to go as soon as it has written may not come to say so, nor who is stopped then.
+  // A worker that a signal ended or stopped may have written without noting it in its journal.
   const auto by_then = [&call](const trace::EnvironmentRecord& strike) {
     return strike.delivered && strike.at <= call.ended;
   };
@@ -98,7 +98,7 @@ class Kinds {
  public:
   explicit Kinds(const Case& given) : given_(given), view_(given.view) {}
 
-  /// Why it should have been another; empty: nothing shows that.
+  /// Why the call should have ended with another error; empty: nothing shows that.
   [[nodiscard]] std::string_view wrong(std::size_t place) const {
     const ClientStep& call = *view_.calls[place];
     const bool cut = call.phase == Phase::reading_reply;
@@ -126,13 +126,13 @@ class Kinds {
   }
 
  private:
-  /// The whole reply had been written, and no fault had spoilt it.
+  /// Whether the whole reply had been written, and no fault had spoilt it.
   [[nodiscard]] bool had_replied(std::size_t place) const {
     const WorkerRecord* const read = view_.read_of(place);
     if (read == nullptr) return false;
     bool wrote = false;
     for (const WorkerRecord& one : view_.journal(view_.workers.find(read->worker))) {
-      // What stood in the pipe before may have spoilt it, too.
+      // A fault at an earlier request may have left bytes in the pipe that spoil this reply, too.
       if (one.record.kind == Kind::receipt && !exits_while_idle(one.record)) return false;
       wrote =
           wrote || (one.record.kind == Kind::wrote && one.record.request == read->record.request);
@@ -140,7 +140,7 @@ class Kinds {
     return wrote;
   }
 
-  /// Its reply began with a header that no sound reader waits behind: nothing else had befallen its
+  /// Whether the reply began with a header that announces too much, no other fault had struck the
   /// worker, and all was written in time.
   [[nodiscard]] bool was_over_limit(const ClientStep& call, std::size_t place) const {
     const WorkerRecord* const read = view_.read_of(place);
@@ -160,12 +160,12 @@ class Kinds {
     return announced && wrote;
   }
 
-  /// Far smaller than a frame may be, with all that goes around what the scenario says.
+  /// Whether the request, whatever is put around the scenario's words, is far smaller than a frame.
   [[nodiscard]] bool is_small(const ClientStep& call) const {
     constexpr std::uint64_t kAroundIt = 1000;
     const auto asked = asked_call(given_.evidence.scenario, call);
     if (!asked) return false;
-    // What else it says stands in the scenario.
+    // All other parts of the request stand in the scenario, whose size is a bound for theirs.
     const std::uint64_t most =
         asked->pad_bytes + kAroundIt + given_.evidence.trace.header.scenario_json.size();
     const auto& pool = given_.evidence.scenario.pool;
@@ -211,10 +211,10 @@ void judge_waits(const Case& given, Findings& findings) {
   }
 }
 
-/// So much of a worker's stderr is kept at least.
+/// The pool keeps at least this much of a worker's stderr.
 constexpr std::uint64_t kStderrKept = 4096;
 
-/// How much the worker surely wrote to stderr, that exited by itself; nothing: nobody knows.
+/// How many bytes a worker that exited by itself surely wrote to stderr; nothing: nobody knows.
 std::optional<std::uint64_t> stderr_of(const View& view, WorkerId worker) {
   const auto known = view.find(worker);
   if (!known || !known->signs().exits || known->signs().farewell != nullptr) return std::nullopt;
@@ -228,7 +228,8 @@ std::optional<std::uint64_t> stderr_of(const View& view, WorkerId worker) {
   return wrote;
 }
 
-/// The pool keeps the last words of one failed start: another one may have come in between.
+/// Whether another start failed or another worker exited by then: the pool keeps the last words of
+/// one failed start only.
 bool others_failed(const Case& given, WorkerId worker, Time until) {
   return std::ranges::any_of(given.evidence.trace.pool, [&](const trace::PoolRecord& record) {
     const auto* const ended = std::get_if<pool::HandshakeEnded>(&record.event);
@@ -239,7 +240,7 @@ bool others_failed(const Case& given, WorkerId worker, Time until) {
   });
 }
 
-/// An error brings the last words of its worker, all of them and nobody else's.
+/// An error must bring the last words of its own worker: all of them, and nobody else's.
 void judge_last_words(const Case& given, Findings& findings) {
   const auto judge = [&](const ClientStep& step, WorkerId worker) {
     const auto wrote = stderr_of(given.view, worker);
@@ -266,8 +267,8 @@ void judge_last_words(const Case& given, Findings& findings) {
   }
 }
 
-/// In virtual time a worker's process holds its pipes alone until it starts another, and no longer
-/// than it lives.
+/// An error may tell of another process that holds a worker's stdout only if some worker started a
+/// process: in virtual time nobody else can.
 void judge_launchers(const Case& given, Findings& findings) {
   if (given.evidence.bounds.liveness != Duration::zero()) return;
   const auto starts = [](const WorkerRecord& one) { return one.record.kind == Kind::grandchild; };
@@ -282,8 +283,8 @@ void judge_launchers(const Case& given, Findings& findings) {
 /// How each worker ended, where that is beyond doubt.
 struct Known {
   std::optional<int> code;
-  bool killed = false;  ///< by a fault's signal
-  bool struck = false;  ///< by a signal from outside
+  bool killed = false;  ///< a fault ended it by a signal
+  bool struck = false;  ///< a signal was sent to it from outside
 };
 
 Table<Known> known_ends(const View& view) {
@@ -319,7 +320,7 @@ void judge_ends(const View& view, Findings& findings) {
 
 // ---- refusals ----------------------------------------------------------------------------------
 
-/// What is told in one way, and how often.
+/// One kind of refusal, and how often it was told.
 struct Told {
   Outcome why;
   Phase phase;
@@ -327,7 +328,7 @@ struct Told {
   std::int64_t times = 0;
 };
 
-/// There are but a few ways, however many are told.
+/// The counter of that kind of refusal. There are so few kinds that a linear search will do.
 std::int64_t& times_of(const Told& way, Table<Told>& all) {
   const auto found = std::find_if(all.begin(), all.end(), [&way](const Told& one) {
     return one.why == way.why && one.phase == way.phase && one.cause == way.cause;
@@ -337,8 +338,8 @@ std::int64_t& times_of(const Told& way, Table<Told>& all) {
 
 // ---- departures: how a worker went, as the pool says --------------------------------------------
 
-/// A worker that has exited and had written nothing unasked is dead, not astray: in virtual time
-/// its exit is seen at once, and the end of its stdout is no news of its own.
+/// A worker that has exited and had written nothing unasked must be removed as dead, not for its
+/// output: in virtual time its exit is seen together with the end of its stdout.
 void judge_strayed_dead(const Case& given, Findings& findings) {
   if (given.evidence.bounds.liveness != Duration::zero()) return;
   for (const PutAway& unsolicited : given.self_report->noted().unsolicited) {
@@ -354,18 +355,18 @@ void judge_strayed_dead(const Case& given, Findings& findings) {
   }
 }
 
-/// A sound worker that has nothing to do hears at once, in virtual time, that it is asked to go: if
-/// it has not by the end of the grace, the asking never came.
+/// In virtual time, a sound worker that has nothing to do hears at once that it is asked to go. If
+/// it has not by the end of the grace, the pool never asked.
 void judge_deaf(const Case& given, Findings& findings) {
   if (given.self_report->noted().deaf.empty()) return;
   const Evidence& evidence = given.evidence;
   const auto& pool = evidence.scenario.pool;
   if (evidence.bounds.liveness != Duration::zero()) return;
-  // A small frame may not hold the request.
+  // The shutdown request may not fit into a small frame.
   constexpr std::size_t kSmallFrame = 512;
   if (pool.greets() && pool.framing.payload_limit() < kSmallFrame) return;
   if (pool.core.shutdown_grace == Duration::zero()) return;
-  // Such a worker waits for the moment when it will strike, and leaves no receipt before.
+  // A worker with an idle fault waits for the moment to strike, and leaves no receipt before.
   const auto waits = [](const faults::PlannedFault& planned) {
     return planned.fault->moment == faults::Moment::idle;
   };
@@ -381,7 +382,7 @@ void judge_deaf(const Case& given, Findings& findings) {
   }
 }
 
-/// A call that a closing pool has ended by taking its worker back is told so.
+/// A call that ended because a closing pool took its worker back must end with pool_closed.
 void judge_taken_back(const Case& given, Findings& findings) {
   const View& view = given.view;
   for (const PutAway& taken : given.self_report->noted().taken_back) {
@@ -416,10 +417,11 @@ void judge_facts(const Case& given, Findings& findings) {
   judge_taken_back(given, findings);
 }
 
-/// Nobody knows which refusal was whose; but of each kind there are as many.
+/// The self-report does not tell which client a refusal was for, but it must hold at least as many
+/// refusals of each kind as the clients saw.
 void judge_refusals(const Case& given, Findings& findings) {
   const Evidence& evidence = given.evidence;
-  // On a real machine a client may have been told, and not be done when the trace ends.
+  // On a real machine the trace may end between a refusal and the client's record of it.
   if (given.self_report == nullptr || evidence.bounds.liveness != Duration::zero()) return;
   if (given.view.refused.empty()) return;
   Table<Told> all(given.view.memory);

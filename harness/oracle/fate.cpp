@@ -14,16 +14,16 @@ namespace {
 
 using scenario::Fate;
 
-/// What the pool says about one incarnation, up to the moment when it began to close.
+/// What the pool says about one incarnation before the pool begins to close.
 struct Told {
-  bool ordered = false;    ///< it was to be started
-  bool put_away = false;   ///< the pool told it to go
-  bool ended = false;      ///< it exited
-  bool never_ran = false;  ///< it could not be started
+  bool ordered = false;    ///< the pool ordered its start
+  bool put_away = false;   ///< the pool told the worker to go
+  bool ended = false;      ///< the worker's process exited
+  bool never_ran = false;  ///< the worker could not be started
 };
 
-/// In the simulator the pool comes to rest before the harness closes it: what happens then is not
-/// part of the scenario's story.
+/// When the scenario's clients were done, in the simulator: what comes later is the harness closing
+/// a pool at rest, and no part of the scenario. kNever: on the host, or without any client.
 Time clients_done(const Evidence& evidence) {
   if (evidence.trace.header.world != "sim") return kNever;
   Time done = Time::min();
@@ -79,7 +79,8 @@ bool struck_down(const Evidence& evidence, WorkerId worker, Time until) {
   });
 }
 
-/// Without self-report: it was told to go, or another one stands in its slot, before the close.
+/// Without a self-report: whether, before `until`, the worker was told to go or another one started
+/// in its slot.
 bool left_early(const View& view, WorkerId worker, Time until) {
   return std::any_of(
       view.trace().workers.begin(), view.trace().workers.end(), [&](const auto& record) {
@@ -93,12 +94,12 @@ bool left_early(const View& view, WorkerId worker, Time until) {
       });
 }
 
-/// Tells what the pool did to a worker, one after the other.
+/// Tells in words what the pool did to one worker, step by step.
 class Story {
  public:
   Story(WorkerId worker, bool asked) : worker_(worker), asked_(asked) {}
 
-  /// False: it has ended.
+  /// Takes the next record; false: with it the worker has ended.
   bool take(const trace::PoolRecord& record) {
     const auto* exited = std::get_if<pool::Exited>(&record.event);
     if (exited != nullptr && exited->worker == worker_) {
@@ -110,7 +111,7 @@ class Story {
       const auto* stop = std::get_if<pool::Stop>(&effect);
       if (stop == nullptr || stop->worker != worker_) continue;
       constexpr std::array kDone{"it was asked to leave", "its input ended", "TERM", "KILL"};
-      // Who knows no such request is not asked: its input ends.
+      // A worker whose protocol has no shutdown request is not asked: its stdin is closed.
       const bool silent = !asked_ && stop->step == pool::StopStep::ask;
       const auto step = silent ? pool::StopStep::end_of_input : stop->step;
       before_ = left_.by;
@@ -121,7 +122,7 @@ class Story {
   }
 
   Leaving end() {
-    // It was gone before KILL could reach it.
+    // The worker had ended before KILL could reach it.
     const bool escaped = left_.exit && left_.exit->signal != SIGKILL;
     if (escaped && left_.by == scenario::Farewell::kill) left_.by = before_;
     if (!left_.exit) left_.story += left_.story.empty() ? "nothing was done to it" : ", no end";

@@ -9,7 +9,7 @@ namespace {
 
 using faults::PlannedFault;
 
-/// What a fault of the plan is called in receipts.
+/// The id by which receipts name a fault of the plan.
 std::string id_of(const PlannedFault& fault, std::size_t place) {
   return fault.id.empty() ? fmt::format("f{}", place) : fault.id;
 }
@@ -23,14 +23,15 @@ std::vector<const WorkerRecord*> receipts(const trace::Trace& trace, std::string
   return found;
 }
 
-/// The reply's timestamp has more or fewer digits from run to run: as many bytes tell nothing.
+/// A reply's timestamp has more or fewer digits from run to run: a difference of up to this many
+/// bytes tells nothing.
 constexpr std::uint64_t kTimestampBytes = 8;
 
 bool bytes_differ(std::uint64_t a, std::uint64_t b) {
   return (a > b ? a - b : b - a) > kTimestampBytes;
 }
 
-/// What stays the same from run to run when nothing happens to a client's step: neither its times
+/// What is the same in every run for a client's step to which nothing happens: neither its times
 /// nor the words of its error.
 struct StepShape {
   bool skipped;
@@ -52,10 +53,12 @@ std::map<StepPlace, StepShape> shapes(const trace::Trace& trace) {
   return all;
 }
 
-/// The same for one incarnation: what it read and wrote, what it left behind, how it ended.
+/// What is the same in every run for an incarnation to which nothing happens: what it read and
+/// wrote, what it left behind, how it ended.
 struct WorkerShape {
   std::size_t reads = 0;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> wrote;  ///< request, bytes
+  /// The number of each request, and how many bytes its reply had
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> wrote;
   std::size_t grandchildren = 0;
   bool saw_stdin_end = false;
   bool saw_term = false;
@@ -89,8 +92,8 @@ std::map<WorkerId, WorkerShape> worker_shapes(const trace::Trace& trace) {
   return shapes;
 }
 
-/// The record of that incarnation, behind `since` in its journal, that satisfies `which`; else
-/// null.
+/// The first record after `since` in the same worker's journal that satisfies `which`; null: there
+/// is none.
 template <class Which>
 const WorkerRecord* next(const trace::Trace& trace, const WorkerRecord& since, Which which) {
   bool behind = false;
@@ -101,12 +104,12 @@ const WorkerRecord* next(const trace::Trace& trace, const WorkerRecord& since, W
   return nullptr;
 }
 
-/// Journals stamp to the microsecond, each pause may be cut by one.
+/// Journals round to the microsecond: both ends of a pause may be off by one.
 constexpr Duration kGrain{2};
 
 enum class Measure : std::uint8_t { none, felt, not_felt };
 
-/// How long the reply's pauses are together; nothing: it goes into one write.
+/// How long the pauses within the reply are together; nothing: it is written at once.
 std::optional<Duration> pauses_of(const PlannedFault& fault, std::uint64_t reply_bytes) {
   const auto bytes = static_cast<std::int64_t>(reply_bytes);
   const std::int64_t chunk = fault.number("chunk_bytes");
@@ -116,8 +119,8 @@ std::optional<Duration> pauses_of(const PlannedFault& fault, std::uint64_t reply
   return std::chrono::milliseconds(pauses * fault.number("gap_ms"));
 }
 
-/// What its worker's journal shows of a fault; `none`: nothing to measure (the worker did not get
-/// that far), or a fault that shows in what the other witnesses saw.
+/// Whether the worker's journal shows the effect of a fault. `none`: there is nothing to measure
+/// (the worker did not get that far), or the fault shows only in what other witnesses saw.
 Measure measure(const PlannedFault& fault, const WorkerRecord& receipt, const trace::Trace& run) {
   using enum faults::Shows;
   const auto felt = [](bool it) { return it ? Measure::felt : Measure::not_felt; };
@@ -156,7 +159,7 @@ Measure measure(const PlannedFault& fault, const WorkerRecord& receipt, const tr
   return pauses ? lasted(end, *pauses) : Measure::not_felt;
 }
 
-/// What run and control came to, compared once.
+/// Compares the run with its control, a run without faults.
 class Comparison {
  public:
   Comparison(const trace::Trace& run, const trace::Trace& control)
@@ -173,8 +176,8 @@ class Comparison {
     }
   }
 
-  /// Something differs where the fault struck: that call, that incarnation, or the number of
-  /// incarnations in its slot. A fault of the start or of the init ping may show in any client.
+  /// Whether the two runs differ where the fault struck: in that call, that incarnation, or the
+  /// number of incarnations in its slot. A fault of the start or init ping may show in any client.
   [[nodiscard]] bool differs_at(const WorkerRecord& receipt) const {
     const auto& request = receipt.record.request;
     if (!request || *request == 0) {
@@ -217,7 +220,7 @@ class Comparison {
   std::map<std::pair<WorkerId, std::uint64_t>, std::string_view> nonces_;
 };
 
-/// Where it was meant to strike, for a person.
+/// Where the fault was meant to strike, in words for a person.
 std::string place(const faults::Aim& at) {
   if (!at.client.empty()) return fmt::format("client {}, call {}", at.client, at.call);
   std::string text;

@@ -8,14 +8,15 @@
 namespace poolproof::oracle {
 namespace {
 
-/// A sound worker reads a request, and answers one that asks for no work, within this.
+/// Within this time, a sound worker reads a request and answers one that asks for no work.
 constexpr Duration kSoundAnswer = 1s;
 
-/// What the worker's own journal, and the environment, give as reasons, and since when.
+/// Reasons for failed calls that a worker's own journal and the environment give, and since when.
 struct WorkersOwn {
   bool known = false;
-  Time harmed = kNever;             ///< a fault that ends or spoils it, a signal, its end by itself
-  Time delayed = kNever;            ///< a fault that makes it slow
+  /// Since a fault ended or spoilt it, a signal came, or it exited by itself
+  Time harmed = kNever;
+  Time delayed = kNever;            ///< since a fault made it slow
   std::vector<std::uint64_t> errs;  ///< requests to which a fault made it answer with an error
 };
 
@@ -46,11 +47,11 @@ class Isolation {
  private:
   /// Why that outcome has no good reason; empty: it has one, or nobody can tell.
   [[nodiscard]] std::string_view without_reason(const ClientStep& call) {
-    // A drained pool takes every worker back.
+    // A closing pool takes all workers back when it has drained for long enough.
     if (call.ended + view_.grain >= revoked_from_) return "";
     switch (call.outcome) {
       case Outcome::request_too_large:
-        return "";  // the request is the client's own
+        return "";  // a request that is too large is its client's own doing
       case Outcome::cancelled:
         return was_cancelled(call) ? "" : "nobody cancelled it";
       case Outcome::lease_over:
@@ -66,7 +67,7 @@ class Isolation {
       case Outcome::stale_worker:
         break;
       default:
-        return "";  // no outcome of a call: one_outcome says so
+        return "";  // not an outcome of a call: the invariant one_outcome reports it
     }
     if (!view_.is_ours(*call.worker)) return "";
     if (call.outcome == Outcome::worker_error && asks_for_errors(call)) return "";
@@ -79,7 +80,7 @@ class Isolation {
     return "no fault and no signal had struck its worker";
   }
 
-  /// Whether somebody cancelled its client at some time from the call's begin to its end.
+  /// Whether somebody cancelled the call's client between the call's beginning and its end.
   [[nodiscard]] bool was_cancelled(const ClientStep& call) const {
     const auto& cancels = view_.cancels;
     return std::ranges::any_of(cancels, [&](std::uint32_t place) {
@@ -95,7 +96,7 @@ class Isolation {
     return reason <= call.ended + view_.grain;
   }
 
-  /// The client had returned its lease before, or a call of its own had ended it.
+  /// Whether the client had returned its lease before, or an earlier call of its own had ended it.
   [[nodiscard]] bool gave_up_lease(const ClientStep& call) const {
     const auto steps = view_.steps_of(view_.clients.find(call.client));
     const auto& all = evidence_.trace.clients;
@@ -124,7 +125,8 @@ class Isolation {
     return own_[worker];
   }
 
-  /// A pause after a reply comes before what the fault leaves a receipt of.
+  /// Whether a fault may hold up this worker without a receipt: an idle fault pauses before it
+  /// leaves one.
   [[nodiscard]] bool may_dawdle(WorkerId worker) const {
     const auto& plan = evidence_.scenario.faults;
     return std::ranges::any_of(plan, [worker](const faults::PlannedFault& planned) {
@@ -138,7 +140,7 @@ class Isolation {
     const Signs& signs = view_.signs[worker];
     bool struck = false;
     if (may_dawdle(view_.workers.key(worker))) own.delayed = Time::min();
-    // A sound worker does not exit unasked.
+    // Without a receipt there is no harm: a sound worker does not exit unasked.
     if (signs.receipt == nullptr) return;
     for (const WorkerRecord& stamped : view_.journal(worker)) {
       const JournalRecord& record = stamped.record;
@@ -149,7 +151,7 @@ class Isolation {
       if (harm) own.harmed = std::min(own.harmed, stamped.at);
       if (record.kind != Kind::receipt) continue;
       const faults::Fault* fault = fault_of(record);
-      // What goes to stderr alone holds up no reply: the pool reads it meanwhile.
+      // Output to stderr alone delays no reply: the pool reads it meanwhile.
       const bool delays = fault != nullptr && fault->family == faults::Family::delay &&
                           fault->shows != faults::Shows::by_receipt;
       if (delays) own.delayed = std::min(own.delayed, stamped.at);
@@ -165,8 +167,8 @@ class Isolation {
            std::binary_search(own.errs.begin(), own.errs.end(), *read->record.request);
   }
 
-  /// A timeout is the worker's own doing unless the worker had answered in time, or had nothing to
-  /// do that takes so long.
+  /// Why a timeout is not the worker's own doing: the worker had answered in time, or had nothing
+  /// to do that takes so long. Empty: it may be.
   [[nodiscard]] std::string_view late_without_reason(const ClientStep& call,
                                                      const WorkersOwn& own) const {
     if (is_since(own.delayed, call) || call.nonce.empty()) return "";
@@ -189,7 +191,7 @@ class Isolation {
     return nonce == kNone ? nullptr : view_.nonces[nonce].read;
   }
 
-  /// When the last byte of the reply was out; kNever: it was not, before the call ended.
+  /// When the last byte of the reply was written; kNever: not before the call ended.
   [[nodiscard]] Time answered_at(const ClientStep& call, const WorkerRecord& read) const {
     for (const WorkerRecord& record : view_.behind(read)) {
       if (record.at > call.ended) break;
@@ -199,18 +201,18 @@ class Isolation {
     return kNever;
   }
 
-  /// What the request asks for may well be answered with an error.
+  /// Whether an error is a proper answer to what the request asks for.
   [[nodiscard]] bool asks_for_errors(const ClientStep& call) const {
     constexpr std::array<std::string_view, 3> kNeverErr{"echo", "ping", "stats"};
     const bool harmless = std::ranges::find(kNeverErr, call.command) != kNeverErr.end();
-    // An echo may be too long for a frame.
+    // The reply to an echo may be too long for a frame.
     const auto& pool = evidence_.scenario.pool;
     return !harmless || pool.echo_bytes_max(call.written_bytes) > pool.framing.payload_limit();
   }
 
   const Evidence& evidence_;
   const View& view_;
-  Table<WorkersOwn> own_;       ///< by the number of the worker
+  Table<WorkersOwn> own_;       ///< indexed by the worker's number
   Time revoked_from_ = kNever;  ///< from then on the closing pool may take leased workers back
 };
 

@@ -16,14 +16,14 @@ class Judge {
   Judge(const Judge&) = delete;
   Judge& operator=(const Judge&) = delete;
 
-  /// Every invariant over that run, as the function of this name.
+  /// Judges every invariant over that run: the same findings as those of oracle::judge().
   std::vector<Finding> judge(const Evidence& evidence);
-  /// What the run that was judged last reached: seen in the same walk.
+  /// The coverage of the run that was judged last, found while it was judged.
   [[nodiscard]] const Coverage& coverage() const { return coverage_; }
 
  private:
   std::vector<std::byte> usual_ = std::vector<std::byte>(std::size_t{64} * 1024);
-  /// Takes from that block what is usual, and asks for more when it is used up.
+  /// Uses a block of the usual size first, and asks for more when that is used up.
   std::pmr::monotonic_buffer_resource memory_{usual_.data(), usual_.size()};
   Coverage coverage_;
 };

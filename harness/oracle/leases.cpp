@@ -42,18 +42,18 @@ Table<Doubt> doubts(const Evidence& evidence, const View& view) {
   return found;
 }
 
-/// The pool's own, not a client's.
+/// Whether the request read was a ping of the pool itself, not a client's.
 bool is_own_ping(const JournalRecord& read) {
   return !read.nonce && read.command && *read.command == "ping";
 }
 
-/// Whether its reply, or what it does when that is out, takes its time.
+/// Whether the fault delays the worker's reply, or keeps the worker busy when the reply is out.
 bool holds_up(const faults::PlannedFault& planned) {
   if (planned.fault->shows == faults::Shows::pauses_in_reply) return true;
   return aimed_by_call(*planned.fault) && faults::pause_of(planned) > Duration::zero();
 }
 
-/// Whether the next request may find it busy, though its reply is out.
+/// Whether the fault may keep the worker busy after its reply, when the next request comes.
 bool goes_on_after(const faults::PlannedFault& planned) {
   return holds_up(planned) && planned.fault->shows != faults::Shows::pause_before_reply;
 }
@@ -69,7 +69,8 @@ class Overkill {
   explicit Overkill(const Case& given)
       : evidence_(given.evidence), view_(given.view), excused_(view_.memory) {}
 
-  /// From the last incarnation of a slot to its first: the next ones show when one was lost.
+  /// Goes from the last incarnation of a slot to the first: that a next one started shows that this
+  /// one was lost.
   void judge(Findings& findings) {
     Time successor = kNever;
     const auto& all = view_.incarnations;
@@ -85,9 +86,9 @@ class Overkill {
 
  private:
   void judge(const Incarnation& incarnation, Time successor, Findings& findings) {
-    // What a real program did by itself may have been reason enough.
+    // A real program may have given the pool a reason by what it did by itself.
     if (!view_.is_ours(incarnation.worker)) return;
-    // The first sign that the incarnation had been lost to the pool.
+    // The incarnation was lost when it was told to go or when the next one in its slot started.
     const WorkerRecord* farewell = incarnation.signs().farewell;
     const Time lost = std::min(successor, farewell == nullptr ? kNever : farewell->at);
     if (lost == kNever || lost + view_.grain >= view_.close_begun) return;
@@ -98,7 +99,7 @@ class Overkill {
          dotted(incarnation.worker));
   }
 
-  /// By what a call or a signal did to them.
+  /// Notes the workers that a client's call or a signal gave the pool a reason to put away.
   void gather_excused() {
     excused_.resize(view_.workers.size());
     for (const Doubt& doubt : doubts(evidence_, view_)) excuse(doubt.worker);
@@ -114,8 +115,8 @@ class Overkill {
 
   [[nodiscard]] bool excused(const Incarnation& incarnation, const WorkerRecord* farewell,
                              Time lost) {
-    // Its start may have taken longer than its budget: that can be ruled out only when the budget,
-    // counted from before there was a pool, was not over.
+    // A worker that never served may have exceeded its start-up budget. That is ruled out only if
+    // the budget, counted from before there was a pool, was not over.
     const Duration budget = evidence_.scenario.pool.core.startup_budget;
     const bool served = !view_.holds_of_worker[incarnation.number].empty();
     if (!served && lost + view_.grain >= after(view_.begun, budget)) return true;
@@ -128,11 +129,11 @@ class Overkill {
     return excused_[incarnation.number];
   }
 
-  /// A fault struck at an idle ping, or may have held up its answer before there was a receipt; or
-  /// the answer took longer than it may.
+  /// Whether an idle ping may have failed: a fault struck at it, or may have delayed its answer
+  /// before there was a receipt, or the answer took longer than it may.
   [[nodiscard]] bool ping_may_fail(const Incarnation& incarnation, Time lost) const {
     const Duration budget = evidence_.scenario.pool.core.idle_ping_budget;
-    Time asked = kNever;  // the ping in hand was read then
+    Time asked = kNever;  // when the ping was read that is not answered yet
     const auto is_late = [&](Time at) {
       return asked != kNever && after(at, view_.grain) >= after(asked, budget);
     };
@@ -159,7 +160,7 @@ class Overkill {
     });
   }
 
-  /// By the config, as far as clients and journals can tell.
+  /// Whether the config allows its recycling, as far as clients and journals can tell.
   [[nodiscard]] bool may_be_recycled(const Incarnation& incarnation, Time lost) const {
     const pool::Config& core = evidence_.scenario.pool.core;
     const Time by = after(lost, view_.grain);
@@ -185,15 +186,15 @@ class Overkill {
       }
       if (after(idle_since, core.idle_timeout) <= by) return true;
     }
-    // Its start may have been ordered before its process was there.
+    // A worker that was ordered before the renewal may have come up after it.
     return std::ranges::any_of(evidence_.trace.clients, [&](const ClientStep& step) {
       return step.kind == StepKind::renew && step.begun <= by &&
              begun <= after(step.ended, core.startup_budget);
     });
   }
 
-  /// It was asked to grow, or had reached the limit before it was asked for anything. Of another's
-  /// program nobody knows.
+  /// Whether the worker may have exceeded its memory limit: it was asked to grow, or the limit is
+  /// below what any worker needs. For real programs nobody knows.
   [[nodiscard]] bool may_be_large(const Incarnation& incarnation, Time by) const {
     constexpr std::uint64_t kBeforeAnyCall = 50'000'000;
     const scenario::Scenario& scenario = evidence_.scenario;
@@ -206,7 +207,7 @@ class Overkill {
 
   const Evidence& evidence_;
   const View& view_;
-  Table<bool> excused_;  ///< by the number of the worker; gathered when needed
+  Table<bool> excused_;  ///< indexed by the worker's number; gathered when needed
 };
 
 using Holds = Table<const Hold*>;
@@ -223,7 +224,7 @@ void gather_holds(const View& view, std::uint32_t worker, Holds& holds) {
 void judge_holds(const Holds& holds, Findings& findings) {
   const Hold* longest = nullptr;
   for (const Hold* hold : holds) {
-    // Strict on both sides: in virtual time a whole hold may take no time at all.
+    // Both comparisons are strict: in virtual time a whole hold may take no time at all.
     if (longest != nullptr && hold->from < longest->to && longest->from < hold->to) {
       tell(findings, "exclusive_lease", hold->from,
            "worker {} was leased to client {} while client {} held it", dotted(hold->worker),
@@ -233,14 +234,14 @@ void judge_holds(const Holds& holds, Findings& findings) {
   }
 }
 
-/// A stranger's request, read while somebody held the worker. Where holds overlap (which is told
-/// by judge_holds) the last one and the longest one are looked at.
+/// Finds requests of other clients that were read while one client held the worker. Where holds
+/// overlap (judge_holds reports that), only the last one and the longest one are looked at.
 class Strangers {
  public:
   Strangers(const View& view, const Holds& holds, Findings& findings)
       : view_(view), holds_(holds), longest_(view.memory), findings_(findings) {}
 
-  /// Other holds are to be looked at now.
+  /// Prepares for the holds of another worker.
   void restart() {
     longest_.clear();
     longest_.reserve(view_.holds.size());
@@ -270,7 +271,7 @@ class Strangers {
 
   const View& view_;
   const Holds& holds_;
-  Holds longest_;  ///< of the holds up to that one, the one that ends last
+  Holds longest_;  ///< for each hold: of all holds up to it, the one that ends last
   Findings& findings_;
 };
 
@@ -294,7 +295,7 @@ void judge_exclusive_lease(const Case& given, Findings& findings) {
 
 namespace {
 
-/// The first doubts of each worker, and what came of it later.
+/// Reports every use of a worker after a call or a throw had left its stream in doubt.
 class DirtyReuse {
  public:
   DirtyReuse(const Case& given, Findings& findings) : view_(given.view), findings_(findings) {}
@@ -337,7 +338,7 @@ void judge_no_dirty_reuse(const Case& given, Findings& findings) {
   judge_unsolicited_output(given, findings);
   auto found = doubts(given.evidence, given.view);
   if (found.empty()) return;
-  // A worker in doubt is not used again, so that its first doubt says all.
+  // Only a worker's first doubt is judged: after it, any use of the worker is wrong.
   DirtyReuse reuse(given, findings);
   Table<bool> judged(given.view.workers.size(), false, given.view.memory);
   put_in_order(found, [](const Doubt& a, const Doubt& b) {

@@ -7,8 +7,8 @@
 #include "harness/pool/lease_number.hpp"
 #include "harness/pool/meter.hpp"
 
-/// What a pool measures of itself, against its own record: each wait, use, start and leak is
-/// counted once more, in a plain way.
+/// Checks what a pool measures of itself against its self-report: each wait, use, start and leak is
+/// counted once more, in a simple way.
 namespace poolproof::oracle {
 namespace {
 
@@ -17,7 +17,7 @@ using pool::Meter;
 using pool::PoolEvent;
 using namespace std::chrono_literals;
 
-/// Short enough that generated clients hold leases for longer.
+/// When a lease counts as leaked: generated clients hold some leases for longer.
 constexpr Duration kLeakAfter = 100ms;
 
 struct Spans {
@@ -69,7 +69,7 @@ class Recount {
     LeaseId lease;
     WorkerId worker;
     Time since;
-    bool told = false;  ///< of as a leak
+    bool told = false;  ///< it has been counted as a leak
   };
   struct Waiting {
     CheckoutId checkout;
@@ -91,7 +91,7 @@ class Recount {
   void happened(const pool::Started& event) {
     if (start_of(event.worker) != starts_.end()) tell(PoolEvent::Kind::started);
   }
-  /// One that was given up before it was ready is none.
+  /// A start that was given up before its worker was ready is not counted.
   void happened(const pool::HandshakeEnded& event) {
     const auto begun = start_of(event.worker);
     if (begun == starts_.end()) return;
@@ -162,7 +162,8 @@ class Recount {
   std::vector<Start> starts_;
 };
 
-/// The Meter takes the Core at its word: slots are below the size, and leases tell theirs.
+/// The Meter trusts the Core: slots must be below the size, and a lease's number must tell its
+/// slot.
 bool is_fit_to_measure(const trace::PoolRecord& record, std::uint32_t size) {
   return std::ranges::all_of(record.effects, [size](const pool::Effect& effect) {
     const auto* grant = std::get_if<pool::Grant>(&effect);
@@ -184,7 +185,7 @@ bool is_fit_to_measure(const trace::PoolRecord& record, std::uint32_t size) {
 void judge_measures(const Case& given, Findings& findings) {
   const trace::Trace& trace = given.evidence.trace;
   const std::uint32_t size = given.evidence.scenario.pool.core.size;
-  // What has not happened as it must cannot be measured.
+  // A self-report that breaks a promise can't be measured.
   if (given.self_report == nullptr || !given.self_report->findings().empty()) return;
   Meter meter(size, kLeakAfter);
   Recount recount;

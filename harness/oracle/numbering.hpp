@@ -23,14 +23,14 @@ using Memory = std::pmr::memory_resource;
 template <class Thing>
 using Table = std::pmr::vector<Thing>;
 
-/// Adds to a table that mostly stays small: it begins with room for eight.
+/// Adds an element to a table that mostly stays small, and so begins with room for eight.
 template <class Thing>
 void add(Table<Thing>& table, const Thing& thing) {
   if (table.capacity() == 0) table.reserve(8);
   table.push_back(thing);
 }
 
-/// Sorts what mostly is in order already. What is equal keeps its order.
+/// Sorts a table that is mostly in order already. Equal elements keep their order.
 template <class Thing, class Earlier>
 void put_in_order(Table<Thing>& table, Earlier earlier) {
   if (!std::ranges::is_sorted(table, earlier)) std::ranges::stable_sort(table, earlier);
@@ -68,12 +68,12 @@ class Numbering {
   explicit Numbering(Memory* memory = std::pmr::get_default_resource())
       : keys_(memory), table_(memory) {}
 
-  /// Room for `keys` of them, so that the table is made once.
+  /// Makes room for that many keys, so that the table is built only once.
   void reserve(std::size_t keys) {
     keys_.reserve(keys);
     if (2 * keys > table_.size()) rebuild(std::bit_ceil(2 * keys));
   }
-  /// The key's number, a new one if need be.
+  /// The key's number; a key that has none gets the next one.
   std::uint32_t number(const Key& key) {
     if (2 * (keys_.size() + 1) > table_.size()) {
       rebuild(table_.empty() ? std::size_t{16} : 2 * table_.size());
@@ -85,7 +85,7 @@ class Numbering {
     }
     return place;
   }
-  /// kNone for a key without a number.
+  /// The key's number; kNone: it has none.
   [[nodiscard]] std::uint32_t find(const Key& key) const {
     return table_.empty() ? kNone : table_[place_of(key)];
   }
@@ -106,17 +106,18 @@ class Numbering {
   }
 
   Table<Key> keys_;
-  Table<std::uint32_t> table_;  ///< a power of two, at most half full
+  Table<std::uint32_t> table_;  ///< its size is a power of two; it is at most half full
 };
 
-/// The places of things, group by group; within a group in their order. A thing of group kNone is
-/// left out.
+/// The places of things, group by group, within a group in their original order. A thing of group
+/// kNone is left out.
 class Grouped {
  public:
   explicit Grouped(Memory* memory) : begin_(memory), places_(memory) {}
 
   void group(std::span<const std::uint32_t> group_of, std::uint32_t groups) {
-    // Two ahead: the first two passes leave each group's begin one ahead, the last one moves it on.
+    // Counts stand two places ahead: two passes later each group's begin stands one place ahead,
+    // and the last pass moves it to its own place.
     begin_.assign(std::size_t{groups} + 2, 0);
     std::uint32_t* const ahead = begin_.data() + 1;
     std::uint32_t grouped = 0;

@@ -17,10 +17,10 @@ struct Finding {
   std::string invariant;  ///< its name; "expectation" for the scenario's own, "witnesses" when they
                           ///< disagree
   std::string what;       ///< one sentence with who, when and what: safe on a terminal
-  Time at;                ///< where to look in the trace
+  Time at;                ///< the time in the trace to look at
 };
 
-/// How late is late: 0 in the simulator, generous on the host.
+/// How much lateness counts as late: 0 in the simulator, generous on the host.
 ///
 /// With 0 every witness has the same clock and nothing takes time but what is meant to. Then:
 ///  * exact to the microsecond: deadlines (a grant at the deadline is late, a refusal before it is
@@ -36,8 +36,8 @@ struct Bounds {
   Duration liveness = 5s;
 };
 
-/// What an invariant may look at. `trace.pool` is the accused's own word: all invariants but those
-/// that `needs_self_report()` can be judged without it.
+/// What an invariant may look at. `trace.pool` is what the pool under test says of itself: all
+/// invariants without `needs_self_report()` can be judged without it.
 struct Evidence {
   const scenario::Scenario& scenario;
   const trace::Trace& trace;
@@ -47,37 +47,38 @@ struct Evidence {
 struct Case;
 
 struct Invariant {
-  std::string_view name;     ///< `exclusive_lease`
-  std::string_view code;     ///< of harness/FIELD_BUGS.md: S1
-  std::string_view summary;  ///< one sentence
-  /// Null: only the self-report can show it, and `Promises` judges it there.
+  std::string_view name;     ///< such as `exclusive_lease`
+  std::string_view code;     ///< its code in harness/FIELD_BUGS.md, such as S1
+  std::string_view summary;  ///< one sentence: what must hold
+  /// Null: only the self-report can show a violation, and `Promises` judges it there.
   void (*judge)(const Case& given, std::vector<Finding>& findings);
 
   [[nodiscard]] constexpr bool needs_self_report() const { return judge == nullptr; }
 };
 
-/// All of them, in the order of the documentation.
+/// All invariants, in the order of the documentation.
 std::span<const Invariant> invariants();
 
-/// Every invariant over one run. Those that need a self-report are skipped when there is none.
+/// Judges every invariant over one run. Those that need a self-report are skipped without one.
 std::vector<Finding> judge(const Evidence& evidence);
 
-/// Under which findings of one cause are grouped over many scenarios: the invariant's name and the
-/// sentence without numbers, ids, clients, workers, bytes and quotations:
+/// The key that groups the findings of one cause over many scenarios: the invariant's name and the
+/// sentence without numbers, ids, clients, workers, bytes and quotations, such as
 /// `exclusive_lease: worker # was leased to client # while client # held it`.
 /// Limits: printable ASCII, at most 160 bytes.
 std::string signature(const Finding& finding);
 
-/// The scenario's own expectations: steps' outcomes, workers' fates, and that some call succeeds.
+/// Judges the scenario's own expectations: steps' outcomes, workers' fates, and that some call
+/// succeeds.
 std::vector<Finding> judge_expectations(const Evidence& evidence);
 
-/// Why the run proves nothing, if so: planned faults without a receipt, or a run whose faults
-/// changed nothing against the control (a harmless fault: nothing in its own receipts' reads or
-/// latency). Empty: all struck and had an effect.
+/// Why the run proves nothing about its faults; empty: all struck and had an effect. Reasons: a
+/// planned fault left no receipt, or changed nothing against the control. (A harmless fault:
+/// nothing in the reads and times of its own worker's journal.)
 std::vector<std::string> ineffective_faults(const scenario::Scenario& scenario,
                                             const trace::Trace& run, const trace::Trace& control);
 
-/// Receipts per fault of the plan, in the plan's order.
+/// How many receipts each fault of the plan has, in the plan's order.
 std::vector<std::size_t> strikes(const scenario::Scenario& scenario, const trace::Trace& run);
 
 }  // namespace poolproof::oracle

@@ -4,7 +4,7 @@
 
 #include "harness/base/ids.hpp"
 
-/// What the promises' findings are called by, and how they call a request.
+/// The names of the invariants that promises belong to, and the number by which a request is named.
 namespace poolproof::oracle {
 
 inline constexpr const char* kOrder = "order";

@@ -71,7 +71,7 @@ inline void Promises::judge(const pool::Grant& effect) {
       report(kOrder, "checkout #{} was served before checkout #{}, which had come earlier", client,
              number(asked_[first].checkout));
     }
-    // A client that asks with no time left may have a worker that is idle, at once.
+    // A client that gives no time to wait may still get a worker that is idle at that moment.
     if (asked_[place].deadline <= now_ && asked_[place].in != records_) {
       report(kDeadlines, "checkout #{} was granted {} ms after its deadline", client,
              milliseconds(now_ - asked_[place].deadline));
@@ -95,8 +95,8 @@ inline void Promises::judge(const pool::Grant& effect) {
          client, is_free ? "had to go" : "was not idle");
 }
 
-/// Among several idle workers the session says which one is preferred, then the config which one is
-/// next.
+/// Which of several idle workers is leased: the one that the session prefers, else the next one in
+/// the order that the config says.
 void Promises::judge_reuse(std::uint32_t worker, const Asked* asked) {
   if (asked != nullptr && asked->only) return;
   const bool prefers = asked != nullptr && asked->use.affinity == pool::Affinity::prefer &&
@@ -122,7 +122,8 @@ bool Promises::is_answered_once(CheckoutId checkout) {
   return false;
 }
 
-/// The Core settles in every step: a client that waits after one can't be served nor started for.
+/// The Core settles in every step: after it, no client waits that could be served, or for which a
+/// worker could be started.
 void Promises::judge_waiting() {
   const auto* asks = std::get_if<pool::CheckoutRequested>(&record_->event);
   if (asks != nullptr && asks->deadline <= now_ && waiter(asks->checkout) != kNone) {
@@ -178,7 +179,7 @@ inline void Promises::judge(const pool::Start& effect) {
   }
 }
 
-/// A slot has one worker at a time, and numbers them.
+/// A slot has one worker at a time, and its workers are numbered in their order.
 void Promises::judge_place(WorkerId worker) {
   if (was_started(worker)) {
     return report(kAccounting, "worker {} was started twice", dotted(worker));
@@ -213,8 +214,8 @@ inline void Promises::judge(const pool::BeginHandshake& effect) {
          dotted(effect.worker), milliseconds(effect.deadline - Time{}), milliseconds(end - Time{}));
 }
 
-/// What may be the first sign of its death is no verdict before the post-mortem's time is over, nor
-/// is silence after the end of its stdin. But no handshake takes longer than its budgets.
+/// A suspected cause (a bad frame, a closed pipe) is no verdict before the post-mortem's time is
+/// over, nor is silence after the end of stdin. But no handshake may take longer than its budgets.
 void Promises::judge_patience(std::uint32_t worker, const pool::StartEvidence& evidence) {
   using enum StartCause;
   constexpr std::array kSuspected{text_on_stdout, reply_unframed, bad_frame,
@@ -240,7 +241,8 @@ void Promises::judge_patience(std::uint32_t worker, const pool::StartEvidence& e
          dotted(ids_.key(worker)), poolproof::name(evidence.cause));
 }
 
-/// An eager pool fills its slots; one whose breaker half-opens tries one start.
+/// Whether the pool must start a worker: an eager pool fills its slots, a pool short of idle
+/// workers adds some, and one whose breaker half-opens tries one start.
 bool Promises::lacks_a_start() const {
   if (closing_ || count(State::leaving) >= config_.leaving_max) return false;
   if (!breaker_open()) {
@@ -250,7 +252,7 @@ bool Promises::lacks_a_start() const {
          after(last_failure_, config_.breaker_open) <= now_;
 }
 
-/// Nobody need ask for a start that is lacking.
+/// A start that is lacking must be made without any client asking for it.
 void Promises::judge_refill() {
   if (!newly(lacks_a_start(), told_.refill)) return;
   if (breaker_open()) return report("full_size", "the breaker is half open, and no start is tried");
@@ -265,7 +267,7 @@ std::uint32_t Promises::first_vacant() const {
   return static_cast<std::uint32_t>(vacant - slots_.begin());
 }
 
-// ---- what clients are told that are turned away -----------------------------------------------
+// ---- what refused clients are told ------------------------------------------------------------
 
 void Promises::judge(const pool::Refuse& effect) {
   if (!is_answered_once(effect.checkout)) return;
@@ -276,7 +278,7 @@ void Promises::judge(const pool::Refuse& effect) {
   if (!closing_ && effect.phase != Phase::none) judge_blocker(effect, place);
 }
 
-/// Why it was turned away, and whether it had to be.
+/// Judges the reason given for a refusal, and whether the client had to be refused.
 void Promises::judge_reason(const pool::Refuse& refusal, const Asked& asked) {
   const auto wrong = [&](const char* invariant, std::string_view what) {
     report(invariant, "checkout #{} was told {} {}", number(refusal.checkout),
@@ -310,12 +312,13 @@ void Promises::judge_reason(const pool::Refuse& refusal, const Asked& asked) {
   }
 }
 
-/// A client whose time is up is told of failing starts if one has failed while it waited.
+/// A client whose time is up is told start_failed if a start failed while it waited, else
+/// checkout_timeout.
 void Promises::judge_late(const pool::Refuse& refusal, const Asked& asked) {
   const bool says_failed = refusal.why == Outcome::start_failed;
   const bool late =
       asked.deadline <= now_ && (says_failed || refusal.why == Outcome::checkout_timeout);
-  // One that finds the breaker open is told so, though no start has failed meanwhile.
+  // A client that finds the breaker open is told start_failed, though none failed meanwhile.
   if (!late || (asked.in == records_ && is_hopeless())) return;
   const bool failed = failures_ > 0 && last_failure_ >= asked.at;
   if (failed == says_failed) return;
@@ -337,7 +340,7 @@ void Promises::judge_cause(const pool::Refuse& refusal) {
          poolproof::name(last_cause_));
 }
 
-/// Which worker the error names as in the way, and how far the start of that is.
+/// Judges which worker the error names as in the way, and how far that worker's start had got.
 void Promises::judge_blocker(const pool::Refuse& refusal, std::uint32_t place) {
   const std::optional<WorkerId>& only = asked_[place].only;
   const bool names_own = refusal.phase == Phase::queued && refusal.has_blocker;
@@ -373,8 +376,8 @@ std::string_view Promises::wrong_wait(const pool::Refuse& refusal, const Asked& 
   }
   const std::uint32_t alive =
       count(State::leased) + count(State::idle) + count(State::pinging) + count(State::leaving);
-  // A client that does not wait may come before a start is tried; in a late step a pause may have
-  // ended just before.
+  // A client that does not wait may come before a start is tried; in a step that comes late, a
+  // slot's pause may have ended just before.
   const bool waited = refusal.why == Outcome::checkout_timeout && asked.in != records_;
   const bool sure = lateness_ == Duration::zero() || !may_have_cooled();
   return alive == 0 && waited && sure ? "nobody had a worker" : "";
@@ -402,9 +405,9 @@ std::string_view Promises::wrong_start(const pool::Refuse& refusal, std::uint32_
 
 // ---- the stop ladder, and the end --------------------------------------------------------------
 
-/// Shutdown request, end of stdin, TERM, KILL, each after the grace of the one before, none
-/// skipped, none early and none late. Where a worker begins depends on why it must go. When a
-/// closing pool's time is up, all are killed.
+/// The stop ladder: shutdown request, end of stdin, TERM, KILL, each after the grace of the step
+/// before, none skipped, none early and none late. Which step comes first depends on why the worker
+/// must go. When a closing pool's time is up, all workers are killed.
 inline void Promises::judge(const pool::Stop& effect) {
   const std::uint32_t worker = living(effect.worker);
   const auto wrong = [&](const char* invariant, std::string_view what) {
@@ -449,7 +452,8 @@ inline void Promises::judge(const pool::Closed&) {
   if (!closing_) report(kAccounting, "the pool was closed without being asked");
 }
 
-/// Whether there are more of anything than there may be. (Starts: see above.)
+/// Whether there are more workers or waiting clients than there may be. (The number of starts is
+/// judged when one is ordered.)
 void Promises::judge_bounds() {
   if (newly(present() > config_.size, told_.crowded)) {
     report(kBounds, "{} workers are in the slots of a pool of {}", present(), config_.size);

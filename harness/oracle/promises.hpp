@@ -12,18 +12,18 @@
 
 namespace poolproof::oracle {
 
-/// What a pool promises, held against its self-report: every effect is judged by the reference
-/// model as it stood just before, every record by what stands after it.
+/// What a pool promises, held against its self-report: every effect is judged by the state of the
+/// reference model just before it, every record by the state after it.
 ///
-/// Where the self-report cannot show what the Core knows (how long a slot cools) no rule speaks. A
-/// rule that stays broken from record to record is told once.
+/// Where the self-report cannot show what the Core knows (how long a slot cools), nothing is
+/// judged. A rule that stays broken from record to record is reported once.
 class Promises : public ReferenceModel {
  public:
-  /// `lateness`: of what the world tells; the Core has none.
+  /// `lateness`: how late events of the world may come; the Core itself is never late.
   Promises(const pool::Config& config, Duration lateness, Memory* memory, std::size_t records)
       : ReferenceModel(config, memory, records), lateness_(lateness) {}
 
-  /// After the last record.
+  /// Judges what can be judged only after the last record.
   void judge_end();
   [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
 
@@ -33,13 +33,13 @@ class Promises : public ReferenceModel {
   void missed(std::uint32_t worker, pool::StopStep step) override;
   void record_over() override;
 
-  /// Why the idle worker is to be recycled, however the jitter fell; none: perhaps it is not.
+  /// Why the idle worker must be recycled, whatever the jitter; none: perhaps it need not be.
   [[nodiscard]] pool::RemovalReason surely_due(const Worker& one) const;
-  /// Whether it is to start workers that nobody waits for, if so many slots cool.
+  /// Whether the pool must start workers that nobody waits for, given how many slots cool.
   [[nodiscard]] bool lacks_workers(std::uint32_t cooling) const;
-  /// Clients who need not have a worker started.
+  /// How many waiting clients need no further start: workers that start or are being pinged.
   [[nodiscard]] std::uint32_t coming() const { return under_way() + count(State::pinging); }
-  /// At most so many do.
+  /// How many slots may cool, at most.
   [[nodiscard]] std::uint32_t may_cool() const { return held_ > present() ? held_ - present() : 0; }
 
   template <class... Words>
@@ -48,7 +48,7 @@ class Promises : public ReferenceModel {
   }
 
  private:
-  /// What is wrong now and was so after the last record already.
+  /// The rules that were broken after the last record already, and have been reported.
   struct Told {
     bool beside_idle = false;
     bool beside_vacant = false;
@@ -96,7 +96,7 @@ class Promises : public ReferenceModel {
   [[nodiscard]] bool lacks_a_start() const;
   [[nodiscard]] std::uint32_t first_vacant() const;
 
-  // What clients are told that are turned away.
+  // What refused clients are told.
   void judge_reason(const pool::Refuse& refusal, const Asked& asked);
   void judge_session_reason(const pool::Refuse& refusal, const Asked& asked);
   void judge_late(const pool::Refuse& refusal, const Asked& asked);
@@ -116,7 +116,7 @@ class Promises : public ReferenceModel {
     return config_.max_lifetime - config_.max_lifetime * config_.lifetime_jitter_percent / 100;
   }
 
-  /// True once for as long as something stays wrong.
+  /// True once when something becomes wrong, false for as long as it stays wrong.
   static bool newly(bool wrong, bool& told) { return !std::exchange(told, wrong) && wrong; }
 
   const Duration lateness_;

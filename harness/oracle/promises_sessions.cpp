@@ -6,7 +6,7 @@
 namespace poolproof::oracle {
 using trace::dotted;
 
-/// Those who wait for one worker alone: it is there, and serves another just now.
+/// A client that waits for one worker alone: that worker must exist, and must not be free to serve.
 void Promises::judge_bound() {
   for (const std::uint32_t place : bound_) {
     Asked& asked = asked_[place];
@@ -29,7 +29,7 @@ void Promises::judge_bound() {
   }
 }
 
-/// What is over was said to be over.
+/// A session that should be over must have been reported as over.
 void Promises::judge_sessions() {
   const auto judge = [this](std::uint32_t session, bool is_over) {
     Session& one = sessions_[session];
@@ -47,7 +47,7 @@ void Promises::judge_sessions() {
   }
 }
 
-/// One that has been idle for too long is over before anybody asks for it again.
+/// A session that has been idle for too long must be over before anybody asks for it again.
 void Promises::judge_asked(const pool::CheckoutRequested& event) {
   const std::uint32_t session = session_numbers_.find(event.use.session);
   if (session == kNone || !sessions_[session].lives) return;
@@ -64,7 +64,7 @@ void Promises::judge(const pool::SessionOver& effect) {
          lives ? "was ended, though it was to go on" : "was ended, but did not go on");
 }
 
-/// A strict request that has a worker is told of that one alone.
+/// A strict request that has a worker of its own is refused for reasons of that worker alone.
 void Promises::judge_session_reason(const pool::Refuse& refusal, const Asked& asked) {
   const auto wrong = [&](std::string_view what) {
     report(kDiagnosis, "checkout #{} was told {} {}", number(refusal.checkout),

@@ -10,7 +10,7 @@
 namespace poolproof::oracle {
 namespace {
 
-/// In virtual time lateness is 0, but a start still takes its time.
+/// How long a sound start may take: in virtual time lateness is 0, but a start still takes time.
 constexpr Duration kSoundStart = 1s;
 
 // ---- cancels -----------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ void judge_deadlines(const Case& given, Findings& findings) {
       report(step, limit, "granted at");
     }
     const bool timed_out =
-        step.kind != StepKind::execute &&  // one try of it may have less
+        step.kind != StepKind::execute &&  // one try of an execution may have had less time
         (step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::call_timeout);
     if (timed_out && after(step.ended, given.view.grain) < deadline) {
       report(step, limit, "before");
@@ -129,7 +129,8 @@ void judge_bounded_close(const Case& given, Findings& findings) {
 
 namespace {
 
-/// How long the exit of a worker that closed a pipe is waited for: it mostly is just ending.
+/// How long a pool may wait for the exit of a worker that closed its stdout and is mostly just
+/// ending.
 constexpr Duration kExitWait = 250ms;
 
 class Pipes {
@@ -137,9 +138,9 @@ class Pipes {
   Pipes(const Case& given, Findings& findings)
       : lateness_(given.evidence.bounds.liveness), findings_(findings) {}
 
-  /// `closed` tells since when its worker's pipes were.
+  /// `closed` tells since when the pipes of the call's worker were closed.
   void judge(const ClientStep& call, const Signs& closed) {
-    // Before the first byte everybody looks whether there still is somebody.
+    // Before its first byte, a call looks whether its worker is still there.
     if (after(closed.exiting, lateness_) < call.begun && !found_dead(call)) {
       report("diagnosis", call, "though its worker had ended before it began");
     }
@@ -181,7 +182,7 @@ void judge_pipes(const Case& given, Findings& findings) {
   }
   for (std::uint32_t worker = 0; worker < view.workers.size(); ++worker) {
     const Signs& closed = view.signs[worker];
-    // A process left behind holds its pipes open; a signal blurs it all.
+    // A process left behind holds the worker's pipes open, and a signal blurs the times.
     if (closed.left_a_process || (!strikes.empty() && struck[worker])) continue;
     if (std::min({closed.exiting, closed.stdin_closed, closed.stdout_closed}) == kNever) continue;
     for (const ClientStep& call : view.calls_on(worker)) pipes.judge(call, closed);
@@ -192,7 +193,7 @@ void judge_pipes(const Case& given, Findings& findings) {
 struct Death {
   const WorkerRecord* record = nullptr;  ///< null: it was killed from outside
   WorkerId worker;
-  std::uint32_t number = kNone;  ///< the worker's
+  std::uint32_t number = kNone;  ///< the worker's number
   Time at;
 
   [[nodiscard]] std::string how() const {
@@ -204,14 +205,14 @@ struct Death {
   }
 };
 
-/// A stopped process does not come to the end that it has announced.
+/// Whether a signal stopped the worker: it then does not come to the end that it has announced.
 bool was_stopped(const Evidence& evidence, WorkerId worker) {
   return was_struck(evidence.trace, worker, [](const trace::EnvironmentRecord& strike) {
     return strike.delivered && is_stopping(strike.signal);
   });
 }
 
-/// Between what it announces and its end TERM may come, and be obeyed at leisure.
+/// Whether TERM came after the worker had announced its end: then it may take its time.
 bool was_interrupted(const View& view, const WorkerRecord& announced) {
   const auto records = view.journal(view.workers.find(announced.worker));
   for (const WorkerRecord& record : boost::adaptors::reverse(records)) {
@@ -221,7 +222,8 @@ bool was_interrupted(const View& view, const WorkerRecord& announced) {
   return false;
 }
 
-/// All that was announced, also where it was interrupted: see there.
+/// All ends that workers announced, also interrupted ones (see was_interrupted), and all kills from
+/// outside.
 Table<Death> deaths(const Evidence& evidence, const View& view) {
   Table<Death> found(view.memory);
   found.reserve(view.exits.size() + view.receipts.size());
@@ -237,7 +239,7 @@ Table<Death> deaths(const Evidence& evidence, const View& view) {
     if (kills(receipt)) announced(*receipt.record, receipt.worker);
   }
   if (exits != std::ssize(found)) {
-    // In the order of the journal.
+    // Merges exits and kills in the order of the journals.
     std::inplace_merge(found.begin(), found.begin() + exits, found.end(),
                        [](const Death& a, const Death& b) { return a.record < b.record; });
   }
@@ -259,7 +261,7 @@ void judge_prompt_death(const Case& given, Findings& findings) {
   for (const Death& death : deaths(given.evidence, view)) {
     if (death.number == kNone) continue;
     for (const ClientStep& call : view.calls_on(death.number)) {
-      // Also a call that found the worker dead is over at once.
+      // A call that finds its worker dead must be over at once.
       const Time noticed = std::max(death.at, call.begun);
       if (call.ended <= after(noticed, given.evidence.bounds.liveness)) continue;
       if (call.outcome == Outcome::lease_over) continue;
@@ -275,7 +277,7 @@ void judge_prompt_death(const Case& given, Findings& findings) {
 
 namespace {
 
-/// Judges only checkouts that a sound pool can't but serve: they begin after the last strike, stay
+/// Judges only checkouts that a sound pool must serve: they begin after the last strike, stay
 /// within the pool's capacity, and wait long enough for every pause that the strikes may have
 /// caused.
 class Recovery {
@@ -289,13 +291,13 @@ class Recovery {
     look_for_suspension();
   }
 
-  /// That the queue is full may well be; `bounds` sees to it.
+  /// Whether the outcome is one that recovery judges. A full queue is not: `bounds` judges that.
   static bool in_vain(const ClientStep& step) {
     return step.outcome == Outcome::checkout_timeout || step.outcome == Outcome::start_failed;
   }
 
   void judge(Findings& findings) {
-    // Of other programs nobody knows whether they can start at all.
+    // Nobody knows whether other programs can start at all.
     if (!view_.all_are_ours()) return;
     for (const std::uint32_t place : view_.refused) {
       const ClientStep& step = evidence_.trace.clients[place];
@@ -314,7 +316,7 @@ class Recovery {
     Time from;
     Time to;
     std::string_view client;
-    Time latest;  ///< the latest end of all that began before, and its own
+    Time latest;  ///< the latest end of this interest and of all that began before it
   };
 
   void struck_by(const Receipt& receipt) {
@@ -327,7 +329,7 @@ class Recovery {
            early && (harmful || delay >= core_.startup_budget));
   }
 
-  /// A suspended pool serves nobody.
+  /// Counts a suspension as a strike: a suspended pool serves nobody.
   void look_for_suspension() {
     Time suspended = Time::min();
     Time resumed = Time::min();
@@ -350,19 +352,19 @@ class Recovery {
     last_strike_ = std::max(last_strike_, at);
     strikes_over_ = std::max(strikes_over_, over);
     ++strikes_;
-    // Without a lease behind it, the loss of a worker counts as a start that led to nothing.
+    // A worker that was lost before its first lease counts as a failed start: the pool pauses.
     const bool leased = worker != kNone && !view_.holds_of_worker[worker].empty();
     pauses_ = pauses_ || spoils_start || !leased;
   }
 
   [[nodiscard]] bool must_be_served(const ClientStep& step) {
-    // Those that start side by side may come up one after the other.
+    // Workers that start side by side may come up one after the other.
     if (core_.startup_budget < kLeastBudget * std::min(core_.size, core_.starts_max)) return false;
     if (step.begun < last_strike_ || step.ended >= view_.close_begun) return false;
     const Duration limit = limit_of(step, evidence_.scenario.pool);
     const Time free_by = after(std::max(step.begun, after(strikes_over_, pause())), leaving());
     const Duration start = std::max(evidence_.bounds.liveness, kSoundStart);
-    // As long as starts are held back, the pool says so at once.
+    // As long as starts are held back, the pool may refuse a client at once.
     if (step.outcome == Outcome::start_failed && step.ended < free_by) return false;
     return after(step.begun, limit) >= after(free_by, start) && capacity_is_left(step);
   }
@@ -374,8 +376,8 @@ class Recovery {
            core_.breaker_open;
   }
 
-  /// How long a full list of leaving workers may, whenever it became full, or the last worker of a
-  /// slot, where the next one waits for it.
+  /// How long workers told to go may hold back starts: a full list of them, whenever it became
+  /// full, or the last worker of a slot, where the next one waits for it.
   [[nodiscard]] Duration leaving() const {
     const bool pings = core_.idle_ping_interval > Duration::zero();
     const bool goes_on = core_.overlap && strikes_ < core_.leaving_max && !recycles() && !pings;
@@ -385,7 +387,7 @@ class Recovery {
     return ping + core_.shutdown_grace + core_.stdin_grace + core_.term_grace;
   }
 
-  /// Whether workers may go that nothing has struck.
+  /// Whether the pool may let workers go that nothing has struck.
   [[nodiscard]] bool recycles() const {
     const bool renews = std::ranges::any_of(evidence_.trace.clients, [](const ClientStep& step) {
       return step.kind == StepKind::renew;
@@ -394,7 +396,7 @@ class Recovery {
            core_.max_lifetime > Duration::zero() || core_.idle_timeout > Duration::zero();
   }
 
-  /// Fewer other clients held or wanted a worker meanwhile than there are slots.
+  /// Whether fewer other clients held or wanted a worker meanwhile than there are slots.
   [[nodiscard]] bool capacity_is_left(const ClientStep& step) {
     if (interests_.empty()) gather();
     auto at = std::ranges::partition_point(
@@ -422,13 +424,13 @@ class Recovery {
     for (Interest& one : interests_) one.latest = latest = std::max(latest, one.to);
   }
 
-  /// With less even a sound worker may not start in time.
+  /// With a smaller start-up budget, even a sound worker may not start in time.
   static constexpr Duration kLeastBudget = std::chrono::milliseconds(50);
 
   const Evidence& evidence_;
   const pool::Config& core_;
   const View& view_;
-  std::vector<Interest> interests_;  ///< by their beginning; gathered when needed
+  std::vector<Interest> interests_;  ///< sorted by their beginning; gathered when needed
   Time last_strike_ = Time::min();
   Time strikes_over_ = Time::min();
   std::size_t strikes_ = 0;

@@ -10,8 +10,8 @@ using pool::RemovalReason;
 using pool::StopStep;
 using trace::dotted;
 
-/// An eager pool keeps as many as it has needed, and any pool so many idle as the config says. How
-/// many slots cool only the Core knows.
+/// An eager pool keeps as many workers as it has needed; any pool keeps `min_idle` workers idle
+/// beyond those for waiting clients. `cooling`: how many slots cool, which only the Core knows.
 bool Promises::lacks_workers(std::uint32_t cooling) const {
   if (config_.start == pool::StartMode::eager && present() + cooling < kept_) return true;
   if (config_.min_idle == 0) return false;
@@ -19,7 +19,8 @@ bool Promises::lacks_workers(std::uint32_t cooling) const {
   return count(State::idle) + coming() + cooling < served_next + config_.min_idle;
 }
 
-/// Only for a reason that holds, after its job, one at a time, and when nobody is left without.
+/// A worker may be recycled only for a valid reason, while idle, one at a time, and when no waiting
+/// client is left without a worker.
 void Promises::judge_recycled(std::uint32_t worker, const pool::Stop& effect) {
   const Worker& one = workers_[worker];
   const auto wrong = [&](const char* invariant, std::string_view what) {
@@ -40,7 +41,7 @@ void Promises::judge_recycled(std::uint32_t worker, const pool::Stop& effect) {
   }
 }
 
-/// Why that is no reason for it to go; empty: it may be one.
+/// Why the reason given does not justify its recycling; empty: it may.
 std::string_view Promises::unfounded(const Worker& one, RemovalReason why) const {
   switch (why) {
     case RemovalReason::calls_spent:
@@ -80,7 +81,7 @@ RemovalReason Promises::surely_due(const Worker& one) const {
   return RemovalReason::none;
 }
 
-/// Whoever is due goes as soon as it may.
+/// A worker that is due to be recycled must go as soon as it may.
 void Promises::judge_recycling() {
   std::uint32_t due = kNone;
   for (std::uint32_t i = may_recycle() ? idle_.first : kNone; i != kNone && due == kNone;
@@ -113,7 +114,7 @@ void Promises::judge(const pool::BeginPing& effect) {
   if (closing_) wrong("accounting", "by a closing pool");
 }
 
-/// Whoever has been idle for long enough is pinged, if no other is.
+/// A worker that has been idle for long enough must be pinged, unless another is being pinged.
 void Promises::judge_pings() {
   std::uint32_t due = kNone;
   const Duration interval = config_.idle_ping_interval;
@@ -138,7 +139,7 @@ void Promises::judge(const pool::MeasureMemory& effect) {
   }
 }
 
-/// Whoever has been idle for long enough is measured.
+/// The memory of a worker that has been idle for long enough must be measured.
 void Promises::judge_measures() {
   std::uint32_t due = kNone;
   const bool may = config_.max_rss_bytes > 0;

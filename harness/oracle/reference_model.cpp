@@ -31,7 +31,7 @@ void ReferenceModel::take(const trace::PoolRecord& record) {
   const Time later = after(now_, Duration(1));
   std::size_t done = 0;
   for (; done < record.effects.size(); ++done) {
-    // A grant that comes before the event comes when all is done that was due.
+    // A grant before the record's event comes after everything else that was due by then.
     const bool grants = std::holds_alternative<pool::Grant>(record.effects[done]);
     if (grants && is_due(timers_, later)) expire(later);
     const Time due = due_of(record.effects[done]);
@@ -93,7 +93,7 @@ inline void ReferenceModel::happened(const pool::LeaseRevoked& event) {
   must_stop(worker, StopStep::term, RemovalReason::revoked);
 }
 
-/// One that nobody waits for any more is killed once it is there.
+/// A process whose start was given up is killed once it is there.
 inline void ReferenceModel::happened(const pool::Started& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].running) return;
@@ -135,7 +135,7 @@ inline void ReferenceModel::happened(const pool::HandshakeEnded& event) {
   must_stop(worker, StopStep::term, RemovalReason::start_failed);
 }
 
-/// It is put away at once; if it had not been of any use, that is as if it had died.
+/// The worker is put away at once. If it had never served, its slot may cool as after a death.
 inline void ReferenceModel::happened(const pool::UnsolicitedOutput& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::idle) return;
@@ -155,7 +155,8 @@ inline void ReferenceModel::happened(const pool::Exited& event) {
   enter(worker, State::leaving);
 }
 
-/// The last part of a close belongs to TERM. Nobody is idle or being started any more.
+/// A closing pool drains until the last part of its time, which belongs to TERM. It asks idle
+/// workers to go and gives up all starts.
 inline void ReferenceModel::happened(const pool::CloseRequested& event) {
   last_close_ = standing();
   closing_ = true;
@@ -180,7 +181,7 @@ inline void ReferenceModel::happened(const pool::RenewRequested& /*event*/) {
   for (Worker& one : workers_) one.renewed = one.renewed || one.state < State::leaving;
 }
 
-/// It goes back to its place among the idle.
+/// The worker goes back to its former place among the idle.
 inline void ReferenceModel::happened(const pool::PingEnded& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::pinging) return;
@@ -344,7 +345,7 @@ void ReferenceModel::failed_start(std::uint32_t worker, StartCause cause) {
   of_no_use(worker);
 }
 
-/// The next one in its slot may have to wait.
+/// Notes that a worker was of no use: the next one in its slot may have to wait.
 void ReferenceModel::of_no_use(std::uint32_t worker) {
   Slot& slot = slot_of(worker);
   change(slot, [this](Slot& one) {
@@ -356,7 +357,7 @@ void ReferenceModel::of_no_use(std::uint32_t worker) {
   start_timer(cooling_, {after(now_, longest_pause(slot.failures)), ids_.key(worker).slot});
 }
 
-/// However the jitter fell, these slots are vacant now.
+/// Ends the pauses that are over by now even without jitter: these slots are vacant.
 void ReferenceModel::end_cooling() {
   while (!cooling_.empty() && cooling_.front().due <= now_) {
     const std::uint32_t slot = pop_timer(cooling_);

@@ -9,7 +9,7 @@ namespace poolproof::oracle {
 using pool::RemovalReason;
 using pool::StopStep;
 
-/// Leases that go on when a closing pool has drained long enough are taken back.
+/// A closing pool that has drained for long enough takes back the leases that still go on.
 void ReferenceModel::begin_close_steps() {
   time_is_up_ = close_deadline_ <= now_;
   if (drain_until_ > now_) return;
@@ -20,8 +20,8 @@ void ReferenceModel::begin_close_steps() {
   }
 }
 
-/// A strict request is refused because its worker has gone, or has just been given to another: not
-/// since its time is up.
+/// Whether a strict request is refused because its worker has gone or has just been given to
+/// another, and not because its time is up.
 bool ReferenceModel::follows(const pool::Refuse& refused, const Asked& asked) const {
   if (!asked.only) return false;
   const State its_own = state(*asked.only);
@@ -31,8 +31,8 @@ bool ReferenceModel::follows(const pool::Refuse& refused, const Asked& asked) co
              : refused.why == Outcome::worker_gone && its_own >= State::leaving;
 }
 
-/// When this effect was due without any event; kNever: it was not. What follows from others that
-/// were due has no time of its own.
+/// When this effect was due without any event; kNever: it was not. Time::min(): it follows from
+/// other effects that were due, and has no time of its own.
 Time ReferenceModel::due_of(const pool::Effect& effect) const {
   if (const auto* grant = std::get_if<pool::Grant>(&effect)) {
     const bool may_be = may_grant() && state(grant->worker) == State::idle;
@@ -54,7 +54,7 @@ Time ReferenceModel::due_of(const pool::Effect& effect) const {
   return time_is_up_ && stop->step == StopStep::kill ? now_ : workers_[worker].next.due;
 }
 
-/// At the same time clients come before workers.
+/// Lets everything fall due that was due before that time. At the same time, clients come first.
 void ReferenceModel::expire(Time before) {
   while (is_due(timers_, before)) {
     const Time due = timers_.front().due;
@@ -63,7 +63,8 @@ void ReferenceModel::expire(Time before) {
   }
 }
 
-/// A start whose order has not been answered within the budget is given up without a word.
+/// Gives up, without an effect, a start that has not come up within its budget; of any other
+/// worker, its next step must be taken.
 void ReferenceModel::fall_due(std::uint32_t worker) {
   Worker& one = workers_[worker];
   if (one.state != State::starting) return add(awaited_, {worker, one.next.step});

@@ -3,7 +3,7 @@
 
 #include "harness/oracle/reference_model.hpp"
 
-/// The sessions, and who waits for one worker alone.
+/// The sessions, and the clients that wait for one worker alone.
 namespace poolproof::oracle {
 
 using pool::Affinity;
@@ -16,8 +16,8 @@ std::uint32_t ReferenceModel::first_to_serve() {
   return first;
 }
 
-/// With its first request a session begins, if there is room. A strict one that has a worker is
-/// served by that one alone.
+/// A session begins with its first request, if there is room. A request of a strict session that
+/// has a worker can be served by that worker alone.
 void ReferenceModel::ask_in_session(Asked& asked) {
   const std::uint32_t known = session_numbers_.find(asked.use.session);
   const bool goes_on = known != kNone && sessions_[known].lives && !sessions_[known].ended;
@@ -38,7 +38,7 @@ void ReferenceModel::ask_in_session(Asked& asked) {
   bound_.push_back(static_cast<std::uint32_t>(&asked - asked_.data()));
 }
 
-/// Whoever asked strictly for its first worker waits for that one from now on.
+/// A strict session keeps its first worker: all its other clients wait for that one from then on.
 void ReferenceModel::serve_in_session(std::uint32_t place, std::uint32_t worker) {
   const std::uint32_t number = asked_[place].session;
   workers_[worker].session = number;
@@ -78,7 +78,8 @@ void ReferenceModel::end_session(std::uint32_t number) {
   rest(number);
 }
 
-/// Perhaps nobody uses it any more. One that was ended, or that nobody has served, is over then.
+/// If nobody uses the session any more: it is over if it was ended or never served, else it is
+/// idle.
 void ReferenceModel::rest(std::uint32_t number) {
   Session& session = sessions_[number];
   if (session.waiting > 0 || session.leases > 0) return;

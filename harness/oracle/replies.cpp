@@ -9,7 +9,7 @@
 namespace poolproof::oracle {
 namespace {
 
-/// Where a fault made something else of a reply, or wrote what nobody asked for.
+/// The workers and calls at which a fault spoilt a reply or wrote what nobody asked for.
 class Spoilt {
  public:
   explicit Spoilt(const View& view) : view_(view), workers_(view.workers.size(), false) {
@@ -18,7 +18,8 @@ class Spoilt {
     }
   }
 
-  /// What that worker wrote, or left of this call's reply, is a fault's doing.
+  /// Whether what this call got may be a fault's doing: at its own request, or anywhere at its
+  /// worker.
   [[nodiscard]] bool is(std::size_t call) const {
     const std::uint32_t worker = view_.call_workers[call];
     if (worker == kNone || worker >= workers_.size()) return false;
@@ -49,14 +50,14 @@ class Spoilt {
   }
 
   const View& view_;
-  std::vector<bool> workers_;  ///< by their numbers
+  std::vector<bool> workers_;  ///< indexed by the worker's number
 };
 
 std::string dump(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// By the hash of its text, the call of bytes that began first.
+/// By the hash of a text, the first `call_bytes` step that sent this text.
 std::map<std::uint64_t, const ClientStep*> calls_by_text(const Case& given) {
   std::map<std::uint64_t, const ClientStep*> calls;
   for (const ClientStep* call : given.view.calls) {
@@ -70,8 +71,8 @@ std::map<std::uint64_t, const ClientStep*> calls_by_text(const Case& given) {
 
 }  // namespace
 
-/// Bytes without a nonce: a reply that is what another caller had sent before is that one's, unless
-/// the scenario says that it is right.
+/// Where replies are bytes without a nonce: a reply that equals what another call had sent is that
+/// call's answer, unless the scenario says that it is right.
 void judge_foreign_replies(const Case& given, Findings& findings) {
   const View& view = given.view;
   if (!given.evidence.scenario.pool.opaque) return;
@@ -93,7 +94,7 @@ void judge_foreign_replies(const Case& given, Findings& findings) {
   }
 }
 
-/// An echo brings back what it was given, where the scenario does not say what the reply must be.
+/// An echo must bring back what was sent, where the scenario does not say what the reply must be.
 void judge_changed_echoes(const Case& given, Findings& findings) {
   const View& view = given.view;
   const auto is_changed = [](const ClientStep* call) {
@@ -111,7 +112,7 @@ void judge_changed_echoes(const Case& given, Findings& findings) {
   }
 }
 
-/// What the scenario itself says of replies.
+/// Judges replies by what the scenario itself says of them.
 void judge_said_replies(const Case& given, Findings& findings) {
   for (const ClientStep* call : given.view.calls) {
     if (call->outcome != Outcome::ok || !call->reply_differs) continue;

@@ -11,13 +11,13 @@
 namespace poolproof::oracle {
 namespace {
 
-/// The receipt leaves bytes behind a whole, sound reply.
+/// Whether the fault left bytes behind a whole, sound reply.
 bool leaves_bytes(const View& view, const JournalRecord& receipt) {
   return view.left_by(receipt) == faults::Leaves::surplus;
 }
 
-/// The first request of that worker behind whose reply there were bytes, and nothing else was
-/// wrong; nothing: there is none.
+/// The first request of that worker behind whose reply a fault left bytes, without another fault at
+/// the same request; nothing: there is none.
 std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& incarnation) {
   std::optional<std::uint64_t> left;
   std::optional<std::uint64_t> struck;
@@ -32,8 +32,7 @@ std::optional<std::uint64_t> first_left(const Case& given, const Incarnation& in
 }
 
 /// What a worker wrote unasked may be a whole frame. A call that was under way then has taken it
-/// for its reply, as nobody could have known better, and every later one gets the reply of the one
-/// before.
+/// for its reply, as nobody can tell, and every later call gets the reply to the one before it.
 bool was_taken_for_a_reply(const View& view, std::uint32_t worker, const WorkerRecord& left) {
   if (left.record.request) return false;
   const auto calls = view.calls_on(worker);
@@ -43,8 +42,8 @@ bool was_taken_for_a_reply(const View& view, std::uint32_t worker, const WorkerR
   });
 }
 
-/// Where calls have no nonces, it is the one whose only fault left bytes behind that answers no
-/// call begun later.
+/// Where calls have no nonces, only workers with one fault are judged, one that left bytes: none of
+/// their later calls may be answered.
 void judge_opaque_residue(const Case& given, Findings& findings) {
   const View& view = given.view;
   if (!given.evidence.trace.environment.empty()) return;
@@ -87,8 +86,8 @@ void judge_residue(const Case& given, Findings& findings) {
   }
 }
 
-/// A reply that came before its request was whole leaves the rest of the request behind: in the
-/// pipe, or unwritten. What it says of itself: the client's own record, and the scenario.
+/// A reply that came before its request was whole leaves the rest of the request in the pipe or
+/// unwritten. Judged by the client's own record and the scenario.
 void judge_unread_answers(const Case& given, Findings& findings) {
   const auto& scenario = given.evidence.scenario;
   const bool any = std::ranges::any_of(scenario.faults, faults::answers_unread);
@@ -106,10 +105,10 @@ void judge_unread_answers(const Case& given, Findings& findings) {
 
 namespace {
 
-/// So long the pool may take to see what an idle worker writes.
+/// How long the pool may take to see what an idle worker writes.
 constexpr Duration kToNotice = 1s;
 
-/// Walks through the self-report: since when is each worker with unsolicited output idle?
+/// Walks through the self-report to see for how long a worker with unsolicited output stays idle.
 class UnsolicitedOutputs {
  public:
   UnsolicitedOutputs(const Case& given, Findings& findings) : given_(given), findings_(findings) {
@@ -119,7 +118,7 @@ class UnsolicitedOutputs {
       const std::uint32_t number = numbers_.number(record.worker);
       if (number == workers_.size()) workers_.push_back({record.at, {}, false});
     }
-    // Who was signalled may have stopped, or ended, before the text was out.
+    // A worker that was signalled may have stopped or ended before its text was out.
     for (const trace::EnvironmentRecord& strike : given.evidence.trace.environment) {
       const std::uint32_t number = numbers_.find(strike.worker);
       if (number != kNone) workers_[number].unsolicited = kNever;
@@ -141,7 +140,7 @@ class UnsolicitedOutputs {
   struct Worker {
     Time unsolicited;
     std::optional<Time> idle;
-    bool gone = false;  ///< told to go, or ended: a late check-in changes nothing
+    bool gone = false;  ///< it was told to go, or has ended: a late check-in changes nothing
   };
 
   void happened(const pool::HandshakeEnded& event) {
@@ -165,7 +164,7 @@ class UnsolicitedOutputs {
     const std::uint32_t lease = leases_.number(effect.lease);
     if (lease == holds_.size()) holds_.push_back(number);
   }
-  /// What comes now may be the beginning of its reply.
+  /// Output that comes during a ping may be the beginning of the reply.
   void ordered(const pool::BeginPing& effect) { leaves(effect.worker); }
   void ordered(const pool::Stop& effect) { goes(effect.worker); }
   template <class Other>
@@ -197,7 +196,7 @@ class UnsolicitedOutputs {
   Numbering<WorkerId> numbers_;
   std::vector<Worker> workers_;
   Numbering<LeaseId> leases_;
-  std::vector<std::uint32_t> holds_;  ///< by the lease's number
+  std::vector<std::uint32_t> holds_;  ///< the worker's number, by the lease's number
   Time now_ = Time::min();
 };
 
@@ -205,7 +204,7 @@ class UnsolicitedOutputs {
 
 void judge_unsolicited_output(const Case& given, Findings& findings) {
   if (given.self_report == nullptr || given.view.receipts.empty()) return;
-  // Where any frame is a reply, the text may be the one to a call that came meanwhile.
+  // Where any frame is a reply, the text may be the reply to a call that came meanwhile.
   if (given.evidence.scenario.pool.opaque) return;
   UnsolicitedOutputs(given, findings).judge();
 }

@@ -16,8 +16,8 @@ bool names_sessions(const trace::Trace& trace) {
 
 }  // namespace
 
-/// A session that is asked for strictly, and never ended, meets one worker in all its life. One
-/// that may be over by itself may begin anew.
+/// A session that is used strictly and never ended keeps one worker all its life. Not judged where
+/// a session may be over by itself: it may then begin anew.
 void judge_affinity(const Case& given, Findings& findings) {
   const trace::Trace& trace = given.evidence.trace;
   if (given.evidence.scenario.pool.core.session_idle_timeout > Duration::zero()) return;
@@ -26,7 +26,8 @@ void judge_affinity(const Case& given, Findings& findings) {
   for (const ClientStep& step : trace.clients) {
     if (step.kind == StepKind::end_session) ended.insert(step.session);
   }
-  std::map<std::string_view, const ClientStep*> served;  ///< the first that each was given
+  /// The first checkout that was served in each session
+  std::map<std::string_view, const ClientStep*> served;
   for (const ClientStep& step : trace.clients) {
     const bool granted = step.kind == StepKind::checkout && step.worker;
     if (!granted || step.session.empty() || step.affinity != pool::Affinity::strict) continue;
@@ -39,7 +40,7 @@ void judge_affinity(const Case& given, Findings& findings) {
   }
 }
 
-/// What clients call a session has a number of its own in what the pool says.
+/// Each name that clients give a session must belong to one session in the self-report.
 void judge_session_names(const Case& given, Findings& findings) {
   const trace::Trace& trace = given.evidence.trace;
   if (trace.pool.empty() || !names_sessions(trace)) return;

@@ -18,7 +18,7 @@ bool is_digit(char c) {
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-/// What a word is made of, names of clients (`a-b.2`), nonces (`a:1`) and numbers included.
+/// Whether a word may contain it: names of clients (`a-b.2`), nonces (`a:1`) and numbers are words.
 bool is_of_word(char c) {
   return is_letter(c) || is_digit(c) || c == '_' || c == '-' || c == '.' || c == ':' || c == '#';
 }
@@ -35,12 +35,12 @@ bool varies(std::string_view word) {
   return digit || hex;
 }
 
-/// "be" is a byte only among others.
+/// Whether the word varies: "be" counts as a byte in hex only behind another varying word.
 bool varies_behind(std::string_view previous, std::string_view word) {
   return varies(word) && (word != "be" || varies(previous));
 }
 
-/// Words behind which a name stands.
+/// Whether a name stands behind this word.
 bool names(std::string_view word) {
   return word == "client" || word == "to" || word == "read" || word == "call";
 }
@@ -84,7 +84,7 @@ class Reduction {
     while (size < rest_.size() && is_of_word(rest_[size])) ++size;
     std::string_view word = rest_.substr(0, size);
     rest_.remove_prefix(size);
-    std::string_view tail;  // the sentence's own punctuation
+    std::string_view tail;  // the sentence's own punctuation at the end of the word
     while (!word.empty() && (word.back() == '.' || word.back() == ':')) {
       tail = std::string_view(word.data() + word.size() - 1, tail.size() + 1);
       word.remove_suffix(1);

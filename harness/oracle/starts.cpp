@@ -6,20 +6,20 @@
 
 #include "harness/oracle/rules.hpp"
 
-/// Why a start failed, as the pool says, held against what befell the worker and against what its
-/// own evidence counts.
+/// Holds the cause that the pool gives for a failed start against what befell the worker, and
+/// against the counts in the pool's own evidence.
 namespace poolproof::oracle {
 namespace {
 
 using faults::Leaves;
 
-/// The reply may be late, or an error, but it is a whole one that is sound.
+/// Whether the fault leaves a whole, sound reply, be it late or an error.
 bool keeps_reply(Leaves left) {
   return left == Leaves::sound || left == Leaves::late || left == Leaves::held_back ||
          left == Leaves::error;
 }
 
-/// What a start comes to by this fault, if nothing else befalls it; none: that depends.
+/// The cause by which a start fails if this fault alone befalls it; none: that depends.
 StartCause cause_by(const faults::Fault& fault, Leaves left) {
   const bool reads_on = fault.moment != faults::Moment::reading;
   switch (left) {
@@ -40,7 +40,8 @@ StartCause cause_by(const faults::Fault& fault, Leaves left) {
   }
 }
 
-/// Told when the budget is over: what strikes at that very moment may not have been seen.
+/// Whether the cause is told only when the budget is over: what strikes at that very moment may not
+/// have been seen.
 bool is_of_budget(StartCause cause) {
   return cause == StartCause::ping_unread || cause == StartCause::ping_unanswered ||
          cause == StartCause::reply_incomplete || cause == StartCause::reply_unflushed ||
@@ -59,7 +60,7 @@ class Start {
                          [](const trace::EnvironmentRecord& strike) { return strike.delivered; });
   }
 
-  /// Why that can't be the cause; empty: it can.
+  /// Why the cause that was given can't be right; empty: it can.
   [[nodiscard]] std::string wrong() const {
     const StartCause cause = evidence_.cause;
     if (auto other = contradiction(); !other.empty()) return other;
@@ -85,12 +86,13 @@ class Start {
     const StartCause expected = cause_of(left);
     if (expected == cause) return wrong_in_detail();
     if (expected == StartCause::none) return "";
-    // Its first bytes may happen to be letters.
+    // The first bytes of a broken frame may happen to be letters.
     if (left == Leaves::no_frame && cause == StartCause::text_on_stdout) return "";
     if (left == Leaves::nothing && cause == StartCause::reply_incomplete) {
       return "though it said nothing";
     }
-    // Torn to pieces, it may not have been read whole; busy, it may not have looked at its stdin.
+    // A reply in pieces may not have been read whole; a busy worker may not have looked at its
+    // stdin.
     const bool whole = wrote_ && evidence_.late_bytes == wrote_bytes_;
     if (left == Leaves::held_back && !whole) return "";
     const Duration postmortem = given_.evidence.scenario.pool.core.postmortem_budget;
@@ -99,7 +101,7 @@ class Start {
   }
 
  private:
-  /// What the evidence itself says against its cause.
+  /// What the evidence itself says against its cause; empty: nothing.
   [[nodiscard]] std::string contradiction() const {
     switch (evidence_.cause) {
       case StartCause::stdout_closed:
@@ -133,7 +135,7 @@ class Start {
     }
   }
 
-  /// Text instead of a frame is named so.
+  /// The cause to expect: text instead of a frame has a cause of its own.
   [[nodiscard]] StartCause cause_of(Leaves left) const {
     if (planned_ == nullptr) return StartCause::none;
     const auto text = planned_->texts.find("text");
@@ -143,16 +145,16 @@ class Start {
     return is_plain(text->second) ? StartCause::text_on_stdout : StartCause::none;
   }
 
-  /// It pauses before it reads anything.
+  /// Whether the worker was still in the pause that a fault makes before it reads anything.
   [[nodiscard]] bool is_still_importing() const {
     return planned_ != nullptr && planned_->fault->shows == faults::Shows::pause_before_reading &&
            judged_.at + given_.view.grain < after(receipt_->at, faults::pause_of(*planned_));
   }
 
-  /// The cause is the right one; what is told of it may not be.
+  /// What is wrong with the details of a cause that is right; empty: nothing.
   [[nodiscard]] std::string wrong_in_detail() const {
     const StartCause cause = evidence_.cause;
-    // Both are seen at once, and then its exit is waited for.
+    // These are suspected at once, but told only when the worker's exit has been waited for.
     const bool suspected = cause == StartCause::bad_frame || cause == StartCause::stdout_closed;
     const Duration postmortem = given_.evidence.scenario.pool.core.postmortem_budget;
     if (suspected && judged_.at + given_.view.grain < after(receipt_->at, postmortem)) {
@@ -162,19 +164,20 @@ class Start {
     return "";
   }
 
-  /// The error reply's words, as they were or, from terse messages, as JSON.
+  /// Whether the evidence quotes the error reply's words, as they are or, from terse messages, as
+  /// JSON.
   [[nodiscard]] bool is_quoted() const {
     if (planned_ == nullptr) return true;
     const std::string words(planned_->text("message"));
     const std::string_view told(evidence_.first.data(), evidence_.first_size);
-    // JSON-RPC has a code behind them.
+    // In JSON-RPC a code stands behind the words.
     const bool coded = given_.evidence.scenario.pool.speech != wire::Speech::bridge &&
                        told.substr(0, words.size()) == words.substr(0, told.size());
     return coded || told == words.substr(0, evidence_.first.size()) ||
            told == nlohmann::json(words).dump().substr(0, evidence_.first.size());
   }
 
-  /// Words, which nobody can take for a length.
+  /// Whether the text is letters, which no reader can take for a frame's length.
   [[nodiscard]] bool is_plain(std::string_view text) const {
     constexpr std::uint64_t kWordsAsLength = 0x20000000;
     const wire::Framing& framing = given_.evidence.scenario.pool.framing;
@@ -186,9 +189,9 @@ class Start {
            });
   }
 
-  /// What only a fault can bring about, and none did.
+  /// Why this cause is wrong where no fault struck the worker; empty: it may be right.
   [[nodiscard]] std::string unfounded(StartCause cause) const {
-    // A ping's sound reply may be too long for a small frame.
+    // The sound reply to a ping may not fit into a small frame.
     constexpr std::size_t kSmallFrame = 512;
     if (given_.evidence.scenario.pool.framing.payload_limit() < kSmallFrame) return "";
     const bool patient = cause == StartCause::ping_unread || cause == StartCause::ping_unanswered ||
@@ -199,7 +202,8 @@ class Start {
     return "though no fault had befallen it";
   }
 
-  /// In the host world, what comes shortly before may still be unseen.
+  /// Whether that time was surely before the verdict: on the host, what comes shortly before it may
+  /// not have been seen.
   [[nodiscard]] bool is_before(Time at) const {
     return after(at, given_.evidence.bounds.liveness) < judged_.at;
   }
@@ -207,19 +211,20 @@ class Start {
   const Case& given_;
   const trace::PoolRecord& judged_;
   const WorkerRecord* read_ = nullptr;
-  const WorkerRecord* receipt_ = nullptr;          ///< the last one
-  const faults::PlannedFault* planned_ = nullptr;  ///< what it is of; null: the plan has none
+  const WorkerRecord* receipt_ = nullptr;  ///< the last receipt
+  /// The fault of that receipt; null: the plan has none
+  const faults::PlannedFault* planned_ = nullptr;
   std::size_t receipts_ = 0;
   bool exits_ = false;
-  bool wrote_ = false;  ///< its reply to the ping
+  bool wrote_ = false;  ///< it wrote a reply to the init ping
   std::uint64_t wrote_bytes_ = 0;
-  int code_ = 0;  ///< with which it exits
+  int code_ = 0;  ///< the code with which it exits
   const pool::StartEvidence& evidence_;
   bool only_keep_ = true;  ///< no receipt is of a fault that spoils a reply
   bool struck_ = false;
 };
 
-/// Because of it, the worker is put away: it had not been told to go before.
+/// Whether the pool put the worker away because of this verdict, and had not told it to go before.
 bool is_believed(const trace::PoolRecord& record, WorkerId worker) {
   return std::ranges::any_of(record.effects, [&](const pool::Effect& effect) {
     const auto* stop = std::get_if<pool::Stop>(&effect);
@@ -228,7 +233,7 @@ bool is_believed(const trace::PoolRecord& record, WorkerId worker) {
   });
 }
 
-/// With less, what looks like one cause may be the first sign of another.
+/// With a shorter post-mortem, what looks like one cause may be the first sign of another.
 constexpr Duration kPatience{50'000};
 
 }  // namespace

@@ -15,7 +15,7 @@ using namespace std::string_view_literals;
 
 constexpr Duration kHostGrain{2};
 
-/// The catalogue's rows by name: looked up for each receipt.
+/// The names of the catalogue's faults, numbered once: each receipt is looked up by them.
 const Numbering<std::string_view>& fault_names() {
   static const Numbering<std::string_view> names = [] {
     Numbering<std::string_view> all;
@@ -41,7 +41,7 @@ bool is_of(const ClientStep& record, const scenario::Step& step) {
 }
 
 inline bool Progress::takes(const ClientStep& step) {
-  // The harness closes the pool.
+  // Only the harness, which closes the pool, is no client of the scenario; it has no name.
   if (client == nullptr) return step.client.empty();
   if (next == steps.size()) {
     ++repetition;
@@ -74,14 +74,14 @@ void View::group_by_worker() {
   holds_of_worker.group(worker_of, workers.size());
 }
 
-/// Mostly it is the one of its step before.
+/// The number of the step's worker: mostly that of the client's step before.
 inline std::uint32_t View::number_of_worker(const ClientStep& step, Client& client) {
   const bool known = client.worker != kNone && same(workers.key(client.worker), *step.worker);
   if (!known) client.worker = workers.number(*step.worker);
   return client.worker;
 }
 
-/// Whatever it holds, it holds till then.
+/// Ends the client's hold, if it has one, at that time.
 inline void View::finish(Client& client, Time at) {
   if (client.holds == nullptr) return;
   const ClientStep& checkout = *std::exchange(client.holds, nullptr);
@@ -113,7 +113,8 @@ inline bool View::is_in_time(const ClientStep& step) const {
   if (ends_hold(kind)) finish(client, step.begun);
   const std::uint32_t worker = step.worker ? number_of_worker(step, client) : kNone;
   const bool ok = step.outcome == Outcome::ok;
-  if (!ok && kind != StepKind::execute) add(failed, place);  // its parts have failed
+  // The parts of an execution are counted instead
+  if (!ok && kind != StepKind::execute) add(failed, place);
   if (has_limit(kind) && !(ok && is_in_time(step))) add(slow, place);
   if (kind == StepKind::execute) {
     add(executions, place);
@@ -133,15 +134,15 @@ inline bool View::is_in_time(const ClientStep& step) const {
   }
 }
 
-/// They come first, in the order of the scenario.
+/// Numbers the scenario's clients first, in the scenario's order.
 void View::expect_clients(Table<Client>& all) {
   for (const scenario::Client& client : scenario_.clients) awaited_ += client.count;
-  // And the harness.
+  // One more for the harness.
   const std::size_t most = std::min<std::size_t>(awaited_, trace_.clients.size()) + 1;
   all.reserve(std::max(most, scenario_.clients.size()));
   clients.reserve(std::max(most, scenario_.clients.size()));
   for (const scenario::Client& client : scenario_.clients) {
-    if (client.count > 1) continue;  // their names stand nowhere: see client_of()
+    if (client.count > 1) continue;  // the names of its copies stand nowhere: see client_of()
     const std::uint32_t number = clients.number(client.name);
     if (number == all.size()) all.emplace_back();
     all[number].progress.follow(client);
@@ -150,7 +151,7 @@ void View::expect_clients(Table<Client>& all) {
 
 void View::look_at_clients() {
   const std::size_t steps = trace_.clients.size();
-  const std::size_t some = steps / 3 + 1;  // a lease, a call, a check-in
+  const std::size_t some = steps / 3 + 1;  // one step in three each: a checkout, a call, a check-in
   calls.reserve(some);
   call_nonces.reserve(some);
   call_workers.reserve(some);

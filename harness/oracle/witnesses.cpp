@@ -8,7 +8,7 @@ namespace {
 
 constexpr const char* kWitnesses = "witnesses";
 
-/// Its worker answered a request that it had not read: the client can't know.
+/// Whether a fault may have made the call's worker answer without reading the request.
 bool was_answered_unread(const View& view, const ClientStep& call) {
   return std::any_of(view.receipts.begin(), view.receipts.end(), [&](const Receipt& receipt) {
     return receipt.planned != nullptr && answers_unread(*receipt.planned) &&
@@ -40,7 +40,7 @@ bool plans_failed_starts(const scenario::Scenario& scenario) {
   });
 }
 
-/// Of a process that never was neither its journal nor a client may tell anything else.
+/// Where a worker could not be started, neither its journal nor a client may say that it ran.
 void judge_unborn(const View& view, const Incarnation& incarnation, const WorkerRecord& receipt,
                   Findings& findings) {
   const auto contradict = [&](const std::string& how) {
@@ -70,7 +70,7 @@ void judge_unborn(const Case& given, Findings& findings) {
   }
 }
 
-/// The system's word must be there at all: without it four invariants would pass unjudged.
+/// The system's censuses must be there: without them four invariants would pass unjudged.
 void judge_census(const Evidence& evidence, Findings& findings) {
   const auto& os = evidence.trace.os;
   if (os.empty() && evidence.trace.header.world != "host") return;
@@ -81,7 +81,7 @@ void judge_census(const Evidence& evidence, Findings& findings) {
   }
 }
 
-/// What the pool says of itself is read here only to contradict it.
+/// Looks in the self-report for what the clients' histories contradict.
 class Testimony {
  public:
   Testimony(const Case& given, Findings& findings)
@@ -124,7 +124,7 @@ class Testimony {
          "left its stream in doubt, but the pool took the worker as clean");
   }
 
-  /// Of a lease of which the pool does not speak.
+  /// A number for a lease that the self-report does not name.
   std::uint32_t number_of_other(LeaseId lease) {
     const std::uint32_t number = given_.self_report->leases() + others_.number(lease);
     if (number == holders_.size()) holders_.push_back(nullptr);
@@ -134,7 +134,8 @@ class Testimony {
   const Case& given_;
   Findings& findings_;
   Numbering<LeaseId> others_;
-  Table<const ClientStep*> holders_;  ///< by the self-report's number of the lease, then the others
+  /// By the number of the lease: first those of the self-report, then the others.
+  Table<const ClientStep*> holders_;
 };
 
 }  // namespace

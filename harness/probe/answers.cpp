@@ -40,7 +40,7 @@ std::string silence_after(const Heard& heard, std::string_view what) {
   return fmt::format("answers nothing any more after {}: {}", what, stuck(heard));
 }
 
-/// What is wrong with the reply to the call `args` after `what`; empty: nothing.
+/// What is wrong with the reply to the call with `args` that came after `what`; empty: nothing.
 std::string wrong_with(const Subject& subject, const Expected<wire::Reply, std::string>& reply,
                        const json& args, std::string_view what) {
   if (!reply)
@@ -78,7 +78,7 @@ json echo_of(const Subject& subject, const json& args) {
 }
 
 bool carries(const json& result, std::string_view mark) {
-  // An opaque result may be any bytes.
+  // An opaque result may be any bytes, so it is looked at as a text.
   const std::string text = result.is_string()
                                ? result.get<std::string>()
                                : result.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -151,14 +151,14 @@ NextCall next_call(Subject& subject, Session& session, std::string_view after, b
       return next;
     }
     const auto reply = reply_to(subject, request, heard.frames[i]);
-    // The first message may be its answer to what came before.
+    // The first message may be the answer to what was sent before.
     const bool is_other = !reply || (is_echo && *reply->result != echo_of(subject, args));
     if (is_other && !is_answered && !next.other) {
       next.other = heard.frames[i];
       continue;
     }
     next.fault = wrong_with(subject, reply, args, after);
-    // Or the one behind.
+    // Or the message behind the reply is.
     const bool has_more = i + 1 < heard.frames.size();
     if (next.fault.empty() && !is_answered && !next.other && has_more)
       next.other = heard.frames[i + 1];

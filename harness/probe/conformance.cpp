@@ -15,8 +15,8 @@ namespace {
 enum class Needs : std::uint8_t {
   nothing,
   a_start,
-  a_process,  ///< that has started; what is not well on a used one is tried again on a fresh one
-  answers,    ///< the same, of a worker that answers three calls in a row
+  a_process,  ///< a started process; what is not well on a used one is tried again on a fresh one
+  answers,    ///< a started process of a worker that answers three calls in a row
 };
 
 struct Test {
@@ -61,16 +61,16 @@ constexpr std::array kTests{
     Test{"stderr", "writes less to stderr than a pipe holds", Needs::nothing, little_on_stderr},
 };
 
-/// What is well on a fresh process and was not on one with requests behind it: it is these, and not
-/// the row. So many_calls tells it, or this row where that one is over.
+/// The finding for what is well on a fresh process, but not after some requests. Those requests are
+/// to blame: the row many_calls reports it or, if that row is over, the first row that finds it.
 Finding worn(Subject& subject, Finding used, int requests, const Finding& fresh) {
   used.what += fmt::format(", after {} requests; a fresh process {}", requests, fresh.what);
   const bool first = !std::exchange(subject.worn, subject.worn ? subject.worn : used);
   return first && subject.many_calls_over ? used : fresh;
 }
 
-/// What is not well on a used process is tried again on a fresh one, which no earlier row can have
-/// spoilt.
+/// Tries a row on the process at hand. If it is not well there, it is tried on a fresh process,
+/// which no earlier row can have spoilt.
 Finding on_a_process(const Test& test, Subject& subject) {
   const int requests = subject.requests_behind();
   const auto ended = subject.ended_by_itself();
@@ -82,7 +82,7 @@ Finding on_a_process(const Test& test, Subject& subject) {
   if (requests == 0 || !is_bad(used)) return used;
   if (subject.fresh() == nullptr) return used;
   Finding fresh = test.examine(subject);
-  // What the first time noted as told was told of this row.
+  // What the first try noted as told elsewhere was told by this very row.
   if (is_bad(fresh)) fresh.told_elsewhere = used.told_elsewhere;
   if (fresh.verdict == Verdict::not_tried) return used;
   if (fresh.verdict == used.verdict) return fresh;
@@ -105,7 +105,7 @@ Finding carry_out(const Test& test, Subject& subject, bool started) {
     subject.worn = finding;
   } else if (subject.worn) {
     finding = *subject.worn;
-    // What happens by itself happens in any row.
+    // A worker that ends or writes by itself does so in any row.
     finding.told_elsewhere = subject.restless;
   }
   return finding;

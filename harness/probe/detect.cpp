@@ -32,7 +32,7 @@ constexpr std::array kUsual{
     Candidate{Wire::prefix, Speech::bridge}, Candidate{Wire::lines, Speech::mcp},
     Candidate{Wire::headers, Speech::lsp}, Candidate{Wire::lines, Speech::bridge}};
 
-/// Who waits for the rest of what it takes for a length is silent, and speaks one of these.
+/// A worker that waits for the rest of a supposed length is silent; it speaks one of these.
 constexpr std::array kLengths{
     Candidate{Wire::prefix, Speech::bridge, 4, true}, Candidate{Wire::prefix, Speech::bridge, 2},
     Candidate{Wire::varint, Speech::bridge},          Candidate{Wire::prefix, Speech::bridge, 8},
@@ -42,7 +42,8 @@ constexpr std::array kLengths{
 /// A child of Node's fork(). Few of them speak as bridges do.
 constexpr Candidate kForked{Wire::node_ipc, Speech::bridge};
 
-/// Who has read a greeting that it understands answers by then, or soon after the end of its input.
+/// A worker that understands the greeting answers within this time of reading it, or soon after the
+/// end of its input.
 constexpr Duration kOnceRead = 500ms;
 
 struct Tried {
@@ -55,7 +56,7 @@ Candidate speaking(Candidate candidate, Speech speech) {
   return candidate;
 }
 
-/// In which speeches a wire is tried, the likeliest first.
+/// The speeches to try on a wire, the likeliest first.
 std::vector<Candidate> on_wire_of(const Candidate& one, bool rpc) {
   const Speech first = one.wire == Wire::headers ? Speech::lsp
                        : one.wire == Wire::lines ? Speech::mcp
@@ -65,7 +66,7 @@ std::vector<Candidate> on_wire_of(const Candidate& one, bool rpc) {
   return both;
 }
 
-/// All that is tried on who says nothing.
+/// Everything to try on a worker that says nothing.
 std::vector<Candidate> all() {
   std::vector<Candidate> candidates(kUsual.begin(), kUsual.end());
   candidates.insert(candidates.end(), kLengths.begin(), kLengths.end());
@@ -111,7 +112,7 @@ class Search {
   void add(const Candidate& candidate) {
     if (fits(candidate)) waiting_.push_back(candidate);
   }
-  /// Error: its process could not be started.
+  /// Greets the worker as that candidate. Error: its process could not be started.
   Expected<Tried, std::string> attempt(const Candidate& candidate, bool patient) const;
   void follow(const Tried& tried);
   [[nodiscard]] std::vector<Candidate> meant_by(const Tried& tried) const;
@@ -125,10 +126,10 @@ class Search {
   const Say& say_;
   std::deque<Candidate> waiting_;
   std::vector<Tried> tried_;
-  std::vector<Candidate> meant_;  ///< what was written on another wire was of these
+  std::vector<Candidate> meant_;  ///< candidates that output on another wire pointed to
 };
 
-/// What is said leaves less to be tried.
+/// The candidates to begin with: what the user has said leaves fewer to try.
 std::vector<Candidate> Search::first_candidates() const {
   const wire::Framing& framing = settings_.framing;
   if (asked_.wire == Wire::node_ipc) return {kForked};
@@ -158,7 +159,8 @@ bool Search::fits(const Candidate& candidate) const {
 
 Expected<Tried, std::string> Search::attempt(const Candidate& candidate, bool patient) const {
   Settings now = with(settings_, candidate);
-  // Who is never greeted can say what it makes of a greeting.
+  // A speech without a greeting is tried with another's: its workers can say what they make of
+  // that.
   if (now.speech == Speech::json_rpc) now.speech = Speech::mcp;
   const Say silent = [](std::string_view) {};
   Session session(now, token_, host::sys::now(), silent);
@@ -168,12 +170,12 @@ Expected<Tried, std::string> Search::attempt(const Candidate& candidate, bool pa
   Tried tried{candidate,
               evidence_of(now, start, session.greeting(), candidate.speech == Speech::json_rpc)};
   if (!session.echo().empty()) tried.evidence.grade = Grade::echo;
-  // To a JSON-RPC worker that knows no greeting nobody need speak as to another.
+  // A JSON-RPC worker without a greeting is spoken to as the speech that its answer shows.
   if (tried.evidence.speech && !asked_.speech) tried.candidate.speech = *tried.evidence.speech;
   return tried;
 }
 
-/// What is tried next, after what came of the last one.
+/// Chooses what to try next, by what came of the last try.
 void Search::follow(const Tried& tried) {
   const Evidence& evidence = tried.evidence;
   const std::vector<Candidate> meant = meant_by(tried);
@@ -182,17 +184,18 @@ void Search::follow(const Tried& tried) {
     waiting_.clear();
   } else if (evidence.grade == Grade::answer ||
              (evidence.grade == Grade::message && !evidence.logs)) {
-    // What it reads is found. Who objects may read another wire than it writes.
+    // The wire that it reads is found. A worker that objects may read another wire than it writes.
     waiting_.clear();
   } else if (first && evidence.exited && evidence.unread) {
-    // Nothing that it could have read matters. Without its channel a child of fork() has nothing to
-    // wait for.
+    // It ended without reading, so no wire matters. But a child of fork() ends so without its
+    // channel.
     waiting_.clear();
     add(kForked);
   } else if (first && evidence.exited) {
     add(kForked);
   } else if (first && evidence.grade == Grade::noise) {
-    // It writes so to anybody: another wire would show what stands behind it.
+    // It writes such noise to anybody: only the usual wires are tried, to see what stands behind
+    // it.
     std::erase_if(waiting_, [](const Candidate& candidate) {
       return std::ranges::find(kUsual, candidate) == kUsual.end();
     });
@@ -204,7 +207,7 @@ void Search::follow(const Tried& tried) {
   }
 }
 
-/// Whom what it wrote points to.
+/// The candidates to which the worker's output points.
 std::vector<Candidate> Search::meant_by(const Tried& tried) const {
   const Evidence& evidence = tried.evidence;
   if (evidence.sound) return on_wire_of(tried.candidate, evidence.rpc);
@@ -240,7 +243,7 @@ std::vector<Candidate> Search::meant_by(const Tried& tried) const {
   return meant;
 }
 
-/// Of those that were silent the one is nearest whose wire it used elsewhere.
+/// Among silent candidates, those come nearest whose wire the worker used in answer to others.
 void Search::grade_the_silent() {
   for (Tried& tried : tried_) {
     if (tried.evidence.grade == Grade::silent &&
@@ -256,7 +259,8 @@ Settings Search::told(const Tried& tried, std::string_view how) const {
   return found;
 }
 
-/// Those that are slow to answer what they have read; nothing else is left to be tried.
+/// Waits longer for workers that read a greeting but did not answer at once, when all else is
+/// tried.
 std::optional<Settings> Search::patiently() const {
   for (const Tried& tried : tried_) {
     if (!tried.evidence.waits || std::ranges::find(kUsual, tried.candidate) == kUsual.end())
@@ -295,7 +299,7 @@ Settings Search::run() {
     follow(*tried);
   }
   grade_the_silent();
-  // The first of equals.
+  // Of equal grades the first one counts.
   const auto best =
       std::ranges::max_element(tried_, {}, [](const Tried& one) { return one.evidence.grade; });
   if (best->evidence.grade == Grade::silent) {

@@ -12,7 +12,7 @@ using nlohmann::json;
 using wire::Misframing;
 using wire::Speech;
 
-/// Only who speaks on this wire breaks such a rule.
+/// Whether only a worker that speaks on this wire can break such a rule.
 bool is_of_this_wire(Misframing kind) {
   switch (kind) {
     case Misframing::text:
@@ -32,7 +32,7 @@ bool says_error(const json& message) {
          (message.contains("error") || message.value("success", true) == false);
 }
 
-/// Of an answer to `initialize`: who speaks so.
+/// Which speech an answer to `initialize` shows.
 Speech speech_of(const wire::Reply& reply) {
   if (!reply.success || !reply.result_is_object || !reply.result->contains("capabilities"))
     return Speech::json_rpc;
@@ -44,7 +44,7 @@ bool knows_no_greeting(const wire::Reply& reply) {
   return !reply.success && reply.error.ends_with(kMethodNotFound);
 }
 
-/// What came behind log lines that are JSON, if it is the answer; else all of it.
+/// What comes behind log lines that are JSON, if that is the answer; else all the bytes.
 std::string_view behind_logs(const Settings& settings, std::string_view bytes) {
   constexpr int kMostLines = 64;
   std::string_view behind = bytes;

@@ -19,24 +19,25 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 
 constexpr Duration kIdle = 1s;
-/// All of a noise comes by then.
+/// How long noise is listened to, so that all of it has come.
 constexpr Duration kNoise = 100ms;
-/// What nobody asked for is a flood from so many bytes a second on.
+/// Unasked output of this many bytes a second, or more, is a flood.
 constexpr std::uint64_t kFloodBytes = std::uint64_t{1} << 20U;
 constexpr Duration kInCall = 200ms;
-/// A call that takes less can't be told from one that is answered at once, by a busy machine.
+/// On a busy machine, a shorter call can't be told from one that is answered at once.
 constexpr Duration kLongCall = 250ms;
 constexpr int kIdlePercent = 20;
 constexpr std::size_t kPipeBytes = 65536;
 
-/// `; the process runs at 99 % CPU`, of one that does not just wait.
+/// Such as `; the process runs at 99 % CPU`; empty for a process that just waits.
 std::string busy_words(const Activity& activity) {
   const bool rests =
       activity.kind == Activity::Kind::waits || activity.kind == Activity::Kind::unknown;
   return rests ? "" : "; " + pool::words(activity);
 }
 
-/// It has ended; a signal that nobody sent is a crash, which a pool can live with. `at`: `at TERM`.
+/// The finding for a worker that has ended: a signal that nobody sent is a crash, with which a pool
+/// can live. `at`: such as `at TERM`.
 Finding ended(Subject& subject, const Heard& heard, std::string_view at, int sent) {
   if (heard.exit->signal == 0 || heard.exit->signal == sent)
     return held(fmt::format("ends {} {}", at, end_of(heard)));
@@ -46,7 +47,8 @@ Finding ended(Subject& subject, const Heard& heard, std::string_view at, int sen
   return finding;
 }
 
-/// It was asked to end. `when`: `at the end of its input`, `of the end of its input`.
+/// Whether the worker ends by itself after its input has ended. `at` and `of` say when, such as `at
+/// the end of input`, `of the end of its input`.
 Finding end(Subject& subject, Session& session, std::string_view at, std::string_view of) {
   const Duration limit = subject.settings().limit;
   const Heard heard = session.wait_for_end(limit);
@@ -61,7 +63,7 @@ Finding end(Subject& subject, Session& session, std::string_view at, std::string
   return finding;
 }
 
-/// A worker that does not end at TERM costs a pool a grace time only.
+/// Whether the worker ends at TERM. If it does not, that costs a pool only a grace.
 Finding term(Subject& subject, Session& session, std::string_view when) {
   session.signal(SIGTERM);
   const Heard heard = session.wait_for_end(subject.settings().limit);
@@ -73,11 +75,12 @@ Finding term(Subject& subject, Session& session, std::string_view when) {
   return finding;
 }
 
-/// Why it can't be found in mid-call; nothing: a "sleep" keeps it in one for a while.
+/// Why the worker can't be caught in a call; nothing: a "sleep" keeps it in one for a while.
 std::optional<Finding> try_long_call(Subject& subject) {
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
-  // Whom nobody greets may be starting still: its first answer tells nothing of its second.
+  // Without a greeting the worker may still be starting: its first answer says nothing of its
+  // speed.
   if (!subject.settings().wire().greets())
     (void)session->ask(subject.request("sleep", {{"ms", 0}}).frame, subject.settings().limit);
   const Subject::Request request = subject.request("sleep", {{"ms", 300}});
@@ -98,7 +101,7 @@ std::optional<Finding> try_long_call(Subject& subject) {
                                              : "it has no command \"sleep\" that takes time");
 }
 
-/// The same, tried once: the second row that asks tells nothing new.
+/// As try_long_call(), but tried once only: a second row that asks would learn nothing more.
 std::optional<Finding> no_long_call(Subject& subject) {
   if (std::exchange(subject.long_call_tried, true)) {
     if (subject.no_long_call) subject.no_long_call->told_elsewhere = true;
@@ -107,7 +110,7 @@ std::optional<Finding> no_long_call(Subject& subject) {
   return subject.no_long_call = try_long_call(subject);
 }
 
-/// Whether it is in a call now, which takes at least `ms`, and longer than one looks for.
+/// Sends a call that takes `ms`, and returns whether the worker is in it and has not answered.
 bool is_in_call(Subject& subject, Session& session, int ms) {
   const std::string frame = subject.request("sleep", {{"ms", ms}}).frame;
   return session.write_piece(frame, subject.settings().limit) &&
@@ -123,7 +126,7 @@ bool is_calm(const Heard& heard) {
          heard.silence.activity.kind != Activity::Kind::stopped;
 }
 
-/// What it did while nobody asked it anything. Requires: it is not calm.
+/// What is wrong with what the worker did while idle. Requires: it was not calm.
 Finding unrest(Subject& subject, Session& session, const Heard& heard) {
   if (heard.exit) return broken("ends while it is idle " + end_of(heard));
   if (heard.after == After::closed) return broken("closes its stdout while it is idle");
@@ -153,7 +156,7 @@ Finding noise(Subject& subject, Session& session, Heard heard, std::string_view 
   const std::string bytes = heard.bytes();
   const auto suspicion = wire::suspect(subject.settings().framing, bytes);
   const bool misframed = suspicion && !wire::first_is_sound(suspicion->kind);
-  // A sound message says more than its bytes.
+  // A sound message is shown as text, which says more than its bytes.
   const bool shows = !misframed && !subject.settings().opaque && !heard.frames.empty();
   const std::string what =
       shows       ? "a message that nobody waits for: " + printable(heard.frames.front(), kShown)
@@ -169,7 +172,7 @@ Finding idle(Subject& subject) {
   if (session == nullptr) return no_worker();
   Heard heard;
   Duration waited{};
-  // What is busy may still be warming up: only who never rests is so.
+  // A busy process may still be warming up: only one that never rests is to blame.
   do {
     heard = session->listen(kIdle);
     waited += kIdle;
@@ -202,7 +205,7 @@ Finding end_of_input(Subject& subject) {
   subject.spoil();
   session->close_stdin();
   Finding finding = end(subject, *session, "at the end of input", "of the end of its input");
-  // A language server says so that nobody told it to exit.
+  // A language server exits so to say that nobody had told it to exit.
   const bool has_its_own_goodbye = subject.settings().speech == wire::Speech::lsp;
   const auto exit = session->exit_status();
   if (finding.verdict == Verdict::held && exit && exit->code != 0 && !has_its_own_goodbye) {
@@ -221,7 +224,8 @@ Finding end_in_frame(Subject& subject) {
   session->close_stdin();
   Finding finding = end(subject, *session, "when its input ends inside of a frame",
                         "when its input ends inside of a frame");
-  // A language server leaves when it is told to exit; no text says what half a message means.
+  // A language server leaves when it is told to; its protocol does not say what half a message
+  // means.
   const bool has_its_own_goodbye = subject.settings().speech == wire::Speech::lsp;
   if (finding.verdict == Verdict::broken && has_its_own_goodbye) finding.verdict = Verdict::remark;
   return finding;

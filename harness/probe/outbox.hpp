@@ -8,8 +8,8 @@
 
 namespace poolproof::probe {
 
-/// What is still to be written to a worker: requests, and the answers to what it asked behind them.
-/// Nothing is put inside of a request that comes in pieces. Pure.
+/// What is still to be written to a worker: requests and, behind them, answers to what it asked.
+/// Nothing is put into the middle of a request that is sent in pieces. Pure.
 class Outbox {
  public:
   /// A piece of a request; the first one begins it.
@@ -24,7 +24,7 @@ class Outbox {
     piece(bytes);
     whole();
   }
-  /// Nothing follows the pieces of the request.
+  /// Ends the request: no further piece follows.
   void whole() {
     torn_ = false;
     answer(std::exchange(held_, {}));
@@ -40,13 +40,13 @@ class Outbox {
     begun_ = 0;
   }
 
-  /// Of the last request.
+  /// The size of the last request.
   [[nodiscard]] std::size_t request_bytes() const { return to_ - from_; }
-  /// So much of it the worker has not read, if `unread` bytes of all are in its pipe.
+  /// How much of the last request the worker has not read, if its pipe holds `unread` bytes.
   [[nodiscard]] std::size_t request_left(std::size_t unread) const {
     return to_ - std::clamp(written_ - std::min(unread, written_), from_, to_);
   }
-  /// Answers that are not written yet.
+  /// How many bytes of answers are not written yet.
   [[nodiscard]] std::size_t answers_pending() const {
     return pending().size() + held_.size() - request_left(0);
   }
@@ -55,9 +55,9 @@ class Outbox {
   [[nodiscard]] std::size_t end() const { return written_ + pending().size(); }
 
   std::string queue_;
-  std::size_t begun_ = 0;    ///< of the queue, what is written
-  std::size_t written_ = 0;  ///< since the beginning
-  std::size_t from_ = 0;     ///< where the last request begins and ends, so counted
+  std::size_t begun_ = 0;    ///< how much of the queue has been written
+  std::size_t written_ = 0;  ///< how many bytes have been written since the beginning
+  std::size_t from_ = 0;     ///< the last request's begin and end, counted like written_
   std::size_t to_ = 0;
   bool torn_ = false;
   std::string held_;  ///< answers that wait for the end of the request

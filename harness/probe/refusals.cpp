@@ -15,21 +15,21 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Who answers at once has answered by then; what is asked next is answered behind it.
+/// A worker that answers at once has answered by then.
 constexpr Duration kAtOnce = 200ms;
-/// Who has answered the next call and is about to answer this one, too, does so by then.
+/// A worker that has answered the next call has by then answered this one too, if it ever will.
 constexpr Duration kBelated = 1s;
-/// More than a pipe holds.
+/// More bytes than a pipe holds.
 constexpr std::size_t kManyBytes = 4 * 65536;
 
 struct Outcome {
   std::optional<ExitStatus> exit;
-  std::string last_words;             ///< what it wrote on its way out, to be read behind its end
-  std::optional<std::string> answer;  ///< the message that is about these bytes
+  std::string last_words;             ///< what it wrote before its end, to be read behind that
+  std::optional<std::string> answer;  ///< the message that answers these bytes
   std::string fault;                  ///< to be read after "it"; empty: the next call is as before
 };
 
-/// Bytes that are no frame: the words of one who leaves, unless it stays.
+/// Takes bytes that are no frame for the worker's last words, unless it lives on.
 void take_for_last_words(const Subject& subject, Session& session, Heard heard,
                          std::string_view when, Outcome& outcome) {
   heard.add(session.hear_out(subject.settings().limit));
@@ -45,7 +45,7 @@ void take_for_last_words(const Subject& subject, Session& session, Heard heard,
       ", and writes on its way out " + (suspicion ? suspicion->words : hex_and_text(bytes, 16));
 }
 
-/// What came of bytes that `what` is a noun for, after `heard` was all that came at once.
+/// What came of sending bytes. `what`: a noun for them; `heard`: all that came at once.
 Outcome outcome_of(Subject& subject, Session& session, const Heard& heard, std::string_view what) {
   Outcome outcome;
   outcome.exit = heard.exit;
@@ -64,7 +64,7 @@ Outcome outcome_of(Subject& subject, Session& session, const Heard& heard, std::
   return outcome;
 }
 
-/// Its end on `what`, which is as good as an answer, unless it is a crash.
+/// The finding for a worker that ended on `what`: that is as good as an answer, unless it crashed.
 Finding end_on(Subject& subject, std::string_view what, const Outcome& outcome) {
   const std::string words =
       fmt::format("{} ({}){}", what, pool::words(*outcome.exit), outcome.last_words);
@@ -74,7 +74,7 @@ Finding end_on(Subject& subject, std::string_view what, const Outcome& outcome) 
   return finding;
 }
 
-/// Its answer to `what`: what is no request deserves an error.
+/// The finding for an answer to `what`, which was no request and deserves an error.
 Finding answered(Subject& subject, std::string_view answer, std::string_view what,
                  std::string_view more = "") {
   const Said said = said_by(answer);
@@ -149,7 +149,7 @@ Finding oversized(Subject& subject) {
   constexpr std::string_view kWhat = "an oversized frame";
   const std::string header = wire::header_of(framing, std::uint64_t{framing.max_frame_bytes} + 1);
   std::string bytes = header;
-  // More than a pipe holds: who takes it all waits for the payload.
+  // More than a pipe holds: a worker that takes all of it waits for the payload.
   bytes.append(std::min<std::size_t>(kManyBytes, framing.max_frame_bytes), ' ');
   const Heard heard = session->ask(bytes, subject.settings().limit);
   if (heard.after == After::answered) {
@@ -167,7 +167,7 @@ Finding oversized(Subject& subject) {
   }
   const std::size_t left = heard.silence.left;
   const std::size_t read = bytes.size() - left;
-  // Whether it would take the frame, or read on to its end and refuse it then, is not known.
+  // Nobody knows whether it would accept the frame, or read it to its end and then refuse it.
   return remark(left == 0
                     ? fmt::format("reads on behind the header of {} (all {} bytes that came of it)",
                                   kWhat, read)

@@ -20,21 +20,21 @@ using nlohmann::json;
 constexpr Duration kAfterthought = 200ms;
 constexpr int kCalls = 3;
 constexpr int kManyCalls = 12;
-/// Slow ones are asked less often.
+/// A worker that is slower than this is asked less often.
 constexpr Duration kManyLimit = 1s;
 constexpr std::size_t kLargeBytes = 1'000'000;
-/// What an envelope needs beside the text that is echoed, each way.
+/// What an envelope has around the echoed text, in each direction.
 constexpr std::size_t kEnvelopeBytes = 400;
 
-/// One echo, sent and answered.
+/// What came of one echo.
 struct Answer {
   std::string fault;    ///< to be read after "it"; empty: it is the reply to this request
-  bool echoed = false;  ///< its result is what was sent
+  bool echoed = false;  ///< the result is what was sent
   std::optional<std::string> error;
   std::optional<json> result;
 };
 
-/// Too much behind a good answer, to be read after "it"; empty: nothing came.
+/// What came too much behind a good answer, to be read after "it"; empty: nothing.
 std::string surplus(Subject& subject, const Heard& heard, const Subject::Request& request) {
   if (heard.frames.size() > 1) {
     const std::string& second = heard.frames[1];
@@ -50,7 +50,7 @@ std::string surplus(Subject& subject, const Heard& heard, const Subject::Request
     return "";
   }
   subject.noisy = true;
-  // What is sound JSON says more than any frame does, where there is some.
+  // Except for opaque payloads, a broken rule of the wire says more than the bytes themselves.
   const auto suspicion = subject.settings().opaque
                              ? std::nullopt
                              : wire::suspect(subject.settings().framing, heard.bytes());
@@ -59,7 +59,7 @@ std::string surplus(Subject& subject, const Heard& heard, const Subject::Request
          (suspicion ? suspicion->words : "a reply and, behind it, " + hex_and_text(behind, 16));
 }
 
-/// What came, whose first message is no reply to the request, as a noun phrase.
+/// What came instead of a reply to the request, as a noun phrase.
 std::string no_reply(const Subject& subject, const Heard& heard, const Subject::Request& request) {
   const auto suspicion = wire::suspect(subject.settings().framing, heard.bytes());
   if (suspicion && !wire::first_is_sound(suspicion->kind)) return suspicion->words;
@@ -94,8 +94,8 @@ Answer judge(Subject& subject, const Heard& heard, const Subject::Request& reque
   return answer;
 }
 
-/// A request and all that came of it. What follows a doubtful answer is always heard out: what
-/// belongs together may be on its way still, and the kind of noise is told by all of it.
+/// Sends a request and hears what comes of it. What follows a doubtful answer is always heard out:
+/// parts of it may still be on their way, and only the whole shows the kind of noise.
 Heard exchange(const Subject& subject, Session& session, const Subject::Request& request,
                std::string_view rest_of_it, bool hear_out = false) {
   Heard heard = session.ask(rest_of_it, subject.settings().limit);
@@ -119,14 +119,14 @@ std::string ended_after(std::size_t calls, const Heard& heard) {
                     : fmt::format("ends after {} calls {}", calls, end_of(heard));
 }
 
-/// Whether a result holds what another caller sent, and nothing of what this one did: however it is
-/// wrapped, it is the other one's.
+/// Whether a result holds what another caller sent, and nothing of what this one sent: it is then
+/// the other one's, however it is wrapped.
 bool is_of_another(const json& result, std::string_view mark, std::string_view mark_of_other) {
   return !mark_of_other.empty() && carries(result, mark_of_other) && !carries(result, mark);
 }
 
-/// Whether each of two requests that came in one piece has the answer that belongs to it. Ids tell
-/// which reply is whose; without any it is their order.
+/// Whether each of two requests that came in one piece has its own answer. Ids tell which reply
+/// belongs to which; without ids it is their order.
 Finding pairing(const Subject& subject, const Heard& heard,
                 const std::array<Subject::Request, 2>& requests, const std::array<json, 2>& args) {
   constexpr std::array kWhich{"the first", "the second"};
@@ -156,7 +156,7 @@ Finding pairing(const Subject& subject, const Heard& heard,
   return held("answers two requests that come in one piece");
 }
 
-/// Whether what came first is a reply to either of them.
+/// Whether the first message is a reply to either request.
 bool answers_one_of(const Subject& subject, const Heard& heard,
                     const std::array<Subject::Request, 2>& requests) {
   return std::ranges::any_of(requests, [&](const Subject::Request& request) {
@@ -164,8 +164,8 @@ bool answers_one_of(const Subject& subject, const Heard& heard,
   });
 }
 
-/// One more echo of `nonce` on the same process, behind that of `before`. What is wrong with it, to
-/// be read after "it"; empty: nothing.
+/// Sends one more echo, of `nonce`, to a process that echoed `before` last. Returns what is wrong
+/// with the answer, to be read after "it"; empty: nothing.
 std::string one_of_many(Subject& subject, Session& session, int number, const std::string& nonce,
                         const std::string& before) {
   const std::string when = fmt::format("in call {} of the same process", number);
@@ -186,8 +186,8 @@ std::string one_of_many(Subject& subject, Session& session, int number, const st
   return "";
 }
 
-/// What came behind its answer to the greeting, before anything was asked: but for a notification,
-/// where that has one.
+/// What the worker wrote behind its answer to the greeting, before it was asked anything: perhaps
+/// an answer to the notification that follows the greeting.
 Finding early_noise(Subject& subject, Session& session, Heard early) {
   constexpr std::size_t kShown = 120;
   const std::string_view greeted = wire::row_of(subject.settings().speech).greeted;
@@ -207,7 +207,7 @@ Finding three_calls(Subject& subject) {
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   constexpr std::array kWhen{"in its first call", "in its second call", "in its third call"};
-  // What stands behind its greeting, and came later, is none of its first answer.
+  // Late output that belongs to the greeting must not be taken for the first answer.
   if (subject.settings().wire().greets()) {
     Heard early = session->listen(kAfterthought);
     if (early.after == After::babbled) {
@@ -269,7 +269,7 @@ Finding non_ascii(Subject& subject) {
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   const json args{{"text", "h\u00e9llo \u2713 \U0001f980"}};
-  // Who knows no echo mostly quotes the command in its error.
+  // A worker without an echo mostly quotes the unknown command in its error.
   const Subject::Request request =
       subject.request(subject.echoes ? "echo" : "h\u00e9llo \u2713 \U0001f980", args);
   const Answer answer = call(subject, *session, request, args, "in a call with non-ASCII text");
@@ -316,7 +316,7 @@ Finding torn_request(Subject& subject) {
   const std::size_t head = std::max<std::size_t>(
       1, wire::header_of(subject.settings().framing, frame.size()).size() / 2);
   const Duration limit = subject.settings().limit;
-  // What is not read alone joins what follows in the pipe.
+  // If the first piece is not read by itself, it joins the rest in the pipe.
   const bool first = session->write_piece(frame.substr(0, head), limit);
   const bool second = session->write_piece(frame.substr(head, middle - head), limit);
   const bool alone = first && second;

@@ -23,30 +23,31 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kShownBytes = 32;
 constexpr std::size_t kShownText = 120;
-/// Of what says the same again and again.
+/// How many bytes of each message are shown when many say the same.
 constexpr std::size_t kShownOfMany = 30;
-/// Of what crosses during one test this many reads and writes are shown; the rest is counted.
+/// How many reads and writes of one test are shown; the rest are only counted.
 constexpr int kShownReads = 6;
-/// Reads in a row: a worker that floods us must not keep us from looking at the time.
+/// How many reads are made in a row: a worker that floods us must not hide the time from us.
 constexpr int kReadsInARow = 16;
 constexpr Duration kPostmortem = 500ms;
 constexpr Duration kLook = 10ms;
 constexpr std::size_t kTailBytes = 4096;
-/// The rest of a message, and room for answers, are waited for so long.
+/// How long the rest of a message, or room for answers, is waited for.
 constexpr Duration kRestLimit = 1s;
-/// A pool, too, goes on when no more than that of what it owes is unwritten.
+/// Like a pool, the session goes on when no more bytes than these of its answers are unwritten.
 constexpr std::size_t kOwedMostBytes = 4096;
-/// And it keeps no more than that for who does not read it.
+/// Like a pool, the session keeps no more bytes than these of answers that the worker does not
+/// read.
 constexpr std::size_t kAnswersMostBytes = std::size_t{1} << 20U;
-/// How often it is looked whether a worker has read its ping.
+/// How often to look whether a worker has read its ping.
 constexpr Duration kReadLook = 20ms;
 
 void keep(std::string& kept, std::string_view bytes) {
   kept.append(bytes.substr(0, kKeptBytes - std::min(kKeptBytes, kept.size())));
 }
 
-/// With it a greeting has more than 127 and less than 256 bytes: so a length of one byte and a
-/// varint are told apart.
+/// This name makes a greeting longer than 127 and shorter than 256 bytes: only then do a length of
+/// one byte and a varint differ.
 constexpr std::string_view kWorkerName = "the one worker that poolproof probe looks at";
 
 }  // namespace
@@ -125,7 +126,7 @@ std::string Session::echo() const {
   const std::size_t header = wire::header_of(settings_.framing, ping_.size()).size();
   const std::string_view ping = wire::whole_frame(settings_.framing, ping_).payload;
   std::string_view behind = greeting_;
-  // What cat does behind a terminal that echoes comes twice.
+  // Behind a terminal that echoes, cat sends everything back twice.
   for (;;) {
     const wire::WholeFrame whole = wire::whole_frame(settings_.framing, behind);
     if (whole.bytes == 0 || !wire::same_message(whole.payload, ping)) break;
@@ -137,7 +138,7 @@ std::string Session::echo() const {
 }
 
 std::string echo_words(const wire::Framing& framing, std::string_view echoed, bool answers) {
-  // A terminal writes CR LF where it is written LF.
+  // A terminal turns LF into CR LF.
   const bool terminal = framing.by_lines() && echoed.find("\r\n") != std::string_view::npos;
   return terminal || answers
              ? "gives back what it is sent before it answers, as a terminal (pty) does that echoes"
@@ -153,7 +154,7 @@ bool Session::pump(Time until, Heard& heard, const Done& done) {
     if (ended || asks_on || done() || host::sys::now() >= until) return ended;
     write_some();
     wait(until, open_, takes_input_ && !outbox_.pending().empty());
-    ended = exit_status().has_value();  // before the last look at its output, not after
+    ended = exit_status().has_value();  // looked at before its last output is read, not after
     read_some();
   }
 }
@@ -208,7 +209,7 @@ Heard Session::wait_for_end(Duration patience) {
   return heard;
 }
 
-/// What it was saying when the time was over must become whole, whatever it says behind it.
+/// Waits for the rest of a message that had begun when the time was over.
 void Session::finish(Heard& heard) {
   const std::uint64_t before = stream_.count();
   const auto is_whole = [&] {
@@ -294,7 +295,7 @@ void Session::note(const std::string& what) const {
   say_(fmt::format("{:>8}.{:03} ms  {}\n", us / 1000, us % 1000, what));
 }
 
-/// Closes a test: says how much of what the worker wrote was not shown.
+/// Ends a test: says how much of what the worker wrote was not shown.
 void Session::note_hidden() {
   if (hidden_bytes_ > 0) note(fmt::format("and {} bytes more", hidden_bytes_));
   hidden_bytes_ = 0;
@@ -317,7 +318,7 @@ void Session::cross(bool written, std::string_view bytes) {
   note(fmt::format("{} {:>6} bytes  {}", written ? "->" : "<-", bytes.size(), shown(bytes)));
 }
 
-/// A frame of text as its header in hex and its text; other bytes in both ways.
+/// How bytes are shown: a frame of text as its header in hex and its text; others in both ways.
 std::string Session::shown(std::string_view bytes) const {
   const bool length_first = settings_.framing.wire == wire::Wire::prefix;
   const std::string_view head = bytes.substr(0, length_first ? settings_.framing.prefix_bytes : 0);
@@ -376,7 +377,7 @@ std::vector<std::string> Session::put_away(Duration patience) {
   if (!worker_) return {};
   const bool by_itself = exit_status().has_value();
   if (!by_itself) (void)host::sys::signal_group(worker_->pid(), SIGKILL);
-  // Until the leader is reaped its group's number is its own.
+  // Until the leader is reaped, nobody else can have its group's number.
   const Time until = after(host::sys::now(), patience);
   std::vector<std::string> left;
   do {

@@ -20,13 +20,15 @@
 namespace poolproof::probe {
 
 struct Settings {
-  std::vector<std::string> command;  ///< the worker's; not empty
+  std::vector<std::string> command;  ///< the worker's command line; not empty
   wire::Framing framing;
   wire::Speech speech = wire::Speech::bridge;
-  bool opaque = false;  ///< any bytes: one frame back for each; no greeting, and no goodbye
-  Duration limit = std::chrono::seconds(5);  ///< for each answer
-  pid_t guardian = 0;                        ///< the one process below us that is not the worker's
-  std::shared_ptr<wire::WireLog> wire_log = {};  ///< of all processes, one after the other; or null
+  /// Payloads are any bytes: one frame back for each; no greeting, no goodbye
+  bool opaque = false;
+  Duration limit = std::chrono::seconds(5);  ///< how long each answer is waited for
+  pid_t guardian = 0;                        ///< the one process below us that is not a worker's
+  /// A log of what all processes say, one after the other; or null
+  std::shared_ptr<wire::WireLog> wire_log = {};
 
   [[nodiscard]] pool::WireOptions wire() const {
     return {framing, opaque, wire::Codec::json, speech};
@@ -42,7 +44,7 @@ enum class After : std::uint8_t {
   babbled,   ///< bytes came that are no message, or not a whole one
   ended,     ///< the process has ended
   closed,    ///< its stdout has ended and the process lives
-  asks_on,   ///< it asks, and very many of the answers wait for it to read them
+  asks_on,   ///< it asks, and does not read very many of our answers
   silent,    ///< nothing came
 };
 
@@ -54,28 +56,28 @@ struct Silence {
   Activity activity;
 };
 
-/// What came, as far as nobody need expect it; and what else is known then.
+/// What was heard of a worker, without what it may say unasked, and what is known at the time.
 struct Heard : Messages {
   After after = After::silent;
-  std::string rest;                ///< what came behind the messages; the first 4 MiB
-  bool under_way = false;          ///< that may be the beginning of what it may say unasked
-  bool stalled = false;            ///< the same, and that has not become whole in time
-  std::size_t sent = 0;            ///< bytes it was to read
-  std::optional<ExitStatus> exit;  ///< ended
-  std::string stderr_tail;         ///< at most 4 KiB
+  std::string rest;        ///< what came behind the messages; the first 4 MiB
+  bool under_way = false;  ///< the rest may be the beginning of something that it may say unasked
+  bool stalled = false;    ///< the rest may be such a beginning, but has not become whole in time
+  std::size_t sent = 0;    ///< how many bytes it was to read
+  std::optional<ExitStatus> exit;  ///< how the process ended
+  std::string stderr_tail;         ///< the end of its stderr, at most 4 KiB
   Silence silence;
 
   [[nodiscard]] std::string bytes() const { return framed + rest; }
-  /// More came than `wanted` messages, what it may say unasked, and what may begin that.
+  /// Whether more came than `wanted` messages, apart from what it may say unasked.
   [[nodiscard]] bool more_than(std::size_t wanted) const {
     return frames.size() > wanted || stalled || (!rest.empty() && !under_way);
   }
-  /// What came later, of the same worker.
+  /// Adds what the same worker said later.
   void add(Heard later);
 };
 
-/// What who gives back what it is sent does, to be read after "it". `echoed` is all that came,
-/// and `answers` whether more than the echo did.
+/// What a worker does that sends back what it gets: to be read after "it". `echoed`: all that came;
+/// `answers`: there was more than the echo.
 std::string echo_words(const wire::Framing& framing, std::string_view echoed, bool answers);
 
 /// One worker process outside any pool, and the time line of all that crosses its pipes. Its
@@ -96,53 +98,54 @@ class Session {
 
   Expected<void, std::string> start();
 
-  /// The init ping, with the evidence a pool would gather. Cause none: the worker is good. With
-  /// `once_read`, who has read it and written nothing is not waited for any longer than that.
+  /// Sends the init ping, and returns the evidence that a pool would gather. Cause none: the worker
+  /// is good. `once_read`: how long to wait for a worker that has read the ping and written
+  /// nothing.
   pool::StartEvidence greet(std::optional<Duration> once_read = {});
   /// Why what it wrote at the init ping is no reply; empty: nothing is known.
   [[nodiscard]] const std::string& reason() const { return reason_; }
-  /// What the process did in the meantime.
+  /// What the process did while it was greeted.
   [[nodiscard]] const Silence& greeting_silence() const { return greeting_silence_; }
   /// The beginning of what it wrote at the init ping.
   [[nodiscard]] const std::string& greeting() const { return greeting_; }
-  /// What it does, to be read after "it", if the first bytes it wrote are the ping itself; else
-  /// empty.
+  /// What it does, to be read after "it", if it first sends back the ping itself; empty: it does
+  /// not.
   [[nodiscard]] std::string echo() const;
-  /// From the start of its process to its good answer.
+  /// How long it took from the start of its process to its good answer.
   [[nodiscard]] Duration start_time() const { return start_time_; }
 
   /// Writes raw bytes, the last of a request, while it reads what comes, until `frames` messages
   /// are there, bytes came that begin none, the worker has ended, or `patience` is over. No bytes:
   /// the request before is whole.
   Heard ask(std::string_view bytes, Duration patience, std::size_t frames = 1);
-  /// Writes a piece of a request and waits until the worker has taken it. Whether it has, within
-  /// `patience`. What comes meanwhile is heard by who asks next.
+  /// Writes a piece of a request and waits until the worker has read it. False: not within
+  /// `patience`. What comes meanwhile is heard by the next call.
   bool write_piece(std::string_view bytes, Duration patience = kPieceLimit);
-  /// Nothing is sent: until anything comes that nobody should say, or `span` is over and what it
-  /// was saying then is whole.
+  /// Sends nothing and listens: until something comes that the worker must not say, or `span` is
+  /// over and a message that had begun is whole.
   Heard listen(Duration span);
-  /// The same, whatever comes: what belongs together may come in pieces.
+  /// Listens for the whole `span`, whatever comes: things that belong together may come in pieces.
   Heard hear_out(Duration span);
-  /// Reads on until it has ended, or `patience` is over. Whatever it writes on its way out is no
-  /// answer to anything.
+  /// Reads until the worker has ended, or `patience` is over. What it writes on its way out answers
+  /// nothing.
   Heard wait_for_end(Duration patience);
   void close_stdin();
   void signal(int number);
-  /// Whether the time line shows just the beginning of each message: many say the same.
+  /// Whether the time line shows only the beginning of each message, because many say the same.
   void show_briefly(bool briefly) { briefly_ = briefly; }
 
   [[nodiscard]] std::optional<ExitStatus> exit_status() const;
   [[nodiscard]] std::string stderr_tail() const { return worker_->stderr_tail.text(); }
   [[nodiscard]] std::uint64_t stderr_bytes() const { return worker_->stderr_tail.total_bytes(); }
 
-  /// What a worker leaves behind has so long to end by itself, if nobody says otherwise.
+  /// How long processes that a worker leaves behind have to end by themselves, by default.
   static constexpr Duration kLeavingLimit = std::chrono::seconds(1);
-  /// Ends what is left of it and reaps it. The commands of the processes that a worker that had
-  /// ended by itself, or whose group was killed, left behind and that are there `patience` later.
+  /// Ends what is left of the worker and reaps it. Returns the commands of processes that are still
+  /// there `patience` later, if the worker had ended by itself or its group was killed.
   std::vector<std::string> put_away(Duration patience);
 
  private:
-  /// A piece of a request that was not taken by then is left in the pipe.
+  /// A piece of a request that the worker has not read by then is left in the pipe.
   static constexpr Duration kPieceLimit = std::chrono::milliseconds(200);
 
   void note(const std::string& what) const;
@@ -150,7 +153,7 @@ class Session {
   void note_end(ExitStatus status);
   void cross(bool written, std::string_view bytes);
   [[nodiscard]] std::string shown(std::string_view bytes) const;
-  /// Writes and reads until `done()`, its end, or `until`. True: it has ended.
+  /// Writes and reads until `done()` is true, the worker ends, or `until`. True: it has ended.
   template <class Done>
   bool pump(Time until, Heard& heard, const Done& done);
   void finish(Heard& heard);
@@ -173,8 +176,8 @@ class Session {
   std::shared_ptr<host::Worker> worker_;
   Stream stream_;
   Outbox outbox_;
-  bool open_ = true;      ///< its stdout
-  bool leaving_ = false;  ///< what it writes is of no interest any more
+  bool open_ = true;      ///< its stdout is open
+  bool leaving_ = false;  ///< it is on its way out: its output is of no more interest
   bool end_noted_ = false;
   bool takes_input_ = true;
   bool briefly_ = false;

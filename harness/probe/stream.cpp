@@ -11,13 +11,13 @@
 namespace poolproof::probe {
 namespace {
 
-/// Of messages that nobody asked for no more are of interest.
+/// No more than this many messages that nobody asked for are kept.
 constexpr std::size_t kKeptFrames = 64;
 
-/// Of larger requests no echo is awaited: those before were smaller.
+/// Larger requests are not compared with echoes: a worker that echoes has echoed smaller ones.
 constexpr std::size_t kEchoBytes = 65536;
 
-/// The same for all texts that are the same JSON; empty: it is none, or too large.
+/// A form that is the same for texts of equal JSON; empty: it is no JSON, or too large.
 std::string plain_form(std::string_view payload) {
   if (payload.size() > kEchoBytes) return "";
   const auto message = wire::parse_json(payload);
@@ -69,7 +69,7 @@ bool Stream::under_way() const {
          wire::may_begin_message(wire_.framing, buffer_);
 }
 
-/// What a worker says unasked is none of what is waited for; what it asks is answered.
+/// Answers or passes over what a worker may say unasked. False: somebody waits for the message.
 bool Stream::passes_over(std::string_view payload, Messages& messages) {
   if (!wire_.hears_unasked()) return false;
   // No request has the number -1.

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kTailShown = 300;
 
-/// Of a log line in front of the answer to the greeting; empty: there is none.
+/// The log line in front of the answer to the greeting; empty: there is none.
 std::string log_in_greeting(const Settings& settings, std::string_view bytes) {
   std::vector<std::string> frames;
   bytes = wire::behind_unasked(settings.framing, settings.speech, bytes);
@@ -29,7 +29,7 @@ std::string log_in_greeting(const Settings& settings, std::string_view bytes) {
   return log_before_reply(settings, frames, 0, "to the greeting");
 }
 
-/// The post-mortem of a failed start, as the pool tells it.
+/// The post-mortem of a failed start, in the words of a pool.
 std::string why(const Session& session, const pool::StartEvidence& evidence,
                 const Settings& settings) {
   if (std::string echo = session.echo(); !echo.empty()) return echo;
@@ -43,7 +43,7 @@ std::string why(const Session& session, const pool::StartEvidence& evidence,
   const std::string told =
       pool::explain_start({}, evidence, config, {session.stderr_tail(), session.reason(), ""}) +
       (hangs ? "; " + pool::words(session.greeting_silence().activity) : "");
-  // There is but one worker here, and it has no number.
+  // There is only one worker here, so its number is left out.
   constexpr std::string_view kWho = "worker 0.0 ";
   return told.substr(told.starts_with(kWho) ? kWho.size() : 0) + cause;
 }
@@ -102,7 +102,7 @@ Expected<void, std::string> Subject::begin() {
 void Subject::put_away() {
   if (!session_) return;
   most_stderr = std::max(most_stderr, session_->stderr_bytes());
-  // Once something was left, what is left again needs no long look.
+  // Once something was left behind, later processes are waited for only briefly.
   const Duration moment = Session::kLeavingLimit;
   const Duration patience = left_behind.empty() ? std::max(moment, settings_.limit) : moment;
   for (std::string& command : session_->put_away(patience)) {

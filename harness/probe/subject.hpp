@@ -11,7 +11,8 @@
 
 namespace poolproof::probe {
 
-/// The worker under examination: a process of it whenever one is needed, and what is known so far.
+/// The worker under examination: makes a process when one is needed, and keeps what is known so
+/// far.
 class Subject {
  public:
   Subject(const Settings& settings, std::string token, const Say& say)
@@ -19,56 +20,56 @@ class Subject {
 
   [[nodiscard]] const Settings& settings() const { return settings_; }
 
-  /// A process that has answered its ping, the one at hand if it is still as it should be; none if
-  /// it does not start again, which is kept as `restart_failure`.
+  /// A process that has answered its ping: the one at hand, if nothing has spoilt it. Null: it does
+  /// not start again, and `restart_failure` says why.
   Session* ready();
-  /// The same, but always a process of its own.
+  /// Like ready(), but always a new process.
   Session* fresh();
-  /// The very first start.
+  /// Starts the worker for the first time.
   Finding first_start();
-  /// The process at hand may not be used again: its stream is spoilt, or it is about to end.
+  /// Marks the process at hand as used up: its stream is spoilt, or it is about to end.
   void spoil() { spoilt_ = true; }
   void keep() { spoilt_ = false; }
-  /// Ends the process at hand and keeps what it left behind.
+  /// Ends the process at hand, and notes what it left behind.
   void put_away();
 
-  /// One request as a frame, with an id of its own. To who takes any bytes: the arguments alone.
+  /// One request as a frame, with a new id. For opaque payloads: the arguments alone.
   struct Request {
     std::int64_t id;
     std::string frame;
   };
   Request request(const std::string& command, const nlohmann::json& args);
 
-  /// How many requests the process at hand has behind it; 0 if the next row gets another one.
+  /// How many requests the process at hand has had; 0: the next row gets a new one.
   [[nodiscard]] int requests_behind() const { return session_ && !spoilt_ ? requests_ : 0; }
-  /// How the process at hand ended, though it served and nobody asked it to.
+  /// How the process at hand ended by itself, after it had served; nothing: it did not.
   [[nodiscard]] std::optional<ExitStatus> ended_by_itself() const;
 
-  // What earlier rows found out.
-  bool answers = false;       ///< calls are answered, with errors perhaps
-  bool succeeds = false;      ///< and without any
+  // What earlier rows found out about the worker.
+  bool answers = false;       ///< calls are answered, perhaps with errors
+  bool succeeds = false;      ///< calls are answered without errors
   bool echoes = false;        ///< echo gives its arguments back
   bool noisy = false;         ///< it writes on stdout what is no reply
-  bool closes_stdin = false;  ///< in a call
+  bool closes_stdin = false;  ///< it closes its stdin in a call
   bool outlives_input = false;
   bool outlives_term = false;
-  bool ends_on_unknown = false;    ///< an unknown command ends it
-  bool errors_are_flawed = false;  ///< as its speech has them
-  bool crashes_at_end = false;     ///< a signal that nobody sent ends it
-  /// What was well on a fresh process and not on a used one, as it was first seen.
+  bool ends_on_unknown = false;    ///< it ends on an unknown command
+  bool errors_are_flawed = false;  ///< its errors are not as its speech has them
+  bool crashes_at_end = false;     ///< it ends by a signal that nobody sent
+  /// The first thing that was well on a fresh process, but not on a used one.
   std::optional<Finding> worn;
   bool many_calls_over = false;
-  bool restless = false;  ///< it does not just wait while it is idle
-  /// Why it can't be found in mid-call, as the first row said that wanted to; none: it can.
+  bool restless = false;  ///< it ends or writes while it is idle
+  /// Why it can't be caught in a call, as the first row found that wanted to; none: it can.
   std::optional<Finding> no_long_call;
   bool long_call_tried = false;
   std::optional<std::string> restart_failure;
   std::vector<std::string> left_behind;
-  std::uint64_t most_stderr = 0;  ///< bytes, of one process
+  std::uint64_t most_stderr = 0;  ///< the most bytes that one process wrote to stderr
   Duration slowest_start{};
 
  private:
-  /// Error: the fault, to be read after "it".
+  /// Starts a process and greets it. Error: the fault, to be read after "it".
   Expected<void, std::string> begin();
 
   const Settings& settings_;
@@ -78,17 +79,17 @@ class Subject {
   std::optional<Session> session_;
   bool spoilt_ = false;
   std::int64_t next_id_ = 1;
-  int requests_ = 0;  ///< that the process at hand was sent
+  int requests_ = 0;  ///< how many requests the process at hand was sent
 };
 
-/// What is wrong with the way in which a worker took a request, to be read after "it"; `when` is
-/// `in its first call`. Empty: it answered.
+/// What is wrong with how a worker took a request, to be read after "it"; `when`: such as `in its
+/// first call`. Empty: it answered.
 std::string failure(const Heard& heard, const wire::Framing& framing, std::string_view when);
 
-/// The end of what it wrote to stderr, to be read behind anything; empty: it wrote nothing.
+/// The end of what it wrote to stderr, to be read behind a sentence; empty: it wrote nothing.
 std::string tail_words(const std::string& tail);
 
-/// Where a request that is not answered is stuck, and what the process does.
+/// Where an unanswered request is stuck, and what the process is doing.
 std::string stuck(const Heard& heard);
 
 }  // namespace poolproof::probe

@@ -16,7 +16,7 @@ std::vector<std::string> all_that_are(Verdict verdict, const std::vector<Row>& r
   return words;
 }
 
-/// What was not tried, by its reason.
+/// Lines for the rows that were not tried, grouped by reason.
 std::string not_tried_lines(const std::vector<Row>& rows) {
   std::vector<std::pair<std::string_view, std::vector<std::string_view>>> reasons;
   for (const Row& row : rows) {

@@ -12,22 +12,22 @@ namespace poolproof::probe {
 
 enum class Verdict : std::uint8_t {
   held,       ///< the worker does what a sound one does
-  remark,     ///< it does not, and a pool can live with it
-  broken,     ///< it does not, and no pool can use it so
-  not_tried,  ///< another fault, or the worker's own commands, left no way to find out
+  remark,     ///< the worker does otherwise, and a pool can live with it
+  broken,     ///< the worker does otherwise, and no pool can use it so
+  not_tried,  ///< another fault, or the worker's commands, left no way to find out
 };
 std::string_view name(Verdict verdict);
 
 struct Finding {
   Verdict verdict = Verdict::not_tried;
-  /// What the worker does, to be read after "it"; of what was not tried, why not.
+  /// What the worker does, to be read after "it"; if it was not tried, why not.
   std::string what;
-  /// It is the cause, or a part, of what another row tells: the diagnosis leaves it out.
+  /// Another row reports the same cause: the diagnosis leaves this finding out.
   bool told_elsewhere = false;
 };
 
 struct Row {
-  std::string_view id;    ///< for programs: `three_calls`
+  std::string_view id;    ///< the row's name for programs, such as `three_calls`
   std::string_view fact;  ///< what a sound worker does
   Finding finding;
   Duration took{};
@@ -37,7 +37,7 @@ struct Table {
   std::vector<std::string> command;
   std::vector<Row> rows;
   std::string diagnosis;  ///< one plain sentence, without a full stop
-  /// A pool can use the worker: no row is broken.
+  /// Whether a pool can use the worker: no row is broken.
   [[nodiscard]] bool usable() const;
 };
 

@@ -27,13 +27,13 @@ Finding end_in_frame(Subject& subject);
 Finding end_in_call(Subject& subject);
 Finding term_while_idle(Subject& subject);
 Finding term_in_call(Subject& subject);
-// These look back at all starts and ends; so they come last.
+// These look back at all starts and ends, so they come last.
 Finding start_time(Subject& subject);
 Finding starts_again(Subject& subject);
 Finding nothing_left(Subject& subject);
 Finding little_on_stderr(Subject& subject);
 
-// ---- what they all say
+// ---- findings that many rows give
 inline Finding held(std::string what) {
   return {Verdict::held, std::move(what)};
 }
@@ -46,13 +46,14 @@ inline Finding remark(std::string what) {
 inline Finding not_tried(std::string why) {
   return {Verdict::not_tried, std::move(why)};
 }
-/// The row "starts_again" tells why.
+/// The finding of a row that gets no worker: the row "starts_again" tells why.
 inline Finding no_worker() {
   return not_tried("it does not start again");
 }
-/// `(exited with code 3)`.
+/// How a worker ended, such as `(exited with code 3)`.
 std::string end_of(const Heard& heard);
-/// Something came that nobody had asked for; `when`: `while nobody asks it anything`.
+/// The finding for output that nobody had asked for; `when`: such as `while nobody asks it
+/// anything`.
 Finding noise(Subject& subject, Session& session, Heard heard, std::string_view when);
 
 }  // namespace poolproof::probe

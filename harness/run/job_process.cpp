@@ -14,8 +14,8 @@ namespace poolproof::run {
 namespace {
 
 constexpr std::size_t kSaidBytes = 8192;
-/// Reads in a row from one stream: a process that floods it must not keep us from looking at the
-/// time.
+/// The most reads in a row from one stream: a process that floods it must not keep us from looking
+/// at the time.
 constexpr int kRoundsMost = 64;
 
 /// The variables of our environment that our own program may need. No others are handed on.

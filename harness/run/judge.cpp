@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kTimelineLines = 20;
 constexpr std::size_t kSaidMost = 20;
 
-/// In virtual time only a fault of the pool makes anything late.
+/// How late a pool may be: in virtual time, only a fault of the pool makes anything late.
 oracle::Bounds bounds_of(const trace::Trace& trace) {
   return trace.header.world == "sim" ? oracle::Bounds{Duration::zero()} : oracle::Bounds{};
 }
@@ -38,7 +38,7 @@ void judge_without_trace(const Attempt& attempt, const std::string& which, Scena
   }
 }
 
-/// What happened before the trouble is judged as usual.
+/// Judges a run that got into trouble: what happened before the trouble is judged as usual.
 void judge_trouble(const trace::Header& header, const std::string& which, ScenarioResult& result) {
   if (header.endless) {
     result.findings.push_back({"hang", which + std::string(kEndless), Time{}});

@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// No scenario that a person writes is longer.
+/// The longest scenario file that is read: no scenario that a person writes is longer.
 constexpr std::uintmax_t kLongestFile = 16U << 20U;
 
 bool is_scenario_file(const fs::path& path) {
@@ -46,7 +46,7 @@ Parsed<std::vector<std::string>> files_below(const std::string& path) {
   return files;
 }
 
-/// The file, with all that its scenario needs.
+/// Reads one file and checks all that its scenario needs.
 Parsed<Loaded> load_whole(const std::string& file, const worlds::Programs& programs) {
   auto loaded = load_scenario(file);
   if (!loaded) return loaded;

@@ -26,8 +26,8 @@ inline constexpr std::string_view kEndless = "the run came to no end within the 
 
 /// One fault of the plan and how often it struck.
 struct Strikes {
-  std::string id;     ///< `f0`
-  std::string fault;  ///< its name in the catalogue
+  std::string id;     ///< the fault's id in the plan, such as `f0`
+  std::string fault;  ///< the fault's name in the catalogue
   std::size_t count = 0;
 };
 
@@ -46,19 +46,20 @@ struct ScenarioResult {
   std::vector<std::string> tags;
   std::string world = "host";
   std::uint64_t seed = 0;
-  std::uint32_t repetition = 0;  ///< of --repeat, from 0
+  std::uint32_t repetition = 0;  ///< which repetition by --repeat it is, from 0
   Verdict verdict = Verdict::unknown;
-  std::vector<std::string> reasons;       ///< why invalid, divergent or unknown: one sentence each
-  std::vector<oracle::Finding> findings;  ///< why fail
+  /// Why the verdict is invalid, divergent or unknown: a sentence each
+  std::vector<std::string> reasons;
+  std::vector<oracle::Finding> findings;  ///< why the verdict is fail
   std::vector<Strikes> strikes;
   std::size_t calls_ok = 0;
   std::size_t calls_failed = 0;
-  std::vector<Said> said;  ///< the first 20
+  std::vector<Said> said;  ///< the first 20 messages to clients
   std::string control;     ///< one sentence about the control run; empty: none was made
   std::string agreement;   ///< one sentence about both worlds; empty: only one was asked for
   Duration elapsed{};      ///< of the run and its control run together
   std::string trace_file;  ///< relative to the output folder; empty: none was kept
-  std::string timeline;    ///< of a run that did not pass; at most 20 lines
+  std::string timeline;    ///< only for a run that did not pass; at most 20 lines
   std::string again;       ///< the command that runs it again
 };
 

@@ -35,7 +35,7 @@ using scenario::WorldKind;
 
 constexpr std::uintmax_t kTraceBytesMax = std::uintmax_t{1} << 30U;
 
-/// Empty: it can't be read.
+/// The text of a file; empty: it can't be read.
 std::string text_of(const fs::path& path) {
   return read_file(path.string(), kTraceBytesMax, "").value_or("");
 }
@@ -120,12 +120,12 @@ class Runner {
   }
 
  private:
-  /// The orders to one world.
+  /// A scenario as one world is to run it.
   struct Version {
     const scenario::Scenario& scenario;
-    std::string text;  ///< the scenario as a file
+    std::string text;  ///< the scenario as the text of a file
     WorldKind world;
-    std::string suffix;  ///< of the names of its traces
+    std::string suffix;  ///< the end of the names of its traces
   };
 
   ScenarioResult run_in(const Job& job, const Version& version) {
@@ -214,7 +214,8 @@ class Runner {
                                           : reason);
   }
 
-  /// Each repetition has one of its own: the simulator would do the same again.
+  /// The seed of a job. Each repetition has its own: the simulator would do the same again
+  /// otherwise.
   [[nodiscard]] std::uint64_t seed_of(const Job& job) const {
     return options_.seed.value_or(job.loaded->scenario.seed) + job.repetition;
   }

@@ -19,19 +19,19 @@ namespace poolproof::run {
 struct Loaded {
   scenario::Scenario scenario;
   std::string file;
-  std::string text;  ///< its text as it was read
+  std::string text;  ///< the file's text as it was read
 
   /// The folder that the file lies in, as an absolute path.
   [[nodiscard]] std::string folder() const;
 };
 
-/// Every scenario below the given paths, read and checked down to the programs of its workers. Of a
+/// Reads and checks every scenario below the given paths, down to the programs of its workers. In a
 /// folder these are its *.json files and those of its folders, in order of name, without
-/// *.schema.json. Errors: what is wrong with each file, or path, of which something is; a file that
-/// has another name than its scenario is wrong.
+/// *.schema.json. Errors: what is wrong, for each file or path; a file with another name than its
+/// scenario is wrong.
 Expected<std::vector<Loaded>, std::vector<InputError>> load_scenarios(
     const std::vector<std::string>& paths, const worlds::Programs& programs);
-/// One file, under whatever name.
+/// Reads one scenario file, whatever its name is.
 Parsed<Loaded> load_scenario(const std::string& path);
 
 /// `both`: on real processes, then in the simulator, then the comparison of both.
@@ -39,14 +39,14 @@ enum class Worlds : std::uint8_t { sim, host, both };
 inline constexpr std::array<std::string_view, 3> kWorldsNames{"sim", "host", "both"};
 
 struct RunOptions {
-  std::string self;  ///< our own program: each scenario runs in a process of its own
+  std::string self;  ///< our own program, which runs each scenario in a process of its own
   std::string out;   ///< output folder; made if need be
   std::optional<std::uint64_t> seed;  ///< replaces the scenarios' own seeds
   Worlds worlds = Worlds::host;
-  std::uint32_t jobs = 0;  ///< scenarios side by side; 0: two for each processor
+  std::uint32_t jobs = 0;  ///< how many scenarios run side by side; 0: two for each processor
   std::uint32_t repeat = 1;
   bool control = true;  ///< run a scenario with faults without them as well
-  /// After that a hanging one is killed and has failed.
+  /// After this time, a scenario that hangs is killed and has failed.
   Duration scenario_limit = std::chrono::seconds(120);
 };
 
@@ -59,10 +59,10 @@ using Progress = std::function<void(std::size_t done, std::size_t of, const Scen
 Expected<RunResult, std::string> run_all(const std::vector<Loaded>& scenarios,
                                          const RunOptions& options, const Progress& progress);
 
-/// The orders to the process that carries out one scenario.
+/// What the process that carries out one scenario is to do.
 struct ScenarioJob {
   std::string scenario_file;
-  bool control = false;  ///< switch its faults off
+  bool control = false;  ///< run it with its faults switched off
   scenario::WorldKind world = scenario::WorldKind::host;
   std::string compare;  ///< a trace of the host world: only compare it with simulated runs
   std::optional<std::uint64_t> seed;

@@ -30,12 +30,12 @@ int write(const std::string& path, const std::string& text) {
   return file ? 0 : broken("can't write " + path);
 }
 
-/// Many schedules: the comparison counts how often each observation occurs.
+/// The number of schedules that are simulated first: many, for the comparison counts observations.
 constexpr std::uint64_t kSchedules = 200;
-/// So many where the others leave open whether all has been observed.
+/// The number of schedules where the first ones leave open whether everything has been observed.
 constexpr std::uint64_t kMoreSchedules = 1000;
-/// A divergence is told only after so many, or after all that this time allows: an order that comes
-/// in one schedule of a hundred is no bug of either world.
+/// A divergence is reported only after this many schedules, or after all that this time allows: an
+/// order that comes in one schedule of a hundred is no bug of either world.
 constexpr std::uint64_t kMostSchedules = 8000;
 constexpr Duration kMostTime = std::chrono::seconds(10);
 constexpr std::uintmax_t kTraceBytesMax = std::uintmax_t{1} << 30U;

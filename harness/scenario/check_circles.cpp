@@ -9,8 +9,8 @@
 namespace poolproof::scenario {
 namespace {
 
-/// Every step of every client is two points in time, begun and ended, and each point has to wait
-/// for at most two others. The points must be a partial order.
+/// Which steps of a scenario's clients wait for which. Every step is two points in time, begun and
+/// ended, and each point waits for at most two others. The points must be a partial order.
 class Waits {
  public:
   explicit Waits(const Scenario& scenario) : scenario_(scenario) {
@@ -29,15 +29,15 @@ class Waits {
     std::size_t client;
     std::size_t step;
     std::vector<std::size_t> needs;
-    bool comes;  ///< at some time
+    bool comes;  ///< this point in time is reached at some time
   };
 
-  /// Points that wait for one another, each for the next, the last for the first.
+  /// A circle of points: each waits for the next one, the last for the first; empty: there is none.
   [[nodiscard]] std::vector<Point> circle() const {
     const auto stuck = std::ranges::find(points_, false, &Point::comes);
     if (stuck == points_.end()) return {};
-    // Whoever is held up is held up by one that is, too: after that many steps back the walk is in
-    // a circle.
+    // A point that is held up is held up by another such point: after as many steps back as there
+    // are points, the walk is in a circle.
     auto at = static_cast<std::size_t>(stuck - points_.begin());
     for (std::size_t i = 0; i < points_.size(); ++i) at = held_up_by(at);
     std::vector<Point> circle;

@@ -160,7 +160,7 @@ class Examination {
     const faults::Between between{pool.framing, !pool.opaque,
                                   !pool.opaque && pool.speech == wire::Speech::bridge,
                                   pool.says_goodbye()};
-    // A start that fails is the pool's: wrap is not even there.
+    // The pool itself makes a start fail: wrap does not run yet and has no part in it.
     const bool launch = fault.fault->moment == faults::Moment::launch;
     const std::string why = launch ? "" : faults::cannot_strike(*fault.fault, between);
     if (!why.empty()) {
@@ -173,7 +173,7 @@ class Examination {
     }
   }
 
-  /// So many at most.
+  /// The most calls that an execution may make.
   static std::uint64_t calls_of(const Execute& execute) {
     const bool is_bound =
         !execute.session.name.empty() && execute.session.affinity == pool::Affinity::strict;

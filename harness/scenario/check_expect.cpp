@@ -39,7 +39,7 @@ std::string listed(const auto& phases) {
   return "one of " + all;
 }
 
-/// What never comes with that error would be waited for in vain.
+/// Refuses a phase or a cause that never comes with the expected error.
 void check_details(const JsonNode& node, const Step& step, Outcome outcome) {
   const bool of_both = outcome == Outcome::cancelled || outcome == Outcome::pool_closed;
   const bool of_checkout =
@@ -98,7 +98,8 @@ void check_client(const JsonNode& node, const Client& client) {
   for (std::size_t i = 0; i < expected.size(); ++i) check_expected(expected[i], *steps[i]);
 }
 
-/// Who was put away left by something; who was born ended somehow.
+/// Refuses "by" for a worker that the pool need not have put away, and "exit" for one that need not
+/// have lived.
 void check_leaving(const JsonNode& node, const ExpectedFate& expected) {
   const auto among = [&expected](Fate fate) {
     return std::ranges::find(expected.any_of, fate) != expected.any_of.end();

@@ -9,7 +9,7 @@
 namespace poolproof::scenario {
 namespace {
 
-/// The words for a step that came to what it should.
+/// The words for a step that came to what it should, such as "granted".
 constexpr std::array<std::string_view, 6> kWords{"granted", "ok",     "returned",
                                                  "thrown",  "closed", "skipped"};
 
@@ -48,7 +48,7 @@ Expected read_expected(const JsonNode& node) {
   return read_all(*any_of, 1, read_one);
 }
 
-/// One name, or a list of at least one.
+/// Reads one name, or a list of at least one.
 template <class Enum>
 std::vector<Enum> read_any_of(const JsonNode& node, std::span<const std::string_view> names) {
   std::vector<Enum> any_of;
@@ -57,7 +57,7 @@ std::vector<Enum> read_any_of(const JsonNode& node, std::span<const std::string_
   return any_of;
 }
 
-/// An exit code, or {"signal": a number or a name}.
+/// Reads an exit status: an exit code, or {"signal": a number or a name}.
 ExitStatus read_exit(const JsonNode& node) {
   constexpr int kExitCodeMax = 255;
   ExitStatus exit;

@@ -8,9 +8,9 @@ namespace poolproof::scenario {
 namespace {
 
 constexpr Duration kCalmTimeout = 60s;
-/// No calm holds its breath for longer.
+/// The longest pause of the calm before it asks for workers.
 constexpr Duration kBreathMax = 6s;
-/// A start-up budget that needs no fault to be spent.
+/// A start-up budget below this may be spent without any fault.
 constexpr Duration kHastyBudget = 50ms;
 
 template <class Kind>
@@ -23,7 +23,7 @@ bool is_plain(const Step& step) {
          std::holds_alternative<CallBytes>(step) || std::holds_alternative<Checkin>(step);
 }
 
-/// Whether anything in it can do harm that a calm would bring to light.
+/// Whether anything in the scenario can do harm that the calm after it would bring to light.
 bool is_storm(const Scenario& scenario) {
   if (!scenario.faults.empty() || scenario.clients.size() > 1) return true;
   const Client& only = scenario.clients.front();
@@ -41,14 +41,14 @@ bool may_open_breaker(const Scenario& scenario) {
   });
 }
 
-/// What an open breaker and a cooling slot hold starts back for: who comes earlier is refused, and
-/// shows nothing.
+/// How long the calm waits for an open breaker and for cooling slots, which hold starts back: a
+/// client that came earlier would be refused, and that shows nothing.
 Duration breath_of(const pool::Config& config) {
   const Duration cooling = std::min(config.backoff_max, config.backoff_initial * 4);
   return std::min(kBreathMax, std::max(config.breaker_open, cooling));
 }
 
-/// Waits for the end of all the others and then needs every slot at once.
+/// The calm: clients that wait for the end of all others and then need every slot at once.
 Client calm_after(const Scenario& scenario) {
   Client calm;
   calm.name = "calm";
@@ -77,9 +77,9 @@ Client calm_after(const Scenario& scenario) {
 
 // ---- the features -------------------------------------------------------------------------------
 
-/// Nearly half of all storms have none: what nobody thought of comes up there.
+/// How many features a storm has. Nearly half of all have none: they show what nobody thought of.
 constexpr std::array<Weighted<std::uint32_t>, 4> kCounts{{{0, 8}, {1, 6}, {2, 5}, {3, 3}}};
-/// Large frames cost ten times the work of all else.
+/// How likely each feature is. Large frames are rare: they cost ten times the work of all else.
 constexpr std::array<Weighted<Feature>, kFeatures> kChances{{{Feature::deaf_workers, 13},
                                                              {Feature::open_breaker, 7},
                                                              {Feature::closing, 6},
@@ -95,7 +95,7 @@ constexpr std::array<Weighted<Feature>, kFeatures> kChances{{{Feature::deaf_work
                                                              {Feature::large_frames, 1},
                                                              {Feature::recycling, 7}}};
 
-/// The one brings the other along.
+/// Two features of which the one brings the other along.
 struct Pair {
   Feature feature;
   Feature with;
@@ -121,7 +121,7 @@ Features generate_features(Choices& choices) {
   Features features;
   const std::uint32_t count = pick(choices, kCounts);
   for (std::uint32_t i = 0; i < count; ++i) features.add(pick(choices, kChances));
-  // Too rare to be met together by chance.
+  // These pairs of features are too rare to be met together by chance.
   for (const Pair& pair : kPairs) {
     if (features.has(pair.feature) && choices.one_in(pair.one_in)) features.add(pair.with);
   }

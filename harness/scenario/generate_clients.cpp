@@ -13,8 +13,8 @@ constexpr std::size_t kClientsMax = 5;
 constexpr std::array<std::string_view, kClientsMax> kNames{"a", "b", "c", "d", "e"};
 constexpr std::array<std::string_view, kClientsMax> kStreams{"client.1", "client.2", "client.3",
                                                              "client.4", "client.5"};
-/// Whoever is done later than this in the worst case is not waited for: the one who waits has to be
-/// done in time, too.
+/// A client that may be done later than this is not waited for, because the client that waits has
+/// to be done in time, too.
 constexpr Duration kAwaitableMax = 12s;
 
 struct Command {
@@ -30,7 +30,7 @@ Command sleep(int ms) {
   return {"sleep", args_of({{"ms", ms}})};
 }
 
-/// What clients ask for. `shutdown` is not among it, but for a feature of its own.
+/// The commands that clients send. `shutdown` is not one of them: it has a feature of its own.
 const std::array<Weighted<Command>, 16>& commands() {
   static const std::array<Weighted<Command>, 16> all{{
       {{"echo"}, 40},
@@ -53,7 +53,7 @@ const std::array<Weighted<Command>, 16>& commands() {
   return all;
 }
 
-/// What takes its time, so that others queue, time out, cancel and close meanwhile.
+/// Commands that take time, so that other clients queue, time out, cancel and close meanwhile.
 const std::array<Weighted<Command>, 6>& slow_commands() {
   static const std::array<Weighted<Command>, 6> all{{
       {{"echo", args_of({{"s", "\u00fc"}})}, 2},
@@ -66,8 +66,8 @@ const std::array<Weighted<Command>, 6>& slow_commands() {
   return all;
 }
 
-/// Where memory is limited. Three of the first, or one of the second, are too much for the larger
-/// of the limits; a worker that has just begun is too large for the smaller one.
+/// Commands for pools with a memory limit. Three of the first one, or one of the second, exceed the
+/// larger of the two limits; a worker that has just started exceeds the smaller one.
 const std::array<Weighted<Command>, 2>& growing_commands() {
   static const std::array<Weighted<Command>, 2> all{{
       {{"grow", args_of({{"bytes", 25'000'000}})}, 3},
@@ -77,17 +77,17 @@ const std::array<Weighted<Command>, 2>& growing_commands() {
 }
 
 constexpr std::array<Weighted<std::uint32_t>, 4> kPads{{{0, 40}, {10, 2}, {300, 2}, {2000, 1}}};
-/// More than a page of a pipe, more than a pipe holds.
+/// Pads larger than a page of a pipe, and larger than a whole pipe.
 constexpr std::array<Weighted<std::uint32_t>, 4> kLargePads{
     {{5000, 4}, {20'000, 3}, {60'000, 1}, {70'000, 2}}};
 constexpr std::array<std::string_view, 4> kBytes{"hello", "x", "{}", "{\"id\": 1}"};
-/// A frame that a pad may fill to the last byte; what stands in it around the pad, and how much
-/// more it may be.
+/// Up to this limit a pad may fill a frame to the last byte; then what stands in the frame around
+/// the pad, and by how much the pad varies.
 constexpr std::size_t kSmallFrame = 1000;
 constexpr std::size_t kAroundPad = 102;
 constexpr std::uint32_t kAroundPadVaries = 10;
 
-/// For those who hardly wait.
+/// Time limits and pauses of clients that hardly wait.
 constexpr std::array<std::int64_t, 4> kShortMs{10, 1, 50, 100};
 constexpr std::array<Weighted<int>, 5> kSignals{{{9, 3}, {15, 2}, {19, 2}, {18, 1}, {11, 1}}};
 
@@ -113,7 +113,7 @@ constexpr std::array<Weighted<Ending>, 6> kEndings{{{Ending::checkin, 24},
 
 constexpr std::array<Weighted<std::uint32_t>, 5> kClientCounts{
     {{1, 3}, {2, 5}, {3, 5}, {4, 2}, {5, 1}}};
-/// Where one alone would show nothing.
+/// Numbers of clients, for features of which a single client would show nothing.
 constexpr std::array<Weighted<std::uint32_t>, 4> kCrowds{{{2, 4}, {3, 4}, {4, 2}, {5, 1}}};
 constexpr std::array<Weighted<std::uint32_t>, 3> kCounts{{{1, 10}, {2, 1}, {3, 1}}};
 constexpr std::array<Weighted<std::uint32_t>, 3> kRounds{{{1, 5}, {2, 3}, {3, 2}}};
@@ -123,7 +123,7 @@ constexpr std::array<Weighted<std::uint32_t>, 4> kManyCalls{{{3, 3}, {2, 2}, {4,
 /// Writes one client's steps, and keeps account of how long they can take at most.
 class ClientGenerator {
  public:
-  /// `ends`: when each of the clients before it is done at the latest.
+  /// `ends`: the latest time at which each of the clients before it is done.
   ClientGenerator(Choices& choices, Features features, std::uint32_t large_pad, Scenario& scenario,
                   std::span<const Duration> ends)
       : choices_(choices),
@@ -143,12 +143,12 @@ class ClientGenerator {
     for (std::uint32_t i = 0; i < rounds; ++i) round();
   }
 
-  /// At the latest.
+  /// The latest time at which this client is done.
   [[nodiscard]] Duration end() const { return start_ + spent_ * client_.repeat; }
 
  private:
   [[nodiscard]] bool has(Feature feature) const { return features_.has(feature); }
-  /// Whether calls had better take their time.
+  /// Whether half of the calls are to be slow ones.
   [[nodiscard]] bool lingers() const {
     return has(Feature::deaf_workers) || has(Feature::closing) || has(Feature::queueing);
   }
@@ -162,7 +162,7 @@ class ClientGenerator {
     start_ = ends_[before];
   }
 
-  /// One who closes while the others are at it.
+  /// Writes the steps of a client that closes the pool while the others are at work.
   void close_amidst() {
     const Duration until = std::chrono::milliseconds(pick(choices_, kShortMs));
     client_.steps.emplace_back(Pause{spend(until)});
@@ -206,7 +206,7 @@ class ClientGenerator {
     const std::uint32_t times = 1 + choices_.below(3);
     for (std::uint32_t i = 0; i < times; ++i) {
       Execute step;
-      // No farewell: its worker would be given back as if it served on.
+      // No `shutdown` here: an execution returns its worker as one that goes on serving.
       const bool slow = lingers() && choices_.one_in(2);
       const Command& asked = slow ? pick(choices_, slow_commands()) : pick(choices_, commands());
       step.command = asked.name;
@@ -230,7 +230,7 @@ class ClientGenerator {
     perhaps_arrange(has(Feature::queueing) ? 3 : 4);
   }
 
-  /// TERM from outside as soon as there is somebody whom it can reach.
+  /// Writes a TERM from outside, at a time when a worker may just have started.
   void strike_early() {
     client_.steps.emplace_back(Pause{span()});
     signal(15, 0);
@@ -249,7 +249,7 @@ class ClientGenerator {
   }
 
   const Command& command() {
-    // A language server stays until it is told to exit as well.
+    // A language server does not leave at `shutdown`: it stays until it is told to exit as well.
     const bool leaves = scenario_.pool.speech != wire::Speech::lsp;
     if (has(Feature::farewells) && leaves && choices_.one_in(3)) {
       said_farewell_ = true;
@@ -287,7 +287,7 @@ class ClientGenerator {
   }
 
   void finish() {
-    // Nobody can hold it against the worker that it serves no more: it is thrown away.
+    // A worker that was asked to shut down is thrown away, because it need not serve any more.
     if (said_farewell_) {
       client_.steps.emplace_back(Throw{});
       return;
@@ -314,8 +314,8 @@ class ClientGenerator {
     }
   }
 
-  /// A step without an outcome: a pause, a signal from outside, a cancellation or a wait for
-  /// another client.
+  /// Sometimes writes a step without an outcome: a pause, a signal from outside, a cancellation or
+  /// a wait for another client.
   void perhaps_arrange(std::uint32_t one_in) {
     if (has(Feature::recycling) && choices_.one_in(4)) return manage();
     if (!choices_.one_in(one_in)) return;
@@ -339,7 +339,7 @@ class ClientGenerator {
     }
   }
 
-  /// What the user of a pool may want of it while others are at it.
+  /// Writes what a user may ask of a pool that others are using: renew, suspend, resume...
   void manage() {
     if (choices_.one_in(3)) {
       client_.steps.emplace_back(Suspend{});
@@ -361,7 +361,7 @@ class ClientGenerator {
     client_.steps.emplace_back(Cancel{pick_single(choices_, scenario_.clients[other])});
   }
 
-  /// Only of clients before it, so that no waits form a circle.
+  /// Waits only for clients that come before this one, so that no waits form a circle.
   void await() {
     const std::uint32_t before = pick_index(choices_, ends_.size());
     const Client& other = scenario_.clients[before];
@@ -375,7 +375,7 @@ class ClientGenerator {
     client_.steps.emplace_back(AwaitClient{std::move(name), step, ended});
   }
 
-  /// A time from the palette, if there is time for it.
+  /// A time from the palette, as far as the client's time allows.
   Duration span() { return spend(std::chrono::milliseconds(pick(choices_, kPaletteMs))); }
 
   std::optional<Duration> limit(Duration of_the_pool) {
@@ -399,16 +399,16 @@ class ClientGenerator {
 
   Choices& choices_;
   Features features_;
-  std::uint32_t large_pad_;  ///< 0: none
+  std::uint32_t large_pad_;  ///< the size of large pads; 0: there are none
   Scenario& scenario_;
   std::span<const Duration> ends_;
   Client& client_;
-  bool said_farewell_ = false;  ///< in this lease
+  bool said_farewell_ = false;  ///< in the present lease, the worker was asked to shut down
   Duration start_{};
-  Duration spent_{};  ///< in each repetition
+  Duration spent_{};  ///< the time that one repetition takes at most
 };
 
-/// Who there is, before anybody says what they do: they speak of one another.
+/// Adds the clients without their steps: steps name other clients, so all must be known before.
 void add_heads(ChoiceBook& book, Features features, Scenario& scenario) {
   const bool crowd = features.has(Feature::closing) || features.has(Feature::queueing) ||
                      features.has(Feature::deaf_workers);
@@ -421,8 +421,8 @@ void add_heads(ChoiceBook& book, Features features, Scenario& scenario) {
     Client& client = scenario.clients.emplace_back();
     client.name = kNames[i];
     client.count = pick(choices, kCounts);
-    // Only the first repetition of a client can be awaited, and only one client be `after`: of two
-    // repeated ones nobody could wait for the end.
+    // Others can wait only for the first repetition of a client, and a client can come `after` one
+    // other client only: nobody could wait for the end of two repeated ones.
     if (client.count == 1 && !repeated) client.repeat = pick(choices, kCounts);
     repeated = repeated || client.repeat > 1;
   }

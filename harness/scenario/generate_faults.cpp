@@ -21,26 +21,26 @@ using faults::PlannedFault;
 constexpr std::size_t kKindsMax = 4;
 constexpr std::array<Weighted<std::uint32_t>, 6> kFaultCounts{
     {{0, 3}, {1, 6}, {2, 4}, {3, 2}, {4, 1}, {5, 1}}};
-/// With features there is nearly always something to be met in them.
+/// How many faults a storm with features has: nearly always some, so that they meet the features.
 constexpr std::array<Weighted<std::uint32_t>, 4> kFeaturedCounts{{{1, 6}, {0, 1}, {2, 4}, {3, 2}}};
 constexpr std::array<Weighted<std::uint32_t>, 3> kGenerations{{{0, 5}, {1, 2}, {2, 1}}};
 constexpr std::array<Weighted<std::uint64_t>, 4> kRequests{{{1, 4}, {0, 3}, {2, 2}, {3, 1}}};
 
-/// A fault that goes with a feature, mostly aimed at one and the same incarnation. These are
-/// recipes, each of that one fault: a new fault need not be in any of them.
+/// A fault that goes with a feature, mostly aimed at one and the same incarnation. Each row is made
+/// for its fault alone: a new fault need not be in any of them.
 struct FeatureFault {
   Feature feature;
-  std::uint32_t one_in;  ///< of the scenarios with that feature
+  std::uint32_t one_in;  ///< how often scenarios with the feature have the fault: one in so many
   std::string_view fault;
-  std::optional<std::uint64_t> request = {};  ///< none: as drawn
-  std::int64_t delay_min_ms = 0;              ///< shorter delays are made that long
+  std::optional<std::uint64_t> request = {};  ///< the request at which it strikes; none: as drawn
+  std::int64_t delay_min_ms = 0;              ///< a shorter delay is made this long
   enum class Where : std::uint8_t { there, second_slot, everywhere } where = Where::there;
-  std::string_view then = {};  ///< none: as drawn
+  std::string_view then = {};  ///< the value of the parameter `then`; none: as drawn
 };
 using Where = FeatureFault::Where;
 constexpr std::array kFeatureFaults{
     FeatureFault{Feature::deaf_workers, 1, "term_ignored"},
-    // It does not read its next request before it has written that.
+    // The worker does not read its next request before it has written this text.
     FeatureFault{Feature::deaf_workers, 2, "text_while_idle", 0, 100},
     FeatureFault{Feature::deaf_workers, 4, "reply_slow"},
     FeatureFault{Feature::deaf_workers, 8, "import_slow", {}, 100},
@@ -83,15 +83,17 @@ constexpr std::array kFeatureMoments{
     FeatureMoment{Feature::bare_bytes, Moment::start},
 };
 
-/// A breaker that half-opens more often than that needs starts that come good.
+/// If the breaker half-opens more often than this, faults strike at one generation only: later
+/// starts succeed.
 constexpr Duration kRarelyProbed = 100ms;
-/// Smaller pieces of a large reply would be tens of thousands of events.
+/// With smaller pieces, a large reply would be tens of thousands of events.
 constexpr std::int64_t kChunkOfLargeMin = 1000;
 constexpr std::uint32_t kLargePad = 1000;
 constexpr std::int64_t kManyFrames = 100;
 
 using namespace std::string_view_literals;
-/// Text, text without an end, a whole frame of four, two or one bytes of length, white space.
+/// Texts that a fault may write: a line, text without an end, whole frames with a length of four,
+/// two and one bytes, white space, a log line.
 constexpr std::array kTexts{"tick\n"sv, "x"sv,      "\0\0\0\2{}"sv,   "\0\2{}"sv,
                             "\2{}"sv,   "\n\n\n"sv, "{\"id\": 1}\n"sv};
 
@@ -106,7 +108,8 @@ const std::vector<const Fault*>& faults_of(Moment moment) {
   return all[static_cast<std::size_t>(moment)];
 }
 
-/// Those that the usual wire cannot show. Few scenarios speak that wire: there they are likely.
+/// Faults that cannot be shown on the usual wire, but on this one. Few scenarios speak such a wire:
+/// there these faults are made likely.
 const std::vector<const Fault*>& faults_of(wire::Wire wire) {
   static const auto all = [] {
     std::vector<std::vector<const Fault*>> found(wire::wires().size());
@@ -153,7 +156,7 @@ class FaultGenerator {
     WorkerId place;
     place.slot = pick_index(choices_, scenario_.pool.core.size);
     place.generation = pick(choices_, kGenerations);
-    // The second slot is where starts fail.
+    // Faults at the feature's place must leave the second slot free: there the starts fail.
     if (features_.has(Feature::open_breaker) && place.slot == 1) place.slot = 0;
     place_ = place;
   }
@@ -180,9 +183,9 @@ class FaultGenerator {
     }
   }
 
-  /// Swarm: of the whole catalogue a few kinds are allowed, some of them sixty times as likely as
-  /// others. So a storm is now of one kind of fault, now of an unlikely pair, and not the same
-  /// lukewarm mixture every time.
+  /// Adds faults by swarm testing: a few kinds of the whole catalogue are allowed, and some of them
+  /// are sixty times as likely as others. So one storm has a single kind of fault, another one an
+  /// unlikely pair, and they do not all have the same mixture.
   void add_swarm() {
     const std::uint32_t count =
         features_.any() ? pick(choices_, kFeaturedCounts) : pick(choices_, kFaultCounts);
@@ -200,7 +203,7 @@ class FaultGenerator {
     }
   }
 
-  /// What many frames stand before is a large reply.
+  /// Makes the pieces of replies larger where a fault puts many frames before a reply.
   void widen_chunks() {
     const bool many = std::ranges::any_of(plan_, [](const PlannedFault& planned) {
       const auto frames = planned.numbers.find("frames");
@@ -234,7 +237,8 @@ class FaultGenerator {
     return on_this_wire(catalogue[choices_.below(static_cast<std::uint32_t>(catalogue.size()))]);
   }
 
-  /// That one, or the next in the catalogue that can be shown here.
+  /// The fault drawn or, if it cannot be shown on this wire, the next one in the catalogue that
+  /// can.
   [[nodiscard]] const Fault& on_this_wire(const Fault& drawn) const {
     const auto catalogue = faults::catalogue();
     auto place = static_cast<std::size_t>(&drawn - catalogue.data());
@@ -272,7 +276,7 @@ class FaultGenerator {
     return at;
   }
 
-  /// Nearly always at one generation, so that the faults end.
+  /// An aim at a worker, nearly always at one generation, so that the faults come to an end.
   Aim at_worker(const Fault& fault) {
     Aim at;
     const std::uint32_t slot = pick_index(choices_, scenario_.pool.core.size);
@@ -302,7 +306,8 @@ class FaultGenerator {
     return std::clamp(value, param.min, param.max);
   }
 
-  /// A worker that never starts would be tried tens of thousands of times while somebody waits.
+  /// Whether the pool tries starts very often: a worker that never starts would then be tried tens
+  /// of thousands of times while somebody waits.
   [[nodiscard]] bool probes_often() const {
     const pool::Config& config = scenario_.pool.core;
     return config.breaker_failures > 0 && config.breaker_open < kRarelyProbed;
@@ -317,10 +322,11 @@ class FaultGenerator {
   Choices& choices_;
   Features features_;
   const Scenario& scenario_;
-  std::optional<WorkerId> place_;  ///< where the features' faults meet
+  std::optional<WorkerId> place_;  ///< the incarnation at which the features' faults are aimed
   faults::Plan plan_;
-  std::array<std::uint32_t, kClientsMax> calls_{};  ///< by client, over its repetitions
-  std::array<std::size_t, kClientsMax> callers_{};  ///< the clients that call
+  /// How many calls each client makes in all its repetitions
+  std::array<std::uint32_t, kClientsMax> calls_{};
+  std::array<std::size_t, kClientsMax> callers_{};  ///< the numbers of the clients that make calls
   std::uint32_t callers_count_ = 0;
   bool large_ = false;
 };

@@ -5,17 +5,17 @@
 #include "harness/scenario/generate.hpp"
 #include "harness/scenario/generate_parts.hpp"
 
-/// What comes after the storm where a pool lives on: a day with a client now and then, while
-/// workers are recycled for every reason.
+/// The time after the storm for a pool that lives on: a day on which a client comes now and then,
+/// and workers are recycled for every reason.
 namespace poolproof::scenario {
 namespace {
 
-/// One in so many lives a day: it costs the time of many others.
+/// One in this many scenarios gets such a day: a day costs the time of many short scenarios.
 constexpr std::uint32_t kOneIn = 400;
-/// The rest of the day is for whoever waits.
+/// How long the visits go on. What is left of the day's 24 hours is for clients that still wait.
 constexpr Duration kDay = 20h;
 constexpr Duration kPatience = 60s;
-/// What comes back by itself all day comes no more often.
+/// What a pool does by itself all day must not come more often than this.
 constexpr Duration kRarely = 20min;
 
 constexpr std::array<Weighted<Duration>, 3> kPauses{{{1h, 3}, {30min, 2}, {2h, 2}}};
@@ -25,7 +25,7 @@ constexpr std::array<Weighted<Duration>, 4> kIdleTimeouts{
 constexpr std::array<Weighted<std::uint32_t>, 3> kMaxCalls{{{0, 2}, {5, 2}, {1, 1}}};
 constexpr std::array<Weighted<Duration>, 3> kPingIntervals{{{0min, 3}, {kRarely, 1}, {1h, 1}}};
 
-/// Nothing of a pool's own may come by the second for a day.
+/// Slows down what the pool does by itself: nothing of it may come every second for a day.
 void slow_down(Choices& choices, pool::Config& core) {
   core.max_lifetime = pick(choices, kLifetimes);
   core.idle_timeout = pick(choices, kIdleTimeouts);
@@ -36,7 +36,7 @@ void slow_down(Choices& choices, pool::Config& core) {
   if (core.session_idle_timeout > Duration::zero()) core.session_idle_timeout = kRarely;
 }
 
-/// Comes back all day.
+/// A client that comes back all day.
 Client visitor(Choices& choices, const Scenario& scenario) {
   Client client;
   client.name = "day";
@@ -56,8 +56,8 @@ Client visitor(Choices& choices, const Scenario& scenario) {
   return client;
 }
 
-/// Looks after the pool a few times a day. More than once: an `await` has no patience for a day,
-/// and who comes `after` this one needs none.
+/// A client that renews or suspends the pool a few times a day. It repeats its steps, because the
+/// calm waits for a repeated client by `after`, which has no time limit; an `await` has one.
 Client keeper(Choices& choices) {
   Client client;
   client.name = "keeper";

@@ -13,8 +13,8 @@ struct FeaturePalette {
   Palette palette;
 };
 
-/// What a feature makes of an option; its default weight is that of leaving it as it was drawn.
-/// Where features disagree, the later row has its way.
+/// The values that a feature gives to an option; the default weight is that of leaving the option
+/// as it was drawn. Where features disagree, the later row counts.
 constexpr std::array kFeaturePalettes{
     FeaturePalette{Feature::deaf_workers, "term_grace_ms", palette(1, 1000, 1000, 3000)},
     FeaturePalette{Feature::deaf_workers, "leaving_max", palette(3, 1, 2)},

@@ -12,11 +12,11 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kPayloads{"envelope", "opaque"};
 constexpr std::array<std::string_view, 2> kByteOrders{"big", "little"};
-/// The names of the rows of wire/wires.hpp and wire/speech.hpp.
+/// The names of wires and speeches, in the order of wire/wires.hpp and wire/speech.hpp.
 constexpr std::array<std::string_view, 5> kWires{"prefix", "varint", "lines", "headers",
                                                  "node_ipc"};
 constexpr std::array<std::string_view, 5> kSpeeches{"bridge", "json_rpc", "mcp", "lsp", "opaque"};
-/// The last of them is no row: it is another word for `"payload": "opaque"`.
+/// The speech "opaque" has no row there: it is another word for `"payload": "opaque"`.
 constexpr std::int64_t kOpaqueSpeech = kSpeeches.size() - 1;
 
 constexpr pool::Option<PoolSpec> speech_option() {
@@ -32,7 +32,7 @@ constexpr pool::Option<PoolSpec> speech_option() {
   return row;
 }
 
-/// What a wire or a payload leaves without a meaning.
+/// Refuses options that have no meaning on this wire or with this payload.
 void refuse_meaningless(const JsonNode& node, const PoolSpec& pool) {
   const auto bytes = pool.framing.prefix_bytes;
   if (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8) {
@@ -56,7 +56,7 @@ void refuse_meaningless(const JsonNode& node, const PoolSpec& pool) {
 }
 constexpr std::int64_t kFrameBytesMax = 1LL << 30;
 
-/// What a test of pools makes of an option of the Core.
+/// How scenarios use an option of the Core.
 struct CoreRow {
   std::string_view name;
   Palette palette;
@@ -106,7 +106,7 @@ constexpr CoreRow row_of(std::string_view name) {
   throw "an option of pool::kOptions has no row in kCoreRows: the generator does not know it";
 }
 
-/// An option of the Core as one of the pool around it.
+/// Makes an option of the Core an option of the pool around it.
 template <std::size_t place>
 constexpr PoolOption of_core() {
   constexpr const pool::Option<pool::Config>& kOption = pool::kOptions[place];
@@ -125,8 +125,8 @@ using pool::choice;
 using pool::option;
 using wire::Framing;
 
-/// The options of the pool around the Core. What a payload is decides what clients can say: that
-/// is a theme's business.
+/// The options of the pool around the Core. The kind of payload has no palette: it decides what
+/// clients can say, so a feature chooses it.
 constexpr std::array kOwn{
     PoolOption{choice<&PoolSpec::framing, &Framing::wire>("wire", kWires), palette(27, 1, 2, 3, 4)},
     PoolOption{option<&PoolSpec::framing, &Framing::prefix_bytes>("prefix_bytes", 1, 8),

@@ -9,8 +9,9 @@
 
 namespace poolproof::scenario {
 
-/// What the generator sets an option to: `default_weight` times its default, once each of the
-/// others. Without others it leaves the option alone.
+/// The values between which the generator chooses for an option: the default, with the weight
+/// `default_weight`, and each of the others, with a weight of one. Without others it keeps the
+/// default.
 struct Palette {
   std::uint32_t default_weight = 1;
   std::array<std::int64_t, 8> others{};
@@ -22,14 +23,15 @@ constexpr Palette palette(std::uint32_t default_weight, Numbers... others) {
   return {default_weight, {others...}, sizeof...(others)};
 }
 
-/// One option of a scenario's pool. Reader, writer, schema test, generator and shrinker go by this
-/// table.
+/// One option of a scenario's pool. Reader, writer, schema test, generator and shrinker all follow
+/// the table of these options.
 struct PoolOption : pool::Option<PoolSpec> {
   Palette palette;
-  bool stands_alone = true;  ///< false: other parts hang on it, the shrinker has an edit for it
+  /// False: other parts depend on it, and the shrinker changes it by an edit of its own
+  bool stands_alone = true;
 };
 
-/// All of them, in the order of the schema.
+/// All options, in the order of the schema.
 std::span<const PoolOption> pool_options();
 
 }  // namespace poolproof::scenario

@@ -14,8 +14,8 @@ constexpr std::array<StepKind, std::variant_size_v<Step>> kKinds{
     StepKind::execute,  StepKind::end_session, StepKind::renew,         StepKind::suspend,
     StepKind::resume};
 
-/// Whether a step is a fault of the environment, or waits for what a run without faults may never
-/// see.
+/// Whether a step is itself a fault of the environment, or waits for what may never happen in a run
+/// without faults.
 bool needs_a_fault(const Step& step) {
   if (std::holds_alternative<AwaitFault>(step)) return true;
   if (std::holds_alternative<SignalWorker>(step)) return true;

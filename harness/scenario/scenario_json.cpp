@@ -67,7 +67,8 @@ std::vector<WorldKind> read_worlds(const JsonNode& root) {
   return worlds;
 }
 
-/// A number, or as text in hexadecimal: JSON readers elsewhere keep only 53 bits of a number.
+/// Reads a seed: a number, or a hexadecimal text, because many JSON readers keep only 53 bits of a
+/// number.
 std::uint64_t read_seed(const JsonNode& root) {
   const auto node = root.find("seed");
   if (!node) return 0;
@@ -80,7 +81,7 @@ std::uint64_t read_seed(const JsonNode& root) {
   return seed.value_or(0);
 }
 
-/// A text that a program can be given: a NUL would end it.
+/// Reads a text that a program can be given: without a NUL, which would end it.
 std::string read_word(const JsonNode& node) {
   const std::string word = node.text();
   if (word.find('\0') != std::string::npos) node.not_a("a text without a NUL");
@@ -235,7 +236,8 @@ OrderedJson write_planned(const faults::PlannedFault& fault) {
 constexpr std::string_view kScheduleMark = "\n  \"schedule\": 0";
 constexpr std::size_t kLineBytesMax = 100;
 
-/// In lines of many numbers: one a line, as the rest of the file is written, would bury it.
+/// Writes the schedule with many numbers in a line: with one a line, as in the rest of the file, it
+/// would bury all else.
 std::string write_schedule(const std::vector<std::uint32_t>& schedule) {
   std::string text = "\n  \"schedule\": [";
   std::size_t line_begin = 1;
@@ -295,7 +297,8 @@ std::string write_scenario(const Scenario& scenario) {
   if (scenario.schedule) json["schedule"] = 0;
   std::string text = json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
   if (scenario.schedule) {
-    // The last key. No text in JSON holds a newline, so that the mark is found nowhere else.
+    // The schedule is the last key. No JSON text holds a newline, so the mark is found nowhere
+    // else.
     text.replace(text.rfind(kScheduleMark), kScheduleMark.size(),
                  write_schedule(*scenario.schedule));
   }

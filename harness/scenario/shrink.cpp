@@ -13,10 +13,10 @@
 namespace poolproof::scenario {
 namespace {
 
-/// Steps and faults of which every two are tried together.
+/// Up to this number of steps and faults, every two of them are tried together.
 constexpr std::size_t kPairedMost = 20;
 
-/// The smallest that still fails, and the only place where candidates are tried.
+/// Keeps the smallest scenario that still fails; all candidates are tried here.
 class Search {
  public:
   Search(Scenario failing, const std::function<bool(Scenario&)>& fails, ShrinkBudget budget)
@@ -30,14 +30,13 @@ class Search {
   [[nodiscard]] bool over() const { return found_.attempts >= budget_.attempts; }
   [[nodiscard]] Shrunk take() { return std::move(found_); }
 
-  /// Keeps what `edit` makes of the best if it still fails. `edit` says whether it changed
-  /// anything.
+  /// Keeps the best scenario with an edit if it still fails. `edit` says if it changed anything.
   template <class Edit>
   bool attempt(Edit edit) {
     return attempt(edit, [](const Scenario&) { return true; });
   }
 
-  /// The same for edits of the order: one that fails only in yet another order is no smaller.
+  /// Like attempt(), for edits of the order: the candidate must fail in exactly its own order.
   template <class Edit>
   bool attempt_order(Edit edit) {
     std::optional<std::vector<std::uint32_t>> schedule;
@@ -72,7 +71,7 @@ class Search {
   Shrunk found_;
 };
 
-/// From the last to the first, so that what is dropped moves nothing that is still to come.
+/// Edits from the last element to the first: dropping one does not move those still to come.
 template <class Edit>
 void each_from_last(Search& search, std::size_t count, Edit edit) {
   for (std::size_t i = count; i-- > 0;) {
@@ -133,10 +132,10 @@ void at_once(Search& search) {
   });
 }
 
-/// First the halves of a client's steps, at last each of them.
+/// Drops first halves of a client's steps, and at last single steps.
 void steps(Search& search) {
   for (std::size_t i = search.best().clients.size(); i-- > 0;) {
-    // A cut may take other clients with it, whose last words were about this one.
+    // A cut may take other clients with it, whose last steps were about this one.
     if (i >= search.best().clients.size()) continue;
     for (std::size_t chunk = search.best().clients[i].steps.size() / 2; chunk > 0; chunk /= 2) {
       if (i >= search.best().clients.size()) break;
@@ -148,9 +147,9 @@ void steps(Search& search) {
   }
 }
 
-/// A step of a client, or a fault.
+/// A part of a scenario that can be dropped: a step of a client, or a fault.
 struct Part {
-  std::optional<std::size_t> client;  ///< none: a fault
+  std::optional<std::size_t> client;  ///< the step's client; none: the part is a fault
   std::size_t place;
 };
 
@@ -170,7 +169,7 @@ bool drop(Scenario& scenario, const Part& part) {
                      : drop_fault(scenario, part.place);
 }
 
-/// Any two at once: what one of them begins the other ends. Of many that would be too many.
+/// Tries to drop any two parts at once, if there are few: what one begins, the other may end.
 void pairs(Search& search) {
   const std::vector<Part> parts = parts_of(search.best());
   if (parts.size() > kPairedMost) return;
@@ -179,7 +178,7 @@ void pairs(Search& search) {
       const bool dropped = search.attempt([&](Scenario& candidate) {
         return drop(candidate, parts[later]) && drop(candidate, parts[earlier]);
       });
-      if (dropped) return;  // the rest are others now, and single ones come first again
+      if (dropped) return;  // the places have changed; single parts are tried again first
     }
   }
 }
@@ -193,8 +192,8 @@ void size(Search& search) {
 
 // ---- values -------------------------------------------------------------------------------------
 
-/// What a real clock keeps apart from what takes no time, and these two from each other: three
-/// times as long and 200 ms longer (agreement/agreement.hpp).
+/// A limit and a pause that a real clock can tell from what takes no time, and from each other: the
+/// one is three times as long as the other and 200 ms longer (agreement/agreement.hpp).
 constexpr Duration kVisibleLimit = std::chrono::milliseconds(300);
 constexpr Duration kVisiblePause = std::chrono::milliseconds(1000);
 
@@ -205,12 +204,13 @@ bool set_default(Scenario& candidate, const PoolOption& option) {
   return true;
 }
 
-/// A time too short for a real clock is made longer.
+/// Makes a time limit of the pool longer if it is too short for a real clock.
 bool set_visible(Scenario& candidate, const PoolOption& option) {
   const std::int64_t ms = to_ms(kVisibleLimit);
   const std::int64_t now = option.get(candidate.pool);
   if (option.unit != pool::Unit::milliseconds || now <= 0 || now >= ms) return false;
-  if (option.get(PoolSpec{}) < ms) return false;  // a grace, not a limit
+  // The default is shorter, too: this is a grace, not a limit
+  if (option.get(PoolSpec{}) < ms) return false;
   option.set(candidate.pool, ms);
   return true;
 }
@@ -244,7 +244,7 @@ bool use_pool_limit(Step& step) {
   return true;
 }
 
-/// The time that a step names; none: it takes none, or the pool's limit.
+/// The time that a step gives itself; null: it has none, or uses the pool's limit.
 Duration* span_of(Step& step) {
   if (auto* pause = std::get_if<Pause>(&step)) return &pause->span;
   auto* limit = limit_of(step);
@@ -255,7 +255,7 @@ Duration visible_span(const Step& step) {
   return std::holds_alternative<Pause>(step) ? kVisiblePause : kVisibleLimit;
 }
 
-/// Gives a part of all steps of one kind that value.
+/// Sets one member of a step to a value, if the step is of that kind.
 template <class Kind>
 bool change(Step& step, auto part, const auto& value) {
   auto* one = std::get_if<Kind>(&step);
@@ -268,7 +268,7 @@ bool no_pause(Step& step) {
   return change<Pause>(step, &Pause::span, Duration::zero());
 }
 
-/// Longer, if need be: what fails so does so on real processes, too.
+/// Sets the step's time to one that a real clock can see: then it may fail on real processes, too.
 bool be_visible(Step& step) {
   Duration* span = span_of(step);
   const bool none = std::holds_alternative<Pause>(step) && span != nullptr && *span <= Duration{};
@@ -277,7 +277,7 @@ bool be_visible(Step& step) {
   return true;
 }
 
-/// What is visible stays so.
+/// Shortens the step's time, unless it is the one that a real clock can see.
 template <std::int64_t ms>
 bool shorten(Step& step) {
   constexpr Duration kTo = std::chrono::milliseconds(ms);
@@ -287,7 +287,7 @@ bool shorten(Step& step) {
   return true;
 }
 
-/// Changes a step that says what is to be called, as a call or as an execution.
+/// Changes what is to be called, in a call or in an execution.
 bool change_call(Step& step, auto change) {
   if (auto* call = std::get_if<Call>(&step)) return change(*call);
   auto* execute = std::get_if<Execute>(&step);
@@ -382,7 +382,7 @@ constexpr std::array<StepEdit, 21> kStepEdits{no_session,
                                               await_end,
                                               less_pad<65'536>};
 
-/// Each edit on all steps at once, and if that is too much, on each of them.
+/// Tries each edit on all steps at once and, if that fails, on each single step.
 void step_values(Search& search) {
   for (const StepEdit edit : kStepEdits) {
     const bool all = search.attempt([&](Scenario& candidate) {
@@ -417,7 +417,7 @@ bool zero_in_aim(faults::PlannedFault& fault) {
   return true;
 }
 
-/// A fault of every generation never ends.
+/// Aims a fault at one generation: aimed at every generation, it never ends.
 bool one_generation(faults::PlannedFault& fault) {
   if (!fault.at.client.empty() || fault.at.generation) return false;
   fault.at.generation = 0;
@@ -450,7 +450,7 @@ void fault_values(Search& search) {
 
 // ---- the schedule -------------------------------------------------------------------------------
 
-/// Cuts the tail, and makes pieces the natural order, the largest first.
+/// Cuts off the end of the schedule, and puts pieces of it, the largest first, into natural order.
 void schedule(Search& search) {
   if (!search.best().schedule) return;
   for (std::size_t chunk = search.best().schedule->size(); chunk > 0; chunk /= 2) {

@@ -11,7 +11,7 @@
 namespace poolproof::scenario {
 namespace {
 
-/// Every place where a scenario calls a client by its name.
+/// Visits every place where a scenario names a client.
 template <class Visit>
 void for_each_name(Scenario& scenario, Visit visit) {
   for (Client& client : scenario.clients) {
@@ -39,7 +39,7 @@ bool speaks_of(const Step& step, std::string_view client) {
   return cancel != nullptr && common_name(cancel->client) == client;
 }
 
-/// Drops the first step that speaks of `client`; whether there was one.
+/// Drops the first step that names `client`; returns whether there was one.
 bool drop_mention(Scenario& scenario, std::string_view client) {
   for (std::size_t i = 0; i < scenario.clients.size(); ++i) {
     const auto& steps = scenario.clients[i].steps;
@@ -50,9 +50,10 @@ bool drop_mention(Scenario& scenario, std::string_view client) {
   return false;
 }
 
-/// Aims at calls behind a cut move up; those at calls inside of it are for nobody.
+/// Renumbers aims at calls behind a cut; drops faults that are aimed at calls inside it.
 void cut_aims(Scenario& scenario, const Client& client, std::size_t from, std::size_t count) {
-  std::vector<std::uint32_t> renumbered{0};  ///< by the call's number in one repetition
+  /// The number of each call after the cut, by its number before it
+  std::vector<std::uint32_t> renumbered{0};
   std::uint32_t left = 0;
   for (std::size_t i = 0; i < client.steps.size(); ++i) {
     if (!makes_a_call(client.steps[i])) continue;
@@ -70,7 +71,7 @@ void cut_aims(Scenario& scenario, const Client& client, std::size_t from, std::s
   number_faults(scenario);
 }
 
-/// Who awaited a step of the cut awaits the one before it.
+/// Makes waits for a step inside the cut wait for the step before it.
 void cut_awaits(Scenario& scenario, std::string_view client, std::size_t from, std::size_t count) {
   const std::size_t before = from == 0 ? 0 : from - 1;
   for_each_step(scenario, [&](Step& step) {
@@ -187,7 +188,7 @@ bool is_sound(const Scenario& scenario) {
   check_coherence(scenario, root);
   if (complaints.none()) check_circles(scenario, root);
   if (!complaints.none()) return false;
-  // What an expectation may say hangs on the words of the file.
+  // Whether an expectation is allowed is known only from the text of a file.
   const bool expects = !scenario.expect.clients.empty() || !scenario.expect.workers.empty();
   return !expects || read_scenario(write_scenario(scenario), "").has_value();
 }

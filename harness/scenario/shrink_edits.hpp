@@ -5,21 +5,21 @@
 
 #include "harness/scenario/scenario.hpp"
 
-/// Cuts into a scenario that leave it in one piece: what spoke of the part that is gone is brought
-/// into line or goes with it. Each says whether it changed anything; places that do not exist are
-/// no change.
+/// Cuts that keep a scenario sound: what refers to the part that is cut is adjusted or cut with it.
+/// Each returns whether it changed anything; a place that does not exist is no change.
 namespace poolproof::scenario {
 
 bool drop_client(Scenario& scenario, std::size_t client);
-/// A client without a step left goes, too.
+/// Drops steps of a client; a client without any step left is dropped, too.
 bool drop_steps(Scenario& scenario, std::size_t client, std::size_t from, std::size_t count);
 bool drop_fault(Scenario& scenario, std::size_t fault);
-/// Fewer than before.
+/// Lowers the number of a client's copies.
 bool set_count(Scenario& scenario, std::size_t client, std::uint32_t count);
 bool set_repeat(Scenario& scenario, std::size_t client, std::uint32_t repeat);
 bool set_size(Scenario& scenario, std::uint32_t size);
 
-/// Whether read_scenario() would take it, told without writing it where there are no expectations.
+/// Whether read_scenario() would accept the scenario. Without expectations, it need not be written
+/// for that.
 bool is_sound(const Scenario& scenario);
 
 }  // namespace poolproof::scenario

@@ -13,14 +13,15 @@ namespace {
 constexpr std::uint32_t kPadBytesMax = 64U << 20U;
 constexpr std::array<std::string_view, 2> kClientMoments{"begun", "ended"};
 
-/// What may stand in a field.
+/// What a field's value may be.
 struct Rule {
-  std::string_view why = {};               ///< what is said if the key is missing; empty: it may be
-  std::string_view instead_of_empty = {};  ///< a text must not be empty: what is said then
+  std::string_view why = {};  ///< the error if the key is missing; empty: the key may be missing
+  /// The error if the text is empty; empty: the text may be empty
+  std::string_view instead_of_empty = {};
   std::uint32_t max = UINT32_MAX;
   std::span<const std::string_view> names = {};
-  bool needed = true;        ///< of a text
-  std::uint32_t unsaid = 0;  ///< of a number: not written if it is that
+  bool needed = true;        ///< for a text: it must be there
+  std::uint32_t unsaid = 0;  ///< a number with this value is not written
 };
 
 // ---- the fields, in the order of the schema -----------------------------------------------------
@@ -112,7 +113,7 @@ struct KeyList {
   std::vector<std::string_view> keys;
 };
 
-/// Whatever `Value` has for fields, and no other key.
+/// Reads all the fields of a `Value`, and refuses any other key.
 template <class Value>
 Value read_whole(const JsonNode& node);
 
@@ -141,7 +142,7 @@ struct Reader {
     if (value)
       into = static_cast<std::remove_reference_t<decltype(into)>>(value->choice(rule.names));
   }
-  /// A choice that has a default.
+  /// Reads a word that has a default.
   template <OneOf<pool::Affinity, pool::WhenBusy, pool::Retry> Choice>
   void operator()(std::string_view key, Choice& into, const Rule& rule) const {
     const auto value = node.find(key);
@@ -150,14 +151,14 @@ struct Reader {
   void operator()(std::string_view key, WorkerId& into) const {
     if (const auto value = node.find(key)) into = read_whole<WorkerId>(*value);
   }
-  /// A signal.
+  /// Reads a signal, by its number or its name.
   void operator()(std::string_view key, int& into, const Rule& rule) const {
     const auto value = node.need(key, rule.why);
     if (!value) return;
     into = value->is_text() ? kSignalNumbers[value->choice(kSignalNames)]
                             : static_cast<int>(value->whole(1, kSignalMax));
   }
-  /// The arguments of a call.
+  /// Reads the arguments of a call.
   void operator()(std::string_view key, Args& into) const {
     const auto args = node.find(key);
     if (!args) return;
@@ -266,7 +267,7 @@ Step read_await(const JsonNode& node) {
   return read_whole<AwaitFault>(node);
 }
 
-/// By StepKind.
+/// The reader of each kind of step, indexed by StepKind.
 constexpr std::array<Step (*)(const JsonNode&), kStepKindNames.size()> kReaders{
     read_as<Checkout>, read_as<Call>,         read_as<CallBytes>,  read_as<Checkin>,
     read_as<Throw>,    read_as<Execute>,      read_await,          read_as<Pause>,

@@ -8,7 +8,7 @@ namespace poolproof::search {
 /// differ in a byte have different ones. The version alone if the file can't be read.
 std::string build_fingerprint();
 
-/// The same for the program in `file`.
+/// The fingerprint of the program in `file`.
 std::string build_fingerprint_of(const std::string& file);
 
 }  // namespace poolproof::search

@@ -8,7 +8,7 @@ namespace {
 /// The price of one kind of crash.
 struct Terms {
   std::uint64_t for_nothing;  ///< the number of crashes without a price
-  std::uint64_t price;        ///< of each further one, in cases carried out
+  std::uint64_t price;        ///< the price of each further crash, in cases carried out
 };
 constexpr Terms kCrash{100, 5};
 /// The wait for each run without end costs as much time as thousands of cases.

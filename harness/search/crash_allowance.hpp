@@ -21,7 +21,7 @@ class CrashAllowance {
 
  private:
   std::map<std::string, std::uint64_t> times_;
-  std::uint64_t owed_ = 0;  ///< in cases
+  std::uint64_t owed_ = 0;  ///< what is still to be paid, in cases
 };
 
 }  // namespace poolproof::search

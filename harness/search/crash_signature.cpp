@@ -46,7 +46,7 @@ std::string without_numbers(std::string_view text) {
 
 /// Shortens `/there/core.cpp:12:5` to `core.cpp:12`.
 std::string place_of(std::string_view path) {
-  path.remove_prefix(path.rfind('/') + 1);  // npos + 1 is 0
+  path.remove_prefix(path.rfind('/') + 1);  // without a slash: npos + 1 is 0
   const std::string_view file = take_until(path, ":");
   const std::string_view line = take_until(path, ":");
   return line.empty() ? std::string(file) : fmt::format("{}:{}", file, line);

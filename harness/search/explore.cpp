@@ -44,7 +44,7 @@ struct Desk {
   Walk walk;
 };
 
-/// By Exploration.
+/// The space of each kind of exploration, indexed by Exploration.
 constexpr std::array kSpaces{explored_cuts, explored_faults, explored_orders};
 
 std::string slug(const std::string& signature) {
@@ -60,7 +60,7 @@ std::string name_of(const JobFailure& failure) {
   return fmt::format("{}-{}", slug(failure.signature), failure.number);
 }
 
-/// What could not be saved is told behind the failure's sentence.
+/// Saves the failing scenario. If it can't be saved, the failure's sentence says so at its end.
 void save(const std::string& folder, JobFailure& failure, scenario::Scenario scenario) {
   scenario.name = name_of(failure);
   scenario.why = "found by an explorer: " + failure.what;
@@ -263,8 +263,8 @@ class Guide {
   Desk& desk_;
   ExploredSpace& space_;
   std::vector<ExploredFailure> failures_;
-  std::uint64_t killed_ = 0;                      ///< processes, from outside
-  std::map<std::uint64_t, std::uint32_t> kills_;  ///< of them, by the run
+  std::uint64_t killed_ = 0;                      ///< how many processes were killed from outside
+  std::map<std::uint64_t, std::uint32_t> kills_;  ///< how often a process was killed in each run
   Time begun_;
   Time told_;
 };

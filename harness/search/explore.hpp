@@ -21,7 +21,7 @@ enum class Exploration : std::uint8_t {
 struct ExploreOptions {
   Exploration what = Exploration::cuts;
   std::string out;  ///< output folder, made if need be: scenarios that fail go there
-  /// Of each part; 0: as many as it has (orders have a limit of their own).
+  /// The most runs of each part; 0: as many as it has (orders have a limit of their own).
   std::uint64_t runs_most = 0;
 };
 
@@ -29,7 +29,7 @@ struct ExploreOptions {
 struct ExploredPart {
   std::string name;
   std::uint64_t runs = 0;
-  /// Orders: the runs that were not broken off as equal to an earlier one.
+  /// For orders: the runs that were not broken off as equal to an earlier one.
   std::uint64_t different = 0;
   bool cut_short = false;  ///< a limit was reached before all of it had been run
 };

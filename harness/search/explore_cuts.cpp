@@ -53,7 +53,7 @@ struct EndingRow {
 };
 constexpr std::array kEndings{EndingRow{"exit", 0}, EndingRow{"exit", 1}, EndingRow{"kill", 0},
                               EndingRow{"hang", 0}, EndingRow{"close", 0}};
-/// The plainest order and two drawn ones.
+/// In how many orders each cut is run: the plainest one and two drawn ones.
 constexpr std::uint64_t kOrders = 3;
 
 constexpr std::string_view kNothing = "nothing";

@@ -106,7 +106,7 @@ class Combinations final : public ExploredSpace {
   }
 
  private:
-  /// At the beginning of a part, the first ones in order.
+  /// The place in all_ of the run's fault `i`; at the beginning of a part, the first ones in order.
   static std::uint32_t chosen(const Walk& walk, std::uint32_t i) {
     return walk.depth == 0 ? i : walk.choices[i];
   }

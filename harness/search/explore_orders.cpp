@@ -14,7 +14,7 @@ using scenario::Scenario;
 
 struct Race {
   const char* name;
-  const char* clients;  ///< JSON
+  const char* clients;  ///< the value of the scenario's key "clients", as JSON
   const char* pool = R"("size": 1, "payload": "opaque")";
   const char* faults = "";
 };
@@ -98,7 +98,7 @@ constexpr std::array kRaces{
          R"("size": 1)"},
 };
 
-/// Twice the number of runs of the largest race.
+/// The default limit of runs of one race: twice as many as the largest race has.
 constexpr std::uint64_t kRunsMost = 500'000;
 
 std::string json_of(const Race& race) {

@@ -86,7 +86,7 @@ std::unique_ptr<ExploredSpace> explored_cuts();
 std::unique_ptr<ExploredSpace> explored_faults();
 std::unique_ptr<ExploredSpace> explored_orders();
 
-/// As explore() in explore.hpp, for any space.
+/// Carries out and judges a whole space, as explore() in explore.hpp does.
 Expected<Explored, std::string> explore(ExploredSpace& space, const ExploreOptions& options,
                                         const ExploreProgress& progress);
 

@@ -13,7 +13,7 @@ namespace poolproof::search {
 /// How often a scenario that fails in the simulator failed on real processes.
 struct OnHost {
   std::uint32_t failed = 0;
-  std::uint32_t runs = 0;  ///< 0: it was not tried
+  std::uint32_t runs = 0;  ///< how often it was run; 0: it was not tried
 };
 
 /// Runs scenarios on real processes, one after another, within a budget of time.

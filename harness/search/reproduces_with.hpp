@@ -11,7 +11,7 @@ namespace poolproof::search {
 
 /// What reproduces a failure of a sweep. A file is run with JSON and in the order it names.
 enum class ReproducesWith : std::uint8_t {
-  file,        ///< `run FILE --world sim`
+  file,        ///< the scenario file, by `run FILE --world sim`
   terse_case,  ///< only `sweep --case`, and only with terse messages
   case_alone,  ///< only `sweep --case`: the scenario as it was found, not the shrunk one
   nothing,     ///< none of these: the failure depends on runs before it in the same process

@@ -27,11 +27,11 @@ struct ChildFindings {
 };
 ChildFindings run_in_child(const scenario::Scenario& scenario, Duration limit,
                            wire::Codec codec = wire::Codec::json);
-/// The same from the result of a run in this process.
+/// Calls `run` in a process of its own, where it may crash, and returns the findings that it gives.
 ChildFindings find_in_child(const std::function<std::vector<oracle::Finding>()>& run,
                             Duration limit);
 
-/// Appends what is in a pipe that does not block, up to a bound. False at its end.
+/// Appends what is in a non-blocking pipe, up to a bound. False: the pipe is at its end.
 bool drain(int fd, std::string& into);
 
 /// Reads everything that `child` writes until it has ended. After `limit` it is killed, and soon

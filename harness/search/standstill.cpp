@@ -5,7 +5,7 @@
 namespace poolproof::search {
 namespace {
 
-/// By the clock, in multiples of the limit of processor time.
+/// The limit of time by the clock, as a multiple of the limit of processor time.
 constexpr int kWaitFactor = 10;
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace poolproof::search {
 /// What is seen of a process that carries out cases, at one moment.
 struct JobSight {
   std::uint64_t at = 0;       ///< the case under way
-  Duration processor_time{};  ///< of the process so far
+  Duration processor_time{};  ///< what the process has used so far
   Duration watched{};         ///< since the look before, without the time in which nobody looked
   bool suspended = false;     ///< the process is stopped: it could not go on
 };
@@ -24,7 +24,7 @@ class Standstill {
  public:
   explicit Standstill(Duration limit) : limit_(limit) {}
 
-  /// True: it is stuck.
+  /// Takes one look at the process. True: it is stuck.
   bool look(const JobSight& sight);
 
  private:
@@ -32,7 +32,7 @@ class Standstill {
   bool begun_ = false;
   std::uint64_t at_ = 0;
   Duration began_{};   ///< the processor time at which the case was first seen
-  Duration waited_{};  ///< by the clock, since then
+  Duration waited_{};  ///< the time by the clock since then
 };
 
 /// The processor time of a living process. Zero if it can't be told.

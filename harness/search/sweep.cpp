@@ -144,7 +144,7 @@ class Sweep {
     return {};
   }
 
-  /// Empty: the sweep goes on from that state.
+  /// Why the sweep can't go on from that state; empty: it can.
   [[nodiscard]] std::string why_not_go_on(const SweepState& before) const {
     if (before.merged) return "is the sum of several shards, which nobody goes on with";
     if (before.seed != options_.seed || before.own().shard != options_.shard ||
@@ -205,8 +205,8 @@ class Sweep {
     return true;
   }
 
-  /// `watched`: since the last look at all of them; zero: this is only a look at those that have
-  /// something to say.
+  /// `watched`: the time since the last look at all processes; zero: this is a look only at those
+  /// that have something to say.
   void look_at(std::uint32_t job, Duration watched) {
     Worker& worker = workers_[job];
     listen(worker);
@@ -319,7 +319,7 @@ class Sweep {
     found_.count(failed);
   }
 
-  /// What is to be done again and again while the processes work.
+  /// Does what is to be done again and again while the processes work: saves, reports, looks.
   void keep(const SweepProgress& progress) {
     const Time now = host::sys::now();
     if (asked()) stop(SweepEnd::asked);
@@ -445,10 +445,10 @@ class Sweep {
   const SweepOptions& options_;
   SweepDesk& desk_;
   host::Descriptor folder_;
-  SweepState base_;   ///< of earlier runs of this sweep
-  SweepState state_;  ///< including this run
+  SweepState base_;   ///< the state after earlier runs of this sweep
+  SweepState state_;  ///< the state including this run
   Time begun_;
-  Time looked_;  ///< at all processes
+  Time looked_;  ///< when all processes were last looked at
   Time told_;
   Time saved_;
   Time deadline_ = kNever;
@@ -456,9 +456,11 @@ class Sweep {
   SweepEnd why_stopped_ = SweepEnd::asked;
   std::vector<Worker> workers_;
   SweepFailures found_;
-  std::vector<std::pair<std::uint64_t, std::size_t>> history_;  ///< scenarios, cells
+  /// How many scenarios were done, and how many coverage cells reached
+  std::vector<std::pair<std::uint64_t, std::size_t>> history_;
   CrashAllowance crashes_;
-  std::map<std::uint64_t, std::uint32_t> kills_;  ///< of processes, by the case under way
+  /// How many processes were killed during each case
+  std::map<std::uint64_t, std::uint32_t> kills_;
   std::uint32_t kills_in_row_ = 0;
 };
 

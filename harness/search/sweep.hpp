@@ -20,15 +20,15 @@ namespace poolproof::search {
 /// Which generated scenarios are carried out, and where the findings go.
 struct SweepOptions {
   std::uint64_t seed = 0;
-  std::uint64_t count = 0;  ///< of scenarios in all shards together; 0: until `time` is over
-  Duration time{};          ///< zero: until `count` is reached
+  std::uint64_t count = 0;  ///< scenarios in all shards together; 0: until `time` is over
+  Duration time{};          ///< how long to go on; zero: until `count` is reached
   std::uint32_t jobs = 1;   ///< processes side by side; at most kJobsMax are started
   std::uint32_t shard = 0;  ///< from 0; this sweep does every `shards`th scenario
   std::uint32_t shards = 1;
-  std::string out;                                  ///< folder; made if need be
+  std::string out;                                  ///< the output folder; made if need be
   bool shrink = true;                               ///< shrink the first failure of each kind
-  bool stop_at_failure = false;                     ///< one failure is enough
-  Duration shrink_time = std::chrono::seconds(20);  ///< for each kind of failure
+  bool stop_at_failure = false;                     ///< the sweep ends at its first failure
+  Duration shrink_time = std::chrono::seconds(20);  ///< how long each kind of failure is shrunk
   std::string self;  ///< our own program, for real processes; empty: they are not tried
   Duration host_time = std::chrono::seconds(20);  ///< on real processes, for each kind
   /// Called before a kind of failure is shrunk, which takes up to shrink_time and host_time.
@@ -62,14 +62,14 @@ inline constexpr std::array<std::string_view, 7> kSweepEndNames{
 struct Failure {
   std::string signature;
   std::string what;                   ///< the finding of the first one: one sentence
-  std::uint64_t number = 0;           ///< of the first one in the sweep
-  std::uint64_t seed = 0;             ///< of that case, which fails again alone
-  std::uint64_t times = 0;            ///< in the cases that the tally counts
+  std::uint64_t number = 0;           ///< the first one's number in the sweep
+  std::uint64_t seed = 0;             ///< the seed of the first one's case, which also fails alone
+  std::uint64_t times = 0;            ///< how often it came in the cases that the tally counts
   std::vector<std::uint64_t> others;  ///< numbers of some more of them; not in files
   std::string file;                   ///< the shrunk scenario, in the folder; empty: not shrunk
   ReproducesWith reproduces_with = ReproducesWith::file;  ///< found by trying, if there is a file
   OnHost on_host;        ///< how often the file failed on real processes
-  std::size_t size = 0;  ///< its steps and faults
+  std::size_t size = 0;  ///< the number of steps and faults in that file
   std::size_t shrink_attempts = 0;
 };
 
@@ -95,7 +95,7 @@ struct Tally {
 
 /// How far one shard has got.
 struct ShardProgress {
-  std::uint32_t shard = 0;  ///< from 0
+  std::uint32_t shard = 0;  ///< the shard's number, from 0
   CompletedRanges numbers;  ///< the cases that are done; those of other shards among them
   SweepEnd end = SweepEnd::running;
 
@@ -109,16 +109,17 @@ std::uint64_t cases_of(std::uint64_t count, std::uint32_t shard, std::uint32_t s
 /// How far a sweep has got: one shard of it, or the sum of some shards.
 struct SweepState : Tally {
   std::uint64_t seed = 0;
-  std::uint64_t count = 0;  ///< of scenarios in all shards together; 0: there was none
+  std::uint64_t count = 0;  ///< scenarios in all shards together; 0: no count was given
   std::uint32_t shards = 1;
-  std::string build;  ///< of the program that carried them out (build_fingerprint)
+  std::string build;  ///< the build_fingerprint() of the program that carried them out
   bool merged = false;
-  std::vector<ShardProgress> parts{1};  ///< sorted; one unless it is merged
-  std::uint64_t killed = 0;             ///< times that a process of ours was killed from outside
-  Duration elapsed{};                   ///< in all runs of all shards together, without shrinking
-  std::vector<Failure> failures;        ///< by their first number
+  /// Sorted by shard; a single part unless it is a merged state
+  std::vector<ShardProgress> parts{1};
+  std::uint64_t killed = 0;       ///< times that a process of ours was killed from outside
+  Duration elapsed{};             ///< in all runs of all shards together, without shrinking
+  std::vector<Failure> failures;  ///< sorted by their first number
 
-  // Not in files:
+  // The members below are not written to files:
   std::uint64_t last_cases = 0;         ///< the cases that were carried out last, up to 100,000...
   std::uint64_t cells_before_last = 0;  ///< ...and the coverage cells reached before them
   /// Why the sweep could not go on, as one sentence: mostly its state could not be saved, and the
@@ -135,9 +136,9 @@ using SweepProgress = std::function<void(const SweepState& state, Duration left)
 /// Why there was no sweep: one sentence.
 struct SweepError {
   enum class Kind : std::uint8_t {
-    input,   ///< something asked for can't be
+    input,   ///< something that was asked for is impossible
     locked,  ///< another sweep writes into the same folder
-    broken,  ///< the harness can't do it
+    broken,  ///< the harness itself can't go on
   };
   Kind kind = Kind::input;
   std::string line;

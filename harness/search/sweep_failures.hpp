@@ -23,7 +23,7 @@ class SweepFailures {
   void count(const std::map<std::string, std::uint64_t>& times);
 
   [[nodiscard]] bool none() const { return found_.empty(); }
-  /// By their first number.
+  /// All failures, sorted by their first number.
   [[nodiscard]] std::vector<Failure> list() const;
   [[nodiscard]] std::vector<Failure*> to_shrink();
 

@@ -38,7 +38,7 @@ class Job {
         desk_.begin.store(number);
         desk_.end.store(options_.count > 0 ? std::clamp(options_.count, number, number + chunk)
                                            : number + chunk);
-        if (desk_.end.load() == number) return;  // the count is reached
+        if (desk_.end.load() == number) return;  // the sweep's count is reached
       }
       desk_.at.store(number);
       if (shared_.stop.load(std::memory_order_relaxed)) return end_chunk(number);

@@ -18,9 +18,10 @@ namespace poolproof::search {
 struct JobDesk {
   std::atomic<std::uint64_t> at;     ///< the number of the case under way, or of the last one
   std::atomic<bool> in_case;         ///< a case is under way
-  std::atomic<std::uint64_t> begin;  ///< of the chunk under way
+  std::atomic<std::uint64_t> begin;  ///< the first case of the chunk under way
   std::atomic<std::uint64_t> end;
-  Tally tally;  ///< of the chunk under way; its coverage is that of all chunks of this process
+  /// The tally of the chunk under way; its coverage is that of all chunks of this process
+  Tally tally;
 };
 
 /// The memory that all processes of a sweep share.
@@ -40,7 +41,7 @@ struct JobChunk {
   Tally tally;
 };
 std::string line_of(const JobChunk& chunk);
-/// Nothing: the line is not a chunk's.
+/// Reads a chunk's line; nothing: the line is not a chunk's.
 std::optional<JobChunk> chunk_of(std::string_view line);
 
 /// One failure as a line: number, times, signature, sentence, with tabs in between. A sweep's job

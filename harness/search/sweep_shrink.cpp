@@ -71,7 +71,7 @@ std::string text_of(const Shrunk& shrunk) {
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// Nothing if the process ended before it had said all.
+/// Reads what such a process wrote; nothing: it ended before it had written all.
 std::optional<Shrunk> shrunk_of(const std::string& text) {
   const auto said = nlohmann::json::parse(text, nullptr, false);
   if (said.is_discarded()) return std::nullopt;
@@ -120,7 +120,7 @@ Shrunk shrink_here(const ShrinkOptions& options, Failure failure, const std::str
   return {std::move(failure), on_host, ""};
 }
 
-/// The same in a process of its own.
+/// Shrinks one failure in a process of its own; nothing: that process died.
 std::optional<Shrunk> shrink_apart(const ShrinkOptions& options, const Failure& failure,
                                    const std::string& name, Duration host_time, bool& asked) {
   auto child = host::fork_child([&](int said) {
@@ -151,7 +151,7 @@ ShrinkEnd shrink_failures(const ShrinkOptions& options, const std::vector<Failur
     const auto shrunk = shrink_apart(options, *failure, free_name(*failure, failures),
                                      std::min(options.host_time, host_left), end.asked);
     if (shrunk) {
-      // What is not in files stays.
+      // Keep what is not written to files.
       const auto others = std::move(failure->others);
       *failure = shrunk->failure;
       failure->others = others;

@@ -15,8 +15,8 @@ struct ShrinkOptions {
   std::uint64_t seed = 0;  ///< of the sweep that found the failures
   std::string out;         ///< folder; the files go to its folder `failures`, which must exist
   std::string self;        ///< our own program, for real processes; empty: they are not tried
-  Duration shrink_time = std::chrono::seconds(20);  ///< for each kind of failure
-  Duration host_time = std::chrono::seconds(20);    ///< the same on real processes
+  Duration shrink_time = std::chrono::seconds(20);  ///< how long each kind of failure is shrunk
+  Duration host_time = std::chrono::seconds(20);  ///< how long each kind is tried on real processes
   std::function<void(const std::string& signature)> before_shrinking;
   std::function<bool()> asked_to_stop;
   /// Called in each process that shrinks, before it does.

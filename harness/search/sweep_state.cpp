@@ -20,7 +20,8 @@ using nlohmann::json;
 
 constexpr int kStateVersion = 6;
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-/// In milliseconds: more than any sweep takes, and its microseconds are still a number.
+/// The longest time in a state, in milliseconds: more than any sweep takes, and still a number when
+/// it is in microseconds.
 constexpr std::int64_t kLongest = kMost / 1'000'000;
 constexpr std::int64_t kShardsMost = 100'000;
 
@@ -57,7 +58,7 @@ json json_of(const ShardProgress& part) {
           {"apart", apart}};
 }
 
-/// Reads the values of one object by their keys. All of them must be there, and no others.
+/// Reads the values of one JSON object by their keys. All keys must be there, and no others.
 class Values {
  public:
   Values(const JsonNode& node, std::initializer_list<std::string_view> keys) : node_(node) {

@@ -20,18 +20,18 @@ namespace poolproof::wrap {
 struct Aimed {
   const faults::PlannedFault* planned;
   const faults::Behaviour* behaviour;
-  std::uint64_t fitted = 0;  ///< requests whose words it fits, so far
+  std::uint64_t fitted = 0;  ///< how many requests its `method` and `contains` have fitted so far
 };
 
-/// With its receipt, unless it writes that itself.
+/// Lets a fault strike, and writes its receipt unless the fault does that itself.
 void strike_one(const Aimed& aimed, const faults::Scene& scene);
-/// A deadly signal is among them.
+/// Whether a deadly signal is among the actions.
 bool end_process(const faults::Actions& actions);
 
 /// A request that was passed on and not answered yet.
 struct Asked {
-  std::uint64_t number = 0;  ///< counted from 0
-  std::string id;            ///< as JSON; empty: it has none
+  std::uint64_t number = 0;  ///< the request's number, counted from 0
+  std::string id;            ///< the id as JSON; empty: the request has none
   std::vector<const Aimed*> faults;
 };
 
@@ -40,24 +40,25 @@ class Aims {
  public:
   Aims(std::span<const faults::PlannedFault> plan, WorkerId self);
 
-  /// The next request: those faults that know requests and are aimed at it.
+  /// Takes the next request, and returns it with the faults that are aimed at it.
   Asked ask(const Message& request, std::string_view payload);
   [[nodiscard]] std::uint64_t asked() const { return asked_; }
-  /// Waits for its reply. Of too many that wait the oldest is forgotten.
+  /// Notes that a request waits for its reply. If too many wait, the oldest is forgotten.
   void expect(Asked request);
-  /// The request that the reply belongs to: the oldest of its id, which may be none. Nothing: there
-  /// is none.
+  /// The request that the reply belongs to: the oldest that waits with the same id (or also without
+  /// any). Nothing: there is none.
   std::optional<Asked> answered(const Message& reply);
 
-  /// The client was asked in the worker's name, so often by that id (as JSON).
+  /// Notes that the client was asked in the worker's name, `times` times, with that id (as JSON).
   void asks(const std::string& id, std::uint64_t times);
-  /// What it says answers such a request, of which the worker knows nothing. Once each.
+  /// Whether a message answers such a request, of which the worker knows nothing. True once for
+  /// each request.
   bool answers_us(const Message& message);
 
-  /// One of them says the reply before once more.
+  /// Whether a fault of the plan makes the worker repeat its last reply.
   [[nodiscard]] bool repeats_reply() const { return repeats_reply_; }
   [[nodiscard]] const std::deque<Aimed>& all() const { return aimed_; }
-  /// One of them strikes before a request is read.
+  /// Whether a fault of the plan strikes before a request is read.
   [[nodiscard]] bool stops_reading() const;
 
  private:
@@ -66,7 +67,8 @@ class Aims {
 
   std::deque<Aimed> aimed_;
   std::deque<Asked> waiting_;
-  std::map<std::string, std::uint64_t, std::less<>> owed_to_us_;  ///< answers, by their id
+  /// By id, how many answers to such requests are due
+  std::map<std::string, std::uint64_t, std::less<>> owed_to_us_;
   bool repeats_reply_ = false;
   std::uint64_t asked_ = 0;
 };

@@ -10,16 +10,18 @@ namespace poolproof::wrap {
 
 /// A piece of a stream, as it came.
 struct Piece {
-  std::string_view bytes;    ///< empty: nothing is whole yet
-  std::string_view payload;  ///< within the bytes of a frame; empty: they are none
-  std::string complaint;     ///< of the first bytes that break the wire: which rule, and the bytes
+  std::string_view bytes;  ///< empty: there is no whole piece yet
+  /// The payload within the bytes of a frame; empty: the bytes are no frame
+  std::string_view payload;
+  /// At the first bytes that break the wire: the rule that they break, and the bytes
+  std::string complaint;
 };
 
 /// Cuts a stream into frames and loses no byte of it: what is no frame comes out as it is. A broken
-/// line is one piece and the next line is looked at again; on other wires nothing after the first
-/// break can be told, and all of it comes out as it arrives.
+/// line is one piece, and the line after it is looked at again. On other wires, nothing behind the
+/// first break can be recognised, and all of it comes out as it arrives.
 ///
-/// Keeps at most one frame, its header and what was pushed since.
+/// Keeps at most one frame, its header, and what was pushed since.
 class Cutter {
  public:
   explicit Cutter(wire::Framing framing) : framing_(framing) {}
@@ -27,11 +29,11 @@ class Cutter {
   void push(std::string_view bytes);
   /// The next piece, valid until the next push().
   Piece next();
-  /// What came of a frame that will not be whole any more.
+  /// What came of a frame that can't become whole any more.
   Piece rest();
 
   [[nodiscard]] std::size_t buffered_bytes() const { return buffer_.size() - start_; }
-  /// So many bytes bring it to the end of a header or of a frame, and no further: at least 1.
+  /// How many more bytes reach to the end of a header or of a frame, and no further: at least 1.
   [[nodiscard]] std::size_t to_next_end() const;
 
  private:

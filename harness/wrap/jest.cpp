@@ -8,7 +8,7 @@
 namespace poolproof::wrap {
 namespace {
 
-/// A call is: 1, whether it has been begun, the name, the arguments.
+/// A call is a list: 1, whether it has been begun, the name, the arguments.
 constexpr std::size_t kNamePlace = 2;
 
 std::optional<JestMessage> read_json(std::string_view payload) {
@@ -37,7 +37,7 @@ class V8Reader {
     left_.remove_prefix(1);
     return true;
   }
-  /// Seven bits a byte, the lowest first.
+  /// Reads a number written with seven bits in each byte, the lowest first.
   std::optional<std::uint32_t> number() {
     std::uint64_t value = 0;
     for (unsigned shift = 0; shift < 35 && !left_.empty(); shift += 7) {
@@ -56,13 +56,13 @@ class V8Reader {
 
 std::optional<JestMessage> read_v8(std::string_view payload) {
   V8Reader reader(payload);
-  // What follows the first byte is the version of the format.
+  // After the byte FF comes the version of the format.
   if (!reader.takes('\xff') || !reader.takes_any()) return std::nullopt;
   if (!reader.takes('A')) return std::nullopt;
   const auto members = reader.number();
   if (!members || !reader.takes('I')) return std::nullopt;
   const auto zigzag = reader.number();
-  if (!zigzag || *zigzag % 2 != 0) return std::nullopt;  // odd: negative
+  if (!zigzag || *zigzag % 2 != 0) return std::nullopt;  // an odd zigzag number is negative
   JestMessage message{*zigzag / 2, ""};
   const bool named = *members > kNamePlace && (reader.takes('T') || reader.takes('F'));
   if (!named || !reader.takes('"')) return message;

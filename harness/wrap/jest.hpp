@@ -9,12 +9,13 @@ namespace poolproof::wrap {
 
 /// The beginning of a message of jest-worker: a list that begins with a number.
 struct JestMessage {
-  std::int64_t what = 0;  ///< of the client 1: a call; of the worker 0 to 2: how one ended
-  std::string name;       ///< of a call: what is called; empty: none
+  /// From the client: 1 is a call; from the worker: 0 to 2 is how a call ended
+  std::int64_t what = 0;
+  std::string name;  ///< the name of what is called; empty: there is none
 };
 
-/// Reads it as JSON, or as V8 serializes it (Node's `serialization: "advanced"`, which is what
-/// jest-worker asks for). Nothing: it is no such list.
+/// Reads such a message from JSON, or from V8's own format (Node's `serialization: "advanced"`,
+/// which jest-worker asks for). Nothing: it is no list that begins with a number.
 std::optional<JestMessage> read_jest_message(std::string_view payload);
 
 }  // namespace poolproof::wrap

@@ -125,7 +125,7 @@ void Machine::on_client_frame(const Piece& frame, Time now) {
 
 void Machine::on_request(const Message& message, const Piece& frame, Time now) {
   Asked request = aims_.ask(message, frame.payload);
-  // Whoever gives a call a nonce has told it from all others.
+  // A nonce already tells a call from all others: such a call needs no digest.
   if (config_.journals && !message.id.empty() && !message.nonce)
     orders_.emplace_back(Digest{digest(frame.payload)});
   note(read_record(request.number, message));
@@ -135,12 +135,13 @@ void Machine::on_request(const Message& message, const Piece& frame, Time now) {
   play(std::move(script), now);
   if (over_ || state_.reading != Reading::frames) return;
   pass_on(frame);
-  // Where replies go by their order each request has its place.
+  // A request without an id must be noted even so: its reply belongs to it by its place in the
+  // order.
   const bool by_order = request.id.empty();
   if (by_order || !request.faults.empty() || config_.journals) aims_.expect(std::move(request));
 }
 
-/// A request that is not read to its end is not passed on.
+/// Faults may stop the reading within the next request: then that request is not passed on.
 void Machine::stop_if_planned(Time now) {
   if (!aims_.stops_reading() || over_ || state_.reading != Reading::frames) return;
   state_.read_bytes = 0;
@@ -190,7 +191,7 @@ void Machine::client_left() {
 
 std::size_t Machine::wants_worker() const {
   if (output_ended_) return 0;
-  // What is not passed on is read nevertheless: the worker would stand still otherwise.
+  // Output that is not passed on is read nevertheless: the worker would stand still otherwise.
   if (mute_ || over_) return kReadBytes;
   return lane_.bytes() + later_bytes_ < kReadBytes ||
                  (lane_.empty() && later_bytes_ < config_.framing.payload_limit())
@@ -247,7 +248,7 @@ void Machine::worker_exited(ExitStatus status, Time now) {
     state_.reading = state_.reading == Reading::nothing ? Reading::nothing : Reading::discarding;
     return settle();
   }
-  // A process that is killed says nothing more, and one that is to say something still lives.
+  // After the worker was killed, nothing that was delayed comes out. After an exit it still does.
   if (status.signal != 0 && !cause_) forget_later();
   Script script{.actions = {}, .then = End{status}};
   if (cause_) {
@@ -299,7 +300,7 @@ void Machine::worker_left() {
   deaf_ = true;
   to_worker_.clear();
   to_worker_taken_ = 0;
-  // Whoever ends late still takes what it is told.
+  // With faults at its end, the worker's place still reads what the client sends.
   if (!ends_late_ && !over_) orders_.emplace_back(CloseInput{});
 }
 
@@ -387,7 +388,7 @@ void Machine::carry_out(faults::Action& action) {
   } else if (const auto* const journal = std::get_if<faults::Journal>(&action)) {
     if (config_.journals) lane_.put(Order(journal->record()));
   }
-  // HoldBack and StopReading: the state says it.
+  // HoldBack and StopReading need no order: the state knows of them.
 }
 
 void Machine::note(JournalRecord record) {
@@ -418,7 +419,7 @@ void Machine::strike_at(Stage stage, const Asked& request, faults::Actions& out,
   }
 }
 
-/// Moves the orders that are due; at the end of all that is under way, the end.
+/// Moves the orders that are due. When nothing is under way any more, adds the order that ends it.
 void Machine::settle() {
   lane_.collect(orders_);
   if (!lane_.empty() || !later_.empty()) return;

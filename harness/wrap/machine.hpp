@@ -25,22 +25,22 @@ struct MachineConfig {
   wire::Framing framing;
   Speech speech = Speech::bridge;
   WorkerId self;
-  /// Must outlive the machine; what is aimed at others is ignored. Each of them can strike here
-  /// (faults::cannot_strike).
+  /// Must outlive the machine. Faults that are aimed at other workers are ignored; all others must
+  /// be able to strike here (faults::cannot_strike).
   std::span<const faults::PlannedFault> plan;
-  bool journals = false;  ///< JournalRecords are wanted
+  bool journals = false;  ///< the machine makes JournalRecords
 };
 
-/// What stands between a client and a real worker, and spoils what the latter says where the plan
-/// tells it to. Pure: no clock, no system call. What no fault strikes is passed on byte for byte,
-/// in order, with what breaks the wire.
+/// Stands between a client and a real worker, and spoils what the worker says where the plan says
+/// so. Pure: no clock, no system call. What no fault strikes is passed on byte for byte and in
+/// order, even where it breaks the wire.
 ///
 /// The world calls start(), carries out take_orders() in order, moves bytes as the four functions
 /// to_* and wrote_* say, reads at most what wants_* says, and calls tick() at next_deadline(). A
-/// frame at which no fault strikes waits for nothing but its own last byte (without any plan not
-/// even for that) and for who is to take it: a pause before one reply does not hold the others.
+/// frame at which no fault strikes waits only for its own last byte (without any plan not even for
+/// that) and for whoever takes it: a pause before one reply does not delay the others.
 ///
-/// Memory: what wants_* let in, so at most two frames and two reads each way; what is delayed
+/// Memory: at most two frames and two reads each way, which wants_* has let in; delayed output
 /// counts.
 class Machine {
  public:
@@ -49,11 +49,11 @@ class Machine {
   void start(Time now);
   void from_client(std::string_view bytes, Time now);
   void client_ended(Time now);
-  /// The client reads no more.
+  /// The client has stopped reading.
   void client_left();
   void from_worker(std::string_view bytes, Time now);
   void worker_output_ended(Time now);
-  /// It is gone; all that it had said was passed to from_worker().
+  /// The worker is gone; all its output has been passed to from_worker().
   void worker_exited(ExitStatus status, Time now);
   void term(Time now);
   void tick(Time now);
@@ -62,7 +62,7 @@ class Machine {
   [[nodiscard]] std::size_t wants_worker() const;
   [[nodiscard]] std::string_view to_worker() const;
   void wrote_to_worker(std::size_t bytes);
-  /// The worker reads no more.
+  /// The worker has stopped reading.
   void worker_left();
   [[nodiscard]] std::string_view to_client(Time now) const { return lane_.due(now); }
   void wrote_to_client(std::size_t bytes, Time now);
@@ -74,7 +74,7 @@ class Machine {
   using Departure = faults::Departure;
   using Reading = faults::WorkerState::Reading;
 
-  /// Actions that are carried out one after the other, and what follows them.
+  /// Actions that are carried out one after the other, and an order that follows them.
   struct Script {
     faults::Actions actions;
     std::optional<Order> then = {};
@@ -117,19 +117,19 @@ class Machine {
   std::size_t later_bytes_ = 0;
   std::deque<Order> orders_;
   std::optional<Departure::Cause> cause_;  ///< why the worker should exit
-  std::optional<End> end_;                 ///< once all that is under way is out
-  bool streams_;    ///< nothing is to be spoilt: all bytes are passed on as they come
-  bool ends_late_;  ///< faults strike at its end
+  std::optional<End> end_;  ///< how this process is to end, once all that is under way is out
+  bool streams_;    ///< no fault is aimed at this worker: all bytes are passed on as they come
+  bool ends_late_;  ///< faults strike at the worker's end
   bool started_ = false;
   bool read_any_ = false;
-  bool stays_ = false;  ///< it lives on though its worker exits
+  bool stays_ = false;  ///< this process lives on though its worker exits
   bool lingers_ = false;
   bool mute_ = false;          ///< nothing of what the worker says is passed on
-  bool closed_ = false;        ///< the client's end: nothing is written any more
+  bool closed_ = false;        ///< the client's stream is closed: nothing is written to it any more
   bool deaf_ = false;          ///< the worker reads no more
-  bool output_ended_ = false;  ///< the worker's
-  bool exited_ = false;        ///< the worker; others may still hold its stdout
-  bool input_ending_ = false;  ///< the worker's, once all is taken
+  bool output_ended_ = false;  ///< the worker's output has ended
+  bool exited_ = false;        ///< the worker has exited; others may still hold its stdout
+  bool input_ending_ = false;  ///< the worker's input ends once it has taken everything
   bool over_ = false;
 };
 

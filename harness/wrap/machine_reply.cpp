@@ -3,7 +3,7 @@
 
 #include "harness/wrap/machine.hpp"
 
-/// What becomes of a reply at which faults strike.
+/// How faults change a reply at which they strike.
 namespace poolproof::wrap {
 
 using Kind = faults::JournalRecord::Kind;
@@ -14,7 +14,7 @@ void Machine::answer(const Asked& request, const Message& message, const Piece& 
   reply.framing = config_.framing;
   reply.speech = wire_speech(config_.speech);
   if (!message.id.empty()) reply.id = message.id;
-  reply.body = " ";  // the real one, whatever it is
+  reply.body = " ";  // stands for the real body, whatever that is
   Script script;
   bool stands_in = false;
   for (const Aimed* aimed : request.faults) {
@@ -40,7 +40,7 @@ void Machine::answer(const Asked& request, const Message& message, const Piece& 
   play(std::move(script), now);
 }
 
-/// One fault after the other: each finds what those before it have left of the reply.
+/// Lets one fault change the reply, as the faults before it have left that.
 void Machine::spoil(const Aimed& aimed, faults::ReplyInProgress& reply, bool& stands_in,
                     std::uint64_t request, faults::Actions& out) {
   const faults::ReplyInProgress before = reply;

@@ -25,12 +25,12 @@ using Problem = std::optional<InputError>;
 constexpr std::int64_t kNumberMax = std::numeric_limits<std::int32_t>::max();
 constexpr std::uintmax_t kPlanMaxBytes = std::uintmax_t{16} << 20U;
 
-/// What is being read.
+/// The options that have been read so far.
 struct Reading {
   Options options;
   bool names_speech = false;
-  std::string_view names_prefix;  ///< the option that said something of it
-  std::vector<Json> faults;       ///< as a plan would hold them
+  std::string_view names_prefix;  ///< the option that said something about the length prefix
+  std::vector<Json> faults;       ///< the faults, as a plan would hold them
 };
 
 InputError error(std::string_view where, std::string what, std::string want) {
@@ -98,7 +98,7 @@ Json value_of(const std::string& value, bool as_text) {
   return whole && !as_text ? Json(*whole) : Json(value);
 }
 
-/// `K=V` into `object`. With `many` further ones after commas.
+/// Reads `K=V` into `object`; if `many`, further pairs behind commas, too.
 Problem read_pairs(std::string_view where, const std::string& value, std::string_view example,
                    bool many, Json& object,
                    const std::function<bool(const std::string& key)>& is_text) {
@@ -123,7 +123,7 @@ Problem no_fault(std::string_view where) {
 
 Problem aim(std::string_view where, const std::string& value, Reading& into) {
   if (into.faults.empty()) return no_fault(where);
-  // What a request has in it may have commas in it, too.
+  // The text after `contains=` may itself contain commas.
   const bool many = !value.starts_with("contains=");
   return read_pairs(where, value, "request=1, or method=tools/call,nth=2", many,
                     into.faults.back()["at"], [](const std::string& key) {
@@ -147,7 +147,8 @@ Problem parameter(std::string_view where, const std::string& value, Reading& int
   });
 }
 
-/// An option, the variable that stands in for it (null: none), and what it does.
+/// An option, the variable that stands in for it (null: none), and the function that reads its
+/// value.
 struct Known {
   std::string_view option;
   const char* variable;
@@ -242,7 +243,7 @@ Speech usual_speech(wire::Wire wire) {
   return any ? Speech::opaque : Speech::json_rpc;
 }
 
-/// Finds the channel that the client says, and how it cuts messages.
+/// Finds the socket of Node's IPC that the environment names, and how it cuts messages.
 Problem find_channel(const Environment& environment, Reading& into) {
   const char* const said = environment(wire::kChannelVariable);
   const char* const mode = environment(wire::kChannelModeVariable);
@@ -297,7 +298,7 @@ Parsed<Options> read_options(std::span<const char* const> words, const Environme
 
 namespace {
 
-/// Why no request can be what it is aimed at, to be read behind the fault's name. Empty: one can.
+/// Why no request can fit this aim, to be read behind the fault's name. Empty: one can.
 std::string aims_at_nothing(const faults::Aim& at, Speech speech) {
   const bool by_method = !at.method.empty() && speech == Speech::opaque;
   const bool by_nonce = !at.client.empty() && !has_members(speech);

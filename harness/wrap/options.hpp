@@ -22,12 +22,12 @@ struct Options {
   wire::Framing framing;
   Speech speech = Speech::bridge;
   WorkerId self;
-  std::optional<int> channel;  ///< the descriptor of Node's IPC; none: stdin and stdout
-  std::string plan_file;       ///< empty: none
-  std::string journal_file;    ///< empty: none
-  std::string wire_log;        ///< empty: none
+  std::optional<int> channel;  ///< the descriptor of Node's IPC; none: stdin and stdout are used
+  std::string plan_file;       ///< the file with the plan; empty: none
+  std::string journal_file;    ///< the file for the journal; empty: none
+  std::string wire_log;        ///< the file for the wire log; empty: none
   std::uint64_t wire_log_bytes = wire::WireLog::kLimitBytes;
-  faults::Plan faults;  ///< those of the command line; ids count from f0
+  faults::Plan faults;  ///< the faults of the command line; ids count from f0
   std::vector<std::string> command;
 };
 

@@ -12,35 +12,35 @@
 
 namespace poolproof::wrap {
 
-// What the machine wants done beside moving bytes, in order.
+// What the machine wants done, besides moving bytes, in this order.
 
 struct StartWorker {
   bool operator==(const StartWorker&) const = default;
 };
-/// To our own stderr.
+/// Writes a text to our own stderr.
 struct SayAside {
   std::string text;
   bool operator==(const SayAside&) const = default;
 };
-/// The signal goes to this very process, with its default disposition. A deadly one takes the
-/// worker along first.
+/// Sends the signal to this very process, with its default disposition. A deadly one ends the
+/// worker first.
 struct RaiseSignal {
   int signal = 0;
   bool operator==(const RaiseSignal&) const = default;
 };
-/// Ends this very process so, and the worker with it if it lives. The last order.
+/// Ends this very process with that status, and the worker too if it lives. It is the last order.
 struct End {
   ExitStatus status;
   bool operator==(const End&) const = default;
 };
-/// The client finds the stream that it reads, or writes, closed.
+/// CloseOutput and CloseInput close our stdout and stdin: the client finds that stream closed.
 struct CloseOutput {
   bool operator==(const CloseOutput&) const = default;
 };
 struct CloseInput {
   bool operator==(const CloseInput&) const = default;
 };
-/// The worker finds the end of its input. All that it was to be told has been taken.
+/// Ends the worker's input, when the worker has taken everything that it was sent.
 struct EndWorkerInput {
   bool operator==(const EndWorkerInput&) const = default;
 };
@@ -48,13 +48,14 @@ struct SignalWorker {
   int signal = 0;
   bool operator==(const SignalWorker&) const = default;
 };
-/// A process holds our three streams for so long. Its pid is to be noted in the journal.
+/// Leaves a process behind that holds our three streams for that time. Its pid goes into the
+/// journal.
 struct HoldStreams {
   Duration lifetime{0};
   bool operator==(const HoldStreams&) const = default;
 };
 
-/// Of the request that the next record is about: the journal tells it, too.
+/// The digest of the request that the next journal record is about; it goes into the same line.
 struct Digest {
   std::uint64_t value = 0;
   bool operator==(const Digest&) const = default;
@@ -64,24 +65,24 @@ using Order =
     std::variant<StartWorker, SayAside, RaiseSignal, End, CloseOutput, CloseInput, EndWorkerInput,
                  SignalWorker, HoldStreams, Digest, faults::JournalRecord>;
 
-/// Bytes for the client and orders, one after the other: an order is due when all bytes before it
-/// were taken. Bytes go out whole, or in chunks with a pause after each.
+/// A queue of bytes for the client and of orders: an order is due when all bytes before it have
+/// been taken. Bytes go out whole, or in chunks with a pause after each.
 class Lane {
  public:
   void put(std::string bytes, std::size_t chunk_bytes = 0, Duration gap = Duration{0});
   void put(Order order);
 
-  /// What is to be written now, in one write.
+  /// The bytes that are to be written at this time, in one write.
   [[nodiscard]] std::string_view due(Time now) const;
   void taken(std::size_t bytes, Time now);
-  /// The client takes nothing any more.
+  /// Drops all bytes, because the client reads no more.
   void drop_bytes();
-  /// Moves the orders that are due.
+  /// Moves the orders that are due into `into`.
   void collect(std::deque<Order>& into);
 
   [[nodiscard]] bool empty() const { return items_.empty(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
-  /// When there is something to be written again; kNever: now, or nothing is there.
+  /// When bytes will be due again; kNever: some are due already, or there are none.
   [[nodiscard]] Time next_deadline(Time now) const;
 
  private:
@@ -94,8 +95,8 @@ class Lane {
 
   std::deque<Item> items_;
   std::size_t bytes_ = 0;
-  std::size_t offset_ = 0;      ///< of the first item, what was taken
-  std::size_t chunk_left_ = 0;  ///< of the chunk under way; 0: none is
+  std::size_t offset_ = 0;      ///< how much of the first item has been taken
+  std::size_t chunk_left_ = 0;  ///< how much of the chunk under way is left; 0: none is under way
   Time not_before_ = Time::min();
 };
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kToken = "POOLPROOF_TOKEN=";
 
-/// Somebody above will put away what carries their mark.
+/// Whether the environment has a mark already: then whoever set it will put marked processes away.
 bool is_marked(const std::vector<std::string>& env) {
   return std::ranges::any_of(env,
                              [](const std::string& entry) { return entry.starts_with(kToken); });
@@ -24,7 +24,7 @@ bool is_marked(const std::vector<std::string>& env) {
 }  // namespace
 
 Post::Post(RelaySettings& settings) : inherited(sys::inherited_descriptors()), settings_(settings) {
-  // The journal and the wire log are ours, and close by themselves.
+  // The journal and the wire log are not among `inherited`: they are ours, and close at exec.
   auto held = sys::Signals::hold();
   if (!held) give_up(fmt::format("signals: {}", std::generic_category().message(held.error())));
   signals = std::move(*held);
@@ -59,7 +59,7 @@ void Post::start_worker() {
     sys::drop(STDOUT_FILENO);
   }
   if (ours) start_guardian(token);
-  // Only a fault says something there. The end of the worker's own stderr must be seen above.
+  // Only faults write to our stderr. Closed here, it ends when the worker's does.
   if (settings_.machine.plan.empty()) sys::drop(STDERR_FILENO);
 }
 
@@ -91,7 +91,7 @@ void Post::end_before_it(ExitStatus status) {
     (void)host::sys::signal_process(below.pidfd.get(), SIGKILL);
     (void)host::sys::reap(below.pidfd.get());
   }
-  // The guardian sees our end and puts away what else the worker started.
+  // The guardian sees that we end, and puts away what else the worker started.
   sys::end_as(status);
 }
 

@@ -11,21 +11,22 @@
 
 namespace poolproof::wrap {
 
-/// The place between a client and its worker: our streams, the worker's, and how both begin and
-/// end. Destroyed only with the process.
+/// This process's place between a client and its worker: our streams, the worker's streams, and how
+/// worker and process begin and end. Destroyed only with the process.
 class Post {
  public:
   explicit Post(RelaySettings& settings);
 
   void start_worker();
-  /// Passes a signal on to the worker; before there is one it ends us.
+  /// Passes a signal on to the worker; before there is a worker, the signal ends us.
   void pass_on(const sys::Signals::Came& came);
-  /// How the worker ended; nothing: it lives, or there is none yet.
+  /// How the worker ended; nothing: it lives, or has not been started.
   [[nodiscard]] std::optional<ExitStatus> ended() const;
-  /// Ends as the worker did, of itself. What it left in its pipes, and whoever still holds them, is
-  /// served by a copy of this process: by these two, down to the worker and up from it.
+  /// Ends this process as the worker ended by itself. A copy of this process goes on serving what
+  /// the worker left in its pipes, and whoever still holds them: `down` to the worker, `up` from
+  /// it.
   [[noreturn]] void end_with_it(ExitStatus status, Pump& down, Pump& up);
-  /// Ends so, and takes the worker along, with all that it started.
+  /// Ends this process with that status, and before it the worker with all that it started.
   [[noreturn]] void end_before_it(ExitStatus status);
 
   sys::Signals signals;

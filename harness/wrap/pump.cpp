@@ -8,14 +8,14 @@ namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{1} << 20U;
 constexpr std::size_t kBufferBytes = std::size_t{256} << 10U;
-/// After less than that there is most likely nothing more.
+/// A move of fewer bytes has most likely taken all that was there.
 constexpr std::size_t kMuchBytes = std::size_t{32} << 10U;
 
 }  // namespace
 
 std::array<pollfd, 2> Pump::waits_for() const {
   if (over()) return {{{-1, 0, 0}, {-1, 0, 0}}};
-  // With nothing to wait for at the other end one still hears that it is gone.
+  // Even without events to wait for, poll reports when the other end is gone.
   return {{{full_ ? -1 : from_.fd(), POLLIN, 0},
            {to_.fd(), static_cast<short>(full_ ? POLLOUT : 0), 0}}};
 }
@@ -40,7 +40,7 @@ void Pump::drain() {
   }
 }
 
-/// True: there may be more.
+/// Moves bytes inside the system. True: there may be more.
 bool Pump::splice_some() {
   const auto moved = sys::splice(from_, to_, kMostBytes);
   if (moved && *moved > 0) {

@@ -10,9 +10,9 @@
 
 namespace poolproof::wrap {
 
-/// Moves bytes from one stream to another without looking at them; in a pair of pipes inside the
+/// Moves bytes from one stream to another without looking at them; between two pipes, inside the
 /// system. Holds no more than one read, and reads nothing while the other side takes nothing. When
-/// one of the two is at its end the other is closed, too.
+/// one of the two streams ends, the other one is closed, too.
 class Pump {
  public:
   Pump(sys::Stream& from, sys::Stream& to)
@@ -20,11 +20,11 @@ class Pump {
         to_(to),
         splices_(from.kind() == sys::Kind::pipe && to.kind() == sys::Kind::pipe) {}
 
-  /// What it waits for, as two entries for poll.
+  /// What the pump waits for, as two entries for poll.
   [[nodiscard]] std::array<pollfd, 2> waits_for() const;
-  /// What poll said of these two.
+  /// Goes on by what poll said of these two entries.
   void go_on(std::span<const pollfd> said);
-  /// All that is there now, as far as the other side takes it.
+  /// Moves everything that is there already, as far as the other side takes it.
   void drain();
   [[nodiscard]] bool over() const { return !from_; }
 
@@ -37,7 +37,7 @@ class Pump {
   sys::Stream& from_;
   sys::Stream& to_;
   bool splices_;
-  bool full_ = false;  ///< the other side takes nothing now
+  bool full_ = false;  ///< the other side takes nothing at present
   std::string buffer_;
   std::size_t begun_ = 0;
   std::size_t held_ = 0;

@@ -15,14 +15,14 @@ namespace poolproof::wrap {
 namespace {
 
 constexpr std::size_t kReadBytes = 65'536;
-/// What a worker that has ended may have left in a pipe or a socket.
+/// The most that is read of what an ended worker may have left in a pipe or a socket.
 constexpr std::size_t kLeftMostBytes = std::size_t{8} << 20U;
 constexpr short kGone = POLLERR | POLLNVAL;
 
 using host::sys::now;
 using Way = wire::WireLog::Way;
 
-/// Nothing is armed and nothing is noted: the bytes are not looked at.
+/// Relays without any faults, journal or log: the bytes are not looked at.
 [[noreturn]] void relay_unseen(Post& post) {
   post.start_worker();
   Pump down(post.input, post.below.input);
@@ -50,7 +50,7 @@ using Way = wire::WireLog::Way;
   }
 }
 
-/// Moves what the machine lets through, and carries out what it orders.
+/// Relays what the machine lets through, and carries out the machine's orders.
 class Seen {
  public:
   Seen(Post& post, RelaySettings& settings)
@@ -137,7 +137,7 @@ class Seen {
     go_on();
   }
 
-  /// False: there was nothing, or the end.
+  /// Reads once from the worker. False: there was nothing, or it was the end.
   bool read_worker() {
     if (!post_.below.output) return false;
     const auto got = post_.below.output.read(buffer_);
@@ -168,7 +168,7 @@ class Seen {
     go_on();
   }
 
-  /// Writes what can be written and obeys, until nothing more comes of it.
+  /// Writes what can be written and carries out orders, until nothing more comes of that.
   void go_on() {
     obey();
     write_to_worker();
@@ -238,7 +238,7 @@ class Seen {
     if (!settings_.journal) return;
     std::string line = faults::journal_line(record, now().time_since_epoch().count(),
                                             settings_.machine.self, ::getpid());
-    // Only wrap tells it and only guard asks for it: to all others it is one key more.
+    // Only wrap writes this key, and only guard reads it; other readers pass over it.
     if (const auto digest = std::exchange(digest_, std::nullopt))
       line.replace(line.rfind('}'), 1, fmt::format(R"(,"digest":"{:016x}"}})", digest->value));
     // A journal that can't be written must not change what the worker does.
@@ -253,7 +253,7 @@ class Seen {
     if (settings_.wire_log) settings_.wire_log->say(what, now());
     tell_trouble();
   }
-  /// Once: a log that can't be written must not change what the worker does.
+  /// Says once that the log failed. It must not change what the worker does.
   void tell_trouble() {
     if (!settings_.wire_log || settings_.wire_log->trouble().empty()) return;
     (void)sys::write_all(STDERR_FILENO, fmt::format("poolproof: wrap: no more wire log: {}\n",

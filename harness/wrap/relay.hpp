@@ -13,22 +13,23 @@
 
 namespace poolproof::wrap {
 
-/// What is known of a relay before it begins.
+/// What a relay must know before it begins.
 struct RelaySettings {
   MachineConfig machine;
-  std::string program;            ///< the worker's, as a path
-  std::vector<std::string> argv;  ///< its words
-  std::vector<std::string> env;   ///< its environment, but for the mark
-  std::string own_program;        ///< that of the guardian
-  std::optional<int> channel;     ///< the socket that stands for stdin and stdout; none: they do
+  std::string program;            ///< the path of the worker's program
+  std::vector<std::string> argv;  ///< the words of the worker's command line
+  std::vector<std::string> env;   ///< the worker's environment, without the mark
+  std::string own_program;        ///< the program that is started as the guardian
+  /// The socket that serves as stdin and stdout; none: these serve themselves
+  std::optional<int> channel;
   std::optional<wire::WireLog> wire_log;
-  host::Descriptor journal;  ///< none: nothing is noted
-  /// Says why the relay can't go on, and returns the exit code: that of bad input, or of trouble of
-  /// our own.
+  host::Descriptor journal;  ///< where records are written; none: nothing is recorded
+  /// Says why the relay can't go on. Returns the exit code: the one for bad input, or the one for
+  /// trouble of our own.
   std::function<int(const std::string& why, bool bad_input)> complain;
 };
 
-/// Becomes a worker's stand-in: starts it, moves bytes until it is gone, and ends as it did.
+/// Stands in for a worker: starts it, moves bytes until it is gone, and ends as it did.
 [[noreturn]] void relay(RelaySettings settings);
 
 }  // namespace poolproof::wrap

@@ -20,7 +20,7 @@ using Kind = Message::Kind;
 using wire::Member;
 using wire::members_of;
 
-/// Null: there is none, or it is no object.
+/// The member of a JSON object; null: there is none, or `object` is no object.
 const Json* member(const Json* object, const char* key) {
   if (object == nullptr || !object->is_object()) return nullptr;
   const auto found = object->find(key);
@@ -39,19 +39,19 @@ void read_id(const Json& object, Message& message) {
   message.number = whole_within(*id, INT64_MIN, INT64_MAX);
 }
 
-/// The arguments of an MCP tool lie one level deeper.
+/// The nonce in the arguments. Those of an MCP tool lie one level deeper.
 std::optional<std::string> nonce_in(const Json* args) {
   if (auto nonce = text(member(args, "nonce"))) return nonce;
   return text(member(member(args, "arguments"), "nonce"));
 }
 
-/// What both ends of Node's IPC say to each other by themselves, of a handle that goes with it.
+/// Whether it is a message that both ends of Node's IPC send by themselves, about a passed handle.
 bool is_nodes_own(std::string_view payload) {
   return payload.starts_with(R"({"cmd":"NODE_)");
 }
 
-/// A client calls or prepares one, and the worker tells what came of it. All else is answered by
-/// nobody, or has an answer of its own.
+/// Reads a message of jest-worker. The client calls or prepares, and the worker tells what came of
+/// it; other messages have no answer, or one of another kind.
 Message read_jest(std::string_view payload, bool client) {
   constexpr std::int64_t kCall = 1;
   constexpr std::int64_t kPrepare = 4;
@@ -88,7 +88,7 @@ Message read(Speech speech, std::string_view payload, bool client) {
   return message;
 }
 
-/// The member that says what came of the request; nothing: there is to be none.
+/// The member that says what came of the request; nothing: the reply must not have one.
 std::optional<Member> body_member(Speech speech, const faults::ReplyInProgress& reply) {
   if (reply.body.empty()) return std::nullopt;
   if (reply.success) return Member{"\"result\"", reply.body};
@@ -144,7 +144,7 @@ bool says_goodbye(Speech speech) {
 }
 
 std::uint64_t digest(std::string_view payload) {
-  // FNV-1a, over each member and a byte that stands in none.
+  // FNV-1a over each member, followed by a byte that occurs in none.
   constexpr std::uint64_t kPrime = 0x100000001b3;
   std::uint64_t hash = 0xcbf29ce484222325;
   const auto add = [&hash](std::string_view bytes) {

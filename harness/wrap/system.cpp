@@ -55,20 +55,20 @@ bool same_file(int a, int b) {
          one.st_ino == other.st_ino;
 }
 
-/// The same pipe, opened once more: its flags are ours alone.
+/// Opens the same pipe once more, so that its flags are ours alone.
 Descriptor reopened(int fd, bool reads) {
   const std::string path = fmt::format("/proc/self/fd/{}", fd);
   const int flags = (reads ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_CLOEXEC;
   return Descriptor(::open(path.c_str(), flags));
 }
 
-/// Above the standard streams, even where those are closed.
+/// A copy of the descriptor above the standard streams, even where those are closed.
 Try<Descriptor> above(int fd) {
   return attempt<int>([&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); })
       .map([](int copy) { return Descriptor(copy); });
 }
 
-/// More than that nobody passes on with one message.
+/// The most descriptors that one message may pass on.
 constexpr std::size_t kPassedMost = 32;
 using Control = std::array<char, CMSG_SPACE(kPassedMost * sizeof(int))>;
 
@@ -83,7 +83,7 @@ struct Parts {
   alignas(cmsghdr) Control control{};
 };
 
-/// Reads bytes, and keeps the descriptors that were passed with them.
+/// Reads bytes, and keeps the descriptors that were passed on with them.
 Try<std::size_t> receive(int fd, std::span<char> into, std::vector<Descriptor>& passed) {
   Parts parts({into.data(), into.size()});
   parts.header.msg_control = parts.control.data();
@@ -104,7 +104,7 @@ Try<std::size_t> receive(int fd, std::span<char> into, std::vector<Descriptor>& 
   return got;
 }
 
-/// Writes bytes, and with the first of them those descriptors, which are ours no longer then.
+/// Writes bytes and passes those descriptors on with the first of them; then they are ours no more.
 Try<std::size_t> send(int fd, std::string_view bytes, std::vector<Descriptor>& passed) {
   constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
   if (passed.empty())
@@ -138,7 +138,7 @@ Try<Stream> Stream::take(int standard_fd, bool reads) {
   Try<Descriptor> null = host::sys::null_device();
   if (!null) return unexpected(null.error());
   Try<Descriptor> copy = above(standard_fd);
-  // It was started without that stream: nothing comes, and nobody reads.
+  // This process was started without that stream: nothing comes from it, and nobody reads it.
   if (!copy) copy = above(null->get());
   if (!copy) return unexpected(copy.error());
   Stream stream(std::move(*copy), kind_of(standard_fd), reads);
@@ -181,7 +181,7 @@ Try<std::size_t> Stream::write(std::string_view bytes) {
 }
 
 void Stream::close() {
-  // Of a socket the worker's other stream may live on.
+  // The other stream of a socket may live on: only this half is shut down.
   if (fd_ && kind_ == Kind::socket) ::shutdown(fd(), reads_ ? SHUT_RD : SHUT_WR);
   fd_.reset();
 }
@@ -239,13 +239,14 @@ Try<std::pair<Descriptor, Descriptor>> socket_pair() {
   return std::pair(Descriptor(ends[0]), Descriptor(ends[1]));
 }
 
-/// As large as the one above, if the system lets us.
+/// Makes a pipe as large as another one, if the system lets us.
 void size_like(int pipe, int other) {
   const int bytes = ::fcntl(other, F_GETPIPE_SZ);
   if (bytes > 0) ::fcntl(pipe, F_SETPIPE_SZ, bytes);
 }
 
-/// `above` is our stream of the same name: we read where the worker reads, too.
+/// Makes a stream for the worker of the same kind as ours; `worker_reads`: it is the worker's
+/// stdin.
 Try<Ends> ends_like(const Stream& above_us, bool worker_reads) {
   if (above_us.kind() == Kind::socket) {
     auto pair = socket_pair();
@@ -284,7 +285,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return all;
 }
 
-/// In the child. Only calls that are safe between fork and exec; the errno of what failed.
+/// Turns a child into the program, by calls that are safe between fork and exec. Returns an errno.
 int become(const std::string& program, char* const* argv, char* const* env, int input, int output,
            Places places, pid_t parent, const Signals& signals) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return errno;
@@ -347,7 +348,7 @@ std::vector<int> inherited_descriptors() {
     if (fd > STDERR_FILENO && fd != ::dirfd(folder)) fds.push_back(fd);
   }
   ::closedir(folder);
-  // What closes by itself is no gift to the worker.
+  // A descriptor that is closed at exec is not meant for the worker.
   std::erase_if(fds, [](int fd) { return (::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0; });
   return fds;
 }
@@ -414,7 +415,7 @@ void raise(int signal) {
 
 void end_as(ExitStatus status) {
   if (status.signal != 0) {
-    // Whose core it would be was the worker's.
+    // This process writes no core file: a core would have been the worker's.
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_CORE, &none);
     raise(status.signal);

@@ -18,21 +18,21 @@
 #include "harness/host/descriptor.hpp"
 #include "harness/host/system.hpp"
 
-/// What wrap asks of the system beside host/system.hpp: to stand in for a process, and to have one
-/// stand below it in just the same way.
+/// What wrap needs of the system besides host/system.hpp: to stand in for a process, and to start
+/// one below itself in just the same way.
 namespace poolproof::wrap::sys {
 
 using host::Descriptor;
 template <class T>
 using Try = host::sys::Try<T>;
 
-/// The number of a descriptor that is a socket, as a variable says it.
+/// Reads the number of a descriptor from a variable; nothing: it is no number, or no socket.
 std::optional<int> socket_called(const char* text);
 
 enum class Kind : std::uint8_t { pipe, socket, other };
 
-/// One end of a stream, close-on-exec, that never blocks who reads or writes it and leaves the
-/// flags of everybody else's ends alone. Errors: EAGAIN, and EPIPE for who writes.
+/// One end of a stream, close-on-exec. Reading and writing it never block, and the flags of other
+/// processes' ends are left alone. Errors: EAGAIN, and EPIPE when writing.
 class Stream {
  public:
   Stream() = default;
@@ -49,15 +49,15 @@ class Stream {
   }
   ~Stream() { close(); }
 
-  /// One of our own standard streams; /dev/null takes its place.
+  /// Takes one of our own standard streams, and puts /dev/null in its place.
   static Try<Stream> take(int standard_fd, bool reads);
-  /// One half of a socket that is both; another one's is left to it.
+  /// Takes the half of a socket that is read, or the one that is written; the other is left alone.
   static Try<Stream> half_of(int socket_fd, bool reads);
 
   [[nodiscard]] Try<std::size_t> read(std::span<char> into);
   [[nodiscard]] Try<std::size_t> write(std::string_view bytes);
-  /// Descriptors that came with what was read since the last call, and that go with what is written
-  /// next: over a socket a process may pass them on to another.
+  /// Descriptors that came with what was read since the last call. pass() sends such descriptors
+  /// with the next write: over a socket, a process may hand its own on to another.
   std::vector<Descriptor> take_passed() { return std::exchange(passed_, {}); }
   void pass(std::vector<Descriptor> passed);
   [[nodiscard]] int fd() const { return fd_.get(); }
@@ -69,26 +69,26 @@ class Stream {
   Descriptor fd_;
   Kind kind_ = Kind::other;
   bool reads_ = false;
-  bool own_file_ = true;  ///< so that it may be made not to block
+  bool own_file_ = true;  ///< nobody else shares its flags: it may be made non-blocking
   std::vector<Descriptor> passed_;
 };
 
 /// Moves bytes from pipe to pipe inside the system. 0: end of input.
 Try<std::size_t> splice(const Stream& from, const Stream& to, std::size_t most);
 
-/// The signals that ask a process for something, held back from now on and read instead.
+/// Signals that ask a process for something: they are held back and read from a descriptor.
 class Signals {
  public:
-  /// Also: a broken pipe is an error value from now on.
+  /// Holds these signals back; writing to a broken pipe gives an error instead of a signal.
   static Try<Signals> hold();
   Signals() = default;
   struct Came {
     int number = 0;
-    bool from_terminal = false;  ///< the whole group has it
+    bool from_terminal = false;  ///< typed at a terminal: its whole process group has received it
   };
   [[nodiscard]] std::optional<Came> next() const;
   [[nodiscard]] int fd() const { return fd_.get(); }
-  /// As they were before: for a copy of this process.
+  /// Undoes hold(), for a copy of this process.
   void restore() const;
 
  private:
@@ -97,7 +97,7 @@ class Signals {
   struct sigaction pipe_before_ {};
 };
 
-/// A worker below us and our ends of its stdin and stdout.
+/// A worker below us, and our ends of its stdin and stdout.
 struct Below {
   pid_t pid = -1;
   Descriptor pidfd;
@@ -105,24 +105,24 @@ struct Below {
   Stream output;
 };
 
-/// Where a worker finds what it reads and writes: its stdin and stdout, or one socket.
+/// The descriptors that a worker reads and writes: its stdin and stdout, or one socket.
 struct Places {
   int input = 0;
   int output = 1;
 };
 
-/// Starts a program as this process was started: the same group, directory, signals, stderr and
-/// further descriptors; the streams in those places are of the same kind as `input` and `output`
-/// (one socket for both where that is so). It is killed when this process ends. Blocks until exec
-/// has happened or failed.
+/// Starts a program as this process was started: with the same group, directory, signals, stderr
+/// and further descriptors. The streams in `places` are of the same kind as `input` and `output`
+/// (one socket for both where that is so). The program is killed when this process ends. Blocks
+/// until exec has happened or failed.
 Expected<Below, host::LaunchError> start_below(const std::string& program,
                                                const std::vector<std::string>& argv,
                                                const std::vector<std::string>& env,
                                                const Signals& signals, const Stream& input,
                                                const Stream& output, Places places);
 
-/// All that was inherited beside the standard streams is the worker's alone from now on. To be
-/// called first of all: it remembers them. The second one closes them.
+/// The descriptors that this process inherited besides the standard streams: they are meant for the
+/// worker alone. Must be called first of all; close_all() closes ours after the start.
 std::vector<int> inherited_descriptors();
 void close_all(const std::vector<int>& fds);
 
@@ -130,20 +130,20 @@ void close_all(const std::vector<int>& fds);
 std::vector<std::string> environment();
 
 Try<Descriptor> open_to_append(const std::string& path);
-/// Writes all of it, blocking. False: it can't be written.
+/// Writes the whole text, blocking. False: it can't be written.
 bool write_all(int fd, std::string_view text);
 
 /// Leaves a copy of this process behind that runs `body` and ends; the pid, or an errno.
 Try<pid_t> leave_behind(const std::function<void()>& body);
-/// Sleeps with nothing but the three streams; for a copy.
+/// Sleeps in a copy of this process that holds nothing but its three streams.
 void hold_streams(Duration lifetime, int input, int output);
 
-/// From now on /dev/null stands there for us.
+/// Puts /dev/null in the place of that stream, for this process.
 void drop(int standard_fd);
 
-/// The signal with its default disposition. Returns if it is not deadly.
+/// Sends this process the signal, with its default disposition. Returns if it is not deadly.
 void raise(int signal);
-/// Ends this process just so.
+/// Ends this process with that exit code or by that signal.
 [[noreturn]] void end_as(ExitStatus status);
 
 }  // namespace poolproof::wrap::sys

@@ -14,8 +14,8 @@
 namespace poolproof::wrap {
 namespace {
 
-/// The plan, the journal and the log are ours: a worker that knows them, too, would obey them once
-/// more.
+/// The worker's environment: without plan, journal and log, which are ours. A worker that knows
+/// them, too, would obey them once more.
 std::vector<std::string> environment_below() {
   std::vector<std::string> env = sys::environment();
   std::erase_if(env, [](const std::string& entry) {

@@ -20,10 +20,10 @@ namespace {
 using wire::FrameDecoder;
 using wire::Framing;
 
-/// What may stand around a payload: a block of headers, which has this or the limit.
+/// The least limit for what may stand around a payload, such as a block of headers.
 constexpr std::size_t kLeastAround = 1024;
 constexpr std::size_t kShownAfterHeader = 60;
-/// Once so much has come in and behind the chunk that brought an error, it shows no more.
+/// An error shows no more of the stream when so much has come behind the chunk that brought it.
 constexpr std::size_t kSurelyShown = 200;
 
 struct Course {
@@ -45,15 +45,15 @@ std::size_t most_around(const Framing& framing) {
   return std::max(framing.max_frame_bytes, kLeastAround);
 }
 
-/// What can be written is read as it was.
+/// A payload that can be written must be read back unchanged.
 void check_payload(const Framing& framing, std::string_view payload) {
   const auto written = wire::encode_frame(framing, payload);
-  if (!written) return;  // too large, or no line
+  if (!written) return;  // the payload is too large, or is no line
   const wire::WholeFrame again = wire::whole_frame(framing, *written);
   POOLPROOF_ASSERT(again.payload == payload && again.bytes == written->size());
 }
 
-/// What is given out is a frame where it stands, and can be written again.
+/// A frame that is given out must stand in the stream, and must be the frame of its payload.
 void check_frame(const Framing& framing, std::string_view payload, std::string_view frame,
                  std::string_view stream) {
   POOLPROOF_ASSERT(!payload.empty() && payload.size() <= framing.payload_limit());
@@ -101,14 +101,15 @@ Decoded decode(const Course& course, std::string_view stream) {
   std::size_t in_error = 0;
   for (std::size_t i = 0; arrived < stream.size() && in_error <= kSurelyShown; ++i) {
     const std::size_t asked = course.chunks[i % course.chunks.size()];
-    const bool stuck = i % 16 == 15;  // chunks of nothing must not go on for ever
+    const bool stuck = i % 16 == 15;  // a byte at least, so that it comes to an end
     const std::size_t bytes = std::min(asked + (stuck ? 1U : 0U), stream.size() - arrived);
     decoder.push(stream.substr(arrived, bytes));
     arrived += bytes;
     take_all(course, decoder, stream.substr(0, arrived), decoded);
     POOLPROOF_ASSERT(decoder.buffered_bytes() <= arrived);
     if (!decoded.error.empty()) {
-      in_error += bytes;  // what it shows of the stream is complete then
+      // What the error shows of the stream is complete when enough of these have come
+      in_error += bytes;
       continue;
     }
     POOLPROOF_ASSERT(decoder.buffered_bytes() <
@@ -123,7 +124,7 @@ Decoded decode(const Course& course, std::string_view stream) {
   return decoded;
 }
 
-/// What is ready within the first bytes is what would be, had no more come.
+/// What is ready within the first bytes must be just what is ready if no more comes.
 void check_ready_within(const Framing& framing, std::string_view stream, std::size_t first) {
   FrameDecoder all(framing);
   all.push(stream);

@@ -9,8 +9,8 @@
 
 #include "harness/testing/fuzz/input.hpp"
 
-/// Runs a fuzz target over files that are there, as an ordinary test: each argument is a file or a
-/// folder. The last name it prints is that of the input that broke a property.
+/// Runs a fuzz target over existing files, as an ordinary test: each argument is a file or a
+/// folder. The last name that it prints is that of the input that broke a property.
 namespace {
 
 namespace fs = std::filesystem;
@@ -26,7 +26,8 @@ std::vector<fs::path> files_of(const fs::path& path) {
 }
 
 bool replay(const fs::path& file) {
-  std::cout << file.string() << std::endl;  // before a property breaks
+  // Printed first, so that a broken property shows its input
+  std::cout << file.string() << std::endl;
   std::ifstream stream(file, std::ios::binary);
   const std::vector<char> bytes(std::istreambuf_iterator<char>(stream), {});
   if (!stream) return false;
@@ -38,7 +39,7 @@ bool replay(const fs::path& file) {
 
 int main(int argc, char** argv) {
   constexpr int kBadInput = 64;
-  LLVMFuzzerTestOneInput(nullptr, 0);  // as libFuzzer begins, too
+  LLVMFuzzerTestOneInput(nullptr, 0);  // libFuzzer begins with an empty input, too
   std::size_t count = 0;
   for (int i = 1; i < argc; ++i) {
     std::error_code error;

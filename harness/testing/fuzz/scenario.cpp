@@ -6,8 +6,8 @@
 #include "harness/base/text.hpp"
 #include "harness/testing/fuzz/input.hpp"
 
-/// The reader of scenario files: any text is a scenario, which is written and read back, or one
-/// line. An input is the text.
+/// Fuzzes the reader of scenario files: any text must be a scenario, which is then written and read
+/// back, or give an error of one line. An input is the text.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace poolproof;
   const fuzz::Input input(data, size);

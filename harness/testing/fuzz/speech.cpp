@@ -52,7 +52,7 @@ void check_reply(const Reply& reply, std::int64_t id) {
   if (!wrong.empty()) check_sentence(wrong);
 }
 
-/// An answer to the worker's own request is JSON, and has its id.
+/// The answer to the worker's own request must be JSON and have that request's id.
 void check_answer(std::string_view payload, const std::string& answer) {
   const auto asked = wire::parse_json(payload);
   const auto answered = wire::parse_json(answer);
@@ -68,14 +68,14 @@ void check_payload(std::string_view payload, std::int64_t id) {
   if (heard.kind == Heard::Kind::wrong) check_sentence(heard.why);
   if (heard.kind == Heard::Kind::reply) check_reply(heard.reply, id);
   if (heard.kind == Heard::Kind::asked) check_answer(payload, heard.answer);
-  // The quick reader of plain replies and nlohmann's say the same.
+  // The quick reader of plain replies must agree with nlohmann's.
   const auto quick = wire::decode_reply(payload, id);
   const auto full = wire::decode_reply_in_full(payload, id);
   POOLPROOF_ASSERT(quick.has_value() == full.has_value());
   POOLPROOF_ASSERT(quick ? same_reply(*quick, *full) : quick.error() == full.error());
 }
 
-/// One call to which this stream is the answer, cancelled if it is none.
+/// Makes one call that is answered with this stream; it is cancelled if the stream holds no answer.
 CallResult converse(std::string_view stream, std::int64_t id, std::size_t chunk) {
   wire::Framing framing;
   framing.wire = wire::Wire::lines;
@@ -99,7 +99,7 @@ void check_conversation(std::string_view stream, std::int64_t id, std::size_t ch
   if (whole.outcome != Outcome::ok) check_sentence(whole.detail);
 }
 
-/// What came before the request is passed over, or ends the call before it is made.
+/// What came before the request must be passed over, or end the call before it is made.
 void check_heard_before(std::string_view stream, std::int64_t id) {
   wire::Framing framing;
   framing.wire = wire::Wire::lines;
