@@ -20,7 +20,7 @@ inline constexpr int kInvalid = 2;
 inline constexpr int kGateFailed = 3;
 inline constexpr int kBadInput = 64;
 inline constexpr int kBroken = 70;
-inline constexpr int kAgain = 75;  ///< exit code: the work is not done; the same command goes on
+inline constexpr int kTryAgain = 75;  ///< exit code: the work is not done; the same command goes on
 
 struct RunArguments {
   std::vector<std::string> paths;

@@ -173,7 +173,7 @@ int guard(const GuardArguments& arguments) {
   // For the case that both the front and the process behind it are killed at once.
   const auto guardian = host::Guardian::start(own_program(), token);
   if (!guardian) return broken(guardian.error().message);
-  const auto code = guard::behind_front(
+  const auto code = guard::run_in_guarded_copy(
       guardian->pid(), [&](pid_t front) { return watch_and_judge(arguments, *prepared, front); });
   return code ? *code : broken("guard: the process that watches was killed; nothing is proved");
 }

@@ -50,7 +50,7 @@ void add_hidden(CLI::App& app, std::string& token, run::ScenarioJob& job, int& c
   carry_out->add_option("--scenario", job.scenario_file)->required();
   carry_out->add_option("--token", job.token)->required();
   carry_out->add_option("--folder", job.folder)->required();
-  carry_out->add_option("--beside", job.beside);
+  carry_out->add_option("--scenario-folder", job.scenario_folder);
   carry_out->add_option("--seed", job.seed);
   carry_out->add_flag("--control", job.control);
   carry_out->add_option("--compare", job.compare);
@@ -388,7 +388,7 @@ int broken(const std::string& why) {
 
 int try_again(const std::string& why) {
   std::fprintf(stderr, "poolproof: %s\n", printable_message(why, 2000).c_str());
-  return kAgain;
+  return kTryAgain;
 }
 
 void say(std::string_view text) {

@@ -31,8 +31,8 @@ struct Refusal {
 
 int told(const Refusal& refusal) {
   if (refusal.code == kBadInput) return bad_input("merge: " + refusal.line);
-  return refusal.code == kAgain ? try_again("merge: " + refusal.line)
-                                : broken("merge: " + refusal.line);
+  return refusal.code == kTryAgain ? try_again("merge: " + refusal.line)
+                                   : broken("merge: " + refusal.line);
 }
 
 /// Makes the folder `out` and holds it for this process alone.
@@ -50,7 +50,8 @@ Expected<host::Descriptor, Refusal> make_folder(const MergeArguments& arguments)
   auto folder = host::sys::lock_folder(out.c_str());
   if (folder) return std::move(*folder);
   if (folder.error() != EWOULDBLOCK) return refuse(std::strerror(folder.error()));
-  return unexpected(Refusal{kAgain, fmt::format("--out {}: somebody else is writing there", out)});
+  return unexpected(
+      Refusal{kTryAgain, fmt::format("--out {}: somebody else is writing there", out)});
 }
 
 /// Shrinks what no shard and no earlier merge has shrunk, and puts the files into the folder.

@@ -98,7 +98,7 @@ int print_verdict(const search::SweepState& state, bool failed) {
   }
   if (goes_on_later(end)) {
     say(failed ? "FAILED so far\n" : "not done\n");
-    return kAgain;
+    return kTryAgain;
   }
   say(failed ? "FAILED\n" : "no failure\n");
   if (failed) return kFailed;

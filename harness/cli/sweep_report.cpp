@@ -126,11 +126,11 @@ std::string repeated_words(const search::SweepState& state) {
 
 void print_rates(const search::SweepState& state) {
   // A run in JSON is the second run of its scenario.
-  const auto print = [](std::string_view what, const search::Spoken& spoken) {
-    if (spoken.runs == 0) return;
+  const auto print = [](std::string_view what, const search::CodecTotals& totals) {
+    if (totals.runs == 0) return;
     say(fmt::format("  {}: {} runs, {:.0f} Core events/s and {:.0f} runs/s a process\n", what,
-                    spoken.runs, per_second(spoken.core_events, spoken.busy),
-                    per_second(spoken.runs, spoken.busy)));
+                    totals.runs, per_second(totals.core_events, totals.busy),
+                    per_second(totals.runs, totals.busy)));
   };
   print("opaque payloads (terse codec)", state.terse);
   print("JSON codec, some of them once more", state.json);

@@ -17,7 +17,7 @@ namespace sys = host::sys;
 constexpr std::array kAskToEnd{SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
 /// Hands signals on to the copy until it has ended. Returns its exit code.
-std::optional<int> stand_in_front_of(pid_t copy) {
+std::optional<int> forward_signals_to(pid_t copy) {
   const auto signals = sys::held_signals();
   const auto pidfd = sys::pidfd_open(copy);
   if (!signals || !pidfd) {
@@ -49,7 +49,7 @@ bool asks_to_end(int signal) {
   return std::ranges::find(kAskToEnd, signal) != kAskToEnd.end();
 }
 
-std::optional<int> behind_front(pid_t spared, const std::function<int(pid_t front)>& body) {
+std::optional<int> run_in_guarded_copy(pid_t spared, const std::function<int(pid_t front)>& body) {
   sys::hold_signals(std::array{SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCHLD, front_ended_signal()});
   sys::ignore_sigpipe();
   sys::adopt_orphans();
@@ -63,7 +63,7 @@ std::optional<int> behind_front(pid_t spared, const std::function<int(pid_t fron
     std::fflush(stderr);
     sys::leave_copy(code);
   }
-  const std::optional<int> code = stand_in_front_of(*copy);
+  const std::optional<int> code = forward_signals_to(*copy);
   host::end_descendants(spared);
   return code;
 }

@@ -13,7 +13,7 @@ namespace poolproof::guard {
 /// our pid and returns the copy's exit code. Nothing: the copy was killed, or there is none.
 ///
 /// Requires: one thread. `spared` is a child of ours that is not the program's.
-std::optional<int> behind_front(pid_t spared, const std::function<int(pid_t front)>& body);
+std::optional<int> run_in_guarded_copy(pid_t spared, const std::function<int(pid_t front)>& body);
 
 /// The signal by which the copy learns that the front has ended.
 int front_ended_signal();

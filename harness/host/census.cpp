@@ -51,14 +51,14 @@ StartedHere& started_here() {
 /// started is in its session, and leads a group or is in that of this process.
 class Adoption {
  public:
-  /// Like has_made(), but a leader of a group that is not known as started here was adopted, too.
+  /// Like is_adopted_orphan(), but a leader of a group that is not known as started here was adopted, too.
   /// Requires: no start is under way.
-  [[nodiscard]] bool has_surely_made(pid_t child, const Stat& stat) const {
+  [[nodiscard]] bool is_surely_adopted_orphan(pid_t child, const Stat& stat) const {
     const bool leads = stat.group == child && child != group_;
     const bool unknown = adopts_ && leads && !started_here().has(child, stat.started);
-    return unknown || has_made(child, stat);
+    return unknown || is_adopted_orphan(child, stat);
   }
-  [[nodiscard]] bool has_made(pid_t child, const Stat& stat) const {
+  [[nodiscard]] bool is_adopted_orphan(pid_t child, const Stat& stat) const {
     const bool grouped = stat.group == child || stat.group == group_;
     return adopts_ && (stat.session != session_ || !grouped);
   }
@@ -114,7 +114,7 @@ Census take_census() {
   const Adoption adoption;
   for (const pid_t pid : proc_fs::all_pids()) {
     const std::optional<Stat> stat = proc_fs::read_stat(pid);
-    if (!stat || stat->parent != self || adoption.has_surely_made(pid, *stat)) continue;
+    if (!stat || stat->parent != self || adoption.is_surely_adopted_orphan(pid, *stat)) continue;
     ++(stat->dead() ? census.zombies : census.children);
   }
   // One is open for this very count.
@@ -182,7 +182,7 @@ void reap_dead_orphans() {
   for (const pid_t pid : proc_fs::all_pids()) {
     const std::optional<Stat> stat = proc_fs::read_stat(pid);
     if (!stat || stat->parent != ::getpid() || !stat->dead()) continue;
-    if (adoption.has_made(pid, *stat)) sys::kill_and_reap(pid);
+    if (adoption.is_adopted_orphan(pid, *stat)) sys::kill_and_reap(pid);
   }
 }
 

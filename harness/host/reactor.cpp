@@ -120,7 +120,8 @@ void Reactor::woken(std::uint64_t tag) {
     case Source::text:
       return loop_.drain_stderr(*worker);
     case Source::output:
-      return worker->handshake ? loop_.advance_handshake(*worker) : loop_.look_at_idle(*worker);
+      return worker->handshake ? loop_.advance_handshake(*worker)
+                               : loop_.check_idle_worker(*worker);
     case Source::wake:
       return;
   }
@@ -131,7 +132,7 @@ void Reactor::due(Time now) {
     pool::Worker& worker = *places_[due_.first()];
     const auto wants = worker.wants();
     if (wants.handshake_due <= now) loop_.advance_handshake(worker);
-    if (wants.idle_due <= now) loop_.look_at_idle(worker);
+    if (wants.idle_due <= now) loop_.check_idle_worker(worker);
     look(worker);
   }
 }

@@ -139,7 +139,7 @@ inline void ReferenceModel::happened(const pool::HandshakeEnded& event) {
 inline void ReferenceModel::happened(const pool::UnsolicitedOutput& event) {
   const std::uint32_t worker = living(event.worker);
   if (worker == kNone || workers_[worker].state != State::idle) return;
-  if (!workers_[worker].served) of_no_use(worker);
+  if (!workers_[worker].served) count_useless_worker(worker);
   add(noted_.unsolicited, {event.worker, now_});
   must_stop(worker, StopStep::term, RemovalReason::unsolicited);
 }
@@ -151,7 +151,7 @@ inline void ReferenceModel::happened(const pool::Exited& event) {
   const State state = workers_[worker].state;
   if (state == State::handshake) failed_start(worker, StartCause::exited);
   const bool idle = state == State::idle || state == State::pinging;
-  if (idle && !workers_[worker].served) of_no_use(worker);
+  if (idle && !workers_[worker].served) count_useless_worker(worker);
   enter(worker, State::leaving);
 }
 
@@ -261,7 +261,7 @@ inline void ReferenceModel::ordered(const pool::Stop& effect) {
     add(noted_.taken_back, {effect.worker, now_});
   }
   if (one.state == State::pinging && effect.why == RemovalReason::ping_failed && !one.served) {
-    of_no_use(worker);
+    count_useless_worker(worker);
   }
   if (!one.taken && one.state == State::idle && pool::is_recycling(effect.why)) {
     one.recycled = true;
@@ -342,11 +342,11 @@ void ReferenceModel::failed_start(std::uint32_t worker, StartCause cause) {
   last_failure_ = now_;
   last_failed_ = failed_now_ ? std::nullopt : std::optional(ids_.key(worker));
   failed_now_ = true;
-  of_no_use(worker);
+  count_useless_worker(worker);
 }
 
 /// Notes that a worker was of no use: the next one in its slot may have to wait.
-void ReferenceModel::of_no_use(std::uint32_t worker) {
+void ReferenceModel::count_useless_worker(std::uint32_t worker) {
   Slot& slot = slot_of(worker);
   change(slot, [this](Slot& one) {
     ++one.failures;

@@ -342,7 +342,7 @@ class ReferenceModel {
   void end_session(std::uint32_t number);
   void rest(std::uint32_t number);
   void failed_start(std::uint32_t worker, StartCause cause);
-  void of_no_use(std::uint32_t worker);
+  void count_useless_worker(std::uint32_t worker);
   void enter(std::uint32_t worker, State state);
   void link(Line& line, std::uint32_t worker);
   void link_in_turn(std::uint32_t worker);

@@ -75,7 +75,7 @@ struct Signs {
 
 /// The things at those places, as a range.
 template <class Standing>
-auto standing_at(std::span<const std::uint32_t> places, Standing standing) {
+auto elements_at(std::span<const std::uint32_t> places, Standing standing) {
   const std::uint32_t* const begin = places.data();
   return boost::make_iterator_range(begin, begin + places.size()) |
          boost::adaptors::transformed(standing);
@@ -195,7 +195,7 @@ class View {
     const auto record = [this](std::uint32_t place) -> const WorkerRecord& {
       return trace_.workers[place];
     };
-    return standing_at(records_of_worker[worker], record);
+    return elements_at(records_of_worker[worker], record);
   }
   /// What a worker noted after it had read that request, until it read the next one.
   [[nodiscard]] auto behind(const WorkerRecord& read) const {
@@ -210,7 +210,7 @@ class View {
   }
   [[nodiscard]] auto calls_on(std::uint32_t worker) const {
     const auto call = [this](std::uint32_t place) -> const ClientStep& { return *calls[place]; };
-    return standing_at(calls_of_worker[worker], call);
+    return elements_at(calls_of_worker[worker], call);
   }
   /// The incarnation, even if it left no journal; nothing: nobody knows it.
   [[nodiscard]] std::optional<Incarnation> find(WorkerId worker) const;

@@ -206,7 +206,7 @@ class Core {
 
   // Recycling; implemented in core_recycling.cpp.
   void begin_life(std::uint32_t slot);
-  void note_due(std::uint32_t slot, RemovalReason why);
+  void mark_for_recycling(std::uint32_t slot, RemovalReason why);
   void begin_idling(std::uint32_t slot);
   void end_idling(std::uint32_t slot);
   void expire_idle(std::uint32_t slot);

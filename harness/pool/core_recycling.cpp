@@ -12,7 +12,7 @@ void Core::on(const RenewRequested& /*event*/) {
   for (std::uint32_t slot = 0; slot < config_.size; ++slot) {
     const SlotState state = slots_[slot].state;
     if (state != SlotState::vacant && state != SlotState::cooling) {
-      note_due(slot, RemovalReason::renewed);
+      mark_for_recycling(slot, RemovalReason::renewed);
     }
   }
 }
@@ -54,7 +54,7 @@ void Core::begin_life(std::uint32_t slot) {
 }
 
 /// Notes why a worker is to be recycled. The first reason stays, unless it is idle_too_long.
-void Core::note_due(std::uint32_t slot, RemovalReason why) {
+void Core::mark_for_recycling(std::uint32_t slot, RemovalReason why) {
   Slot& one = slots_[slot];
   if (one.due != RemovalReason::none && one.due != RemovalReason::idle_too_long) return;
   const bool counted = one.state == SlotState::idle;
@@ -100,9 +100,9 @@ void Core::await_idle_end(std::uint32_t slot) {
   const bool ends = config_.idle_timeout > Duration::zero();
   const Time idle_end = ends ? after(one.idle_since, config_.idle_timeout) : kNever;
   if (one.lifetime_end <= now_) {
-    note_due(slot, RemovalReason::lifetime_over);
+    mark_for_recycling(slot, RemovalReason::lifetime_over);
   } else if (idle_end <= now_) {
-    note_due(slot, RemovalReason::idle_too_long);
+    mark_for_recycling(slot, RemovalReason::idle_too_long);
   }
   Time next = one.measure_due ? one.ping_at : std::min(one.ping_at, one.measure_at);
   if (one.due == RemovalReason::none) next = std::min(next, idle_end);
@@ -119,9 +119,9 @@ void Core::await_idle_end(std::uint32_t slot) {
 /// while somebody waits.
 bool Core::goes_at_checkin(std::uint32_t slot, const CheckedIn& event) {
   if (config_.max_calls > 0 && event.calls >= config_.max_calls) {
-    note_due(slot, RemovalReason::calls_spent);
+    mark_for_recycling(slot, RemovalReason::calls_spent);
   }
-  if (slots_[slot].lifetime_end <= now_) note_due(slot, RemovalReason::lifetime_over);
+  if (slots_[slot].lifetime_end <= now_) mark_for_recycling(slot, RemovalReason::lifetime_over);
   note_memory(slot, event.rss_bytes);
   if (slots_[slot].due == RemovalReason::none || !may_recycle()) return false;
   return waiters_.empty(kAnyWorker) || stopping_index_.size() + 1 < config_.leaving_max;
@@ -188,7 +188,7 @@ void Core::measure_idle() {
 /// A worker that was once seen too large is recycled, even if it frees memory before that.
 void Core::note_memory(std::uint32_t slot, std::uint64_t rss_bytes) {
   if (config_.max_rss_bytes == 0 || rss_bytes <= config_.max_rss_bytes) return;
-  note_due(slot, RemovalReason::rss_exceeded);
+  mark_for_recycling(slot, RemovalReason::rss_exceeded);
 }
 
 // ---- how many there are to be ------------------------------------------------------------------

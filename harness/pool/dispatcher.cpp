@@ -129,14 +129,14 @@ Effect Dispatcher::take_order() {
 
 void Dispatcher::handshake_ended(Worker& worker, const StartEvidence& evidence,
                                  std::string reason) {
-  worker.met = true;
+  worker.handshake_reported = true;
   if (evidence.cause != StartCause::none) note_failed(worker, std::move(reason));
   step(HandshakeEnded{worker.id(), evidence});
 }
 
 void Dispatcher::exited(Worker& worker) {
   // The process may have ended before its handshake had any result.
-  if (!worker.met) note_failed(worker, "");
+  if (!worker.handshake_reported) note_failed(worker, "");
   step(Exited{worker.id(), *worker.exit});
 }
 

@@ -208,7 +208,7 @@ bool EventLoop::reap_if_ended(Worker& worker) {
 }
 
 void EventLoop::tell_end(Worker& worker) {
-  if (!worker.reaped || std::exchange(worker.end_told, true)) return;
+  if (!worker.reaped || std::exchange(worker.exit_reported, true)) return;
   const Entered entered(dispatcher_);
   dispatcher_.exited(worker);
 }
@@ -221,7 +221,7 @@ void EventLoop::watch_later(Worker& worker) {
 }
 
 /// What was ready or due may have concerned a call that is long over, so it is all checked again.
-void EventLoop::look_at_idle(Worker& worker) {
+void EventLoop::check_idle_worker(Worker& worker) {
   const Time now = dispatcher_.now();
   if (worker.suspect_at <= now) {
     worker.suspect_at = kNever;

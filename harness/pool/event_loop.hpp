@@ -44,7 +44,7 @@ class EventLoop {
   /// The worker is idle: it is to be watched once it has been idle for a while.
   void watch_later(Worker& worker);
   /// An idle worker has written or closed its stdout, or it is time to watch it.
-  void look_at_idle(Worker& worker);
+  void check_idle_worker(Worker& worker);
 
  private:
   void begin_handshake(Worker& worker, Time deadline);

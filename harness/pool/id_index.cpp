@@ -19,7 +19,7 @@ void IdIndex::put(std::uint64_t id, std::uint32_t place) {
   Entry entry{id, place};
   std::size_t at = home(id);
   for (std::size_t way = 0; entries_[at].place != kNone; ++way, at = next(at)) {
-    const std::size_t its_way = way_of(at);
+    const std::size_t its_way = distance_from_home(at);
     if (its_way >= way) continue;
     std::swap(entry, entries_[at]);
     way = its_way;
@@ -33,7 +33,8 @@ void IdIndex::erase(std::uint64_t id) {
   if (size_ == 0) return;
   std::size_t gap = place_of(id);
   if (gap == kNowhere) return;
-  for (std::size_t at = next(gap); entries_[at].place != kNone && way_of(at) > 0; at = next(at)) {
+  for (std::size_t at = next(gap); entries_[at].place != kNone && distance_from_home(at) > 0;
+       at = next(at)) {
     entries_[gap] = entries_[at];
     gap = at;
   }
@@ -50,14 +51,14 @@ std::size_t IdIndex::home(std::uint64_t id) const {
                                   (id & 3U));
 }
 
-std::size_t IdIndex::way_of(std::size_t at) const {
+std::size_t IdIndex::distance_from_home(std::size_t at) const {
   return (at - home(entries_[at].id)) & (entries_.size() - 1);
 }
 
 /// The position of an id. kNowhere: an entry nearer to its own home stands where the id would be.
 std::size_t IdIndex::place_of(std::uint64_t id) const {
   std::size_t at = home(id);
-  for (std::size_t way = 0; entries_[at].place != kNone && way_of(at) >= way; ++way) {
+  for (std::size_t way = 0; entries_[at].place != kNone && distance_from_home(at) >= way; ++way) {
     if (entries_[at].id == id) return at;
     at = next(at);
   }

@@ -36,7 +36,7 @@ class IdIndex {
   [[nodiscard]] std::size_t home(std::uint64_t id) const;
   [[nodiscard]] std::size_t next(std::size_t at) const { return (at + 1) & (entries_.size() - 1); }
   /// How far an entry is from its home.
-  [[nodiscard]] std::size_t way_of(std::size_t at) const;
+  [[nodiscard]] std::size_t distance_from_home(std::size_t at) const;
   [[nodiscard]] std::size_t place_of(std::uint64_t id) const;
   void grow();
 

@@ -14,7 +14,7 @@ bool Sessions::has_strict_waiters(SessionId session) const {
 
 bool Sessions::ask(const SessionUse& use) {
   if (use.session == SessionId::none) return true;
-  if (!let_in(use.session)) return false;
+  if (!admit(use.session)) return false;
   const std::uint32_t place = place_of(use.session);
   Session& asked = slab_[place];
   ++asked.waiting;
@@ -65,7 +65,7 @@ void Sessions::clear() {
   *this = Sessions(limit_, idle_timeout_);
 }
 
-bool Sessions::let_in(SessionId session) {
+bool Sessions::admit(SessionId session) {
   const std::uint32_t known = place_of(session);
   const bool goes_on = known != kNone && !slab_[known].ended;
   if (!goes_on && size_ >= limit_) return false;

@@ -74,7 +74,7 @@ class Sessions {
     return index_.find(static_cast<std::uint64_t>(session));
   }
   /// Takes room for a session that is new or was ended. False: there is none left.
-  bool let_in(SessionId session);
+  bool admit(SessionId session);
   void stop_waiting(Session& session, const SessionUse& use);
   bool rest(std::uint32_t place, Time now);
   void take(std::uint32_t place);

@@ -108,7 +108,7 @@ class Worker : public wire::Stdio {
     exit.reset();
     handshake.reset();
     stderr_open = true;
-    pinged = watched = reaped = met = end_told = false;
+    pinged = watched = reaped = handshake_reported = exit_reported = false;
     watch_at = suspect_at = kNever;
   }
 
@@ -140,8 +140,8 @@ class Worker : public wire::Stdio {
   /// message is there, unless it exits or the rest comes before.
   Time suspect_at = kNever;
   bool reaped = false;
-  bool met = false;       ///< the Core knows what came of its handshake
-  bool end_told = false;  ///< the Core knows that it has ended
+  bool handshake_reported = false;  ///< the Core knows what came of its handshake
+  bool exit_reported = false;       ///< the Core knows that it has ended
 };
 
 using WorkerRef = std::shared_ptr<Worker>;

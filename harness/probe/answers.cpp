@@ -28,7 +28,7 @@ std::string silence_after(const Heard& heard, std::string_view what) {
       return fmt::format("ends in the call after {}", what);
     case After::closed:
       return fmt::format("closes its stdout in the call after {}", what);
-    case After::babbled:
+    case After::wrote_no_message:
       return fmt::format("answers the call after {} with bytes that make no frame: {}", what,
                          hex_and_text(heard.rest, 16));
     case After::asks_on:

@@ -49,8 +49,8 @@ void take_for_last_words(const Subject& subject, Session& session, Heard heard,
 Outcome outcome_of(Subject& subject, Session& session, const Heard& heard, std::string_view what) {
   Outcome outcome;
   outcome.exit = heard.exit;
-  const bool babbled = heard.after == After::babbled && !heard.under_way;
-  if (babbled || heard.after == After::closed ||
+  const bool wrote_no_message = heard.after == After::wrote_no_message && !heard.under_way;
+  if (wrote_no_message || heard.after == After::closed ||
       (heard.exit && heard.frames.empty() && !heard.rest.empty())) {
     take_for_last_words(subject, session, heard, fmt::format("on {}", what), outcome);
     return outcome;

@@ -210,7 +210,7 @@ Finding three_calls(Subject& subject) {
   // Late output that belongs to the greeting must not be taken for the first answer.
   if (subject.settings().wire().greets()) {
     Heard early = session->listen(kAfterthought);
-    if (early.after == After::babbled) {
+    if (early.after == After::wrote_no_message) {
       subject.spoil();
       return early_noise(subject, *session, std::move(early));
     }

@@ -173,13 +173,15 @@ Heard Session::ask(std::string_view bytes, Duration patience, std::size_t frames
   if (heard.frames.size() >= frames) {
     heard.after = After::answered;
   } else if (stream_.broken()) {
-    heard.after = After::babbled;
+    heard.after = After::wrote_no_message;
   } else if (ended) {
     heard.after = After::ended;
   } else if (outbox_.answers_pending() > kAnswersMostBytes) {
     heard.after = After::asks_on;
   } else {
-    heard.after = !open_ ? After::closed : stream_.rest().empty() ? After::silent : After::babbled;
+    heard.after = !open_                   ? After::closed
+                  : stream_.rest().empty() ? After::silent
+                                           : After::wrote_no_message;
   }
   conclude(heard);
   return heard;
@@ -236,7 +238,7 @@ void Session::conclude(Heard& heard) {
   note_hidden();
   if (heard.after != After::silent) return;
   const bool spoke = !heard.frames.empty() || stream_.is_noise() || heard.stalled;
-  heard.after = spoke        ? After::babbled
+  heard.after = spoke        ? After::wrote_no_message
                 : heard.exit ? After::ended
                 : !open_     ? After::closed
                              : After::silent;

@@ -40,12 +40,12 @@ using Say = std::function<void(std::string_view)>;
 
 /// What became of the worker after something was sent to it.
 enum class After : std::uint8_t {
-  answered,  ///< as many whole messages came as were waited for
-  babbled,   ///< bytes came that are no message, or not a whole one
-  ended,     ///< the process has ended
-  closed,    ///< its stdout has ended and the process lives
-  asks_on,   ///< it asks, and does not read very many of our answers
-  silent,    ///< nothing came
+  answered,          ///< as many whole messages came as were waited for
+  wrote_no_message,  ///< bytes came that are no message, or not a whole one
+  ended,             ///< the process has ended
+  closed,            ///< its stdout has ended and the process lives
+  asks_on,           ///< it asks, and does not read very many of our answers
+  silent,            ///< nothing came
 };
 
 /// What a worker that does not answer does, as the system shows it.

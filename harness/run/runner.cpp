@@ -179,8 +179,8 @@ class Runner {
     if (auto written = write_file_whole(file, scenario, Durable::no); !written)
       return unexpected(std::move(written.error()));
     std::vector<std::string> argv{
-        options_.self, "carry-out", "--scenario",    file.string(), "--token",
-        token,         "--folder",  folder.string(), "--beside",    job.loaded->folder()};
+        options_.self, "carry-out", "--scenario",    file.string(),       "--token",
+        token,         "--folder",  folder.string(), "--scenario-folder", job.loaded->folder()};
     argv.insert(argv.end(), more.begin(), more.end());
     return run_process(argv, token, options_.scenario_limit);
   }

@@ -67,8 +67,8 @@ struct ScenarioJob {
   std::string compare;  ///< a trace of the host world: only compare it with simulated runs
   std::optional<std::uint64_t> seed;
   std::string token;
-  std::string folder;  ///< a folder of its own; the trace is written there as trace.jsonl
-  std::string beside;  ///< the folder of the file that the scenario came from
+  std::string folder;           ///< a folder of its own; the trace is written there as trace.jsonl
+  std::string scenario_folder;  ///< the folder of the file that the scenario came from
 };
 /// Returns the exit code. 0: the trace is written, or agreement.txt (a word, and the reason in a
 /// second line). 70: it could not be written, and a sentence on stderr says why.

@@ -91,7 +91,7 @@ int carry_out_job(const ScenarioJob& job) {
   const bool simulated = job.world == scenario::WorldKind::sim;
   auto trace = simulated ? sim::simulate(scenario)
                          : worlds::carry_out(scenario, {worlds::find_programs(), job.token,
-                                                        job.folder, job.beside});
+                                                        job.folder, job.scenario_folder});
   if (!trace) return broken(trace.error());
   trace->header.scenario = scenario.name;
   trace->header.world = scenario::kWorldNames[static_cast<std::size_t>(job.world)];

@@ -9,7 +9,7 @@ namespace {
 
 constexpr Duration kCalmTimeout = 60s;
 /// The longest pause of the calm before it asks for workers.
-constexpr Duration kBreathMax = 6s;
+constexpr Duration kCalmPauseMax = 6s;
 /// A start-up budget below this may be spent without any fault.
 constexpr Duration kHastyBudget = 50ms;
 
@@ -43,9 +43,9 @@ bool may_open_breaker(const Scenario& scenario) {
 
 /// How long the calm waits for an open breaker and for cooling slots, which hold starts back: a
 /// client that came earlier would be refused, and that shows nothing.
-Duration breath_of(const pool::Config& config) {
+Duration calm_pause(const pool::Config& config) {
   const Duration cooling = std::min(config.backoff_max, config.backoff_initial * 4);
-  return std::min(kBreathMax, std::max(config.breaker_open, cooling));
+  return std::min(kCalmPauseMax, std::max(config.breaker_open, cooling));
 }
 
 /// The calm: clients that wait for the end of all others and then need every slot at once.
@@ -63,7 +63,7 @@ Client calm_after(const Scenario& scenario) {
     }
   }
   if (may_open_breaker(scenario)) {
-    calm.steps.emplace_back(Pause{breath_of(scenario.pool.core)});
+    calm.steps.emplace_back(Pause{calm_pause(scenario.pool.core)});
   }
   calm.steps.emplace_back(Checkout{kCalmTimeout});
   if (scenario.pool.opaque) {
@@ -85,11 +85,11 @@ constexpr std::array<Weighted<Feature>, kFeatures> kChances{{{Feature::deaf_work
                                                              {Feature::closing, 6},
                                                              {Feature::queueing, 5},
                                                              {Feature::slow_starts, 5},
-                                                             {Feature::hasty_starts, 3},
+                                                             {Feature::tight_start_budgets, 3},
                                                              {Feature::signals, 4},
                                                              {Feature::farewells, 3},
                                                              {Feature::idle_moments, 5},
-                                                             {Feature::photo_finish, 5},
+                                                             {Feature::tight_deadlines, 5},
                                                              {Feature::bare_bytes, 3},
                                                              {Feature::sessions, 9},
                                                              {Feature::large_frames, 1},
@@ -105,7 +105,7 @@ constexpr std::array kPairs{
     Pair{Feature::bare_bytes, Feature::closing, 3},
     Pair{Feature::bare_bytes, Feature::deaf_workers, 3},
     Pair{Feature::bare_bytes, Feature::open_breaker, 2},
-    Pair{Feature::bare_bytes, Feature::hasty_starts, 2},
+    Pair{Feature::bare_bytes, Feature::tight_start_budgets, 2},
     Pair{Feature::farewells, Feature::deaf_workers, 2},
     Pair{Feature::farewells, Feature::closing, 3},
     Pair{Feature::farewells, Feature::open_breaker, 3},

@@ -273,7 +273,7 @@ class ClientGenerator {
   }
 
   std::optional<Duration> checkout_limit() {
-    if (has(Feature::photo_finish) && choices_.one_in(2)) {
+    if (has(Feature::tight_deadlines) && choices_.one_in(2)) {
       return spend(std::chrono::milliseconds(1 + choices_.below(5)));
     }
     return limit(scenario_.pool.checkout_timeout);
@@ -409,7 +409,7 @@ class ClientGenerator {
 };
 
 /// Adds the clients without their steps: steps name other clients, so all must be known before.
-void add_heads(ChoiceBook& book, Features features, Scenario& scenario) {
+void add_clients_without_steps(ChoiceBook& book, Features features, Scenario& scenario) {
   const bool crowd = features.has(Feature::closing) || features.has(Feature::queueing) ||
                      features.has(Feature::deaf_workers);
   Choices& choice = book.stream("clients");
@@ -431,7 +431,7 @@ void add_heads(ChoiceBook& book, Features features, Scenario& scenario) {
 }  // namespace
 
 void generate_clients(ChoiceBook& book, Features features, Scenario& scenario) {
-  add_heads(book, features, scenario);
+  add_clients_without_steps(book, features, scenario);
   const bool large = features.has(Feature::large_frames) && !scenario.pool.opaque;
   const std::uint32_t large_pad = large ? pick(book.stream("clients"), kLargePads) : 0;
   std::array<Duration, kClientsMax> ends{};

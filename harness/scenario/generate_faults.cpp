@@ -54,15 +54,15 @@ constexpr std::array kFeatureFaults{
     FeatureFault{Feature::slow_starts, 3, "reply_slow", 0},
     FeatureFault{Feature::slow_starts, 5, "reply_dropped", 0},
     FeatureFault{Feature::slow_starts, 5, "input_read_as_lines"},
-    FeatureFault{Feature::hasty_starts, 3, "reply_slow", 0, 0, Where::everywhere},
-    FeatureFault{Feature::hasty_starts, 3, "start_fails"},
+    FeatureFault{Feature::tight_start_budgets, 3, "reply_slow", 0, 0, Where::everywhere},
+    FeatureFault{Feature::tight_start_budgets, 3, "start_fails"},
     FeatureFault{Feature::signals, 3, "import_slow"},
     FeatureFault{Feature::signals, 3, "reply_slow", 0},
     FeatureFault{Feature::signals, 2, "reply_slow", 0, 50, Where::second_slot},
     FeatureFault{Feature::idle_moments, 2, "reply_trickled"},
     FeatureFault{Feature::farewells, 4, "reply_trickled", 1},
-    FeatureFault{Feature::photo_finish, 1, "exit_at_start"},
-    FeatureFault{Feature::photo_finish, 4, "killed_at_start"},
+    FeatureFault{Feature::tight_deadlines, 1, "exit_at_start"},
+    FeatureFault{Feature::tight_deadlines, 4, "killed_at_start"},
     FeatureFault{Feature::bare_bytes, 2, "input_read_as_lines"},
     FeatureFault{Feature::bare_bytes, 2, "import_slow", {}, 100},
     FeatureFault{Feature::large_frames, 2, "text_while_idle", 0, 100},
@@ -75,7 +75,7 @@ struct FeatureMoment {
   Moment moment;
 };
 constexpr std::array kFeatureMoments{
-    FeatureMoment{Feature::hasty_starts, Moment::start},
+    FeatureMoment{Feature::tight_start_budgets, Moment::start},
     FeatureMoment{Feature::slow_starts, Moment::shutdown},
     FeatureMoment{Feature::signals, Moment::shutdown},
     FeatureMoment{Feature::farewells, Moment::shutdown},

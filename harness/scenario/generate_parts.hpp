@@ -16,18 +16,18 @@ namespace poolproof::scenario {
 /// the same direction, so that situations come up that take all three. A storm has up to three
 /// features, or none.
 enum class Feature : std::uint8_t {
-  deaf_workers,  ///< calls that end in doubt, workers that ignore TERM
-  open_breaker,  ///< one worker serves while the others' starts fail
-  closing,       ///< somebody closes the pool in the midst of it
-  queueing,      ///< many long calls on few workers, little room to wait
-  slow_starts,   ///< start-up budgets hardly long enough, or too short
-  hasty_starts,  ///< a start-up budget of about the time that a process needs to come up
-  signals,       ///< TERM from outside, early in a worker's life
-  farewells,     ///< clients ask workers to shut down
-  idle_moments,  ///< pauses between leases, replies that come in pieces
-  photo_finish,  ///< deadlines a few milliseconds away, with jitter about them
-  bare_bytes,    ///< payloads are opaque bytes
-  sessions,      ///< clients share sessions; some use executions instead of single steps
+  deaf_workers,         ///< calls that end in doubt, workers that ignore TERM
+  open_breaker,         ///< one worker serves while the others' starts fail
+  closing,              ///< somebody closes the pool in the midst of it
+  queueing,             ///< many long calls on few workers, little room to wait
+  slow_starts,          ///< start-up budgets hardly long enough, or too short
+  tight_start_budgets,  ///< a start-up budget of about the time that a process needs to come up
+  signals,              ///< TERM from outside, early in a worker's life
+  farewells,            ///< clients ask workers to shut down
+  idle_moments,         ///< pauses between leases, replies that come in pieces
+  tight_deadlines,      ///< deadlines a few milliseconds away, with jitter about them
+  bare_bytes,           ///< payloads are opaque bytes
+  sessions,             ///< clients share sessions; some use executions instead of single steps
   large_frames,  ///< frames larger than a page of a pipe, now and then larger than a whole pipe
   recycling,     ///< sound workers are recycled; the pool is renewed, suspended, resumed
 };

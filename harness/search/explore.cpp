@@ -36,7 +36,7 @@ constexpr std::uint32_t kKillsOfRun = 2;
 constexpr std::uint64_t kKillsMost = 50;
 
 /// The memory that both processes share.
-struct Desk {
+struct ExplorationShared {
   std::atomic<std::uint64_t> runs;
   std::atomic<std::uint64_t> core_events;
   std::atomic<std::uint64_t> proved_nothing;
@@ -73,8 +73,8 @@ void save(const std::string& folder, JobFailure& failure, scenario::Scenario sce
 /// Carries out one run after another from the present point of the walk.
 class Walker {
  public:
-  Walker(const ExploreOptions& options, Desk& desk, ExploredSpace& space, int said)
-      : options_(options), desk_(desk), walk_(desk.walk), space_(space), said_(said) {
+  Walker(const ExploreOptions& options, ExplorationShared& shared, ExploredSpace& space, int said)
+      : options_(options), shared_(shared), walk_(shared.walk), space_(space), said_(said) {
     runner_.cut_reads(space.cuts_reads());
     runner_.follow(space.leader(walk_));
   }
@@ -88,10 +88,10 @@ class Walker {
         walk_.next_part();
         continue;
       }
-      desk_.in_run.store(true);
+      shared_.in_run.store(true);
       ++tally.runs;
       carry_out(space_.at(walk_));
-      desk_.in_run.store(false);
+      shared_.in_run.store(false);
       space_.go_on(walk_, &runner_);
     }
   }
@@ -102,9 +102,9 @@ class Walker {
     const bool judged = !result.broken_off && !result.failed() && result.trouble.empty();
     if (judged) space_.judge(walk_, runner_, result.findings);
     for (const auto& finding : result.findings) failed(scenario, finding);
-    if (!result.trouble.empty()) desk_.proved_nothing.fetch_add(1);
-    desk_.core_events.fetch_add(result.core_events);
-    desk_.runs.fetch_add(1);
+    if (!result.trouble.empty()) shared_.proved_nothing.fetch_add(1);
+    shared_.core_events.fetch_add(result.core_events);
+    shared_.runs.fetch_add(1);
   }
 
   /// Saves and reports the first failure of each kind, and reports the count at every power of two.
@@ -112,7 +112,7 @@ class Walker {
     const std::string signature = oracle::signature(finding);
     const std::uint64_t times = ++seen_[signature];
     if ((times & (times - 1)) != 0) return;
-    JobFailure failure{desk_.runs.load(), times, signature, finding.what};
+    JobFailure failure{shared_.runs.load(), times, signature, finding.what};
     if (times == 1 && seen_.size() <= kSavedMost) {
       scenario::Scenario kept = scenario;
       if (runner_.schedule().taken().size() <= scenario::kScheduleMax) {
@@ -124,7 +124,7 @@ class Walker {
   }
 
   const ExploreOptions& options_;
-  Desk& desk_;
+  ExplorationShared& shared_;
   Walk& walk_;
   ExploredSpace& space_;
   int said_;
@@ -135,8 +135,8 @@ class Walker {
 /// Starts the process that walks, reads its reports, and goes on after a run that crashed it.
 class Guide {
  public:
-  Guide(const ExploreOptions& options, Desk& desk, ExploredSpace& space)
-      : options_(options), desk_(desk), space_(space) {
+  Guide(const ExploreOptions& options, ExplorationShared& shared, ExploredSpace& space)
+      : options_(options), shared_(shared), space_(space) {
     POOLPROOF_ASSERT(space_.parts().size() <= Walk::kPartsMax);
   }
 
@@ -148,7 +148,7 @@ class Guide {
     CrashAllowance allowance;
     while (true) {
       auto child = host::fork_child([this](int said) {
-        Walker(options_, desk_, space_, said).run();
+        Walker(options_, shared_, space_, said).run();
         return 0;
       });
       if (!child) return unexpected(std::string("can't start a process"));
@@ -161,7 +161,7 @@ class Guide {
         crash = crash_signature({0, SIGKILL}, "");
       }
       crashed(crash);
-      if (!allowance.grant(crash, desk_.runs.load())) return result();
+      if (!allowance.grant(crash, shared_.runs.load())) return result();
     }
   }
 
@@ -189,8 +189,8 @@ class Guide {
         if ((*ended)->signal == SIGKILL) return std::string(kKilled);
         return **ended == ExitStatus{} ? "" : crash_signature(**ended, errors);
       }
-      if (desk_.runs.load() != seen) moved = now;
-      seen = desk_.runs.load();
+      if (shared_.runs.load() != seen) moved = now;
+      seen = shared_.runs.load();
       if (now - moved >= kStuck) {
         (void)host::sys::signal_process(child.pidfd.get(), SIGKILL);
         (void)host::sys::reap(child.pidfd.get());
@@ -227,40 +227,40 @@ class Guide {
   /// may well be what takes the memory.
   bool begin_again() {
     ++killed_;
-    if (!desk_.in_run.exchange(false)) return true;
-    if (++kills_[desk_.runs.load()] >= kKillsOfRun) return false;
-    --desk_.walk.tallies[desk_.walk.part].runs;
+    if (!shared_.in_run.exchange(false)) return true;
+    if (++kills_[shared_.runs.load()] >= kKillsOfRun) return false;
+    --shared_.walk.tallies[shared_.walk.part].runs;
     return true;
   }
 
   void crashed(const std::string& signature) {
-    JobFailure failure{desk_.runs.load(), 1, signature, signature};
-    save(options_.out, failure, space_.at(desk_.walk));
+    JobFailure failure{shared_.runs.load(), 1, signature, signature};
+    save(options_.out, failure, space_.at(shared_.walk));
     note(failure);
-    desk_.runs.fetch_add(1);
-    space_.go_on(desk_.walk, nullptr);
+    shared_.runs.fetch_add(1);
+    space_.go_on(shared_.walk, nullptr);
   }
 
   Explored result() {
     Explored explored;
     for (std::size_t i = 0; i < space_.parts().size(); ++i) {
-      const Walk::Tally& tally = desk_.walk.tallies[i];
+      const Walk::Tally& tally = shared_.walk.tallies[i];
       const bool given_up =
-          i >= desk_.walk.part;  // the exploration ended early, after too many crashes
+          i >= shared_.walk.part;  // the exploration ended early, after too many crashes
       explored.parts.push_back(
           {space_.parts()[i], tally.runs, tally.different, tally.cut_short || given_up});
     }
     explored.failures = failures_;
-    explored.runs = desk_.runs.load();
-    explored.core_events = desk_.core_events.load();
-    explored.proved_nothing = desk_.proved_nothing.load();
+    explored.runs = shared_.runs.load();
+    explored.core_events = shared_.core_events.load();
+    explored.proved_nothing = shared_.proved_nothing.load();
     explored.killed = killed_;
     explored.elapsed = host::sys::now() - begun_;
     return explored;
   }
 
   const ExploreOptions& options_;
-  Desk& desk_;
+  ExplorationShared& shared_;
   ExploredSpace& space_;
   std::vector<ExploredFailure> failures_;
   std::uint64_t killed_ = 0;                      ///< how many processes were killed from outside
@@ -293,10 +293,10 @@ Expected<Explored, std::string> explore(const ExploreOptions& options,
 
 Expected<Explored, std::string> explore(ExploredSpace& space, const ExploreOptions& options,
                                         const ExploreProgress& progress) {
-  auto memory = host::SharedMemory::of_size(sizeof(Desk));
+  auto memory = host::SharedMemory::of_size(sizeof(ExplorationShared));
   if (!memory) return unexpected(std::string("no memory to share"));
-  auto* desk = new (memory->data()) Desk();
-  return Guide(options, *desk, space).run(progress);
+  auto* shared = new (memory->data()) ExplorationShared();
+  return Guide(options, *shared, space).run(progress);
 }
 
 }  // namespace poolproof::search

@@ -188,8 +188,8 @@ OnHost HostTrials::run(const Scenario& scenario, const std::string& signature, s
   return on_host;
 }
 
-OnHost suit_host(ShrunkFailure& shrunk, const std::string& signature,
-                 const TryOnHost& try_on_host) {
+OnHost shrink_for_host(ShrunkFailure& shrunk, const std::string& signature,
+                       const TryOnHost& try_on_host) {
   const OnHost smallest = try_on_host(shrunk.scenario, kRunsToTell);
   if (smallest.runs == 0 || smallest.failed + 1 >= kRunsToTell) return smallest;
   Search search(shrunk, signature, try_on_host);

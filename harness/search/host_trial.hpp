@@ -43,6 +43,7 @@ using TryOnHost = std::function<OnHost(const scenario::Scenario& scenario, std::
 /// Tries the smallest scenario on real processes. If it does not fail there, the same scenario with
 /// pauses and then the larger ones from which it was made are tried. One that fails there is made
 /// as small as possible while it fails in both worlds, and takes the smallest one's place.
-OnHost suit_host(ShrunkFailure& shrunk, const std::string& signature, const TryOnHost& try_on_host);
+OnHost shrink_for_host(ShrunkFailure& shrunk, const std::string& signature,
+                       const TryOnHost& try_on_host);
 
 }  // namespace poolproof::search

@@ -82,14 +82,14 @@ void check_on_host(const OnHost& on_host, std::uint32_t failed, std::uint32_t ru
 TEST_CASE("run: host trial: a file that fails on real processes stays as it is") {
   auto shrunk = shrunk_from({with_a(), endless("")});
   const auto host = host_that([](const Scenario&) { return true; });
-  check_on_host(suit_host(shrunk, kHang, host), 3, 3);
+  check_on_host(shrink_for_host(shrunk, kHang, host), 3, 3);
   CHECK_FALSE(has_client(shrunk.scenario, "a"));
   CHECK(shrunk.attempts == 0);
 }
 
 TEST_CASE("run: host trial: a pause at the end is enough where the pool was closed too soon") {
   auto shrunk = shrunk_from({with_a()});
-  check_on_host(suit_host(shrunk, kHang, host_that(takes_time)), 3, 3);
+  check_on_host(shrink_for_host(shrunk, kHang, host_that(takes_time)), 3, 3);
   CHECK(takes_time(shrunk.scenario));
   CHECK(run_in_child(shrunk.scenario, 60s).failed_with(kHang));
 }
@@ -115,7 +115,7 @@ TEST_CASE("run: host trial: who strikes pauses first, and who awaits it awaits t
     }
     return paused;
   });
-  check_on_host(suit_host(shrunk, kHang, host), 3, 3);
+  check_on_host(shrink_for_host(shrunk, kHang, host), 3, 3);
   CHECK(awaited_well);
   CHECK_FALSE(has_client(shrunk.scenario, "b"));
   REQUIRE(shrunk.scenario.clients.front().steps.size() == 2);
@@ -126,7 +126,7 @@ TEST_CASE("run: host trial: who strikes pauses first, and who awaits it awaits t
 TEST_CASE("run: host trial: what was on the way is made small while it fails in both worlds") {
   auto shrunk = shrunk_from({with_a_and_b(), with_a_and_b(), with_a(), endless(""), endless("")});
   const auto host = host_that([](const Scenario& one) { return has_client(one, "a"); });
-  check_on_host(suit_host(shrunk, kHang, host), 3, 3);
+  check_on_host(shrink_for_host(shrunk, kHang, host), 3, 3);
   REQUIRE(has_client(shrunk.scenario, "a"));
   CHECK_FALSE(has_client(shrunk.scenario, "b"));
   CHECK(scenario::size_of(shrunk.scenario) < scenario::size_of(with_a()));
@@ -136,7 +136,7 @@ TEST_CASE("run: host trial: what was on the way is made small while it fails in 
 TEST_CASE("run: host trial: where real processes never fail the smallest is kept") {
   auto shrunk = shrunk_from({with_a_and_b(), with_a(), endless("")});
   const auto host = host_that([](const Scenario&) { return false; });
-  check_on_host(suit_host(shrunk, kHang, host), 0, 3);
+  check_on_host(shrink_for_host(shrunk, kHang, host), 0, 3);
   CHECK(shrunk.scenario.clients.size() == 1);
   CHECK_FALSE(takes_time(shrunk.scenario));
 }
@@ -151,7 +151,7 @@ TEST_CASE("run: host trial: when the time is over the best so far is kept") {
       if (tried.runs == 0) ++refused;
       return tried;
     };
-    const OnHost on_host = suit_host(shrunk, kHang, counted);
+    const OnHost on_host = shrink_for_host(shrunk, kHang, counted);
     CAPTURE(runs, on_host.failed, on_host.runs);
     CHECK(refused <= 2);  // one run tells that the time is over, then the search ends
     CHECK(has_client(shrunk.scenario, "a") == (on_host.failed > 0));

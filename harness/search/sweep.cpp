@@ -71,8 +71,8 @@ SweepError bad_input(std::string line) {
 
 class Sweep {
  public:
-  Sweep(const SweepOptions& options, SweepDesk& desk)
-      : options_(options), desk_(desk), found_(options.seed) {}
+  Sweep(const SweepOptions& options, SweepShared& shared)
+      : options_(options), shared_(shared), found_(options.seed) {}
 
   Expected<void, SweepError> prepare() {
     std::error_code error;
@@ -140,7 +140,7 @@ class Sweep {
     state_.own().end = SweepEnd::running;
     base_ = state_;
     found_.go_on_from(state_.failures);
-    desk_.next.store(state_.own().numbers.next());
+    shared_.next.store(state_.own().numbers.next());
     return {};
   }
 
@@ -169,7 +169,7 @@ class Sweep {
     auto child = host::fork_child([this, job](int said) {
       folder_.reset();  // the lock is ours alone: the next sweep need not wait for the end of the
                         // copies
-      do_job(options_, state_.own().numbers, desk_, job, deadline_, said);
+      do_job(options_, state_.own().numbers, shared_, job, deadline_, said);
       return 0;
     });
     if (!child) return false;
@@ -228,7 +228,7 @@ class Sweep {
     const auto stat = host::proc_fs::read_stat(pid);
     const bool suspended = stat && (stat->state == 'T' || stat->state == 't');
     if (!worker.standstill.look(
-            {desk_.jobs[job].at.load(), processor_time(pid), watched, suspended})) {
+            {shared_.jobs[job].at.load(), processor_time(pid), watched, suspended})) {
       return;
     }
     end_process(worker);
@@ -243,35 +243,35 @@ class Sweep {
 
   void crashed(std::uint32_t job, const std::string& signature) {
     Worker& worker = workers_[job];
-    JobDesk& desk = desk_.jobs[job];
-    note(worker, {desk.at.load(), 1, signature, signature});
-    desk.at.fetch_add(1);
-    desk.in_case.store(false);
-    ++desk.tally.done;
+    JobShared& own = shared_.jobs[job];
+    note(worker, {own.at.load(), 1, signature, signature});
+    own.at.fetch_add(1);
+    own.in_case.store(false);
+    ++own.tally.done;
     if (!crashes_.grant(signature, state_.done - base_.done)) stop(SweepEnd::crashes);
-    const bool goes_on = !desk_.stop.load() && start(job);
-    if (!goes_on) add(worker, {{desk.begin.load(), desk.at.load()}, desk.tally});
+    const bool goes_on = !shared_.stop.load() && start(job);
+    if (!goes_on) add(worker, {{own.begin.load(), own.at.load()}, own.tally});
   }
 
   /// Somebody else killed the process, as the system does when memory is short. Its tally may be
   /// half written, so the chunk begins again.
   void killed(std::uint32_t job) {
-    JobDesk& desk = desk_.jobs[job];
+    JobShared& own = shared_.jobs[job];
     ++state_.killed;
-    if (desk.in_case.load() && ++kills_[desk.at.load()] >= kKillsOfCase) {
+    if (own.in_case.load() && ++kills_[own.at.load()] >= kKillsOfCase) {
       return crashed(job, crash_signature({0, SIGKILL}, ""));
     }
     begin_chunk_again(job);
     if (++kills_in_row_ >= kKillsInRow) stop(SweepEnd::kills);
-    if (!desk_.stop.load()) (void)start(job);
+    if (!shared_.stop.load()) (void)start(job);
   }
 
   void begin_chunk_again(std::uint32_t job) {
-    JobDesk& desk = desk_.jobs[job];
+    JobShared& own = shared_.jobs[job];
     workers_[job].failed.clear();
-    desk.at.store(desk.begin.load());
-    desk.in_case.store(false);
-    desk.tally = {};
+    own.at.store(own.begin.load());
+    own.in_case.store(false);
+    own.tally = {};
   }
 
   void listen(Worker& worker) {
@@ -347,7 +347,7 @@ class Sweep {
 
   /// No process begins another case. The first reason counts.
   void stop(SweepEnd why) {
-    if (desk_.stop.exchange(true)) return;
+    if (shared_.stop.exchange(true)) return;
     stopped_ = host::sys::now();
     why_stopped_ = why;
   }
@@ -355,17 +355,17 @@ class Sweep {
   /// Whether there are cases that no process takes any more: one that was killed left them.
   [[nodiscard]] bool has_holes() const {
     return options_.count > 0 && state_.own().numbers.next() < options_.count &&
-           !desk_.stop.load() && host::sys::now() < deadline_;
+           !shared_.stop.load() && host::sys::now() < deadline_;
   }
 
   bool fill_holes() {
     const std::uint64_t next = state_.own().numbers.next();
-    JobDesk& desk = desk_.jobs.front();
-    desk.at.store(next);
-    desk.begin.store(next);
-    desk.end.store(next);
-    desk.tally = {};  // what it counted is added already
-    desk_.next.store(next);
+    JobShared& own = shared_.jobs.front();
+    own.at.store(next);
+    own.begin.store(next);
+    own.end.store(next);
+    own.tally = {};  // what it counted is added already
+    shared_.next.store(next);
     if (start(0)) return true;
     state_.trouble = "can't start a process";
     return false;
@@ -375,7 +375,7 @@ class Sweep {
     const bool counted = options_.count > 0;
     if (counted && state_.own().numbers.next() >= options_.count) return SweepEnd::finished;
     if (!state_.trouble.empty()) return SweepEnd::running;
-    if (desk_.stop.load()) return why_stopped_;
+    if (shared_.stop.load()) return why_stopped_;
     return counted ? SweepEnd::time : SweepEnd::finished;
   }
 
@@ -443,7 +443,7 @@ class Sweep {
   [[nodiscard]] std::string state_file() const { return options_.out + "/sweep.json"; }
 
   const SweepOptions& options_;
-  SweepDesk& desk_;
+  SweepShared& shared_;
   host::Descriptor folder_;
   SweepState base_;   ///< the state after earlier runs of this sweep
   SweepState state_;  ///< the state including this run
@@ -467,10 +467,10 @@ class Sweep {
 }  // namespace
 
 Expected<SweepState, SweepError> sweep(const SweepOptions& options, const SweepProgress& progress) {
-  auto memory = host::SharedMemory::of_size(sizeof(SweepDesk));
+  auto memory = host::SharedMemory::of_size(sizeof(SweepShared));
   if (!memory) return unexpected(broken("no memory to share"));
-  auto* desk = new (memory->data()) SweepDesk();
-  Sweep sweep(options, *desk);
+  auto* shared = new (memory->data()) SweepShared();
+  Sweep sweep(options, *shared);
   if (const auto ready = sweep.prepare(); !ready) return unexpected(ready.error());
   return sweep.run(progress);
 }

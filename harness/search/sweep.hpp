@@ -74,7 +74,7 @@ struct Failure {
 };
 
 /// The totals of the runs in one codec. `busy` counts the time of one process.
-struct Spoken {
+struct CodecTotals {
   std::uint64_t runs = 0;
   std::uint64_t core_events = 0;
   Duration busy{};
@@ -83,8 +83,8 @@ struct Spoken {
 /// The totals of some scenarios, without their failures.
 struct Tally {
   std::uint64_t done = 0;            ///< scenarios carried out and judged
-  Spoken terse;                      ///< every scenario; includes the generator's time
-  Spoken json;                       ///< one in twenty, and each whose faults touch payloads
+  CodecTotals terse;                 ///< every scenario; includes the generator's time
+  CodecTotals json;                  ///< one in twenty, and each whose faults touch payloads
   std::uint64_t repeated = 0;        ///< runs made a second time to compare the traces
   std::uint64_t traces = 0;          ///< sum of their hashes: the same for every build
   std::uint64_t proved_nothing = 0;  ///< runs in which an await never came true

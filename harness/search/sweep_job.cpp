@@ -23,33 +23,33 @@ constexpr std::uint64_t kJsonOneIn = 20;
 
 class Job {
  public:
-  Job(const SweepOptions& options, const CompletedRanges& done, SweepDesk& desk, std::uint32_t job,
-      int said)
-      : options_(options), done_(done), shared_(desk), desk_(desk.jobs[job]), said_(said) {}
+  Job(const SweepOptions& options, const CompletedRanges& done, SweepShared& shared,
+      std::uint32_t job, int said)
+      : options_(options), done_(done), shared_(shared), own_(shared.jobs[job]), said_(said) {}
 
   void run(Time deadline) {
     const std::uint64_t chunk = kChunk * options_.shards;
-    for (std::uint64_t number = desk_.at.load();;) {
-      if (number >= desk_.end.load()) {
-        end_chunk(desk_.end.load());
+    for (std::uint64_t number = own_.at.load();;) {
+      if (number >= own_.end.load()) {
+        end_chunk(own_.end.load());
         // The time is checked between chunks only, so that few chunks stay incomplete.
         if (host::sys::now() >= deadline) return;
         number = shared_.next.fetch_add(chunk);
-        desk_.begin.store(number);
-        desk_.end.store(options_.count > 0 ? std::clamp(options_.count, number, number + chunk)
-                                           : number + chunk);
-        if (desk_.end.load() == number) return;  // the sweep's count is reached
+        own_.begin.store(number);
+        own_.end.store(options_.count > 0 ? std::clamp(options_.count, number, number + chunk)
+                                          : number + chunk);
+        if (own_.end.load() == number) return;  // the sweep's count is reached
       }
-      desk_.at.store(number);
+      own_.at.store(number);
       if (shared_.stop.load(std::memory_order_relaxed)) return end_chunk(number);
       if (!is_mine(number)) {
         number = next_of_mine(number);
         continue;
       }
       if (!done_.has(number)) {
-        desk_.in_case.store(true);
+        own_.in_case.store(true);
         carry_out(number);
-        desk_.in_case.store(false);
+        own_.in_case.store(false);
       }
       ++number;
     }
@@ -65,13 +65,13 @@ class Job {
   }
 
   void end_chunk(std::uint64_t number) {
-    const std::uint64_t begin = desk_.begin.load();
+    const std::uint64_t begin = own_.begin.load();
     if (begin == number) return;
-    write_whole(said_, line_of(JobChunk{{begin, number}, desk_.tally}));
-    const oracle::Coverage coverage = desk_.tally.coverage;
-    desk_.tally = {};
-    desk_.tally.coverage = coverage;
-    desk_.begin.store(number);
+    write_whole(said_, line_of(JobChunk{{begin, number}, own_.tally}));
+    const oracle::Coverage coverage = own_.tally.coverage;
+    own_.tally = {};
+    own_.tally.coverage = coverage;
+    own_.begin.store(number);
   }
 
   void carry_out(std::uint64_t number) {
@@ -83,7 +83,7 @@ class Job {
     // The seed decides and not the number, so that every shard has its share of such cases.
     const bool with_json = seed % kJsonOneIn == 0 || touches_payload(scenario);
     if (with_json) run(number, wire::Codec::json, host::sys::now());
-    ++desk_.tally.done;
+    ++own_.tally.done;
   }
 
   void run(std::uint64_t number, wire::Codec codec, Time begun) {
@@ -91,12 +91,12 @@ class Job {
     for (const auto& finding : result.findings) {
       failed(number, oracle::signature(finding), finding.what);
     }
-    if (!result.trouble.empty()) ++desk_.tally.proved_nothing;
-    desk_.tally.coverage.add(runner_.coverage());
-    Spoken& spoken = codec == wire::Codec::terse ? desk_.tally.terse : desk_.tally.json;
-    ++spoken.runs;
-    spoken.core_events += result.core_events;
-    spoken.busy += host::sys::now() - begun;
+    if (!result.trouble.empty()) ++own_.tally.proved_nothing;
+    own_.tally.coverage.add(runner_.coverage());
+    CodecTotals& totals = codec == wire::Codec::terse ? own_.tally.terse : own_.tally.json;
+    ++totals.runs;
+    totals.core_events += result.core_events;
+    totals.busy += host::sys::now() - begun;
     if (number % kRepeatOneIn == 0) repeat(number, codec);
   }
 
@@ -109,8 +109,8 @@ class Job {
     again_.make(case_seed(options_.seed, number));
     (void)again_.run_made(codec);
     const std::uint64_t hash = hash_of(runner_.trace());
-    ++desk_.tally.repeated;
-    desk_.tally.traces += hash;
+    ++own_.tally.repeated;
+    own_.tally.traces += hash;
     if (hash_of(again_.trace()) == hash) return;
     failed(number, "nondeterminism", "the same seed gave another trace the second time");
   }
@@ -121,8 +121,8 @@ class Job {
 
   const SweepOptions& options_;
   const CompletedRanges& done_;
-  SweepDesk& shared_;
-  JobDesk& desk_;
+  SweepShared& shared_;
+  JobShared& own_;
   int said_;
   CaseRunner runner_;
   CaseRunner again_;
@@ -150,10 +150,10 @@ void each_number(Chunk& chunk, Visit visit) {
   visit(chunk.numbers.from);
   visit(chunk.numbers.to);
   visit(chunk.tally.done);
-  for (auto* spoken : {&chunk.tally.terse, &chunk.tally.json}) {
-    visit(spoken->runs);
-    visit(spoken->core_events);
-    visit(spoken->busy);
+  for (auto* totals : {&chunk.tally.terse, &chunk.tally.json}) {
+    visit(totals->runs);
+    visit(totals->core_events);
+    visit(totals->busy);
   }
   visit(chunk.tally.repeated);
   visit(chunk.tally.proved_nothing);
@@ -206,9 +206,9 @@ JobFailure failure_of(std::string_view line) {
   return failure;
 }
 
-void do_job(const SweepOptions& options, const CompletedRanges& done, SweepDesk& desk,
+void do_job(const SweepOptions& options, const CompletedRanges& done, SweepShared& shared,
             std::uint32_t job, Time deadline, int said) {
-  Job(options, done, desk, job, said).run(deadline);
+  Job(options, done, shared, job, said).run(deadline);
 }
 
 }  // namespace poolproof::search

@@ -15,7 +15,7 @@ namespace poolproof::search {
 /// The memory that one process of a sweep shares with its parent. After a crash the parent reads
 /// there which case crashed, and the next process goes on from there. After a kill from outside,
 /// which may come while the tally is written, the next process begins the chunk again.
-struct JobDesk {
+struct JobShared {
   std::atomic<std::uint64_t> at;     ///< the number of the case under way, or of the last one
   std::atomic<bool> in_case;         ///< a case is under way
   std::atomic<std::uint64_t> begin;  ///< the first case of the chunk under way
@@ -25,10 +25,10 @@ struct JobDesk {
 };
 
 /// The memory that all processes of a sweep share.
-struct SweepDesk {
+struct SweepShared {
   std::atomic<std::uint64_t> next;  ///< the first case that no process has taken
   std::atomic<bool> stop;           ///< no process may begin another case
-  std::array<JobDesk, kJobsMax> jobs;
+  std::array<JobShared, kJobsMax> jobs;
 };
 
 /// How many cases of its own shard a process takes at a time.
@@ -56,12 +56,12 @@ std::string line_of(const JobFailure& failure);
 JobFailure failure_of(std::string_view line);
 
 /// Carries out one chunk after another, except for the cases in `done`, until the count or
-/// `deadline` is reached or the desk says stop. Begins with the rest of a chunk that an earlier
+/// `deadline` is reached or they are told to stop. Begins with the rest of a chunk that an earlier
 /// process left. Writes failures and chunks as lines to `said`.
 ///
 /// Each 509th case is carried out twice and its traces are compared: a prime, so that the shards
 /// share these cases, however many shards there are.
-void do_job(const SweepOptions& options, const CompletedRanges& done, SweepDesk& desk,
+void do_job(const SweepOptions& options, const CompletedRanges& done, SweepShared& shared,
             std::uint32_t job, Time deadline, int said);
 
 }  // namespace poolproof::search

@@ -97,10 +97,10 @@ Shrunk shrink_here(const ShrinkOptions& options, Failure failure, const std::str
   failure.reproduces_with = shown();
   if (failure.reproduces_with == ReproducesWith::file && !options.self.empty()) {
     HostTrials trials(options.self, trial_folder(options).string(), host_time);
-    failure.on_host = suit_host(shrunk, failure.signature,
-                                [&](const scenario::Scenario& one, std::uint32_t runs) {
-                                  return trials.run(one, failure.signature, runs);
-                                });
+    failure.on_host = shrink_for_host(shrunk, failure.signature,
+                                      [&](const scenario::Scenario& one, std::uint32_t runs) {
+                                        return trials.run(one, failure.signature, runs);
+                                      });
     on_host = trials.spent();
     failure.reproduces_with = shown();
   }

@@ -44,9 +44,9 @@ json json_of(const Failure& failure) {
       {"host_runs", failure.on_host.runs}};
 }
 
-json json_of(const Spoken& spoken) {
+json json_of(const CodecTotals& totals) {
   return {
-      {"runs", spoken.runs}, {"core_events", spoken.core_events}, {"busy_ms", to_ms(spoken.busy)}};
+      {"runs", totals.runs}, {"core_events", totals.core_events}, {"busy_ms", to_ms(totals.busy)}};
 }
 
 json json_of(const ShardProgress& part) {
@@ -101,7 +101,7 @@ std::uint64_t from_hex(const JsonNode& node) {
   return number;
 }
 
-Spoken spoken_of(const JsonNode& node) {
+CodecTotals totals_of(const JsonNode& node) {
   const Values values(node, {"runs", "core_events", "busy_ms"});
   return {values.number("runs"), values.number("core_events"), values.span("busy_ms")};
 }
@@ -209,8 +209,8 @@ SweepState state_of(const JsonNode& node) {
   state.merged = values.flag("merged");
   state.done = values.number("done");
   read_parts(values, state);
-  state.terse = spoken_of(values.at("terse"));
-  state.json = spoken_of(values.at("json"));
+  state.terse = totals_of(values.at("terse"));
+  state.json = totals_of(values.at("json"));
   state.repeated = values.number("repeated");
   state.proved_nothing = values.number("proved_nothing");
   state.traces = from_hex(values.at("traces"));
@@ -292,14 +292,14 @@ Parsed<Failure> read_failure(std::string_view text) {
 }
 
 void Tally::add(const Tally& other) {
-  const auto add_spoken = [](Spoken& sum, const Spoken& spoken) {
-    sum.runs += spoken.runs;
-    sum.core_events += spoken.core_events;
-    sum.busy += spoken.busy;
+  const auto add_totals = [](CodecTotals& sum, const CodecTotals& totals) {
+    sum.runs += totals.runs;
+    sum.core_events += totals.core_events;
+    sum.busy += totals.busy;
   };
   done += other.done;
-  add_spoken(terse, other.terse);
-  add_spoken(json, other.json);
+  add_totals(terse, other.terse);
+  add_totals(json, other.json);
   repeated += other.repeated;
   traces += other.traces;
   proved_nothing += other.proved_nothing;

@@ -50,7 +50,7 @@ void Agenda::change(Who& who, std::uint32_t number, std::uint8_t roles) {
   }
 }
 
-void Agenda::tell_times() {
+void Agenda::update_times() {
   for (const Task task : untold_) {
     alarms_[task].untold = false;
     times_.set(task, alarms_[task].at);

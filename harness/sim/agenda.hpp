@@ -72,7 +72,7 @@ class Agenda {
   /// Whether more tasks are ready than are chosen from.
   [[nodiscard]] bool crowded() const { return ready_count_ > kWindow; }
   [[nodiscard]] Time earliest() {
-    tell_times();
+    update_times();
     return times_.earliest();
   }
   /// Makes every task ready whose time has come by `now`.
@@ -100,7 +100,7 @@ class Agenda {
     if (!std::exchange(alarm.untold, true)) untold_.push_back(task);
   }
   void change(Who& who, std::uint32_t number, std::uint8_t roles);
-  void tell_times();
+  void update_times();
   void bury_dead();
   void take_out(std::size_t at);
 

@@ -130,7 +130,7 @@ void Pool::go_on(Role role, Worker& worker) {
       machine_.reads(Shared::state, worker.number());
       machine_.reads(Shared::out, worker.number());
       machine_.reads(Shared::core);
-      return loop_.look_at_idle(worker);
+      return loop_.check_idle_worker(worker);
     case Role::text:
       return loop_.drain_stderr(worker);
     case Role::offspring:

@@ -111,7 +111,7 @@ void Worker::look() {
   };
   const bool talks = wants.output && readable;
   is_ready(Role::handshake, (talks && handshake) || due(wants.handshake_due));
-  is_ready(Role::end, (wants.end && ended) || (reaped && !end_told));
+  is_ready(Role::end, (wants.end && ended) || (reaped && !exit_reported));
   is_ready(Role::watch, (talks && !handshake) || due(wants.idle_due));
   is_ready(Role::text, wants.text && pipes_.err.unread() > 0);
   is_ready(Role::process, process_.can_go());

@@ -48,7 +48,7 @@ void Conversation::wrote(std::size_t bytes) {
   POOLPROOF_ASSERT(bytes <= frame_.size() - written_);
   written_ += bytes;
   if (decided() && bytes > 0) doubt();
-  if (reply_ && undecoded().empty() && !owes_much()) hand_over(false);
+  if (reply_ && undecoded().empty() && !owes_many_answers()) hand_over(false);
 }
 
 void Conversation::write_failed(int errno_value) {
@@ -79,7 +79,7 @@ void Conversation::read(std::string_view bytes) {
       return decide_by_frame(whole.payload, bytes, bytes.size() - whole.bytes);
   }
   decoder_.push(bytes);
-  if (reply_) return carry_on();
+  if (reply_) return read_after_reply();
   while (!decided() && !reply_ && take_frame()) {
   }
 }
@@ -231,7 +231,7 @@ void Conversation::decide_by_frame(std::string_view payload, std::string_view al
   if (!carries) return;
   reply_ = std::exchange(result_, std::nullopt);
   rest_until_ = Time{};
-  carry_on();
+  read_after_reply();
 }
 
 /// Whether a message is our own request, echoed. An idle ping can't be told from the worker's own
@@ -243,13 +243,13 @@ bool Conversation::is_request(std::string_view payload) const {
 }
 
 /// Whether the answers still to be written may be more than the worker's pipe has room for.
-bool Conversation::owes_much() const {
+bool Conversation::owes_many_answers() const {
   return written_ >= request_bytes_ && frame_.size() - written_ > kOwedMostBytes;
 }
 
 /// Reads what follows the reply: it must be what a worker may say unasked. If part of a message is
 /// missing, the rest is waited for, or the next call would begin in the middle of it.
-void Conversation::carry_on() {
+void Conversation::read_after_reply() {
   for (;;) {
     const auto frame = decoder_.next();
     if (!frame) return hand_over(true);
@@ -257,7 +257,7 @@ void Conversation::carry_on() {
     if (!is_unasked(row_of(speech_).hear(**frame, -1))) return hand_over(true);
   }
   if (undecoded().empty()) {
-    if (!owes_much()) hand_over(false);
+    if (!owes_many_answers()) hand_over(false);
     return;
   }
   if (!may_begin_message(framing_, undecoded())) hand_over(true);

@@ -117,8 +117,8 @@ class Conversation {
   [[nodiscard]] bool is_unasked(const Heard& heard);
   [[nodiscard]] bool speaks_unasked() const;
   [[nodiscard]] bool is_request(std::string_view payload) const;
-  void carry_on();
-  [[nodiscard]] bool owes_much() const;
+  void read_after_reply();
+  [[nodiscard]] bool owes_many_answers() const;
   void hand_over(bool in_doubt);
   [[nodiscard]] Heard hear(std::string_view payload) const;
   [[nodiscard]] std::string wrong_greeting(const Reply& reply) const;

@@ -57,12 +57,12 @@ const scenario::WorkerSpec& spec_of(const Scenario& scenario, std::uint32_t slot
 }
 
 /// The program of a worker: its argv[0], which with a slash is a path from the scenario's folder.
-std::string program_of(const scenario::WorkerSpec& spec, const std::string& beside) {
+std::string program_of(const scenario::WorkerSpec& spec, const std::string& scenario_folder) {
   const std::string& name = spec.argv.front();
-  return name.find('/') == std::string::npos ? name : (fs::path(beside) / name).string();
+  return name.find('/') == std::string::npos ? name : (fs::path(scenario_folder) / name).string();
 }
-std::string directory_of(const scenario::WorkerSpec& spec, const std::string& beside) {
-  return spec.cwd.empty() ? beside : (fs::path(beside) / spec.cwd).string();
+std::string directory_of(const scenario::WorkerSpec& spec, const std::string& scenario_folder) {
+  return spec.cwd.empty() ? scenario_folder : (fs::path(scenario_folder) / spec.cwd).string();
 }
 
 /// The environment that tells a worker with a journal what to do.
@@ -100,9 +100,9 @@ host::Command command_of(const Scenario& scenario, const HostWorld& world, Worke
   }
   if (wrapped) command.argv = wrap_words(scenario.pool, world.programs.own);
   if (spec.is_real_program()) {
-    command.argv.push_back(program_of(spec, world.beside));
+    command.argv.push_back(program_of(spec, world.scenario_folder));
     command.argv.insert(command.argv.end(), spec.argv.begin() + 1, spec.argv.end());
-    command.working_directory = directory_of(spec, world.beside);
+    command.working_directory = directory_of(spec, world.scenario_folder);
   }
   if (spec.kind == WorkerKind::fake) command.argv = {world.programs.fake_worker};
   if (spec.kind == WorkerKind::python) {
@@ -350,18 +350,19 @@ Expected<std::string, host::LaunchError> startable(const std::string& path) {
 }
 
 Parsed<bool> check_programs(const Scenario& scenario, const Programs& programs,
-                            const std::string& where, const std::string& beside) {
+                            const std::string& where, const std::string& scenario_folder) {
   for (std::size_t i = 0; i < scenario.workers.size(); ++i) {
     const auto& spec = scenario.workers[i];
     const bool real = spec.is_real_program();
     std::error_code ignored;
-    if (real && !fs::is_directory(directory_of(spec, beside), ignored)) {
-      return unexpected(InputError{fmt::format("{}#/workers/{}/cwd", where, i),
-                                   fmt::format("no such folder: {}", directory_of(spec, beside)),
-                                   "a folder, from the scenario's own"});
+    if (real && !fs::is_directory(directory_of(spec, scenario_folder), ignored)) {
+      return unexpected(
+          InputError{fmt::format("{}#/workers/{}/cwd", where, i),
+                     fmt::format("no such folder: {}", directory_of(spec, scenario_folder)),
+                     "a folder, from the scenario's own"});
     }
     const std::string program = spec.kind == WorkerKind::fake ? programs.fake_worker
-                                : real                        ? program_of(spec, beside)
+                                : real                        ? program_of(spec, scenario_folder)
                                                               : programs.python;
     const auto found = host::find_program(program).and_then(startable);
     if (found) continue;

@@ -25,16 +25,17 @@ Programs find_programs();
 /// `path` if a program can be started from there.
 Expected<std::string, host::LaunchError> startable(const std::string& path);
 
-/// Checks that all is there that a scenario needs from the machine. `where` is its file, `beside`
-/// the file's folder. Error: which worker's program is missing, and where it was looked for.
+/// Checks that all is there that a scenario needs from the machine. `where` is its file,
+/// `scenario_folder` the file's folder. Error: which worker's program is missing, and where it was
+/// looked for.
 Parsed<bool> check_programs(const scenario::Scenario& scenario, const Programs& programs,
-                            const std::string& where, const std::string& beside);
+                            const std::string& where, const std::string& scenario_folder);
 
 struct HostWorld {
   Programs programs;
-  std::string token;   ///< every worker carries it: POOLPROOF_TOKEN
-  std::string folder;  ///< for the plan and the journal; must exist
-  std::string beside;  ///< the scenario's folder, from which its commands' paths are taken
+  std::string token;            ///< every worker carries it: POOLPROOF_TOKEN
+  std::string folder;           ///< for the plan and the journal; must exist
+  std::string scenario_folder;  ///< the scenario's folder, from which its commands' paths are taken
 };
 
 /// Carries a scenario out: a real pool, real processes, a thread for each client. In a process of

@@ -182,7 +182,7 @@ void Machine::client_ended(Time now) {
 }
 
 void Machine::client_left() {
-  lane_.drop_bytes();
+  queue_.drop_bytes();
   mute_ = closed_ = true;
   settle();
 }
@@ -193,15 +193,15 @@ std::size_t Machine::wants_worker() const {
   if (output_ended_) return 0;
   // Output that is not passed on is read nevertheless: the worker would stand still otherwise.
   if (mute_ || over_) return kReadBytes;
-  return lane_.bytes() + later_bytes_ < kReadBytes ||
-                 (lane_.empty() && later_bytes_ < config_.framing.payload_limit())
+  return queue_.bytes() + later_bytes_ < kReadBytes ||
+                 (queue_.empty() && later_bytes_ < config_.framing.payload_limit())
              ? kReadBytes
              : 0;
 }
 
 void Machine::from_worker(std::string_view bytes, Time now) {
   if (mute_ || over_ || end_) return;
-  if (streams_) lane_.put(std::string(bytes));
+  if (streams_) queue_.put(std::string(bytes));
   if (streams_ && !config_.journals) return settle();
   worker_.push(bytes);
   for (Piece piece = worker_.next(); !piece.bytes.empty(); piece = worker_.next()) {
@@ -217,7 +217,7 @@ void Machine::from_worker(std::string_view bytes, Time now) {
 }
 
 void Machine::give(const Piece& piece) {
-  if (!streams_) lane_.put(std::string(piece.bytes));
+  if (!streams_) queue_.put(std::string(piece.bytes));
 }
 
 void Machine::on_worker_frame(const Piece& frame, Time now) {
@@ -228,7 +228,7 @@ void Machine::on_worker_frame(const Piece& frame, Time now) {
   if (request && aims_.repeats_reply()) state_.last_reply = frame.bytes;
   give(frame);
   if (request && config_.journals)
-    lane_.put(Order(wrote_record(request->number, frame.bytes.size())));
+    queue_.put(Order(wrote_record(request->number, frame.bytes.size())));
 }
 
 void Machine::worker_output_ended(Time now) {
@@ -324,13 +324,13 @@ void Machine::end_worker_input() {
 }
 
 void Machine::wrote_to_client(std::size_t bytes, Time now) {
-  lane_.taken(bytes, now);
+  queue_.taken(bytes, now);
   settle();
 }
 
 Time Machine::next_deadline(Time now) const {
-  const Time lane = lane_.next_deadline(now);
-  return later_.empty() ? lane : std::min(lane, later_.begin()->first);
+  const Time queued = queue_.next_deadline(now);
+  return later_.empty() ? queued : std::min(queued, later_.begin()->first);
 }
 
 void Machine::tick(Time now) {
@@ -363,7 +363,7 @@ void Machine::play(Script script, Time now) {
     if (end_->status.signal == 0) note(exiting);
   } else if (script.then) {
     started_ = true;
-    lane_.put(*std::move(script.then));
+    queue_.put(*std::move(script.then));
     stop_if_planned(now);
   }
   settle();
@@ -371,22 +371,22 @@ void Machine::play(Script script, Time now) {
 
 void Machine::carry_out(faults::Action& action) {
   if (auto* const write = std::get_if<faults::Write>(&action)) {
-    if (!closed_) lane_.put(std::move(write->bytes), write->chunk_bytes, write->gap);
+    if (!closed_) queue_.put(std::move(write->bytes), write->chunk_bytes, write->gap);
   } else if (auto* const aside = std::get_if<faults::WriteStderr>(&action)) {
-    lane_.put(Order(SayAside{std::move(aside->text)}));
+    queue_.put(Order(SayAside{std::move(aside->text)}));
   } else if (const auto* const exit = std::get_if<faults::Exit>(&action)) {
-    lane_.put(Order(End{{exit->code, 0}}));
+    queue_.put(Order(End{{exit->code, 0}}));
   } else if (const auto* const raised = std::get_if<faults::Raise>(&action)) {
-    lane_.put(Order(RaiseSignal{raised->signal}));
+    queue_.put(Order(RaiseSignal{raised->signal}));
   } else if (std::holds_alternative<faults::CloseStdout>(action)) {
-    lane_.put(Order(CloseOutput{}));
+    queue_.put(Order(CloseOutput{}));
     mute_ = closed_ = true;
   } else if (std::holds_alternative<faults::CloseStdin>(action)) {
-    lane_.put(Order(CloseInput{}));
+    queue_.put(Order(CloseInput{}));
   } else if (const auto* const fork = std::get_if<faults::Fork>(&action)) {
-    lane_.put(Order(HoldStreams{fork->lifetime}));
+    queue_.put(Order(HoldStreams{fork->lifetime}));
   } else if (const auto* const journal = std::get_if<faults::Journal>(&action)) {
-    if (config_.journals) lane_.put(Order(journal->record()));
+    if (config_.journals) queue_.put(Order(journal->record()));
   }
   // HoldBack and StopReading need no order: the state knows of them.
 }
@@ -421,8 +421,8 @@ void Machine::strike_at(Stage stage, const Asked& request, faults::Actions& out,
 
 /// Moves the orders that are due. When nothing is under way any more, adds the order that ends it.
 void Machine::settle() {
-  lane_.collect(orders_);
-  if (!lane_.empty() || !later_.empty()) return;
+  queue_.collect(orders_);
+  if (!queue_.empty() || !later_.empty()) return;
   if (end_) {
     orders_.emplace_back(*std::exchange(end_, std::nullopt));
   } else if (output_ended_ && !exited_ && !over_ && !ends_late_ && !std::exchange(closed_, true)) {

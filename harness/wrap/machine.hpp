@@ -64,7 +64,7 @@ class Machine {
   void wrote_to_worker(std::size_t bytes);
   /// The worker has stopped reading.
   void worker_left();
-  [[nodiscard]] std::string_view to_client(Time now) const { return lane_.due(now); }
+  [[nodiscard]] std::string_view to_client(Time now) const { return queue_.due(now); }
   void wrote_to_client(std::size_t bytes, Time now);
   [[nodiscard]] Time next_deadline(Time now) const;
   std::deque<Order> take_orders() { return std::exchange(orders_, {}); }
@@ -110,7 +110,7 @@ class Machine {
   faults::WorkerState state_;
   Cutter client_;
   Cutter worker_;
-  Lane lane_;
+  OrderQueue queue_;
   std::string to_worker_;
   std::size_t to_worker_taken_ = 0;
   std::multimap<Time, Script> later_;

@@ -7,17 +7,17 @@
 
 namespace poolproof::wrap {
 
-void Lane::put(std::string bytes, std::size_t chunk_bytes, Duration gap) {
+void OrderQueue::put(std::string bytes, std::size_t chunk_bytes, Duration gap) {
   if (bytes.empty()) return;
   bytes_ += bytes.size();
   items_.push_back({std::move(bytes), chunk_bytes, gap});
 }
 
-void Lane::put(Order order) {
+void OrderQueue::put(Order order) {
   items_.push_back({.bytes = {}, .order = std::move(order)});
 }
 
-std::string_view Lane::due(Time now) const {
+std::string_view OrderQueue::due(Time now) const {
   if (items_.empty() || now < not_before_) return {};
   const Item& item = items_.front();
   const std::string_view left = std::string_view(item.bytes).substr(offset_);
@@ -26,7 +26,7 @@ std::string_view Lane::due(Time now) const {
                                                : left.size());
 }
 
-void Lane::taken(std::size_t bytes, Time now) {
+void OrderQueue::taken(std::size_t bytes, Time now) {
   if (bytes == 0) return;
   POOLPROOF_ASSERT(bytes <= due(now).size());
   Item& item = items_.front();
@@ -42,20 +42,20 @@ void Lane::taken(std::size_t bytes, Time now) {
   offset_ = chunk_left_ = 0;
 }
 
-void Lane::drop_bytes() {
+void OrderQueue::drop_bytes() {
   std::erase_if(items_, [](const Item& item) { return !item.order; });
   bytes_ = offset_ = chunk_left_ = 0;
   not_before_ = Time::min();
 }
 
-void Lane::collect(std::deque<Order>& into) {
+void OrderQueue::collect(std::deque<Order>& into) {
   while (!items_.empty() && items_.front().order) {
     into.push_back(*std::move(items_.front().order));
     items_.pop_front();
   }
 }
 
-Time Lane::next_deadline(Time now) const {
+Time OrderQueue::next_deadline(Time now) const {
   return items_.empty() || not_before_ <= now ? kNever : not_before_;
 }
 

@@ -67,7 +67,7 @@ using Order =
 
 /// A queue of bytes for the client and of orders: an order is due when all bytes before it have
 /// been taken. Bytes go out whole, or in chunks with a pause after each.
-class Lane {
+class OrderQueue {
  public:
   void put(std::string bytes, std::size_t chunk_bytes = 0, Duration gap = Duration{0});
   void put(Order order);
