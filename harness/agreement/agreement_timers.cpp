@@ -31,10 +31,6 @@ struct Timer {
   }
 };
 
-std::string name_of(const PlannedFault& fault) {
-  return fmt::format("{} ({})", fault.fault->name, fault.id);
-}
-
 // ---- the scenario, looked through once ---------------------------------------------------------
 
 class Timers {
@@ -112,7 +108,7 @@ class Timers {
     if (!is_call(step)) {
       if (asks_for_a_worker(step)) {
         aims = start_ends();
-        if (!scenario_.pool.core.overlap) append(aims, slow_exits());
+        append(aims, leavings(scenario_));
         append(aims, suspensions(scenario_, client, place));
       }
       append(aims, holds_of_others(client, place));
@@ -152,7 +148,7 @@ class Timers {
   /// harder.
   [[nodiscard]] std::vector<Timer> graces() const {
     const auto& core = scenario_.pool.core;
-    const Aims aims = slow_exits();
+    const Aims aims = slow_exits(scenario_);
     return {{"the shutdown grace", core.shutdown_grace, aims},
             {"the shutdown and stdin graces", core.shutdown_grace + core.stdin_grace, aims},
             {"all graces", core.shutdown_grace + core.stdin_grace + core.term_grace, aims}};
@@ -209,7 +205,7 @@ class Timers {
     const auto* execute = std::get_if<scenario::Execute>(&client.steps[place]);
     if (call != nullptr) append(aims, busy(call->command, *call->args));
     if (execute != nullptr) append(aims, busy(execute->command, *execute->args));
-    if (worker_is_stopped()) aims.push_back({"a stopped worker", kEndless});
+    if (stops_a_worker(scenario_)) aims.push_back({"a stopped worker", kEndless});
     return aims;
   }
 
@@ -239,13 +235,6 @@ class Timers {
     return (static_cast<std::ptrdiff_t>(fault.at.call) - 1) % each == before;
   }
 
-  [[nodiscard]] bool worker_is_stopped() const {
-    return scenario::any_step(scenario_, [](const Step& step) {
-      const auto* signal = std::get_if<scenario::SignalWorker>(&step);
-      return signal != nullptr && is_stopping(signal->signal);
-    });
-  }
-
   // ---- starts
 
   [[nodiscard]] static bool touches_start(const PlannedFault& fault) {
@@ -262,7 +251,7 @@ class Timers {
       const Duration span = touches_start(fault) ? span_of(fault, scenario_) : kNone;
       if (span > kNone) aims.push_back({name_of(fault), span});
     }
-    if (worker_is_stopped()) aims.push_back({"a stopped worker", kEndless});
+    if (stops_a_worker(scenario_)) aims.push_back({"a stopped worker", kEndless});
     return aims;
   }
 
@@ -382,15 +371,6 @@ class Timers {
       });
     };
     return awaits(a, b) || awaits(b, a);
-  }
-
-  [[nodiscard]] Aims slow_exits() const {
-    Aims aims;
-    for (const auto& fault : scenario_.faults) {
-      if (fault.fault->shows == faults::Shows::pause_before_exit)
-        aims.push_back({name_of(fault), faults::pause_of(fault)});
-    }
-    return aims;
   }
 
   static void append(Aims& aims, const Aims& more) {

@@ -212,6 +212,24 @@ TEST_CASE("run: timers: a slow exit competes with the graces") {
   CHECK(competes(slow(1000), "the shutdown grace"));
 }
 
+TEST_CASE("run: timers: a checkout may wait for workers that do not leave") {
+  const auto leaves = [](const std::string& faults, const std::string& pool, int checkout_ms) {
+    return timeout(
+        unhurried(one(5000, faults, checkout_ms, R"("size":1,"term_grace_ms":1500)" + pool)), 0, 0);
+  };
+  const std::string deaf = fault("term_ignored", R"("slot":0)");
+  const std::string slow = delay("exit_slow", 1000, R"("slot":0)");
+  for (const std::string waits : {R"(,"leaving_max":1)", R"(,"overlap":false)"}) {
+    INFO(waits);
+    CHECK(leaves(deaf, waits, 300) == 300ms);
+    CHECK(leaves(slow, waits, 300) == 300ms);
+    CHECK(leaves(deaf, waits, 25'000) == 30s);  // longer than any worker takes to go
+    CHECK(leaves("", waits, 300) == 30s);
+  }
+  // One client with one lease cannot make two leave.
+  CHECK(leaves(deaf, R"(,"leaving_max":2)", 300) == 30s);
+}
+
 TEST_CASE("run: timers: on real processes a timeout that should not run out becomes 30 s") {
   const auto calm = unhurried(one(5000, "", 2000));
   CHECK(timeout(calm, 0, 0) == 30s);

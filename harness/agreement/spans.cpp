@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "harness/base/signals.hpp"
 
 namespace poolproof::agreement {
 namespace {
@@ -25,7 +28,36 @@ bool is_suspended_before(const scenario::Client& client, std::size_t place) {
   return suspended;
 }
 
+/// How many workers all clients together may take out of service.
+std::uint64_t uses(const scenario::Scenario& scenario) {
+  std::uint64_t uses = 0;
+  for (const auto& client : scenario.clients) {
+    const auto asks = std::ranges::count_if(client.steps, [](const scenario::Step& step) {
+      return std::holds_alternative<scenario::Checkout>(step) ||
+             std::holds_alternative<scenario::Execute>(step);
+    });
+    uses += static_cast<std::uint64_t>(asks) * client.count * client.repeat;
+  }
+  return uses;
+}
+
+/// Whether a worker may stay until a grace is over: it ignores a step of the ladder, or is stopped.
+bool may_outlast_a_grace(const scenario::Scenario& scenario) {
+  return stops_a_worker(scenario) ||
+         std::ranges::any_of(scenario.faults, [](const faults::PlannedFault& fault) {
+           const bool signals = std::ranges::any_of(
+               fault.fault->params, [](const faults::Param& one) { return one.name == "signal"; });
+           const bool ignores =
+               fault.fault->moment == faults::Moment::shutdown && fault.fault->params.empty();
+           return ignores || (signals && is_stopping(static_cast<int>(fault.number("signal"))));
+         });
+}
+
 }  // namespace
+
+std::string name_of(const faults::PlannedFault& fault) {
+  return fmt::format("{} ({})", fault.fault->name, fault.id);
+}
 
 Duration span_of(const faults::PlannedFault& fault, const scenario::Scenario& scenario) {
   const auto payload = scenario.pool.opaque ? wire::Payload::opaque : wire::Payload::envelope;
@@ -42,6 +74,36 @@ Duration span_of(const faults::PlannedFault& fault, const scenario::Scenario& sc
     default:
       return kNone;
   }
+}
+
+Aims slow_exits(const scenario::Scenario& scenario) {
+  Aims aims;
+  for (const auto& fault : scenario.faults) {
+    if (fault.fault->shows == faults::Shows::pause_before_exit)
+      aims.push_back({name_of(fault), faults::pause_of(fault)});
+  }
+  return aims;
+}
+
+bool stops_a_worker(const scenario::Scenario& scenario) {
+  return scenario::any_step(scenario, [](const scenario::Step& step) {
+    const auto* signal = std::get_if<scenario::SignalWorker>(&step);
+    return signal != nullptr && is_stopping(signal->signal);
+  });
+}
+
+Aims leavings(const scenario::Scenario& scenario) {
+  const auto& core = scenario.pool.core;
+  if (core.overlap && uses(scenario) < core.leaving_max) return {};
+  Aims aims = slow_exits(scenario);
+  if (!may_outlast_a_grace(scenario)) return aims;
+  // Which step of the ladder is the first depends on why the worker leaves.
+  aims.push_back({"a worker that ignores TERM", core.term_grace});
+  aims.push_back(
+      {"a worker that ignores the end of its input and TERM", core.stdin_grace + core.term_grace});
+  aims.push_back({"a worker that ignores all but KILL",
+                  core.shutdown_grace + core.stdin_grace + core.term_grace});
+  return aims;
 }
 
 Aims busy(std::string_view command, const nlohmann::json& args) {

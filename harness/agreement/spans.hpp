@@ -25,10 +25,23 @@ struct Aim {
 };
 using Aims = std::vector<Aim>;
 
+/// A planned fault by its name and id, for people.
+[[nodiscard]] std::string name_of(const faults::PlannedFault& fault);
+
 /// How long a fault keeps those waiting who wait for its worker; none: their wait ends, well or
 /// badly, at once.
 [[nodiscard]] Duration span_of(const faults::PlannedFault& fault,
                                const scenario::Scenario& scenario);
+
+/// The pauses of workers that are slow to exit.
+[[nodiscard]] Aims slow_exits(const scenario::Scenario& scenario);
+
+/// Whether some client tells a worker's process to stop (SIGSTOP and its kind).
+[[nodiscard]] bool stops_a_worker(const scenario::Scenario& scenario);
+
+/// How long a start may wait until workers have left: the one before it in its slot where `overlap`
+/// is false, or any of them where as many may leave at a time as the pool allows.
+[[nodiscard]] Aims leavings(const scenario::Scenario& scenario);
 
 /// How long a sound worker is busy with that command, where that is longer than an echo.
 [[nodiscard]] Aims busy(std::string_view command, const nlohmann::json& args);
