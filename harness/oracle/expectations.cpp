@@ -114,10 +114,10 @@ std::string words(const std::vector<Enum>& any_of, const Names& names) {
 
 /// Judges by what step of the pool a worker left, and how its process ended, where a self-report
 /// tells it.
-void judge_leaving(const Evidence& evidence, const scenario::ExpectedFate& expected,
-                   Findings& findings) {
+void judge_leaving(const Evidence& evidence, const View& view,
+                   const scenario::ExpectedFate& expected, Findings& findings) {
   if (expected.by.empty() && !expected.exit) return;
-  const auto left = leaving_of(evidence, expected.worker);
+  const auto left = leaving_of(evidence, view, expected.worker);
   if (!left) return;
   const auto report = [&](std::string_view what, std::string_view wanted) {
     tell(findings, "expectation", left->at, "worker {} {}; expected {}: {}",
@@ -139,7 +139,7 @@ void judge_leaving(const Evidence& evidence, const scenario::ExpectedFate& expec
 
 void judge_fates(const Evidence& evidence, const View& view, Findings& findings) {
   for (const scenario::ExpectedFate& expected : evidence.scenario.expect.workers) {
-    judge_leaving(evidence, expected, findings);
+    judge_leaving(evidence, view, expected, findings);
     const auto fate = fate_of(evidence, view, expected.worker);
     if (!fate) continue;
     const auto& any_of = expected.any_of;

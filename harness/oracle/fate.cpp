@@ -14,10 +14,51 @@ namespace {
 
 using scenario::Fate;
 
+/// Follows the pings of one worker, of its start and idle ones. At the deadline of a ping that was
+/// read and not answered the pool closes the worker's stdin, to see what comes then; nothing else in
+/// its self-report tells that the worker's input has ended.
+class UnansweredPing {
+ public:
+  /// `input_ended`: when the worker saw that by its own journal; kNever: it does not tell.
+  explicit UnansweredPing(WorkerId worker, Time input_ended = kNever)
+      : worker_(worker), input_ended_(input_ended) {}
+
+  /// Takes the next record. Returns when the worker's stdin was closed, where this record shows it.
+  std::optional<Time> take(const trace::PoolRecord& record) {
+    const auto* exited = std::get_if<pool::Exited>(&record.event);
+    const auto* greeted = std::get_if<pool::HandshakeEnded>(&record.event);
+    const auto* pinged = std::get_if<pool::PingEnded>(&record.event);
+    const bool exits = exited != nullptr && exited->worker == worker_;
+    const bool ends = (greeted != nullptr && greeted->worker == worker_) ||
+                      (pinged != nullptr && pinged->worker == worker_);
+    const bool silent = ends && greeted != nullptr &&
+                        (greeted->evidence.cause == StartCause::ping_unanswered ||
+                         greeted->evidence.cause == StartCause::reply_unflushed);
+    const bool told = ends && input_ended_ <= record.at;
+    const bool shows = (exits || silent || told) && record.at >= deadline_;
+    const Time deadline = deadline_;
+    if (exits || ends) deadline_ = kNever;
+    for (const pool::Effect& effect : record.effects) {
+      const auto* greets = std::get_if<pool::BeginHandshake>(&effect);
+      const auto* pings = std::get_if<pool::BeginPing>(&effect);
+      const auto* stop = std::get_if<pool::Stop>(&effect);
+      if (greets != nullptr && greets->worker == worker_) deadline_ = greets->deadline;
+      if (pings != nullptr && pings->worker == worker_) deadline_ = pings->deadline;
+      if (stop != nullptr && stop->worker == worker_) deadline_ = kNever;
+    }
+    return shows ? std::optional(deadline) : std::nullopt;
+  }
+
+ private:
+  WorkerId worker_;
+  Time input_ended_;
+  Time deadline_ = kNever;  ///< of the ping under way; kNever: there is none
+};
+
 /// What the pool says about one incarnation before the pool begins to close.
 struct Told {
   bool ordered = false;    ///< the pool ordered its start
-  bool put_away = false;   ///< the pool told the worker to go
+  bool put_away = false;   ///< the pool told the worker to go, or ended its input
   bool ended = false;      ///< the worker's process exited
   bool never_ran = false;  ///< the worker could not be started
 };
@@ -36,8 +77,10 @@ Time clients_done(const Evidence& evidence) {
 Told told_of(const Evidence& evidence, WorkerId worker) {
   Told told;
   const Time done = clients_done(evidence);
+  UnansweredPing ping(worker);
   for (const trace::PoolRecord& record : evidence.trace.pool) {
     if (std::holds_alternative<pool::CloseRequested>(record.event) || record.at > done) break;
+    if (ping.take(record)) told.put_away = true;
     const auto* exited = std::get_if<pool::Exited>(&record.event);
     const auto* failed = std::get_if<pool::StartFailed>(&record.event);
     told.ended = told.ended || (exited != nullptr && exited->worker == worker);
@@ -94,29 +137,49 @@ bool left_early(const View& view, WorkerId worker, Time until) {
       });
 }
 
+/// What a worker's own journal says of its end.
+struct Farewells {
+  Time input_ended = kNever;  ///< kNever: it does not tell, or did not see that
+  Time exited = kNever;       ///< kNever: it does not tell, or did not exit by itself
+  bool got_term = false;
+};
+
+Farewells farewells_of(const View& view, WorkerId worker) {
+  Farewells seen;
+  const auto known = view.find(worker);
+  if (!known) return seen;
+  for (const WorkerRecord& record : known->records()) {
+    const Kind kind = record.record.kind;
+    seen.got_term = seen.got_term || kind == Kind::term;
+    if (kind == Kind::stdin_end) seen.input_ended = std::min(seen.input_ended, record.at);
+    if (kind == Kind::exiting) seen.exited = std::min(seen.exited, record.at);
+  }
+  return seen;
+}
+
 /// Tells in words what the pool did to one worker, step by step.
 class Story {
  public:
-  Story(WorkerId worker, bool asked) : worker_(worker), asked_(asked) {}
+  /// `asked`: its protocol has a shutdown request.
+  Story(WorkerId worker, bool asked, Farewells seen)
+      : worker_(worker), asked_(asked), seen_(seen), ping_(worker, seen.input_ended) {}
 
   /// Takes the next record; false: with it the worker has ended.
   bool take(const trace::PoolRecord& record) {
+    if (const auto closed = ping_.take(record)) {
+      left_.by = scenario::Farewell::end_of_input;
+      add(*closed, "its input ended, for it had not answered a ping");
+    }
     const auto* exited = std::get_if<pool::Exited>(&record.event);
     if (exited != nullptr && exited->worker == worker_) {
       left_.exit = exited->status;
-      add(record.at, "it " + pool::words(exited->status));
+      const bool by_us = left_.by == scenario::Farewell::kill && exited->status.signal == SIGKILL;
+      add(record.at, by_us ? "it was ended by that" : "it " + pool::words(exited->status));
       return false;
     }
     for (const pool::Effect& effect : record.effects) {
       const auto* stop = std::get_if<pool::Stop>(&effect);
-      if (stop == nullptr || stop->worker != worker_) continue;
-      constexpr std::array kDone{"it was asked to leave", "its input ended", "TERM", "KILL"};
-      // A worker whose protocol has no shutdown request is not asked: its stdin is closed.
-      const bool silent = !asked_ && stop->step == pool::StopStep::ask;
-      const auto step = silent ? pool::StopStep::end_of_input : stop->step;
-      before_ = left_.by;
-      left_.by = static_cast<scenario::Farewell>(step);
-      add(record.at, kDone[static_cast<std::size_t>(step)]);
+      if (stop != nullptr && stop->worker == worker_) take(record.at, stop->step);
     }
     return true;
   }
@@ -130,6 +193,21 @@ class Story {
   }
 
  private:
+  void take(Time at, pool::StopStep step) {
+    constexpr std::array kDone{"it was asked to leave", "its input ended", "TERM", "KILL"};
+    // A worker whose protocol has no shutdown request is not asked: its stdin is closed.
+    if (!asked_ && step == pool::StopStep::ask) step = pool::StopStep::end_of_input;
+    const auto farewell = static_cast<scenario::Farewell>(step);
+    // Its input ends once.
+    if (farewell == scenario::Farewell::end_of_input && left_.by == farewell) return;
+    // In virtual time it may get TERM and exit at the same time.
+    const bool exits_of_itself = step != pool::StopStep::term || !seen_.got_term;
+    const bool too_late = at > seen_.exited || (at == seen_.exited && exits_of_itself);
+    if (!too_late) before_ = std::exchange(left_.by, farewell);
+    add(at, fmt::format("{}{}", kDone[static_cast<std::size_t>(step)],
+                        too_late ? " (it had exited)" : ""));
+  }
+
   void add(Time at, const std::string& what) {
     left_.story += left_.story.empty()
                        ? what
@@ -139,15 +217,17 @@ class Story {
 
   WorkerId worker_;
   bool asked_;
+  Farewells seen_;
+  UnansweredPing ping_;
   Leaving left_;
   std::optional<scenario::Farewell> before_;
 };
 
 }  // namespace
 
-std::optional<Leaving> leaving_of(const Evidence& evidence, WorkerId worker) {
+std::optional<Leaving> leaving_of(const Evidence& evidence, const View& view, WorkerId worker) {
   if (evidence.trace.pool.empty()) return std::nullopt;
-  Story story(worker, evidence.scenario.pool.says_goodbye());
+  Story story(worker, evidence.scenario.pool.says_goodbye(), farewells_of(view, worker));
   for (const trace::PoolRecord& record : evidence.trace.pool) {
     if (!story.take(record)) break;
   }

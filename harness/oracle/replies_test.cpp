@@ -139,7 +139,8 @@ TEST_CASE("oracle: replies: an echo that comes back changed is no sound reply, b
   CHECK_FALSE(finding(unread, "sound_reply").starts_with("client a, step 1"));
 }
 
-/// The good story, of whose worker this is done and seen from 9.1 ms on.
+/// The good story, of whose worker this is done and seen from 9.1 ms on. Its journal tells nothing
+/// of its end.
 Story leaving(const std::vector<std::pair<double, pool::StopStep>>& done, ExitStatus exit) {
   Story story = told("good");
   auto& pool = story.trace.pool;
@@ -157,6 +158,28 @@ Story leaving(const std::vector<std::pair<double, pool::StopStep>>& done, ExitSt
     record.effects = {pool::Stop{{0, 0}, stop, pool::RemovalReason::closing}};
     pool.insert(pool.end() - 1, record);
   }
+  std::erase_if(story.trace.workers, [](const WorkerRecord& record) {
+    return record.at >= ms(9) || record.record.kind == Kind::exiting;
+  });
+  return story;
+}
+
+void journal(Story& story, double at, Kind kind) {
+  WorkerRecord record;
+  record.at = ms(at);
+  record.worker = {0, 0};
+  record.record.kind = kind;
+  story.trace.workers.push_back(record);
+}
+
+/// From 9.1 ms on the worker is pinged, and exits at 400 ms.
+Story pinged(double deadline) {
+  Story story = leaving({}, {});
+  trace::PoolRecord record;
+  record.at = ms(9.1);
+  record.event = pool::Tick{};
+  record.effects = {pool::BeginPing{{0, 0}, ms(deadline)}};
+  story.trace.pool.insert(story.trace.pool.end() - 3, record);
   return story;
 }
 
@@ -195,6 +218,59 @@ TEST_CASE("oracle: fate: KILL that comes too late is not what a worker left by")
   CHECK(judged(killed, {Farewell::kill}).empty());
   const Story escaped = leaving({{10, StopStep::term}, {110, StopStep::kill}}, {0, 0});
   CHECK(judged(escaped, {Farewell::term}).empty());
+  CHECK(has(judged(killed, {Farewell::term}), "KILL, 290.000 ms later it was ended by that"));
+}
+
+TEST_CASE("oracle: fate: TERM that the worker did not live to see is not what it left by") {
+  using pool::StopStep;
+  Story story = leaving({{10, StopStep::ask}, {110, StopStep::term}}, {});
+  journal(story, 100, Kind::exiting);
+  CHECK(judged(story, {Farewell::asked}).empty());
+  CHECK(has(judged(story, {Farewell::term}), "100.000 ms later TERM (it had exited), 290.000 ms"));
+  // In virtual time all of it may happen at once.
+  story.trace.workers.back().at = ms(110);
+  CHECK(judged(story, {Farewell::asked}).empty());
+  story.trace.workers.pop_back();
+  journal(story, 110, Kind::term);
+  journal(story, 110, Kind::exiting);
+  CHECK(judged(story, {Farewell::term}).empty());
+}
+
+TEST_CASE("oracle: fate: an input ends once, and its end is told once") {
+  using pool::StopStep;
+  Story story = leaving({{10, StopStep::ask}, {110, StopStep::end_of_input}}, {});
+  story.scenario.pool.opaque = true;
+  CHECK(
+      has(judged(story, {Farewell::term}), "expected TERM: its input ended, 390.000 ms later it"));
+}
+
+TEST_CASE(
+    "oracle: fate: the pool ends the input of who leaves a ping unanswered, and so kills it") {
+  const auto story_of = [](double deadline) {
+    Story story = pinged(deadline);
+    story.scenario.expect.workers = {{{0, 0}, {Fate::killed}, {Farewell::end_of_input}, {}}};
+    // Nothing is closed before the worker has left.
+    std::erase_if(story.trace.pool, [](const trace::PoolRecord& record) {
+      return std::holds_alternative<pool::CloseRequested>(record.event);
+    });
+    return story;
+  };
+  CHECK(expectations(story_of(300)).empty());
+  // It exited before its time was over: by itself.
+  CHECK(has(expectations(story_of(500)), "was not made to leave"));
+  CHECK(has(expectations(story_of(500)), "was \"died\"; expected killed"));
+
+  // The ping is given up, and TERM is ordered, when it has exited.
+  Story late = story_of(300);
+  trace::PoolRecord record;
+  record.at = ms(399);
+  record.event = pool::PingEnded{{0, 0}, false};
+  record.effects = {pool::Stop{{0, 0}, pool::StopStep::term, pool::RemovalReason::ping_failed}};
+  late.trace.pool.insert(late.trace.pool.end() - 2, record);
+  CHECK(has(expectations(late), "left by TERM"));
+  journal(late, 301, Kind::stdin_end);
+  journal(late, 302, Kind::exiting);
+  CHECK(expectations(late).empty());
 }
 
 TEST_CASE("oracle: fate: how a process ended is compared with what is expected") {

@@ -280,7 +280,7 @@ struct Leaving {
   std::string story;  ///< what was done, what came of it, and how long it took
 };
 /// Returns nothing where the pool gives no self-report.
-std::optional<Leaving> leaving_of(const Evidence& evidence, WorkerId worker);
+std::optional<Leaving> leaving_of(const Evidence& evidence, const View& view, WorkerId worker);
 
 /// Whether a step of this kind must end by a time of its own. (A close is judged in another way.)
 constexpr bool has_limit(StepKind kind) {
