@@ -123,7 +123,7 @@ TEST_CASE_METHOD(PoolFixture,
   REQUIRE_FALSE(none);
   CHECK(none.error().kind == Outcome::checkout_timeout);
   CHECK(none.error().phase == Phase::queued);
-  CHECK(contains(none.error().message, "all workers are busy (1 leased"));
+  CHECK(contains(none.error().message, "all workers are busy: 1 leased"));
   CHECK(none.error().retryable);
   held.reset();
   CHECK(pool->checkout(0ms).has_value());

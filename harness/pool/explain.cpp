@@ -95,24 +95,25 @@ std::string busy_words(const Refuse& refusal, const RefusalFacts& facts, bool ov
   const auto& g = facts.gauges;
   if (refusal.phase == Phase::suspended) {
     return fmt::format(
-        FMT_COMPILE("the pool is suspended ({} client(s) wait for it to be resumed)"),
-        facts.gauges.waiting);
+        FMT_COMPILE("the pool is suspended ({} other client(s) wait for it to be resumed)"),
+        g.waiting);
   }
   if (refusal.phase == Phase::cooling) {
     return fmt::format(FMT_COMPILE("no worker lives; starts are held back after {} failure(s)"),
                        refusal.failures);
   }
-  if (g.leased + g.starting + g.handshake + g.leaving == 0) {
-    return "no worker is there, and no time was given to start one";
-  }
-  std::string text = fmt::format(
-      FMT_COMPILE("all workers are busy ({} leased, {} starting, {} other client(s) waiting)"),
-      g.leased, g.starting + g.handshake, g.waiting);
-  if (g.pinging > 0) text += fmt::format(FMT_COMPILE("; {} is being pinged"), g.pinging);
-  if (g.leaving > 0)
-    text += fmt::format(FMT_COMPILE("; {} worker(s) told to go are not gone yet{}"), g.leaving,
-                        overlap ? "" : ", and their slots wait for them (overlap is false)");
-  return text;
+  std::string text;
+  const auto count = [&text](std::uint32_t workers, std::string_view what) {
+    if (workers > 0) text += fmt::format(FMT_COMPILE("{} {}, "), workers, what);
+  };
+  count(g.leased, "leased");
+  count(g.starting + g.handshake, "starting");
+  count(g.pinging, "being pinged");
+  count(g.leaving, overlap ? "told to go and not gone yet"
+                           : "told to go, whose slots wait for them (overlap is false)");
+  if (text.empty()) return "no worker is there, and no time was given to start one";
+  return fmt::format(FMT_COMPILE("all workers are busy: {}{} other client(s) waiting"), text,
+                     g.waiting);
 }
 
 std::string timeout_words(const Refuse& refusal, const Config& config, const RefusalFacts& facts) {
@@ -178,16 +179,21 @@ std::string because(const std::string& reason) {
   return reason.empty() ? "" : "; " + reason;
 }
 
+/// What a worker may have done that read its ping and did not answer. Nobody can see which: it is
+/// seen only what it wrote, and whether it left at the end of its input.
 std::string unanswered_words(const StartEvidence& e, std::int64_t budget,
                              const std::string& reason) {
   return fmt::format(
-      FMT_COMPILE("read its ping ({} bytes) and answered nothing within {} ms, {}: it found no "
-                  "frame in what it read. One of: it reads another framing (lines, another length "
-                  "prefix), or it hangs in the ping{}"),
+      FMT_COMPILE(
+          "read its ping ({} bytes) and answered nothing within {} ms, {}. One of: it finds "
+          "no frame in what it read (another framing: lines, another length prefix), it "
+          "gives no answer (it swallows an error, or answers elsewhere than on its "
+          "stdout){}{}"),
       e.ping_bytes, budget,
       e.outlived_stdin   ? "nor at end of input, which it outlived"
       : e.late_bytes > 0 ? "and no whole frame at end of input"
                          : "and nothing at end of input either",
+      e.outlived_stdin ? ", or it hangs in the ping" : "",
       e.first_size > 0
           ? fmt::format(FMT_COMPILE("; it wrote {}{}"), first_words(e), because(reason))
           : "");

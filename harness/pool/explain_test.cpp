@@ -71,17 +71,29 @@ TEST_CASE("pool: explain: a checkout timeout with nothing starting names the bus
   facts.gauges.leased = 2;
   facts.gauges.waiting = 3;
   CHECK(explain_refusal(refuse, {}, facts).message ==
-        "checkout_timeout after 20 ms: all workers are busy (2 leased, 0 starting, 3 other "
-        "client(s) waiting)");
-  facts.gauges.leaving = 1;
-  CHECK(contains(explain_refusal(refuse, {}, facts).message, "1 worker(s) told to go"));
+        "checkout_timeout after 20 ms: all workers are busy: 2 leased, 3 other client(s) waiting");
   facts.gauges.leased = 0;
-  CHECK(contains(explain_refusal(refuse, {}, facts).message, "all workers are busy (0 leased"));
+  facts.gauges.leaving = 1;
+  CHECK(contains(explain_refusal(refuse, {}, facts).message,
+                 "all workers are busy: 1 told to go and not gone yet, 3 other client(s) waiting"));
+  Config no_overlap;
+  no_overlap.overlap = false;
+  CHECK(contains(explain_refusal(refuse, no_overlap, facts).message,
+                 "1 told to go, whose slots wait for them (overlap is false), 3 other"));
   facts.gauges.leaving = 0;
+  facts.gauges.pinging = 1;
+  facts.gauges.handshake = 2;
+  CHECK(contains(explain_refusal(refuse, {}, facts).message,
+                 "all workers are busy: 2 starting, 1 being pinged, 3 other client(s) waiting"));
+  facts.gauges.pinging = facts.gauges.handshake = 0;
   CHECK(contains(explain_refusal(refuse, {}, facts).message, "no worker is there, and no time"));
   refuse.phase = Phase::cooling;
   refuse.failures = 4;
   CHECK(contains(explain_refusal(refuse, {}, facts).message, "held back after 4 failure(s)"));
+  refuse.phase = Phase::suspended;
+  facts.gauges.waiting = 0;
+  CHECK(contains(explain_refusal(refuse, {}, facts).message,
+                 "the pool is suspended (0 other client(s) wait for it to be resumed)"));
 }
 
 TEST_CASE("pool: explain: one behind another start says whether it must be so") {
@@ -118,11 +130,11 @@ TEST_CASE("pool: explain: who waits for a worker to go is told that its slot doe
   RefusalFacts facts = at(11s);
   facts.gauges.leaving = 1;
   CHECK(contains(explain_refusal(refuse, {}, facts).message,
-                 "; 1 worker(s) told to go are not gone yet"));
+                 "all workers are busy: 1 told to go and not gone yet"));
   Config config;
   config.overlap = false;
   CHECK(contains(explain_refusal(refuse, config, facts).message,
-                 "not gone yet, and their slots wait for them (overlap is false)"));
+                 "1 told to go, whose slots wait for them (overlap is false)"));
 }
 
 TEST_CASE("pool: explain: a failed start brings its evidence") {
