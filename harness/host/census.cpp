@@ -51,7 +51,7 @@ StartedHere& started_here() {
 /// started is in its session, and leads a group or is in that of this process.
 class Adoption {
  public:
-  /// Like is_adopted_orphan(), but a leader of a group that is not known as started here was adopted,
+  /// Like is_adopted_orphan(), but a leader of a group that is not known as started here is one,
   /// too. Requires: no start is under way.
   [[nodiscard]] bool is_surely_adopted_orphan(pid_t child, const Stat& stat) const {
     const bool leads = stat.group == child && child != group_;

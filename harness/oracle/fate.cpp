@@ -15,8 +15,8 @@ namespace {
 using scenario::Fate;
 
 /// Follows the pings of one worker, of its start and idle ones. At the deadline of a ping that was
-/// read and not answered the pool closes the worker's stdin, to see what comes then; nothing else in
-/// its self-report tells that the worker's input has ended.
+/// read and not answered the pool closes the stdin of the worker, to see what comes then. Nothing
+/// else in its self-report tells that this input has ended.
 class UnansweredPing {
  public:
   /// `input_ended`: when the worker saw that by its own journal; kNever: it does not tell.

@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <csignal>
 
 #include <fmt/format.h>
 
+#include "harness/scenario/client_name.hpp"
 #include "harness/scenario/scenario_json.hpp"
 
 namespace poolproof::scenario {
@@ -62,7 +64,36 @@ void check_details(const JsonNode& node, const Step& step, Outcome outcome) {
                "a cause beside \"start_failed\"");
 }
 
-void check_one(const JsonNode& node, const Step& step) {
+bool needs_a_session(Outcome outcome) {
+  return outcome == Outcome::worker_busy || outcome == Outcome::worker_gone ||
+         outcome == Outcome::sessions_full;
+}
+
+bool is_cancelled(const Scenario& scenario, const Client& client) {
+  return any_step(scenario, [&client](const Step& step) {
+    const auto* cancel = std::get_if<Cancel>(&step);
+    return cancel != nullptr && is_named(client, cancel->client);
+  });
+}
+
+/// Refuses an error that nothing in the scenario can bring about.
+void check_origin(const JsonNode& error, const Scenario& scenario, const Client& client,
+                  const Step& step, Outcome outcome) {
+  const auto* session = session_of(step);
+  const bool in_session = session != nullptr && !session->name.empty();
+  if (needs_a_session(outcome) && !in_session) {
+    error.wrong(
+        fmt::format("is \"{}\" for a {} without a session", name(outcome), name(kind(step))),
+        "a \"session\" in the step");
+  }
+  if (outcome == Outcome::cancelled && !is_cancelled(scenario, client)) {
+    error.wrong(fmt::format("is \"cancelled\", and no step cancels client {}", client.name),
+                "a step {\"cancel\": ...} of another client");
+  }
+}
+
+void check_one(const JsonNode& node, const Scenario& scenario, const Client& client,
+               const Step& step) {
   if (node.is_text()) {
     const std::string word = node.text();
     if (word == good_word(step) || (word == "skipped" && can_be_skipped(step))) return;
@@ -77,15 +108,27 @@ void check_one(const JsonNode& node, const Step& step) {
         std::holds_alternative<Checkout>(step) ? "an error of a checkout" : "an error of a call");
   }
   check_details(node, step, *outcome);
+  check_origin(*error, scenario, client, step, *outcome);
+  const auto says = node.find("says");
+  if (says && says->text().empty())
+    says->wrong("is empty", "a part of the message, or no \"says\"");
 }
 
-void check_expected(const JsonNode& node, const Step& step) {
+void check_expected(const JsonNode& node, const Scenario& scenario, const Client& client,
+                    const Step& step) {
   const auto any_of = node.find("any_of");
-  if (!any_of) return check_one(node, step);
-  for (const JsonNode& one : any_of->elements()) check_one(one, step);
+  if (any_of) {
+    for (const JsonNode& one : any_of->elements()) check_one(one, scenario, client, step);
+    return;
+  }
+  check_one(node, scenario, client, step);
+  if (scenario.expect.no_success && makes_a_call(step) && node.is_text() &&
+      node.text() == good_word(step)) {
+    node.wrong("is \"ok\" for a call, and \"no_success\" is true", "one of the two");
+  }
 }
 
-void check_client(const JsonNode& node, const Client& client) {
+void check_client(const JsonNode& node, const Scenario& scenario, const Client& client) {
   std::vector<const Step*> steps;
   for (const Step& step : client.steps) {
     if (has_outcome(kind(step))) steps.push_back(&step);
@@ -95,12 +138,14 @@ void check_client(const JsonNode& node, const Client& client) {
     return node.wrong(fmt::format("has {} entries", expected.size()),
                       fmt::format("at most {}, one for each step with an outcome", steps.size()));
   }
-  for (std::size_t i = 0; i < expected.size(); ++i) check_expected(expected[i], *steps[i]);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    check_expected(expected[i], scenario, client, *steps[i]);
+  }
 }
 
 /// Refuses "by" for a worker that the pool need not have put away, and "exit" for one that need not
 /// have lived.
-void check_leaving(const JsonNode& node, const ExpectedFate& expected) {
+void check_leaving(const JsonNode& node, const Scenario& scenario, const ExpectedFate& expected) {
   const auto among = [&expected](Fate fate) {
     return std::ranges::find(expected.any_of, fate) != expected.any_of.end();
   };
@@ -113,6 +158,14 @@ void check_leaving(const JsonNode& node, const ExpectedFate& expected) {
     node.wrong("has \"exit\" for a worker that need not have lived",
                "another fate than \"unborn\"");
   }
+  if (is_among(expected.by, Farewell::asked) && !scenario.pool.says_goodbye()) {
+    node.find("by")->wrong("has \"asked\", and workers of this protocol are not asked to leave",
+                           "\"end_of_input\"");
+  }
+  const bool by_kill = expected.by == std::vector{Farewell::kill};
+  if (by_kill && expected.exit && expected.exit->signal != SIGKILL) {
+    node.find("exit")->wrong("is another end than that by KILL", "{\"signal\": \"KILL\"}");
+  }
 }
 
 void check_fates(const Scenario& scenario, const JsonNode& node) {
@@ -124,7 +177,7 @@ void check_fates(const Scenario& scenario, const JsonNode& node) {
       fates[i].wrong(fmt::format("slot {}, the pool has {}", worker.slot, scenario.pool.core.size),
                      "a slot of the pool");
     }
-    check_leaving(fates[i], workers[i]);
+    check_leaving(fates[i], scenario, workers[i]);
     for (std::size_t j = 0; j < i; ++j) {
       if (workers[j].worker != worker) continue;
       fates[i].wrong(
@@ -148,7 +201,7 @@ void check_expectations(const Scenario& scenario, const JsonNode& root) {
     const std::string& name = entry.first;
     const auto client = std::ranges::find(scenario.clients, name, &Client::name);
     if (client == scenario.clients.end()) return expect->unknown("client", name, names);
-    check_client(*expect->find(name), *client);
+    check_client(*expect->find(name), scenario, *client);
   }
   if (const auto workers = expect->find("workers")) check_fates(scenario, *workers);
 }
