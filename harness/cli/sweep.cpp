@@ -200,7 +200,12 @@ std::string again_lines(const std::string& file, search::OnHost on_host) {
 }
 
 int sweep(const SweepArguments& arguments) {
-  if (arguments.once) return once_more(search::seed_of_text(*arguments.once));
+  if (arguments.once) {
+    if (arguments.count > 0 || arguments.time_s > 0) {
+      return bad_input("sweep: --case beside --count or --time; one case, or a sweep");
+    }
+    return once_more(search::seed_of_text(*arguments.once));
+  }
   search::SweepOptions options;
   options.seed = search::seed_of_text(arguments.seed);
   options.count = arguments.count;

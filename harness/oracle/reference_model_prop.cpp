@@ -4,6 +4,7 @@
 
 #include "harness/base/property_testing.hpp"
 #include "harness/oracle/reference_model_testing.hpp"
+#include "harness/pool/options.hpp"
 
 /// The Core against the reference model, in whatever world.
 namespace poolproof::oracle {
@@ -17,10 +18,21 @@ using testing::Witness;
 
 /// What a whole run of cases has met. A property that never met a fault has shown nothing.
 struct Tally {
+  struct Seen {
+    std::int64_t least = 0, most = 0;
+  };
+  std::array<Seen, pool::kOptions.size()> options{};
   std::uint64_t cases = 0, steps = 0, late_steps = 0, garbage = 0, closed_while_busy = 0;
   std::array<std::uint64_t, enumerators<RemovalReason>()> asked_to_go{};
   Counters counters;
 
+  void add(const Config& config) {
+    for (std::size_t i = 0; i < options.size(); ++i) {
+      const std::int64_t value = pool::kOptions[i].get(config);
+      options[i].least = cases == 0 ? value : std::min(options[i].least, value);
+      options[i].most = cases == 0 ? value : std::max(options[i].most, value);
+    }
+  }
   void add(const Counters& c) {
     counters.granted += c.granted;
     for (std::size_t i = 0; i < c.refused.size(); ++i) counters.refused[i] += c.refused[i];
@@ -79,6 +91,7 @@ class World {
     demand(core_.counters().starts == core_.counters().forgotten, "no worker is left behind");
   }
 
+  [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const Counters& counters() const { return core_.counters(); }
   std::uint64_t late_steps = 0, garbage = 0, closed_while_busy = 0;
   std::array<std::uint64_t, enumerators<RemovalReason>()> asked_to_go{};  ///< by the reason
@@ -335,6 +348,7 @@ void play(const Numbers& knobs, const Numbers& numbers, std::string* log, Tally&
   for (const std::uint32_t number : numbers) world.play(number);
   world.heal();
   world.close_at_last();
+  tally.add(world.config());
   ++tally.cases;
   tally.steps += numbers.size();
   tally.late_steps += world.late_steps;
@@ -372,6 +386,10 @@ TEST_CASE("oracle: reference model: the core keeps every promise whatever the wo
       }
     }
   });
+  for (std::size_t i = 0; i < tally.options.size(); ++i) {
+    INFO("config_of() leaves " << pool::kOptions[i].name << " always the same");
+    CHECK(tally.options[i].least < tally.options[i].most);
+  }
   // Nothing was shown about what never happened.
   const Counters& met = tally.counters;
   CHECK(tally.cases >= 5000);
