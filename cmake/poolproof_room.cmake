@@ -46,7 +46,12 @@ function(poolproof_strict target)
   endif()
 endfunction()
 
-# Each Catch2 case becomes one ctest test, labelled with its room.
+# Each Catch2 case becomes one ctest test, labelled with its room. With a sanitizer the longest take
+# ten times as long.
 function(poolproof_discover target room)
-  catch_discover_tests(${target} TEST_PREFIX "" PROPERTIES LABELS "${room}" TIMEOUT 120)
+  set(timeout 120)
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    set(timeout 900)
+  endif()
+  catch_discover_tests(${target} TEST_PREFIX "" PROPERTIES LABELS "${room}" TIMEOUT ${timeout})
 endfunction()

@@ -160,7 +160,8 @@ class Unseen(WrapTest):
             status = Path("/proc/%d/status" % worker.process.pid).read_text()
             peak_kb = int(status.split("VmHWM:")[1].split()[0])
             self.assertLess(told[0], 6_000_000, armed)
-            self.assertLess(peak_kb, 30_000, armed)
+            # A sanitizer's build has thirty megabytes of its own; a hundred were sent.
+            self.assertLess(peak_kb, 60_000, armed)
             worker.close()
             teller.join(HANG)
 
