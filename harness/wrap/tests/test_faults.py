@@ -72,6 +72,22 @@ class OnLines(WrapTest):
         self.assertEqual([r["command"] for r in self.records("read")],
                          ["initialize"] + ["tools/call"] * 3)
 
+    def test_what_came_before_the_reading_stopped_is_answered(self):
+        for keep in (0, 5):
+            for then in ("exit", "kill", "answer"):
+                with self.subTest(keep=keep, then=then):
+                    server = self.server("--fault", "reading_stopped", "--at", "request=1",
+                                         "--param", f"keep_bytes={keep}", "--param", f"then={then}")
+                    self.ask(server, request(7))
+                    while "id" not in (reply := json.loads(server.line())): pass
+                    self.assertEqual(reply["id"], 7)
+                    # By then the server may be gone.
+                    try: self.ask(server, request(8))
+                    except BrokenPipeError: pass
+                    wait_until(lambda: self.records("receipt"), "the fault")
+                    server.close()
+                    self.journal.unlink()
+
     def test_a_late_reply_holds_no_other_one(self):
         server = self.server("--fault", "reply_late", "--at", "contains=slow one",
                              "--param", "delay_ms=400")
