@@ -293,6 +293,9 @@ const std::vector<History>& workers() {
          kill(f, 5s, kKilled).receipts = {{"reply_dropped", "f0", 1, 4s}};
        },
        {}},
+      {"killed behind wrap, which ends as its worker did",
+       [](Facts& f) { kill(f, 5s, kKilled).real_was_killed = true; },
+       {}},
       {"killed with the program", [](Facts& f) { kill(f, 10s, kKilled); }, {}},
       {"killed as it had begun a call",
        [](Facts& f) { kill(f, 5s, kKilled).asked.push_back(asked(2, 4990ms, std::nullopt)); },

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "harness/base/signals.hpp"
 
 namespace poolproof::wrap {
@@ -256,6 +258,12 @@ void Machine::worker_output_ended(Time now) {
 void Machine::worker_exited(ExitStatus status, Time now) {
   exited_ = true;
   worker_output_ended(now);
+  if (started_ && status.signal != 0) {
+    JournalRecord killed = faults::record_of(Kind::misframed);
+    killed.text = fmt::format("the worker was ended by signal {}", status.signal);
+    if (config_.journals) orders_.emplace_back(EndedBy{status.signal});
+    note(std::move(killed));
+  }
   if (over_) return;
   if (stays_ && status.signal == 0) {
     lingers_ = true;

@@ -168,6 +168,23 @@ def kill(worker):
     def remarks(self):
         return [one["what"] for one in self.found()["remarks"]]
 
+    def test_a_wrapped_worker_that_kills_itself_is_not_the_programs(self):
+        program = """
+w = subprocess.Popen([%r, "wrap", "--wire", "lines", "--speech", "json_rpc", "--", "sh", "-c",
+                      "read line; %s kill -9 $$"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+w.stdin.write(b'{"jsonrpc":"2.0","id":0,"method":"build"}\\n')
+w.stdin.flush()
+w.wait()
+time.sleep(0.3)
+"""
+        answer = "echo '{\\\"id\\\":0,\\\"result\\\":1}'; sleep 0.3;"
+        for before in ("", answer):
+            with self.subTest(before=before):
+                self.passes(self.python(program % (POOLPROOF, before)))
+                journal = (self.out / "guard-run/journals/workers.jsonl").read_text()
+                self.assertEqual('"kind":"wrote"' in journal, before != "")
+                self.assertIn('"text":"the worker was ended by signal 9"', journal)
+
     def test_a_hung_worker_with_several_calls_is_killed_in_the_oldest(self):
         program = """
 w = serve("lines", "json_rpc")
