@@ -121,14 +121,39 @@ Problem no_fault(std::string_view where) {
   return error(where, "no --fault before it", fmt::format("--fault NAME {} ...", where));
 }
 
+/// Whether that is `nth=N`, `slot=N` or `generation=N`: what may stand behind `contains=TEXT`.
+bool is_number_of_aim(std::string_view pair) {
+  constexpr std::array<std::string_view, 3> kKeys{"nth", "slot", "generation"};
+  const std::size_t equals = std::min(pair.find('='), pair.size());
+  const std::string_view digits = pair.substr(std::min(equals + 1, pair.size()));
+  return std::ranges::find(kKeys, pair.substr(0, equals)) != kKeys.end() && !digits.empty() &&
+         digits.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// Where the text of `contains=TEXT` ends: it may itself contain commas, and numbers may follow.
+std::size_t end_of_contained(std::string_view value) {
+  std::size_t end = value.size();
+  for (std::size_t comma = value.rfind(','); comma != std::string_view::npos;
+       comma = value.substr(0, end).rfind(',')) {
+    if (!is_number_of_aim(value.substr(comma + 1, end - comma - 1))) break;
+    end = comma;
+  }
+  return end;
+}
+
 Problem aim(std::string_view where, const std::string& value, Reading& into) {
   if (into.faults.empty()) return no_fault(where);
-  // The text after `contains=` may itself contain commas.
-  const bool many = !value.starts_with("contains=");
-  return read_pairs(where, value, "request=1, or method=tools/call,nth=2", many,
-                    into.faults.back()["at"], [](const std::string& key) {
-                      return key == "client" || key == "method" || key == "contains";
-                    });
+  const auto read = [&](const std::string& pairs, bool many) {
+    return read_pairs(where, pairs, "request=1, or method=tools/call,nth=2", many,
+                      into.faults.back()["at"], [](const std::string& key) {
+                        return key == "client" || key == "method" || key == "contains";
+                      });
+  };
+  if (!value.starts_with("contains=")) return read(value, true);
+  const std::size_t end = end_of_contained(value);
+  auto problem = read(value.substr(0, end), false);
+  if (problem || end == value.size()) return problem;
+  return read(value.substr(end + 1), true);
 }
 
 const faults::Param* param_of(const Json& fault, const std::string& key) {
@@ -354,8 +379,8 @@ says exactly where it is told to. Without a fault nobody can tell it from the wo
                          (prefix: bridge; lines, headers: json_rpc; varint, node_ipc: opaque)
   --fault NAME           plants a fault; may be repeated: poolproof list faults
   --at K=V[,K=V]         where that one strikes: request=N (0 is the greeting), method=NAME,
-                         contains=TEXT, with nth=N the Nth of those; or client=a,call=1, slot=,
-                         generation= (left out: everywhere)
+                         contains=TEXT, with ,nth=N behind it the Nth of those; or
+                         client=a,call=1, slot=, generation= (left out: everywhere)
   --param K=V            a parameter of it: --param delay_ms=300
   --plan FILE            faults from a plan file               (POOLPROOF_PLAN)
   --journal FILE         appends what it does, as JSON lines   (POOLPROOF_JOURNAL)

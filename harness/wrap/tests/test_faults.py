@@ -72,6 +72,19 @@ class OnLines(WrapTest):
         self.assertEqual([r["command"] for r in self.records("read")],
                          ["initialize"] + ["tools/call"] * 3)
 
+    def test_the_second_that_contains_a_text_is_dropped_in_either_order(self):
+        for aim in ("contains=a,b,nth=2", "nth=2,contains=b"):
+            with self.subTest(aim=aim):
+                server = self.server("--fault", "reply_dropped", "--at", aim)
+                for number in (1, 2, 3):
+                    self.ask(server, request(number, x="a,b"))
+                self.assertEqual([reply["id"] for reply in self.replies(server)], [1, 3])
+        # What is no number of an aim belongs to the text.
+        server = self.server("--fault", "reply_dropped", "--at", "contains=a,nth=two")
+        for number, text in ((1, "a"), (2, "a,nth=two")):
+            self.ask(server, request(number, x=text))
+        self.assertEqual([reply["id"] for reply in self.replies(server)], [1])
+
     def test_what_came_before_the_reading_stopped_is_answered(self):
         for keep in (0, 5):
             for then in ("exit", "kill", "answer"):
