@@ -118,7 +118,7 @@ void Looks::look_closer(Known& known, const Stat& stat) {
       (has_parent && looks_like_worker(process.address.pid, process.address.parent));
 }
 
-bool Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
+std::size_t Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
   std::vector<pid_t> still;
   std::ranges::set_intersection(strangers_, pids, std::back_inserter(still));
   strangers_ = std::move(still);
@@ -128,12 +128,13 @@ bool Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
     if (is_met || pid == self_) continue;
     if (auto stat = proc_fs::read_stat(pid)) fresh.emplace(pid, std::move(*stat));
   }
-  bool came = false;
+  std::size_t came = 0;
   // A child may have a lower pid than its parent, so look again as long as a process is found.
   for (bool found = true; found && !fresh.empty();) {
-    found =
-        std::erase_if(fresh, [&](const auto& one) { return admit(one.first, one.second, at); }) > 0;
-    came = came || found;
+    const std::size_t admitted =
+        std::erase_if(fresh, [&](const auto& one) { return admit(one.first, one.second, at); });
+    found = admitted > 0;
+    came += admitted;
   }
   for (const auto& [pid, stat] : fresh) {
     strangers_.insert(std::ranges::lower_bound(strangers_, pid), pid);
@@ -167,15 +168,15 @@ void Looks::forget(Known& known, Duration at, std::optional<ExitStatus> exit) {
   over_.push_back(std::move(known.process));
 }
 
-bool Looks::look_again(Duration at) {
-  bool went = false;
+std::size_t Looks::look_again(Duration at) {
+  std::size_t went = 0;
   for (auto one = known_.begin(); one != known_.end();) {
     auto& [pid, known] = *one;
     const auto stat = proc_fs::read_stat(pid);
     if (!stat || stat->started != known.ticks) {
       forget(known, at, std::nullopt);
       one = known_.erase(one);
-      went = true;
+      ++went;
       continue;
     }
     if (!stat->dead()) {
@@ -189,11 +190,10 @@ bool Looks::look_again(Duration at) {
   return went;
 }
 
-bool Looks::look(Time now) {
+std::size_t Looks::look(Time now) {
   const Duration at = since_begin(now);
-  const bool went = look_again(at);
-  const bool came = meet_strangers(proc_fs::all_pids(), at);
-  return went || came;
+  const std::size_t went = look_again(at) + std::exchange(reaped_, 0);
+  return went + meet_strangers(proc_fs::all_pids(), at);
 }
 
 void Looks::look_at_descriptors(Time now) {
@@ -227,6 +227,7 @@ void Looks::reaped(pid_t pid, ExitStatus exit, Time now) {
   }
   forget(known, since_begin(now), exit);
   known_.erase(found);
+  ++reaped_;
 }
 
 Looks::Usage Looks::usage_of(pid_t pid, const Known& known) const {

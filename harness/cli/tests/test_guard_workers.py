@@ -22,6 +22,18 @@ for _ in range(90):
 """, "--starts", "20")
         self.one_finding(done, "start_storm")
 
+    def test_a_start_storm_of_short_lives_is_seen_behind_other_work(self):
+        # The first loop takes what looking may cost at the start. 85 workers fail after that.
+        done = self.python("""
+for _ in range(100):
+    subprocess.run(["true"])
+for _ in range(85):
+    p = subprocess.Popen(["sh", "-c", "sleep 0.02; exit 3"], stdin=subprocess.PIPE)
+    p.wait()
+    p.stdin.close()
+""")
+        self.one_finding(done, "start_storm")
+
     def test_a_start_storm_of_fake_workers(self):
         done = self.python("""
 for _ in range(60):
