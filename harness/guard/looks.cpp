@@ -88,7 +88,12 @@ Duration Looks::started_after(std::uint64_t ticks) const {
 }
 
 bool Looks::admit(pid_t pid, const Stat& stat, Duration at) {
-  if (stat.parent != self_ && !known_.contains(stat.parent)) return false;
+  const auto parent = known_.find(stat.parent);
+  if (stat.parent != self_ && parent == known_.end()) return false;
+  // Who starts a process may have been another program when we last looked closely.
+  if (parent != known_.end()) {
+    if (const auto now = proc_fs::read_stat(stat.parent)) learn_command(parent->second, *now);
+  }
   Known known;
   known.ticks = stat.started;
   known.process = first_seen(pid, stat);
@@ -106,16 +111,25 @@ bool Looks::admit(pid_t pid, const Stat& stat, Duration at) {
   return true;
 }
 
-void Looks::look_closer(Known& known, const Stat& stat) {
-  if (known.looks >= kLooksWhileYoung) return;
-  ++known.looks;
+/// Learns the command line that a process has now: a shim executes the program long after its own
+/// start.
+void Looks::learn_command(Known& known, const Stat& stat) {
+  // A process that is ending has no command line any more.
+  if (stat.started != known.ticks || stat.dead() || stat.exiting()) return;
   Process& process = known.process;
   process.address.command = proc_fs::command_of(process.address.pid, stat);
   process.is_copy = process.address.command == process.address.parent_command;
-  const bool has_parent = process.address.parent != 0 && process.address.parent != self_;
+}
+
+void Looks::look_closer(Known& known, const Stat& stat) {
+  if (known.looks >= kLooksWhileYoung) return;
+  ++known.looks;
+  learn_command(known, stat);
+  Process& process = known.process;
+  const Address& address = process.address;
+  const bool may_be = address.parent != 0 && address.parent != self_;
   process.is_worker =
-      process.is_worker ||
-      (has_parent && looks_like_worker(process.address.pid, process.address.parent));
+      process.is_worker || (may_be && looks_like_worker(address.pid, address.parent));
 }
 
 std::size_t Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
@@ -198,12 +212,14 @@ std::size_t Looks::look(Time now) {
 
 void Looks::look_at_descriptors(Time now) {
   std::map<pid_t, std::vector<OpenFile>> files;
-  for (const auto& [pid, known] : known_) {
+  for (auto& [pid, known] : known_) {
     if (known.dead_since) continue;
     auto open = open_files(pid);
     // A process that is ending has closed some descriptors already: it keeps none of them.
     const auto stat = proc_fs::read_stat(pid);
-    if (stat && !stat->dead() && !stat->exiting()) files.emplace(pid, std::move(open));
+    if (!stat || stat->dead() || stat->exiting()) continue;
+    learn_command(known, *stat);
+    files.emplace(pid, std::move(open));
   }
   for (auto& [pid, look] : look_at(files, outside_)) {
     look.at = since_begin(now);

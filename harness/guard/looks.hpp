@@ -75,6 +75,7 @@ class Looks {
   [[nodiscard]] Usage usage_of(pid_t pid, const Known& known) const;
   std::size_t meet_strangers(const std::vector<pid_t>& pids, Duration at);
   bool admit(pid_t pid, const host::proc_fs::Stat& stat, Duration at);
+  static void learn_command(Known& known, const host::proc_fs::Stat& stat);
   void look_closer(Known& known, const host::proc_fs::Stat& stat);
   std::size_t look_again(Duration at);
   void note_dead(Known& known, const host::proc_fs::Stat& stat, Duration at) const;
