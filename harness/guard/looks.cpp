@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 
 #include "harness/guard/open_files.hpp"
+#include "harness/guard/test_runner.hpp"
 #include "harness/host/census.hpp"
 #include "harness/host/system_below.hpp"
 
@@ -127,7 +128,8 @@ void Looks::look_closer(Known& known, const Stat& stat) {
   learn_command(known, stat);
   Process& process = known.process;
   const Address& address = process.address;
-  const bool may_be = address.parent != 0 && address.parent != self_;
+  const bool may_be =
+      address.parent != 0 && address.parent != self_ && !starts_tests(address.parent_command);
   process.is_worker =
       process.is_worker || (may_be && looks_like_worker(address.pid, address.parent));
 }

@@ -112,6 +112,18 @@ class Leaks(GuardTest):
         finding = self.one_finding(done, "no_survivors")
         self.address(finding, "sleep 1003", f"{PYTHON} -c import subprocess")
 
+    def test_a_process_that_node_starts_for_a_file_of_tests_is_the_programs(self):
+        if not os.path.exists("/usr/bin/node"): self.skipTest("no node here")
+        (self.folder / "a.test.mjs").write_text("""
+import test from "node:test";
+import { spawn } from "node:child_process";
+test("a", () => spawn("sleep", ["1004"], { detached: true, stdio: "ignore" }).unref());
+""")
+        done = self.guard("--", "/usr/bin/node", "--test", self.folder / "a.test.mjs")
+        finding = self.one_finding(done, "no_survivors")
+        self.assertIn("sleep 1004", finding["processes"][0]["command"])
+        self.assertEqual(finding["blame"], "program", finding)
+
     def test_a_daemon_with_a_cleared_environment_and_a_session_of_its_own(self):
         done = self.guard("--", PYTHON, "-c", """
 import os
