@@ -29,6 +29,7 @@ constexpr std::uintmax_t kPlanMaxBytes = std::uintmax_t{16} << 20U;
 struct Reading {
   Options options;
   bool names_speech = false;
+  bool names_self = false;        ///< a slot or a generation was said
   std::string_view names_prefix;  ///< the option that said something about the length prefix
   std::vector<Json> faults;       ///< the faults, as a plan would hold them
 };
@@ -203,12 +204,15 @@ constexpr std::array kKnown{
           }},
     Known{"--slot", "POOLPROOF_SLOT",
           [](std::string_view where, const std::string& value, Reading& into) {
+            into.names_self = true;
             return number(where, value, 0, kNumberMax, into.options.self.slot);
           }},
     Known{"--generation", "POOLPROOF_GENERATION",
           [](std::string_view where, const std::string& value, Reading& into) {
+            into.names_self = true;
             return number(where, value, 0, kNumberMax, into.options.self.generation);
           }},
+    Known{"--tickets", "POOLPROOF_TICKETS", set_text<&Options::tickets_file>},
     Known{"--plan", "POOLPROOF_PLAN", set_text<&Options::plan_file>},
     Known{"--journal", "POOLPROOF_JOURNAL", set_text<&Options::journal_file>},
     Known{"--wire-log", "POOLPROOF_WIRE_LOG", set_text<&Options::wire_log>},
@@ -234,7 +238,8 @@ Problem unknown(const std::string& word) {
   std::vector<std::string_view> names{"--help"};
   for (const Known& known : kKnown) names.push_back(known.option);
   const std::string near = did_you_mean(word, names);
-  return error(printable(word), "unknown option", near.empty() ? "see --help" : near);
+  return error(printable(word), "unknown option",
+               near.empty() ? "see --help" : near);
 }
 
 Problem read_words(std::span<const char* const> words, Reading& into) {
@@ -302,6 +307,7 @@ Parsed<Options> read_options(std::span<const char* const> words, const Environme
   if (auto problem = read_words(words, reading)) return unexpected(*problem);
   Options& options = reading.options;
   if (options.help) return options;
+  if (reading.names_self) options.tickets_file.clear();
   if (auto problem = wire::said_of_no_prefix(reading.names_prefix, options.framing.wire))
     return unexpected(*problem);
   if (!reading.names_speech) options.speech = usual_speech(options.framing.wire);
@@ -385,6 +391,8 @@ says exactly where it is told to. Without a fault nobody can tell it from the wo
   --plan FILE            faults from a plan file               (POOLPROOF_PLAN)
   --journal FILE         appends what it does, as JSON lines   (POOLPROOF_JOURNAL)
   --slot N --generation N  which worker it is                  (POOLPROOF_SLOT, _GENERATION)
+  --tickets FILE         without these two: it is 0.N, the Nth to begin of all that share FILE
+                                                               (POOLPROOF_TICKETS)
   --wire-log FILE        every byte each way, with its time, as hex and text, frames marked;
                          at {} MiB FILE becomes FILE.1, so there are two files at most. %p in FILE
                          is the number of the process        (POOLPROOF_WIRE_LOG)

@@ -328,6 +328,22 @@ leave(w)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertEqual(self.found()["verdict"], "invalid")
 
+    def test_a_plan_strikes_wrapped_workers_by_the_order_of_their_starts(self):
+        program = """
+for number in range(3):
+    w = serve("lines", "json_rpc")
+    tell(w, "echo", 0)
+    print(json.loads(w.stdout.readline()).get("error") is not None, flush=True)
+    w.stdin.close()
+    w.wait()
+"""
+        plan = self.folder / "plan.json"
+        plan.write_text(json.dumps({"plan_version": 1, "faults": [
+            {"id": "f0", "fault": "error_reply", "at": {"generation": 1, "request": 0}}]}))
+        done = self.client(program, "--plan", str(plan))
+        self.passes(done)
+        self.assertEqual(done.stdout.split(), [b"False", b"True", b"False"])
+
     def test_workers_number_themselves(self):
         self.passes(self.python("""
 print([call(start(), 0, "ping")["result"]["worker_id"] for _ in range(3)])

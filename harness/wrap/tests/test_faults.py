@@ -139,6 +139,20 @@ class OnLines(WrapTest):
         self.ask(server, request(1))
         self.assertEqual(self.replies(server)[0]["id"], 11)
 
+    def test_workers_without_a_number_draw_one(self):
+        names = {"POOLPROOF_TICKETS": str(self.folder / "tickets")}
+        options = ("--fault", "id_wrong", "--at", "generation=1", "--param", "offset=10")
+        for ids in ([1], [11], [1]):
+            server = self.running(behind("--wire", "lines", *options) + [PYTHON, "-c", SERVER],
+                                  env=names)
+            self.ask(server, request(1))
+            self.assertEqual([reply["id"] for reply in self.replies(server)], ids)
+        self.done(behind("--generation", "7") + ["true"], env=names)
+        shows = [PYTHON, "-c", "import os; print([k for k in os.environ if 'POOLPROOF_' in k])"]
+        out, _, _ = self.done(behind() + shows, env=names)
+        self.assertNotIn(b"POOLPROOF_TICKETS", out)
+        self.assertEqual((self.folder / "tickets").read_bytes(), b"....")
+
 
 class OfFrames(WrapTest):
     def worker(self, *options, command=(FAKE_WORKER, "--timestamp", "0"), **more):
