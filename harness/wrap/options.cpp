@@ -239,7 +239,7 @@ Problem unknown(const std::string& word) {
   for (const Known& known : kKnown) names.push_back(known.option);
   const std::string near = did_you_mean(word, names);
   return error(printable(word), "unknown option",
-               near.empty() ? "see --help" : near);
+               near.empty() ? "see poolproof wrap --help" : near);
 }
 
 Problem read_words(std::span<const char* const> words, Reading& into) {
