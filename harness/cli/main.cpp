@@ -127,6 +127,13 @@ std::string wrong_subcommand(const CLI::App& app, int argc, char** argv) {
                      near.empty() ? fmt::format("there are {}", fmt::join(names, ", ")) : near);
 }
 
+/// Where to look after an error: the help of the subcommand that was typed, or the program's own.
+std::string see_help(const CLI::App& app) {
+  const auto typed = app.get_subcommands();
+  return fmt::format("see poolproof {}--help",
+                     typed.empty() ? "" : typed.front()->get_name() + " ");
+}
+
 std::string unexpected_word(const CLI::App& app, const CLI::Error& error) {
   std::vector<std::string> names = names_of(app, true);
   std::vector<std::string> words = app.remaining();
@@ -137,8 +144,8 @@ std::string unexpected_word(const CLI::App& app, const CLI::Error& error) {
   }
   const std::string word = words.empty() ? "" : words.front().substr(0, words.front().find('='));
   const std::string near(word.starts_with("-") ? nearest(word, names) : "");
-  return error.what() +
-         (near.empty() ? "; see poolproof --help" : fmt::format("; did you mean {}?", near));
+  return fmt::format("{}; {}", error.what(),
+                     near.empty() ? see_help(app) : fmt::format("did you mean {}?", near));
 }
 
 /// Whether a subcommand is followed by a command behind `--`.
@@ -333,9 +340,9 @@ int program(int argc, char** argv) {
       "Poolproof tests pools of worker processes: scenarios in, verdicts out. Linux only."};
   app.set_version_flag("--version", std::string("poolproof ") + run::kVersion);
   app.require_subcommand(1);
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return fmt::format("poolproof: {}; see poolproof --help\n",
-                       printable_message(error.what(), 500));
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return fmt::format("poolproof: {}; {}\n", printable_message(error.what(), 500),
+                       see_help(*failed));
   });
   const auto words = std::span(argv, static_cast<std::size_t>(argc));
   if (argc > 1 && std::string_view(argv[1]) == "wrap") return said(wrap(words.subspan(2)));

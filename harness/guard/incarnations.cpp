@@ -82,7 +82,7 @@ std::vector<Incarnation> incarnations_of(std::span<const JournalLine> journal, T
   std::vector<Incarnation> all;
   // For each pid, the place in `all` of its latest incarnation
   std::map<std::int64_t, std::size_t> current;
-  for (const auto& [line, digest] : journal) {
+  for (const auto& [line, digest, signal] : journal) {
     const Duration at = line.at - begun;
     if (line.record.kind == Kind::started || !current.contains(line.pid)) {
       current[line.pid] = all.size();
@@ -91,7 +91,9 @@ std::vector<Incarnation> incarnations_of(std::span<const JournalLine> journal, T
       all.back().worker = line.worker;
       all.back().started = at;
     }
-    note(all[current[line.pid]], line.record, digest, at);
+    Incarnation& one = all[current[line.pid]];
+    note(one, line.record, digest, at);
+    one.real_was_killed = one.real_was_killed || signal > 0;
   }
   return all;
 }

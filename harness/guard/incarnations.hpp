@@ -17,6 +17,8 @@ struct JournalLine {
   faults::StampedJournalRecord said;
   /// Of a `read` by poolproof wrap: a hash of the request without its id; empty: none
   std::string digest;
+  /// Of poolproof wrap, when its worker was ended by a signal: that signal; 0: nothing of the kind
+  int signal = 0;
 };
 
 /// One request that a worker has read.
@@ -51,6 +53,7 @@ struct Incarnation {
   std::optional<Duration> term{};
   std::optional<Duration> goodbye{};  ///< when it was told to leave in its own protocol
   std::optional<int> exiting{};       ///< the exit code with which it ended by itself
+  bool real_was_killed = false;       ///< the worker behind wrap died by a signal before wrap did
 
   /// Whether it has ever answered.
   [[nodiscard]] bool has_served() const;

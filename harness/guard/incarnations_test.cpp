@@ -102,6 +102,15 @@ TEST_CASE("guard: incarnations: a worker is asked to leave by the first of four 
   }
 }
 
+TEST_CASE("guard: incarnations: wrap says that the worker behind it was ended by a signal") {
+  Journal journal;
+  journal.add(Kind::started, 1000);
+  journal.add(Kind::misframed, 1100);
+  CHECK_FALSE(journal.all().front().real_was_killed);
+  journal.lines.back().signal = 9;
+  CHECK(journal.all().front().real_was_killed);
+}
+
 TEST_CASE("guard: incarnations: what a worker says that it has left is its child") {
   Journal journal;
   journal.add(Kind::started, 1000);

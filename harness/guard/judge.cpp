@@ -18,7 +18,7 @@ constexpr std::array kInvariants{
     Invariant{"idle_cpu", "who has nothing to do uses no processor"},
     Invariant{"bounded_memory", "who has nothing to do takes no more memory"},
     Invariant{"descriptors_back", "what a worker's pipes and files took is given back"},
-    Invariant{"start_storm", "workers that fail are not started again and again without a pause"},
+    Invariant{"start_storm", "workers that fail are not started again and again"},
     Invariant{"at_most_once", "no call is carried out twice"},
     Invariant{"no_dirty_reuse",
               "with --exclusive: a worker that owes an answer, or whose stream is spoilt, is asked "

@@ -76,6 +76,14 @@ void repeat(Facts& facts, bool answered, const std::string& command) {
   }
 }
 
+/// A worker that serves one request at a time was asked at 1 s and at 2 s; the first reply had that
+/// fault, and was out at that time.
+void late(Facts& facts, const std::string& fault, std::optional<Duration> wrote) {
+  facts.exclusive = true;
+  facts.incarnations.front().asked = {asked(0, 1s, wrote), asked(1, 2s, 2100ms)};
+  facts.incarnations.front().receipts = {{fault, "f0", 0, 1s}};
+}
+
 struct History {
   std::string what;
   std::function<void(Facts&)> change;
@@ -237,6 +245,18 @@ const std::vector<History>& workers() {
          f.incarnations.front().receipts = {{"reply_truncated", "f0", 0, 1s}};
        },
        {"no_dirty_reuse"}},
+      {"asked again when a late reply was there",
+       [](Facts& f) { late(f, "reply_late", 1900ms); },
+       {}},
+      {"asked again when a reply in pieces was there",
+       [](Facts& f) { late(f, "reply_trickled", 1900ms); },
+       {}},
+      {"asked again while a reply is late",
+       [](Facts& f) { late(f, "reply_late", 3s); },
+       {"no_dirty_reuse"}},
+      {"asked again while a reply is held back",
+       [](Facts& f) { late(f, "reply_unflushed", std::nullopt); },
+       {"no_dirty_reuse"}},
       {"asked again while it owes what it answers in the end",
        [](Facts& f) {
          f.exclusive = true;
@@ -292,6 +312,9 @@ const std::vector<History>& workers() {
        [](Facts& f) {
          kill(f, 5s, kKilled).receipts = {{"reply_dropped", "f0", 1, 4s}};
        },
+       {}},
+      {"killed behind wrap, which ends as its worker did",
+       [](Facts& f) { kill(f, 5s, kKilled).real_was_killed = true; },
        {}},
       {"killed with the program", [](Facts& f) { kill(f, 10s, kKilled); }, {}},
       {"killed as it had begun a call",
@@ -367,6 +390,16 @@ TEST_CASE("guard: judge: a leak is told with its address, and who is to blame") 
   CHECK(judgement.findings[0].what ==
         "pid 7 \"program 7\", started 1000 ms after the guard by pid 100 \"program 100\", lived on "
         "after the program's end and was put away");
+}
+
+TEST_CASE("guard: judge: who does not wait for a late reply is told that it is owed") {
+  Facts facts = sound();
+  late(facts, "reply_late", 3s);
+  CHECK_THAT(judge(facts).findings.at(0).what,
+             Catch::EndsWith("(request 1) although it owed the answer to its request 0"));
+  late(facts, "text_after_reply", 1900ms);
+  CHECK_THAT(judge(facts).findings.at(0).what,
+             Catch::Contains("its stream was spoilt (text_after_reply) in its request 0"));
 }
 
 TEST_CASE("guard: judge: a program that did not end is told by its last sign of life") {

@@ -19,8 +19,9 @@ constexpr Duration kNoGrace = std::chrono::milliseconds(20);
 constexpr Duration kWithTheProgram = std::chrono::milliseconds(50);
 
 /// Whether a worker was killed by somebody else while the program lived, with no fault of its own.
+/// A wrap that is killed has no time to say anything; one whose worker dies first ends as that did.
 bool was_killed(const Facts& facts, const Incarnation& one, const Process& process) {
-  if (one.exiting || !one.receipts.empty() || !process.gone) return false;
+  if (one.exiting || one.real_was_killed || !one.receipts.empty() || !process.gone) return false;
   if (*process.gone + kWithTheProgram > facts.end.at) return false;
   return !process.exit || process.exit->signal == SIGKILL;
 }

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 
 #include "harness/guard/open_files.hpp"
+#include "harness/guard/test_runner.hpp"
 #include "harness/host/census.hpp"
 #include "harness/host/system_below.hpp"
 
@@ -88,7 +89,12 @@ Duration Looks::started_after(std::uint64_t ticks) const {
 }
 
 bool Looks::admit(pid_t pid, const Stat& stat, Duration at) {
-  if (stat.parent != self_ && !known_.contains(stat.parent)) return false;
+  const auto parent = known_.find(stat.parent);
+  if (stat.parent != self_ && parent == known_.end()) return false;
+  // Who starts a process may have been another program when we last looked closely.
+  if (parent != known_.end()) {
+    if (const auto now = proc_fs::read_stat(stat.parent)) learn_command(parent->second, *now);
+  }
   Known known;
   known.ticks = stat.started;
   known.process = first_seen(pid, stat);
@@ -106,19 +112,29 @@ bool Looks::admit(pid_t pid, const Stat& stat, Duration at) {
   return true;
 }
 
-void Looks::look_closer(Known& known, const Stat& stat) {
-  if (known.looks >= kLooksWhileYoung) return;
-  ++known.looks;
+/// Learns the command line that a process has now: a shim executes the program long after its own
+/// start.
+void Looks::learn_command(Known& known, const Stat& stat) {
+  // A process that is ending has no command line any more.
+  if (stat.started != known.ticks || stat.dead() || stat.exiting()) return;
   Process& process = known.process;
   process.address.command = proc_fs::command_of(process.address.pid, stat);
   process.is_copy = process.address.command == process.address.parent_command;
-  const bool has_parent = process.address.parent != 0 && process.address.parent != self_;
-  process.is_worker =
-      process.is_worker ||
-      (has_parent && looks_like_worker(process.address.pid, process.address.parent));
 }
 
-bool Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
+void Looks::look_closer(Known& known, const Stat& stat) {
+  if (known.looks >= kLooksWhileYoung) return;
+  ++known.looks;
+  learn_command(known, stat);
+  Process& process = known.process;
+  const Address& address = process.address;
+  const bool may_be =
+      address.parent != 0 && address.parent != self_ && !starts_tests(address.parent_command);
+  process.is_worker =
+      process.is_worker || (may_be && looks_like_worker(address.pid, address.parent));
+}
+
+std::size_t Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
   std::vector<pid_t> still;
   std::ranges::set_intersection(strangers_, pids, std::back_inserter(still));
   strangers_ = std::move(still);
@@ -128,12 +144,13 @@ bool Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
     if (is_met || pid == self_) continue;
     if (auto stat = proc_fs::read_stat(pid)) fresh.emplace(pid, std::move(*stat));
   }
-  bool came = false;
+  std::size_t came = 0;
   // A child may have a lower pid than its parent, so look again as long as a process is found.
   for (bool found = true; found && !fresh.empty();) {
-    found =
-        std::erase_if(fresh, [&](const auto& one) { return admit(one.first, one.second, at); }) > 0;
-    came = came || found;
+    const std::size_t admitted =
+        std::erase_if(fresh, [&](const auto& one) { return admit(one.first, one.second, at); });
+    found = admitted > 0;
+    came += admitted;
   }
   for (const auto& [pid, stat] : fresh) {
     strangers_.insert(std::ranges::lower_bound(strangers_, pid), pid);
@@ -167,15 +184,15 @@ void Looks::forget(Known& known, Duration at, std::optional<ExitStatus> exit) {
   over_.push_back(std::move(known.process));
 }
 
-bool Looks::look_again(Duration at) {
-  bool went = false;
+std::size_t Looks::look_again(Duration at) {
+  std::size_t went = 0;
   for (auto one = known_.begin(); one != known_.end();) {
     auto& [pid, known] = *one;
     const auto stat = proc_fs::read_stat(pid);
     if (!stat || stat->started != known.ticks) {
       forget(known, at, std::nullopt);
       one = known_.erase(one);
-      went = true;
+      ++went;
       continue;
     }
     if (!stat->dead()) {
@@ -189,21 +206,22 @@ bool Looks::look_again(Duration at) {
   return went;
 }
 
-bool Looks::look(Time now) {
+std::size_t Looks::look(Time now) {
   const Duration at = since_begin(now);
-  const bool went = look_again(at);
-  const bool came = meet_strangers(proc_fs::all_pids(), at);
-  return went || came;
+  const std::size_t went = look_again(at) + std::exchange(reaped_, 0);
+  return went + meet_strangers(proc_fs::all_pids(), at);
 }
 
 void Looks::look_at_descriptors(Time now) {
   std::map<pid_t, std::vector<OpenFile>> files;
-  for (const auto& [pid, known] : known_) {
+  for (auto& [pid, known] : known_) {
     if (known.dead_since) continue;
     auto open = open_files(pid);
     // A process that is ending has closed some descriptors already: it keeps none of them.
     const auto stat = proc_fs::read_stat(pid);
-    if (stat && !stat->dead() && !stat->exiting()) files.emplace(pid, std::move(open));
+    if (!stat || stat->dead() || stat->exiting()) continue;
+    learn_command(known, *stat);
+    files.emplace(pid, std::move(open));
   }
   for (auto& [pid, look] : look_at(files, outside_)) {
     look.at = since_begin(now);
@@ -227,6 +245,7 @@ void Looks::reaped(pid_t pid, ExitStatus exit, Time now) {
   }
   forget(known, since_begin(now), exit);
   known_.erase(found);
+  ++reaped_;
 }
 
 Looks::Usage Looks::usage_of(pid_t pid, const Known& known) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -24,8 +25,8 @@ class Looks {
 
   /// Sets the guarded program: our child.
   void set_host(pid_t host) { host_ = host; }
-  /// Looks which processes are there. True: some have come or gone since the last look.
-  bool look(Time now);
+  /// Looks which processes are there. Returns how many have come or gone since the last look.
+  std::size_t look(Time now);
   /// A descriptor that is readable when a known process has ended. Then note_ends() notes the time,
   /// which is nearer to the truth than that of the next look.
   [[nodiscard]] int ends() const { return ends_.get(); }
@@ -72,10 +73,11 @@ class Looks {
   [[nodiscard]] Duration started_after(std::uint64_t ticks) const;
   [[nodiscard]] Process first_seen(pid_t pid, const host::proc_fs::Stat& stat) const;
   [[nodiscard]] Usage usage_of(pid_t pid, const Known& known) const;
-  bool meet_strangers(const std::vector<pid_t>& pids, Duration at);
+  std::size_t meet_strangers(const std::vector<pid_t>& pids, Duration at);
   bool admit(pid_t pid, const host::proc_fs::Stat& stat, Duration at);
+  static void learn_command(Known& known, const host::proc_fs::Stat& stat);
   void look_closer(Known& known, const host::proc_fs::Stat& stat);
-  bool look_again(Duration at);
+  std::size_t look_again(Duration at);
   void note_dead(Known& known, const host::proc_fs::Stat& stat, Duration at) const;
   void forget(Known& known, Duration at, std::optional<ExitStatus> exit);
 
@@ -88,6 +90,7 @@ class Looks {
   /// Sorted pids of processes that are not below us, and never will be
   std::vector<pid_t> strangers_;
   std::vector<Process> over_;
+  std::size_t reaped_ = 0;  ///< how many children of ours have been reaped since the last look
   std::vector<Zombie> zombies_;
   std::map<pid_t, Descriptors> descriptors_;
   std::vector<std::string> outside_;  ///< what our own descriptors are open on

@@ -35,6 +35,8 @@ std::string why_dirty(const Facts& facts, const Incarnation& one, const Asked& b
   for (const Receipt& receipt : one.receipts) {
     if (receipt.request != before.number) continue;
     const auto fault = fault_of(facts, receipt);
+    // A reply that comes late is owed until it is there, and sound then.
+    if (fault && fault->fault->family == faults::Family::delay) continue;
     // Nobody knows the worker's speech: assume one in which a worker may say more than replies.
     faults::Reader most;
     most.speech = wire::Speech::json_rpc;

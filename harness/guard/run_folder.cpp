@@ -24,13 +24,20 @@ constexpr const char* kOfRun = "guard-run";
 /// Reports of an older run are removed: they must not pass for those of this run.
 constexpr const char* kReports[]{"guard.json", "report.json", "junit.xml", "summary.md"};
 
-/// The digest in a journal's line: a key that the journal's own reader passes over.
-std::string digest_in(std::string_view line) {
-  constexpr std::string_view kKey = R"("digest":)";
-  if (line.find(kKey) == std::string_view::npos) return "";
+/// A key of a journal's line that only wrap writes: the journal's own reader passes over it. Null:
+/// it is not there.
+nlohmann::json extra_in(std::string_view line, const std::string& key) {
+  if (line.find('"' + key + "\":") == std::string_view::npos) return nullptr;
   const auto object = wire::parse_json(line);
-  const auto found = object->find("digest");
-  return found != object->end() && found->is_string() ? found->get<std::string>() : "";
+  const auto found = object->find(key);
+  return found != object->end() ? *found : nlohmann::json();
+}
+
+JournalLine line_with_extras(faults::StampedJournalRecord record, std::string_view said) {
+  const auto digest = extra_in(said, "digest");
+  const auto signal = extra_in(said, "signal");
+  return {std::move(record), digest.is_string() ? digest.get<std::string>() : "",
+          signal.is_number_integer() ? signal.get<int>() : 0};
 }
 
 }  // namespace
@@ -86,7 +93,7 @@ std::vector<std::vector<JournalLine>> RunFolder::read_journals(std::size_t& spoi
       const std::string_view said = std::string_view(text).substr(from, end - from);
       auto line = faults::read_journal_line(said, file.string());
       if (line) {
-        lines.push_back({std::move(*line), digest_in(said)});
+        lines.push_back(line_with_extras(std::move(*line), said));
       } else {
         ++spoilt;
       }

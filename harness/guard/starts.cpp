@@ -43,10 +43,9 @@ void tell(const Starts& starts, std::size_t most, std::string_view how, Judgemen
   if (!found) return;
   const Start& first = starts[found->first];
   const Start& last = starts[found->second - 1];
-  const std::string what = fmt::format(
-      "{} workers that {} were started within {} ms, of one command and without a pause; the last "
-      "is {}",
-      found->second - found->first, how, to_ms(last.at - first.at), told(last.address));
+  const std::string what =
+      fmt::format("{} workers that {} were started within {} ms, of one command; the last is {}",
+                  found->second - found->first, how, to_ms(last.at - first.at), told(last.address));
   judgement.findings.push_back(
       {"start_storm", Blame::program, what, first.at, {first.address, last.address}});
 }

@@ -144,9 +144,9 @@ class Watch {
   }
 
   void look() {
-    const bool changed = looks_.look(sys::now());
+    const std::size_t changes = looks_.look(sys::now());
     if (pace_.is_time_for_descriptors(sys::now())) looks_.look_at_descriptors(sys::now());
-    pace_.looked(sys::now(), sys::own_cpu(), changed);
+    pace_.looked(sys::now(), sys::own_cpu(), changes);
   }
 
   /// The limit for the time after the last sign of life; nothing: there is none.

@@ -80,6 +80,15 @@ bool Aims::answers_us(const Message& message) {
   return true;
 }
 
+bool Aims::strikes_before_next(const Aimed& aimed) const {
+  return aimed.behaviour->stage == faults::Stage::before_read &&
+         aimed.planned->at.request.value_or(asked_) == asked_;
+}
+
+bool Aims::stops_before_next() const {
+  return std::ranges::any_of(aimed_, [this](const Aimed& one) { return strikes_before_next(one); });
+}
+
 bool Aims::stops_reading() const {
   return std::ranges::any_of(aimed_, [](const Aimed& aimed) {
     return aimed.behaviour->stage == faults::Stage::before_read;

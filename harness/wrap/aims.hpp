@@ -60,6 +60,11 @@ class Aims {
   [[nodiscard]] const std::deque<Aimed>& all() const { return aimed_; }
   /// Whether a fault of the plan strikes before a request is read.
   [[nodiscard]] bool stops_reading() const;
+  /// Whether that one strikes before the request that is to be read next; and whether any does.
+  [[nodiscard]] bool strikes_before_next(const Aimed& aimed) const;
+  [[nodiscard]] bool stops_before_next() const;
+  /// Whether a request waits for its reply, as expect() was told.
+  [[nodiscard]] bool owes() const { return !waiting_.empty(); }
 
  private:
   static bool fits(Aimed& aimed, const Message& request, std::uint64_t number,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "harness/base/signals.hpp"
 
 namespace poolproof::wrap {
@@ -76,6 +78,7 @@ std::size_t Machine::wants_client() const {
   if (state_.reading != Reading::frames || deaf_) return kReadBytes;
   if (to_worker().size() >= kReadBytes) return 0;
   if (!aims_.stops_reading()) return kReadBytes;
+  if (stop_is_held_) return 1;  // enough to show that the next request comes
   return std::min(
       {client_.to_next_end(), kReadBytes, state_.read_at_most - client_.buffered_bytes()});
 }
@@ -87,6 +90,8 @@ void Machine::from_client(std::string_view bytes, Time now) {
     play(std::move(script), now);
   }
   if (over_ || deaf_ || state_.reading != Reading::frames) return;
+  if (std::exchange(stop_is_held_, false)) stop_here(now);
+  if (over_ || state_.reading != Reading::frames) return;
   if (streams_) to_worker_ += bytes;
   if (streams_ && !config_.journals) return;
   client_.push(bytes);
@@ -138,22 +143,32 @@ void Machine::on_request(const Message& message, const Piece& frame, Time now) {
   // A request without an id must be noted even so: its reply belongs to it by its place in the
   // order.
   const bool by_order = request.id.empty();
-  if (by_order || !request.faults.empty() || config_.journals) aims_.expect(std::move(request));
+  if (by_order || !request.faults.empty() || config_.journals || aims_.stops_reading())
+    aims_.expect(std::move(request));
 }
 
-/// Faults may stop the reading within the next request: then that request is not passed on.
+/// Faults may stop the reading within the next request: then that request is not passed on. A
+/// worker that serves one request after the other answers what it has read before it looks at the
+/// next: so the stop is held until no reply is owed, or until the next request begins all the same.
 void Machine::stop_if_planned(Time now) {
   if (!aims_.stops_reading() || over_ || state_.reading != Reading::frames) return;
   state_.read_bytes = 0;
   state_.read_at_most = std::numeric_limits<std::size_t>::max();
-  stop_here(now);
+  stop_is_held_ = aims_.stops_before_next();
+  stop_if_due(now);
+}
+
+/// Stops as planned, if all that was asked has been answered and those answers are under way.
+void Machine::stop_if_due(Time now) {
+  if (!stop_is_held_ || aims_.owes() || !later_.empty()) return;
+  stop_is_held_ = false;
+  if (!over_ && state_.reading == Reading::frames) stop_here(now);
 }
 
 void Machine::stop_here(Time now) {
   Script script;
   for (const Aimed& aimed : aims_.all()) {
-    if (aimed.behaviour->stage != Stage::before_read) continue;
-    if (aimed.planned->at.request.value_or(aims_.asked()) != aims_.asked()) continue;
+    if (!aims_.strikes_before_next(aimed)) continue;
     strike_one(aimed, {*aimed.planned, aims_.asked(), script.actions, state_});
     if (state_.over) break;
   }
@@ -213,6 +228,7 @@ void Machine::from_worker(std::string_view bytes, Time now) {
     }
     if (mute_ || over_) return;
   }
+  stop_if_due(now);
   settle();
 }
 
@@ -242,6 +258,12 @@ void Machine::worker_output_ended(Time now) {
 void Machine::worker_exited(ExitStatus status, Time now) {
   exited_ = true;
   worker_output_ended(now);
+  if (started_ && status.signal != 0) {
+    JournalRecord killed = faults::record_of(Kind::misframed);
+    killed.text = fmt::format("the worker was ended by signal {}", status.signal);
+    if (config_.journals) orders_.emplace_back(EndedBy{status.signal});
+    note(std::move(killed));
+  }
   if (over_) return;
   if (stays_ && status.signal == 0) {
     lingers_ = true;
@@ -340,6 +362,7 @@ void Machine::tick(Time now) {
     later_bytes_ -= script.bytes();
     play(std::move(script), now);
   }
+  stop_if_due(now);
   settle();
 }
 

@@ -96,6 +96,7 @@ class Machine {
   void strike_at(Stage stage, const Asked& request, faults::Actions& out,
                  faults::ReplyInProgress* reply = nullptr);
   void stop_if_planned(Time now);
+  void stop_if_due(Time now);
   void stop_here(Time now);
   void leave(Departure::Cause cause, Time now);
   void forget_later();
@@ -120,6 +121,8 @@ class Machine {
   std::optional<End> end_;  ///< how this process is to end, once all that is under way is out
   bool streams_;    ///< no fault is aimed at this worker: all bytes are passed on as they come
   bool ends_late_;  ///< faults strike at the worker's end
+  /// A fault stops the reading before the next request, once all earlier replies are under way
+  bool stop_is_held_ = false;
   bool started_ = false;
   bool read_any_ = false;
   bool stays_ = false;  ///< this process lives on though its worker exits

@@ -25,3 +25,22 @@ TEST_CASE("wrap: machine: the journal says when a worker was told in its speech 
   other.ask(R"({"jsonrpc":"2.0","method":"exit"})");
   CHECK(other.journal() == "started");
 }
+
+TEST_CASE("wrap: machine: the journal says by which signal the worker was ended, before wrap is") {
+  Between killed("", Speech::bridge);
+  killed.ask(R"({"id":1,"command":"x","args":{}})");
+  killed.exit({0, 9});
+  CHECK(killed.journal() == "started, read 0 x, misframed");
+  CHECK(killed.all<faults::JournalRecord>().back().text == "the worker was ended by signal 9");
+  CHECK(killed.all<EndedBy>() == std::vector{EndedBy{9}});
+  CHECK(killed.all<End>() == std::vector{End{{0, 9}}});
+
+  Between exited("", Speech::bridge);
+  exited.exit({3, 0});
+  CHECK(exited.journal() == "started, exiting");
+  CHECK(exited.all<EndedBy>().empty());
+
+  Between never_began(R"({"fault":"import_slow","at":{}})", Speech::bridge);
+  never_began.term();
+  CHECK(never_began.all<EndedBy>().empty());
+}

@@ -405,26 +405,6 @@ TEST_CASE("wrap: machine: a shutdown that is not obeyed outlives the worker") {
   CHECK(between.all<End>() == std::vector{End{{0, 0}}});
 }
 
-TEST_CASE("wrap: machine: reading stops just where it is told to, on every wire") {
-  const auto wire = GENERATE(wire::Wire::prefix, wire::Wire::varint, wire::Wire::lines,
-                             wire::Wire::headers, wire::Wire::node_ipc);
-  const auto keep = GENERATE(0U, 1U, 9U);
-  Between between(fault("reading_stopped", R"(,"then":"hang","keep_bytes":)" + std::to_string(keep),
-                        R"("request":1)"),
-                  Speech::opaque, {.wire = wire});
-  const std::string first = between.frame("first");
-  const std::string both = first + between.frame("the second one");
-  std::string read;
-  while (between.machine.wants_client() > 0) {
-    const std::string part = both.substr(read.size(), between.machine.wants_client());
-    read += part;
-    between.from_client(part);
-  }
-  CHECK(read == both.substr(0, first.size() + keep));
-  CHECK(between.to_worker == first);
-  CHECK(between.journal().ends_with("receipt reading_stopped 1"));
-}
-
 TEST_CASE("wrap: machine: what breaks the wire is passed on as it is, and noted") {
   Between between("", Speech::bridge);
   between.reply(kPong);

@@ -29,6 +29,7 @@ constexpr std::uintmax_t kPlanMaxBytes = std::uintmax_t{16} << 20U;
 struct Reading {
   Options options;
   bool names_speech = false;
+  bool names_self = false;        ///< a slot or a generation was said
   std::string_view names_prefix;  ///< the option that said something about the length prefix
   std::vector<Json> faults;       ///< the faults, as a plan would hold them
 };
@@ -121,14 +122,39 @@ Problem no_fault(std::string_view where) {
   return error(where, "no --fault before it", fmt::format("--fault NAME {} ...", where));
 }
 
+/// Whether that is `nth=N`, `slot=N` or `generation=N`: what may stand behind `contains=TEXT`.
+bool is_number_of_aim(std::string_view pair) {
+  constexpr std::array<std::string_view, 3> kKeys{"nth", "slot", "generation"};
+  const std::size_t equals = std::min(pair.find('='), pair.size());
+  const std::string_view digits = pair.substr(std::min(equals + 1, pair.size()));
+  return std::ranges::find(kKeys, pair.substr(0, equals)) != kKeys.end() && !digits.empty() &&
+         digits.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// Where the text of `contains=TEXT` ends: it may itself contain commas, and numbers may follow.
+std::size_t end_of_contained(std::string_view value) {
+  std::size_t end = value.size();
+  for (std::size_t comma = value.rfind(','); comma != std::string_view::npos;
+       comma = value.substr(0, end).rfind(',')) {
+    if (!is_number_of_aim(value.substr(comma + 1, end - comma - 1))) break;
+    end = comma;
+  }
+  return end;
+}
+
 Problem aim(std::string_view where, const std::string& value, Reading& into) {
   if (into.faults.empty()) return no_fault(where);
-  // The text after `contains=` may itself contain commas.
-  const bool many = !value.starts_with("contains=");
-  return read_pairs(where, value, "request=1, or method=tools/call,nth=2", many,
-                    into.faults.back()["at"], [](const std::string& key) {
-                      return key == "client" || key == "method" || key == "contains";
-                    });
+  const auto read = [&](const std::string& pairs, bool many) {
+    return read_pairs(where, pairs, "request=1, or method=tools/call,nth=2", many,
+                      into.faults.back()["at"], [](const std::string& key) {
+                        return key == "client" || key == "method" || key == "contains";
+                      });
+  };
+  if (!value.starts_with("contains=")) return read(value, true);
+  const std::size_t end = end_of_contained(value);
+  auto problem = read(value.substr(0, end), false);
+  if (problem || end == value.size()) return problem;
+  return read(value.substr(end + 1), true);
 }
 
 const faults::Param* param_of(const Json& fault, const std::string& key) {
@@ -178,12 +204,15 @@ constexpr std::array kKnown{
           }},
     Known{"--slot", "POOLPROOF_SLOT",
           [](std::string_view where, const std::string& value, Reading& into) {
+            into.names_self = true;
             return number(where, value, 0, kNumberMax, into.options.self.slot);
           }},
     Known{"--generation", "POOLPROOF_GENERATION",
           [](std::string_view where, const std::string& value, Reading& into) {
+            into.names_self = true;
             return number(where, value, 0, kNumberMax, into.options.self.generation);
           }},
+    Known{"--tickets", "POOLPROOF_TICKETS", set_text<&Options::tickets_file>},
     Known{"--plan", "POOLPROOF_PLAN", set_text<&Options::plan_file>},
     Known{"--journal", "POOLPROOF_JOURNAL", set_text<&Options::journal_file>},
     Known{"--wire-log", "POOLPROOF_WIRE_LOG", set_text<&Options::wire_log>},
@@ -209,7 +238,8 @@ Problem unknown(const std::string& word) {
   std::vector<std::string_view> names{"--help"};
   for (const Known& known : kKnown) names.push_back(known.option);
   const std::string near = did_you_mean(word, names);
-  return error(printable(word), "unknown option", near.empty() ? "see --help" : near);
+  return error(printable(word), "unknown option",
+               near.empty() ? "see poolproof wrap --help" : near);
 }
 
 Problem read_words(std::span<const char* const> words, Reading& into) {
@@ -277,6 +307,7 @@ Parsed<Options> read_options(std::span<const char* const> words, const Environme
   if (auto problem = read_words(words, reading)) return unexpected(*problem);
   Options& options = reading.options;
   if (options.help) return options;
+  if (reading.names_self) options.tickets_file.clear();
   if (auto problem = wire::said_of_no_prefix(reading.names_prefix, options.framing.wire))
     return unexpected(*problem);
   if (!reading.names_speech) options.speech = usual_speech(options.framing.wire);
@@ -354,12 +385,14 @@ says exactly where it is told to. Without a fault nobody can tell it from the wo
                          (prefix: bridge; lines, headers: json_rpc; varint, node_ipc: opaque)
   --fault NAME           plants a fault; may be repeated: poolproof list faults
   --at K=V[,K=V]         where that one strikes: request=N (0 is the greeting), method=NAME,
-                         contains=TEXT, with nth=N the Nth of those; or client=a,call=1, slot=,
-                         generation= (left out: everywhere)
+                         contains=TEXT, with ,nth=N behind it the Nth of those; or
+                         client=a,call=1, slot=, generation= (left out: everywhere)
   --param K=V            a parameter of it: --param delay_ms=300
   --plan FILE            faults from a plan file               (POOLPROOF_PLAN)
   --journal FILE         appends what it does, as JSON lines   (POOLPROOF_JOURNAL)
   --slot N --generation N  which worker it is                  (POOLPROOF_SLOT, _GENERATION)
+  --tickets FILE         without these two: it is 0.N, the Nth to begin of all that share FILE
+                                                               (POOLPROOF_TICKETS)
   --wire-log FILE        every byte each way, with its time, as hex and text, frames marked;
                          at {} MiB FILE becomes FILE.1, so there are two files at most. %p in FILE
                          is the number of the process        (POOLPROOF_WIRE_LOG)

@@ -61,9 +61,16 @@ struct Digest {
   bool operator==(const Digest&) const = default;
 };
 
+/// The signal that ended the worker, which the next journal record tells; it goes into the same
+/// line.
+struct EndedBy {
+  int signal = 0;
+  bool operator==(const EndedBy&) const = default;
+};
+
 using Order =
     std::variant<StartWorker, SayAside, RaiseSignal, End, CloseOutput, CloseInput, EndWorkerInput,
-                 SignalWorker, HoldStreams, Digest, faults::JournalRecord>;
+                 SignalWorker, HoldStreams, Digest, EndedBy, faults::JournalRecord>;
 
 /// A queue of bytes for the client and of orders: an order is due when all bytes before it have
 /// been taken. Bytes go out whole, or in chunks with a pause after each.

@@ -233,14 +233,17 @@ class Seen {
     record.child_pid = pid.value_or(0);
     obey(record);
   }
-  void obey(const Digest& digest) { digest_ = digest; }
+  void obey(const Digest& digest) {
+    extra_ = fmt::format(R"(,"digest":"{:016x}"}})", digest.value);
+  }
+  void obey(const EndedBy& ended) { extra_ = fmt::format(R"(,"signal":{}}})", ended.signal); }
   void obey(const faults::JournalRecord& record) {
     if (!settings_.journal) return;
     std::string line = faults::journal_line(record, now().time_since_epoch().count(),
                                             settings_.machine.self, ::getpid());
-    // Only wrap writes this key, and only guard reads it; other readers pass over it.
-    if (const auto digest = std::exchange(digest_, std::nullopt))
-      line.replace(line.rfind('}'), 1, fmt::format(R"(,"digest":"{:016x}"}})", digest->value));
+    // Only wrap writes such a key, and only guard reads it; other readers pass over it.
+    if (const std::string extra = std::exchange(extra_, ""); !extra.empty())
+      line.replace(line.rfind('}'), 1, extra);
     // A journal that can't be written must not change what the worker does.
     (void)sys::write_all(settings_.journal.get(), line);
   }
@@ -265,7 +268,7 @@ class Seen {
   RelaySettings& settings_;
   Machine machine_;
   std::optional<ExitStatus> gone_;
-  std::optional<Digest> digest_;
+  std::string extra_;  ///< a key and the closing brace, for the next line of the journal
   std::array<char, kReadBytes> buffer_{};
 };
 

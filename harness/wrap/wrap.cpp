@@ -1,5 +1,6 @@
 #include "harness/wrap/wrap.hpp"
 
+#include <cerrno>
 #include <cstdlib>
 #include <system_error>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "fake_workers/fake_worker_ticket.hpp"
 #include "harness/host/child.hpp"
 #include "harness/wrap/options.hpp"
 #include "harness/wrap/relay.hpp"
@@ -14,15 +16,28 @@
 namespace poolproof::wrap {
 namespace {
 
-/// The worker's environment: without plan, journal and log, which are ours. A worker that knows
-/// them, too, would obey them once more.
+/// The worker's environment: without plan, journal, tickets and log, which are ours. A worker that
+/// knows them, too, would obey them once more.
 std::vector<std::string> environment_below() {
   std::vector<std::string> env = sys::environment();
   std::erase_if(env, [](const std::string& entry) {
     return entry.starts_with("POOLPROOF_PLAN=") || entry.starts_with("POOLPROOF_JOURNAL=") ||
-           entry.starts_with("POOLPROOF_WIRE_LOG=");
+           entry.starts_with("POOLPROOF_TICKETS=") || entry.starts_with("POOLPROOF_WIRE_LOG=");
   });
   return env;
+}
+
+/// Numbers this worker among those that share the file of tickets, if there is one.
+Parsed<void> draw_ticket(Options& options) {
+  const std::string& file = options.tickets_file;
+  if (file.empty()) return {};
+  const auto ticket = faults::draw_ticket(file);
+  if (!ticket) {
+    return unexpected(InputError{file, std::generic_category().message(errno),
+                                 "a file for tickets that can be written"});
+  }
+  options.self.generation = *ticket;
+  return {};
 }
 
 Parsed<void> open_files(const Options& options, RelaySettings& settings) {
@@ -46,12 +61,14 @@ Parsed<void> open_files(const Options& options, RelaySettings& settings) {
 }  // namespace
 
 int wrap(std::span<const char* const> words, const std::string& own_program, const Voice& voice) {
-  const auto options = read_options(words, [](const char* name) { return std::getenv(name); });
+  auto options = read_options(words, [](const char* name) { return std::getenv(name); });
   if (!options) return voice.bad_input(options.error().line());
   if (options->help) {
     voice.say(help_text());
     return 0;
   }
+  if (const auto drawn = draw_ticket(*options); !drawn)
+    return voice.bad_input(drawn.error().line());
   static faults::Plan plan;
   auto read = whole_plan(*options);
   if (!read) return voice.bad_input(read.error().line());

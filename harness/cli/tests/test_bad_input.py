@@ -34,6 +34,11 @@ class BadInput(ProgramTest):
         self.refused("run", "x", "--jops=3", says=["--jops", "--jobs"])
         self.refused("run", "x", "--zzzzzzzzzz", says=["--zzzzzzzzzz", "--help"])
         self.refused("run", "x", "--out", says="--out")
+        for words in (["guard", "--limit", "0"], ["probe", "--timeout-ms", "x"], ["run"],
+                      ["sweep", "--zzzzzzzzzz"], ["compare", "a"], ["explore", "cats"]):
+            self.refused(*words, says=f"; see poolproof {words[0]} --help")
+        self.refused("--zzzzzzzzzz", says="; see poolproof --help")
+        self.refused("wrap", "--zzzzzzzzzz", says="see poolproof wrap --help")
         self.refused("show", "a", "b", says="b")
         self.refused("compare", "a", says="NEW")
         self.refused("list", "faultz", says=["faultz", "faults"])

@@ -104,6 +104,26 @@ class Leaks(GuardTest):
         done = self.guard("--", "sh", "-c", "sh -c 'sleep 1000 & sleep 0.3'; exit 0")
         self.address(self.one_finding(done, "no_survivors"), "sleep 1000")
 
+    def test_a_program_that_a_shim_executes_late_is_told_as_it_is(self):
+        # A shim as pyenv has them: long after its start it becomes the program.
+        inner = "import subprocess as s; s.Popen(['sleep', '1003']); s.run(['sleep', '0.3'])"
+        shim = f'sleep 0.4; exec {PYTHON} -c "{inner}"'
+        done = self.guard("--", "sh", "-c", 'sh -c "$1"; exit 0', "sh", shim)
+        finding = self.one_finding(done, "no_survivors")
+        self.address(finding, "sleep 1003", f"{PYTHON} -c import subprocess")
+
+    def test_a_process_that_node_starts_for_a_file_of_tests_is_the_programs(self):
+        if not os.path.exists("/usr/bin/node"): self.skipTest("no node here")
+        (self.folder / "a.test.mjs").write_text("""
+import test from "node:test";
+import { spawn } from "node:child_process";
+test("a", () => spawn("sleep", ["1004"], { detached: true, stdio: "ignore" }).unref());
+""")
+        done = self.guard("--", "/usr/bin/node", "--test", self.folder / "a.test.mjs")
+        finding = self.one_finding(done, "no_survivors")
+        self.assertIn("sleep 1004", finding["processes"][0]["command"])
+        self.assertEqual(finding["blame"], "program", finding)
+
     def test_a_daemon_with_a_cleared_environment_and_a_session_of_its_own(self):
         done = self.guard("--", PYTHON, "-c", """
 import os

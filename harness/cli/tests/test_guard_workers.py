@@ -22,6 +22,18 @@ for _ in range(90):
 """, "--starts", "20")
         self.one_finding(done, "start_storm")
 
+    def test_a_start_storm_of_short_lives_is_seen_behind_other_work(self):
+        # The first loop takes what looking may cost at the start. 85 workers fail after that.
+        done = self.python("""
+for _ in range(100):
+    subprocess.run(["true"])
+for _ in range(85):
+    p = subprocess.Popen(["sh", "-c", "sleep 0.02; exit 3"], stdin=subprocess.PIPE)
+    p.wait()
+    p.stdin.close()
+""")
+        self.one_finding(done, "start_storm")
+
     def test_a_start_storm_of_fake_workers(self):
         done = self.python("""
 for _ in range(60):
@@ -168,6 +180,23 @@ def kill(worker):
     def remarks(self):
         return [one["what"] for one in self.found()["remarks"]]
 
+    def test_a_wrapped_worker_that_kills_itself_is_not_the_programs(self):
+        program = """
+w = subprocess.Popen([%r, "wrap", "--wire", "lines", "--speech", "json_rpc", "--", "sh", "-c",
+                      "read line; %s kill -9 $$"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+w.stdin.write(b'{"jsonrpc":"2.0","id":0,"method":"build"}\\n')
+w.stdin.flush()
+w.wait()
+time.sleep(0.3)
+"""
+        answer = "echo '{\\\"id\\\":0,\\\"result\\\":1}'; sleep 0.3;"
+        for before in ("", answer):
+            with self.subTest(before=before):
+                self.passes(self.python(program % (POOLPROOF, before)))
+                journal = (self.out / "guard-run/journals/workers.jsonl").read_text()
+                self.assertEqual('"kind":"wrote"' in journal, before != "")
+                self.assertIn('"text":"the worker was ended by signal 9"', journal)
+
     def test_a_hung_worker_with_several_calls_is_killed_in_the_oldest(self):
         program = """
 w = serve("lines", "json_rpc")
@@ -298,6 +327,22 @@ leave(w)
                            self.plan(client="a", call=7))
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertEqual(self.found()["verdict"], "invalid")
+
+    def test_a_plan_strikes_wrapped_workers_by_the_order_of_their_starts(self):
+        program = """
+for number in range(3):
+    w = serve("lines", "json_rpc")
+    tell(w, "echo", 0)
+    print(json.loads(w.stdout.readline()).get("error") is not None, flush=True)
+    w.stdin.close()
+    w.wait()
+"""
+        plan = self.folder / "plan.json"
+        plan.write_text(json.dumps({"plan_version": 1, "faults": [
+            {"id": "f0", "fault": "error_reply", "at": {"generation": 1, "request": 0}}]}))
+        done = self.client(program, "--plan", str(plan))
+        self.passes(done)
+        self.assertEqual(done.stdout.split(), [b"False", b"True", b"False"])
 
     def test_workers_number_themselves(self):
         self.passes(self.python("""

@@ -72,6 +72,35 @@ class OnLines(WrapTest):
         self.assertEqual([r["command"] for r in self.records("read")],
                          ["initialize"] + ["tools/call"] * 3)
 
+    def test_the_second_that_contains_a_text_is_dropped_in_either_order(self):
+        for aim in ("contains=a,b,nth=2", "nth=2,contains=b"):
+            with self.subTest(aim=aim):
+                server = self.server("--fault", "reply_dropped", "--at", aim)
+                for number in (1, 2, 3):
+                    self.ask(server, request(number, x="a,b"))
+                self.assertEqual([reply["id"] for reply in self.replies(server)], [1, 3])
+        # What is no number of an aim belongs to the text.
+        server = self.server("--fault", "reply_dropped", "--at", "contains=a,nth=two")
+        for number, text in ((1, "a"), (2, "a,nth=two")):
+            self.ask(server, request(number, x=text))
+        self.assertEqual([reply["id"] for reply in self.replies(server)], [1])
+
+    def test_what_came_before_the_reading_stopped_is_answered(self):
+        for keep in (0, 5):
+            for then in ("exit", "kill", "answer"):
+                with self.subTest(keep=keep, then=then):
+                    server = self.server("--fault", "reading_stopped", "--at", "request=1",
+                                         "--param", f"keep_bytes={keep}", "--param", f"then={then}")
+                    self.ask(server, request(7))
+                    while "id" not in (reply := json.loads(server.line())): pass
+                    self.assertEqual(reply["id"], 7)
+                    # By then the server may be gone.
+                    try: self.ask(server, request(8))
+                    except BrokenPipeError: pass
+                    wait_until(lambda: self.records("receipt"), "the fault")
+                    server.close()
+                    self.journal.unlink()
+
     def test_a_late_reply_holds_no_other_one(self):
         server = self.server("--fault", "reply_late", "--at", "contains=slow one",
                              "--param", "delay_ms=400")
@@ -109,6 +138,20 @@ class OnLines(WrapTest):
         server = self.running(behind("--wire", "lines") + [PYTHON, "-c", SERVER], env=names)
         self.ask(server, request(1))
         self.assertEqual(self.replies(server)[0]["id"], 11)
+
+    def test_workers_without_a_number_draw_one(self):
+        names = {"POOLPROOF_TICKETS": str(self.folder / "tickets")}
+        options = ("--fault", "id_wrong", "--at", "generation=1", "--param", "offset=10")
+        for ids in ([1], [11], [1]):
+            server = self.running(behind("--wire", "lines", *options) + [PYTHON, "-c", SERVER],
+                                  env=names)
+            self.ask(server, request(1))
+            self.assertEqual([reply["id"] for reply in self.replies(server)], ids)
+        self.done(behind("--generation", "7") + ["true"], env=names)
+        shows = [PYTHON, "-c", "import os; print([k for k in os.environ if 'POOLPROOF_' in k])"]
+        out, _, _ = self.done(behind() + shows, env=names)
+        self.assertNotIn(b"POOLPROOF_TICKETS", out)
+        self.assertEqual((self.folder / "tickets").read_bytes(), b"....")
 
 
 class OfFrames(WrapTest):
