@@ -200,9 +200,10 @@ class Story {
     const auto farewell = static_cast<scenario::Farewell>(step);
     // Its input ends once.
     if (farewell == scenario::Farewell::end_of_input && left_.by == farewell) return;
-    // In virtual time it may get TERM and exit at the same time.
-    const bool exits_of_itself = step != pool::StopStep::term || !seen_.got_term;
-    const bool too_late = at > seen_.exited || (at == seen_.exited && exits_of_itself);
+    // In virtual time a worker may be told to go and exit at the same time.
+    const bool unheard =
+        (step == pool::StopStep::term && !seen_.got_term) || step == pool::StopStep::kill;
+    const bool too_late = at > seen_.exited || (at == seen_.exited && unheard);
     if (!too_late) before_ = std::exchange(left_.by, farewell);
     add(at, fmt::format("{}{}", kDone[static_cast<std::size_t>(step)],
                         too_late ? " (it had exited)" : ""));

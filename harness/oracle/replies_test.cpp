@@ -234,6 +234,9 @@ TEST_CASE("oracle: fate: TERM that the worker did not live to see is not what it
   journal(story, 110, Kind::term);
   journal(story, 110, Kind::exiting);
   CHECK(judged(story, {Farewell::term}).empty());
+  Story asked = leaving({{10, StopStep::ask}}, {});
+  journal(asked, 10, Kind::exiting);
+  CHECK(judged(asked, {Farewell::asked}).empty());
 }
 
 TEST_CASE("oracle: fate: an input ends once, and its end is told once") {
