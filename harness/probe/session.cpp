@@ -99,7 +99,7 @@ pool::StartEvidence Session::greet(std::optional<Duration> once_read) {
     Time look = kNever;
     if (read_at == kNever) look = after(host::sys::now(), kReadLook);
     if (once_read && read_at != kNever && greeting_.empty()) look = after(read_at, *once_read);
-    wait(std::min(look, handshake.next_deadline()), !handshake.stdout_ended(),
+    wait(std::min(look, handshake.next_deadline()), handshake.wants_to_read(),
          handshake.wants_to_write());
     if (const auto ended = exit_status()) {
       handshake.process_ended(*ended, host::sys::now());
