@@ -42,8 +42,9 @@ class Meeting {
   pool::StartEvidence outcome() {
     greeting_->exchange(sys::now());
     while (!greeting_->evidence()) {
-      std::array<pollfd, 2> fds{{{greeting_->stdout_ended() ? -1 : worker_->stdout_fd(), POLLIN, 0},
-                                 {worker_->pidfd(), POLLIN, 0}}};
+      std::array<pollfd, 2> fds{
+          {{greeting_->wants_to_read() ? worker_->stdout_fd() : -1, POLLIN, 0},
+           {worker_->pidfd(), POLLIN, 0}}};
       const Time until = greeting_->next_deadline();
       (void)sys::poll(fds, std::max(Duration::zero(), until - sys::now()));
       greeting_->exchange(sys::now());

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/assert.hpp"
@@ -99,7 +100,7 @@ void Handshake::process_ended(ExitStatus status, Time now) {
   // A good reply and an exit at once: the handshake was good, the death is reported by itself.
   judge(now);
   if (evidence_) return;
-  if (!stdout_ended_) {
+  if (wants_to_read()) {
     reason_ =
         "another process holds its stdout still: most likely it is a launcher that started the "
         "worker and left";
@@ -131,10 +132,16 @@ void Handshake::wrote_some(std::size_t bytes) {
   ping_written_ = std::min<std::size_t>(ping_written_ + bytes, gathered_.ping_bytes);
 }
 
+bool Handshake::wants_to_read() const {
+  // How much one read takes must not matter: behind a good reply the next reader goes on.
+  const bool has_reply = conversation_.decided() && !conversation_.result().in_doubt;
+  return !stdout_ended_ && !(has_reply && wire_.hears_unasked());
+}
+
 void Handshake::read_all() {
   std::array<char, 16384> chunk;  // NOLINT(*-member-init): only what was read is looked at
   // Bounded: what a worker floods its stdout with is of no more interest than its beginning.
-  for (int rounds = 0; rounds < 8 && !stdout_ended_; ++rounds) {
+  for (int rounds = 0; rounds < 8 && wants_to_read(); ++rounds) {
     const auto got = pipes_.read(chunk);
     if (!got && got.error() == EAGAIN) return;
     if (!got || *got == 0) {
@@ -201,7 +208,8 @@ void Handshake::confirm() {
 }
 
 void Handshake::budget_over(Time now) {
-  if (gathered_.answered_bytes > 0) return conclude(unfinished_cause());
+  // A worker that only said what it may say unasked has not begun to answer.
+  if (!conversation_.undecoded().empty()) return conclude(unfinished_cause());
   if (const auto unread = pipes_.unread()) gathered_.unread_bytes = count(*unread);
   if (gathered_.unread_bytes > 0 || wants_to_write()) {
     return conclude(pipes_.nobody_reads() ? StartCause::stdin_closed : StartCause::ping_unread);
@@ -276,6 +284,11 @@ void Handshake::find_reason() {
     reason_ = wire::without_header(wire_.framing);
     return;
   }
+  if (gathered_.cause == StartCause::ping_unanswered && gathered_.late_bytes == 0) {
+    reason_ = fmt::format("{} bytes of sound messages, of which none is an answer",
+                          gathered_.answered_bytes);
+    return;
+  }
   const auto found = suspicion(written_);
   const bool decided = conversation_.decided();
   // A sound frame with the wrong content is worse than what stands behind it.
@@ -291,9 +304,9 @@ void Handshake::find_reason() {
 void Handshake::conclude(StartCause cause) {
   POOLPROOF_ASSERT(!evidence_);
   gathered_.cause = cause;
-  const bool late = cause == StartCause::ping_unanswered && gathered_.late_bytes > 0;
-  if (late || cause == StartCause::bad_frame || cause == StartCause::reply_incomplete ||
-      cause == StartCause::reply_unframed) {
+  const bool wrote = gathered_.late_bytes > 0 || gathered_.answered_bytes > 0;
+  if ((cause == StartCause::ping_unanswered && wrote) || cause == StartCause::bad_frame ||
+      cause == StartCause::reply_incomplete || cause == StartCause::reply_unframed) {
     find_reason();
   }
   gathered_.first_size = static_cast<std::uint8_t>(std::min(first_.size(), gathered_.first.size()));

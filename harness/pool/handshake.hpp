@@ -32,7 +32,9 @@ class Handshake {
             std::int64_t ping_id = 0, std::string_view carried = {});
 
   [[nodiscard]] bool wants_to_write() const { return !pending_output().empty(); }
-  [[nodiscard]] bool stdout_ended() const { return stdout_ended_; }
+  /// False once its stdout has ended, or it has answered well in a speech in which workers speak
+  /// unasked: what it says next is for whoever reads next.
+  [[nodiscard]] bool wants_to_read() const;
   [[nodiscard]] Time next_deadline() const {
     return conversation_.holds_reply() ? std::min(until_, conversation_.deadline()) : until_;
   }

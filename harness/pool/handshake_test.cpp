@@ -117,6 +117,38 @@ TEST_CASE("pool: handshake: what breaks a rule of its wire is told by that rule"
   CHECK_THAT(said, Catch::EndsWith("[" + cause + "]"));
 }
 
+TEST_CASE("pool: handshake: what stands behind a good reply is left for who reads next") {
+  const WireOptions options{{4, 1U << 20U, Wire::lines}, false, wire::Codec::json, Speech::mcp};
+  const std::string note = R"({"jsonrpc":"2.0","method":"log"})"
+                           "\n";
+  const std::size_t size = GENERATE(0U, 16383U, 16384U, 16385U, 32768U);
+  std::string reply = kInit;
+  if (size > 0) reply.insert(reply.size() - 1, ",\"a\":\"" + std::string(size - 83, 'x') + "\"");
+  reply += '\n';
+  const bool is_blocked = GENERATE(false, true);
+  CAPTURE(size, reply.size(), is_blocked);
+  Pipes pipes(reply + note + note);
+  Handshake handshake(pipes, options, *greeting(options, {0, 0}, "now"), Time(5s), 1s, [] {});
+  if (is_blocked) {
+    handshake.exchange(Time(1s));
+    pipes.say(note);
+  }
+  handshake.exchange(Time(2s));
+  handshake.tick(Time(2s));
+  REQUIRE(handshake.evidence().has_value());
+  CHECK(handshake.evidence()->cause == StartCause::none);
+  CHECK_FALSE(handshake.wants_to_read());
+}
+
+TEST_CASE("pool: handshake: who only says what may be said unasked has not begun to answer") {
+  const std::string note = R"({"jsonrpc":"2.0","method":"log"})"
+                           "\n";
+  const std::string said = told(Wire::lines, Speech::mcp, note + note);
+  CHECK_THAT(said, Catch::Contains("66 bytes of sound messages, of which none is an answer"));
+  CHECK_THAT(said, !Catch::Contains("no whole frame within"));
+  CHECK_THAT(said, Catch::EndsWith("[ping_unanswered]"));
+}
+
 TEST_CASE("pool: handshake: no wire but those with one is said to miss a length prefix") {
   const std::string late = told(Wire::lines, Speech::mcp, kInit, true);
   CHECK_THAT(late, !Catch::Contains("length prefix:"));

@@ -88,7 +88,7 @@ class Worker : public wire::Stdio {
     wants.end = !reaped;
     wants.text = stderr_open && !reaped;
     // A pipe at its end is always ready: it would keep the loop spinning.
-    wants.output = !reaped && (handshake ? !handshake->stdout_ended() : watched);
+    wants.output = !reaped && (handshake ? handshake->wants_to_read() : watched);
     if (handshake) wants.handshake_due = handshake->next_deadline();
     wants.idle_due = std::min(watch_at, suspect_at);
     return wants;

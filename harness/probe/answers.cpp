@@ -22,12 +22,13 @@ std::string in_small_letters(std::string_view text) {
   return small;
 }
 
-std::string silence_after(const Heard& heard, std::string_view what) {
+std::string silence_after(const Subject& subject, const Heard& heard, std::string_view what) {
   switch (heard.after) {
     case After::ended:
       return fmt::format("ends in the call after {}", what);
     case After::closed:
-      return fmt::format("closes its stdout in the call after {}", what);
+      return fmt::format("closes its {} in the call after {}", outlet(subject.settings().framing),
+                         what);
     case After::wrote_no_message:
       return fmt::format("answers the call after {} with bytes that make no frame: {}", what,
                          hex_and_text(heard.rest, 16));
@@ -38,6 +39,14 @@ std::string silence_after(const Heard& heard, std::string_view what) {
       break;
   }
   return fmt::format("answers nothing any more after {}: {}", what, stuck(heard));
+}
+
+/// Whether a message has a number that no request had which was sent before this one.
+bool is_numbered_otherwise(std::string_view payload) {
+  const auto message = wire::parse_json(payload);
+  if (!message || !message->is_object() || message->contains("method")) return false;
+  const auto id = message->find("id");
+  return id != message->end() && !id->is_null() && *id != kBrokenId;
 }
 
 /// What is wrong with the reply to the call with `args` that came after `what`; empty: nothing.
@@ -146,7 +155,9 @@ NextCall next_call(Subject& subject, Session& session, std::string_view after, b
       heard.add(std::move(later));
     }
     if (i == heard.frames.size()) {
-      next.fault = silence_after(heard, after);
+      next.fault = silence_after(subject, heard, after);
+      if (next.other && heard.after == After::silent && is_numbered_otherwise(*next.other))
+        next.fault = wrong_with(subject, reply_to(subject, request, *next.other), args, after);
       next.ended = heard.exit.has_value();
       return next;
     }

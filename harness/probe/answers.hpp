@@ -34,6 +34,9 @@ Said said_by(std::string_view payload);
 /// What is wrong with an error message, to be read after "an error"; empty: nothing.
 std::string error_flaw(const Subject& subject, std::string_view payload);
 
+/// The id in the request that is no JSON. A worker may read it nevertheless.
+inline constexpr int kBrokenId = 2;
+
 /// Whether the payload is a JSON object that no speech knows, as loggers write it.
 bool is_log_line(std::string_view payload);
 

@@ -118,6 +118,8 @@ class Search {
   [[nodiscard]] std::vector<Candidate> meant_by(const Tried& tried) const;
   void grade_the_silent();
   [[nodiscard]] Settings told(const Tried& tried, std::string_view how) const;
+  [[nodiscard]] Settings told_refusing(const Tried& tried) const;
+  [[nodiscard]] bool is_likely(const Candidate& candidate) const;
   [[nodiscard]] std::optional<Settings> patiently() const;
 
   Settings settings_;
@@ -126,7 +128,8 @@ class Search {
   const Say& say_;
   std::deque<Candidate> waiting_;
   std::vector<Tried> tried_;
-  std::vector<Candidate> meant_;  ///< candidates that output on another wire pointed to
+  std::vector<Candidate> meant_;     ///< candidates that output on another wire pointed to first
+  std::vector<Candidate> possible_;  ///< and all that it may have meant
 };
 
 /// The candidates to begin with: what the user has said leaves fewer to try.
@@ -180,17 +183,17 @@ void Search::follow(const Tried& tried) {
   const Evidence& evidence = tried.evidence;
   const std::vector<Candidate> meant = meant_by(tried);
   const bool first = tried_.size() == 1;
-  if (evidence.grade == Grade::echo || (first && evidence.unread && !evidence.exited)) {
+  if (evidence.grade == Grade::echo) {
     waiting_.clear();
+  } else if (first && evidence.unread) {
+    // Without reading, no wire matters. But a child of fork() reads nothing without its channel,
+    // whether it ends or lives on.
+    waiting_.clear();
+    add(kForked);
   } else if (evidence.grade == Grade::answer ||
              (evidence.grade == Grade::message && !evidence.logs)) {
     // The wire that it reads is found. A worker that objects may read another wire than it writes.
     waiting_.clear();
-  } else if (first && evidence.exited && evidence.unread) {
-    // It ended without reading, so no wire matters. But a child of fork() ends so without its
-    // channel.
-    waiting_.clear();
-    add(kForked);
   } else if (first && evidence.exited) {
     add(kForked);
   } else if (first && evidence.grade == Grade::noise) {
@@ -259,16 +262,34 @@ Settings Search::told(const Tried& tried, std::string_view how) const {
   return found;
 }
 
+/// Whether a silent candidate is worth a longer wait: it is a usual one, or output pointed to its
+/// wire.
+bool Search::is_likely(const Candidate& candidate) const {
+  const auto is_its_wire = [&](const Candidate& meant) {
+    return speaking(meant, candidate.speech) == candidate;
+  };
+  return std::ranges::find(kUsual, candidate) != kUsual.end() ||
+         std::ranges::any_of(possible_, is_its_wire);
+}
+
 /// Waits longer for workers that read a greeting but did not answer at once, when all else is
-/// tried.
+/// tried. A worker that is slow with what it understands may be quick with what it does not.
 std::optional<Settings> Search::patiently() const {
   for (const Tried& tried : tried_) {
-    if (!tried.evidence.waits || std::ranges::find(kUsual, tried.candidate) == kUsual.end())
-      continue;
+    if (!tried.evidence.waits || !is_likely(tried.candidate)) continue;
     const auto again = attempt(tried.candidate, true);
-    if (again && again->evidence.grade == Grade::good) return told(*again, "found by trying");
+    if (!again) continue;
+    if (again->evidence.grade == Grade::good) return told(*again, "found by trying");
+    if (again->evidence.refuses && !asked_.speech) return told_refusing(*again);
   }
   return std::nullopt;
+}
+
+/// No greeting is answered well, and one is refused as JSON-RPC refuses: whatever its code says,
+/// the worker most likely knows no greeting.
+Settings Search::told_refusing(const Tried& tried) const {
+  return told({speaking(tried.candidate, Speech::json_rpc), tried.evidence},
+              "it refuses the greetings in JSON-RPC; --wire and --speech say another");
 }
 
 Settings Search::run() {
@@ -295,6 +316,7 @@ Settings Search::run() {
     if (!tried->evidence.sound) {
       const auto meant = meant_by(*tried);
       if (!meant.empty()) meant_.push_back(meant.front());
+      possible_.insert(possible_.end(), meant.begin(), meant.end());
     }
     follow(*tried);
   }
@@ -302,8 +324,16 @@ Settings Search::run() {
   // Of equal grades the first one counts.
   const auto best =
       std::ranges::max_element(tried_, {}, [](const Tried& one) { return one.evidence.grade; });
-  if (best->evidence.grade == Grade::silent) {
+  // Any later grade has shown the wire that it reads.
+  if (best->evidence.grade <= Grade::objection) {
     if (auto found = patiently()) return *found;
+  }
+  if (best->evidence.refuses && !asked_.speech) return told_refusing(*best);
+  if (best->evidence.grade == Grade::echo && !asked_.speech) {
+    return told(*best,
+                "it gives back what it is sent; if that is its work, say so: --speech opaque");
+  }
+  if (best->evidence.grade == Grade::silent) {
     return told(tried_.front(),
                 "none of those that were tried was answered; --wire and --speech say another");
   }

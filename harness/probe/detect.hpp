@@ -19,7 +19,8 @@ struct Asked {
 /// each on a fresh process; what the worker writes decides which come next. Returns the settings
 /// with the wire and the speech that were found; else with those that its output comes nearest to;
 /// else, if it wrote nothing, with the first that were tried. `say` gets one line about what was
-/// found. Takes up to 20 s, and four times `limit`, for a worker that is silent on all of them.
+/// found. Takes up to 20 s for a worker that reads all of them and is silent, or objects, and then
+/// `limit` for each likely one.
 Settings detect(Settings settings, const Asked& asked, const std::string& token, const Say& say);
 
 }  // namespace poolproof::probe

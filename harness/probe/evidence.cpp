@@ -8,7 +8,6 @@
 namespace poolproof::probe {
 namespace {
 
-using nlohmann::json;
 using wire::Misframing;
 using wire::Speech;
 
@@ -25,11 +24,6 @@ bool is_of_this_wire(Misframing kind) {
     default:
       return true;
   }
-}
-
-bool says_error(const json& message) {
-  return message.is_object() &&
-         (message.contains("error") || message.value("success", true) == false);
 }
 
 /// Which speech an answer to `initialize` shows.
@@ -83,6 +77,7 @@ Evidence evidence_of(const Settings& settings, const pool::StartEvidence& start,
   const wire::Heard heard = wire::row_of(settings.speech).hear(document, 0);
   const bool answers = heard.kind == wire::Heard::Kind::reply;
   const bool rpc = settings.speech != Speech::bridge;
+  evidence.refuses = answers && rpc && !heard.reply.success;
   if (answers && rpc && (any_rpc || knows_no_greeting(heard.reply)))
     evidence.speech = speech_of(heard.reply);
   if (start.cause == StartCause::none || (evidence.sound && evidence.speech)) {
@@ -90,7 +85,7 @@ Evidence evidence_of(const Settings& settings, const pool::StartEvidence& start,
   } else if (answers) {
     evidence.grade = Grade::answer;
   } else if (evidence.sound) {
-    evidence.grade = message && says_error(*message) ? Grade::objection : Grade::message;
+    evidence.grade = said_by(document) == Said::error ? Grade::objection : Grade::message;
   } else if (evidence.suspicion && is_of_this_wire(*evidence.suspicion)) {
     evidence.grade = Grade::misframed;
   } else if (!bytes.empty() && (!evidence.suspicion || evidence.suspicion == Misframing::text)) {

@@ -26,12 +26,13 @@ enum class Grade : std::uint8_t {
 /// What came of greeting a worker once.
 struct Evidence {
   Grade grade = Grade::silent;
-  bool sound = false;   ///< the first message is a sound one on this wire
-  bool rpc = false;     ///< the message says that it is JSON-RPC
-  bool logs = false;    ///< it wrote a log line in JSON: that says nothing of what it reads
-  bool exited = false;  ///< the worker had ended before it answered
-  bool unread = false;  ///< the worker has read nothing
-  bool waits = false;   ///< the worker has read everything and lives on
+  bool sound = false;    ///< the first message is a sound one on this wire
+  bool rpc = false;      ///< the message says that it is JSON-RPC
+  bool logs = false;     ///< it wrote a log line in JSON: that says nothing of what it reads
+  bool refuses = false;  ///< it answered the greeting with an error as JSON-RPC has them
+  bool exited = false;   ///< the worker had ended before it answered
+  bool unread = false;   ///< the worker has read nothing
+  bool waits = false;    ///< the worker has read everything and lives on
   bool wrote_nothing = false;
   std::optional<wire::Speech> speech = {};         ///< the speech that the answer shows
   std::optional<wire::Misframing> suspicion = {};  ///< the wire's rule that its bytes break

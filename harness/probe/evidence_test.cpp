@@ -37,6 +37,19 @@ TEST_CASE("probe evidence: the nearer an answer, the better its grade", "[probe]
       {Wire::lines, Speech::mcp, "{\n \"a\": 1\n}\n", Grade::misframed},
       {Wire::lines, Speech::mcp, kNoParse + "\n", Grade::objection},
       {Wire::lines, Speech::mcp, kTextId + "\n", Grade::message},
+      // Whatever the worker gives as its success, that it is wrong is for the rows to say.
+      {Wire::lines, Speech::bridge,
+       R"({"id":0,"success":"true","result":{}})"
+       "\n",
+       Grade::message},
+      {Wire::lines, Speech::bridge,
+       R"({"id":0,"success":1,"result":{}})"
+       "\n",
+       Grade::message},
+      {Wire::lines, Speech::bridge,
+       R"({"id":0,"success":null,"error":[]})"
+       "\n",
+       Grade::objection},
       // However it is cut, what it read was the greeting.
       {Wire::lines, Speech::mcp, kInit, Grade::answer},
       {Wire::lines, Speech::mcp, "\xef\xbb\xbf" + kInit + "\n", Grade::answer},
@@ -52,6 +65,16 @@ TEST_CASE("probe evidence: the nearer an answer, the better its grade", "[probe]
   }));
   CAPTURE(bytes);
   CHECK(of(wire, speech, bytes).grade == grade);
+}
+
+TEST_CASE("probe evidence: a greeting that is refused with any code shows JSON-RPC", "[probe]") {
+  const std::string error = GENERATE(R"({"code":-32000,"message":"no"})", R"({"message":"no"})");
+  const Evidence found =
+      of(Wire::lines, Speech::mcp, R"({"jsonrpc":"2.0","id":0,"error":)" + error + "}\n");
+  CHECK(found.refuses);
+  CHECK(found.grade == Grade::answer);
+  CHECK_FALSE(of(Wire::lines, Speech::mcp, kNoParse + "\n").refuses);
+  CHECK_FALSE(of(Wire::lines, Speech::mcp, kInit + "\n").refuses);
 }
 
 TEST_CASE("probe evidence: an answer shows which speech it is of", "[probe]") {

@@ -52,7 +52,11 @@ Finding ended(Subject& subject, const Heard& heard, std::string_view at, int sen
 Finding end(Subject& subject, Session& session, std::string_view at, std::string_view of) {
   const Duration limit = subject.settings().limit;
   const Heard heard = session.wait_for_end(limit);
-  if (heard.exit) return ended(subject, heard, at, 0);
+  if (heard.exit) {
+    Finding finding = ended(subject, heard, at, 0);
+    finding.what += last_words(subject, session.last_words());
+    return finding;
+  }
   session.signal(SIGTERM);
   const bool needs_kill = !session.wait_for_end(limit).exit;
   Finding finding = broken(
@@ -110,9 +114,10 @@ std::optional<Finding> no_long_call(Subject& subject) {
   return subject.no_long_call = try_long_call(subject);
 }
 
-/// Sends a call that takes `ms`, and returns whether the worker is in it and has not answered.
-bool is_in_call(Subject& subject, Session& session, int ms) {
-  const std::string frame = subject.request("sleep", {{"ms", ms}}).frame;
+/// Sends a call that takes so long, and returns whether the worker is in it and has not answered.
+bool is_in_call(Subject& subject, Session& session, Duration span) {
+  const std::string frame = subject.request("sleep", {{"ms", to_ms(span)}}).frame;
+  subject.keep_busy(span);
   return session.write_piece(frame, subject.settings().limit) &&
          session.ask({}, kInCall).after == After::silent;
 }
@@ -126,10 +131,14 @@ bool is_calm(const Heard& heard) {
          heard.silence.activity.kind != Activity::Kind::stopped;
 }
 
-/// What is wrong with what the worker did while idle. Requires: it was not calm.
-Finding unrest(Subject& subject, Session& session, const Heard& heard) {
+/// What is wrong with what the worker did while idle; nothing: it was a message that it may send.
+/// Requires: it was not calm.
+std::optional<Finding> unrest(Subject& subject, Session& session, const Heard& heard) {
   if (heard.exit) return broken("ends while it is idle " + end_of(heard));
-  if (heard.after == After::closed) return broken("closes its stdout while it is idle");
+  if (heard.after == After::closed) {
+    return broken(
+        fmt::format("closes its {} while it is idle", outlet(subject.settings().framing)));
+  }
   if (heard.stalled) {
     return broken("writes part of a message while it is idle, and no more of it: " +
                   hex_and_text(heard.rest, 16));
@@ -150,9 +159,12 @@ std::string end_of(const Heard& heard) {
   return "(" + pool::words(heard.exit.value_or(ExitStatus{})) + ")";
 }
 
-Finding noise(Subject& subject, Session& session, Heard heard, std::string_view when) {
+std::optional<Finding> noise(Subject& subject, Session& session, Heard heard,
+                             std::string_view when) {
   constexpr std::size_t kShown = 120;
   heard.add(session.hear_out(kNoise));
+  // With its rest, it may turn out as what a worker may say.
+  if (!heard.more_than(0)) return std::nullopt;
   const std::string bytes = heard.bytes();
   const auto suspicion = wire::suspect(subject.settings().framing, bytes);
   const bool misframed = suspicion && !wire::first_is_sound(suspicion->kind);
@@ -162,7 +174,8 @@ Finding noise(Subject& subject, Session& session, Heard heard, std::string_view 
       shows       ? "a message that nobody waits for: " + printable(heard.frames.front(), kShown)
       : suspicion ? suspicion->words
                   : hex_and_text(bytes, 16);
-  Finding finding = broken(fmt::format("makes noise on its stdout {}: {}", when, what));
+  Finding finding = broken(
+      fmt::format("makes noise on its {} {}: {}", outlet(subject.settings().framing), when, what));
   finding.told_elsewhere = std::exchange(subject.noisy, true);
   return finding;
 }
@@ -179,8 +192,10 @@ Finding idle(Subject& subject) {
   } while (is_calm(heard) && heard.silence.activity.cpu_percent >= kIdlePercent &&
            waited < subject.settings().limit);
   if (!is_calm(heard)) {
-    subject.spoil();
-    return unrest(subject, *session, heard);
+    if (auto finding = unrest(subject, *session, heard)) {
+      subject.spoil();
+      return *std::move(finding);
+    }
   }
   if (heard.unasked_bytes >= kFloodBytes) {
     return remark(
@@ -236,7 +251,7 @@ Finding end_in_call(Subject& subject) {
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   subject.spoil();
-  if (!is_in_call(subject, *session, 500)) return too_short();
+  if (!is_in_call(subject, *session, 500ms)) return too_short();
   session->close_stdin();
   return end(subject, *session, "when its input ends in mid-call",
              "when its input ends in mid-call");
@@ -254,7 +269,8 @@ Finding term_in_call(Subject& subject) {
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   subject.spoil();
-  if (!is_in_call(subject, *session, 60000)) return too_short();
+  // Longer than anybody waits for its end, and not much: it may go on in another process.
+  if (!is_in_call(subject, *session, kInCall + 2 * subject.settings().limit)) return too_short();
   return term(subject, *session, "in mid-call");
 }
 

@@ -38,11 +38,7 @@ void take_for_last_words(const Subject& subject, Session& session, Heard heard,
     return;
   }
   outcome.exit = heard.exit;
-  const std::string bytes = heard.bytes();
-  if (bytes.empty()) return;
-  const auto suspicion = wire::suspect(subject.settings().framing, bytes);
-  outcome.last_words =
-      ", and writes on its way out " + (suspicion ? suspicion->words : hex_and_text(bytes, 16));
+  outcome.last_words = last_words(subject, heard.bytes());
 }
 
 /// What came of sending bytes. `what`: a noun for them; `heard`: all that came at once.
@@ -90,14 +86,20 @@ Finding answered(Subject& subject, std::string_view answer, std::string_view wha
 
 }  // namespace
 
+std::string last_words(const Subject& subject, std::string_view bytes) {
+  if (bytes.empty()) return "";
+  const auto suspicion = wire::suspect(subject.settings().framing, bytes);
+  return ", and writes on its way out " + (suspicion ? suspicion->words : hex_and_text(bytes, 16));
+}
+
 Finding not_json(Subject& subject) {
   if (subject.settings().opaque) return not_tried("opaque bytes say nothing that it could refuse");
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   subject.spoil();
   constexpr std::string_view kWhat = "a request that is no JSON";
-  const auto frame =
-      wire::encode_frame(subject.settings().framing, R"({"id": 2, "command": "echo", )");
+  const auto frame = wire::encode_frame(
+      subject.settings().framing, fmt::format(R"({{"id": {}, "command": "echo", )", kBrokenId));
   const Heard heard = session->ask(*frame, kAtOnce);
   Outcome outcome = outcome_of(subject, *session, heard, kWhat);
   if (outcome.exit) {

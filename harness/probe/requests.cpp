@@ -55,7 +55,8 @@ std::string surplus(Subject& subject, const Heard& heard, const Subject::Request
                              ? std::nullopt
                              : wire::suspect(subject.settings().framing, heard.bytes());
   const std::string behind = heard.frames.size() > 1 ? heard.frames[1] : heard.rest;
-  return "makes noise on its stdout in a call: it answers with " +
+  return fmt::format("makes noise on its {} in a call: it answers with ",
+                     outlet(subject.settings().framing)) +
          (suspicion ? suspicion->words : "a reply and, behind it, " + hex_and_text(behind, 16));
 }
 
@@ -94,6 +95,12 @@ Answer judge(Subject& subject, const Heard& heard, const Subject::Request& reque
   return answer;
 }
 
+/// The fault, with its circumstance if it does not say that already.
+std::string at_that(std::string fault, std::string_view when) {
+  if (fault.empty() || fault.find(when) != std::string::npos) return fault;
+  return fmt::format("{} ({})", fault, when);
+}
+
 /// Sends a request and hears what comes of it. What follows a doubtful answer is always heard out:
 /// parts of it may still be on their way, and only the whole shows the kind of noise.
 Heard exchange(const Subject& subject, Session& session, const Subject::Request& request,
@@ -103,6 +110,12 @@ Heard exchange(const Subject& subject, Session& session, const Subject::Request&
                      heard.frames.size() == 1 && reply_to(subject, request, heard.frames[0]);
   const bool nothing = heard.after == After::ended || heard.after == After::silent;
   if (!nothing && (hear_out || !plain)) heard.add(session.hear_out(kAfterthought));
+  // A process closes all its ends just before it is gone.
+  const bool has_closed = heard.closed || heard.silence.closed_stdin;
+  if (!heard.exit && has_closed && session.ends_within(kAfterthought)) {
+    heard.exit = session.exit_status();
+    if (heard.after == After::closed || heard.after == After::silent) heard.after = After::ended;
+  }
   return heard;
 }
 
@@ -110,13 +123,36 @@ Answer call(Subject& subject, Session& session, const Subject::Request& request,
             std::string_view when) {
   const Heard heard = exchange(subject, session, request, request.frame);
   Answer answer = judge(subject, heard, request, args, when);
+  answer.fault = at_that(std::move(answer.fault), when);
   if (!answer.fault.empty()) subject.spoil();
   return answer;
 }
 
-std::string ended_after(std::size_t calls, const Heard& heard) {
-  return calls == 1 ? "ends after its first call " + end_of(heard)
-                    : fmt::format("ends after {} calls {}", calls, end_of(heard));
+std::string after_calls(std::size_t calls) {
+  return calls == 1 ? "after its first call" : fmt::format("after {} calls", calls);
+}
+
+/// How the worker left or closed an end after so many calls, to be read after "it"; empty: it is
+/// there.
+std::string gone(const Subject& subject, const Heard& heard, std::size_t calls) {
+  const std::string_view out = outlet(subject.settings().framing);
+  if (heard.exit) return fmt::format("ends {} {}", after_calls(calls), end_of(heard));
+  if (heard.closed) return fmt::format("closes its {} {} and lives on", out, after_calls(calls));
+  if (!heard.silence.closed_stdin) return "";
+  return fmt::format("closes its {} {} and lives on", out == "stdout" ? "stdin" : out,
+                     after_calls(calls));
+}
+
+/// What the worker did before it read any of the request, so that the calls before are to blame, of
+/// which there were so many; empty: nothing.
+std::string done_before(const Subject& subject, const Heard& heard, std::size_t calls) {
+  if (!heard.bytes().empty() || heard.silence.left < heard.sent) return "";
+  const bool greeted = subject.settings().wire().greets();
+  if (heard.after == After::ended && calls == 0 && !greeted) {
+    return fmt::format("ends before it reads anything {}: dead at start{}", end_of(heard),
+                       tail_words(heard.stderr_tail));
+  }
+  return calls == 0 ? "" : gone(subject, heard, calls);
 }
 
 /// Whether a result holds what another caller sent, and nothing of what this one sent: it is then
@@ -172,11 +208,11 @@ std::string one_of_many(Subject& subject, Session& session, int number, const st
   const json args{{number % 2 == 0 ? "nonce" : "text", nonce}};
   const Subject::Request request = subject.request("echo", args);
   const Heard heard = exchange(subject, session, request, request.frame);
+  if (std::string before_it = done_before(subject, heard, static_cast<std::size_t>(number) - 1);
+      !before_it.empty())
+    return before_it;
   const Answer answer = judge(subject, heard, request, args, when);
-  if (!answer.fault.empty()) {
-    const bool says_when = answer.fault.find(when) != std::string::npos;
-    return says_when ? answer.fault : fmt::format("{} ({})", answer.fault, when);
-  }
+  if (!answer.fault.empty()) return at_that(answer.fault, when);
   if (answer.error && subject.succeeds)
     return fmt::format("fails {}: \"{}\"", when, printable(*answer.error, 80));
   if (answer.result && is_of_another(*answer.result, nonce, before))
@@ -186,9 +222,35 @@ std::string one_of_many(Subject& subject, Session& session, int number, const st
   return "";
 }
 
+/// The words with which a worker refuses a request for its size, perhaps without having read the
+/// id; nothing: it does not refuse.
+std::optional<std::string> refusal_of_size(const Subject& subject, const Heard& heard,
+                                           const Answer& answer) {
+  if (subject.settings().opaque || !subject.succeeds) return std::nullopt;
+  if (answer.fault.empty()) return answer.error;
+  if (heard.after != After::answered || heard.more_than(1)) return std::nullopt;
+  const std::string& said = heard.frames.front();
+  if (said_by(said) != Said::error || !answers_no_request(said)) return std::nullopt;
+  return said;
+}
+
+/// The size of the largest smaller request that is answered well; 0: none is.
+std::size_t most_taken(Subject& subject, std::size_t refused) {
+  constexpr std::size_t kLeastTried = 1000;
+  for (std::size_t size = refused / 4; size >= kLeastTried; size /= 4) {
+    Session* session = subject.ready();
+    if (session == nullptr) return 0;
+    const json args{{"text", std::string(size, 'x')}};
+    const Answer answer =
+        call(subject, *session, subject.request("echo", args), args, "in a smaller call");
+    if (answer.fault.empty() && !answer.error) return size;
+  }
+  return 0;
+}
+
 /// What the worker wrote behind its answer to the greeting, before it was asked anything: perhaps
 /// an answer to the notification that follows the greeting.
-Finding early_noise(Subject& subject, Session& session, Heard early) {
+std::optional<Finding> early_noise(Subject& subject, Session& session, Heard early) {
   constexpr std::size_t kShown = 120;
   const std::string_view greeted = wire::row_of(subject.settings().speech).greeted;
   const bool answers =
@@ -211,8 +273,10 @@ Finding three_calls(Subject& subject) {
   if (subject.settings().wire().greets()) {
     Heard early = session->listen(kAfterthought);
     if (early.after == After::wrote_no_message) {
-      subject.spoil();
-      return early_noise(subject, *session, std::move(early));
+      if (auto finding = early_noise(subject, *session, std::move(early))) {
+        subject.spoil();
+        return *std::move(finding);
+      }
     }
   }
   std::optional<std::string> error;
@@ -224,13 +288,12 @@ Finding three_calls(Subject& subject) {
     const Subject::Request request = subject.request("echo", args);
     subject.spoil();
     const Heard heard = exchange(subject, *session, request, request.frame, true);
-    const bool ended_before =
-        heard.after == After::ended && heard.bytes().empty() && heard.silence.left >= heard.sent;
-    if (ended_before && number > 0) return broken(ended_after(number, heard));
+    if (const auto fault = done_before(subject, heard, number); !fault.empty())
+      return broken(fault);
     const Answer answer = judge(subject, heard, request, args, kWhen.at(number));
-    subject.closes_stdin = heard.after == After::silent && heard.silence.closed_stdin;
+    subject.closes_stdin = heard.silence.closed_stdin;
     if (!answer.fault.empty()) return broken(answer.fault);
-    if (heard.exit) return broken(ended_after(number + 1, heard));
+    if (const auto fault = gone(subject, heard, number + 1); !fault.empty()) return broken(fault);
     if (answer.result && is_of_another(*answer.result, nonce, before))
       return broken("gives a caller the answer that belongs to the caller before");
     before = nonce;
@@ -291,9 +354,20 @@ Finding megabyte(Subject& subject) {
     return not_tried(fmt::format("a frame holds {} bytes at most", limit));
   const std::size_t size = std::min(kLargeBytes, limit - kEnvelopeBytes);
   const json args{{"text", std::string(size, 'x')}};
-  const Answer answer = call(subject, *session, subject.request("echo", args), args,
-                             fmt::format("in a call of {} bytes", size));
-  if (!answer.fault.empty()) return broken(answer.fault);
+  const std::string when = fmt::format("in a call of {} bytes", size);
+  const Subject::Request request = subject.request("echo", args);
+  const Heard heard = exchange(subject, *session, request, request.frame);
+  const Answer answer = judge(subject, heard, request, args, when);
+  if (!answer.fault.empty()) subject.spoil();
+  if (const auto why = refusal_of_size(subject, heard, answer)) {
+    if (const std::size_t most = most_taken(subject, size); most > 0) {
+      return remark(
+          fmt::format("answers a call of {} bytes with an error, and takes one of {}: if "
+                      "it has such a limit, say so (--max-frame-bytes): \"{}\"",
+                      size, most, printable(*why, 80)));
+    }
+  }
+  if (!answer.fault.empty()) return broken(at_that(answer.fault, when));
   if (answer.error && subject.echoes) {
     return remark(fmt::format("answers a call of {} bytes with an error: \"{}\"", size,
                               printable(*answer.error, 80)));
@@ -321,10 +395,11 @@ Finding torn_request(Subject& subject) {
   const bool second = session->write_piece(frame.substr(head, middle - head), limit);
   const bool alone = first && second;
   const Heard heard = exchange(subject, *session, request, frame.substr(middle));
-  const Answer answer = judge(subject, heard, request, args, "on a request that comes in pieces");
+  constexpr std::string_view kWhen = "on a request that comes in pieces";
+  const Answer answer = judge(subject, heard, request, args, kWhen);
   if (!answer.fault.empty()) {
     subject.spoil();
-    return broken(answer.fault);
+    return broken(at_that(answer.fault, kWhen));
   }
   if (!alone) {
     return not_tried(fmt::format("it read no piece of a request alone within {} ms", to_ms(limit)));
@@ -375,7 +450,7 @@ Finding unknown_command(Subject& subject) {
     subject.spoil();
     const bool replies = heard.after != After::answered ||
                          reply_to(subject, request, heard.frames.front()).has_value();
-    return remark(replies ? answer.fault
+    return remark(replies ? at_that(answer.fault, "on an unknown command")
                           : "answers an unknown command with " + no_reply(subject, heard, request));
   }
   if (!answer.error) return remark("answers an unknown command with success");

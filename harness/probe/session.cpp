@@ -99,7 +99,7 @@ pool::StartEvidence Session::greet(std::optional<Duration> once_read) {
     Time look = kNever;
     if (read_at == kNever) look = after(host::sys::now(), kReadLook);
     if (once_read && read_at != kNever && greeting_.empty()) look = after(read_at, *once_read);
-    wait(std::min(look, handshake.next_deadline()), !handshake.stdout_ended(),
+    wait(std::min(look, handshake.next_deadline()), handshake.wants_to_read(),
          handshake.wants_to_write());
     if (const auto ended = exit_status()) {
       handshake.process_ended(*ended, host::sys::now());
@@ -203,6 +203,14 @@ Heard Session::hear_out(Duration span) {
   return heard;
 }
 
+bool Session::ends_within(Duration span) {
+  const Time until = after(host::sys::now(), span);
+  while (!exit_status() && host::sys::now() < until) wait(until, false, false);
+  // What it said on stderr before it ended may be unread.
+  worker_->stderr_open = worker_->stderr_open && worker_->drain_stderr();
+  return exit_status().has_value();
+}
+
 Heard Session::wait_for_end(Duration patience) {
   leaving_ = true;
   Heard heard = begin();
@@ -233,6 +241,7 @@ void Session::conclude(Heard& heard) {
   if (heard.exit) note_end(*heard.exit);
   heard.rest = stream_.rest().substr(0, kKeptBytes);
   heard.under_way = stream_.under_way();
+  heard.closed = !open_;
   heard.stderr_tail = stderr_tail();
   heard.silence = silence();
   note_hidden();
@@ -254,6 +263,7 @@ void Heard::add(Heard later) {
   rest = std::move(later.rest);
   under_way = later.under_way;
   stalled = later.stalled;
+  closed = later.closed;
   exit = later.exit;
   stderr_tail = std::move(later.stderr_tail);
   silence = later.silence;
@@ -341,7 +351,7 @@ void Session::read_some() {
     open_ = *got > 0;
     if (!open_) return;
     cross(false, {chunk.data(), *got});
-    if (!leaving_) stream_.push({chunk.data(), *got});
+    leaving_ ? keep(last_words_, {chunk.data(), *got}) : stream_.push({chunk.data(), *got});
   }
 }
 
@@ -379,6 +389,8 @@ std::vector<std::string> Session::put_away(Duration patience) {
   if (!worker_) return {};
   const bool by_itself = exit_status().has_value();
   if (!by_itself) (void)host::sys::signal_group(worker_->pid(), SIGKILL);
+  // A process beside its group may wait for the end of its input, to leave by itself.
+  worker_->close_stdin();
   // Until the leader is reaped, nobody else can have its group's number.
   const Time until = after(host::sys::now(), patience);
   std::vector<std::string> left;

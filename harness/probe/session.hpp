@@ -62,6 +62,7 @@ struct Heard : Messages {
   std::string rest;        ///< what came behind the messages; the first 4 MiB
   bool under_way = false;  ///< the rest may be the beginning of something that it may say unasked
   bool stalled = false;    ///< the rest may be such a beginning, but has not become whole in time
+  bool closed = false;     ///< its stdout has ended
   std::size_t sent = 0;    ///< how many bytes it was to read
   std::optional<ExitStatus> exit;  ///< how the process ended
   std::string stderr_tail;         ///< the end of its stderr, at most 4 KiB
@@ -129,6 +130,10 @@ class Session {
   /// Reads until the worker has ended, or `patience` is over. What it writes on its way out answers
   /// nothing.
   Heard wait_for_end(Duration patience);
+  /// The beginning of what it wrote on its way out.
+  [[nodiscard]] const std::string& last_words() const { return last_words_; }
+  /// Sends and reads nothing. Returns whether the worker ends within that time.
+  bool ends_within(Duration span);
   void close_stdin();
   void signal(int number);
   /// Whether the time line shows only the beginning of each message, because many say the same.
@@ -178,6 +183,7 @@ class Session {
   Outbox outbox_;
   bool open_ = true;      ///< its stdout is open
   bool leaving_ = false;  ///< it is on its way out: its output is of no more interest
+  std::string last_words_;
   bool end_noted_ = false;
   bool takes_input_ = true;
   bool briefly_ = false;

@@ -1,6 +1,7 @@
 #include "harness/probe/subject.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,11 +12,17 @@
 #include "harness/probe/answers.hpp"
 #include "harness/wire/envelope.hpp"
 #include "harness/wire/misframing.hpp"
+#include "harness/wire/wires.hpp"
 
 namespace poolproof::probe {
 namespace {
 
 constexpr std::size_t kTailShown = 300;
+/// A worker that nobody greets, and that can't start, has mostly ended by then.
+constexpr Duration kDeadAtStart = std::chrono::seconds(1);
+/// How long a worker has on its channel to say that it is ready, and how long all of that takes.
+constexpr Duration kHello = std::chrono::seconds(2);
+constexpr Duration kWholeHello = std::chrono::milliseconds(100);
 
 /// The log line in front of the answer to the greeting; empty: there is none.
 std::string log_in_greeting(const Settings& settings, std::string_view bytes) {
@@ -61,9 +68,19 @@ Finding Subject::first_start() {
   zero_ = host::sys::now();
   const auto begun = begin();
   if (!begun) return {Verdict::broken, begun.error()};
-  if (!settings_.wire().greets()) return {Verdict::held, "starts, and is greeted by nobody"};
+  if (!settings_.wire().greets()) {
+    if (!session_->ends_within(kDeadAtStart))
+      return {Verdict::held, "starts, and is greeted by nobody"};
+    spoilt_ = true;
+    return {Verdict::broken, fmt::format("ends before it is asked anything ({}): dead at start{}",
+                                         pool::words(*session_->exit_status()),
+                                         tail_words(session_->stderr_tail()))};
+  }
+  // The greeting of some speeches is called otherwise.
+  const std::string_view greeting = wire::row_of(settings_.speech).greeting_name;
   return {Verdict::held,
-          fmt::format("answers its init ping after {} ms", to_ms(session_->start_time()))};
+          fmt::format("answers {} after {} ms", greeting == "the ping" ? "its init ping" : greeting,
+                      to_ms(session_->start_time()))};
 }
 
 Session* Subject::ready() {
@@ -94,9 +111,25 @@ Expected<void, std::string> Subject::begin() {
   }
   const pool::StartEvidence evidence = session_->greet();
   slowest_start = std::max(slowest_start, session_->start_time());
-  if (evidence.cause == StartCause::none) return {};
+  if (evidence.cause == StartCause::none) {
+    hear_hello();
+    return {};
+  }
   spoilt_ = true;
   return unexpected(why(*session_, evidence, settings_));
+}
+
+/// Workers of Node's process pools say on their channel that they are ready, and nobody answers.
+/// Those whose first process does not are not waited for again.
+void Subject::hear_hello() {
+  const bool on_channel = wire::row_of(settings_.framing.wire).on_channel;
+  if (!settings_.opaque || !on_channel || !says_hello_) return;
+  says_hello_ = !session_->listen(std::min(kHello, settings_.limit)).frames.empty();
+  if (says_hello_) (void)session_->hear_out(kWholeHello);
+}
+
+void Subject::keep_busy(Duration span) {
+  busy_until_ = after(host::sys::now(), span);
 }
 
 void Subject::put_away() {
@@ -104,7 +137,9 @@ void Subject::put_away() {
   most_stderr = std::max(most_stderr, session_->stderr_bytes());
   // Once something was left behind, later processes are waited for only briefly.
   const Duration moment = Session::kLeavingLimit;
-  const Duration patience = left_behind.empty() ? std::max(moment, settings_.limit) : moment;
+  const Duration busy = std::max(Duration::zero(), busy_until_ - host::sys::now());
+  busy_until_ = {};
+  const Duration patience = left_behind.empty() ? std::max(busy + moment, settings_.limit) : moment;
   for (std::string& command : session_->put_away(patience)) {
     if (std::find(left_behind.begin(), left_behind.end(), command) == left_behind.end())
       left_behind.push_back(std::move(command));
@@ -113,8 +148,10 @@ void Subject::put_away() {
 }
 
 Subject::Request Subject::request(const std::string& command, const nlohmann::json& args) {
-  const std::int64_t id = next_id_++;
-  ++requests_;
+  // The numbers jump, so that a worker with numbers of its own does not guess them.
+  constexpr std::array<std::int64_t, 3> kJumps{7, 2, 1};
+  const std::int64_t id = next_id_;
+  next_id_ += kJumps.at(static_cast<std::size_t>(requests_++) % kJumps.size());
   const std::string payload =
       settings_.opaque
           ? args.dump()
@@ -135,7 +172,16 @@ std::string stuck(const Heard& heard) {
       silence.answers == 0
           ? ""
           : fmt::format(", {} bytes of answers to what it asked wait for it", silence.answers);
-  return words + answers + ", and " + pool::words(silence.activity);
+  const std::string said =
+      heard.unasked == 0
+          ? ""
+          : fmt::format(", it has written {} message{} that {} no answer", heard.unasked,
+                        heard.unasked == 1 ? "" : "s", heard.unasked == 1 ? "is" : "are");
+  return words + answers + said + ", and " + pool::words(silence.activity);
+}
+
+std::string_view outlet(const wire::Framing& framing) {
+  return wire::row_of(framing.wire).on_channel ? "channel" : "stdout";
 }
 
 std::string failure(const Heard& heard, const wire::Framing& framing, std::string_view when) {
@@ -143,14 +189,15 @@ std::string failure(const Heard& heard, const wire::Framing& framing, std::strin
   const std::string bytes = heard.bytes();
   if (heard.after == After::answered) return "";
   if (heard.after == After::silent && heard.silence.closed_stdin)
-    return fmt::format("closes its stdin {} and lives on{}", when, tail);
+    return fmt::format("closes its {} {} and lives on{}",
+                       outlet(framing) == "stdout" ? "stdin" : outlet(framing), when, tail);
   if (heard.after == After::silent) return fmt::format("hangs {}: {}{}", when, stuck(heard), tail);
   if (heard.after == After::asks_on) {
     return fmt::format("asks {} and does not read the answers, of which {} bytes wait{}", when,
                        heard.silence.answers, tail);
   }
   if (heard.after == After::closed && bytes.empty())
-    return fmt::format("closes its stdout {} and lives on{}", when, tail);
+    return fmt::format("closes its {} {} and lives on{}", outlet(framing), when, tail);
   if (bytes.empty()) {
     return fmt::format("ends {} ({}){}", when, pool::words(heard.exit.value_or(ExitStatus{})),
                        tail);

@@ -30,6 +30,9 @@ class Subject {
   /// Marks the process at hand as used up: its stream is spoilt, or it is about to end.
   void spoil() { spoilt_ = true; }
   void keep() { spoilt_ = false; }
+  /// Notes that the process at hand is in a call of ours that takes so long from now on. What it
+  /// leaves behind may be in that call.
+  void keep_busy(Duration span);
   /// Ends the process at hand, and notes what it left behind.
   void put_away();
 
@@ -71,6 +74,7 @@ class Subject {
  private:
   /// Starts a process and greets it. Error: the fault, to be read after "it".
   Expected<void, std::string> begin();
+  void hear_hello();
 
   const Settings& settings_;
   std::string token_;
@@ -78,9 +82,14 @@ class Subject {
   Time zero_ = Time();
   std::optional<Session> session_;
   bool spoilt_ = false;
-  std::int64_t next_id_ = 1;
+  Time busy_until_{};       ///< when the process at hand has done what it was last asked for
+  bool says_hello_ = true;  ///< it may say something before it is asked
+  std::int64_t next_id_ = 3;
   int requests_ = 0;  ///< how many requests the process at hand was sent
 };
+
+/// What its messages come out of: `stdout`, or its `channel`, into which ours go, too.
+std::string_view outlet(const wire::Framing& framing);
 
 /// What is wrong with how a worker took a request, to be read after "it"; `when`: such as `in its
 /// first call`. Empty: it answered.

@@ -52,8 +52,11 @@ inline Finding no_worker() {
 }
 /// How a worker ended, such as `(exited with code 3)`.
 std::string end_of(const Heard& heard);
+/// What it wrote on its way out, to be read behind that it ended; empty: nothing.
+std::string last_words(const Subject& subject, std::string_view bytes);
 /// The finding for output that nobody had asked for; `when`: such as `while nobody asks it
-/// anything`.
-Finding noise(Subject& subject, Session& session, Heard heard, std::string_view when);
+/// anything`. Nothing: it was what a worker may say, and had just not come to its end.
+std::optional<Finding> noise(Subject& subject, Session& session, Heard heard,
+                             std::string_view when);
 
 }  // namespace poolproof::probe

@@ -126,7 +126,7 @@ bool Conversation::speaks_unasked() const {
 void Conversation::output_closed() {
   if (reply_) return hand_over(true);
   if (decided()) return doubt();
-  if (read_ > 0) return decide_truncated("the worker closed its stdout and lives on");
+  if (!undecoded().empty()) return decide_truncated("the worker closed its stdout and lives on");
   decide(Outcome::stdout_closed, true,
          fmt::format(FMT_COMPILE("the worker closed its stdout and lives on; {}, {}"),
                      request_progress(), reply_progress()));
@@ -139,7 +139,7 @@ void Conversation::ended(ExitStatus status) {
       status.signal != 0
           ? fmt::format(FMT_COMPILE("the worker was ended by signal {}"), status.signal)
           : fmt::format(FMT_COMPILE("the worker exited with code {}"), status.code);
-  if (read_ > 0 && status.signal == 0) {
+  if (!undecoded().empty() && status.signal == 0) {
     decide_truncated(how);
   } else {
     decide(Outcome::worker_died, true,
@@ -324,6 +324,9 @@ std::string Conversation::request_progress() const {
 
 std::string Conversation::reply_progress() const {
   if (read_ == 0) return "0 bytes came back";
+  // All of it was messages that a worker may say unasked.
+  if (undecoded().empty())
+    return fmt::format(FMT_COMPILE("{} bytes of messages came back that are no reply"), read_);
   return fmt::format(FMT_COMPILE("reply incomplete: {}{}"), received(), text_so_far());
 }
 

@@ -42,6 +42,15 @@ std::optional<Heard> unasked(const json& message) {
   if (method == message.end()) return std::nullopt;
   if (!method->is_string())
     return wrong("a message whose \"method\" is no text: " + shown(message));
+  // Taken for a question, it would never answer anything.
+  for (const char* const key : {"result", "error"}) {
+    if (message.contains(key)) {
+      return wrong(
+          fmt::format("a message with both \"method\" and \"{}\", so it is neither a "
+                      "request nor a reply: {}",
+                      key, shown(message)));
+    }
+  }
   const auto id = message.find("id");
   if (id == message.end()) return Heard{Heard::Kind::unasked, {}, "", ""};
   if (!id->is_string() && !id->is_number()) {

@@ -171,6 +171,10 @@ std::optional<Suspicion> not_one_line(std::string_view bytes) {
   if (!starts_as_json(bytes)) return std::nullopt;
   const std::string_view line = first_line(bytes);
   const std::string_view document = document_at(bytes);
+  if (!document.empty() && bytes.substr(document.size()).starts_with('\0')) {
+    return Suspicion{Misframing::no_newline,
+                     "a NUL behind a JSON text, where a line break ends a message"};
+  }
   if (line.size() == bytes.size()) {
     if (!is_document(bytes)) return std::nullopt;
     return Suspicion{Misframing::no_newline,
@@ -197,6 +201,29 @@ std::optional<Suspicion> not_one_line(std::string_view bytes) {
           : fmt::format("a line that begins as JSON and is {}", parsed.error())};
 }
 
+/// Whether every other byte at the beginning is a NUL, as in English text in UTF-16.
+bool is_utf16(std::string_view text) {
+  constexpr std::size_t kLeast = 4;
+  constexpr std::size_t kMost = 32;
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) text.remove_prefix(2);
+  text = text.substr(0, kMost);
+  if (text.size() < kLeast) return false;
+  const bool big_endian = text[0] == '\0';
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if ((text[at] == '\0') != (at % 2 == (big_endian ? 0 : 1))) return false;
+  }
+  return true;
+}
+
+/// Suspects text in UTF-16: programs of Windows, .NET and Java write it where nobody said UTF-8.
+std::optional<Suspicion> in_utf16(const Framing& framing, std::string_view bytes) {
+  const std::string_view payload = whole_frame(framing, bytes).payload;
+  if (!is_utf16(bytes) && !is_utf16(payload)) return std::nullopt;
+  return Suspicion{Misframing::utf16,
+                   "text in UTF-16 (every other byte is a NUL), where UTF-8 is "
+                   "agreed"};
+}
+
 /// Suspects a byte order mark before JSON: programs of Windows and .NET write it, parsers refuse
 /// it.
 std::optional<Suspicion> behind_a_mark(const Framing& framing, std::string_view bytes) {
@@ -207,13 +234,17 @@ std::optional<Suspicion> behind_a_mark(const Framing& framing, std::string_view 
                    "JSON that begins with a byte order mark (ef bb bf), which parsers refuse"};
 }
 
+constexpr std::string_view kContent = "content-";
+
+/// Whether the bytes begin as a Content- header does, as far as they go.
+bool agrees_with_content(std::string_view bytes) {
+  return std::ranges::equal(bytes.substr(0, kContent.size()), kContent.substr(0, bytes.size()),
+                            [](unsigned char a, char b) { return std::tolower(a) == b; });
+}
+
 /// Whether the bytes begin with a Content- header: whoever writes one means to write headers.
 bool names_content(std::string_view bytes) {
-  constexpr std::string_view kContent = "content-";
-  return bytes.size() >= kContent.size() &&
-         std::equal(kContent.begin(), kContent.end(), bytes.begin(), [](char a, unsigned char b) {
-           return a == static_cast<char>(std::tolower(b));
-         });
+  return bytes.size() >= kContent.size() && agrees_with_content(bytes);
 }
 
 std::optional<Suspicion> bad_header(const Framing& framing, std::string_view bytes) {
@@ -348,8 +379,11 @@ std::optional<Suspicion> wrong_length(const Framing& framing, std::string_view b
                      bytes.substr(head.header_bytes));
 }
 
-/// Whether bytes that are text may nevertheless be the beginning of a sound frame.
+/// Whether bytes that are text may nevertheless be the beginning of a sound frame. A single word
+/// may be a header's name, but if nothing follows it, it is most likely a banner.
 bool is_beginning(const Framing& framing, std::string_view bytes) {
+  const bool one_line = bytes.find('\n') == std::string_view::npos;
+  if (framing.wire == Wire::headers && one_line && !agrees_with_content(bytes)) return false;
   const Head head = row_of(framing.wire).head(framing, bytes, 0);
   const bool one_byte = framing.wire == Wire::prefix || framing.wire == Wire::varint;
   return (!one_byte || head.header_bytes == 1) && head.end_bytes == 0 &&
@@ -361,9 +395,8 @@ bool is_beginning(const Framing& framing, std::string_view bytes) {
 bool may_begin_message(const Framing& framing, std::string_view bytes) {
   const Head head = row_of(framing.wire).head(framing, bytes, 0);
   if (head.state == Head::State::broken) return false;
-  constexpr std::string_view kHeader = "Content-";
   if (framing.wire == Wire::headers)
-    return kHeader.substr(0, bytes.size()) == bytes.substr(0, kHeader.size());
+    return head.state == Head::State::whole || may_begin_headers(bytes);
   const std::string_view payload = bytes.substr(head.header_bytes);
   const bool announced = head.state == Head::State::whole || framing.by_lines();
   return !announced || payload.empty() || json_look(payload) != JsonLook::other;
@@ -412,6 +445,7 @@ std::optional<Suspicion> suspect(const Framing& framing, std::string_view bytes)
     if (rest.empty()) return std::nullopt;
     return surplus(framing, rest);
   }
+  if (auto found = in_utf16(framing, bytes)) return found;
   if (auto found = behind_a_mark(framing, bytes)) return found;
   if (auto found = bad_header(framing, bytes)) return found;
   if (framing.by_lines()) {

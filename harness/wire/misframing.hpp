@@ -27,6 +27,7 @@ enum class Misframing : std::uint8_t {
   headers,            ///< Content-Length and other headers, as language servers write them
   bad_header,         ///< headers that say no length, or break another rule of theirs
   json_line,          ///< JSON without any length
+  utf16,              ///< JSON in UTF-16, or whatever else has a NUL in each character
   byte_order_mark,    ///< JSON behind a byte order mark
   no_newline,         ///< lines: JSON without the line break that ends a message
   several_lines,      ///< lines: one JSON text over more than one line
@@ -58,7 +59,8 @@ std::string_view first_document(std::string_view bytes);
 /// The rest of `bytes`, after the messages at their beginning that a worker may say unasked.
 std::string_view behind_unasked(const Framing& framing, Speech speech, std::string_view bytes);
 
-/// Whether `bytes` may be the beginning of a frame with a JSON object or list. Empty bytes may.
+/// Whether `bytes` may be the beginning of a frame with a JSON object or list, whatever headers
+/// stand first in it. Empty bytes may.
 bool may_begin_message(const Framing& framing, std::string_view bytes);
 
 }  // namespace poolproof::wire

@@ -199,6 +199,36 @@ TEST_CASE("misframing: a line that begins as JSON is no banner", "[wire]") {
   CHECK_FALSE(suspect(framing, "{\"a\": 1, \"b"));
 }
 
+TEST_CASE("misframing: NULs are named by what they come from", "[wire]") {
+  const auto wire = GENERATE(Wire::prefix, Wire::varint, Wire::lines, Wire::headers);
+  const Framing framing{4, 1U << 20U, wire};
+  const std::string mark = GENERATE(""s, "\xff\xfe"s);
+  std::string wide = mark;
+  for (const char c : kReply) wide += {c, '\0'};
+  for (const std::string& bytes : {wide, *encode_frame(framing, wide)}) {
+    const auto found = suspect(framing, bytes);
+    REQUIRE(found);
+    CHECK(found->kind == Misframing::utf16);
+  }
+  const auto found = suspect({4, 1U << 20U, Wire::lines}, kReply + '\0');
+  REQUIRE(found);
+  CHECK_THAT(found->words, Catch::Contains("a NUL behind a JSON text, where a line break"));
+}
+
+TEST_CASE("misframing: headers of any name and case may begin a message, and words may not") {
+  const Framing framing{4, 1U << 20U, Wire::headers};
+  const std::string head = GENERATE("content-length: 9\r\n\r\n", "CONTENT-LENGTH: 9\r\n\r\n",
+                                    "X-Trace: 7\r\nContent-Length: 9\r\n\r\n");
+  for (std::size_t size = 0; size <= head.size(); ++size)
+    CHECK(may_begin_message(framing, head.substr(0, size)));
+  for (const char* const words : {"Server up", "ready\n", "[info", "X-Trace: 7\nready\n", "{"})
+    CHECK_FALSE(may_begin_message(framing, words));
+  // A single word may be a name, but on its own it is told as what it most likely is.
+  const auto found = suspect(framing, "ready");
+  REQUIRE(found);
+  CHECK(found->kind == Misframing::text);
+}
+
 TEST_CASE("misframing: a log line is text, whatever it begins with", "[wire]") {
   const auto wire = GENERATE(Wire::prefix, Wire::varint, Wire::lines, Wire::headers);
   const Framing framing{4, 1U << 20U, wire};

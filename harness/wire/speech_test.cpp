@@ -33,6 +33,19 @@ TEST_CASE("speech: each has a row of its own, in the order of the enum, and a na
   CHECK(speech_called("MCP") == nullptr);
 }
 
+TEST_CASE("speech: a message that names a method and answers, too, is wrong") {
+  const auto speech = GENERATE(Speech::json_rpc, Speech::mcp, Speech::lsp);
+  const auto [rest, key] = GENERATE(table<std::string, std::string>({
+      {R"("method":"echo","result":{})", "result"},
+      {R"("method":"echo","error":{"code":1,"message":"no"})", "error"},
+  }));
+  const bool numbered = GENERATE(true, false);
+  const std::string payload = numbered ? reply(rest) : R"({"jsonrpc":"2.0",)" + rest + "}";
+  const Heard heard = hear(speech, payload);
+  CHECK(heard.kind == Heard::Kind::wrong);
+  CHECK_THAT(heard.why, Catch::Contains("both \"method\" and \"" + key + "\""));
+}
+
 TEST_CASE("speech: what is said is what the protocols demand") {
   const json args{{"text", "hi"}};
   const json call = json::parse(row_of(Speech::mcp).request(7, "echo", args, "now"));

@@ -167,6 +167,41 @@ TEST_CASE("wire: unasked: before a request only what a worker may say unasked is
   if (stale) CHECK(conversation.result().outcome == Outcome::stale_worker);
 }
 
+TEST_CASE("wire: unasked: part of a message is waited for, whatever headers it begins with") {
+  const Framing headers{4, 1U << 20U, Wire::headers};
+  const auto head = GENERATE(as<std::string>{}, "Content-Length", "content-length",
+                             "CONTENT-LENGTH", "X-Trace: 7\r\ncontent-length");
+  const std::string payload = kNote.substr(0, kNote.size() - 1);
+  const std::string note = head + ": " + std::to_string(payload.size()) + "\r\n\r\n" + payload;
+  CAPTURE(note);
+  for (std::size_t cut = 1; cut < note.size(); ++cut) {
+    Conversation conversation(headers, Payload::envelope, 7, kRequest, Time(100ms), Codec::json,
+                              Speech::lsp);
+    conversation.heard_before(note.substr(0, cut));
+    CHECK_FALSE(conversation.decided());
+  }
+}
+
+TEST_CASE("wire: unasked: what is no reply is not told as part of one") {
+  Conversation conversation = asked();
+  conversation.read(kNote + kNote);
+  SECTION("at the deadline") {
+    conversation.tick(Time(100ms));
+    CHECK(conversation.result().outcome == Outcome::call_timeout);
+  }
+  SECTION("at its end") {
+    conversation.ended({3, 0});
+    CHECK(conversation.result().outcome == Outcome::worker_died);
+  }
+  SECTION("at the end of its stdout") {
+    conversation.output_closed();
+    CHECK(conversation.result().outcome == Outcome::stdout_closed);
+  }
+  CHECK_FALSE(conversation.result().truncated);
+  CHECK_THAT(conversation.result().detail,
+             Catch::Contains("bytes of messages came back that are no reply"));
+}
+
 TEST_CASE("wire: unasked: where nobody speaks unasked every byte before a request is a fault") {
   Conversation conversation(kLines, Payload::envelope, 7, kRequest, Time(100ms));
   conversation.heard_before(kNote);

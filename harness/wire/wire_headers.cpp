@@ -29,14 +29,17 @@ bool same_word(std::string_view one, std::string_view other) {
   });
 }
 
+/// Whether the text is a header's name, or the beginning of one.
+bool is_name(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_';
+  });
+}
+
 /// Whether the line begins with a name and a colon.
 bool is_header(std::string_view line) {
   const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos) return false;
-  const std::string_view name = line.substr(0, colon);
-  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '_';
-  });
+  return colon != std::string_view::npos && is_name(line.substr(0, colon));
 }
 
 Head broken(FrameError::Kind why, std::size_t header_bytes = 0) {
@@ -117,6 +120,14 @@ std::string missing(const Framing& /*framing*/) {
 }
 
 }  // namespace
+
+bool may_begin_headers(std::string_view bytes) {
+  const auto newline = bytes.rfind('\n');
+  const bool first = newline == std::string_view::npos;
+  const std::string_view line = first ? bytes : bytes.substr(newline + 1);
+  if (line.empty() || (!first && line == "\r")) return true;
+  return is_name(line.substr(0, line.find(':')));
+}
 
 const WireRow kHeadersWire{
     .wire = Wire::headers,

@@ -51,6 +51,10 @@ const WireRow& row_of(Wire wire);
 /// The wire of this name; null: there is none.
 const WireRow* wire_called(std::string_view name);
 
+/// Whether bytes without a broken header may be the beginning of a block of headers, whatever their
+/// names. Empty bytes may.
+bool may_begin_headers(std::string_view bytes);
+
 /// The head of a frame that announces `length`: broken if that is 0 or above the limit.
 Head head_of_length(const Framing& framing, std::size_t header_bytes, std::uint64_t length);
 

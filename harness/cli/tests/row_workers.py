@@ -136,7 +136,7 @@ serve(counting(handle))""", "pool: it ends in call 4 of the same process (exited
 def handle(r, n):
     H(r)
     if n == 7: sys.exit(0)
-serve(counting(handle))""", "pool: it ends in call 7 of the same process (exited with code 0).", 1),
+serve(counting(handle))""", "pool: it ends after 6 calls (exited with code 0).", 1),
     "leaves after six, slowly": ("""
 def handle(r, n):
     if n > 1: time.sleep(0.4)
@@ -173,10 +173,21 @@ serve(handle)""", "pool: it stops while it is idle (as by SIGSTOP)", 1),
     "closes its stdin": ("""
 for payload in frames():
     r = json.loads(payload)
-    if r["id"] == 1: os.close(0)
+    if r["id"] == 3: os.close(0)
     H(r)
-    if r["id"] == 1: time.sleep(1000)
-""", "pool: it closes its stdin in its second call and lives on", 1),
+    if r["id"] == 3: time.sleep(1000)
+""", "pool: it closes its stdin after its first call and lives on", 1),
+    "closes its stdout": ("""
+def handle(r, n):
+    H(r)
+    if n == 3: os.close(1); time.sleep(1000)
+serve(counting(handle))""", "pool: it closes its stdout after 2 calls and lives on", 1),
+    # A fault is told with its circumstance.
+    "takes each read for a request": ("""
+while data := os.read(0, 65536):
+    try: H(json.loads(data[4:]))
+    except ValueError: refuse("no JSON")
+""", "its error says: no JSON (in a call of 1000000 bytes)", 1),
     "closes its stdin while idle": ("""
 import select
 def handle(r):
@@ -225,6 +236,13 @@ def handle(r):
     H(r)
 serve(handle)""",
     "slow to leave": "serve(); time.sleep(1.3)",
+    "serves in a session of its own": """
+if child := os.fork(): os.waitpid(child, 0); os._exit(0)
+os.setsid()
+def handle(r):
+    if r["command"] == "sleep": r["args"]["ms"] = min(r["args"]["ms"], 700)
+    H(r)
+serve(handle)""",
     "warms up": """
 def warm():
     end = time.monotonic() + 1.8

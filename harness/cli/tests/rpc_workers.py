@@ -93,6 +93,23 @@ def on_call(reply):
     text = line(note("x" * 300))
     write(line(reply), text[:150]); time.sleep(0.03); write(text[150:])
 serve(read_line, line, on_call)""", ""),
+    "a notification behind a greeting of one read": (LINES, """
+def greet(request):
+    if request["method"] != "initialize": return False
+    reply = answer(request)
+    reply["result"] = {**MCP, "instructions": ""}
+    reply["result"]["instructions"] = "x" * (16384 - len(line(reply)))
+    write(line(reply), line(note("ready")))
+    return True
+serve(read_line, line, before=greet)""", ""),
+    **{f"headers in pieces: {name}": (HEADERS, f"""
+def say(message):
+    head, body = headed(message).split(b"\\r\\n\\r\\n", 1)
+    write({head} + b"\\r\\n\\r\\n"); time.sleep(0.01); write(body)
+def on_call(reply): say(reply); time.sleep(0.05); say(note("hi"))
+serve(read_headed, headed, on_call)""", "")
+       for name, head in (("lower case", "head.lower()"), ("upper case", "head.upper()"),
+                          ("another first", 'b"X-Trace: 7\\r\\n" + head'))},
     "large notifications": (HEADERS, """
 serve(read_headed, headed, lambda reply: write(headed(note("y" * 200000)), headed(reply),
                                                headed(note("x" * 200000))))""", ""),
@@ -119,6 +136,23 @@ def refuse(request):
                 "error": {"code": -32601, "message": "no method"}}))
     return True
 serve(read_line, line, before=refuse)""", "wire lines, speech json_rpc"),
+    "a code of its own for its greeting": ((), """
+def refuse(request):
+    if request["method"] != "initialize": return False
+    write(line({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32000, "message": "?"}}))
+    return True
+serve(read_line, line, before=refuse)""", "wire lines, speech json_rpc"),
+    "slow at first, and quick to refuse": ((), """
+def read():
+    text = I.readline()
+    if text.startswith(b"{") and not begun: begun.append(1); time.sleep(1.2)
+    return text
+begun = []
+def refuse(request):
+    if request["method"] != "initialize": return False
+    write(line({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32601, "message": "?"}}))
+    return True
+serve(read, line, before=refuse)""", "wire lines, speech json_rpc"),
     "little-endian": ((), 'bridge(read_packed("<I"), packed("<I"))',
                       "wire prefix of 4 bytes, little-endian, speech bridge"),
     "eight bytes": ((), 'serve(read_packed("<Q"), packed("<Q"))',
@@ -134,11 +168,34 @@ serve(read_headed, headed, lambda reply: write(headed(reply) * 2))""",
                            "it writes more than one reply to a call."),
     "another id behind": (HEADERS, """
 serve(read_headed, headed, lambda reply: write(headed(reply), headed({**reply, "id": 99})))""",
-                          "more than one reply to a call; of the second one: expected id 1, got 99"),
+                          "more than one reply to a call; of the second one: expected id 3, got 99"),
     "part of a message": (LINES, """
 serve(read_line, line, lambda reply: write(line(reply), b'{"jsonrpc": "2.0", '))""",
                           "part of a message behind its reply to a call, and no more of it"),
+    # ---- what is no answer is told as that
+    "a method in its greeting": (LINES, "serve(read_line, lambda m: line({**m, 'method': 'x'}))",
+                                 'a message with both "method" and "result"'),
+    "a method in its replies": (LINES, """
+serve(read_line, line, lambda reply: write(line({**reply, "method": "x"})))""",
+                                'answers a call with what is no reply: a message with both "method"'),
+    "notifications for its greeting": (LINES, """
+serve(read_line, line, before=lambda request: write(line(note("loading")) * 2) or True)""",
+                                       "bytes of sound messages, of which none is an answer"),
+    "notifications for its replies": (HEADERS, """
+serve(read_headed, headed, lambda reply: write(headed(note("loading")) * 2))""",
+                                      "it has written 2 messages that are no answer, and the process"),
+    "numbers of its own": (CALLS, """
+import itertools
+numbers = itertools.count(1)
+serve(read_line, lambda m: line({**m, "id": next(numbers)}))""", "expected id 3, got 1"),
+    "dead at start, and greeted by nobody": (CALLS, "sys.exit('no config')",
+                                             "ends before it is asked anything (exited with code 1): "
+                                             "dead at start; its stderr ends: no config"),
     # ---- what breaks a rule is told by that rule
+    "UTF-16": (LINES, "serve(read_line, lambda m: line(m).decode().encode('utf-16-le'))",
+               "text in UTF-16 (every other byte is a NUL), where UTF-8 is agreed"),
+    "NULs for line breaks": (LINES, "serve(read_line, lambda m: line(m).rstrip() + b'\\0')",
+                             "a NUL behind a JSON text, where a line break ends a message"),
     "not a number": (LINES, """
 serve(read_line, line, lambda reply: write(line({**reply, "result": float("nan")})))""",
                      "that begins as JSON and is not JSON: bare NaN at byte"),
@@ -280,6 +337,13 @@ serve(read, flawed)""", words)
         (CALLS, "None", 'an unknown command with what is no reply: a reply whose "error" is null, '
                         'and that has no "result".'))
 } | {
+    "refuses what is too large, without an id": (LINES, """
+def read():
+    text = I.readline(65536)
+    if not text or text.endswith(b"\\n"): return text
+    while text and not text.endswith(b"\\n"): text = I.readline(65536)
+    return b"too large"
+serve(read, line)""", "and takes one of 62500: if it has such a limit, say so (--max-frame-bytes)"),
     "an error that is an object": (("--speech", "bridge"), """
 bridge(read_line, lambda m: line({**m, "error": {"type": "KeyError"}}))""",
                                    "an unknown command with an error that is an object, not a text."),

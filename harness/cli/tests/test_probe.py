@@ -46,7 +46,7 @@ EXPECTED = {
     "4 GiB header": ("it begins with ff ff ff ff", 1),
     "refuses": ('answered its ping with an error: "no API key"', 1),
     "dies on its call": ("pool: it ends in its first call (exited with code 5).", 1),
-    "wrong id": ("answers a call with what is no reply: expected id 1, got 77", 1),
+    "wrong id": ("answers a call with what is no reply: expected id 3, got 77", 1),
     "twice": ("writes more than one reply to a call", 1),
     "text in a call": ("writes in its first call text (a banner or a stray print)", 1),
     "hangs in a call": ("it hangs in its first call: it has read the request (", 1),
@@ -65,7 +65,7 @@ EXPECTED = {
     "speaks Latin-1": ("changes non-ASCII text on its way through.", 1),
     "reads once": ("on a request that comes in pieces (exited with code 1); its stderr ends: short",
                    1),
-    "reads a tenth": ("hangs in a call of 1000000 bytes: it has read 102400 of 1000087 bytes", 1),
+    "reads a tenth": ("hangs in a call of 1000000 bytes: it has read 102400 of 1000088 bytes", 1),
     "noise while idle": ('stray print): "tick', 1),
     "floods": ("makes noise on its stdout", 1),
     "busy while idle": ("keeps a processor busy while it is idle (", 0),
@@ -115,7 +115,7 @@ OPAQUE_WORKERS = {
     "subprocess.Popen(['sleep', '1003'], stdin=0, stdout=2); serve(write)":
         ("it leaves a process behind when it ends: sleep 1003", 1),
     "print('Loading...', flush=True); serve(write)": ("text (a banner or a stray print)", 1),
-    "sys.exit(4)": ("ends in its first call (exited with code 4)", 1),
+    "sys.exit(4)": ("ends before it is asked anything (exited with code 4): dead at start", 1),
 }
 LONGEST_OUTPUT = 16384
 LARGEST_MEMORY_KIB = 512 << 10  # of ours and of the largest worker
@@ -213,9 +213,12 @@ class Probe(ProgramTest):
                 self.assertIn(b"held      megabyte        takes 1000000 bytes, and gives", said)
 
     def test_who_answers_otherwise_on_its_channel_is_taken_for_opaque(self):
-        for asked in ((), ("--wire", "node_ipc")):
-            with self.subTest(asked):
-                said, code = probe([PYTHON, "-c", FORKED], *asked)
+        lives_on = FORKED.replace("raise SystemExit(0)", "import time; time.sleep(1000)")
+        says_hello = FORKED.replace("while", 'channel.sendall(b\'"ready"\\n\')\nwhile')
+        for script, asked in ((FORKED, ()), (lives_on, ()), (says_hello, ()),
+                              (FORKED, ("--wire", "node_ipc"))):
+            with self.subTest(asked, script=script):
+                said, code = probe([PYTHON, "-c", script], *asked)
                 self.assertIn("wire node_ipc, speech opaque (on its channel", said.decode())
                 self.assertEqual(diagnosis(said), ["diagnosis: a sound worker."], said)
                 self.assertEqual(code, 0)
