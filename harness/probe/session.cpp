@@ -34,8 +34,6 @@ constexpr Duration kLook = 10ms;
 constexpr std::size_t kTailBytes = 4096;
 /// How long the rest of a message, or room for answers, is waited for.
 constexpr Duration kRestLimit = 1s;
-/// Like a pool, the session goes on when no more bytes than these of its answers are unwritten.
-constexpr std::size_t kOwedMostBytes = 4096;
 /// Like a pool, the session keeps no more bytes than these of answers that the worker does not
 /// read.
 constexpr std::size_t kAnswersMostBytes = std::size_t{1} << 20U;
@@ -224,7 +222,7 @@ void Session::finish(Heard& heard) {
   const std::uint64_t before = stream_.count();
   const auto is_whole = [&] {
     const bool part = stream_.under_way() && stream_.count() == before;
-    return !part && outbox_.answers_pending() <= kOwedMostBytes;
+    return !part && outbox_.answers_pending() == 0;
   };
   if (is_whole()) return;
   (void)pump(after(host::sys::now(), kRestLimit), heard, is_whole);

@@ -17,9 +17,6 @@ namespace {
 constexpr std::size_t kFirstBytesMax = 64;
 /// How long a conversation waits for the rest of a message that follows the reply.
 constexpr Duration kRestWait{250'000};
-/// Answers of at most this size surely fit into the worker's pipe. A call with more of them ends
-/// only when they are written.
-constexpr std::size_t kOwedMostBytes = 4096;
 /// The most bytes of answers that are kept for a worker that does not read them.
 constexpr std::size_t kAnswersMostBytes = std::size_t{1} << 20U;
 
@@ -48,7 +45,7 @@ void Conversation::wrote(std::size_t bytes) {
   POOLPROOF_ASSERT(bytes <= frame_.size() - written_);
   written_ += bytes;
   if (decided() && bytes > 0) doubt();
-  if (reply_ && undecoded().empty() && !owes_many_answers()) hand_over(false);
+  if (reply_ && undecoded().empty() && !owes_answers()) hand_over(false);
 }
 
 void Conversation::write_failed(int errno_value) {
@@ -242,9 +239,10 @@ bool Conversation::is_request(std::string_view payload) const {
   return same_message(payload, whole_frame(framing_, request).payload);
 }
 
-/// Whether the answers still to be written may be more than the worker's pipe has room for.
-bool Conversation::owes_many_answers() const {
-  return written_ >= request_bytes_ && frame_.size() - written_ > kOwedMostBytes;
+/// Whether answers to the worker's own requests are still to be written. A call ends only when they
+/// are, for nobody knows how much room the worker's pipe has.
+bool Conversation::owes_answers() const {
+  return written_ >= request_bytes_ && written_ < frame_.size();
 }
 
 /// Reads what follows the reply: it must be what a worker may say unasked. If part of a message is
@@ -257,7 +255,7 @@ void Conversation::read_after_reply() {
     if (!is_unasked(row_of(speech_).hear(**frame, -1))) return hand_over(true);
   }
   if (undecoded().empty()) {
-    if (!owes_many_answers()) hand_over(false);
+    if (!owes_answers()) hand_over(false);
     return;
   }
   if (!may_begin_message(framing_, undecoded())) hand_over(true);
