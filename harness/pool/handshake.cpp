@@ -209,7 +209,8 @@ void Handshake::confirm() {
 
 void Handshake::budget_over(Time now) {
   // A worker that only said what it may say unasked has not begun to answer.
-  if (!conversation_.undecoded().empty()) return conclude(unfinished_cause());
+  const bool began = gathered_.answered_bytes > 0 && !conversation_.undecoded().empty();
+  if (began) return conclude(unfinished_cause());
   if (const auto unread = pipes_.unread()) gathered_.unread_bytes = count(*unread);
   if (gathered_.unread_bytes > 0 || wants_to_write()) {
     return conclude(pipes_.nobody_reads() ? StartCause::stdin_closed : StartCause::ping_unread);
@@ -268,6 +269,8 @@ StartCause Handshake::late_cause() const {
   wire::Conversation late(wire_.framing, wire::Payload::handshake, ping_id_, "", kNever,
                           wire_.codec, wire_.speech);
   late.read(late_);
+  // Nobody writes any more what the worker asked for itself.
+  if (late.holds_reply()) late.output_closed();
   if (late.decided() && late.result().outcome == Outcome::ok) return StartCause::reply_unflushed;
   if (late.decided() && late.result().outcome == Outcome::worker_error)
     return StartCause::reply_unflushed;

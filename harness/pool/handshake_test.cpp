@@ -157,6 +157,11 @@ TEST_CASE("pool: handshake: no wire but those with one is said to miss a length 
              Catch::Contains("JSON without a Content-Length header, and only at end of input"));
   CHECK_THAT(told(Wire::lines, Speech::mcp, kInit + "\n", true),
              Catch::EndsWith("[reply_unflushed]"));
+  // What it asked before, nobody answers any more.
+  const std::string asks = R"({"jsonrpc":"2.0","id":1,"method":"ping"})"
+                           "\n";
+  CHECK_THAT(told(Wire::lines, Speech::mcp, asks + kInit + "\n", true),
+             Catch::EndsWith("[reply_unflushed]"));
 }
 
 TEST_CASE("pool: handshake: what a sound message says is told before what stands behind it") {

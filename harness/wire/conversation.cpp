@@ -123,7 +123,7 @@ bool Conversation::speaks_unasked() const {
 void Conversation::output_closed() {
   if (reply_) return hand_over(true);
   if (decided()) return doubt();
-  if (!undecoded().empty()) return decide_truncated("the worker closed its stdout and lives on");
+  if (has_begun_to_reply()) return decide_truncated("the worker closed its stdout and lives on");
   decide(Outcome::stdout_closed, true,
          fmt::format(FMT_COMPILE("the worker closed its stdout and lives on; {}, {}"),
                      request_progress(), reply_progress()));
@@ -136,7 +136,7 @@ void Conversation::ended(ExitStatus status) {
       status.signal != 0
           ? fmt::format(FMT_COMPILE("the worker was ended by signal {}"), status.signal)
           : fmt::format(FMT_COMPILE("the worker exited with code {}"), status.code);
-  if (!undecoded().empty() && status.signal == 0) {
+  if (has_begun_to_reply() && status.signal == 0) {
     decide_truncated(how);
   } else {
     decide(Outcome::worker_died, true,
@@ -237,6 +237,12 @@ bool Conversation::is_request(std::string_view payload) const {
   if (payload_ == Payload::handshake && request_id_ != 0) return false;
   const std::string_view request = std::string_view(frame_).substr(0, request_bytes_);
   return same_message(payload, whole_frame(framing_, request).payload);
+}
+
+/// Whether a message has begun that no reply has ended. What was heard before the call is of no
+/// reply.
+bool Conversation::has_begun_to_reply() const {
+  return read_ > 0 && !undecoded().empty();
 }
 
 /// Whether answers to the worker's own requests are still to be written. A call ends only when they

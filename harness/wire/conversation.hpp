@@ -119,6 +119,7 @@ class Conversation {
   [[nodiscard]] bool is_request(std::string_view payload) const;
   void read_after_reply();
   [[nodiscard]] bool owes_answers() const;
+  [[nodiscard]] bool has_begun_to_reply() const;
   void hand_over(bool in_doubt);
   [[nodiscard]] Heard hear(std::string_view payload) const;
   [[nodiscard]] std::string wrong_greeting(const Reply& reply) const;

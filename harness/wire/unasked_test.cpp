@@ -209,6 +209,20 @@ TEST_CASE("wire: unasked: what is no reply is not told as part of one") {
              Catch::Contains("bytes of messages came back that are no reply"));
 }
 
+TEST_CASE("wire: unasked: what was heard before a call is no part of its reply") {
+  Conversation conversation = fresh();
+  conversation.heard_before(kNote.substr(0, 20));
+  conversation.wrote(kRequest.size());
+  if (GENERATE(false, true)) {
+    conversation.ended({255, 0});
+    CHECK(conversation.result().outcome == Outcome::worker_died);
+  } else {
+    conversation.output_closed();
+    CHECK(conversation.result().outcome == Outcome::stdout_closed);
+  }
+  CHECK(conversation.result().phase == Phase::awaiting_reply);
+}
+
 TEST_CASE("wire: unasked: where nobody speaks unasked every byte before a request is a fault") {
   Conversation conversation(kLines, Payload::envelope, 7, kRequest, Time(100ms));
   conversation.heard_before(kNote);
