@@ -27,7 +27,7 @@ class Meeting {
     REQUIRE(child);
     worker_ = std::make_shared<Worker>(WorkerId{0, 0}, std::move(*child), 1000);
     greeting_.emplace(
-        *worker_, pool::WireOptions{}, ping(), after(sys::now(), budget), 300ms,
+        *worker_, pool::WireOptions{}, ping(), after(sys::now(), budget), 300ms, sys::now,
         [this] { worker_->close_stdin(); },
         [this](bool written, std::string_view bytes) { (written ? sent : received) += bytes; });
   }
@@ -40,17 +40,17 @@ class Meeting {
 
   /// As the reactor would do it.
   pool::StartEvidence outcome() {
-    greeting_->exchange(sys::now());
+    greeting_->exchange();
     while (!greeting_->evidence()) {
       std::array<pollfd, 2> fds{
           {{greeting_->wants_to_read() ? worker_->stdout_fd() : -1, POLLIN, 0},
            {worker_->pidfd(), POLLIN, 0}}};
       const Time until = greeting_->next_deadline();
       (void)sys::poll(fds, std::max(Duration::zero(), until - sys::now()));
-      greeting_->exchange(sys::now());
+      greeting_->exchange();
       const auto ended = sys::peek_exit(worker_->pidfd());
-      if (ended && *ended) greeting_->process_ended(**ended, sys::now());
-      greeting_->tick(sys::now());
+      if (ended && *ended) greeting_->process_ended(**ended);
+      greeting_->tick();
     }
     return *greeting_->evidence();
   }

@@ -157,10 +157,7 @@ class Start {
     // These are suspected at once, but told only when the worker's exit has been waited for.
     const bool suspected = cause == StartCause::bad_frame || cause == StartCause::stdout_closed;
     const Duration postmortem = given_.evidence.scenario.pool.core.postmortem_budget;
-    // A real event loop may be put to sleep between its look at the clock and that at the pipe.
-    const bool exact = given_.view.grain == Duration::zero();
-    const Duration least = exact ? postmortem : postmortem / 2;
-    if (suspected && judged_.at + given_.view.grain < after(receipt_->at, least)) {
+    if (suspected && judged_.at + given_.view.grain < after(receipt_->at, postmortem)) {
       return "before its post-mortem was over";
     }
     if (cause == StartCause::refused && !is_quoted()) return "but with other words";

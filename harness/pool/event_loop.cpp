@@ -84,10 +84,10 @@ void EventLoop::begin_handshake(Worker& worker, Time deadline) {
   auto frame = greeting(wire_, worker.id(), world_.timestamp());
   POOLPROOF_ASSERT(frame.has_value());
   const auto ping_bytes = static_cast<std::uint32_t>(frame->size());
-  worker.handshake.emplace(worker, wire_, std::move(*frame), deadline,
-                           dispatcher_.core().config().postmortem_budget,
-                           [this, &worker] { close_stdin(worker); });
-  worker.handshake->exchange(dispatcher_.now());
+  worker.handshake.emplace(
+      worker, wire_, std::move(*frame), deadline, dispatcher_.core().config().postmortem_budget,
+      [this] { return dispatcher_.now(); }, [this, &worker] { close_stdin(worker); });
+  worker.handshake->exchange();
   if (!worker.handshake->wants_to_write()) {
     const Entered entered(dispatcher_);
     worker.ping_bytes = ping_bytes;
@@ -98,9 +98,8 @@ void EventLoop::begin_handshake(Worker& worker, Time deadline) {
 
 void EventLoop::advance_handshake(Worker& worker) {
   if (!worker.handshake) return;
-  const Time now = dispatcher_.now();
-  worker.handshake->exchange(now);
-  worker.handshake->tick(now);
+  worker.handshake->exchange();
+  worker.handshake->tick();
   finish_handshake(worker);
   world_.look(worker);
 }
@@ -139,9 +138,9 @@ void EventLoop::begin_ping(Worker& worker, Time deadline) {
   worker.pinged = true;
   worker.handshake.emplace(
       worker, wire_, std::move(*frame), deadline, dispatcher_.core().config().postmortem_budget,
-      [this, &worker] { close_stdin(worker); }, Handshake::Tap{}, worker.next_request++,
-      std::exchange(worker.carried, {}));
-  worker.handshake->exchange(dispatcher_.now());
+      [this] { return dispatcher_.now(); }, [this, &worker] { close_stdin(worker); },
+      Handshake::Tap{}, worker.next_request++, std::exchange(worker.carried, {}));
+  worker.handshake->exchange();
   finish_handshake(worker);
   world_.look(worker);
 }
@@ -188,7 +187,7 @@ bool EventLoop::reap_if_ended(Worker& worker) {
   if (worker.pinged) {
     worker.handshake.reset();  // the end of the process says more than a ping without an answer
   } else if (worker.handshake) {
-    worker.handshake->process_ended(status, dispatcher_.now());
+    worker.handshake->process_ended(status);
     finish_handshake(worker);
   }
   // Its group is killed while the leader's number is still its own.

@@ -57,7 +57,7 @@ std::uint32_t count(std::uint64_t bytes) {
 }  // namespace
 
 Handshake::Handshake(wire::Stdio& pipes, const WireOptions& wire, std::string ping, Time deadline,
-                     Duration postmortem_budget, CloseStdin close_stdin, Tap tap,
+                     Duration postmortem_budget, Clock clock, CloseStdin close_stdin, Tap tap,
                      std::int64_t ping_id, std::string_view carried)
     : pipes_(pipes),
       wire_(wire),
@@ -65,6 +65,7 @@ Handshake::Handshake(wire::Stdio& pipes, const WireOptions& wire, std::string pi
       conversation_(wire.framing, wire::Payload::handshake, ping_id, std::move(ping), deadline,
                     wire.codec, wire.speech),
       postmortem_budget_(postmortem_budget),
+      clock_(std::move(clock)),
       close_stdin_(std::move(close_stdin)),
       tap_(std::move(tap)),
       until_(deadline) {
@@ -72,23 +73,24 @@ Handshake::Handshake(wire::Stdio& pipes, const WireOptions& wire, std::string pi
   if (!carried.empty()) conversation_.heard_before(carried);
 }
 
-void Handshake::exchange(Time now) {
+void Handshake::exchange() {
   if (evidence_) return;
   write_some();
   read_all();
   write_some();  // answers to the worker's own requests
-  if (conversation_.holds_reply()) conversation_.tick(now);
-  judge(now);
+  if (conversation_.holds_reply()) conversation_.tick(clock_());
+  judge();
 }
 
-void Handshake::tick(Time now) {
+void Handshake::tick() {
+  const Time now = clock_();
   if (evidence_ || now < until_) return;
-  exchange(now);
+  exchange();
   if (evidence_ || now < until_) return;
-  stage_ == Stage::talking ? budget_over(now) : postmortem_over();
+  stage_ == Stage::talking ? budget_over() : postmortem_over();
 }
 
-void Handshake::process_ended(ExitStatus status, Time now) {
+void Handshake::process_ended(ExitStatus status) {
   if (evidence_) return;
   read_all();
   gathered_.exit = status;
@@ -98,7 +100,7 @@ void Handshake::process_ended(ExitStatus status, Time now) {
   gathered_.unread_bytes = count(unwritten + pipes_.unread().value_or(0));
   if (stage_ == Stage::stdin_closed) return conclude(late_cause());
   // A good reply and an exit at once: the handshake was good, the death is reported by itself.
-  judge(now);
+  judge();
   if (evidence_) return;
   if (wants_to_read()) {
     reason_ =
@@ -165,7 +167,7 @@ void Handshake::read_all() {
 }
 
 /// As long as the worker may answer: looks for a verdict, or for a suspicion.
-void Handshake::judge(Time now) {
+void Handshake::judge() {
   if (stage_ == Stage::stdin_closed && stdout_ended_) return conclude(late_cause());
   if (stage_ != Stage::talking) return;
   if (conversation_.decided()) {
@@ -188,7 +190,7 @@ void Handshake::judge(Time now) {
   }
   // The worker gets time to exit: its death would be the better explanation.
   stage_ = Stage::dying;
-  until_ = after(now, postmortem_budget_);
+  until_ = after(clock_(), postmortem_budget_);
 }
 
 /// The reply is good. The handshake is over once the worker has got the confirmation, if one is
@@ -207,7 +209,7 @@ void Handshake::confirm() {
   if (last_words_.empty() || stdin_broken_) conclude(StartCause::none);
 }
 
-void Handshake::budget_over(Time now) {
+void Handshake::budget_over() {
   // A worker that only said what it may say unasked has not begun to answer.
   const bool began = gathered_.answered_bytes > 0 && !conversation_.undecoded().empty();
   if (began) return conclude(unfinished_cause());
@@ -216,8 +218,8 @@ void Handshake::budget_over(Time now) {
     return conclude(pipes_.nobody_reads() ? StartCause::stdin_closed : StartCause::ping_unread);
   }
   stage_ = Stage::stdin_closed;
-  until_ = after(now, postmortem_budget_);
   close_stdin_();
+  until_ = after(clock_(), postmortem_budget_);
 }
 
 void Handshake::postmortem_over() {

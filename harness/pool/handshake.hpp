@@ -21,14 +21,17 @@ namespace poolproof::pool {
 /// comes out then tells a reply never flushed from none.
 class Handshake {
  public:
+  using Clock = std::function<Time()>;
   using CloseStdin = std::function<void()>;
   /// Called with all bytes that are written and read, for those who want to show them.
   using Tap = std::function<void(bool written, std::string_view bytes)>;
 
   /// `ping` is the encoded request with the id `ping_id`, and `carried` what was read of the
-  /// worker before. `pipes` must outlive the handshake.
+  /// worker before. `pipes` must outlive the handshake. `clock` is asked after the pipes where a
+  /// time begins and before them where one ends: a caller that is put to sleep in between takes
+  /// none of its time from the worker.
   Handshake(wire::Stdio& pipes, const WireOptions& wire, std::string ping, Time deadline,
-            Duration postmortem_budget, CloseStdin close_stdin, Tap tap = {},
+            Duration postmortem_budget, Clock clock, CloseStdin close_stdin, Tap tap = {},
             std::int64_t ping_id = 0, std::string_view carried = {});
 
   [[nodiscard]] bool wants_to_write() const { return !pending_output().empty(); }
@@ -40,9 +43,9 @@ class Handshake {
   }
 
   /// Writes and reads what can be without blocking.
-  void exchange(Time now);
-  void tick(Time now);
-  void process_ended(ExitStatus status, Time now);
+  void exchange();
+  void tick();
+  void process_ended(ExitStatus status);
   /// Ends the time in which the worker may answer at `deadline`, if that is sooner.
   void hurry(Time deadline);
 
@@ -58,9 +61,9 @@ class Handshake {
   void write_some();
   void wrote_some(std::size_t bytes);
   void read_all();
-  void judge(Time now);
+  void judge();
   void confirm();
-  void budget_over(Time now);
+  void budget_over();
   void postmortem_over();
   void find_reason();
   void conclude(StartCause cause);
@@ -74,6 +77,7 @@ class Handshake {
   std::int64_t ping_id_;
   wire::Conversation conversation_;
   Duration postmortem_budget_;
+  Clock clock_;
   CloseStdin close_stdin_;
   Tap tap_;
   Stage stage_ = Stage::talking;

@@ -26,7 +26,9 @@ class Pipes final : public wire::Stdio {
     return bytes.size();
   }
   int refusal = 0;  ///< of what is written, if not 0
+  std::function<void()> before_read = [] {};
   Expected<std::size_t, int> read(std::span<char> into) override {
+    before_read();
     if (output_.empty()) return unexpected(EAGAIN);
     const std::size_t size = std::min(into.size(), output_.size());
     std::copy_n(output_.begin(), size, into.begin());
@@ -45,11 +47,13 @@ class Pipes final : public wire::Stdio {
 std::string told(Wire wire, Speech speech, const std::string& bytes, bool late = false) {
   const WireOptions options{{4, 1U << 20U, wire}, false, wire::Codec::json, speech};
   Pipes pipes(late ? "" : bytes);
-  Handshake handshake(pipes, options, *greeting(options, {0, 0}, "now"), Time(5s), 1s,
-                      [&] { pipes.say(late ? bytes : ""); });
-  for (int second = 0; !handshake.evidence(); ++second) {
-    handshake.exchange(Time(std::chrono::seconds(second)));
-    handshake.tick(Time(std::chrono::seconds(second)));
+  Time now{};
+  Handshake handshake(
+      pipes, options, *greeting(options, {0, 0}, "now"), Time(5s), 1s, [&] { return now; },
+      [&] { pipes.say(late ? bytes : ""); });
+  for (; !handshake.evidence(); now += 1s) {
+    handshake.exchange();
+    handshake.tick();
   }
   return explain_start({0, 0}, *handshake.evidence(), {}, {"", handshake.reason(), ""}) + " [" +
          std::string(name(handshake.evidence()->cause)) + "]";
@@ -128,13 +132,15 @@ TEST_CASE("pool: handshake: what stands behind a good reply is left for who read
   const bool is_blocked = GENERATE(false, true);
   CAPTURE(size, reply.size(), is_blocked);
   Pipes pipes(reply + note + note);
-  Handshake handshake(pipes, options, *greeting(options, {0, 0}, "now"), Time(5s), 1s, [] {});
+  Handshake handshake(
+      pipes, options, *greeting(options, {0, 0}, "now"), Time(5s), 1s, [] { return Time(2s); },
+      [] {});
   if (is_blocked) {
-    handshake.exchange(Time(1s));
+    handshake.exchange();
     pipes.say(note);
   }
-  handshake.exchange(Time(2s));
-  handshake.tick(Time(2s));
+  handshake.exchange();
+  handshake.tick();
   REQUIRE(handshake.evidence().has_value());
   CHECK(handshake.evidence()->cause == StartCause::none);
   CHECK_FALSE(handshake.wants_to_read());
@@ -176,12 +182,45 @@ TEST_CASE("pool: handshake: what was never written to it, it has not read") {
   const WireOptions options;
   Pipes pipes("usage: worker FILE\n");
   pipes.refusal = refusal;
-  Handshake handshake(pipes, options, *greeting(options, {0, 0}, "now"), Time(5s), 1s, [] {});
-  handshake.exchange(Time(1ms));
-  handshake.process_ended(ExitStatus{2, 0}, Time(2ms));
+  Handshake handshake(
+      pipes, options, *greeting(options, {0, 0}, "now"), Time(5s), 1s, [] { return Time(1ms); },
+      [] {});
+  handshake.exchange();
+  handshake.process_ended(ExitStatus{2, 0});
   REQUIRE(handshake.evidence().has_value());
   CHECK(handshake.evidence()->unread_bytes == handshake.evidence()->ping_bytes);
   CHECK_THAT(explain_start({0, 0}, *handshake.evidence(), {}, {"", handshake.reason(), ""}),
              Catch::Contains("before it answered its ping: dead at start") &&
                  Catch::Contains("usage: worker FILE"));
+}
+
+TEST_CASE("pool: handshake: a pool that is put to sleep takes no time from its worker") {
+  const WireOptions options;
+  Pipes pipes("");
+  Time now{};
+  const auto sleep = [&] { now += 400ms; };
+  Handshake handshake(
+      pipes, options, *greeting(options, {0, 0}, "now"), Time(5s), 1s, [&] { return now; }, sleep);
+
+  SECTION("before it reads what is wrong: the worker has the whole time to exit from then on") {
+    pipes.say("no frame at all\n");
+    pipes.before_read = sleep;
+    handshake.exchange();
+    CHECK(handshake.next_deadline() == now + 1s);
+  }
+  SECTION("before it closes the stdin: the worker has the whole time to answer from then on") {
+    now = Time(5s);
+    handshake.tick();
+    CHECK(now == Time(5400ms));
+    CHECK(handshake.next_deadline() == Time(6400ms));
+  }
+  SECTION("at the end of its time: what came by then is read") {
+    now = Time(4999ms);
+    handshake.exchange();
+    pipes.say(*wire::encode_frame(options.framing, kPong));
+    now = Time(5s);
+    handshake.tick();
+    REQUIRE(handshake.evidence().has_value());
+    CHECK(handshake.evidence()->cause == StartCause::none);
+  }
 }

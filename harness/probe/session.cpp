@@ -79,7 +79,7 @@ pool::StartEvidence Session::greet(std::optional<Duration> once_read) {
   ping_ = wire::encode_frame(wire.framing, wire.row().greeting(kWorkerName, host::sys::timestamp()))
               .value_or("");
   pool::Handshake handshake(
-      *worker_, wire, ping_, after(begun, settings_.limit), kPostmortem,
+      *worker_, wire, ping_, after(begun, settings_.limit), kPostmortem, host::sys::now,
       [&] {
         note("no answer: its stdin is closed now, to see what comes out");
         greeting_silence_ = silence();
@@ -91,7 +91,7 @@ pool::StartEvidence Session::greet(std::optional<Duration> once_read) {
         cross(written, bytes);
         written ? stream_.sent(bytes) : keep(greeting_, bytes);
       });
-  handshake.exchange(host::sys::now());
+  handshake.exchange();
   Time read_at = once_read ? Time(kNever) : Time(begun);
   while (!handshake.evidence()) {
     Time look = kNever;
@@ -100,15 +100,15 @@ pool::StartEvidence Session::greet(std::optional<Duration> once_read) {
     wait(std::min(look, handshake.next_deadline()), handshake.wants_to_read(),
          handshake.wants_to_write());
     if (const auto ended = exit_status()) {
-      handshake.process_ended(*ended, host::sys::now());
+      handshake.process_ended(*ended);
       continue;
     }
-    handshake.exchange(host::sys::now());
+    handshake.exchange();
     const Time now = host::sys::now();
     if (read_at == kNever && !handshake.wants_to_write() && worker_->unread().value_or(1) == 0)
       read_at = now;
     if (once_read && greeting_.empty() && now >= after(read_at, *once_read)) handshake.hurry(now);
-    handshake.tick(now);
+    handshake.tick();
   }
   start_time_ = host::sys::now() - begun;
   reason_ = handshake.reason();
