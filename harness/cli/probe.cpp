@@ -47,13 +47,13 @@ std::string unwritable(const std::string& file) {
 
 /// What the user said of the worker. An option about the length prefix says that the wire is
 /// prefix.
-probe::Asked asked(const ProbeArguments& arguments) {
-  probe::Asked asked;
-  if (const auto* row = wire::wire_called(arguments.wire)) asked.wire = row->wire;
-  if (const auto* row = wire::speech_called(arguments.speech)) asked.speech = row->speech;
-  asked.opaque = arguments.speech == "opaque";
-  if (!arguments.said_of_prefix.empty()) asked.wire = wire::Wire::prefix;
-  return asked;
+probe::SpeechHints hints_of(const ProbeArguments& arguments) {
+  probe::SpeechHints hints;
+  if (const auto* row = wire::wire_called(arguments.wire)) hints.wire = row->wire;
+  if (const auto* row = wire::speech_called(arguments.speech)) hints.speech = row->speech;
+  hints.opaque = arguments.speech == "opaque";
+  if (!arguments.said_of_prefix.empty()) hints.wire = wire::Wire::prefix;
+  return hints;
 }
 
 }  // namespace
@@ -102,7 +102,7 @@ int probe(const ProbeArguments& arguments) {
   }
   const bool aside = arguments.json == "-" || arguments.junit == "-";
   const probe::Say show = aside ? probe::Say(say_aside) : probe::Say(say);
-  settings = probe::detect(std::move(settings), asked(arguments), token, show);
+  settings = probe::detect(std::move(settings), hints_of(arguments), token, show);
   const probe::Table table = probe::examine(settings, token, show);
   show("\n" + probe::told(table));
   const auto written = put(arguments.json, reports::probe_json(table)).and_then([&] {

@@ -20,12 +20,12 @@ constexpr Duration kLeastKept = std::chrono::milliseconds(500);
 constexpr Duration kLeastGrowth = std::chrono::seconds(2);
 constexpr std::size_t kParts = 4;
 
-using Looks = std::vector<DescriptorLook>;
+using DescriptorLooks = std::vector<DescriptorLook>;
 
 /// The least `count` in all looks of the last kLeastKept; nothing: the process was seen for less
 /// long.
 template <class Count>
-std::optional<std::uint32_t> kept(const Looks& looks, Count count) {
+std::optional<std::uint32_t> kept(const DescriptorLooks& looks, Count count) {
   const Duration since = looks.back().at - kLeastKept;
   if (looks.front().at > since) return std::nullopt;
   std::uint32_t least = looks.back().*count;
@@ -37,7 +37,7 @@ std::optional<std::uint32_t> kept(const Looks& looks, Count count) {
 }
 
 /// How many more descriptors are open at the end, if the number rose in each quarter of the time.
-std::uint32_t growth(const Looks& looks) {
+std::uint32_t growth(const DescriptorLooks& looks) {
   const Duration span = looks.back().at - looks.front().at;
   if (span < kLeastGrowth || looks.size() < 2 * kParts) return 0;
   std::array<std::uint32_t, kParts> least{};
@@ -51,7 +51,7 @@ std::uint32_t growth(const Looks& looks) {
   return rises && least.back() != UINT32_MAX ? least.back() - least.front() : 0;
 }
 
-std::string complaint(const Looks& looks) {
+std::string complaint(const DescriptorLooks& looks) {
   const auto stale = kept(looks, &DescriptorLook::stale);
   if (stale && *stale >= kStaleMost) {
     return fmt::format("keeps {} ends of pipes whose other ends are gone", *stale);

@@ -30,9 +30,9 @@ inline Process process(pid_t pid, pid_t parent, Duration started, Duration gone)
   return one;
 }
 
-inline Asked asked(std::uint64_t number, Duration read, std::optional<Duration> wrote,
-                   std::string nonce = "") {
-  Asked one;
+inline WorkerRequest asked(std::uint64_t number, Duration read, std::optional<Duration> wrote,
+                           std::string nonce = "") {
+  WorkerRequest one;
   one.number = number;
   one.command = "echo";
   if (!nonce.empty()) one.nonce = std::move(nonce);

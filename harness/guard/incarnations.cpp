@@ -10,7 +10,7 @@ using faults::JournalRecord;
 using Kind = JournalRecord::Kind;
 
 /// Whether a request tells its reader to leave: it is no call that anybody waits for.
-bool says_goodbye(const Asked& asked) {
+bool says_goodbye(const WorkerRequest& asked) {
   return asked.command == "shutdown";
 }
 
@@ -28,7 +28,7 @@ void note(Incarnation& one, const JournalRecord& record, const std::string& dige
       note_read(one, record, digest, at);
       break;
     case Kind::wrote:
-      for (Asked& asked : one.asked) {
+      for (WorkerRequest& asked : one.asked) {
         if (asked.number == record.request) asked.wrote = at;
       }
       break;
@@ -59,11 +59,11 @@ void note(Incarnation& one, const JournalRecord& record, const std::string& dige
 }  // namespace
 
 bool Incarnation::has_served() const {
-  return std::ranges::any_of(asked, [](const Asked& one) { return one.wrote.has_value(); });
+  return std::ranges::any_of(asked, [](const WorkerRequest& one) { return one.wrote.has_value(); });
 }
 
-const Asked* Incarnation::in_flight() const {
-  const auto is_waited_for = [](const Asked& one) {
+const WorkerRequest* Incarnation::in_flight() const {
+  const auto is_waited_for = [](const WorkerRequest& one) {
     return one.is_owed && !one.wrote && !says_goodbye(one);
   };
   const auto found = std::ranges::find_if(asked, is_waited_for);

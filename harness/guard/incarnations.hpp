@@ -22,7 +22,7 @@ struct JournalLine {
 };
 
 /// One request that a worker has read.
-struct Asked {
+struct WorkerRequest {
   std::uint64_t number = 0;  ///< counted from 0 in each incarnation
   std::optional<std::string> command;
   std::optional<std::string> nonce;
@@ -46,7 +46,7 @@ struct Incarnation {
   WorkerId worker;  ///< the slot and generation that it says it has
   Duration started{};
   Duration last{};  ///< when its last line was written
-  std::vector<Asked> asked;
+  std::vector<WorkerRequest> asked;
   std::vector<Receipt> receipts;
   std::vector<std::int64_t> children;  ///< the pids of processes that it says it has left behind
   std::optional<Duration> stdin_end{};
@@ -58,7 +58,7 @@ struct Incarnation {
   /// Whether it has ever answered.
   [[nodiscard]] bool has_served() const;
   /// The first of the calls that it has read and not answered: what its client waits for longest.
-  [[nodiscard]] const Asked* in_flight() const;
+  [[nodiscard]] const WorkerRequest* in_flight() const;
   /// When it first learned in any way that it is to leave; nothing: it never did.
   [[nodiscard]] std::optional<Duration> asked_to_leave() const;
 };

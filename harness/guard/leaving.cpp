@@ -35,7 +35,7 @@ void judge_killed(const Incarnation& one, const Process& process, Judgement& jud
                    gone,
                    {process.address}};
   };
-  if (const Asked* const call = one.in_flight()) {
+  if (const WorkerRequest* const call = one.in_flight()) {
     const std::string what = fmt::format(
         "was killed in its request {} (command {}), at most {} ms after it had read it, with no "
         "fault of its own",

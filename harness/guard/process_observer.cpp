@@ -1,4 +1,4 @@
-#include "harness/guard/looks.hpp"
+#include "harness/guard/process_observer.hpp"
 
 #include <algorithm>
 #include <array>
@@ -52,13 +52,13 @@ std::uint64_t cpu_used(pid_t pid) {
 
 }  // namespace
 
-Looks::Looks(Time begun) : begun_(begun), self_(::getpid()) {
+ProcessObserver::ProcessObserver(Time begun) : begun_(begun), self_(::getpid()) {
   if (auto ends = sys::epoll()) ends_ = std::move(*ends);
   if (const auto stat = proc_fs::read_stat(self_)) own_ticks_ = stat->started;
   for (OpenFile& file : open_files(self_)) outside_.push_back(std::move(file.target));
 }
 
-Address Looks::address_of(pid_t pid) const {
+Address ProcessObserver::address_of(pid_t pid) const {
   const auto found = known_.find(pid);
   if (found != known_.end()) return found->second.process.address;
   if (const auto stat = proc_fs::read_stat(pid)) return first_seen(pid, *stat).address;
@@ -67,7 +67,7 @@ Address Looks::address_of(pid_t pid) const {
   return address;
 }
 
-Process Looks::first_seen(pid_t pid, const Stat& stat) const {
+Process ProcessObserver::first_seen(pid_t pid, const Stat& stat) const {
   Process process;
   process.group = stat.group;
   process.session = stat.session;
@@ -84,11 +84,11 @@ Process Looks::first_seen(pid_t pid, const Stat& stat) const {
   return process;
 }
 
-Duration Looks::started_after(std::uint64_t ticks) const {
+Duration ProcessObserver::started_after(std::uint64_t ticks) const {
   return ticks > own_ticks_ ? of_ticks(ticks - own_ticks_) : Duration{};
 }
 
-bool Looks::admit(pid_t pid, const Stat& stat, Duration at) {
+bool ProcessObserver::admit(pid_t pid, const Stat& stat, Duration at) {
   const auto parent = known_.find(stat.parent);
   if (stat.parent != self_ && parent == known_.end()) return false;
   // Who starts a process may have been another program when we last looked closely.
@@ -114,7 +114,7 @@ bool Looks::admit(pid_t pid, const Stat& stat, Duration at) {
 
 /// Learns the command line that a process has now: a shim executes the program long after its own
 /// start.
-void Looks::learn_command(Known& known, const Stat& stat) {
+void ProcessObserver::learn_command(Known& known, const Stat& stat) {
   // A process that is ending has no command line any more.
   if (stat.started != known.ticks || stat.dead() || stat.exiting()) return;
   Process& process = known.process;
@@ -122,7 +122,7 @@ void Looks::learn_command(Known& known, const Stat& stat) {
   process.is_copy = process.address.command == process.address.parent_command;
 }
 
-void Looks::look_closer(Known& known, const Stat& stat) {
+void ProcessObserver::look_closer(Known& known, const Stat& stat) {
   if (known.looks >= kLooksWhileYoung) return;
   ++known.looks;
   learn_command(known, stat);
@@ -134,7 +134,7 @@ void Looks::look_closer(Known& known, const Stat& stat) {
       process.is_worker || (may_be && looks_like_worker(address.pid, address.parent));
 }
 
-std::size_t Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
+std::size_t ProcessObserver::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
   std::vector<pid_t> still;
   std::ranges::set_intersection(strangers_, pids, std::back_inserter(still));
   strangers_ = std::move(still);
@@ -158,7 +158,7 @@ std::size_t Looks::meet_strangers(const std::vector<pid_t>& pids, Duration at) {
   return came;
 }
 
-void Looks::note_ends(Time now) {
+void ProcessObserver::note_ends(Time now) {
   std::array<epoll_event, 64> events{};
   const int count = sys::epoll_wait(ends_.get(), events, Duration{}).value_or(0);
   for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(count))) {
@@ -171,20 +171,20 @@ void Looks::note_ends(Time now) {
   }
 }
 
-void Looks::note_dead(Known& known, const Stat& stat, Duration at) const {
+void ProcessObserver::note_dead(Known& known, const Stat& stat, Duration at) const {
   // Our own children are reaped at once: they are no zombies.
   if (!stat.dead() || stat.parent == self_ || known.dead_since) return;
   known.dead_since = known.ended.value_or(at);
 }
 
-void Looks::forget(Known& known, Duration at, std::optional<ExitStatus> exit) {
+void ProcessObserver::forget(Known& known, Duration at, std::optional<ExitStatus> exit) {
   known.process.gone = known.ended.value_or(at);
   known.process.exit = exit;
   if (!exit && known.pidfd) known.process.exit = sys::exit_of_stranger(known.pidfd.get());
   over_.push_back(std::move(known.process));
 }
 
-std::size_t Looks::look_again(Duration at) {
+std::size_t ProcessObserver::look_again(Duration at) {
   std::size_t went = 0;
   for (auto one = known_.begin(); one != known_.end();) {
     auto& [pid, known] = *one;
@@ -206,13 +206,13 @@ std::size_t Looks::look_again(Duration at) {
   return went;
 }
 
-std::size_t Looks::look(Time now) {
+std::size_t ProcessObserver::look(Time now) {
   const Duration at = since_begin(now);
   const std::size_t went = look_again(at) + std::exchange(reaped_, 0);
   return went + meet_strangers(proc_fs::all_pids(), at);
 }
 
-void Looks::look_at_descriptors(Time now) {
+void ProcessObserver::look_at_descriptors(Time now) {
   std::map<pid_t, std::vector<OpenFile>> files;
   for (auto& [pid, known] : known_) {
     if (known.dead_since) continue;
@@ -236,7 +236,7 @@ void Looks::look_at_descriptors(Time now) {
   }
 }
 
-void Looks::reaped(pid_t pid, ExitStatus exit, Time now) {
+void ProcessObserver::reaped(pid_t pid, ExitStatus exit, Time now) {
   const auto found = known_.find(pid);
   if (found == known_.end()) return;
   Known& known = found->second;
@@ -248,14 +248,14 @@ void Looks::reaped(pid_t pid, ExitStatus exit, Time now) {
   ++reaped_;
 }
 
-Looks::Usage Looks::usage_of(pid_t pid, const Known& known) const {
+ProcessObserver::Usage ProcessObserver::usage_of(pid_t pid, const Known& known) const {
   // This process may itself wait for a processor between any two of these reads.
   return {since_begin(sys::now()),      known.ticks,
           proc_fs::cpu_demand(pid),     cpu_used(pid),
           proc_fs::resident_bytes(pid), since_begin(sys::now())};
 }
 
-void Looks::begin_idle(Time now) {
+void ProcessObserver::begin_idle(Time now) {
   if (is_idle_) return;
   look(now);
   is_idle_ = true;
@@ -263,7 +263,7 @@ void Looks::begin_idle(Time now) {
   for (const auto& [pid, known] : known_) usage_[pid] = usage_of(pid, known);
 }
 
-void Looks::end_idle() {
+void ProcessObserver::end_idle() {
   if (!std::exchange(is_idle_, false)) return;
   for (const auto& [pid, before] : usage_) {
     const auto found = known_.find(pid);
@@ -278,19 +278,19 @@ void Looks::end_idle() {
   }
 }
 
-std::vector<pid_t> Looks::pids() const {
+std::vector<pid_t> ProcessObserver::pids() const {
   std::vector<pid_t> all;
   for (const auto& [pid, known] : known_) all.push_back(pid);
   return all;
 }
 
-std::vector<Process> Looks::living() const {
+std::vector<Process> ProcessObserver::living() const {
   std::vector<Process> all;
   for (const host::Marked& one : host::descendants(0)) all.push_back(process_of(one));
   return all;
 }
 
-Process Looks::process_of(const host::Marked& one) const {
+Process ProcessObserver::process_of(const host::Marked& one) const {
   Process process;
   const auto found = known_.find(one.pid);
   const auto stat = proc_fs::read_stat(one.pid);
@@ -306,7 +306,7 @@ Process Looks::process_of(const host::Marked& one) const {
   return process;
 }
 
-void Looks::finish(Facts& facts) {
+void ProcessObserver::finish(Facts& facts) {
   for (auto& [pid, known] : known_) over_.push_back(std::move(known.process));
   known_.clear();
   std::ranges::stable_sort(over_, {}, [](const Process& one) { return one.address.started; });

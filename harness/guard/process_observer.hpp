@@ -19,9 +19,9 @@ namespace poolproof::guard {
 
 /// Looks now and then at all processes below this one, and keeps what it has seen. This process
 /// must adopt orphans, and tell of every child that it reaps.
-class Looks {
+class ProcessObserver {
  public:
-  explicit Looks(Time begun);
+  explicit ProcessObserver(Time begun);
 
   /// Sets the guarded program: our child.
   void set_host(pid_t host) { host_ = host; }

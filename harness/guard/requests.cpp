@@ -30,7 +30,7 @@ std::optional<faults::PlannedFault> fault_of(const Facts& facts, const Receipt& 
 }
 
 /// Why a worker must not be asked again at that time, after that request; empty: it may be asked.
-std::string why_dirty(const Facts& facts, const Incarnation& one, const Asked& before,
+std::string why_dirty(const Facts& facts, const Incarnation& one, const WorkerRequest& before,
                       Duration again) {
   for (const Receipt& receipt : one.receipts) {
     if (receipt.request != before.number) continue;
@@ -54,11 +54,11 @@ std::string why_dirty(const Facts& facts, const Incarnation& one, const Asked& b
 
 struct Reading {
   const Incarnation* by;
-  const Asked* asked;
+  const WorkerRequest* asked;
 };
 
 /// Whether a request is one that every pool sends when it starts and ends a worker.
-bool is_of_the_pool(const Asked& asked) {
+bool is_of_the_pool(const WorkerRequest& asked) {
   constexpr std::array<std::string_view, 3> kOwn{"initialize", "ping", "shutdown"};
   return std::ranges::find(kOwn, asked.command.value_or("")) != kOwn.end();
 }
@@ -68,7 +68,7 @@ bool is_of_the_pool(const Asked& asked) {
 void judge_repeats(const Facts& facts, Judgement& judgement) {
   std::vector<Reading> all;
   for (const Incarnation& one : facts.incarnations) {
-    for (const Asked& asked : one.asked) {
+    for (const WorkerRequest& asked : one.asked) {
       const bool counts = asked.is_owed && !asked.nonce && !asked.digest.empty();
       if (counts && !is_of_the_pool(asked)) all.push_back({&one, &asked});
     }
@@ -102,7 +102,7 @@ void judge_at_most_once(const Facts& facts, Judgement& judgement) {
   judge_repeats(facts, judgement);
   std::map<std::string, Reading> first;
   for (const Incarnation& one : facts.incarnations) {
-    for (const Asked& asked : one.asked) {
+    for (const WorkerRequest& asked : one.asked) {
       if (!asked.nonce) continue;
       const auto [place, fresh] = first.try_emplace(*asked.nonce, Reading{&one, &asked});
       if (fresh) continue;

@@ -10,8 +10,8 @@
 #include "harness/base/read_file.hpp"
 #include "harness/base/text.hpp"
 #include "harness/guard/front.hpp"
-#include "harness/guard/looks.hpp"
 #include "harness/guard/pace.hpp"
+#include "harness/guard/process_observer.hpp"
 #include "harness/host/census.hpp"
 #include "harness/host/system_below.hpp"
 
@@ -41,7 +41,7 @@ class Watch {
         front_(front),
         begun_(sys::now()),
         last_sign_(begun_),
-        looks_(begun_),
+        observer_(begun_),
         pace_(begun_) {}
 
   Expected<Facts, int> run() {
@@ -56,7 +56,7 @@ class Watch {
         {command_.program, command_.argv, command_.env, !sys::in_foreground()});
     if (!host) return unexpected(host.error());
     host_ = *host;
-    looks_.set_host(host_);
+    observer_.set_host(host_);
     while (!host_exit_ && !is_overdue(sys::now())) wait();
     conclude();
     return std::move(facts_);
@@ -78,10 +78,10 @@ class Watch {
     if (is_deaf) until = std::min(until, deaf_until_);
     std::array<pollfd, 3> fds{{{signals_.get(), POLLIN, 0},
                                {is_deaf ? -1 : writes_.get(), POLLIN, 0},
-                               {looks_.ends(), POLLIN, 0}}};
+                               {observer_.ends(), POLLIN, 0}}};
     (void)sys::poll(fds, now, until);
     take_signals();
-    if (fds[2].revents != 0) looks_.note_ends(sys::now());
+    if (fds[2].revents != 0) observer_.note_ends(sys::now());
     if (fds[1].revents != 0) take_writes();
     if (sys::now() >= pace_.next_look()) look();
   }
@@ -108,7 +108,7 @@ class Watch {
         host_exit_ = reaped->exit;
         ended_ = now;
       }
-      looks_.reaped(reaped->pid, reaped->exit, now);
+      observer_.reaped(reaped->pid, reaped->exit, now);
     }
   }
 
@@ -136,16 +136,16 @@ class Watch {
          end = text.find('\n', marks_read_)) {
       const std::string_view mark = std::string_view(text).substr(marks_read_, end - marks_read_);
       marks_read_ = end + 1;
-      looks_.end_idle();
-      if (mark == "idle") looks_.begin_idle(now);
+      observer_.end_idle();
+      if (mark == "idle") observer_.begin_idle(now);
       const bool has_ended = facts_.end.sign == Sign::end_mark && mark != "busy";
       note_sign(mark == "end" || has_ended ? Sign::end_mark : Sign::mark, now);
     }
   }
 
   void look() {
-    const std::size_t changes = looks_.look(sys::now());
-    if (pace_.is_time_for_descriptors(sys::now())) looks_.look_at_descriptors(sys::now());
+    const std::size_t changes = observer_.look(sys::now());
+    if (pace_.is_time_for_descriptors(sys::now())) observer_.look_at_descriptors(sys::now());
     pace_.looked(sys::now(), sys::own_cpu(), changes);
   }
 
@@ -172,9 +172,9 @@ class Watch {
   /// Brings the watch to its end, whether the program has ended or is to be put away.
   void conclude() {
     if (!host_exit_) {
-      looks_.look(sys::now());
-      looks_.end_idle();
-      facts_.left = looks_.living();
+      observer_.look(sys::now());
+      observer_.end_idle();
+      facts_.left = observer_.living();
       std::erase_if(facts_.left, [this](const auto& one) { return one.address.pid == host_; });
     }
     facts_.begun = begun_;
@@ -185,14 +185,14 @@ class Watch {
     facts_.end.last_sign = last_sign_ - begun_;
     if (facts_.end.how == HostEnd::How::by_itself) {
       let_leave();
-      facts_.left = looks_.living();
+      facts_.left = observer_.living();
     }
     put_rest_away();
-    looks_.finish(facts_);
+    observer_.finish(facts_);
   }
 
   [[nodiscard]] Address host_address_of() const {
-    Address address = looks_.address_of(host_);
+    Address address = observer_.address_of(host_);
     address.parent = 0;
     address.parent_command.clear();
     if (!address.command.empty()) return address;
@@ -214,7 +214,7 @@ class Watch {
   /// Puts away what is left, and reports each process, even if it came after the last look.
   void put_rest_away() {
     for (const host::Marked& one : host::end_descendants(0)) {
-      Process process = looks_.process_of(one);
+      Process process = observer_.process_of(one);
       const auto is_it = [&](const Process& left) {
         return left.address.pid == one.pid && left.address.started == process.address.started;
       };
@@ -232,7 +232,7 @@ class Watch {
   void let_leave() {
     std::map<pid_t, std::uint64_t> demand;
     Time before = sys::now();
-    looks_.look(before);
+    observer_.look(before);
     (void)is_any_going(demand, kLeaveGap);
     Duration waited{};
     const Time give_up = after(before, kLeaveMost);
@@ -240,7 +240,7 @@ class Watch {
       const Time until = after(before, kLeaveGap);
       while (sys::has_children() && sys::now() < until) wait_for_children(until);
       const Time now = sys::now();
-      looks_.look(now);
+      observer_.look(now);
       if (!is_any_going(demand, now - before)) waited += now - before;
       before = now;
     }
@@ -251,7 +251,7 @@ class Watch {
   bool is_any_going(std::map<pid_t, std::uint64_t>& demand, Duration span) {
     std::map<pid_t, std::uint64_t> before = std::exchange(demand, {});
     bool going = false;
-    for (const pid_t pid : looks_.pids()) {
+    for (const pid_t pid : observer_.pids()) {
       const std::uint64_t now = demand[pid] = proc_fs::cpu_demand(pid);
       const std::uint64_t more = now > before[pid] ? now - before[pid] : 0;
       going = going || proc_fs::percent_of(more, span) > kGoingPercent;
@@ -263,7 +263,7 @@ class Watch {
   pid_t front_;
   Time begun_;
   Time last_sign_;
-  Looks looks_;
+  ProcessObserver observer_;
   Pace pace_;
   host::Descriptor signals_;
   host::Descriptor writes_;

@@ -13,8 +13,8 @@
 
 namespace poolproof::host {
 
-using proc_fs::Mark;
 using proc_fs::Stat;
+using proc_fs::TokenMark;
 
 namespace {
 
@@ -127,7 +127,7 @@ std::vector<Marked> processes_marked(std::string_view token) {
   std::vector<Marked> found;
   const std::set<pid_t> spared = proc_fs::own_line();
   for (const pid_t pid : proc_fs::all_pids()) {
-    if (spared.contains(pid) || proc_fs::mark_of(pid, token) != Mark::carried) continue;
+    if (spared.contains(pid) || proc_fs::mark_of(pid, token) != TokenMark::carried) continue;
     const std::optional<Stat> stat = proc_fs::read_stat(pid);
     if (!stat || stat->dead()) continue;
     found.push_back(marked(pid, *stat));

@@ -209,15 +209,15 @@ std::string command_of(pid_t pid, const Stat& stat) {
   return printable(line);
 }
 
-Mark mark_of(pid_t pid, std::string_view token) {
+TokenMark mark_of(pid_t pid, std::string_view token) {
   POOLPROOF_ASSERT(!token.empty());
   const auto environment = read_living(pid, "environ");
   if (!environment) {
     const bool gone = environment.error() == ENOENT || environment.error() == ESRCH;
-    return gone ? Mark::gone : Mark::none;
+    return gone ? TokenMark::gone : TokenMark::none;
   }
-  if (environment->empty()) return Mark::blank;
-  return carries(*environment, token) ? Mark::carried : Mark::none;
+  if (environment->empty()) return TokenMark::blank;
+  return carries(*environment, token) ? TokenMark::carried : TokenMark::none;
 }
 
 }  // namespace poolproof::host::proc_fs

@@ -67,7 +67,7 @@ std::uint32_t count_entries(const char* folder);
 /// A process's command line, arguments parted by spaces; its name in parentheses if it has none.
 std::string command_of(pid_t pid, const Stat& stat);
 
-enum class Mark : std::uint8_t {
+enum class TokenMark : std::uint8_t {
   none,
   carried,
   blank,  ///< no environment to see: between two programs, dead, or it has none
@@ -76,6 +76,6 @@ enum class Mark : std::uint8_t {
 
 /// Does the process carry POOLPROOF_TOKEN equal to `token` or beginning with `token/`? One that we
 /// may not look into counts as `none`.
-Mark mark_of(pid_t pid, std::string_view token);
+TokenMark mark_of(pid_t pid, std::string_view token);
 
 }  // namespace poolproof::host::proc_fs

@@ -14,8 +14,8 @@
 namespace poolproof::host {
 namespace {
 
-using proc_fs::Mark;
 using proc_fs::Stat;
+using proc_fs::TokenMark;
 
 constexpr Duration kPause = std::chrono::milliseconds(2);
 constexpr Duration kDeathLimit = std::chrono::seconds(5);
@@ -62,15 +62,16 @@ Sweep::Look Sweep::look() {
   // briefly.
   for (auto pid = pids.rbegin(); pid != pids.rend(); ++pid) {
     if (spared_.contains(*pid)) continue;
-    const Mark mark = proc_fs::mark_of(*pid, token_);
-    if (mark == Mark::carried) {
+    const TokenMark mark = proc_fs::mark_of(*pid, token_);
+    if (mark == TokenMark::carried) {
       found = true;
       kill_one(*pid);
     }
-    if (mark == Mark::blank) blank.insert(*pid);
+    if (mark == TokenMark::blank) blank.insert(*pid);
     // Such a process may have been ours: it may have left a child behind, or be about to show its
     // mark.
-    unsure = unsure || mark == Mark::gone || (mark == Mark::blank && !blank_.contains(*pid));
+    unsure =
+        unsure || mark == TokenMark::gone || (mark == TokenMark::blank && !blank_.contains(*pid));
   }
   blank_ = std::move(blank);
   first_look_ = false;

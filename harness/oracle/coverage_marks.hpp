@@ -130,7 +130,7 @@ class PoolMarks final : public Promises {
     if (beside) see(Mark::second_lease_before_any_return);
     const std::uint32_t place = waiter(effect.checkout);
     if (place == kNone) return;
-    const Asked& asked = asked_[place];
+    const CheckoutRequest& asked = asked_[place];
     if (asked.deadline == after(now_, Duration(1))) see(Mark::granted_in_the_last_microsecond);
     if (asked.deadline <= asked.at) see(Mark::try_checkout_served);
   }

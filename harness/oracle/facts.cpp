@@ -321,7 +321,7 @@ void judge_ends(const View& view, Findings& findings) {
 // ---- refusals ----------------------------------------------------------------------------------
 
 /// One kind of refusal, and how often it was told.
-struct Told {
+struct RefusalCount {
   Outcome why;
   Phase phase;
   StartCause cause;
@@ -329,8 +329,8 @@ struct Told {
 };
 
 /// The counter of that kind of refusal. There are so few kinds that a linear search will do.
-std::int64_t& times_of(const Told& way, Table<Told>& all) {
-  const auto found = std::find_if(all.begin(), all.end(), [&way](const Told& one) {
+std::int64_t& times_of(const RefusalCount& way, Table<RefusalCount>& all) {
+  const auto found = std::find_if(all.begin(), all.end(), [&way](const RefusalCount& one) {
     return one.why == way.why && one.phase == way.phase && one.cause == way.cause;
   });
   return found != all.end() ? found->times : all.emplace_back(way).times;
@@ -424,7 +424,7 @@ void judge_refusals(const Case& given, Findings& findings) {
   // On a real machine the trace may end between a refusal and the client's record of it.
   if (given.self_report == nullptr || evidence.bounds.liveness != Duration::zero()) return;
   if (given.view.refused.empty()) return;
-  Table<Told> all(given.view.memory);
+  Table<RefusalCount> all(given.view.memory);
   for (const pool::Refuse* told : given.self_report->noted().refusals) {
     ++times_of({told->why, told->phase, told->cause.cause}, all);
   }

@@ -56,7 +56,7 @@ class UnansweredPing {
 };
 
 /// What the pool says about one incarnation before the pool begins to close.
-struct Told {
+struct ReportedFate {
   bool ordered = false;    ///< the pool ordered its start
   bool put_away = false;   ///< the pool told the worker to go, or ended its input
   bool ended = false;      ///< the worker's process exited
@@ -74,8 +74,8 @@ Time clients_done(const Evidence& evidence) {
   return done == Time::min() ? kNever : done;
 }
 
-Told told_of(const Evidence& evidence, WorkerId worker) {
-  Told told;
+ReportedFate told_of(const Evidence& evidence, WorkerId worker) {
+  ReportedFate told;
   const Time done = clients_done(evidence);
   UnansweredPing ping(worker);
   for (const trace::PoolRecord& record : evidence.trace.pool) {
@@ -240,7 +240,7 @@ std::optional<Fate> fate_of(const Evidence& evidence, const View& view, WorkerId
   const auto known = view.find(worker);
   const bool journalled =
       known && !known->records().empty() && known->records().front().at <= clients_done(evidence);
-  const Told told = told_of(evidence, worker);
+  const ReportedFate told = told_of(evidence, worker);
   if (!view.has_journal(worker) && !self_report) return std::nullopt;
   if (!journalled && !told.ordered) return Fate::unborn;
   if (told.never_ran || (known && could_not_start(*known))) return Fate::unborn;

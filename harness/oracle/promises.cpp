@@ -59,7 +59,7 @@ void Promises::record_over() {
 inline void Promises::judge(const pool::Grant& effect) {
   const std::uint64_t client = number(effect.checkout);
   const std::uint32_t first = first_to_serve();
-  const Asked* asked = nullptr;
+  const CheckoutRequest* asked = nullptr;
   if (is_answered_once(effect.checkout)) {
     const std::uint32_t place = waiter(effect.checkout);
     asked = &asked_[place];
@@ -97,7 +97,7 @@ inline void Promises::judge(const pool::Grant& effect) {
 
 /// Which of several idle workers is leased: the one that the session prefers, else the next one in
 /// the order that the config says.
-void Promises::judge_reuse(std::uint32_t worker, const Asked* asked) {
+void Promises::judge_reuse(std::uint32_t worker, const CheckoutRequest* asked) {
   if (asked != nullptr && asked->only) return;
   const bool prefers = asked != nullptr && asked->use.affinity == pool::Affinity::prefer &&
                        asked->session != kNone && sessions_[asked->session].lives;
@@ -279,7 +279,7 @@ void Promises::judge(const pool::Refuse& effect) {
 }
 
 /// Judges the reason given for a refusal, and whether the client had to be refused.
-void Promises::judge_reason(const pool::Refuse& refusal, const Asked& asked) {
+void Promises::judge_reason(const pool::Refuse& refusal, const CheckoutRequest& asked) {
   const auto wrong = [&](const char* invariant, std::string_view what) {
     report(invariant, "checkout #{} was told {} {}", number(refusal.checkout),
            poolproof::name(refusal.why), what);
@@ -314,7 +314,7 @@ void Promises::judge_reason(const pool::Refuse& refusal, const Asked& asked) {
 
 /// A client whose time is up is told start_failed if a start failed while it waited, else
 /// checkout_timeout.
-void Promises::judge_late(const pool::Refuse& refusal, const Asked& asked) {
+void Promises::judge_late(const pool::Refuse& refusal, const CheckoutRequest& asked) {
   const bool says_failed = refusal.why == Outcome::start_failed;
   const bool late =
       asked.deadline <= now_ && (says_failed || refusal.why == Outcome::checkout_timeout);
@@ -355,7 +355,8 @@ void Promises::judge_blocker(const pool::Refuse& refusal, std::uint32_t place) {
          poolproof::name(refusal.phase), wrong);
 }
 
-std::string_view Promises::wrong_wait(const pool::Refuse& refusal, const Asked& asked) const {
+std::string_view Promises::wrong_wait(const pool::Refuse& refusal,
+                                      const CheckoutRequest& asked) const {
   if (suspended_ && refusal.why != Outcome::start_failed) {
     return refusal.phase == Phase::suspended ? "" : "the pool was suspended";
   }
@@ -471,7 +472,7 @@ void Promises::judge_bounds() {
 void Promises::judge_end() {
   if (closing_ && !closed_) report(kAccounting, "the pool never said that it was closed");
   if (!closed_) return;
-  for (const Asked& asked : asked_) {
+  for (const CheckoutRequest& asked : asked_) {
     if (asked.answered) continue;
     report(kAccounting, "checkout #{} was never answered", number(asked.checkout));
   }

@@ -49,7 +49,7 @@ class Promises : public ReferenceModel {
 
  private:
   /// The rules that were broken after the last record already, and have been reported.
-  struct Told {
+  struct AlreadyReported {
     bool beside_idle = false;
     bool beside_vacant = false;
     bool crowded = false;
@@ -73,7 +73,7 @@ class Promises : public ReferenceModel {
   void judge(const pool::MeasureMemory& effect);
 
   [[nodiscard]] bool is_answered_once(CheckoutId checkout);
-  void judge_reuse(std::uint32_t worker, const Asked* asked);
+  void judge_reuse(std::uint32_t worker, const CheckoutRequest* asked);
   void judge_bound();
   void judge_sessions();
   void judge_asked(const pool::CheckoutRequested& event);
@@ -97,12 +97,13 @@ class Promises : public ReferenceModel {
   [[nodiscard]] std::uint32_t first_vacant() const;
 
   // What refused clients are told.
-  void judge_reason(const pool::Refuse& refusal, const Asked& asked);
-  void judge_session_reason(const pool::Refuse& refusal, const Asked& asked);
-  void judge_late(const pool::Refuse& refusal, const Asked& asked);
+  void judge_reason(const pool::Refuse& refusal, const CheckoutRequest& asked);
+  void judge_session_reason(const pool::Refuse& refusal, const CheckoutRequest& asked);
+  void judge_late(const pool::Refuse& refusal, const CheckoutRequest& asked);
   void judge_cause(const pool::Refuse& refusal);
   void judge_blocker(const pool::Refuse& refusal, std::uint32_t place);
-  [[nodiscard]] std::string_view wrong_wait(const pool::Refuse& refusal, const Asked& asked) const;
+  [[nodiscard]] std::string_view wrong_wait(const pool::Refuse& refusal,
+                                            const CheckoutRequest& asked) const;
   [[nodiscard]] bool may_have_cooled() const;
   [[nodiscard]] std::string_view wrong_start(const pool::Refuse& refusal,
                                              std::uint32_t place) const;
@@ -120,7 +121,7 @@ class Promises : public ReferenceModel {
   static bool newly(bool wrong, bool& told) { return !std::exchange(told, wrong) && wrong; }
 
   const Duration lateness_;
-  Told told_;
+  AlreadyReported told_;
   std::vector<Finding> findings_;
 };
 

@@ -9,7 +9,7 @@ using trace::dotted;
 /// A client that waits for one worker alone: that worker must exist, and must not be free to serve.
 void Promises::judge_bound() {
   for (const std::uint32_t place : bound_) {
-    Asked& asked = asked_[place];
+    CheckoutRequest& asked = asked_[place];
     if (asked.told) continue;
     const std::size_t before = findings_.size();
     const State now = state(*asked.only);
@@ -65,7 +65,7 @@ void Promises::judge(const pool::SessionOver& effect) {
 }
 
 /// A strict request that has a worker of its own is refused for reasons of that worker alone.
-void Promises::judge_session_reason(const pool::Refuse& refusal, const Asked& asked) {
+void Promises::judge_session_reason(const pool::Refuse& refusal, const CheckoutRequest& asked) {
   const auto wrong = [&](std::string_view what) {
     report(kDiagnosis, "checkout #{} was told {} {}", number(refusal.checkout),
            poolproof::name(refusal.why), what);

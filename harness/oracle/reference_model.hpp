@@ -153,7 +153,7 @@ class ReferenceModel {
     [[nodiscard]] bool taken() const { return occupants > 0 || awaited > 0; }
     [[nodiscard]] bool held() const { return taken() || may_cool; }
   };
-  struct Asked {
+  struct CheckoutRequest {
     CheckoutId checkout;
     Time at;
     Time deadline;
@@ -256,7 +256,7 @@ class ReferenceModel {
   Numbering<LeaseId> lease_numbers_{memory_};
   Table<Lease> leases_{memory_};
   Numbering<CheckoutId> checkout_numbers_{memory_};
-  Table<Asked> asked_{memory_};
+  Table<CheckoutRequest> asked_{memory_};
   std::uint32_t waiting_ = 0;
   /// Places in asked_ of clients that wait for one worker, in order
   Table<std::uint32_t> bound_{memory_};
@@ -293,7 +293,7 @@ class ReferenceModel {
 
   // What is due without any event.
   void begin_close_steps();
-  [[nodiscard]] bool follows(const pool::Refuse& refused, const Asked& asked) const;
+  [[nodiscard]] bool follows(const pool::Refuse& refused, const CheckoutRequest& asked) const;
   [[nodiscard]] Time due_of(const pool::Effect& effect) const;
   void expire(Time before);
   void fall_due(std::uint32_t worker);
@@ -335,9 +335,9 @@ class ReferenceModel {
   void look_for_missed();
   [[nodiscard]] Duration grace(pool::StopStep step) const;
   void answer(CheckoutId checkout);
-  void ask_in_session(Asked& asked);
+  void ask_in_session(CheckoutRequest& asked);
   void serve_in_session(std::uint32_t place, std::uint32_t worker);
-  void turn_away_in_session(const Asked& asked);
+  void turn_away_in_session(const CheckoutRequest& asked);
   void give_back(std::uint32_t worker);
   void end_session(std::uint32_t number);
   void rest(std::uint32_t number);

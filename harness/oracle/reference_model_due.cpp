@@ -22,7 +22,7 @@ void ReferenceModel::begin_close_steps() {
 
 /// Whether a strict request is refused because its worker has gone or has just been given to
 /// another, and not because its time is up.
-bool ReferenceModel::follows(const pool::Refuse& refused, const Asked& asked) const {
+bool ReferenceModel::follows(const pool::Refuse& refused, const CheckoutRequest& asked) const {
   if (!asked.only) return false;
   const State its_own = state(*asked.only);
   const bool would_not_wait = asked.use.when_busy == pool::WhenBusy::fail;

@@ -18,7 +18,7 @@ std::uint32_t ReferenceModel::first_to_serve() {
 
 /// A session begins with its first request, if there is room. A request of a strict session that
 /// has a worker can be served by that worker alone.
-void ReferenceModel::ask_in_session(Asked& asked) {
+void ReferenceModel::ask_in_session(CheckoutRequest& asked) {
   const std::uint32_t known = session_numbers_.find(asked.use.session);
   const bool goes_on = known != kNone && sessions_[known].lives && !sessions_[known].ended;
   asked.has_no_room = !goes_on && open_sessions_ >= config_.sessions_max;
@@ -50,7 +50,7 @@ void ReferenceModel::serve_in_session(std::uint32_t place, std::uint32_t worker)
   if (is_first || !session.is_strict) session.worker = ids_.key(worker);
   if (!is_first || session.waiting == 0) return;
   for (std::size_t other = first_; other < asked_.size(); ++other) {
-    Asked& one = asked_[other];
+    CheckoutRequest& one = asked_[other];
     if (one.answered || one.session != number || one.use.affinity != Affinity::strict) continue;
     one.only = session.worker;
     bound_.push_back(static_cast<std::uint32_t>(other));
@@ -58,7 +58,7 @@ void ReferenceModel::serve_in_session(std::uint32_t place, std::uint32_t worker)
   std::sort(bound_.begin(), bound_.end());
 }
 
-void ReferenceModel::turn_away_in_session(const Asked& asked) {
+void ReferenceModel::turn_away_in_session(const CheckoutRequest& asked) {
   if (asked.session == kNone || !sessions_[asked.session].lives) return;
   --sessions_[asked.session].waiting;
   rest(asked.session);

@@ -52,7 +52,7 @@ class Witness final : public Promises {
   }
   [[nodiscard]] std::vector<CheckoutId> clients() const {
     std::vector<CheckoutId> found;
-    for (const Asked& asked : asked_) {
+    for (const CheckoutRequest& asked : asked_) {
       if (!asked.answered) found.push_back(asked.checkout);
     }
     return found;
@@ -138,7 +138,7 @@ class Witness final : public Promises {
 
   void check_state() const {
     demand(core_.next_deadline() > now_, "after a step nothing is overdue");
-    for (const Asked& asked : asked_) {
+    for (const CheckoutRequest& asked : asked_) {
       demand(asked.answered || asked.deadline > now_, "nobody waits for ever");
     }
     demand(count(State::leaving) + present() < config_.leaving_max + config_.size,

@@ -99,8 +99,8 @@ std::string words(const Settings& settings) {
 /// Tries one candidate after the other, each on a process of its own.
 class Search {
  public:
-  Search(Settings settings, const Asked& asked, const std::string& token, const Say& say)
-      : settings_(std::move(settings)), asked_(asked), token_(token), say_(say) {
+  Search(Settings settings, const SpeechHints& hints, const std::string& token, const Say& say)
+      : settings_(std::move(settings)), hints_(hints), token_(token), say_(say) {
     for (const Candidate& candidate : first_candidates()) add(candidate);
   }
 
@@ -123,7 +123,7 @@ class Search {
   [[nodiscard]] std::optional<Settings> patiently() const;
 
   Settings settings_;
-  const Asked& asked_;
+  const SpeechHints& hints_;
   const std::string& token_;
   const Say& say_;
   std::deque<Candidate> waiting_;
@@ -135,27 +135,27 @@ class Search {
 /// The candidates to begin with: what the user has said leaves fewer to try.
 std::vector<Candidate> Search::first_candidates() const {
   const wire::Framing& framing = settings_.framing;
-  if (asked_.wire == Wire::node_ipc) return {kForked};
-  if (asked_.wire) {
-    const bool lengths = *asked_.wire == Wire::prefix;
+  if (hints_.wire == Wire::node_ipc) return {kForked};
+  if (hints_.wire) {
+    const bool lengths = *hints_.wire == Wire::prefix;
     return on_wire_of(
-        {*asked_.wire, Speech::bridge, lengths ? framing.prefix_bytes : std::uint8_t{4},
+        {*hints_.wire, Speech::bridge, lengths ? framing.prefix_bytes : std::uint8_t{4},
          lengths && framing.little_endian},
         false);
   }
-  if (!asked_.speech || asked_.speech == Speech::bridge) return all();
-  std::vector<Candidate> candidates{{Wire::lines, *asked_.speech},
-                                    {Wire::headers, *asked_.speech},
-                                    {Wire::prefix, *asked_.speech}};
-  if (asked_.speech == Speech::lsp) std::swap(candidates[0], candidates[1]);
-  for (const Candidate& length : kLengths) candidates.push_back(speaking(length, *asked_.speech));
+  if (!hints_.speech || hints_.speech == Speech::bridge) return all();
+  std::vector<Candidate> candidates{{Wire::lines, *hints_.speech},
+                                    {Wire::headers, *hints_.speech},
+                                    {Wire::prefix, *hints_.speech}};
+  if (hints_.speech == Speech::lsp) std::swap(candidates[0], candidates[1]);
+  for (const Candidate& length : kLengths) candidates.push_back(speaking(length, *hints_.speech));
   return candidates;
 }
 
 bool Search::fits(const Candidate& candidate) const {
-  if (asked_.speech.value_or(candidate.speech) != candidate.speech) return false;
-  if (asked_.wire.value_or(candidate.wire) != candidate.wire) return false;
-  return asked_.wire != Wire::prefix ||
+  if (hints_.speech.value_or(candidate.speech) != candidate.speech) return false;
+  if (hints_.wire.value_or(candidate.wire) != candidate.wire) return false;
+  return hints_.wire != Wire::prefix ||
          (candidate.prefix_bytes == settings_.framing.prefix_bytes &&
           candidate.little_endian == settings_.framing.little_endian);
 }
@@ -174,7 +174,7 @@ Expected<Tried, std::string> Search::attempt(const Candidate& candidate, bool pa
               evidence_of(now, start, session.greeting(), candidate.speech == Speech::json_rpc)};
   if (!session.echo().empty()) tried.evidence.grade = Grade::echo;
   // A JSON-RPC worker without a greeting is spoken to as the speech that its answer shows.
-  if (tried.evidence.speech && !asked_.speech) tried.candidate.speech = *tried.evidence.speech;
+  if (tried.evidence.speech && !hints_.speech) tried.candidate.speech = *tried.evidence.speech;
   return tried;
 }
 
@@ -280,7 +280,7 @@ std::optional<Settings> Search::patiently() const {
     const auto again = attempt(tried.candidate, true);
     if (!again) continue;
     if (again->evidence.grade == Grade::good) return told(*again, "found by trying");
-    if (again->evidence.refuses && !asked_.speech) return told_refusing(*again);
+    if (again->evidence.refuses && !hints_.speech) return told_refusing(*again);
   }
   return std::nullopt;
 }
@@ -307,7 +307,7 @@ Settings Search::run() {
       return told(*tried, tried_.size() == 1 ? "the first that was tried" : "found by trying");
     }
     const bool has_channel = candidate.wire == Wire::node_ipc && !tried->evidence.wrote_nothing;
-    if (!asked_.speech && (asked_.wire == Wire::node_ipc || has_channel)) {
+    if (!hints_.speech && (hints_.wire == Wire::node_ipc || has_channel)) {
       Settings any = with(settings_, candidate);
       any.opaque = true;
       say_(fmt::format("{} (on its channel it answers otherwise than a bridge)\n", words(any)));
@@ -328,8 +328,8 @@ Settings Search::run() {
   if (best->evidence.grade <= Grade::objection) {
     if (auto found = patiently()) return *found;
   }
-  if (best->evidence.refuses && !asked_.speech) return told_refusing(*best);
-  if (best->evidence.grade == Grade::echo && !asked_.speech) {
+  if (best->evidence.refuses && !hints_.speech) return told_refusing(*best);
+  if (best->evidence.grade == Grade::echo && !hints_.speech) {
     return told(*best,
                 "it gives back what it is sent; if that is its work, say so: --speech opaque");
   }
@@ -344,19 +344,20 @@ Settings Search::run() {
 
 }  // namespace
 
-Settings detect(Settings settings, const Asked& asked, const std::string& token, const Say& say) {
-  if (asked.opaque) {
+Settings detect(Settings settings, const SpeechHints& hints, const std::string& token,
+                const Say& say) {
+  if (hints.opaque) {
     settings.opaque = true;
-    settings.framing.wire = asked.wire.value_or(settings.framing.wire);
+    settings.framing.wire = hints.wire.value_or(settings.framing.wire);
     say(fmt::format("{} (as was said; nothing is found by trying)\n", words(settings)));
     return settings;
   }
-  if (asked.wire && asked.speech) {
-    settings.framing.wire = *asked.wire;
-    settings.speech = *asked.speech;
+  if (hints.wire && hints.speech) {
+    settings.framing.wire = *hints.wire;
+    settings.speech = *hints.speech;
     return settings;
   }
-  return Search(std::move(settings), asked, token, say).run();
+  return Search(std::move(settings), hints, token, say).run();
 }
 
 }  // namespace poolproof::probe

@@ -8,7 +8,7 @@
 namespace poolproof::probe {
 
 /// What the user has said of how the worker speaks; the rest must be found out.
-struct Asked {
+struct SpeechHints {
   std::optional<wire::Wire> wire;
   std::optional<wire::Speech> speech;
   /// Payloads are any bytes: greeting finds out nothing, so prefix is assumed
@@ -21,6 +21,7 @@ struct Asked {
 /// else, if it wrote nothing, with the first that were tried. `say` gets one line about what was
 /// found. Takes up to 20 s for a worker that reads all of them and is silent, or objects, and then
 /// `limit` for each likely one.
-Settings detect(Settings settings, const Asked& asked, const std::string& token, const Say& say);
+Settings detect(Settings settings, const SpeechHints& hints, const std::string& token,
+                const Say& say);
 
 }  // namespace poolproof::probe

@@ -75,7 +75,7 @@ SYSTEM_CALL = re.compile(
 SYSTEM_FILES = re.compile(
     r"^harness/host/(system|system_below|system_socket|launch|census|guardian\w*)\.cpp$"
     r"|^fake_workers/fake_worker\w*\.(cpp|hpp)$"
-    r"|^harness/wrap/(system|post|relay)\.cpp$"  # it stands in for a process, and ends as one did
+    r"|^harness/wrap/(system|proxy_process|relay)\.cpp$"  # it stands in for a process, and ends as one did
     r"|^harness/base/write_file\.cpp$"  # fsync and rename: no part of the pool
     r"|^harness/(cli|drivers|testing)/"
 )

@@ -45,8 +45,8 @@ bool Aims::fits(Aimed& aimed, const Message& request, std::uint64_t number,
   return at.nth == 0 || at.nth == aimed.fitted;
 }
 
-Asked Aims::ask(const Message& request, std::string_view payload) {
-  Asked asked{asked_++, request.id, {}};
+PendingRequest Aims::ask(const Message& request, std::string_view payload) {
+  PendingRequest asked{asked_++, request.id, {}};
   for (Aimed& aimed : aimed_) {
     if (faults::aimed_by_call(*aimed.planned->fault) && fits(aimed, request, asked.number, payload))
       asked.faults.push_back(&aimed);
@@ -54,15 +54,15 @@ Asked Aims::ask(const Message& request, std::string_view payload) {
   return asked;
 }
 
-void Aims::expect(Asked request) {
+void Aims::expect(PendingRequest request) {
   if (waiting_.size() == kWaitingMost) waiting_.pop_front();
   waiting_.push_back(std::move(request));
 }
 
-std::optional<Asked> Aims::answered(const Message& reply) {
-  const auto found = std::ranges::find(waiting_, reply.id, &Asked::id);
+std::optional<PendingRequest> Aims::answered(const Message& reply) {
+  const auto found = std::ranges::find(waiting_, reply.id, &PendingRequest::id);
   if (found == waiting_.end()) return std::nullopt;
-  Asked request = std::move(*found);
+  PendingRequest request = std::move(*found);
   waiting_.erase(found);
   return request;
 }

@@ -29,7 +29,7 @@ void strike_one(const Aimed& aimed, const faults::Scene& scene);
 bool end_process(const faults::Actions& actions);
 
 /// A request that was passed on and not answered yet.
-struct Asked {
+struct PendingRequest {
   std::uint64_t number = 0;  ///< the request's number, counted from 0
   std::string id;            ///< the id as JSON; empty: the request has none
   std::vector<const Aimed*> faults;
@@ -41,13 +41,13 @@ class Aims {
   Aims(std::span<const faults::PlannedFault> plan, WorkerId self);
 
   /// Takes the next request, and returns it with the faults that are aimed at it.
-  Asked ask(const Message& request, std::string_view payload);
+  PendingRequest ask(const Message& request, std::string_view payload);
   [[nodiscard]] std::uint64_t asked() const { return asked_; }
   /// Notes that a request waits for its reply. If too many wait, the oldest is forgotten.
-  void expect(Asked request);
+  void expect(PendingRequest request);
   /// The request that the reply belongs to: the oldest that waits with the same id (or also without
   /// any). Nothing: there is none.
-  std::optional<Asked> answered(const Message& reply);
+  std::optional<PendingRequest> answered(const Message& reply);
 
   /// Notes that the client was asked in the worker's name, `times` times, with that id (as JSON).
   void asks(const std::string& id, std::uint64_t times);
@@ -71,7 +71,7 @@ class Aims {
                    std::string_view payload);
 
   std::deque<Aimed> aimed_;
-  std::deque<Asked> waiting_;
+  std::deque<PendingRequest> waiting_;
   /// By id, how many answers to such requests are due
   std::map<std::string, std::uint64_t, std::less<>> owed_to_us_;
   bool repeats_reply_ = false;

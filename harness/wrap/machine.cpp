@@ -129,7 +129,7 @@ void Machine::on_client_frame(const Piece& frame, Time now) {
 }
 
 void Machine::on_request(const Message& message, const Piece& frame, Time now) {
-  Asked request = aims_.ask(message, frame.payload);
+  PendingRequest request = aims_.ask(message, frame.payload);
   // A nonce already tells a call from all others: such a call needs no digest.
   if (config_.journals && !message.id.empty() && !message.nonce)
     orders_.emplace_back(Digest{digest(frame.payload)});
@@ -238,7 +238,7 @@ void Machine::give(const Piece& piece) {
 
 void Machine::on_worker_frame(const Piece& frame, Time now) {
   const Message message = wrap::from_worker(config_.speech, frame.payload);
-  std::optional<Asked> request;
+  std::optional<PendingRequest> request;
   if (message.kind == Message::Kind::reply) request = aims_.answered(message);
   if (request && !request->faults.empty()) return answer(*request, message, frame, now);
   if (request && aims_.repeats_reply()) state_.last_reply = frame.bytes;
@@ -433,7 +433,7 @@ void Machine::strike(Stage stage, faults::Actions& out, Departure* departure) {
   }
 }
 
-void Machine::strike_at(Stage stage, const Asked& request, faults::Actions& out,
+void Machine::strike_at(Stage stage, const PendingRequest& request, faults::Actions& out,
                         faults::ReplyInProgress* reply) {
   for (const Aimed* aimed : request.faults) {
     if (aimed->behaviour->stage != stage) continue;

@@ -86,14 +86,14 @@ class Machine {
   void on_request(const Message& message, const Piece& frame, Time now);
   void give(const Piece& piece);
   void on_worker_frame(const Piece& frame, Time now);
-  void answer(const Asked& request, const Message& message, const Piece& frame, Time now);
+  void answer(const PendingRequest& request, const Message& message, const Piece& frame, Time now);
   void spoil(const Aimed& aimed, faults::ReplyInProgress& reply, bool& stands_in,
              std::uint64_t request, faults::Actions& out);
   void write_reply(const faults::ReplyInProgress& reply, std::string bytes, std::uint64_t request,
                    faults::Actions& out);
   void misframed(std::string_view who, const Piece& piece);
   void strike(Stage stage, faults::Actions& out, Departure* departure = nullptr);
-  void strike_at(Stage stage, const Asked& request, faults::Actions& out,
+  void strike_at(Stage stage, const PendingRequest& request, faults::Actions& out,
                  faults::ReplyInProgress* reply = nullptr);
   void stop_if_planned(Time now);
   void stop_if_due(Time now);

@@ -8,7 +8,8 @@ namespace poolproof::wrap {
 
 using Kind = faults::JournalRecord::Kind;
 
-void Machine::answer(const Asked& request, const Message& message, const Piece& frame, Time now) {
+void Machine::answer(const PendingRequest& request, const Message& message, const Piece& frame,
+                     Time now) {
   faults::ReplyInProgress reply;
   reply.payload = frame.payload;
   reply.framing = config_.framing;

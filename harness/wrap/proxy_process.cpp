@@ -1,4 +1,4 @@
-#include "harness/wrap/post.hpp"
+#include "harness/wrap/proxy_process.hpp"
 
 #include <algorithm>
 #include <array>
@@ -23,7 +23,8 @@ bool is_marked(const std::vector<std::string>& env) {
 
 }  // namespace
 
-Post::Post(RelaySettings& settings) : inherited(sys::inherited_descriptors()), settings_(settings) {
+ProxyProcess::ProxyProcess(RelaySettings& settings)
+    : inherited(sys::inherited_descriptors()), settings_(settings) {
   // The journal and the wire log are not among `inherited`: they are ours, and close at exec.
   auto held = sys::Signals::hold();
   if (!held) give_up(fmt::format("signals: {}", std::generic_category().message(held.error())));
@@ -37,12 +38,12 @@ Post::Post(RelaySettings& settings) : inherited(sys::inherited_descriptors()), s
   output = std::move(*out);
 }
 
-void Post::give_up(const std::string& why, bool bad_input) {
+void ProxyProcess::give_up(const std::string& why, bool bad_input) {
   if (below.pidfd) host::sys::kill_and_reap(below.pid);
   ::_exit(settings_.complain(why, bad_input));
 }
 
-void Post::start_worker() {
+void ProxyProcess::start_worker() {
   std::vector<std::string> env = settings_.env;
   const bool ours = !is_marked(env);
   const std::string token = host::new_token();
@@ -63,30 +64,30 @@ void Post::start_worker() {
   if (settings_.machine.plan.empty()) sys::drop(STDERR_FILENO);
 }
 
-void Post::start_guardian(const std::string& token) {
+void ProxyProcess::start_guardian(const std::string& token) {
   auto guardian = host::Guardian::start(settings_.own_program, token, host::Reach::processes);
   if (!guardian) give_up(guardian.error().message);
   guardian_.emplace(std::move(*guardian));
 }
 
-void Post::pass_on(const sys::Signals::Came& came) {
+void ProxyProcess::pass_on(const sys::Signals::Came& came) {
   if (!below.pidfd) sys::end_as({0, came.number});
   if (!came.from_terminal) (void)host::sys::signal_process(below.pidfd.get(), came.number);
 }
 
-std::optional<ExitStatus> Post::ended() const {
+std::optional<ExitStatus> ProxyProcess::ended() const {
   if (!below.pidfd) return std::nullopt;
   return host::sys::peek_exit(below.pidfd.get()).value_or(std::nullopt);
 }
 
-void Post::end_with_it(ExitStatus status, Pump& down, Pump& up) {
+void ProxyProcess::end_with_it(ExitStatus status, Pump& down, Pump& up) {
   if (guardian_) guardian_->dismiss();
   (void)host::sys::reap(below.pidfd.get());
   if (!up.over()) (void)sys::leave_behind([&] { serve_what_is_left(down, up); });
   sys::end_as(status);
 }
 
-void Post::end_before_it(ExitStatus status) {
+void ProxyProcess::end_before_it(ExitStatus status) {
   if (below.pidfd) {
     (void)host::sys::signal_process(below.pidfd.get(), SIGKILL);
     (void)host::sys::reap(below.pidfd.get());
@@ -95,7 +96,7 @@ void Post::end_before_it(ExitStatus status) {
   sys::end_as(status);
 }
 
-void Post::serve_what_is_left(Pump& down, Pump& up) {
+void ProxyProcess::serve_what_is_left(Pump& down, Pump& up) {
   signals.restore();
   sys::drop(STDERR_FILENO);
   while (!up.over()) {

@@ -13,9 +13,9 @@ namespace poolproof::wrap {
 
 /// This process's place between a client and its worker: our streams, the worker's streams, and how
 /// worker and process begin and end. Destroyed only with the process.
-class Post {
+class ProxyProcess {
  public:
-  explicit Post(RelaySettings& settings);
+  explicit ProxyProcess(RelaySettings& settings);
 
   void start_worker();
   /// Passes a signal on to the worker; before there is a worker, the signal ends us.

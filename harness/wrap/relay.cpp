@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "harness/base/signals.hpp"
-#include "harness/wrap/post.hpp"
+#include "harness/wrap/proxy_process.hpp"
 #include "harness/wrap/pump.hpp"
 
 namespace poolproof::wrap {
@@ -23,10 +23,10 @@ using host::sys::now;
 using Way = wire::WireLog::Way;
 
 /// Relays without any faults, journal or log: the bytes are not looked at.
-[[noreturn]] void relay_unseen(Post& post) {
-  post.start_worker();
-  Pump down(post.input, post.below.input);
-  Pump up(post.below.output, post.output);
+[[noreturn]] void relay_uninspected(ProxyProcess& process) {
+  process.start_worker();
+  Pump down(process.input, process.below.input);
+  Pump up(process.below.output, process.output);
   while (true) {
     const auto low = down.waits_for();
     const auto high = up.waits_for();
@@ -34,27 +34,27 @@ using Way = wire::WireLog::Way;
                                  low[1],
                                  high[0],
                                  high[1],
-                                 {post.below.pidfd.get(), POLLIN, 0},
-                                 {post.signals.fd(), POLLIN, 0}};
+                                 {process.below.pidfd.get(), POLLIN, 0},
+                                 {process.signals.fd(), POLLIN, 0}};
     if (!host::sys::poll(wanted, Duration(-1))) continue;
     if (wanted[5].revents != 0) {
-      while (const auto came = post.signals.next()) post.pass_on(*came);
+      while (const auto came = process.signals.next()) process.pass_on(*came);
     }
     down.go_on(std::span(wanted).first(2));
     up.go_on(std::span(wanted).subspan(2, 2));
     if (wanted[4].revents == 0) continue;
-    const auto status = post.ended();
+    const auto status = process.ended();
     if (!status) continue;
     up.drain();
-    post.end_with_it(*status, down, up);
+    process.end_with_it(*status, down, up);
   }
 }
 
 /// Relays what the machine lets through, and carries out the machine's orders.
-class Seen {
+class InspectingRelay {
  public:
-  Seen(Post& post, RelaySettings& settings)
-      : post_(post), settings_(settings), machine_(settings.machine) {}
+  InspectingRelay(ProxyProcess& process, RelaySettings& settings)
+      : process_(process), settings_(settings), machine_(settings.machine) {}
 
   [[noreturn]] void run() {
     machine_.start(now());
@@ -74,16 +74,16 @@ class Seen {
     const auto want = [&](Place place, int fd, short events, bool hears_the_end = false) {
       wanted[place] = {events != 0 || hears_the_end ? fd : -1, events, 0};
     };
-    want(kInput, post_.input.fd(), machine_.wants_client() > 0 ? POLLIN : 0);
-    want(kOutput, post_.output.fd(), machine_.to_client(before).empty() ? 0 : POLLOUT, true);
-    want(kDown, post_.below.input.fd(), machine_.to_worker().empty() ? 0 : POLLOUT, true);
-    want(kUp, post_.below.output.fd(), machine_.wants_worker() > 0 ? POLLIN : 0);
-    want(kEnd, gone_ ? -1 : post_.below.pidfd.get(), POLLIN);
-    want(kSignal, post_.signals.fd(), POLLIN);
+    want(kInput, process_.input.fd(), machine_.wants_client() > 0 ? POLLIN : 0);
+    want(kOutput, process_.output.fd(), machine_.to_client(before).empty() ? 0 : POLLOUT, true);
+    want(kDown, process_.below.input.fd(), machine_.to_worker().empty() ? 0 : POLLOUT, true);
+    want(kUp, process_.below.output.fd(), machine_.wants_worker() > 0 ? POLLIN : 0);
+    want(kEnd, gone_ ? -1 : process_.below.pidfd.get(), POLLIN);
+    want(kSignal, process_.signals.fd(), POLLIN);
     if (!host::sys::poll(wanted, before, machine_.next_deadline(before))) return;
     if (wanted[kSignal].revents != 0) hear_signals();
-    if (is_gone(post_.output, wanted[kOutput].revents)) client_left();
-    if (is_gone(post_.below.input, wanted[kDown].revents)) worker_left();
+    if (is_gone(process_.output, wanted[kOutput].revents)) client_left();
+    if (is_gone(process_.below.input, wanted[kDown].revents)) worker_left();
     if (wanted[kInput].revents != 0) read_client();
     if (wanted[kUp].revents != 0) (void)read_worker();
     if (wanted[kEnd].revents != 0) see_end();
@@ -95,35 +95,35 @@ class Seen {
   }
 
   void hear_signals() {
-    while (const auto came = post_.signals.next()) {
+    while (const auto came = process_.signals.next()) {
       if (came->number == SIGTERM) {
         machine_.term(now());
       } else {
-        post_.pass_on(*came);
+        process_.pass_on(*came);
       }
     }
   }
 
   void client_left() {
     say("the client reads no more");
-    post_.output.close();
-    post_.below.output.close();
+    process_.output.close();
+    process_.below.output.close();
     machine_.client_left();
     machine_.worker_output_ended(now());
   }
 
   void worker_left() {
     say("the worker reads no more");
-    post_.below.input.close();
+    process_.below.input.close();
     machine_.worker_left();
   }
 
   void read_client() {
     const std::size_t most = std::min(machine_.wants_client(), kReadBytes);
-    if (most == 0 || !post_.input) return;
-    const auto got = post_.input.read(std::span(buffer_).first(most));
+    if (most == 0 || !process_.input) return;
+    const auto got = process_.input.read(std::span(buffer_).first(most));
     if (!got && got.error() == EAGAIN) return;
-    post_.below.input.pass(post_.input.take_passed());
+    process_.below.input.pass(process_.input.take_passed());
     const Time at = now();
     if (got && *got > 0) {
       const std::string_view bytes(buffer_.data(), *got);
@@ -131,7 +131,7 @@ class Seen {
       machine_.from_client(bytes, at);
     } else {
       say("the client closed the worker's stdin");
-      post_.input.close();
+      process_.input.close();
       machine_.client_ended(at);
     }
     go_on();
@@ -139,17 +139,17 @@ class Seen {
 
   /// Reads once from the worker. False: there was nothing, or it was the end.
   bool read_worker() {
-    if (!post_.below.output) return false;
-    const auto got = post_.below.output.read(buffer_);
+    if (!process_.below.output) return false;
+    const auto got = process_.below.output.read(buffer_);
     if (!got && got.error() == EAGAIN) return false;
-    post_.output.pass(post_.below.output.take_passed());
+    process_.output.pass(process_.below.output.take_passed());
     const Time at = now();
     const bool some = got && *got > 0;
     if (some) {
       machine_.from_worker({buffer_.data(), *got}, at);
     } else {
       say("the worker's stdout ended");
-      post_.below.output.close();
+      process_.below.output.close();
       machine_.worker_output_ended(at);
     }
     go_on();
@@ -157,7 +157,7 @@ class Seen {
   }
 
   void see_end() {
-    const auto status = post_.ended();
+    const auto status = process_.ended();
     if (!status) return;
     gone_ = status;
     for (std::size_t left = kLeftMostBytes; left >= kReadBytes && read_worker();)
@@ -177,8 +177,8 @@ class Seen {
   }
 
   void write_to_worker() {
-    while (!machine_.to_worker().empty() && post_.below.input) {
-      const auto wrote = post_.below.input.write(machine_.to_worker());
+    while (!machine_.to_worker().empty() && process_.below.input) {
+      const auto wrote = process_.below.input.write(machine_.to_worker());
       if (!wrote && wrote.error() == EAGAIN) return;
       if (!wrote) return worker_left();
       machine_.wrote_to_worker(*wrote);
@@ -186,11 +186,11 @@ class Seen {
   }
 
   void write_to_client() {
-    while (post_.output) {
+    while (process_.output) {
       const Time at = now();
       const std::string_view due = machine_.to_client(at);
       if (due.empty()) return;
-      const auto wrote = post_.output.write(due);
+      const auto wrote = process_.output.write(due);
       if (!wrote && wrote.error() == EAGAIN) return;
       if (!wrote) return client_left();
       log(Way::to_client, due.substr(0, *wrote), at);
@@ -205,29 +205,29 @@ class Seen {
     }
   }
 
-  void obey(const StartWorker& /*order*/) { post_.start_worker(); }
+  void obey(const StartWorker& /*order*/) { process_.start_worker(); }
   void obey(const SayAside& aside) { (void)sys::write_all(STDERR_FILENO, aside.text); }
   void obey(const RaiseSignal& raised) {
     say(fmt::format("wrap raises signal {} on itself", raised.signal));
-    if (is_deadly(raised.signal)) post_.end_before_it({0, raised.signal});
+    if (is_deadly(raised.signal)) process_.end_before_it({0, raised.signal});
     sys::raise(raised.signal);
   }
   void obey(const End& end) {
-    if (!gone_) post_.end_before_it(end.status);
-    Pump down(post_.input, post_.below.input);
-    Pump up(post_.below.output, post_.output);
-    post_.end_with_it(end.status, down, up);
+    if (!gone_) process_.end_before_it(end.status);
+    Pump down(process_.input, process_.below.input);
+    Pump up(process_.below.output, process_.output);
+    process_.end_with_it(end.status, down, up);
   }
-  void obey(const CloseOutput& /*order*/) { post_.output.close(); }
-  void obey(const CloseInput& /*order*/) { post_.input.close(); }
-  void obey(const EndWorkerInput& /*order*/) { post_.below.input.close(); }
+  void obey(const CloseOutput& /*order*/) { process_.output.close(); }
+  void obey(const CloseInput& /*order*/) { process_.input.close(); }
+  void obey(const EndWorkerInput& /*order*/) { process_.below.input.close(); }
   void obey(const SignalWorker& order) {
-    (void)host::sys::signal_process(post_.below.pidfd.get(), order.signal);
+    (void)host::sys::signal_process(process_.below.pidfd.get(), order.signal);
   }
   void obey(const HoldStreams& hold) {
     const auto pid = sys::leave_behind([&] {
-      post_.signals.restore();
-      sys::hold_streams(hold.lifetime, post_.input.fd(), post_.output.fd());
+      process_.signals.restore();
+      sys::hold_streams(hold.lifetime, process_.input.fd(), process_.output.fd());
     });
     faults::JournalRecord record = faults::record_of(faults::JournalRecord::Kind::grandchild);
     record.child_pid = pid.value_or(0);
@@ -264,7 +264,7 @@ class Seen {
     settings_.wire_log.reset();
   }
 
-  Post& post_;
+  ProxyProcess& process_;
   RelaySettings& settings_;
   Machine machine_;
   std::optional<ExitStatus> gone_;
@@ -283,10 +283,10 @@ bool anything_aimed(const MachineConfig& config) {
 
 void relay(RelaySettings settings) {
   static RelaySettings kept = std::move(settings);
-  static Post post(kept);
-  const bool seen = anything_aimed(kept.machine) || kept.journal || kept.wire_log;
-  if (!seen) relay_unseen(post);
-  static Seen all(post, kept);
+  static ProxyProcess process(kept);
+  const bool inspected = anything_aimed(kept.machine) || kept.journal || kept.wire_log;
+  if (!inspected) relay_uninspected(process);
+  static InspectingRelay all(process, kept);
   all.run();
 }
 
