@@ -17,12 +17,16 @@ Insight::Insight(const Options& options)
 
 void Insight::stepped(Time now, const pool::Event& event, std::span<const pool::Effect> effects,
                       const pool::Dispatcher& dispatcher) {
-  const std::size_t before = events_.size();
-  meter_.stepped(now, event, effects, tells_ ? &events_ : nullptr);
-  for (std::size_t i = before; i < events_.size(); ++i) complete(events_[i], dispatcher);
-  if (events_.size() > kUntoldMax) {
-    events_lost_ += events_.size() - kUntoldMax;
-    events_.resize(kUntoldMax);
+  if (tells_) {
+    const std::size_t before = events_.size();
+    meter_.stepped(now, event, effects, &events_);
+    for (std::size_t i = before; i < events_.size(); ++i) complete(events_[i], dispatcher);
+    if (events_.size() > kUntoldMax) {
+      events_lost_ += events_.size() - kUntoldMax;
+      events_.resize(kUntoldMax);
+    }
+  } else {
+    meter_.stepped(now, event, effects, nullptr);
   }
   if (holders_.empty()) return;
   for (const auto& effect : effects) {

@@ -115,16 +115,20 @@ void carry_out(PoolState& pool, Worker& worker, wire::Exchange& exchange,
 
 }  // namespace
 
-Lease::Body::Body(Granted granted) : pool(granted.pool), held(std::move(granted.held)) {
+Lease::Body::Body(Granted granted) : held(std::move(granted.held)) {
   if (!keeps_at_exceptions()) exceptions = std::uncaught_exceptions();
 }
 
+PoolState* Lease::Body::pool() const {
+  return held.worker() ? static_cast<Worker&>(*held.worker()).pool.get() : nullptr;
+}
+
 bool Lease::Body::keeps_at_exceptions() const {
-  return pool->options().on_exception == pool::OnException::keep;
+  return pool()->options().on_exception == pool::OnException::keep;
 }
 
 bool Lease::Body::end(bool clean) {
-  return held.open() && held.end(pool->dispatcher(), clean);
+  return held.open() && held.end(pool()->dispatcher(), clean);
 }
 
 Lease::Lease(Granted granted) {
@@ -166,15 +170,15 @@ bool Lease::discard() {
 }
 
 WorkerId Lease::worker() const {
-  POOLPROOF_ASSERT(body().held.worker() != nullptr);
-  return body().held.worker()->id();
+  POOLPROOF_ASSERT(id() != LeaseId::none);
+  return body().held.worker_id();
 }
 
 LeaseId Lease::id() const {
   return body().held.id();
 }
 void Lease::set_holder(std::string_view name) {
-  if (body().held.open()) body().pool->set_holder(id(), worker(), name);
+  if (body().held.open()) body().pool()->set_holder(id(), worker(), name);
 }
 std::uint64_t Lease::written_bytes() const {
   return body().written_bytes;
@@ -204,7 +208,7 @@ Result<Reply> Lease::call(std::string_view command, const Arguments& args, Timeo
   }
   std::string request;
   if (body().held.open()) {
-    const auto& speech = wire::row_of(body().pool->options().speech);
+    const auto& speech = wire::row_of(body().pool()->options().speech);
     request = speech.request(body().held.next_request(), command, object, sys::timestamp());
   }
   auto result = body().converse(spec, request, stop.token);
@@ -229,7 +233,8 @@ Result<std::string> Lease::call_bytes(std::string_view payload, Timeout timeout,
 }
 
 Duration Lease::Body::limit_of(const Timeout& timeout) const {
-  return timeout.limit ? *timeout.limit : pool ? pool->options().call_timeout : Duration{};
+  if (timeout.limit) return *timeout.limit;
+  return pool() != nullptr ? pool()->options().call_timeout : Duration{};
 }
 
 Result<wire::CallResult> Lease::Body::converse(const pool::CallSpec& call,
@@ -237,18 +242,18 @@ Result<wire::CallResult> Lease::Body::converse(const pool::CallSpec& call,
                                                const std::stop_token& stop) {
   written_bytes = 0;
   in_doubt = false;
-  // A lease that has moved away or was never granted knows no pool.
+  PoolState* const state = pool();
   pool::WireOptions wire;
-  if (pool) wire = wire_of(pool->options());
+  if (state != nullptr) wire = wire_of(state->options());
   const Time now = sys::now();
   auto exchange = held.begin_call(call, wire, wire::encode_frame(wire.framing, message), now,
                                   stop.stop_requested());
   if (!exchange) return unexpected(std::move(exchange.error()));
-  carry_out(*pool, static_cast<Worker&>(*held.worker()), *exchange, stop, now);
+  carry_out(*state, static_cast<Worker&>(*held.worker()), *exchange, stop, now);
   auto result = exchange->take_result();
   written_bytes = result.written_bytes;
   in_doubt = result.in_doubt;
-  auto error = held.end_call(pool->dispatcher(), result, call);
+  auto error = held.end_call(state->dispatcher(), result, call);
   if (error) return unexpected(std::move(*error));
   return result;
 }

@@ -16,7 +16,6 @@ class PoolState;
 
 /// What the pool has granted, for a lease that takes it over: `held` is empty afterwards.
 struct Lease::Granted {
-  const std::shared_ptr<PoolState>& pool;
   pool::HeldLease& held;
 };
 
@@ -31,7 +30,10 @@ struct Lease::Body {
   /// Whether a holder that leaves by an exception gives the worker back as if there were none.
   [[nodiscard]] bool keeps_at_exceptions() const;
 
-  std::shared_ptr<PoolState> pool;
+  /// The worker's pool. Null: there is no worker, since the lease was never granted, has moved away
+  /// or was given back.
+  [[nodiscard]] PoolState* pool() const;
+
   pool::HeldLease held;
   int exceptions = 0;  ///< exceptions under way at the grant, if they matter
   std::uint64_t written_bytes = 0;

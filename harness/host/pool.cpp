@@ -45,6 +45,7 @@ Pool::~Pool() {
   close({});
   parts->reactor.reset();
   parts->state->end_orphans();
+  parts->state->abandon();
 }
 
 Result<Lease> Pool::checkout() {
@@ -73,7 +74,7 @@ Result<Lease> Pool::checkout_in(const pool::SessionRequest& session, Timeout tim
   const Duration limit = timeout.limit.value_or(state.options().checkout_timeout);
   auto held = state.checkout(session, limit, stop.token);
   if (!held) return unexpected(std::move(held.error()));
-  return Result<Lease>(tl::in_place, Lease::Granted{parts_->state, *held});
+  return Result<Lease>(tl::in_place, Lease::Granted{*held});
 }
 
 bool Pool::end_session(std::string_view name) {

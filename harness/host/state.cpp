@@ -55,7 +55,11 @@ struct PoolState::WaitingTicket final : pool::Ticket {
 };
 
 PoolState::PoolState(Options options)
-    : options_(std::move(options)), dispatcher_(*this), insight_(options_) {
+    : options_(std::move(options)),
+      times_are_noted_(options_.observer || options_.on_event ||
+                       options_.leak_after > Duration::zero()),
+      dispatcher_(*this),
+      insight_(options_) {
   if (auto wake = sys::event_fd()) wake_ = std::move(*wake);
   dispatcher_.begin(options_.core);
 }
@@ -161,6 +165,7 @@ void PoolState::started(WorkerId id, Expected<Child, LaunchError> child) {
                                     std::move(child.error().message));
   }
   auto worker = std::make_shared<Worker>(id, std::move(*child), options_.stderr_tail_bytes);
+  worker->pool = shared_from_this();
   inbox_.fresh.push_back(worker);
   dispatcher_.started(std::move(worker));
   wake_reactor();
@@ -200,6 +205,13 @@ void PoolState::stop() {
   wake_reactor();
 }
 
+void PoolState::abandon() {
+  const pool::Entered entered(dispatcher_);
+  inbox_.fresh.clear();
+  inbox_.idle.clear();
+  dispatcher_.forget_all();
+}
+
 std::vector<pool::WorkerRef> PoolState::workers() {
   const std::lock_guard lock(mutex_);
   std::vector<pool::WorkerRef> all;
@@ -220,10 +232,7 @@ Time PoolState::now() {
 }
 
 Time PoolState::recently() {
-  // Times that somebody notes must be exact.
-  const bool noted =
-      options_.observer || options_.on_event || options_.leak_after > Duration::zero();
-  return noted ? sys::now() : sys::recently();
+  return times_are_noted_ ? sys::now() : sys::recently();
 }
 
 void PoolState::stepped(Time now, const pool::Event& event, std::span<const pool::Effect> effects) {
@@ -239,7 +248,7 @@ void PoolState::delivered() {
 }
 
 void PoolState::became_idle(const pool::WorkerRef& worker) {
-  if (std::exchange(worker->told_to_look, true)) return;
+  if (inbox_.stopping || std::exchange(worker->told_to_look, true)) return;
   inbox_.idle.push_back(worker);
   // Wakes the reactor only when it would sleep long: at most once a nap, however busy the pool is.
   if (nap_until_ > after(sys::now(), kLongNap)) wake_reactor();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -30,7 +31,8 @@ inline pool::WireOptions wire_of(const Options& options) {
 }
 
 /// The dispatcher under its one mutex, and what the host's threads wait for.
-class PoolState final : private pool::Dispatcher::World {
+class PoolState final : public std::enable_shared_from_this<PoolState>,
+                        private pool::Dispatcher::World {
  public:
   explicit PoolState(Options options);
 
@@ -63,6 +65,9 @@ class PoolState final : private pool::Dispatcher::World {
   /// The reactor goes to sleep, and will look again at this time at the latest.
   void naps_until(Time at);
   void stop();
+  /// Lets go of all workers that are left: each of them keeps the pool, as the pool keeps them.
+  /// Requires: nobody starts or watches workers any more.
+  void abandon();
   [[nodiscard]] std::vector<pool::WorkerRef> workers();
 
  private:
@@ -87,6 +92,7 @@ class PoolState final : private pool::Dispatcher::World {
   void wake_reactor();
 
   const Options options_;
+  const bool times_are_noted_;  ///< by somebody outside, so that they must be exact
   Descriptor wake_;
   std::mutex mutex_;
   pool::Dispatcher dispatcher_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <memory>
 #include <utility>
 
 #include "harness/host/child.hpp"
@@ -8,6 +9,8 @@
 #include "harness/pool/worker.hpp"
 
 namespace poolproof::host {
+
+class PoolState;
 
 /// One incarnation on real processes and pipes. pidfd, stderr and the reaping are the reactor's.
 class Worker final : public pool::Worker {
@@ -49,7 +52,8 @@ class Worker final : public pool::Worker {
   std::condition_variable exited;  ///< with the pool's mutex: tells that `exit` has been set
 
   // Used by the holder of the lease.
-  Time watched_from = kNever;  ///< since when activity is watched; kNever: it is not
+  std::shared_ptr<PoolState> pool;  ///< the worker's pool, which lives as long as the worker
+  Time watched_from = kNever;       ///< since when activity is watched; kNever: it is not
 
   // Used by the reactor: the worker's place there, and what epoll watches of it.
   static constexpr std::uint32_t kNoPlace = UINT32_MAX;

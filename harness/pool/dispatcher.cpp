@@ -1,5 +1,6 @@
 #include "harness/pool/dispatcher.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "harness/base/assert.hpp"
@@ -17,7 +18,7 @@ void Dispatcher::begin(const Config& config) {
   sessions_.clear();
   session_names_.clear();
   sessions_begun_ = 0;
-  for (auto& slot : in_slot_) slot.clear();
+  forget_all();
   in_slot_.resize(config.size);
   last_failed_ = last_unlaunched_ = {};
   last_failed_tail_.clear();
@@ -62,13 +63,14 @@ void Dispatcher::request(Ticket& ticket, Duration timeout, const SessionRequest&
   if (!ticket.done) tickets_.emplace(ticket.checkout, &ticket);
 }
 
-bool Dispatcher::end_lease(LeaseId lease, const WorkerRef& worker, bool clean,
-                           std::uint64_t rss_bytes) {
+bool Dispatcher::end_lease(LeaseId lease, WorkerRef& worker, bool clean, std::uint64_t rss_bytes) {
   const auto ignored = core_->counters().ignored;
   const Time now = clean && nothing_is_due() ? world_.recently() : world_.now();
   step(now, CheckedIn{lease, clean, worker->calls, rss_bytes});
   if (core_->counters().ignored != ignored) return false;
-  if (clean) world_.became_idle(worker);
+  if (!clean) return true;
+  world_.became_idle(worker);
+  if (Kept* const kept = place_in(in_slot_, worker->id())) kept->to_lend = std::move(worker);
   return true;
 }
 
@@ -104,7 +106,7 @@ void Dispatcher::forget_session(SessionId session) {
 
 void Dispatcher::started(WorkerRef worker) {
   const WorkerId id = worker->id();
-  in_slot_[id.slot].push_back(std::move(worker));
+  in_slot_[id.slot].push_back({worker, std::move(worker)});
   step(Started{id});
 }
 
@@ -150,7 +152,7 @@ void Dispatcher::note_failed(const Worker& worker, std::string reason) {
 /// Notes the slot's worker before this one, if it has not left; of several, the newest.
 void Dispatcher::note_worker_before(WorkerId id) {
   before_failed_.reset();
-  for (const auto& worker : in_slot_[id.slot]) {
+  for (const auto& [worker, to_lend] : in_slot_[id.slot]) {
     world_.looked_up(worker.get());
     if (worker->id().generation >= id.generation || worker->exit) continue;
     before_failed_ = worker->id();
@@ -159,19 +161,46 @@ void Dispatcher::note_worker_before(WorkerId id) {
 }
 
 void Dispatcher::forget(WorkerId id) {
-  std::erase_if(in_slot_[id.slot], [id](const auto& worker) { return worker->id() == id; });
+  std::erase_if(in_slot_[id.slot], [id](const Kept& kept) { return kept.worker->id() == id; });
 }
 
-const WorkerRef& Dispatcher::place_of(WorkerId id) const {
-  static const WorkerRef kNobody;
-  const WorkerRef* found = &kNobody;
-  if (id.slot < in_slot_.size()) {
-    for (const auto& worker : in_slot_[id.slot]) {
-      if (worker->id() == id) found = &worker;
-    }
-  }
-  world_.looked_up(found->get());
-  return *found;
+void Dispatcher::forget_all() {
+  for (auto& slot : in_slot_) slot.clear();
+}
+
+/// Where a worker is kept. Null: it is forgotten, or never was.
+template <class Slots>
+auto Dispatcher::place_in(Slots& slots, WorkerId id) -> decltype(slots.front().data()) {
+  if (id.slot >= slots.size()) return nullptr;
+  auto& slot = slots[id.slot];
+  const auto found =
+      std::ranges::find_if(slot, [id](const Kept& k) { return k.worker->id() == id; });
+  return found == slot.end() ? nullptr : &*found;
+}
+
+const Dispatcher::Kept* Dispatcher::place_of(WorkerId id) const {
+  const Kept* const found = place_in(in_slot_, id);
+  world_.looked_up(found == nullptr ? nullptr : found->worker.get());
+  return found;
+}
+
+Worker* Dispatcher::find(WorkerId id) const {
+  const Kept* const found = place_of(id);
+  return found == nullptr ? nullptr : found->worker.get();
+}
+
+WorkerRef Dispatcher::keep(WorkerId id) const {
+  const Kept* const found = place_of(id);
+  return found == nullptr ? nullptr : found->worker;
+}
+
+/// The worker for who gets a lease of it.
+WorkerRef Dispatcher::lend(WorkerId id) {
+  Kept* const found = place_in(in_slot_, id);
+  POOLPROOF_ASSERT(found != nullptr);
+  world_.looked_up(found->worker.get());
+  // Who is served as soon as another gives the worker back may be quicker than that reference.
+  return found->to_lend ? std::move(found->to_lend) : found->worker;
 }
 
 bool Dispatcher::is_idle(WorkerId id) const {
@@ -184,8 +213,7 @@ void Dispatcher::deliver(const Effect& effect) {
   if (const auto* granted = std::get_if<Grant>(&effect)) {
     Ticket& ticket = answer(granted->checkout);
     ticket.lease = granted->lease;
-    ticket.worker = keep(granted->worker);
-    POOLPROOF_ASSERT(ticket.worker != nullptr);
+    ticket.worker = lend(granted->worker);
     ticket.answered();
   } else if (const auto* refused = std::get_if<Refuse>(&effect)) {
     Ticket& ticket = answer(refused->checkout);

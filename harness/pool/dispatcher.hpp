@@ -82,8 +82,9 @@ class Dispatcher {
   /// Asks for a lease, to be granted within `timeout`. The ticket may be answered when this
   /// returns; if not, it must stay at its address until it is answered.
   void request(Ticket& ticket, Duration timeout, const SessionRequest& session = {});
-  /// Ends a lease. False: it had ended before. `rss_bytes`: see CheckedIn.
-  bool end_lease(LeaseId lease, const WorkerRef& worker, bool clean, std::uint64_t rss_bytes);
+  /// Ends a lease. False: it had ended before. `rss_bytes`: see CheckedIn. `worker` is the holder's
+  /// reference from the ticket, and empty afterwards if the dispatcher has taken it back.
+  bool end_lease(LeaseId lease, WorkerRef& worker, bool clean, std::uint64_t rss_bytes);
   /// Whether end_lease() is to be told the worker's memory. May be called without having entered,
   /// since the answer never changes.
   [[nodiscard]] bool wants_memory() const { return core_->config().max_rss_bytes > 0; }
@@ -109,11 +110,13 @@ class Dispatcher {
     step(MemoryMeasured{id, rss_bytes});
   }
   void forget(WorkerId id);
+  /// Forgets all workers. Requires: the pool is closed, or was given up.
+  void forget_all();
 
   /// The worker, valid until it is forgotten. Null: it is forgotten, or never was.
-  [[nodiscard]] Worker* find(WorkerId id) const { return place_of(id).get(); }
+  [[nodiscard]] Worker* find(WorkerId id) const;
   /// Like find(), for callers that keep the worker longer.
-  [[nodiscard]] WorkerRef keep(WorkerId id) const { return place_of(id); }
+  [[nodiscard]] WorkerRef keep(WorkerId id) const;
   [[nodiscard]] bool is_idle(WorkerId id) const;
   [[nodiscard]] const Core& core() const { return *core_; }
   [[nodiscard]] Time next_deadline() const { return core_->next_deadline(); }
@@ -127,15 +130,26 @@ class Dispatcher {
   template <class Visit>
   void for_each_worker(Visit visit) const {
     for (const auto& slot : in_slot_) {
-      for (const auto& worker : slot) visit(worker);
+      for (const auto& kept : slot) visit(kept.worker);
     }
   }
 
  private:
+  /// A worker that is not forgotten.
+  struct Kept {
+    WorkerRef worker;
+    /// A second reference, which a holder gets with the lease and gives back with it: to count a
+    /// reference up and down costs a fifth of a checkout. Empty: a holder has it.
+    WorkerRef to_lend;
+  };
+
   [[nodiscard]] bool nothing_is_due() const { return next_deadline() == kNever; }
   void step(Time now, const Event& event);
   void deliver(const Effect& effect);
-  [[nodiscard]] const WorkerRef& place_of(WorkerId id) const;
+  template <class Slots>
+  static auto place_in(Slots& slots, WorkerId id) -> decltype(slots.front().data());
+  [[nodiscard]] const Kept* place_of(WorkerId id) const;
+  WorkerRef lend(WorkerId id);
   Ticket& answer(CheckoutId checkout);
   void note_failed(const Worker& worker, std::string reason);
   void note_worker_before(WorkerId id);
@@ -157,7 +171,7 @@ class Dispatcher {
   std::map<std::string, SessionId, std::less<>> sessions_;  ///< the sessions that go on, by name
   boost::unordered_flat_map<SessionId, std::string> session_names_;
   std::uint64_t sessions_begun_ = 0;
-  std::vector<std::vector<WorkerRef>> in_slot_;
+  std::vector<std::vector<Kept>> in_slot_;
   WorkerId last_failed_;
   std::string last_failed_tail_;
   std::string last_failed_reason_;

@@ -15,6 +15,9 @@ std::string printable_command(const CallSpec& call) {
 
 }  // namespace
 
+HeldLease::HeldLease(WorkerRef worker, LeaseId id)
+    : worker_(std::move(worker)), worker_id_(worker_->id()), id_(id), open_(true) {}
+
 std::int64_t HeldLease::next_request() const {
   return worker_->next_request;
 }

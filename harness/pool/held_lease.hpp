@@ -32,14 +32,16 @@ struct CallSpec {
 class HeldLease {
  public:
   HeldLease() = default;
-  HeldLease(WorkerRef worker, LeaseId id) : worker_(std::move(worker)), id_(id), open_(true) {}
+  HeldLease(WorkerRef worker, LeaseId id);
   HeldLease(HeldLease&&) noexcept = default;
   HeldLease& operator=(HeldLease&&) noexcept = default;
 
   /// We have neither ended the lease nor moved it away; the pool may have ended it.
   [[nodiscard]] bool open() const { return open_ && worker_ != nullptr; }
   [[nodiscard]] LeaseId id() const { return id_; }
-  /// Null: there never was a lease.
+  /// The worker that served it, or serves it. Requires: there was a lease.
+  [[nodiscard]] WorkerId worker_id() const { return worker_id_; }
+  /// Null: the worker was given back, or there never was a lease.
   [[nodiscard]] const WorkerRef& worker() const { return worker_; }
 
   /// The number of the next request to the worker. Requires: open.
@@ -58,6 +60,7 @@ class HeldLease {
 
  private:
   WorkerRef worker_;
+  WorkerId worker_id_;
   LeaseId id_ = LeaseId::none;
   bool open_ = false;
 };

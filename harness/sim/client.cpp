@@ -138,7 +138,7 @@ void Client::cancel() {
   if (state_ == State::queued && parked_) {
     stage_.pool.step(pool::CheckoutCancelled{stage_.pool.ticket(number_).checkout});
   }
-  if (held_.worker()) {
+  if (kept_) {
     stage_.machine.writes(Shared::wake, worker().number());
     // A look at the worker meanwhile must not put the caller to sleep again.
     if (state_ == State::calling) worker().stop_asked = true;
@@ -151,7 +151,7 @@ bool Client::give_back(bool clean) {
 }
 
 void Client::drop_worker() {
-  if (held_.worker()) stage_.machine.writes(Shared::kept, worker().number());
+  if (kept_) stage_.machine.writes(Shared::kept, worker().number());
   let_go();
 }
 
@@ -189,6 +189,7 @@ void Client::look_at_ticket() {
     return end_step();
   }
   script_.granted(ticket.lease, ticket.worker->id());
+  kept_ = ticket.worker;
   held_ = pool::HeldLease(std::move(ticket.worker), ticket.lease);
   end_step();
 }
@@ -197,6 +198,7 @@ void Client::look_at_ticket() {
 
 void Client::carry(const scenario::Call& step) {
   call_ = {wire::Payload::envelope, step.command, *record().limit};
+  if (!held_.open()) return begin_call(std::string());
   begin_call(stage_.machine.messages.call(held_.next_request(), step, record().nonce));
 }
 

@@ -36,7 +36,10 @@ class Client {
 
   void begin(const scenario::Client& client, std::string name);
   /// Drops its lease without giving it back, as if it had never had one.
-  void let_go() { held_ = {}; }
+  void let_go() {
+    held_ = {};
+    kept_.reset();
+  }
 
   /// Makes its next move, if it can make one.
   void go();
@@ -111,7 +114,7 @@ class Client {
   void read_progress(Progress what, std::uint32_t step) const;
   [[nodiscard]] std::uint32_t progress_number(Progress what, std::uint32_t step) const;
   [[nodiscard]] const trace::ClientStep& record() const { return script_.record; }
-  [[nodiscard]] Worker& worker() const { return static_cast<Worker&>(*held_.worker()); }
+  [[nodiscard]] Worker& worker() const { return static_cast<Worker&>(*kept_); }
   void wait_until(Time at) { stage_.machine.agenda.set_time(task_of(Role::client, number_), at); }
   void go_again() { stage_.machine.agenda.set_ready(task_of(Role::client, number_), true); }
 
@@ -124,7 +127,8 @@ class Client {
   std::uint32_t first_begun_ = 0;  ///< how many steps have begun in the first repetition
   std::uint32_t first_ended_ = 0;
   const Client* awaited_ = nullptr;  ///< the other client it waits for; null: there is none
-  pool::HeldLease held_;             ///< the last lease, as long as we look at its worker
+  pool::HeldLease held_;             ///< the last lease
+  pool::WorkerRef kept_;             ///< the last lease's worker, as long as we look at it
   Time until_ = kNever;              ///< when a pause, a close or an await is over
   ClientScript script_;
   pool::CallSpec call_;  ///< the call under way
