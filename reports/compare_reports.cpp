@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,7 +15,7 @@ namespace {
 using nlohmann::json;
 using run::Verdict;
 
-/// The worst verdict of each scenario, over its repetitions and over files with the same name.
+/// The worst verdict of each scenario over its repetitions.
 struct Verdicts {
   std::vector<std::string> order;
   std::map<std::string, Verdict> by_name;
@@ -24,7 +25,23 @@ InputError wrong(const std::string& where, std::string_view what) {
   return {where, std::string(what), "see reports/report.schema.json"};
 }
 
-Parsed<Verdicts> read(const Document& document) {
+/// The files of each scenario's name, over both reports.
+using Files = std::map<std::string, std::set<std::string>>;
+
+void note_files(const Document& document, Files& files) {
+  const auto scenarios = document.json.find("scenarios");
+  if (scenarios == document.json.end() || !scenarios->is_array()) return;
+  std::map<std::string, std::set<std::string>> here;
+  for (const json& scenario : *scenarios) {
+    const auto title = text_at(scenario, "name");
+    if (title) here[*title].insert(text_at(scenario, "file").value_or(""));
+  }
+  for (const auto& [title, of_it] : here) {
+    if (of_it.size() > 1) files[title].insert(of_it.begin(), of_it.end());
+  }
+}
+
+Parsed<Verdicts> read(const Document& document, const Files& shared) {
   const auto scenarios = document.json.find("scenarios");
   if (scenarios == document.json.end() || !scenarios->is_array()) {
     return unexpected(wrong(document.name + "#/scenarios", "is no list"));
@@ -39,7 +56,11 @@ Parsed<Verdicts> read(const Document& document) {
     const auto verdict =
         named<Verdict>(run::kVerdictNames, text_at(scenario, "verdict").value_or(""));
     if (!verdict) return unexpected(wrong(where + "/verdict", "is not known here"));
-    const std::string key = *world == "host" ? *title : fmt::format("{} ({})", *title, *world);
+    // One report may hold several scenarios of one name; then their files tell them apart.
+    const std::string file =
+        shared.contains(*title) ? text_at(scenario, "file").value_or("") : std::string();
+    const std::string& which = file.empty() ? *title : file;
+    const std::string key = *world == "host" ? which : fmt::format("{} ({})", which, *world);
     const auto [entry, is_new] = found.by_name.try_emplace(key, *verdict);
     if (is_new) found.order.push_back(key);
     entry->second = std::max(entry->second, *verdict);
@@ -49,16 +70,19 @@ Parsed<Verdicts> read(const Document& document) {
 
 Change judged(Verdict before, Verdict after) {
   if (before == after) return Change::same;
-  if (before == Verdict::pass) return Change::regression;
+  if (after > before) return Change::regression;
   return after == Verdict::pass ? Change::better : Change::changed;
 }
 
 }  // namespace
 
 Parsed<Comparison> compare_reports(const Document& base, const Document& fresh, Comparison into) {
-  const Parsed<Verdicts> before = read(base);
+  Files shared;
+  note_files(base, shared);
+  note_files(fresh, shared);
+  const Parsed<Verdicts> before = read(base, shared);
   if (!before) return unexpected(before.error());
-  const Parsed<Verdicts> after = read(fresh);
+  const Parsed<Verdicts> after = read(fresh, shared);
   if (!after) return unexpected(after.error());
 
   for (const std::string& key : after->order) {

@@ -194,7 +194,31 @@ TEST_CASE("reports: compare: a scenario that passed and does not is a regression
     CHECK(change(v, Verdict::pass) == Change::better);
     CHECK(change(v, v) == Change::same);
   }
-  CHECK(change(Verdict::unknown, Verdict::fail) == Change::changed);
+  CHECK(change(Verdict::unknown, Verdict::fail) == Change::regression);
+  CHECK(change(Verdict::divergent, Verdict::fail) == Change::regression);
+  CHECK(change(Verdict::fail, Verdict::unknown) == Change::changed);
+}
+
+TEST_CASE("reports: compare: scenarios of one name are told apart by their files", "[reports]") {
+  run::RunResult before;
+  before.scenarios = {passed_scenario(), passed_scenario()};
+  before.scenarios[0].file = "x/t.json";
+  before.scenarios[1].file = "y/t.json";
+  before.scenarios[0].verdict = run::Verdict::fail;
+  run::RunResult after = before;
+  after.scenarios[1].verdict = run::Verdict::fail;
+  const Comparison result = must_compare(report_json(before), report_json(after));
+  REQUIRE(result.rows.size() == 2);
+  CHECK(result.rows[0].change == Change::same);
+  CHECK(result.rows[0].name == "x/t.json");
+  CHECK(result.rows[1].change == Change::regression);
+  std::swap(after.scenarios[0].verdict, before.scenarios[0].verdict);
+  // In a report of its own each has its name, as before.
+  before.scenarios.pop_back();
+  after.scenarios.pop_back();
+  before.scenarios[0].file = "elsewhere/t.json";
+  CHECK(must_compare(report_json(before), report_json(after)).rows.at(0).name ==
+        before.scenarios[0].name);
 }
 
 TEST_CASE("reports: compare: of repetitions the worst verdict counts", "[reports]") {

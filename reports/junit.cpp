@@ -74,7 +74,7 @@ void append_complaints(pugi::xml_node test, const run::ScenarioResult& scenario)
     text += fmt::format("the pool said to {} ({}): {}\n", word.client, name(word.kind), told(word));
   }
   if (!scenario.control.empty()) text += fmt::format("control: {}\n", scenario.control);
-  text += fmt::format("again: {}\n", scenario.again);
+  if (!scenario.again.empty()) text += fmt::format("again: {}\n", scenario.again);
   node.text().set(printable_page(text).c_str());
   if (!scenario.timeline.empty()) append_text(test, "system-out", scenario.timeline);
 }

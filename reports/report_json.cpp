@@ -39,26 +39,25 @@ Json said(const run::ScenarioResult& scenario) {
 }
 
 Json scenario_json(const run::ScenarioResult& scenario) {
-  Json json{{"name", scenario.name},
-            {"file", scenario.file},
-            {"why", scenario.why},
-            {"tags", scenario.tags},
-            {"world", scenario.world},
-            {"seed", seed_text(scenario.seed)},
-            {"repetition", scenario.repetition},
-            {"verdict", run::name(scenario.verdict)},
-            {"reasons", scenario.reasons},
-            {"findings", findings(scenario)},
-            {"strikes", strikes(scenario)},
-            {"calls", {{"ok", scenario.calls_ok}, {"failed", scenario.calls_failed}}},
-            {"said", said(scenario)},
-            {"control", scenario.control},
-            {"elapsed_ms", to_ms(scenario.elapsed)},
-            {"trace_file", scenario.trace_file},
-            {"timeline", scenario.timeline},
-            {"again", scenario.again}};
-  if (!scenario.agreement.empty()) json["agreement"] = scenario.agreement;
-  return json;
+  return {{"name", scenario.name},
+          {"file", scenario.file},
+          {"why", scenario.why},
+          {"tags", scenario.tags},
+          {"world", scenario.world},
+          {"seed", seed_text(scenario.seed)},
+          {"repetition", scenario.repetition},
+          {"verdict", run::name(scenario.verdict)},
+          {"reasons", scenario.reasons},
+          {"findings", findings(scenario)},
+          {"strikes", strikes(scenario)},
+          {"calls", {{"ok", scenario.calls_ok}, {"failed", scenario.calls_failed}}},
+          {"said", said(scenario)},
+          {"control", scenario.control},
+          {"agreement", scenario.agreement},
+          {"elapsed_ms", to_ms(scenario.elapsed)},
+          {"trace_file", scenario.trace_file},
+          {"timeline", scenario.timeline},
+          {"again", scenario.again}};
 }
 
 Json totals_json(const Totals& sums) {

@@ -73,7 +73,8 @@ inline run::ScenarioResult hostile_scenario() {
   s.file = "scenarios/hostile \"theme\" <&>/x.json";
   s.why = nasty;
   s.tags = {nasty};
-  s.world = "sim";
+  s.world = "both";
+  s.agreement = "agrees in 3 simulated schedules";
   s.seed = 2;
   s.verdict = run::Verdict::divergent;
   s.reasons = {nasty, std::string("nul \0 inside", 12)};

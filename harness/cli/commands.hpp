@@ -9,6 +9,7 @@
 
 #include "harness/base/result.hpp"
 #include "harness/search/host_trial.hpp"
+#include "harness/search/search_error.hpp"
 
 /// The subcommands of `poolproof`. Each prints what it has to say and returns the exit code
 /// (design, section 7).
@@ -36,8 +37,8 @@ int run(const RunArguments& arguments);
 int check(const std::vector<std::string>& paths);
 
 struct ListArguments {
-  std::string what;                             ///< faults, invariants or scenarios
-  std::vector<std::string> paths{"scenarios"};  ///< where scenarios are looked for
+  std::string what;                ///< faults, invariants or scenarios
+  std::vector<std::string> paths;  ///< where scenarios are looked for; none: scenarios/
   bool json = false;
 };
 int list(const ListArguments& arguments);
@@ -135,11 +136,14 @@ int compare(const CompareArguments& arguments);
 std::string own_program();
 
 /// Prints one line on stderr and returns 64.
+inline constexpr const char* kEmptyOut = "--out: is empty; the path of a folder";
 int bad_input(const std::string& line);
 int bad_input(const std::vector<InputError>& errors);  ///< prints a line on stderr for each error
 
 /// Prints one line on stderr and returns 70: the harness itself can't go on.
 int broken(const std::string& why);
+/// Prints why a sweep or an exploration was not carried out, and returns the exit code.
+int not_carried_out(std::string_view subcommand, const search::SearchError& error);
 
 /// Prints one line on stderr and returns 75: the same command may succeed later.
 int try_again(const std::string& why);

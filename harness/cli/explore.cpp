@@ -39,6 +39,7 @@ void print_failures(const search::Explored& explored) {
 }  // namespace
 
 int explore(const ExploreArguments& arguments) {
+  if (arguments.out.empty()) return bad_input(kEmptyOut);
   search::ExploreOptions options;
   options.what = arguments.what == "cuts"     ? Exploration::cuts
                  : arguments.what == "faults" ? Exploration::faults
@@ -46,7 +47,7 @@ int explore(const ExploreArguments& arguments) {
   options.out = arguments.out;
   options.runs_most = arguments.runs_most;
   const auto explored = search::explore(options, print_progress);
-  if (!explored) return bad_input("explore: " + explored.error());
+  if (!explored) return not_carried_out("explore", explored.error());
   print_failures(*explored);
   for (const auto& part : explored->parts) {
     say(fmt::format("{}: {} run(s){}\n", part.name, part.runs, extent(part, options.what)));

@@ -106,9 +106,14 @@ int check(const std::vector<std::string>& paths) {
 }
 
 int list(const ListArguments& arguments) {
+  if (arguments.what != "scenarios" && !arguments.paths.empty()) {
+    return bad_input(fmt::format("list {}: \"{}\" behind it; nothing, or list scenarios PATH",
+                                 arguments.what, printable(arguments.paths.front(), 100)));
+  }
   if (arguments.what == "faults") return list_faults(arguments.json);
   if (arguments.what == "invariants") return list_invariants(arguments.json);
-  return list_scenarios(arguments.paths, arguments.json);
+  const std::vector<std::string> here{"scenarios"};
+  return list_scenarios(arguments.paths.empty() ? here : arguments.paths, arguments.json);
 }
 
 int show(const std::string& trace_file) {

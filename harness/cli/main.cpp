@@ -8,10 +8,12 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "harness/base/shell.hpp"
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/cli/number.hpp"
 #include "harness/host/guardian.hpp"
+#include "harness/host/system.hpp"
 #include "harness/run/runner.hpp"
 #include "harness/run/version.hpp"
 #include "harness/search/sweep.hpp"
@@ -22,7 +24,7 @@ namespace {
 /// What was typed, as a line that can be copied.
 std::string line_of(int argc, char** argv) {
   std::string line = "poolproof";
-  for (int i = 1; i < argc; ++i) line += fmt::format(" {}", printable(argv[i], 500));
+  for (int i = 1; i < argc; ++i) line += " " + shell_word(argv[i]);
   return line;
 }
 
@@ -84,7 +86,12 @@ void add_sweep(CLI::App& app, SweepArguments& arguments, int& code) {
   command.add_flag("--no-host{false}", arguments.host,
                    "no real processes: neither try what failed, nor measure their rate");
   command.add_flag("--stop-at-failure", arguments.stop_at_failure, "one is enough");
-  command.add_option("--case", arguments.once, "carry out the one case of that seed");
+  auto* const once =
+      command.add_option("--case", arguments.once, "carry out the one case of that seed");
+  for (const char* other : {"--seed", "--jobs", "--shard", "--shard-index", "--shards", "--out",
+                            "--no-shrink", "--no-host", "--stop-at-failure"}) {
+    once->excludes(command.get_option(other));
+  }
 }
 
 void add_explore(CLI::App& app, ExploreArguments& arguments, int& code) {
@@ -204,8 +211,8 @@ void add_list(CLI::App& app, ListArguments& arguments, int& code) {
   command.add_option("WHAT", arguments.what)
       ->required()
       ->check(CLI::IsMember({"faults", "invariants", "scenarios"}));
-  command.add_option("PATH", arguments.paths, "where scenarios are looked for")
-      ->capture_default_str();
+  command.add_option("PATH", arguments.paths,
+                     "where scenarios are looked for (default: the folder scenarios)");
   command.add_flag("--json", arguments.json, "for programs");
 }
 
@@ -346,6 +353,8 @@ int program(int argc, char** argv) {
   });
   const auto words = std::span(argv, static_cast<std::size_t>(argc));
   if (argc > 1 && std::string_view(argv[1]) == "wrap") return said(wrap(words.subspan(2)));
+  // Whoever reads our output may stop before its end: the reports are written all the same.
+  host::sys::ignore_sigpipe();
   Arguments arguments;
   arguments.run.command_line = line_of(argc, argv);
   arguments.guard.command_line = arguments.run.command_line;
@@ -390,6 +399,20 @@ int bad_input(const std::string& line) {
 
 int broken(const std::string& why) {
   std::fprintf(stderr, "poolproof: %s\n", printable_message(why, 2000).c_str());
+  return kBroken;
+}
+
+int not_carried_out(std::string_view subcommand, const search::SearchError& error) {
+  const std::string line = fmt::format("{}: {}", subcommand, error.line);
+  switch (error.kind) {
+    case search::SearchError::Kind::input:
+      return bad_input(line);
+    case search::SearchError::Kind::locked:
+    case search::SearchError::Kind::killed:
+      return try_again(line);
+    case search::SearchError::Kind::broken:
+      return broken(line);
+  }
   return kBroken;
 }
 

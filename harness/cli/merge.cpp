@@ -77,12 +77,19 @@ Expected<bool, Refusal> shrink(const MergeArguments& arguments, MergedSweep& mer
   return end.asked;
 }
 
+/// What the coverage of the shards proves wrong; of another build's nothing is known.
+std::vector<std::string> broken_coverage_of(const search::SweepState& sum) {
+  return sum.build == search::build_fingerprint() ? broken_coverage(sum)
+                                                  : std::vector<std::string>();
+}
+
 Expected<void, std::string> write_reports(const MergedSweep& merged, MergeVerdict verdict,
                                           const std::string& out) {
+  const std::vector<std::string> coverage = broken_coverage_of(merged.sum);
   const std::pair<const char*, std::string> files[] = {
       {"sweep.json", search::write_sweep_state(merged.sum)},
-      {"junit.xml", merge_junit(merged, verdict)},
-      {"summary.md", merge_summary(merged, verdict)}};
+      {"junit.xml", merge_junit(merged, verdict, coverage)},
+      {"summary.md", merge_summary(merged, verdict, coverage)}};
   for (const auto& [name, text] : files) {
     if (auto written = write_file_whole(fs::path(out) / name, text); !written) return written;
   }
@@ -157,6 +164,7 @@ int merge(const MergeArguments& arguments) {
     stopped = *asked;
   }
   const bool failed = print_sum(*merged, arguments.out);
+  if (arguments.shrink) print_unshrunk(merged->sum);
   const bool incomplete = !merged->missing.empty() && !arguments.partial;
   if (!arguments.out.empty()) {
     const auto verdict = incomplete ? MergeVerdict::incomplete

@@ -69,7 +69,8 @@ std::string extent_of(const search::SweepState& sum) {
                      sum.shards);
 }
 
-std::string merge_junit(const search::MergedSweep& merged, MergeVerdict verdict) {
+std::string merge_junit(const search::MergedSweep& merged, MergeVerdict verdict,
+                        const std::vector<std::string>& coverage) {
   run::RunResult result;
   result.version = run::kVersion;
   result.elapsed = merged.sum.elapsed;
@@ -89,10 +90,18 @@ std::string merge_junit(const search::MergedSweep& merged, MergeVerdict verdict)
   for (const auto& failure : merged.sum.failures) {
     result.scenarios.push_back(case_of(merged.sum, failure));
   }
+  if (!coverage.empty()) {
+    run::ScenarioResult broken = case_of(merged.sum, "coverage");
+    broken.why = "faults strike where it is said that they can, and nowhere else";
+    broken.verdict = run::Verdict::fail;
+    broken.reasons = coverage;
+    result.scenarios.push_back(std::move(broken));
+  }
   return reports::junit(result);
 }
 
-std::string merge_summary(const search::MergedSweep& merged, MergeVerdict verdict) {
+std::string merge_summary(const search::MergedSweep& merged, MergeVerdict verdict,
+                          const std::vector<std::string>& coverage) {
   const search::SweepState& sum = merged.sum;
   std::string text =
       fmt::format("# Poolproof sweep: {}\n\n{}, seed {:#x}, build {}.\n", word_for(verdict),
@@ -107,6 +116,10 @@ std::string merge_summary(const search::MergedSweep& merged, MergeVerdict verdic
   }
   if (!merged.missing.empty()) text += "\n## Missing\n\n";
   for (const std::string& line : merged.missing) {
+    text += fmt::format("- {}\n", reports::markdown_line(line));
+  }
+  if (!coverage.empty()) text += "\n## Coverage\n\n";
+  for (const std::string& line : coverage) {
     text += fmt::format("- {}\n", reports::markdown_line(line));
   }
   if (!sum.failures.empty()) text += "\n## Failures\n";

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/base/shell.hpp"
 #include "harness/base/text.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/cli/stop_signals.hpp"
@@ -105,9 +106,10 @@ int print_verdict(const search::SweepState& state, bool failed) {
   return state.done == 0 ? kInvalid : kHeld;
 }
 
-int print_end(const search::SweepState& state, const std::string& out,
+int print_end(const search::SweepState& state, const search::SweepOptions& options,
               const std::string& host_rate) {
-  print_failures(state, out);
+  print_failures(state, options.out);
+  if (options.shrink) print_unshrunk(state);
   if (state.own().end == SweepEnd::crashes) {
     say("\ngiven up: it crashed too often, and the rest was left\n");
   }
@@ -173,30 +175,15 @@ Expected<std::pair<std::uint32_t, std::uint32_t>, std::string> shard_of(
   return std::pair(static_cast<std::uint32_t>(shard - 1), static_cast<std::uint32_t>(shards));
 }
 
-/// Prints why there was no sweep, and returns the exit code.
-int no_sweep(const search::SweepError& error) {
-  const std::string line = "sweep: " + error.line;
-  switch (error.kind) {
-    case search::SweepError::Kind::input:
-      return bad_input(line);
-    case search::SweepError::Kind::locked:
-      return try_again(line);
-    case search::SweepError::Kind::broken:
-      return broken(line);
-  }
-  return kBroken;
-}
-
 }  // namespace
 
 std::string again_lines(const std::string& file, search::OnHost on_host) {
-  const std::string printable = printable_message(file);
   const std::string tried =
       on_host.runs == 0 ? "" : fmt::format(" ({} of {} runs failed)", on_host.failed, on_host.runs);
   return fmt::format(
       "  in the simulator: poolproof run {0} --world sim\n"
       "  on real processes{1}: poolproof run {0} --world host\n",
-      printable, tried);
+      shell_path(file), tried);
 }
 
 int sweep(const SweepArguments& arguments) {
@@ -206,6 +193,7 @@ int sweep(const SweepArguments& arguments) {
     }
     return once_more(search::seed_of_text(*arguments.once));
   }
+  if (arguments.out.empty()) return bad_input(kEmptyOut);
   search::SweepOptions options;
   options.seed = search::seed_of_text(arguments.seed);
   options.count = arguments.count;
@@ -225,10 +213,10 @@ int sweep(const SweepArguments& arguments) {
   options.asked_to_stop = asked_to_stop;
   catch_stop_signals();
   const auto state = search::sweep(options, ProgressTeller());
-  if (!state) return no_sweep(state.error());
+  if (!state) return not_carried_out("sweep", state.error());
   const bool measure = arguments.host && !options.stop_at_failure && state->trouble.empty() &&
                        state->own().end == SweepEnd::finished;
-  return print_end(*state, options.out, measure ? host_rate_line(options.out) : "");
+  return print_end(*state, options, measure ? host_rate_line(options.out) : "");
 }
 
 }  // namespace poolproof::cli

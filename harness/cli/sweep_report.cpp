@@ -8,6 +8,7 @@
 #include "fake_workers/catalogue.hpp"
 #include "harness/base/text.hpp"
 #include "harness/oracle/coverage.hpp"
+#include "harness/search/sweep_shrink.hpp"
 
 namespace poolproof::cli {
 namespace {
@@ -161,23 +162,38 @@ void print_reached(const search::SweepState& state) {
   }
 }
 
-bool print_broken_coverage(const search::SweepState& state) {
+std::vector<std::string> broken_coverage(const search::SweepState& state) {
   const Reached reached = reached_by(state.coverage);
-  bool failed = false;
+  std::vector<std::string> lines;
   if (!reached.contradicted.empty()) {
-    say(fmt::format("struck, though it is said that they cannot be: {}\n",
-                    names(reached.contradicted)));
-    failed = true;
+    lines.push_back(fmt::format("struck, though it is said that they cannot be: {}",
+                                names(reached.contradicted)));
   }
   if (state.done >= kEnoughForFaults && !reached.faults_never.empty()) {
-    say(fmt::format("faults that never struck at all: {}\n", names(reached.faults_never)));
-    failed = true;
+    lines.push_back(
+        fmt::format("faults that never struck at all: {}", names(reached.faults_never)));
   }
   if (state.done >= kEnough && !reached.never.empty()) {
-    say("after so many scenarios no cell that can be struck may be empty\n");
-    failed = true;
+    lines.emplace_back("after so many scenarios no cell that can be struck may be empty");
   }
-  return failed;
+  return lines;
+}
+
+bool print_broken_coverage(const search::SweepState& state) {
+  const std::vector<std::string> lines = broken_coverage(state);
+  for (const std::string& line : lines) say(line + "\n");
+  return !lines.empty();
+}
+
+void print_unshrunk(const search::SweepState& state) {
+  const auto left = std::ranges::count_if(state.failures, [](const search::Failure& failure) {
+    return failure.file.empty() && failure.signature != search::kNondeterminism;
+  });
+  if (left == 0) return;
+  say(
+      fmt::format("{} kind(s) of failure are not shrunk: at most {} are at once, and the same "
+                  "command does the next\n",
+                  left, search::kShrunkMost));
 }
 
 void print_proved_nothing(const search::SweepState& state) {

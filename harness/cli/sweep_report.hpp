@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "harness/cli/commands.hpp"
 #include "harness/search/sweep.hpp"
@@ -28,9 +29,14 @@ void print_kills(const search::SweepState& state);
 /// Prints the cells and marks that a whole sweep reached and did not reach.
 void print_reached(const search::SweepState& state);
 
-/// Prints what the coverage alone proves wrong: a cell that can't be struck was struck, or one that
-/// can was not, after very many scenarios. Returns whether there is such a cell.
+/// What the coverage alone proves wrong, one sentence each: a cell that can't be struck was struck,
+/// or one that can was not, after very many scenarios.
+std::vector<std::string> broken_coverage(const search::SweepState& state);
+/// Prints it. Returns whether there is any.
 bool print_broken_coverage(const search::SweepState& state);
+
+/// Prints how many kinds of failure have no file, although failures were to be shrunk.
+void print_unshrunk(const search::SweepState& state);
 
 void print_proved_nothing(const search::SweepState& state);
 

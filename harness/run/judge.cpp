@@ -1,11 +1,11 @@
 #include "harness/run/judge.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 #include <fmt/format.h>
 
 #include "harness/oracle/oracle.hpp"
+#include "harness/trace/merge.hpp"
 #include "harness/trace/timeline.hpp"
 
 namespace poolproof::run {
@@ -58,6 +58,17 @@ void count_calls(const trace::Trace& trace, ScenarioResult& result) {
   }
 }
 
+/// Takes over what was found in a trace; its times count from the first record, as people see them.
+void add(std::vector<oracle::Finding> findings, const trace::Trace& trace, const std::string& where,
+         ScenarioResult& result) {
+  const Time begin = trace::begin_of(trace);
+  for (oracle::Finding& finding : findings) {
+    finding.at = Time(std::max(Duration::zero(), finding.at - begin));
+    finding.what = where + finding.what;
+    result.findings.push_back(std::move(finding));
+  }
+}
+
 std::string control_sentence(const trace::Trace& control) {
   ScenarioResult counted;
   count_calls(control, counted);
@@ -72,10 +83,8 @@ void judge_control(const scenario::Scenario& scenario, const trace::Trace& run,
   const scenario::Scenario without = scenario::control_of(scenario);
   judge_trouble(control.trace->header, "in the control run: ", result);
   if (control.trace->header.endless) return;
-  for (auto& finding : oracle::judge({without, *control.trace, bounds_of(*control.trace)})) {
-    finding.what = "in the control run: " + finding.what;
-    result.findings.push_back(std::move(finding));
-  }
+  add(oracle::judge({without, *control.trace, bounds_of(*control.trace)}), *control.trace,
+      "in the control run: ", result);
   for (auto& reason : oracle::ineffective_faults(scenario, run, *control.trace)) {
     worsen(result, Verdict::invalid);
     result.reasons.push_back(std::move(reason));
@@ -105,8 +114,7 @@ ScenarioResult judge(const scenario::Scenario& scenario, const Attempt& run,
   judge_trouble(trace.header, "", result);
   if (!trace.header.endless) {
     for (const auto judging : {oracle::judge, oracle::judge_expectations}) {
-      auto findings = judging({scenario, trace, bounds_of(trace)});
-      std::move(findings.begin(), findings.end(), std::back_inserter(result.findings));
+      add(judging({scenario, trace, bounds_of(trace)}), trace, "", result);
     }
   }
   for (const auto& signal : trace.environment) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,25 @@ bool is_scenario_file(const fs::path& path) {
   return path.extension() == ".json" && !name.ends_with(".schema.json") && !name.starts_with(".");
 }
 
+/// Whether a file is what an earlier run or sweep has written, and no scenario.
+bool is_report(const fs::path& file) {
+  const std::string name = file.filename().string();
+  constexpr std::size_t kHead = 100;
+  const std::string_view key = name == "report.json"  ? "\"report_version\""
+                               : name == "sweep.json" ? "\"build\""
+                                                      : "";
+  if (key.empty()) return false;
+  std::ifstream stream(file, std::ios::binary);
+  std::string head(kHead, '\0');
+  stream.read(head.data(), kHead);
+  return head.find(key) != std::string::npos;
+}
+
+/// Whether a folder is the output of an earlier run or sweep.
+bool is_output(const fs::path& folder) {
+  return is_report(folder / "report.json") || is_report(folder / "sweep.json");
+}
+
 Parsed<std::vector<std::string>> files_below(const std::string& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
@@ -36,7 +56,9 @@ Parsed<std::vector<std::string>> files_below(const std::string& path) {
        entry.increment(error)) {
     // A dangling link or a pipe with such a name is not skipped: it gives an error that it can't be
     // read.
-    if (is_scenario_file(entry->path()) && !fs::is_directory(entry->status(ignored)))
+    const bool is_folder = fs::is_directory(entry->status(ignored));
+    if (is_folder && is_output(entry->path())) entry.disable_recursion_pending();
+    if (is_scenario_file(entry->path()) && !is_folder && !is_report(entry->path()))
       files.push_back(entry->path().string());
   }
   if (error) return unexpected(InputError{path, error.message(), "a folder that can be read"});

@@ -16,6 +16,7 @@
 
 #include "harness/agreement/agreement.hpp"
 #include "harness/base/read_file.hpp"
+#include "harness/base/shell.hpp"
 #include "harness/base/text.hpp"
 #include "harness/base/write_file.hpp"
 #include "harness/host/descriptor.hpp"
@@ -44,18 +45,6 @@ std::string text_of(const fs::path& path) {
 /// sanitizer exits with another code.
 bool said_why(ExitStatus exit) {
   return exit == ExitStatus{64, 0} || exit == ExitStatus{70, 0};
-}
-
-/// Quotes a word for a shell, whatever is in it.
-std::string shell_word(const std::string& text) {
-  const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 ||
-           std::string_view("/._-+:@%").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-  if (plain && !text.empty()) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  return quoted + "'";
 }
 
 /// One scenario to be run once.
@@ -114,7 +103,7 @@ class Runner {
     result.elapsed = host::sys::now() - begun;
     const std::string world =
         result.world == "host" ? "" : fmt::format(" --world {}", result.world);
-    result.again = fmt::format("poolproof run {}{} --seed {:#x}", shell_word(job.loaded->file),
+    result.again = fmt::format("poolproof run {}{} --seed {:#x}", shell_path(job.loaded->file),
                                world, result.seed);
     return result;
   }

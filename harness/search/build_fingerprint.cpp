@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -12,7 +13,11 @@
 namespace poolproof::search {
 
 std::string build_fingerprint() {
-  static const std::string fingerprint = build_fingerprint_of("/proc/self/exe");
+  constexpr const char* kProgram = "/proc/self/exe";
+  static const std::string fingerprint = build_fingerprint_of(kProgram);
+  if (fingerprint.empty()) {
+    throw std::runtime_error(fmt::format("can't read {}, which tells builds apart", kProgram));
+  }
   return fingerprint;
 }
 
@@ -33,7 +38,7 @@ std::string build_fingerprint_of(const std::string& file) {
       hash ^= hash >> 32U;  // else the highest bits of a word would touch no others
     }
   }
-  if (bytes == 0) return run::kVersion;
+  if (bytes == 0) return "";
   return fmt::format("{}-{:016x}", run::kVersion, (hash ^ bytes) * 0x100000001b3U);
 }
 

@@ -140,10 +140,13 @@ class Guide {
     POOLPROOF_ASSERT(space_.parts().size() <= Walk::kPartsMax);
   }
 
-  Expected<Explored, std::string> run(const ExploreProgress& progress) {
+  Expected<Explored, SearchError> run(const ExploreProgress& progress) {
     std::error_code error;
     fs::create_directories(options_.out, error);
-    if (error) return unexpected(fmt::format("can't make {}: {}", options_.out, error.message()));
+    if (error) {
+      return unexpected(SearchError{
+          Kind::input, fmt::format("can't make {}: {}", options_.out, error.message())});
+    }
     begun_ = told_ = host::sys::now();
     CrashAllowance allowance;
     while (true) {
@@ -151,12 +154,12 @@ class Guide {
         Walker(options_, shared_, space_, said).run();
         return 0;
       });
-      if (!child) return unexpected(std::string("can't start a process"));
+      if (!child) return unexpected(SearchError{Kind::broken, "can't start a process"});
       std::string crash = watch(*child, progress);
       if (crash.empty()) return result();
       if (crash == kKilled) {
         if (killed_ + 1 > kKillsMost)
-          return unexpected(std::string("its processes were killed again and again"));
+          return unexpected(SearchError{Kind::killed, "its processes were killed again and again"});
         if (begin_again()) continue;
         crash = crash_signature({0, SIGKILL}, "");
       }
@@ -166,6 +169,8 @@ class Guide {
   }
 
  private:
+  using Kind = SearchError::Kind;
+
   /// In place of a signature: somebody else killed the process, as the system does when memory is
   /// short.
   static constexpr std::string_view kKilled = "killed from outside";
@@ -285,16 +290,16 @@ scenario::Scenario own_scenario(const char* json) {
   return std::move(*read);
 }
 
-Expected<Explored, std::string> explore(const ExploreOptions& options,
+Expected<Explored, SearchError> explore(const ExploreOptions& options,
                                         const ExploreProgress& progress) {
   const auto space = kSpaces[static_cast<std::size_t>(options.what)]();
   return explore(*space, options, progress);
 }
 
-Expected<Explored, std::string> explore(ExploredSpace& space, const ExploreOptions& options,
+Expected<Explored, SearchError> explore(ExploredSpace& space, const ExploreOptions& options,
                                         const ExploreProgress& progress) {
   auto memory = host::SharedMemory::of_size(sizeof(ExplorationShared));
-  if (!memory) return unexpected(std::string("no memory to share"));
+  if (!memory) return unexpected(SearchError{SearchError::Kind::broken, "no memory to share"});
   auto* shared = new (memory->data()) ExplorationShared();
   return Guide(options, *shared, space).run(progress);
 }

@@ -7,6 +7,7 @@
 
 #include "harness/base/clock.hpp"
 #include "harness/base/result.hpp"
+#include "harness/search/search_error.hpp"
 
 namespace poolproof::search {
 
@@ -59,8 +60,8 @@ using ExploreProgress = std::function<void(std::uint64_t runs, Duration elapsed)
 /// Carries out the whole exploration in a process of its own and judges every run by all
 /// invariants. A crash, a broken promise of the code and a run without end are failures like any
 /// other. A run that somebody else's SIGKILL breaks off begins again, and fails if that comes
-/// twice. Error: one sentence why the harness can't do it.
-Expected<Explored, std::string> explore(const ExploreOptions& options,
+/// twice.
+Expected<Explored, SearchError> explore(const ExploreOptions& options,
                                         const ExploreProgress& progress);
 
 }  // namespace poolproof::search

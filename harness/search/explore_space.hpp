@@ -87,7 +87,7 @@ std::unique_ptr<ExploredSpace> explored_faults();
 std::unique_ptr<ExploredSpace> explored_orders();
 
 /// Carries out and judges a whole space, as explore() in explore.hpp does.
-Expected<Explored, std::string> explore(ExploredSpace& space, const ExploreOptions& options,
+Expected<Explored, SearchError> explore(ExploredSpace& space, const ExploreOptions& options,
                                         const ExploreProgress& progress);
 
 /// Parses a scenario that is part of this program. Requires: it is sound.

@@ -8,6 +8,7 @@
 
 #include "harness/base/read_file.hpp"
 #include "harness/base/write_file.hpp"
+#include "harness/search/sweep_shrink.hpp"
 #include "harness/search/sweep_state.hpp"
 
 namespace poolproof::search {
@@ -186,6 +187,8 @@ Parsed<MergedSweep> merge_sweeps(const std::vector<std::string>& folders) {
 
 Expected<void, std::string> adopt_files(SweepState& sum, const std::string& out) {
   for (Failure& failure : sum.failures) {
+    std::error_code ignored;
+    if (!failure.file.empty() && !fs::exists(failure.file, ignored)) failure.file.clear();
     if (failure.file.empty()) continue;
     const auto text = read_file(failure.file, kScenarioBytesMax, "the file of a failure");
     if (!text) return unexpected(text.error().line());
@@ -197,8 +200,9 @@ Expected<void, std::string> adopt_files(SweepState& sum, const std::string& out)
 }
 
 void take_shrunk_before(SweepState& sum, const std::string& out) {
-  const auto before = load_sweep_state(out);
+  auto before = load_sweep_state(out);
   if (!before || before->build != sum.build) return;
+  forget_lost_files(out, before->failures);
   for (Failure& failure : sum.failures) {
     if (!failure.file.empty()) continue;
     for (const Failure& known : before->failures) {

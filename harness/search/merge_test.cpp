@@ -240,12 +240,18 @@ TEST_CASE("run: merge: what an earlier merge has shrunk is not shrunk again", "[
   before.failures[0].times = 1;
   before.failures[0].size = 3;
   const std::string out = shards.put("out", before);
+  shards.folder().write("out/failures/x.json", "{}");
   take_shrunk_before(sum, out);
   CHECK(sum.failures[0].file == "failures/x.json");
   CHECK(sum.failures[0].size == 3);
   CHECK(sum.failures[0].times == 2);
   sum.failures[0].file.clear();
   sum.failures[0].seed = 1;
+  take_shrunk_before(sum, out);
+  CHECK(sum.failures[0].file.empty());
+  // A file that somebody has removed.
+  sum.failures[0].seed = before.failures[0].seed;
+  std::filesystem::remove(out + "/failures/x.json");
   take_shrunk_before(sum, out);
   CHECK(sum.failures[0].file.empty());
 }

@@ -62,11 +62,11 @@ struct Worker {
   bool running = false;
 };
 
-SweepError broken(std::string line) {
-  return {SweepError::Kind::broken, std::move(line)};
+SearchError broken(std::string line) {
+  return {SearchError::Kind::broken, std::move(line)};
 }
-SweepError bad_input(std::string line) {
-  return {SweepError::Kind::input, std::move(line)};
+SearchError bad_input(std::string line) {
+  return {SearchError::Kind::input, std::move(line)};
 }
 
 class Sweep {
@@ -74,7 +74,7 @@ class Sweep {
   Sweep(const SweepOptions& options, SweepShared& shared)
       : options_(options), shared_(shared), found_(options.seed) {}
 
-  Expected<void, SweepError> prepare() {
+  Expected<void, SearchError> prepare() {
     std::error_code error;
     fs::create_directories(fs::path(options_.out) / "failures", error);
     if (error) {
@@ -83,8 +83,8 @@ class Sweep {
     auto folder = host::sys::lock_folder(options_.out.c_str());
     if (!folder) {
       const bool taken = folder.error() == EWOULDBLOCK;
-      return unexpected(SweepError{
-          taken ? SweepError::Kind::locked : SweepError::Kind::input,
+      return unexpected(SearchError{
+          taken ? SearchError::Kind::locked : SearchError::Kind::input,
           fmt::format("can't use {}: {}", options_.out,
                       taken ? "another sweep is writing there" : std::strerror(folder.error()))});
     }
@@ -92,7 +92,7 @@ class Sweep {
     return go_on_from_before();
   }
 
-  Expected<SweepState, SweepError> run(const SweepProgress& progress) {
+  Expected<SweepState, SearchError> run(const SweepProgress& progress) {
     begun_ = looked_ = host::sys::now();
     deadline_ = options_.time > Duration::zero() ? after(begun_, options_.time) : kNever;
     told_ = begun_;
@@ -120,7 +120,7 @@ class Sweep {
 
  private:
   /// Goes on where the same sweep into the same folder stopped.
-  Expected<void, SweepError> go_on_from_before() {
+  Expected<void, SearchError> go_on_from_before() {
     state_.seed = options_.seed;
     state_.count = options_.count;
     state_.shards = options_.shards;
@@ -136,6 +136,7 @@ class Sweep {
       return unexpected(bad_input(fmt::format("{}: {}; another --out, or remove it", path, why)));
     }
     state_ = *before;
+    forget_lost_files(options_.out, state_.failures);
     state_.count = options_.count;
     state_.own().end = SweepEnd::running;
     base_ = state_;
@@ -466,7 +467,8 @@ class Sweep {
 
 }  // namespace
 
-Expected<SweepState, SweepError> sweep(const SweepOptions& options, const SweepProgress& progress) {
+Expected<SweepState, SearchError> sweep(const SweepOptions& options,
+                                        const SweepProgress& progress) {
   auto memory = host::SharedMemory::of_size(sizeof(SweepShared));
   if (!memory) return unexpected(broken("no memory to share"));
   auto* shared = new (memory->data()) SweepShared();

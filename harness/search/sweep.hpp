@@ -14,6 +14,7 @@
 #include "harness/search/completed_ranges.hpp"
 #include "harness/search/host_trial.hpp"
 #include "harness/search/reproduces_with.hpp"
+#include "harness/search/search_error.hpp"
 
 namespace poolproof::search {
 
@@ -133,24 +134,13 @@ struct SweepState : Tally {
 /// Called every second, and at the end.
 using SweepProgress = std::function<void(const SweepState& state, Duration left)>;
 
-/// Why there was no sweep: one sentence.
-struct SweepError {
-  enum class Kind : std::uint8_t {
-    input,   ///< something that was asked for is impossible
-    locked,  ///< another sweep writes into the same folder
-    broken,  ///< the harness itself can't go on
-  };
-  Kind kind = Kind::input;
-  std::string line;
-};
-
 /// Generates, carries out and judges scenarios in processes of their own, and shrinks those that
 /// fail. Goes on where an earlier sweep with the same seed and shard into the same folder stopped.
 /// A crash, a broken promise of the code and a run without end are failures like any other; only a
 /// sweep that does little but crash gives up (crash_allowance.hpp). A process that somebody else
 /// killed is no failure: its cases are carried out once more, and only a case during which the
 /// second process is killed, too, has failed. A state that can't be saved ends the sweep.
-Expected<SweepState, SweepError> sweep(const SweepOptions& options, const SweepProgress& progress);
+Expected<SweepState, SearchError> sweep(const SweepOptions& options, const SweepProgress& progress);
 
 /// The seed that a number or a text (a commit hash) stands for.
 std::uint64_t seed_of_text(std::string_view text);

@@ -20,12 +20,13 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kShrunkMost = 8;
 /// The time on real processes for all kinds of failure together, in multiples of the time for one
 /// kind.
 constexpr int kKindsOnHost = 3;
 /// What the steps between and after the budgets may take. Only a process that hangs takes as long.
 constexpr Duration kMoreTime = 300s;
+/// The longest run of a scenario once more.
+constexpr Duration kAttemptLimit = 20s;
 
 /// The invariant's name, fit for a file's name.
 std::string slug(const std::string& signature) {
@@ -103,6 +104,10 @@ Shrunk shrink_here(const ShrinkOptions& options, Failure failure, const std::str
                                       });
     on_host = trials.spent();
     failure.reproduces_with = shown();
+    // Pauses may have been made longer, and its sentence tells of them.
+    const auto now = run_in_child(shrunk.scenario, kAttemptLimit, wire::Codec::json).sentences;
+    if (const auto same = now.find(failure.signature); same != now.end())
+      shrunk.what = same->second;
   }
   shrunk.scenario.name = name;
   shrunk.scenario.why = "found by a sweep: " + (shrunk.what.empty() ? failure.what : shrunk.what);
@@ -138,12 +143,21 @@ std::optional<Shrunk> shrink_apart(const ShrinkOptions& options, const Failure& 
 
 }  // namespace
 
+void forget_lost_files(const std::string& out, std::vector<Failure>& failures) {
+  std::error_code ignored;
+  for (Failure& failure : failures) {
+    if (!failure.file.empty() && !fs::exists(fs::path(out) / failure.file, ignored)) {
+      failure.file.clear();
+    }
+  }
+}
+
 ShrinkEnd shrink_failures(const ShrinkOptions& options, const std::vector<Failure*>& failures) {
   ShrinkEnd end;
   Duration host_left = options.host_time * kKindsOnHost;
   std::size_t tried = 0;
   for (Failure* const failure : failures) {
-    if (!failure->file.empty() || failure->signature == "nondeterminism") continue;
+    if (!failure->file.empty() || failure->signature == kNondeterminism) continue;
     if (++tried > kShrunkMost) return end;
     end.asked = options.asked_to_stop && options.asked_to_stop();
     if (end.asked) return end;

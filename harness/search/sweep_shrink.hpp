@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/base/clock.hpp"
@@ -31,7 +32,15 @@ struct ShrinkEnd {
   std::string trouble;  ///< why a file could not be written; empty: all could be
 };
 
-/// Shrinks each failure that has no file yet, up to eight of them, and writes what it comes to as a
+/// The signature of a run that was not the same when it was repeated: no scenario shows that.
+inline constexpr std::string_view kNondeterminism = "nondeterminism";
+/// How many failures are shrunk at once.
+inline constexpr std::size_t kShrunkMost = 8;
+
+/// Forgets the files of failures that are not there any more: such a failure is not shrunk.
+void forget_lost_files(const std::string& out, std::vector<Failure>& failures);
+
+/// Shrinks each failure that has no file yet, kShrunkMost at most, and writes what it comes to as a
 /// scenario file. Each is shrunk in a process of its own, which ends at once when it is asked to; a
 /// failure whose process dies stays as it is.
 ShrinkEnd shrink_failures(const ShrinkOptions& options, const std::vector<Failure*>& failures);

@@ -114,7 +114,7 @@ TEST_CASE("run: sweep: a state that can't be saved ends it, and the older one st
   CHECK(std::filesystem::exists(hidden));
   const auto at_once = sweep(options, {});
   REQUIRE_FALSE(at_once);
-  CHECK(at_once.error().kind == SweepError::Kind::broken);
+  CHECK(at_once.error().kind == SearchError::Kind::broken);
   CHECK(at_once.error().line.find("cannot write") != std::string::npos);
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("run: sweep: one folder is one sweep's", "[sweep]") {
   const auto refused = [&](const std::string& why) {
     const auto state = sweep(options, {});
     REQUIRE_FALSE(state);
-    CHECK(state.error().kind == SweepError::Kind::input);
+    CHECK(state.error().kind == SearchError::Kind::input);
     INFO(state.error().line);
     CHECK(state.error().line.find(why) != std::string::npos);
   };
@@ -148,7 +148,7 @@ TEST_CASE("run: sweep: one folder is one sweep's", "[sweep]") {
   REQUIRE(lock);
   const auto locked = sweep(options, {});
   REQUIRE_FALSE(locked);
-  CHECK(locked.error().kind == SweepError::Kind::locked);
+  CHECK(locked.error().kind == SearchError::Kind::locked);
 }
 
 TEST_CASE("run: sweep: a chunk is told as it is", "[sweep]") {

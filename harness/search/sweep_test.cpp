@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
@@ -83,6 +84,12 @@ TEST_CASE("run: sweep: a failure that hangs on the sweep is saved, and not said 
   CHECK(failure.on_host.runs == 0);
   REQUIRE_FALSE(failure.file.empty());
   CHECK(run::load_scenario(options.out + "/" + failure.file));
+
+  // A file that somebody has removed is made again.
+  std::filesystem::remove(options.out + "/" + failure.file);
+  const SweepState again = swept(options);
+  CHECK(made_small.size() == 2);
+  CHECK(run::load_scenario(options.out + "/" + again.failures.front().file));
 }
 
 TEST_CASE("run: sweep: a process that could not be started leaves no case undone", "[sweep]") {
@@ -108,7 +115,7 @@ TEST_CASE("run: sweep: a process that could not be started leaves no case undone
   const auto none = sweep(options, {});
   host::sys::fail_none();
   REQUIRE_FALSE(none);
-  CHECK(none.error().kind == SweepError::Kind::broken);
+  CHECK(none.error().kind == SearchError::Kind::broken);
 }
 
 TEST_CASE("run: sweep: the shards share the cases, and those that are carried out twice",

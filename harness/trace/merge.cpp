@@ -20,4 +20,9 @@ std::vector<Merged> merged(const Trace& trace) {
   return all;
 }
 
+Time begin_of(const Trace& trace) {
+  const std::vector<Merged> all = merged(trace);
+  return all.empty() ? Time{} : all.front().at;
+}
+
 }  // namespace poolproof::trace

@@ -20,4 +20,7 @@ struct Merged {
 /// the pool, clients, a census "after". Records of one witness keep their order.
 std::vector<Merged> merged(const Trace& trace);
 
+/// The time of the first record; times that a person reads count from there. Time{}: there is none.
+Time begin_of(const Trace& trace);
+
 }  // namespace poolproof::trace

@@ -181,14 +181,15 @@ std::vector<std::size_t> chosen(const std::vector<Line>& lines, std::size_t room
   return places;
 }
 
-std::string written(const std::vector<Line>& lines, const std::vector<std::size_t>& places) {
+std::string written(const std::vector<Line>& lines, const std::vector<std::size_t>& places,
+                    Time begin) {
   std::size_t widest = 0;
   for (const std::size_t place : places) widest = std::max(widest, lines[place].who.size());
   std::string text;
   for (const std::size_t place : places) {
     const Line& line = lines[place];
-    text += fmt::format("{:>12}  {:<{}}  {}\n", milliseconds(line.at - lines.front().at), line.who,
-                        widest, line.what);
+    text += fmt::format("{:>12}  {:<{}}  {}\n", milliseconds(line.at - begin), line.who, widest,
+                        line.what);
   }
   return text;
 }
@@ -197,18 +198,21 @@ std::string written(const std::vector<Line>& lines, const std::vector<std::size_
 
 std::string timeline(const Trace& trace, std::size_t max_lines) {
   std::vector<Line> lines;
-  for (const Merged& record : merged(trace)) {
+  const std::vector<Merged> records = merged(trace);
+  const Time begin = records.empty() ? Time{} : records.front().at;
+  for (const Merged& record : records) {
     if (!worth_a_line(record)) continue;
     lines.push_back(std::visit([](const auto* one) { return line_of(*one); }, record.record));
     lines.back().who = printable(lines.back().who);
     lines.back().what = printable_message(lines.back().what, 400);
   }
   if (lines.size() <= max_lines) {
-    return lines.empty() ? "" : written(lines, chosen(lines, lines.size()));
+    return lines.empty() ? "" : written(lines, chosen(lines, lines.size()), begin);
   }
   lines.back().weight = kLast;
   const std::size_t room = max_lines == 0 ? 0 : max_lines - 1;
-  return written(lines, chosen(lines, room)) + fmt::format("... {} more\n", lines.size() - room);
+  return written(lines, chosen(lines, room), begin) +
+         fmt::format("... {} more\n", lines.size() - room);
 }
 
 }  // namespace poolproof::trace

@@ -42,6 +42,12 @@ class BadInput(ProgramTest):
         self.refused("show", "a", "b", says="b")
         self.refused("compare", "a", says="NEW")
         self.refused("list", "faultz", says=["faultz", "faults"])
+        self.refused("list", "faults", "what", says=["list faults", '"what"'])
+        for word in (["--shard", "1/2"], ["--jobs", "2"], ["--out", "x"], ["--seed", "3"]):
+            self.refused("sweep", "--case", "5", *word, says=["--case", word[0]])
+        for words in (["sweep", "--count", "5"], ["explore", "cuts"]):
+            self.refused(*words, "--out", "", says=["--out: is empty"])
+        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_numbers(self):
         path = self.write(echo_scenario("x"))

@@ -1,10 +1,12 @@
 """poolproof merge: the shards of a sweep added up, and what is missing named."""
 
 import json
+import os
 import shutil
+import subprocess
 import xml.etree.ElementTree
 
-from program import ProgramTest
+from program import HANG, POOLPROOF, ProgramTest
 
 FAILURE = {
     "signature": "isolation: client # got another's answer",
@@ -56,6 +58,33 @@ class Merge(ProgramTest):
         self.assertNotRegex(text, r"scenarios in [\d.]+ s")
         self.assertNotIn("new in the last", text)
         self.assertIn("cells struck: ", text)
+
+    def test_who_reads_its_output_may_stop_before_its_end(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with subprocess.Popen([POOLPROOF, "merge", "0", "1", "2", "--out", "sum"], stdout=writer,
+                              cwd=self.folder) as done:
+            os.close(writer)
+            self.assertEqual(done.wait(HANG), 0)
+        self.assertEqual(self.state("sum")["done"], 300)
+        self.assertTrue((self.folder / "sum" / "junit.xml").exists())
+
+    def test_coverage_that_is_broken_is_in_every_report(self):
+        everywhere = ["0x" + "f" * 16] * len(self.state("0")["coverage"])
+        self.change("0", coverage=everywhere)
+        text = self.merge("0", "1", "2", "--out", "sum", code=1)
+        (line,) = [one for one in text.splitlines() if one.startswith("struck, though")]
+        self.assertIn(line, (self.folder / "sum" / "summary.md").read_text())
+        root = xml.etree.ElementTree.parse(self.folder / "sum" / "junit.xml").getroot()
+        self.assertEqual(root.get("failures"), "1")
+        self.assertEqual(root.find(".//failure").get("message"), line)
+
+    def test_a_failure_whose_file_is_gone_is_one_without_a_file(self):
+        lost = {**FAILURE, "file": "failures/lost.json", "size": 3}
+        self.change("0", failures=[lost])
+        text = self.merge("0", "1", "2", "--out", "sum", code=1)
+        self.assertNotIn("lost.json", text)
+        self.assertEqual(self.state("sum")["failures"][0]["file"], "")
 
     def test_what_is_missing_is_named(self):
         self.merge("0", "2", code=2, says=[

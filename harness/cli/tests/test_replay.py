@@ -58,6 +58,19 @@ class Replay(ProgramTest):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout.decode(), r"\Areplayed \d+ events, the same effects\n\Z")
 
+    def test_control_runs_of_scenarios_in_which_nobody_calls(self):
+        faults = [{"fault": "exit_at_start", "at": {"slot": 0, "generation": 0}}]
+        steps = [{"checkout": {}}, {"checkin": {}}]
+        for one in ("any_success", "no_success"):
+            path = self.write(echo_scenario(one.replace("_", "-"), faults=faults, worlds=["sim"],
+                                            clients=[{"name": "a", "steps": steps}],
+                                            expect={one: True}))
+            self.run_scenarios(path, "--world", "sim")
+        traces = sorted((self.out / "traces").iterdir())
+        self.assertTrue(any(".control." in trace.name for trace in traces), traces)
+        done = self.program("replay", *traces)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_the_seed_of_the_command_line_is_the_one_that_counts(self):
         pool = {"size": 1, "backoff_initial_ms": 50, "backoff_jitter_percent": 100}
         faults = [{"fault": "exit_at_start", "at": {"slot": 0, "generation": 0}}]

@@ -1,5 +1,6 @@
 """poolproof run, show, compare: the exit codes, and what lies there afterwards."""
 
+import json
 import os
 import subprocess
 import xml.etree.ElementTree
@@ -29,6 +30,33 @@ class Run(ProgramTest):
         shown = self.program("show", self.out / "traces" / "one.jsonl")
         self.assertEqual(shown.returncode, 0)
         self.assertIn(b"echo", shown.stdout)
+
+    def test_what_it_has_written_is_passed_over_when_it_is_called_again(self):
+        self.write(echo_scenario("one"), below=".")
+        self.write(echo_scenario("report"), below="mine")
+        for _ in range(2):
+            done = self.program("run", ".", "--world", "host")
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn(b"[2/2]", done.stdout)
+        # A sweep's folder as well; what is named is not passed over.
+        self.program("sweep", "--count", "5", "--no-host")
+        found = self.folder / "poolproof-sweep" / "failures"
+        (found / "found.json").write_text(json.dumps(echo_scenario("found")))
+        self.assertIn(b"2 scenario(s)", self.program("check", ".").stdout)
+        self.assertIn(b"1 scenario(s)", self.program("check", "poolproof-sweep").stdout)
+        self.assertIn(b"1 scenario(s)", self.program("check", found).stdout)
+
+    def test_the_times_of_findings_are_those_of_the_time_line(self):
+        wrong = {"a": ["granted", {"error": "call_timeout"}, "returned"]}
+        for world in ("host", "sim"):
+            bad = self.write(echo_scenario("bad", expect=wrong, worlds=["host", "sim"]))
+            self.run_scenarios(bad, "--world", world)
+            (scenario,) = self.report()["scenarios"]
+            times = [line.split()[0] for line in scenario["timeline"].splitlines()]
+            last = max(float(time) for time in times if time != "...")
+            self.assertGreater(len(scenario["findings"]), 0)
+            for finding in scenario["findings"]:
+                self.assertLessEqual(finding["at_ms"], last + 1, scenario["timeline"])
 
     def test_1_when_an_expectation_is_wrong(self):
         wrong = {"a": ["granted", {"error": "call_timeout"}, "returned"]}

@@ -191,7 +191,6 @@ class Sweep(ProgramTest):
             (["--count", "10", "--shard", "x"], "K/N"),
             (["--count", "10", "--shard-index", "0"], "--shards belong together"),
             (["--count", "10", "--shards", "2"], "--shards belong together"),
-            (["--case", "12", "--count", "3"], "--case beside --count or --time; one case"),
             (["--count", "10", "--shard-index", "2", "--shards", "2"],
              "--shard-index: 2; 0 to 1, as there are 2 shards"),
             (["--count", "10", "--shard", "1/2", "--shard-index", "0", "--shards", "2"],
@@ -204,6 +203,9 @@ class Sweep(ProgramTest):
             self.assertEqual(done.returncode, 64, words)
             self.assertIn(says, done.stderr.decode())
             self.assertFalse((self.folder / "sweep").exists())
+        done = self.program("sweep", "--case", "12", "--count", "3")
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("--case beside --count or --time; one case", done.stderr.decode())
         done = self.program("merge", self.folder / "nowhere")
         self.assertEqual(done.returncode, 64)
 
