@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kReports[]{"report.json", "junit.xml", "summary.md"};
+
 std::optional<std::uint64_t> seed_of(std::string_view text) {
   const bool hex = text.starts_with("0x") || text.starts_with("0X");
   if (hex) text.remove_prefix(2);
@@ -54,10 +56,9 @@ void print_not_compared(const run::RunResult& result) {
 }
 
 Expected<void, std::string> write_reports(const run::RunResult& result, const fs::path& out) {
-  const std::pair<const char*, std::string> files[] = {
-      {"report.json", reports::report_json(result)},
-      {"junit.xml", reports::junit(result)},
-      {"summary.md", reports::summary_md(result)}};
+  const std::pair<const char*, std::string> files[] = {{kReports[0], reports::report_json(result)},
+                                                       {kReports[1], reports::junit(result)},
+                                                       {kReports[2], reports::summary_md(result)}};
   for (const auto& [name, text] : files) {
     if (auto written = write_file_whole(out / name, text); !written) return written;
   }
@@ -96,6 +97,7 @@ int run(const RunArguments& arguments) {
                                  options.out.empty() ? "it has no name" : error.message()));
   }
 
+  options.stale.assign(std::begin(kReports), std::end(kReports));
   auto result = run::run_all(*scenarios, options, print_progress);
   if (!result) {
     return broken(result.error());

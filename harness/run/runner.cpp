@@ -74,6 +74,7 @@ class Runner {
           "can't use", taken ? "another run is writing there" : std::strerror(folder.error())));
     }
     folder_ = std::move(*folder);
+    for (const std::string& file : options_.stale) fs::remove(fs::path(options_.out) / file, error);
     fs::remove_all(work_, error);
     fs::create_directories(work_, error);
     if (error) return unexpected(trouble_with_out("can't make", error.message()));

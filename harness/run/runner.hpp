@@ -41,6 +41,9 @@ inline constexpr std::array<std::string_view, 3> kWorldsNames{"sim", "host", "bo
 struct RunOptions {
   std::string self;  ///< our own program, which runs each scenario in a process of its own
   std::string out;   ///< output folder; made if need be
+  /// Files there that an earlier run has left and that are removed first: a run that is killed must
+  /// not seem to have another one's verdict.
+  std::vector<std::string> stale;
   std::optional<std::uint64_t> seed;  ///< replaces the scenarios' own seeds
   Worlds worlds = Worlds::host;
   std::uint32_t jobs = 0;  ///< how many scenarios run side by side; 0: two for each processor

@@ -62,6 +62,16 @@ class Kill(ProgramTest):
     def test_killed_while_a_call_is_under_way(self):
         self.strike(long_scenario("long"), a_worker_runs, lambda run: run.kill())
 
+    def test_killed_it_does_not_leave_the_verdict_of_the_run_before(self):
+        self.assertEqual(self.run_scenarios(self.write(echo_scenario("before"))).returncode, 0)
+        run = self.begin(long_scenario("killed"))
+        a_worker_runs(run)
+        run.kill()
+        run.wait(HANG)
+        self.no_trace_is_left(run)
+        for report in ("report.json", "junit.xml", "summary.md"):
+            self.assertFalse((self.out / report).exists(), report)
+
     def test_killed_with_an_escaped_grandchild(self):
         scenario = long_scenario("escape")
         scenario["workers"] = [{"kind": "command", "argv": [PYTHON, "-c", ESCAPE]}]
