@@ -14,6 +14,7 @@
 #include "harness/cli/number.hpp"
 #include "harness/host/guardian.hpp"
 #include "harness/host/system.hpp"
+#include "harness/host/system_below.hpp"
 #include "harness/run/runner.hpp"
 #include "harness/run/version.hpp"
 #include "harness/search/sweep.hpp"
@@ -436,6 +437,7 @@ int said(int code) {
 }  // namespace poolproof::cli
 
 int main(int argc, char** argv) {
+  poolproof::host::sys::take_places_of_closed_streams();
   try {
     return poolproof::cli::program(argc, argv);
   } catch (const std::exception& broken) {

@@ -49,6 +49,21 @@ static_assert(sizeof(PidfdInfo) == 64);
 
 }  // namespace
 
+void take_places_of_closed_streams() {
+  // Reading and writing such a descriptor fails as if it were closed (EBADF).
+  int fd = -1;
+  do {
+    fd = ::open("/", O_PATH | O_CLOEXEC);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
+}
+
+bool was_closed(int standard_fd) {
+  const int flags = ::fcntl(standard_fd, F_GETFD);
+  // A stream that was inherited is not close-on-exec.
+  return flags < 0 || (flags & FD_CLOEXEC) != 0;
+}
+
 void hold_signals(std::span<const int> signals) {
   ::sigemptyset(&held);
   for (const int signal : signals) ::sigaddset(&held, signal);

@@ -14,6 +14,14 @@
 /// The system calls needed to watch somebody else's program, which goes on as if nobody did.
 namespace poolproof::host::sys {
 
+/// Takes the numbers 0, 1 and 2 where this process was started without that stream, so that
+/// nothing that it opens later gets one of them. Such a stream can neither be read nor written, and
+/// is close-on-exec: what this process starts is without it, too. To be called first of all in
+/// main().
+void take_places_of_closed_streams();
+/// Whether this process was started without that standard stream.
+bool was_closed(int standard_fd);
+
 /// Blocks these signals, so that they are read from a descriptor. The mask before is kept for the
 /// programs that are started later. To be called once, while this process has one thread.
 void hold_signals(std::span<const int> signals);

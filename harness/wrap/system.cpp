@@ -23,6 +23,7 @@
 
 #include "harness/base/signals.hpp"
 #include "harness/base/text.hpp"
+#include "harness/host/system_below.hpp"
 
 extern char** environ;
 
@@ -137,11 +138,10 @@ std::optional<int> socket_called(const char* text) {
 Try<Stream> Stream::take(int standard_fd, bool reads) {
   Try<Descriptor> null = host::sys::null_device();
   if (!null) return unexpected(null.error());
-  Try<Descriptor> copy = above(standard_fd);
-  // This process was started without that stream: nothing comes from it, and nobody reads it.
-  if (!copy) copy = above(null->get());
+  const bool is_closed = host::sys::was_closed(standard_fd);
+  Try<Descriptor> copy = above(is_closed ? null->get() : standard_fd);
   if (!copy) return unexpected(copy.error());
-  Stream stream(std::move(*copy), kind_of(standard_fd), reads);
+  Stream stream(std::move(*copy), is_closed ? Kind::closed : kind_of(standard_fd), reads);
   if (stream.kind_ == Kind::pipe) {
     Descriptor own = reopened(stream.fd(), reads);
     Try<Descriptor> high = own ? above(own.get()) : Try<Descriptor>(unexpected(EACCES));
@@ -285,12 +285,19 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return all;
 }
 
+/// Puts a descriptor in that place; -1: leaves the place empty. False: it can't.
+bool put(int fd, int place) {
+  if (fd >= 0) return ::dup2(fd, place) >= 0;
+  ::close(place);
+  return true;
+}
+
 /// Turns a child into the program, by calls that are safe between fork and exec. Returns an errno.
 int become(const std::string& program, char* const* argv, char* const* env, int input, int output,
            Places places, pid_t parent, const Signals& signals) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return errno;
   if (::getppid() != parent) return ESRCH;
-  if (::dup2(input, places.input) < 0 || ::dup2(output, places.output) < 0) return errno;
+  if (!put(input, places.input) || !put(output, places.output)) return errno;
   signals.restore();
   ::execve(program.c_str(), argv, env);
   return errno;
@@ -316,8 +323,11 @@ Expected<Below, host::LaunchError> start_below(const std::string& program,
   const pid_t pid = ::fork();
   if (pid < 0) return failed(errno);
   if (pid == 0) {
-    const int error = become(program, words.data(), variables.data(), ends->first.theirs.get(),
-                             ends->second.theirs.get(), places, parent, signals);
+    const auto theirs = [](const Stream& above_us, const Ends& made) {
+      return above_us.kind() == Kind::closed ? -1 : made.theirs.get();
+    };
+    const int error = become(program, words.data(), variables.data(), theirs(input, ends->first),
+                             theirs(output, ends->second), places, parent, signals);
     [[maybe_unused]] const ssize_t wrote = ::write(said->write_end.get(), &error, sizeof error);
     ::_exit(127);
   }

@@ -29,7 +29,12 @@ using Try = host::sys::Try<T>;
 /// Reads the number of a descriptor from a variable; nothing: it is no number, or no socket.
 std::optional<int> socket_called(const char* text);
 
-enum class Kind : std::uint8_t { pipe, socket, other };
+enum class Kind : std::uint8_t {
+  pipe,
+  socket,
+  other,
+  closed,  ///< this process was started without that stream: so is the worker
+};
 
 /// One end of a stream, close-on-exec. Reading and writing it never block, and the flags of other
 /// processes' ends are left alone. Errors: EAGAIN, and EPIPE when writing.
@@ -49,7 +54,8 @@ class Stream {
   }
   ~Stream() { close(); }
 
-  /// Takes one of our own standard streams, and puts /dev/null in its place.
+  /// Takes one of our own standard streams, and puts /dev/null in its place. Nothing comes from a
+  /// closed one, and nobody reads it.
   static Try<Stream> take(int standard_fd, bool reads);
   /// Takes the half of a socket that is read, or the one that is written; the other is left alone.
   static Try<Stream> half_of(int socket_fd, bool reads);
@@ -113,8 +119,8 @@ struct Places {
 
 /// Starts a program as this process was started: with the same group, directory, signals, stderr
 /// and further descriptors. The streams in `places` are of the same kind as `input` and `output`
-/// (one socket for both where that is so). The program is killed when this process ends. Blocks
-/// until exec has happened or failed.
+/// (one socket for both where that is so), or closed as those are. The program is killed when this
+/// process ends. Blocks until exec has happened or failed.
 Expected<Below, host::LaunchError> start_below(const std::string& program,
                                                const std::vector<std::string>& argv,
                                                const std::vector<std::string>& env,

@@ -5,10 +5,12 @@
 #include <string_view>
 
 #include "harness/host/guardian.hpp"
+#include "harness/host/system_below.hpp"
 #include "harness/wrap/wrap.hpp"
 
 int main(int argc, char** argv) {
   using namespace poolproof;
+  host::sys::take_places_of_closed_streams();
   if (argc == 5 && std::string_view(argv[1]) == "guardian")
     return host::guardian_main(argv[3], host::Reach::processes);
   const auto complain = [](int code) {

@@ -70,6 +70,16 @@ if (process.argv[2] === "worker" || process.send) {
         self.assertTrue(done.stderr.startswith(b"aside\n"))
         self.passes(done)
 
+    def test_a_stream_that_is_closed_is_closed_below(self):
+        look = 'for fd in 0 1 2; do test -e /proc/$$/fd/$fd && echo $fd >>"$TOLD"; done; exit 0'
+        told = self.folder / "told"
+        guard = [POOLPROOF, "guard", "--out", str(self.out), "--", "sh", "-c", look]
+        done = subprocess.run(["sh", "-c", 'exec "$@" 0<&- 1>&-', "sh", *guard],
+                              stderr=subprocess.PIPE, env={**os.environ, "TOLD": str(told)},
+                              timeout=HANG)
+        self.passes(done)
+        self.assertEqual(told.read_text(), "2\n")
+
     def test_a_guard_below_a_guard(self):
         self.passes(self.guard("--", POOLPROOF, "guard", "--out", self.folder / "inner", "--",
                                "sh", "-c", "echo well"))

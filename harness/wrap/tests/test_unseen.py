@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import struct
+import subprocess
 import threading
 import unittest
 from pathlib import Path
@@ -71,6 +72,24 @@ class Unseen(WrapTest):
                 with self.subTest(name, wire=wire, armed=bool(armed), sockets=sockets):
                     seen = self.done(words + command, TOLD, sockets=sockets)
                     self.assertTrue(bare[sockets] == seen, str((bare[sockets], seen))[:2000])
+
+    def test_a_stream_that_is_closed_is_closed_below(self):
+        # What is open, and how reading and writing fail, must not depend on our own descriptors.
+        look = sh("for fd in 0 1 2; do test -e /proc/$$/fd/$fd && printf $fd >>$1; done;"
+                  "cat >/dev/null 2>&1; echo $? >>$1; echo x 2>/dev/null; echo $? >>$1")
+        told = str(self.folder / "told")
+        for closed in ("0<&-", "1>&-", "2>&-", "0<&- 1>&-", "0<&- 1>&- 2>&-"):
+            seen = {}
+            for name, words in {"bare": [], "relayed": behind(), "armed": behind(*NEVER),
+                                "journaled": behind("--journal", str(self.folder / "j"))}.items():
+                Path(told).write_text("")
+                command = words + look + ["sh", told]
+                done = subprocess.run(["sh", "-c", 'exec "$@" ' + closed, "sh", *command],
+                                      input=b"x", stdout=subprocess.PIPE, timeout=HANG)
+                seen[name] = (done.returncode, done.stdout, Path(told).read_text())
+            with self.subTest(closed):
+                for name, one in seen.items():
+                    self.assertEqual((name, one), (name, seen["bare"]))
 
     def test_signals_are_passed_on(self):
         script = (
