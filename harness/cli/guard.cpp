@@ -101,10 +101,13 @@ Expected<Prepared, std::string> prepare(const GuardArguments& arguments, const s
 
 void add_journals(const guard::RunFolder& folder, guard::Facts& facts) {
   std::size_t spoilt = 0;
+  std::size_t number = 0;
   for (const auto& journal : folder.read_journals(spoilt)) {
     for (auto& one : guard::incarnations_of(journal, facts.begun)) {
+      one.journal = number;
       facts.incarnations.push_back(std::move(one));
     }
+    ++number;
   }
 }
 

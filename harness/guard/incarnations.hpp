@@ -43,7 +43,8 @@ struct Receipt {
 /// it is known by its pid and by the line that begins it.
 struct Incarnation {
   std::int64_t pid = 0;
-  WorkerId worker;  ///< the slot and generation that it says it has
+  std::size_t journal = 0;  ///< which of the run's journals it has written
+  WorkerId worker;          ///< the slot and generation that it says it has
   Duration started{};
   Duration last{};  ///< when its last line was written
   std::vector<WorkerRequest> asked;

@@ -46,7 +46,7 @@ std::string told(const Address& address) {
   return text;
 }
 
-Process process_of(const Facts& facts, const Incarnation& incarnation) {
+const Process* seen_of(const Facts& facts, const Incarnation& incarnation) {
   /// Start times come in ticks of 10 ms, and each of the two compared may be off by one tick.
   constexpr Duration kTicks = std::chrono::milliseconds(30);
   // The pid may have belonged to another process before, or to one after it that no look has seen.
@@ -55,7 +55,11 @@ Process process_of(const Facts& facts, const Incarnation& incarnation) {
            one.address.started <= incarnation.started + kTicks;
   };
   const auto found = std::ranges::find_if(facts.seen, is_same);
-  if (found != facts.seen.end()) return *found;
+  return found == facts.seen.end() ? nullptr : &*found;
+}
+
+Process process_of(const Facts& facts, const Incarnation& incarnation) {
+  if (const Process* const seen = seen_of(facts, incarnation)) return *seen;
   Process process;
   process.address.pid = static_cast<pid_t>(incarnation.pid);
   process.address.command =

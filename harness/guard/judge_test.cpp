@@ -40,6 +40,16 @@ void add_failing(Facts& facts, int count, Duration gap) {
   }
 }
 
+/// So many fake workers that ended before they had served; a look saw every third of them.
+void add_seen_failing(Facts& facts, const std::function<std::string(int)>& command) {
+  add_failing(facts, 60, 20ms);
+  for (int i = 1; i < 60; i += 3) {
+    Process one = process(1000 + i, kHost, 1s + i * 20ms, 1010ms + i * 20ms);
+    one.address.command = command(i);
+    facts.seen.push_back(std::move(one));
+  }
+}
+
 void add_looks(Facts& facts, const std::function<void(DescriptorLook&, int)>& change) {
   Descriptors one{address(kHost, 0), {}};
   for (int i = 0; i < 40; ++i) {
@@ -199,6 +209,18 @@ const std::vector<History>& workers() {
        [](Facts& f) {
          add_failing(f, 60, 20ms);
          for (Incarnation& one : f.incarnations) one.goodbye = one.started;
+       },
+       {}},
+      {"workers of one command that never answer, of which some were seen",
+       [](Facts& f) { add_seen_failing(f, [](int) { return "worker"; }); },
+       {"start_storm"}},
+      {"many commands, each started once",
+       [](Facts& f) { add_seen_failing(f, [](int i) { return "worker " + std::to_string(i); }); },
+       {}},
+      {"the same, each with a journal of its own, and none of them seen",
+       [](Facts& f) {
+         add_failing(f, 60, 20ms);
+         for (std::size_t i = 0; i < f.incarnations.size(); ++i) f.incarnations[i].journal = i;
        },
        {}},
       {"workers that never answer, with pauses", [](Facts& f) { add_failing(f, 60, 500ms); }, {}},
@@ -390,6 +412,22 @@ TEST_CASE("guard: judge: a leak is told with its address, and who is to blame") 
   CHECK(judgement.findings[0].what ==
         "pid 7 \"program 7\", started 1000 ms after the guard by pid 100 \"program 100\", lived on "
         "after the program's end and was put away");
+}
+
+TEST_CASE("guard: judge: a storm is told to be of one command as far as that is known") {
+  const auto text = [](const std::function<void(Facts&)>& change) {
+    Facts facts = sound();
+    change(facts);
+    return judge(facts).findings.at(0).what;
+  };
+  CHECK_THAT(text([](Facts& f) {
+               add_starts(f, 60, ExitStatus{1, 0});
+             }),
+             Catch::Contains(" ms, of one command; the last is pid 1059 "));
+  CHECK_THAT(text([](Facts& f) { add_seen_failing(f, [](int) { return "worker"; }); }),
+             Catch::Contains(" ms, of one command as far as they were seen (40 were not); "));
+  CHECK_THAT(text([](Facts& f) { add_failing(f, 60, 20ms); }),
+             Catch::Contains(" ms, of commands that no look has seen; "));
 }
 
 TEST_CASE("guard: judge: who does not wait for a late reply is told that it is owed") {

@@ -22,7 +22,9 @@ void judge_reuse(const Facts& facts, Judgement& judgement);         // defined i
 void judge_leaving(const Facts& facts, Judgement& judgement);       // defined in leaving.cpp
 void judge_strikes(const Facts& facts, Judgement& judgement);       // defined in strikes.cpp
 
-/// What was seen of a worker's process; if it was not seen, what its journal says.
+/// What was seen of a worker's process; null: no look has seen it.
+const Process* seen_of(const Facts& facts, const Incarnation& incarnation);
+/// The same; if it was not seen, what its journal says.
 Process process_of(const Facts& facts, const Incarnation& incarnation);
 
 inline std::string seconds(Duration span) {

@@ -42,6 +42,13 @@ for _ in range(60):
 """)
         self.one_finding(done, "start_storm")
 
+    def test_many_commands_that_each_fail_once_are_no_storm(self):
+        self.passes(self.python("""
+for code in range(1, 41):
+    w = start("--fault", "exit_at_start", "--code", str(code))
+    w.communicate()
+"""))
+
     def test_a_call_that_is_carried_out_twice(self):
         done = self.python("""
 for _ in range(2):
