@@ -36,7 +36,8 @@ std::optional<std::uint32_t> kept(const DescriptorLooks& looks, Count count) {
   return least;
 }
 
-/// How many more descriptors are open at the end, if the number rose in each quarter of the time.
+/// How many more descriptors are open at the end that no living process accounts for, if the number
+/// rose in each quarter of the time.
 std::uint32_t growth(const DescriptorLooks& looks) {
   const Duration span = looks.back().at - looks.front().at;
   if (span < kLeastGrowth || looks.size() < 2 * kParts) return 0;
@@ -45,7 +46,7 @@ std::uint32_t growth(const DescriptorLooks& looks) {
   for (const DescriptorLook& look : looks) {
     const auto part = static_cast<std::size_t>((look.at - looks.front().at) * kParts / span);
     std::uint32_t& of_part = least.at(std::min(part, kParts - 1));
-    of_part = std::min(of_part, look.open);
+    of_part = std::min(of_part, look.unexplained);
   }
   const bool rises = std::ranges::adjacent_find(least, std::greater_equal<>()) == least.end();
   return rises && least.back() != UINT32_MAX ? least.back() - least.front() : 0;
@@ -62,7 +63,10 @@ std::string complaint(const DescriptorLooks& looks) {
   }
   const std::uint32_t more = growth(looks);
   if (more >= kGrowthMost) {
-    return fmt::format("had {} descriptors more at its end, and ever more in between", more);
+    return fmt::format(
+        "had {} descriptors more at its end, and ever more in between, besides what it shares "
+        "with living processes",
+        more);
   }
   return "";
 }

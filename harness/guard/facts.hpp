@@ -79,7 +79,9 @@ struct IdleStretch {
 /// One look at the descriptors of one process.
 struct DescriptorLook {
   Duration at{};
-  std::uint32_t open = 0;
+  /// How many are open that no living process accounts for: neither by the other end of a pipe, nor
+  /// by a socket of a child, nor as the process of a pidfd.
+  std::uint32_t unexplained = 0;
   /// How many ends of pipes it holds whose other ends nobody holds any more.
   std::uint32_t stale = 0;
   std::uint32_t same = 0;   ///< the most descriptors that are open on one and the same thing

@@ -55,7 +55,7 @@ void add_looks(Facts& facts, const std::function<void(DescriptorLook&, int)>& ch
   for (int i = 0; i < 40; ++i) {
     DescriptorLook look;
     look.at = i * 200ms;
-    look.open = 10;
+    look.unexplained = 10;
     change(look, i);
     one.looks.push_back(look);
   }
@@ -92,6 +92,14 @@ void late(Facts& facts, const std::string& fault, std::optional<Duration> wrote)
   facts.exclusive = true;
   facts.incarnations.front().asked = {asked(0, 1s, wrote), asked(1, 2s, 2100ms)};
   facts.incarnations.front().receipts = {{fault, "f0", 0, 1s}};
+}
+
+/// A second worker, which starts at that time, reads the call of the first one.
+Incarnation& twice(Facts& facts, Duration started) {
+  Incarnation& second = facts.incarnations.emplace_back(incarnation(201, started));
+  second.asked.push_back(asked(1, started + 10ms, started + 11ms, "a:1"));
+  second.exiting = 0;
+  return second;
 }
 
 struct History {
@@ -165,15 +173,18 @@ const std::vector<History>& ends_and_leaks() {
        {"descriptors_back"}},
       {"ever more",
        [](Facts& f) {
-         add_looks(f, [](auto& look, int i) { look.open = 10U + 2U * unsigned(i); });
+         add_looks(f, [](auto& look, int i) { look.unexplained = 10U + 2U * unsigned(i); });
        },
        {"descriptors_back"}},
       {"many at once, and then no more",
-       [](Facts& f) { add_looks(f, [](auto& look, int i) { look.open = i < 5 ? 10 : 90; }); },
+       [](Facts& f) {
+         add_looks(f, [](auto& look, int i) { look.unexplained = i < 5 ? 10 : 90; });
+       },
        {}},
       {"more, and less again",
        [](Facts& f) {
-         add_looks(f, [](auto& look, int i) { look.open = i > 30 ? 10 : 10U + 4U * unsigned(i); });
+         add_looks(
+             f, [](auto& look, int i) { look.unexplained = i > 30 ? 10 : 10U + 4U * unsigned(i); });
        },
        {}},
   };
@@ -217,6 +228,14 @@ const std::vector<History>& workers() {
       {"many commands, each started once",
        [](Facts& f) { add_seen_failing(f, [](int i) { return "worker " + std::to_string(i); }); },
        {}},
+      {"the same, and those that were seen were ending, and had but a name",
+       [](Facts& f) {
+         add_seen_failing(f, [](int) { return "(worker)"; });
+         // Two workers a journal: by their journals, there are many small groups.
+         for (std::size_t i = 0; i < f.incarnations.size(); ++i) f.incarnations[i].journal = i / 2;
+         f.starts_most = 15;
+       },
+       {}},
       {"the same, each with a journal of its own, and none of them seen",
        [](Facts& f) {
          add_failing(f, 60, 20ms);
@@ -230,6 +249,28 @@ const std::vector<History>& workers() {
          f.incarnations.back().asked.push_back(asked(1, 3s, 3s, "a:1"));
          f.incarnations.back().exiting = 0;
        },
+       {"at_most_once"}},
+      {"the same nonce of another command",
+       [](Facts& f) {
+         twice(f, 5s);
+         f.incarnations.back().asked.back().command = "sleep";
+       },
+       {}},
+      {"the same nonce of another request",
+       [](Facts& f) {
+         twice(f, 5s);
+         f.incarnations.back().asked.back().digest = "d";
+       },
+       {}},
+      {"a call read by two workers with journals of their own",
+       [](Facts& f) { twice(f, 5s).journal = 1; },
+       {"at_most_once"}},
+      {"the same, and the second one began after the first one's end",
+       [](Facts& f) { twice(f, 9500ms).journal = 1; },
+       {},
+       {"at_most_once"}},
+      {"the same of workers with one journal",
+       [](Facts& f) { twice(f, 9500ms); },
        {"at_most_once"}},
       {"a call like one that was never answered",
        [](Facts& f) { repeat(f, false, "tools/call"); },
@@ -269,6 +310,16 @@ const std::vector<History>& workers() {
        {"no_dirty_reuse"}},
       {"asked again when a late reply was there",
        [](Facts& f) { late(f, "reply_late", 1900ms); },
+       {}},
+      {"read as soon as a late reply was there, by who reads no sooner",
+       [](Facts& f) { late(f, "reply_late", 1999ms); },
+       {},
+       {"no_dirty_reuse"}},
+      {"the same behind wrap",
+       [](Facts& f) {
+         late(f, "reply_late", 1999ms);
+         f.incarnations.front().asked.back().digest = "d";
+       },
        {}},
       {"asked again when a reply in pieces was there",
        [](Facts& f) { late(f, "reply_trickled", 1900ms); },
@@ -428,6 +479,24 @@ TEST_CASE("guard: judge: a storm is told to be of one command as far as that is 
              Catch::Contains(" ms, of one command as far as they were seen (40 were not); "));
   CHECK_THAT(text([](Facts& f) { add_failing(f, 60, 20ms); }),
              Catch::Contains(" ms, of commands that no look has seen; "));
+}
+
+TEST_CASE("guard: judge: the readings of a call are told in the order of their times") {
+  Facts facts = sound();
+  twice(facts, 5s);
+  std::ranges::reverse(facts.incarnations);
+  CHECK_THAT(judge(facts).findings.at(0).what,
+             Catch::Contains("was read twice: at 1000 ms by pid 200 ") &&
+                 Catch::Contains("; and at 5010 ms by pid 201 "));
+}
+
+TEST_CASE("guard: judge: a killed worker is not said to have been without an answer") {
+  Facts facts = sound();
+  kill(facts, 5s, kKilled).asked.push_back(asked(2, 4990ms, std::nullopt));
+  CHECK_THAT(judge(facts).findings.at(0).what,
+             Catch::EndsWith("was killed at most 10 ms after it had read its request 2 (command "
+                             "echo), with no fault of its own: it had noted no answer, though it "
+                             "may have written one just before"));
 }
 
 TEST_CASE("guard: judge: who does not wait for a late reply is told that it is owed") {

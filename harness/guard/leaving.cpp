@@ -37,9 +37,9 @@ void judge_killed(const Incarnation& one, const Process& process, Judgement& jud
   };
   if (const WorkerRequest* const call = one.in_flight()) {
     const std::string what = fmt::format(
-        "was killed in its request {} (command {}), at most {} ms after it had read it, with no "
-        "fault of its own",
-        call->number, printable(call->command.value_or("unknown")), to_ms(gone - call->read));
+        "was killed at most {} ms after it had read its request {} (command {}), with no fault of "
+        "its own: it had noted no answer, though it may have written one just before",
+        to_ms(gone - call->read), call->number, printable(call->command.value_or("unknown")));
     const bool surely = gone - call->read < kSurelyInTime;
     (surely ? judgement.findings : judgement.remarks)
         .push_back(finding("healthy_worker_killed", what));

@@ -214,6 +214,7 @@ std::size_t ProcessObserver::look(Time now) {
 
 void ProcessObserver::look_at_descriptors(Time now) {
   std::map<pid_t, std::vector<OpenFile>> files;
+  std::map<pid_t, pid_t> parents;
   for (auto& [pid, known] : known_) {
     if (known.dead_since) continue;
     auto open = open_files(pid);
@@ -222,8 +223,9 @@ void ProcessObserver::look_at_descriptors(Time now) {
     if (!stat || stat->dead() || stat->exiting()) continue;
     learn_command(known, *stat);
     files.emplace(pid, std::move(open));
+    parents.emplace(pid, known.process.address.parent);
   }
-  for (auto& [pid, look] : look_at(files, outside_)) {
+  for (auto& [pid, look] : look_at(files, parents, outside_)) {
     look.at = since_begin(now);
     Descriptors& kept = descriptors_[pid];
     const Address& address = known_.at(pid).process.address;

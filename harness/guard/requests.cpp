@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -57,6 +58,29 @@ struct Reading {
   const WorkerRequest* asked;
 };
 
+/// All readings, by their times.
+std::vector<Reading> in_order(const Facts& facts) {
+  std::vector<Reading> all;
+  for (const Incarnation& one : facts.incarnations) {
+    for (const WorkerRequest& asked : one.asked) all.push_back({&one, &asked});
+  }
+  std::ranges::stable_sort(all, {}, [](const Reading& one) { return one.asked->read; });
+  return all;
+}
+
+/// What tells one call with a nonce from others: two pools may give out the same nonces.
+using Call = std::tuple<std::string, std::string, std::string>;
+Call call_of(const WorkerRequest& asked) {
+  return {asked.nonce.value_or(""), asked.command.value_or(""), asked.digest};
+}
+
+/// Whether two readings may be those of two pools, such as two tests of a suite make one after the
+/// other: the second worker began after the first one's end, with a journal of its own.
+bool may_be_apart(const Reading& before, const Reading& now, const Process& process_before) {
+  const Duration end = process_before.gone.value_or(before.by->last);
+  return before.by->journal != now.by->journal && end <= now.by->started;
+}
+
 /// Whether a request is one that every pool sends when it starts and ends a worker.
 bool is_of_the_pool(const WorkerRequest& asked) {
   constexpr std::array<std::string_view, 3> kOwn{"initialize", "ping", "shutdown"};
@@ -66,16 +90,10 @@ bool is_of_the_pool(const WorkerRequest& asked) {
 /// Reports calls without a nonce that differ in their ids alone. Nobody can tell whether the pool
 /// or the program repeats a call, unless the program is said to make no call twice.
 void judge_repeats(const Facts& facts, Judgement& judgement) {
-  std::vector<Reading> all;
-  for (const Incarnation& one : facts.incarnations) {
-    for (const WorkerRequest& asked : one.asked) {
-      const bool counts = asked.is_owed && !asked.nonce && !asked.digest.empty();
-      if (counts && !is_of_the_pool(asked)) all.push_back({&one, &asked});
-    }
-  }
-  std::ranges::stable_sort(all, {}, [](const Reading& one) { return one.asked->read; });
   std::map<std::string, Reading> last;
-  for (const Reading& now : all) {
+  for (const Reading& now : in_order(facts)) {
+    const WorkerRequest& asked = *now.asked;
+    if (!asked.is_owed || asked.nonce || asked.digest.empty() || is_of_the_pool(asked)) continue;
     const auto [place, fresh] = last.try_emplace(now.asked->digest, now);
     const Reading before = std::exchange(place->second, now);
     const bool answered = before.asked->wrote.has_value();
@@ -96,34 +114,68 @@ void judge_repeats(const Facts& facts, Judgement& judgement) {
   }
 }
 
+/// Says where nobody knows whether a request came too soon: a fake worker reads it, and notes that,
+/// only when it has written the answer before. Wrap, whose readings have digests, reads at once.
+void remark_unknown_reuse(const Facts& facts, const Incarnation& one, Judgement& judgement) {
+  /// A worker that has nothing to do reads what comes sooner than that.
+  constexpr Duration kAtOnce = std::chrono::milliseconds(20);
+  for (std::size_t i = 1; i < one.asked.size(); ++i) {
+    const WorkerRequest& before = one.asked[i - 1];
+    const WorkerRequest& again = one.asked[i];
+    const bool is_late = std::ranges::any_of(one.receipts, [&](const Receipt& receipt) {
+      const auto fault = fault_of(facts, receipt);
+      return receipt.request == before.number && fault &&
+             fault->fault->family == faults::Family::delay;
+    });
+    const bool may_have_waited = before.wrote && *before.wrote <= again.read &&
+                                 again.read - *before.wrote < kAtOnce && again.digest.empty();
+    if (!is_late || !may_have_waited) continue;
+    const Process process = process_of(facts, one);
+    judgement.remarks.push_back(
+        {"no_dirty_reuse",
+         Blame::program,
+         fmt::format("{}, read its request {} just after its late answer to request {}: whether it "
+                     "was asked before that answer, a fake worker does not know (behind poolproof "
+                     "wrap it is seen)",
+                     told(process.address), again.number, before.number),
+         again.read,
+         {process.address}});
+  }
+}
+
 }  // namespace
 
 void judge_at_most_once(const Facts& facts, Judgement& judgement) {
   judge_repeats(facts, judgement);
-  std::map<std::string, Reading> first;
-  for (const Incarnation& one : facts.incarnations) {
-    for (const WorkerRequest& asked : one.asked) {
-      if (!asked.nonce) continue;
-      const auto [place, fresh] = first.try_emplace(*asked.nonce, Reading{&one, &asked});
-      if (fresh) continue;
-      const Process now = process_of(facts, one);
-      const Process before = process_of(facts, *place->second.by);
-      judgement.findings.push_back(
-          {"at_most_once",
-           Blame::program,
-           fmt::format("call {} (command {}) was read twice: at {} ms by {}; and at {} ms by {}",
-                       printable(*asked.nonce), printable(asked.command.value_or("unknown")),
-                       to_ms(place->second.asked->read), told(before.address), to_ms(asked.read),
-                       told(now.address)),
-           asked.read,
-           {before.address, now.address}});
-    }
+  std::map<Call, Reading> first;
+  for (const Reading& now : in_order(facts)) {
+    if (!now.asked->nonce) continue;
+    const auto [place, fresh] = first.try_emplace(call_of(*now.asked), now);
+    if (fresh) continue;
+    const Reading& before = place->second;
+    const Process process = process_of(facts, *now.by);
+    const Process process_before = process_of(facts, *before.by);
+    const bool apart = may_be_apart(before, now, process_before);
+    (apart ? judgement.remarks : judgement.findings)
+        .push_back(
+            {"at_most_once",
+             Blame::program,
+             fmt::format("call {} (command {}) was read twice: at {} ms by {}; and at {} ms "
+                         "by {}{}",
+                         printable(*now.asked->nonce),
+                         printable(now.asked->command.value_or("unknown")),
+                         to_ms(before.asked->read), told(process_before.address),
+                         to_ms(now.asked->read), told(process.address),
+                         apart ? ", which has another journal and began after that one's end" : ""),
+             now.asked->read,
+             {process_before.address, process.address}});
   }
 }
 
 void judge_reuse(const Facts& facts, Judgement& judgement) {
   if (!facts.exclusive) return;
   for (const Incarnation& one : facts.incarnations) {
+    remark_unknown_reuse(facts, one, judgement);
     for (std::size_t i = 1; i < one.asked.size(); ++i) {
       const std::string why = why_dirty(facts, one, one.asked[i - 1], one.asked[i].read);
       if (why.empty()) continue;

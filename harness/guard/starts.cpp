@@ -67,6 +67,12 @@ Origin origin_of(const Address& address) {
   return {address.parent, address.command};
 }
 
+/// Whether the command line was seen: of a process that is ending there is but a name, in
+/// parentheses.
+bool has_command(const Address& address) {
+  return !address.command.starts_with('(');
+}
+
 /// Starts by their origins. One that no look has seen goes by the seen one before it in its
 /// journal, or after it if there is none before.
 class StartsByOrigin {
@@ -110,11 +116,9 @@ std::set<pid_t> judge_journals(const Facts& facts, Judgement& judgement) {
     const Process process = process_of(facts, *one);
     const bool over = one->exiting || (process.gone && *process.gone < facts.end.at);
     if (!over || one->has_served() || one->asked_to_leave()) continue;
-    // One that was seen before its exec had its parent's command then.
     const Process* const seen = seen_of(facts, *one);
-    const bool knows_command = seen != nullptr && !seen->is_copy;
-    failed.add(*one, knows_command ? seen : nullptr,
-               {one->started, process.address, knows_command});
+    const bool is_seen = seen != nullptr && !seen->is_copy && has_command(seen->address);
+    failed.add(*one, is_seen ? seen : nullptr, {one->started, process.address, is_seen});
   }
   for (const Starts& starts : failed.all()) {
     tell(starts, facts.starts_most, "ended before they had answered anything", judgement);
@@ -131,7 +135,7 @@ void judge_starts(const Facts& facts, Judgement& judgement) {
     const bool is_short = one.gone && one.last_seen - one.address.started < kShortLife;
     if (!one.is_worker || one.is_copy || !is_short || journaled.contains(one.address.pid)) continue;
     auto& [failed, all] = by_origin[origin_of(one.address)];
-    all.push_back({one.address.started, one.address, true});
+    all.push_back({one.address.started, one.address, has_command(one.address)});
     if (one.exit && *one.exit != ExitStatus{}) failed.push_back(all.back());
   }
   for (const auto& [origin, starts] : by_origin) {
