@@ -445,6 +445,24 @@ TEST_CASE("oracle: cancels: who is cancelled goes at once") {
   CHECK_FALSE(cancelled_at(7.9));  // between two steps
 }
 
+TEST_CASE("oracle: cancels: an execution that is cancelled between two parts goes on no further") {
+  const auto goes_on = [](double at) {
+    Story story = told("good");
+    story.trace.pool.clear();
+    execute_as_b(story);
+    cancel_b(story, at);
+    const auto findings = findings_at_once(story);
+    return std::ranges::any_of(findings, [](const Finding& finding) {
+      return finding.what.find("after it was cancelled") != std::string::npos;
+    });
+  };
+  CHECK_FALSE(goes_on(6));    // it had not begun
+  CHECK(goes_on(6.1));        // during its checkout
+  CHECK(goes_on(6.5));        // between its checkout and its call
+  CHECK(goes_on(7.2));        // during its call
+  CHECK_FALSE(goes_on(8.2));  // it was over
+}
+
 TEST_CASE("oracle: pairing: no request number is used twice for one worker") {
   Story story = told("good");
   for (auto& record : story.trace.workers) {

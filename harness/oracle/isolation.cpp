@@ -80,13 +80,15 @@ class Isolation {
     return "no fault and no signal had struck its worker";
   }
 
-  /// Whether somebody cancelled the call's client between the call's beginning and its end.
+  /// Whether somebody cancelled the call's client before the call ended. Who cancels an execution
+  /// between two of its parts cancels the next part.
   [[nodiscard]] bool was_cancelled(const ClientStep& call) const {
     const auto& cancels = view_.cancels;
+    const Time begun = view_.whole_of(call).begun;
     return std::ranges::any_of(cancels, [&](std::uint32_t place) {
       const ClientStep& step = evidence_.trace.clients[place];
       if (step.skipped || step.begun > call.ended + view_.grain) return false;
-      if (step.ended + view_.grain < call.begun) return false;
+      if (step.ended + view_.grain < begun) return false;
       const auto* cancel = asked_as<scenario::Cancel>(evidence_.scenario, step);
       return cancel != nullptr && cancel->client == call.client;
     });

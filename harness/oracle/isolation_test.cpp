@@ -63,6 +63,20 @@ TEST_CASE("oracle: isolation: a cancel must be meant for the client") {
   CHECK(is_blamed(story));
 }
 
+TEST_CASE("oracle: isolation: a cancel of an execution may come between two of its parts") {
+  const auto is_blamed_at = [](double at) {
+    Story story = call_of_b(Outcome::cancelled);
+    execute_as_b(story);
+    cancel_b(story, at);
+    return is_blamed(story);
+  };
+  CHECK(is_blamed_at(5.9));        // before the execution
+  CHECK_FALSE(is_blamed_at(6.1));  // during its checkout
+  CHECK_FALSE(is_blamed_at(6.5));  // between its checkout and its call
+  CHECK_FALSE(is_blamed_at(7.5));
+  CHECK(is_blamed_at(7.7));  // after its call
+}
+
 TEST_CASE("oracle: isolation: an error, a timeout and the end of a lease have their own reasons") {
   Story error = call_of_b(Outcome::worker_error);
   CHECK(is_blamed(error));

@@ -84,6 +84,42 @@ inline void strike(Story& story, const char* fault, double at, std::uint64_t req
   all.insert(std::find_if(all.begin(), all.end(), later), record);
 }
 
+/// Makes one execution of the checkout, the call and the check-in of client b.
+inline void execute_as_b(Story& story) {
+  scenario::Execute execute;
+  execute.command = "echo";
+  story.scenario.clients[1].steps = {execute};
+  trace::ClientStep whole;
+  for (trace::ClientStep& part : story.trace.clients) {
+    if (part.client != "b") continue;
+    if (part.kind == StepKind::call) whole = part;
+    part.step = 0;
+    part.part = true;
+    whole.begun = whole.ended = part.ended;
+  }
+  whole.kind = StepKind::execute;
+  whole.since = ms(6);
+  whole.step = 0;
+  whole.lease = LeaseId::none;
+  whole.worker.reset();
+  whole.nonce.clear();
+  whole.reply_nonce.clear();
+  whole.written_bytes = 0;
+  whole.in_doubt = false;
+  story.trace.clients.insert(std::prev(story.trace.clients.end()), whole);
+}
+
+/// Client a cancels client b behind its last step.
+inline void cancel_b(Story& story, double at) {
+  trace::ClientStep cancel;
+  cancel.client = "a";
+  cancel.kind = StepKind::cancel;
+  cancel.step = 3;
+  cancel.begun = cancel.ended = ms(at);
+  story.scenario.clients[0].steps.emplace_back(scenario::Cancel{"b"});
+  story.trace.clients.insert(std::prev(story.trace.clients.end()), cancel);
+}
+
 /// With the parameters that it has by default.
 inline void plan(Story& story, const char* fault) {
   faults::PlannedFault planned;

@@ -39,11 +39,13 @@ void judge_cancels(const Case& given, Findings& findings) {
     const auto* asked = asked_as<scenario::Cancel>(given.evidence.scenario, cancel);
     if (asked == nullptr) continue;
     const ClientStep* step = under_way(given.view, asked->client, cancel.begun);
-    if (step == nullptr || step->skipped || !waits(step->kind)) continue;
-    if (step->ended <= after(cancel.ended, lateness)) continue;
+    if (step == nullptr || step->skipped || !(step->part || waits(step->kind))) continue;
+    // A cancelled execution tries no further part.
+    const Time ended = given.view.whole_of(*step).ended;
+    if (ended <= after(cancel.ended, lateness)) continue;
     tell(findings, "deadlines", *step,
          "went on for {} ms after it was cancelled, and ended with {}",
-         milliseconds(step->ended - cancel.ended), name(step->outcome));
+         milliseconds(ended - cancel.ended), name(step->outcome));
   }
 }
 

@@ -325,6 +325,25 @@ std::span<const std::uint32_t> View::steps_of(std::uint32_t client) const {
   return steps_of_client_[client];
 }
 
+WholeStep View::whole_of(const ClientStep& record) const {
+  WholeStep whole{since(record), record.ended};
+  if (!record.part) return whole;
+  const auto place = static_cast<std::uint32_t>(&record - trace_.clients.data());
+  const auto steps = steps_of(client_of_step[place]);
+  const auto at = std::ranges::lower_bound(steps, place);
+  const auto belongs = [&](std::uint32_t other) {
+    const ClientStep& one = trace_.clients[other];
+    return one.step == record.step && one.repetition == record.repetition;
+  };
+  for (auto part = at; part != steps.begin() && belongs(*--part);) {
+    whole.begun = trace_.clients[*part].begun;
+  }
+  for (auto part = at; part != steps.end() && belongs(*part); ++part) {
+    whole.ended = trace_.clients[*part].ended;
+  }
+  return whole;
+}
+
 const ClientStep* View::call_of(std::string_view nonce) const {
   const std::uint32_t number = nonce_numbers.find(nonce);
   return number == kNone ? nullptr : nonces[number].call;

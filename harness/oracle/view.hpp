@@ -33,6 +33,12 @@ struct Hold {
   Time to;
 };
 
+/// A step of the scenario from its beginning to its end.
+struct WholeStep {
+  Time begun;
+  Time ended;
+};
+
 /// A call's nonce, as clients and workers know it.
 struct Nonce {
   const ClientStep* call = nullptr;    ///< the first step that sent it; null: nobody did
@@ -173,6 +179,9 @@ class View {
   [[nodiscard]] const trace::Trace& trace() const { return trace_; }
   /// The places in trace.clients of a client's steps, by its number in `clients`.
   [[nodiscard]] std::span<const std::uint32_t> steps_of(std::uint32_t client) const;
+  /// The step to which the record belongs: for a part of an execution, the whole execution.
+  /// Requires: `record` is one of trace.clients.
+  [[nodiscard]] WholeStep whole_of(const ClientStep& record) const;
   /// The plan's fault that the receipt names by name and id; null: the plan has none.
   [[nodiscard]] const faults::PlannedFault* planned_for(const JournalRecord& receipt) const;
   /// Who reads the reply to the request at which the fault struck.
