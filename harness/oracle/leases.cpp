@@ -165,7 +165,9 @@ class Overkill {
     const pool::Config& core = evidence_.scenario.pool.core;
     const Time by = after(lost, view_.grain);
     const auto* started = incarnation.signs().started;
-    const Time begun = started == nullptr ? view_.begun : started->at;
+    // Without a greeting the pool counts from the spawn, before the worker can tell anything.
+    const bool tells = started != nullptr && evidence_.scenario.pool.greets();
+    const Time begun = tells ? started->at : view_.begun;
     if (core.max_lifetime > Duration::zero()) {
       const Duration cut = core.max_lifetime * core.lifetime_jitter_percent / 100;
       if (after(begun, core.max_lifetime - cut) <= by) return true;

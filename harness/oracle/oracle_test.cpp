@@ -309,5 +309,29 @@ TEST_CASE("oracle: one_outcome: each of a counted client is looked at by its own
   CHECK(broken(story).contains("one_outcome"));
 }
 
+TEST_CASE(
+    "oracle: overkill: a worker that is not greeted is as old as its spawn, not its journal") {
+  const auto is_blamed = [](wire::Speech speech, int ms_max, bool lifetime) {
+    Story story =
+        told("no_overkill");  // its pool is there from 0 ms on, its worker from 2.5 to 5.5
+    story.scenario.pool.speech = speech;
+    auto& core = story.scenario.pool.core;
+    core.lifetime_jitter_percent = 0;
+    (lifetime ? core.max_lifetime : core.idle_timeout) = std::chrono::milliseconds(ms_max);
+    // Nobody has leased it.
+    if (!lifetime) std::erase_if(story.trace.clients, [](auto& one) { return one.client == "a"; });
+    const auto findings = findings_at_once(story);
+    return std::ranges::any_of(findings, [](const Finding& finding) {
+      return finding.what.find("worker 0.0 was put away") != std::string::npos;
+    });
+  };
+  for (const bool lifetime : {true, false}) {
+    CHECK(is_blamed(wire::Speech::bridge, 4, lifetime));
+    CHECK_FALSE(is_blamed(wire::Speech::bridge, 3, lifetime));
+    CHECK_FALSE(is_blamed(wire::Speech::json_rpc, 4, lifetime));
+    CHECK(is_blamed(wire::Speech::json_rpc, lifetime ? 6 : 60, lifetime));
+  }
+}
+
 }  // namespace
 }  // namespace poolproof::oracle
