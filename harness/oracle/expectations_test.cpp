@@ -6,6 +6,7 @@ namespace {
 
 using scenario::Expected;
 using scenario::ExpectedOne;
+using scenario::Farewell;
 using scenario::Fate;
 using Kind = faults::JournalRecord::Kind;
 
@@ -151,6 +152,50 @@ TEST_CASE(
   CHECK(fate_of(story.evidence(), View(story.evidence()), worker) == Fate::died);
   story.trace.pool.clear();
   CHECK_FALSE(fate_of(story.evidence(), View(story.evidence()), worker).has_value());
+}
+
+/// The good story, in which the worker is a program without a journal, and the pool, told that,
+/// gives it TERM.
+Story put_away(const pool::Event& told_that) {
+  Story story = told("good");
+  story.scenario.workers[0].kind = scenario::WorkerKind::command;
+  story.trace.workers.clear();
+  const pool::Stop term{{0, 0}, pool::StopStep::term, pool::RemovalReason::dirty};
+  auto& pool = story.trace.pool;
+  const auto close = std::ranges::find_if(pool, [](const trace::PoolRecord& record) {
+    return std::holds_alternative<pool::CloseRequested>(record.event);
+  });
+  pool.insert(close, {ms(8.4), told_that, {term}});
+  for (trace::PoolRecord& record : pool) {
+    if (std::holds_alternative<pool::CloseRequested>(record.event)) record.effects.clear();
+    if (auto* exited = std::get_if<pool::Exited>(&record.event)) exited->status = {1, 0};
+  }
+  return story;
+}
+
+TEST_CASE("oracle: fate: who had ended before the pool told it to go has died") {
+  const auto left = [](const Story& story) {
+    const Evidence evidence = story.evidence();
+    const View view(evidence);
+    const auto leaving = leaving_of(evidence, view, {0, 0});
+    REQUIRE(leaving);
+    return std::pair(fate_of(evidence, view, {0, 0}), leaving->by);
+  };
+  const auto by_term = std::pair(std::optional(Fate::killed), std::optional(Farewell::term));
+  const auto by_itself = std::pair(std::optional(Fate::died), std::optional<Farewell>());
+  const auto greeted = [](StartCause cause) {
+    pool::HandshakeEnded ended{{0, 0}, {}};
+    ended.evidence.cause = cause;
+    return put_away(ended);
+  };
+  CHECK(left(greeted(StartCause::exited)) == by_itself);
+  CHECK(left(greeted(StartCause::bad_frame)) == by_term);
+  Story called = put_away(pool::CheckedIn{LeaseId{2}, false});
+  CHECK(left(called) == by_term);
+  step(called, "b", 1).outcome = Outcome::worker_died;
+  CHECK(left(called) == by_itself);
+  step(called, "b", 1).outcome = Outcome::call_timeout;
+  CHECK(left(called) == by_term);
 }
 
 }  // namespace

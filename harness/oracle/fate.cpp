@@ -55,6 +55,35 @@ class UnansweredPing {
   Time deadline_ = kNever;  ///< of the ping under way; kNever: there is none
 };
 
+/// Tells from which records of the pool on a worker's process had ended: what the pool orders then
+/// reaches nobody.
+class EndedBefore {
+ public:
+  EndedBefore(const View& view, WorkerId worker) : worker_(worker) {
+    const auto known = view.find(worker);
+    if (!known) return;
+    for (const ClientStep& call : view.calls_on(known->number)) {
+      if (call.outcome == Outcome::worker_died) found_dead_.push_back(call.lease);
+    }
+  }
+
+  /// Whether what the pool was told is that the process had ended.
+  [[nodiscard]] bool shows_in(const trace::PoolRecord& record) const {
+    if (const auto* exited = std::get_if<pool::Exited>(&record.event)) {
+      return exited->worker == worker_;
+    }
+    if (const auto* greeted = std::get_if<pool::HandshakeEnded>(&record.event)) {
+      return greeted->worker == worker_ && greeted->evidence.cause == StartCause::exited;
+    }
+    const auto* back = std::get_if<pool::CheckedIn>(&record.event);
+    return back != nullptr && std::ranges::find(found_dead_, back->lease) != found_dead_.end();
+  }
+
+ private:
+  WorkerId worker_;
+  std::vector<LeaseId> found_dead_;  ///< leases whose last call found the worker dead
+};
+
 /// What the pool says about one incarnation before the pool begins to close.
 struct ReportedFate {
   bool ordered = false;    ///< the pool ordered its start
@@ -74,22 +103,22 @@ Time clients_done(const Evidence& evidence) {
   return done == Time::min() ? kNever : done;
 }
 
-ReportedFate told_of(const Evidence& evidence, WorkerId worker) {
+ReportedFate told_of(const Evidence& evidence, const View& view, WorkerId worker) {
   ReportedFate told;
+  const EndedBefore ended(view, worker);
   const Time done = clients_done(evidence);
   UnansweredPing ping(worker);
   for (const trace::PoolRecord& record : evidence.trace.pool) {
     if (std::holds_alternative<pool::CloseRequested>(record.event) || record.at > done) break;
     if (ping.take(record)) told.put_away = true;
-    const auto* exited = std::get_if<pool::Exited>(&record.event);
     const auto* failed = std::get_if<pool::StartFailed>(&record.event);
-    told.ended = told.ended || (exited != nullptr && exited->worker == worker);
+    told.ended = told.ended || ended.shows_in(record);
     told.never_ran = told.never_ran || (failed != nullptr && failed->worker == worker);
     for (const pool::Effect& effect : record.effects) {
       const auto* start = std::get_if<pool::Start>(&effect);
       const auto* stop = std::get_if<pool::Stop>(&effect);
       told.ordered = told.ordered || (start != nullptr && start->worker == worker);
-      told.put_away = told.put_away || (stop != nullptr && stop->worker == worker);
+      told.put_away = told.put_away || (stop != nullptr && stop->worker == worker && !told.ended);
     }
   }
   return told;
@@ -161,8 +190,12 @@ Farewells farewells_of(const View& view, WorkerId worker) {
 class Story {
  public:
   /// `asked`: its protocol has a shutdown request.
-  Story(WorkerId worker, bool asked, Farewells seen)
-      : worker_(worker), asked_(asked), seen_(seen), ping_(worker, seen.input_ended) {}
+  Story(const View& view, WorkerId worker, bool asked)
+      : worker_(worker),
+        asked_(asked),
+        seen_(farewells_of(view, worker)),
+        ended_(view, worker),
+        ping_(worker, seen_.input_ended) {}
 
   /// Takes the next record; false: with it the worker has ended.
   bool take(const trace::PoolRecord& record) {
@@ -177,6 +210,7 @@ class Story {
       add(record.at, by_us ? "it was ended by that" : "it " + pool::words(exited->status));
       return false;
     }
+    if (ended_.shows_in(record)) seen_.exited = std::min(seen_.exited, record.at);
     for (const pool::Effect& effect : record.effects) {
       const auto* stop = std::get_if<pool::Stop>(&effect);
       if (stop != nullptr && stop->worker == worker_) take(record.at, stop->step);
@@ -219,6 +253,7 @@ class Story {
   WorkerId worker_;
   bool asked_;
   Farewells seen_;
+  EndedBefore ended_;
   UnansweredPing ping_;
   Leaving left_;
   std::optional<scenario::Farewell> before_;
@@ -228,7 +263,7 @@ class Story {
 
 std::optional<Leaving> leaving_of(const Evidence& evidence, const View& view, WorkerId worker) {
   if (evidence.trace.pool.empty()) return std::nullopt;
-  Story story(worker, evidence.scenario.pool.says_goodbye(), farewells_of(view, worker));
+  Story story(view, worker, evidence.scenario.pool.says_goodbye());
   for (const trace::PoolRecord& record : evidence.trace.pool) {
     if (!story.take(record)) break;
   }
@@ -240,7 +275,7 @@ std::optional<Fate> fate_of(const Evidence& evidence, const View& view, WorkerId
   const auto known = view.find(worker);
   const bool journalled =
       known && !known->records().empty() && known->records().front().at <= clients_done(evidence);
-  const ReportedFate told = told_of(evidence, worker);
+  const ReportedFate told = told_of(evidence, view, worker);
   if (!view.has_journal(worker) && !self_report) return std::nullopt;
   if (!journalled && !told.ordered) return Fate::unborn;
   if (told.never_ran || (known && could_not_start(*known))) return Fate::unborn;
