@@ -107,7 +107,7 @@ class Timers {
     if (makes_a_call(step)) aims = call_aims(client, place);
     if (!is_call(step)) {
       if (asks_for_a_worker(step)) {
-        aims = start_ends();
+        append(aims, start_ends());
         append(aims, leavings(scenario_));
         append(aims, suspensions(scenario_, client, place));
       }

@@ -24,6 +24,7 @@ std::string checkout(int timeout_ms) {
   return fmt::format(R"({{"checkout":{{"timeout_ms":{}}}}})", timeout_ms);
 }
 
+constexpr const char* kCheckout = R"({"checkout":{}})";
 constexpr const char* kCheckin = R"({"checkin":{}})";
 
 std::string client(const std::string& name, const std::string& steps,
@@ -60,6 +61,8 @@ Duration timeout(const scenario::Scenario& scenario, std::size_t client, std::si
   const auto& one = scenario.clients[client].steps[step];
   if (const auto* call = std::get_if<scenario::Call>(&one)) return call->timeout.value_or(0s);
   if (const auto* close = std::get_if<scenario::Close>(&one)) return close->timeout.value_or(0s);
+  if (const auto* execute = std::get_if<scenario::Execute>(&one))
+    return execute->timeout.value_or(0s);
   return std::get<scenario::Checkout>(one).timeout.value_or(0s);
 }
 
@@ -283,6 +286,24 @@ TEST_CASE("run: timers: where a worker is stopped from outside, calls run out") 
   CHECK(call_timeout(signalled("STOP")) == 400ms);
   CHECK(unhurried(signalled("STOP")).pool.core.startup_budget == 5s);
   CHECK(call_timeout(signalled("KILL")) == 30s);
+}
+
+TEST_CASE("run: timers: an execution runs out by its call as well as by its wait for a worker") {
+  const auto executed = [](const std::string& more, const std::string& faults) {
+    const std::string execute =
+        R"({"execute":{"command":"echo","timeout_ms":400}})" + std::string(",") + more;
+    return scenario_of(client("a", execute + kCheckout), faults);
+  };
+  const auto timeout_of = [&](const std::string& more, const std::string& faults = "") {
+    return timeout(unhurried(executed(more, faults)), 0, 0);
+  };
+  const std::string stop = R"({"signal_worker":{"slot":0,"generation":0,"signal":"STOP"}},)";
+  CHECK(timeout_of("") == 30s);
+  CHECK(timeout_of(stop) == 400ms);
+  CHECK(timeout_of("", delay("reply_late", 1300)) == 400ms);
+  CHECK(timeout_of("", delay("reply_late", 100)) == 30s);
+  CHECK(timeout_of("", delay("import_slow", 1300, R"("slot":0)")) == 400ms);
+  CHECK(competes(executed("", delay("reply_late", 300)), "the execute timeout of client a"));
 }
 
 TEST_CASE("run: timers: a start-up budget that is meant to run out stays, and the checkout waits") {
