@@ -45,6 +45,7 @@ struct Incarnation {
   std::vector<Place> holders;
   std::vector<std::string> endings;  ///< how its leases ended, in order
   std::string end;                   ///< why it had to go, or how it died; empty: neither yet
+  bool late = false;                 ///< it ended when the clients were done
 };
 
 /// Follows the incarnations through the pool's records. Events after a worker was told to go are
@@ -146,7 +147,9 @@ class Incarnations {
   }
   void end(WorkerId worker, std::string why) {
     Incarnation& one = incarnations_[worker];
-    if (one.end.empty()) one.end = std::move(why);
+    if (!one.end.empty()) return;
+    one.end = std::move(why);
+    one.late = record_->at > over_;
   }
   [[nodiscard]] bool told_to_go(WorkerId worker, pool::RemovalReason why) const {
     return std::ranges::any_of(record_->effects, [&](const auto& effect) {
@@ -185,24 +188,80 @@ void add_steps(const Scenario& scenario, const trace::Trace& trace, Observation&
   }
 }
 
-void add_incarnation(const Incarnation& one, Observation& observation) {
-  if (one.holders.empty()) {
+/// Adds what was seen of the incarnations to an observation.
+class Lives {
+ public:
+  /// `real`: only what it shows, too, counts of what came when the clients were done; null: all of
+  /// it counts.
+  Lives(Observation& observation, const Observation* real)
+      : observation_(observation), real_(real) {}
+
+  void add(const Incarnation& one) {
+    if (one.holders.empty()) return add_unleased(one);
+    std::vector<std::string> exact;
+    Words holders;
+    for (const auto& holder : one.holders) {
+      exact.push_back(holder.exact);
+      holders.insert(holder.kind);
+    }
+    const std::string who = fmt::format("the worker leased by {}", fmt::join(exact, "; "));
+    const auto life = [&](const std::string& end) {
+      return fmt::format("{}; {}", fmt::join(one.endings, ", "), end);
+    };
+    observation_.facts[who] = life(ends(one, [&] {
+      const auto told = real_->facts.find(who);
+      return told != real_->facts.end() && told->second == life(one.end);
+    }));
+    const std::string kind = fmt::format("the workers leased by {}", fmt::join(holders, " and "));
+    const Words endings(one.endings.begin(), one.endings.end());
+    const auto life_by_kind = [&](const std::string& end) {
+      return fmt::format("({}; {})", fmt::join(endings, ", "), end);
+    };
+    observation_.by_kind[kind].insert(
+        life_by_kind(ends(one, [&] { return real_says(kind, life_by_kind(one.end)); })));
+  }
+
+ private:
+  void add_unleased(const Incarnation& one) {
     // Whether the pool started one worker more than it needed depends on speed alone.
-    if (one.end == kClosed) return;
-    observation.by_kind[kUnleased].insert(one.end);
-    return;
+    if (ends(one, [&] { return real_says(kUnleased, one.end); }) == kClosed) return;
+    observation_.by_kind[kUnleased].insert(one.end);
   }
-  std::vector<std::string> exact;
-  Words holders;
-  for (const auto& holder : one.holders) {
-    exact.push_back(holder.exact);
-    holders.insert(holder.kind);
+
+  /// `shown`: whether the real run shows the same end.
+  template <class Shown>
+  [[nodiscard]] std::string ends(const Incarnation& one, Shown shown) const {
+    return real_ == nullptr || !one.late || shown() ? one.end : kClosed;
   }
-  observation.facts[fmt::format("the worker leased by {}", fmt::join(exact, "; "))] =
-      fmt::format("{}; {}", fmt::join(one.endings, ", "), one.end);
-  const Words endings(one.endings.begin(), one.endings.end());
-  observation.by_kind[fmt::format("the workers leased by {}", fmt::join(holders, " and "))].insert(
-      fmt::format("({}; {})", fmt::join(endings, ", "), one.end));
+
+  [[nodiscard]] bool real_says(const std::string& about, const std::string& word) const {
+    const auto said = real_->by_kind.find(about);
+    return said != real_->by_kind.end() && said->second.contains(word);
+  }
+
+  Observation& observation_;
+  const Observation* real_;
+};
+
+Observation observe(const Scenario& scenario, const trace::Trace& trace, const Observation* real) {
+  Observation observation;
+  add_steps(scenario, trace, observation);
+  std::map<LeaseId, Place> holders;
+  Time over = Time::min();
+  for (const auto& step : trace.clients) {
+    if (!step.client.empty()) over = std::max(over, step.ended);
+    const bool granted =
+        step.kind == StepKind::checkout && !step.skipped && step.outcome == Outcome::ok;
+    if (granted) holders[step.lease] = place_of(scenario, step);
+  }
+  Incarnations incarnations(std::move(holders), over);
+  for (const auto& record : trace.pool) incarnations.take(record);
+  Lives lives(observation, real);
+  for (const auto& one : incarnations.all()) lives.add(one);
+  const auto unleased = observation.by_kind.find(kUnleased);
+  if (unleased != observation.by_kind.end())
+    observation.facts[kUnleased] = joined(unleased->second);
+  return observation;
 }
 
 // ---- comparing ---------------------------------------------------------------------------------
@@ -349,23 +408,12 @@ AgreementResult compare_all(const std::vector<Observation>& simulated, const Obs
 }  // namespace
 
 Observation observation_of(const Scenario& scenario, const trace::Trace& trace) {
-  Observation observation;
-  add_steps(scenario, trace, observation);
-  std::map<LeaseId, Place> holders;
-  Time over = Time::min();
-  for (const auto& step : trace.clients) {
-    if (!step.client.empty()) over = std::max(over, step.ended);
-    const bool granted =
-        step.kind == StepKind::checkout && !step.skipped && step.outcome == Outcome::ok;
-    if (granted) holders[step.lease] = place_of(scenario, step);
-  }
-  Incarnations incarnations(std::move(holders), over);
-  for (const auto& record : trace.pool) incarnations.take(record);
-  for (const auto& one : incarnations.all()) add_incarnation(one, observation);
-  const auto unleased = observation.by_kind.find(kUnleased);
-  if (unleased != observation.by_kind.end())
-    observation.facts[kUnleased] = joined(unleased->second);
-  return observation;
+  return observe(scenario, trace, nullptr);
+}
+
+Observation observation_beside(const Observation& real, const Scenario& scenario,
+                               const trace::Trace& simulated) {
+  return observe(scenario, simulated, &real);
 }
 
 AgreementResult compare_worlds(const Scenario& scenario, const std::vector<Observation>& simulated,

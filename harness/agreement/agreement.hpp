@@ -35,6 +35,12 @@ struct Observation {
 /// shows the clients' steps only.
 Observation observation_of(const scenario::Scenario& scenario, const trace::Trace& trace);
 
+/// What a simulated run shows, to be compared with that real run. In virtual time a pool is there
+/// until nothing is due any more; on real processes it is closed soon after its last client. So
+/// what befalls a worker after the last client counts only where the real run shows it, too.
+Observation observation_beside(const Observation& real, const scenario::Scenario& scenario,
+                               const trace::Trace& simulated);
+
 enum class Agreement : std::uint8_t { agree, divergent, unknown, not_compared };
 inline constexpr auto kAgreementNames = enumerator_names<Agreement>();
 

@@ -147,6 +147,49 @@ TEST_CASE("agreement: who is recycled when the clients are done is like one that
   CHECK(comes_to(false) == "returned; recycled: lifetime_over");
 }
 
+TEST_CASE("agreement: what comes when the clients are done counts where the real run shows it") {
+  const auto story = [](const std::vector<pool::Stop>& stops) {
+    Told told;
+    told.step("a", 0, StepKind::checkout, Outcome::ok, 1);
+    told.leased(kFirst, 1).back(1).up(kSecond).step("a", 2, StepKind::checkin);
+    told.event(pool::Tick{});
+    for (const pool::Stop& stop : stops) told.event(pool::Tick{}, {stop});
+    return told.close({});
+  };
+  const pool::Stop pinged = term(kFirst, pool::RemovalReason::ping_failed);
+  const pool::Stop chatty = term(kFirst, pool::RemovalReason::unsolicited);
+  const pool::Stop unleased = term(kSecond, pool::RemovalReason::ping_failed);
+  const auto agree = [&](const std::vector<pool::Stop>& simulated,
+                         const std::vector<pool::Stop>& real) {
+    const Observation seen = observation(story(real));
+    const Observation beside = observation_beside(seen, two(), story(simulated).trace);
+    CHECK((beside.facts == seen.facts) == (beside.by_kind == seen.by_kind));
+    return beside == seen;
+  };
+  CHECK(agree({}, {}));
+  CHECK(agree({pinged}, {}));
+  CHECK(agree({pinged}, {pinged}));
+  CHECK(agree({unleased}, {}));
+  CHECK(agree({pinged, unleased}, {unleased}));
+  CHECK(agree({pinged, unleased}, {pinged}));
+  CHECK_FALSE(agree({}, {pinged}));
+  CHECK_FALSE(agree({}, {unleased}));
+  CHECK_FALSE(agree({chatty}, {pinged}));
+}
+
+TEST_CASE("agreement: what comes before the clients are done counts in either world") {
+  const auto story = [](bool stopped) {
+    Told told;
+    told.step("a", 0, StepKind::checkout, Outcome::ok, 1).leased(kFirst, 1).back(1);
+    if (stopped) told.event(pool::Tick{}, {term(kFirst, pool::RemovalReason::ping_failed)});
+    told.step("a", 2, StepKind::checkin);
+    return told.close({kFirst});
+  };
+  const Observation seen = observation(story(false));
+  CHECK(observation_beside(seen, two(), story(false).trace) == seen);
+  CHECK(observation_beside(seen, two(), story(true).trace) != seen);
+}
+
 TEST_CASE("run: agreement: a story tells each step's outcome and each leased worker's life") {
   const Observation told = observation(sound());
   CHECK(told.facts == std::map<std::string, std::string>{

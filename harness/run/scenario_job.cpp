@@ -59,7 +59,7 @@ Expected<agreement::AgreementResult, std::string> compare_with_simulated(
     if (!trace) return unexpected(trace.error());
     if (trace->header.endless) return unexpected(std::string("a simulated run came to no end"));
     if (!trace->header.trouble.empty()) return unexpected(trace->header.trouble);
-    observations.push_back(agreement::observation_of(scenario, *trace));
+    observations.push_back(agreement::observation_beside(real, scenario, *trace));
     if (observations.back().facts == real.facts)
       return agreement::AgreementResult{agreement::Agreement::agree, ""};
     tried.schedule.reset();
