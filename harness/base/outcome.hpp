@@ -92,7 +92,7 @@ constexpr std::optional<Enum> named(const Names& names, std::string_view wanted)
 
 /// How a process ended: an exit code or a signal, never both.
 struct ExitStatus {
-  int code = 0;
+  int code = 0;    ///< -1: not known, somebody else has reaped it
   int signal = 0;  ///< 0: it exited by itself with `code`
   bool operator==(const ExitStatus&) const = default;
 };

@@ -248,11 +248,16 @@ Try<Child> start(const std::string& program, const Command& command, LaunchOptio
   return child;
 }
 
-/// Whether a string has a NUL inside, which would silently cut it short.
-bool has_nul(const Command& command) {
+/// Where a string has a NUL inside, which would silently cut it short; empty: nowhere.
+std::string place_of_nul(const Command& command) {
   const auto cut = [](const std::string& text) { return text.find('\0') != std::string::npos; };
-  return std::ranges::any_of(command.argv, cut) || std::ranges::any_of(command.env, cut) ||
-         cut(command.working_directory);
+  const auto place = [&](const char* list, const std::vector<std::string>& texts) -> std::string {
+    const auto found = std::ranges::find_if(texts, cut);
+    return found == texts.end() ? "" : fmt::format("{}[{}]", list, found - texts.begin());
+  };
+  if (cut(command.working_directory)) return "working_directory";
+  const std::string argument = place("argv", command.argv);
+  return argument.empty() ? place("env", command.env) : argument;
 }
 
 }  // namespace
@@ -260,7 +265,11 @@ bool has_nul(const Command& command) {
 Expected<Child, LaunchError> launch(const Command& command, LaunchOptions options) {
   if (command.argv.empty()) return unexpected(cannot_start("", EINVAL));
   const std::string& name = command.argv.front();
-  if (has_nul(command)) return unexpected(cannot_start(name, EINVAL));
+  if (const std::string place = place_of_nul(command); !place.empty()) {
+    LaunchError error = cannot_start(name, EINVAL);
+    error.message += fmt::format(" ({} has a NUL inside)", place);
+    return unexpected(std::move(error));
+  }
   const Expected<std::string, LaunchError> program = find_program(name);
   if (!program) return unexpected(program.error());
   Try<Child> child = start(*program, command, options);

@@ -81,7 +81,7 @@ class Carrier {
     if (exit) return exchange_.ended(*exit);
     // The reactor is late; how it ended can be seen all the same, unless it was reaped just now.
     const auto seen = sys::peek_exit(worker_.pidfd());
-    exchange_.ended(seen && *seen ? **seen : ExitStatus{});
+    exchange_.ended(seen && *seen ? **seen : pool::kEndUnknown);
   }
 
   PoolState& pool_;

@@ -14,6 +14,7 @@ class expected;
 namespace poolproof::pool {
 struct Error;
 struct SessionRequest;
+struct Timeout;
 }  // namespace poolproof::pool
 
 /// A pool of worker processes that speak frames on stdin and stdout. Start here: Pool::open,
@@ -42,7 +43,9 @@ struct Opened;        ///< Parsed<std::unique_ptr<Pool>>
 struct Options;
 struct Reply;
 struct Statistics;
-struct Timeout;  ///< any duration of std::chrono; `{}` is the time that the options give
+/// Any duration of std::chrono, rounded up to a microsecond; one that is too long to be counted in
+/// them never ends. `{}` is the time that the options give.
+using pool::Timeout;
 
 /// One client's exclusive hold of one worker; gives it back when destroyed. Move it, don't share
 /// it: a lease is for one thread at a time.
@@ -108,11 +111,16 @@ class Lease {
 };
 
 /// Thread-safe and blocking: any number of client threads may check out, call and close.
+///
+/// It reaps its workers itself. In a program that ignores SIGCHLD or waits for any child, it can't
+/// tell how they ended (ExitStatus: code -1), and does not kill what they leave in their group.
+/// After fork() a pool is of use in the parent alone. In the copy its destructor does nothing;
+/// nothing else of it, nor of its leases, may be used there.
 class Pool {
  public:
   /// Checks the options and starts the pool's two threads (an eager pool begins to start its
   /// workers; it does not wait for them). Ignores SIGPIPE in this process from now on. Error: the
-  /// first option that is out of bounds.
+  /// first option that is out of bounds, or what the system has none of (`where` is "pool").
   static Opened open(Options options);
 
   /// Closes the pool with Options::close_timeout, if nobody has closed it.
@@ -162,9 +170,9 @@ class Pool {
   [[nodiscard]] Statistics statistics() const;
 
   /// Waits until nobody waits, no worker starts, is leased or leaves, an eager pool has all its
-  /// workers, and all that was ordered has been done: nothing is kept any more of a worker that is
-  /// over. False: not so within `limit` (`{}`: Options::checkout_timeout), or the pool is closing
-  /// (then at once).
+  /// workers, `min_idle` are idle, and all that was ordered has been done: nothing is kept any more
+  /// of a worker that is over. False: not so within `limit` (`{}`: Options::checkout_timeout), or
+  /// the pool is closing (then at once).
   bool wait_until_quiescent(Timeout limit);
 
   /// Sends a signal to a living worker's process, safely against reuse of its pid (for tests).

@@ -227,7 +227,7 @@ TEST_CASE_METHOD(PoolFixture, "host: call: a look at a dead worker that fails is
   options.opaque = true;
   const auto pool = open(options);
   Lease lease = leased(*pool);
-  const auto which = GENERATE(0U, 1U);  // the look, the reaping
+  const auto which = GENERATE(0U, 1U, 2U);  // the look, the one before KILL, the reaping
   sys::fail_next(sys::Call::waitid, which, ENOMEM);
   const auto reply = lease.call_bytes("hello");
   REQUIRE_FALSE(reply);

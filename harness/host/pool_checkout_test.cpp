@@ -92,6 +92,27 @@ TEST_CASE_METHOD(PoolFixture, "host: pool: bad options are an error that names t
   CHECK(Pool::open(options).error().where == "command");
 }
 
+TEST_CASE_METHOD(PoolFixture, "host: pool: whatever its options hold, one out of bounds is named") {
+  const auto [spoil, line] = GENERATE(table<std::function<void(Options&)>, std::string>({
+      {[](Options& o) { o.framing.wire = static_cast<wire::Wire>(77); }, "wire: is 77; 0 to 4"},
+      {[](Options& o) { o.speech = static_cast<wire::Speech>(4); }, "speech: is 4; 0 to 3"},
+      {[](Options& o) { o.on_exception = static_cast<pool::OnException>(7); },
+       "on_exception: is 7; 0 to 1"},
+      {[](Options& o) { o.framing.prefix_bytes = 3; }, "prefix_bytes: is 3; 1, 2, 4 or 8"},
+      {[](Options& o) { o.checkout_timeout = -1us; },
+       "checkout_timeout_ms: is -0.001 ms; at least 0 ms"},
+      {[](Options& o) { o.call_timeout = -1s; }, "call_timeout_ms: is -1000 ms; at least 0 ms"},
+      {[](Options& o) { o.close_timeout = -1s; }, "close_timeout_ms: is -1000 ms; at least 0 ms"},
+      {[](Options& o) { o.leak_after = Duration::min(); },
+       "leak_after_ms: is -9223372036854775.808 ms; at least 0 ms"},
+  }));
+  Options options = fake();
+  spoil(options);
+  const auto refused = Pool::open(options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().line() == line);
+}
+
 TEST_CASE_METHOD(PoolFixture, "host: pool: who came first is served first") {
   const auto pool = open(fake());
   std::optional<Lease> held = leased(*pool);
@@ -331,4 +352,40 @@ TEST_CASE_METHOD(PoolFixture, "host: pool: 256 clients share 64 workers") {
   CHECK(statistics.counters.starts <= 64);
   CHECK(adds_up(statistics));
   CHECK(pool->close(kHang));
+}
+
+TEST_CASE_METHOD(PoolFixture, "host: checkout: an endless timeout is none") {
+  const auto pool = open(fake());
+  auto lease = pool->checkout(std::chrono::seconds::max());
+  REQUIRE(lease);
+  CHECK(lease->call("echo", {{"n", 1}}, std::chrono::hours::max()));
+}
+
+TEST_CASE_METHOD(PoolFixture,
+                 "host: pool: it is not at rest before it has the workers that it keeps") {
+  Options options = fake();
+  options.core.size = 2;
+  SECTION("an eager one that lets idle workers go") {
+    options.core.start = pool::StartMode::eager;
+    options.core.idle_timeout = kHang;
+  }
+  SECTION("a lazy one that keeps some idle") {
+    options.core.min_idle = 2;
+  }
+  const auto pool = open(options);
+  CHECK(pool->wait_until_quiescent(kHang));
+  CHECK(pool->statistics().gauges.idle == 2);
+}
+
+TEST_CASE_METHOD(PoolFixture,
+                 "host: pool: while a failure holds its starts back it is not at rest") {
+  Options options = program({"/no/such/program"});
+  options.core.start = pool::StartMode::eager;
+  options.core.idle_timeout = kHang;
+  options.core.backoff_initial = options.core.backoff_max = kHang;
+  options.core.breaker_open = kHang;
+  options.core.breaker_failures = GENERATE(0U, 1U);
+  const auto pool = open(options);
+  REQUIRE(log.wait_for_events<pool::StartFailed>());
+  CHECK_FALSE(pool->wait_until_quiescent(50ms));
 }

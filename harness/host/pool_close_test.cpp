@@ -208,3 +208,17 @@ TEST_CASE_METHOD(PoolFixture, "host: close: it is in time while the world is on 
   CHECK(take_census().children == 0);
   CHECK(adds_up(pool->statistics()));
 }
+
+TEST_CASE_METHOD(PoolFixture, "host: close: a lease that it ended is over for a later call") {
+  const auto pool = open(fake());
+  Lease lease = leased(*pool);
+  CHECK(pool->close(100ms));
+  for (int call = 0; call < 2; ++call) {
+    const auto reply = echo(lease, call);
+    REQUIRE_FALSE(reply);
+    CHECK(reply.error().kind == Outcome::lease_over);
+    CHECK(contains(reply.error().message, "since the pool closed") == (call == 0));
+  }
+  CHECK(lease.written_bytes() == 0);
+  CHECK_FALSE(lease.checkin());
+}

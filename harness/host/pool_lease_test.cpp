@@ -146,6 +146,6 @@ TEST_CASE_METHOD(PoolFixture, "host: lease: it may outlive its pool") {
   CHECK(take_census().children == 0);
   const auto reply = echo(*lease, 2);
   REQUIRE_FALSE(reply);
-  CHECK(reply.error().kind == Outcome::pool_closed);
+  CHECK(reply.error().kind == Outcome::lease_over);
   CHECK_FALSE(lease->checkin());
 }

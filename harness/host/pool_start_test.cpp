@@ -270,3 +270,59 @@ TEST_CASE_METHOD(PoolFixture,
   }
   CHECK(struck > 40);
 }
+
+TEST_CASE_METHOD(PoolFixture, "host: start: which worker it is, it is told by its pool alone") {
+  const Folder folder;
+  const std::string seen = folder.file("seen");
+  Options options = script("tr '\\0' '\\n' </proc/$$/environ >'" + seen + ".new'; mv '" + seen +
+                           ".new' '" + seen + "'; exec cat");
+  options.opaque = true;
+  options.command.env.insert(options.command.env.begin(),
+                             {"POOLPROOF_SLOT=77", "POOLPROOF_GENERATION=", "POOLPROOF_SLOTS=5"});
+  const auto pool = open(options);
+  Lease lease = leased(*pool);
+  REQUIRE(appears(seen));
+  std::stringstream all;
+  all << '\n' << std::ifstream(seen).rdbuf();
+  CHECK(contains(all.str(), "\nPOOLPROOF_SLOT=0\n"));
+  CHECK(contains(all.str(), "\nPOOLPROOF_GENERATION=0\n"));
+  CHECK(contains(all.str(), "\nPOOLPROOF_SLOTS=5\n"));
+  CHECK_FALSE(contains(all.str(), "=77"));
+  CHECK_FALSE(contains(all.str(), "GENERATION=\n"));
+}
+
+TEST_CASE_METHOD(PoolFixture, "host: start: a command_for that throws is a start that failed") {
+  Options options = fake();
+  const bool usual = GENERATE(true, false);
+  options.command_for = [usual](WorkerId) -> Command {
+    if (usual) throw std::runtime_error("no \x1b plan");
+    throw 7;
+  };
+  options.core.breaker_failures = 1;
+  const auto pool = open(options);
+  const auto refused = pool->checkout();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == Outcome::start_failed);
+  CHECK(contains(refused.error().message,
+                 usual ? "could not be started: command_for threw: no \\x1b plan"
+                       : "command_for threw: an exception that is no std::exception"));
+}
+
+TEST_CASE_METHOD(PoolFixture, "host: start: what the pool answers to a worker is not its ping") {
+  const Folder folder;
+  const std::string answered = folder.file("answered");
+  // It asks, reads its greeting and leaves the answer where it is.
+  Options options = program({"/bin/bash", "-c",
+                             R"(echo '{"jsonrpc":"2.0","id":"s1","method":"ping"}'; read -r ping
+                             until read -t 0; do sleep 0.01; done; : >)" +
+                                 answered + "; exec sleep 1000"});
+  options.framing.wire = wire::Wire::lines;
+  options.speech = wire::Speech::mcp;
+  const auto pool = open(options);
+  CHECK(outcome_of(pool->checkout(1ms)) == Outcome::checkout_timeout);
+  REQUIRE(appears(answered));
+  CHECK(comes_true([&] {
+    const auto refused = pool->checkout(1ms);
+    return !refused && contains(refused.error().message, "it has read its ping and not answered");
+  }));
+}

@@ -22,6 +22,7 @@
 #include "harness/pool/histogram.hpp"
 #include "harness/pool/pool_event.hpp"
 #include "harness/pool/session.hpp"
+#include "harness/pool/timeout.hpp"
 #include "harness/wire/framing.hpp"
 #include "harness/wire/speech_name.hpp"
 
@@ -51,8 +52,10 @@ struct Options {
   /// second pool either.
   bool adopt_orphans = false;
   std::size_t stderr_tail_bytes = 4096;
-  Command command;  ///< what to start; POOLPROOF_SLOT and POOLPROOF_GENERATION are added to its env
-  std::function<Command(WorkerId)> command_for;  ///< instead of `command`, when workers differ
+  Command command;  ///< what to start; POOLPROOF_SLOT and POOLPROOF_GENERATION are set in its env
+  /// Instead of `command`, when workers differ. Called by the pool's own thread, outside of the
+  /// pool's mutex; the start has failed if it throws.
+  std::function<Command(WorkerId)> command_for;
   Observer observer;
   /// A lease held for longer than this is a leak: Statistics and `on_event` tell of it, and nothing
   /// else comes of it. 0: none is.
@@ -92,17 +95,6 @@ struct Reply {
   /// Number of the request, from 1 on for each worker.
   std::int64_t id = 0;
   std::shared_ptr<const nlohmann::json> result;  ///< never null; any JSON value
-};
-
-/// How long something may take. Without a limit it is the time that the options give.
-struct Timeout {
-  std::optional<Duration> limit;
-
-  Timeout() = default;
-  // Implicit, so that a caller can write 500ms, or pass an optional of it.
-  template <class Rep, class Period>
-  Timeout(std::chrono::duration<Rep, Period> span) : limit(span) {}
-  Timeout(std::optional<Duration> span) : limit(span) {}
 };
 
 /// Asks a call or checkout to give up.

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
+#include <exception>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "harness/base/text.hpp"
 #include "harness/host/census.hpp"
 #include "harness/wire/wires.hpp"
 
@@ -27,6 +30,27 @@ std::uint64_t tag_of(std::uint32_t place, std::uint64_t source) {
 
 Worker& own(pool::Worker& worker) {
   return static_cast<Worker&>(worker);
+}
+
+/// What to start as this worker. Error: command_for has thrown.
+Expected<Command, LaunchError> command_of(const Options& options, WorkerId id) {
+  if (!options.command_for) return options.command;
+  std::string why = "an exception that is no std::exception";
+  try {
+    return options.command_for(id);
+  } catch (const std::exception& thrown) {
+    why = printable(thrown.what());
+  } catch (...) {  // whatever it is, it must not end the program
+  }
+  return unexpected(LaunchError{ECANCELED, "command_for threw: " + why});
+}
+
+/// Sets a variable of an environment: of two entries a program would take the first.
+void set_variable(std::vector<std::string>& env, std::string_view name, std::uint32_t value) {
+  std::erase_if(env, [&](const std::string& entry) {
+    return entry.starts_with(name) && entry.substr(name.size()).starts_with('=');
+  });
+  env.push_back(fmt::format("{}={}", name, value));
 }
 
 }  // namespace
@@ -188,11 +212,12 @@ bool Reactor::watch(const Worker& worker, int fd, Source source, bool wanted, bo
 
 void Reactor::start(WorkerId id) {
   const auto& options = state_->options();
-  Command command = options.command_for ? options.command_for(id) : options.command;
-  command.env.push_back(fmt::format("POOLPROOF_SLOT={}", id.slot));
-  command.env.push_back(fmt::format("POOLPROOF_GENERATION={}", id.generation));
+  auto command = command_of(options, id);
+  if (!command) return state_->started(id, unexpected(std::move(command.error())));
+  set_variable(command->env, "POOLPROOF_SLOT", id.slot);
+  set_variable(command->env, "POOLPROOF_GENERATION", id.generation);
   const bool channel = wire::row_of(options.framing.wire).on_channel;
-  spawner_->start({id, std::move(command), {.channel = channel}});
+  spawner_->start({id, *std::move(command), {.channel = channel}});
 }
 
 }  // namespace poolproof::host

@@ -85,6 +85,9 @@ TEST_CASE_METHOD(PoolFixture,
   const auto refused = pool->execute_in_session("alice", "echo", json::object(), at_once);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == Outcome::worker_busy);
+  ExecuteOptions endless;
+  endless.timeout = endless.try_timeout = std::chrono::seconds::max();
+  CHECK(pool->execute_anonymous("echo", json::object(), endless));
   ExecuteOptions brief;
   brief.timeout = 1ms;
   const auto late = pool->execute_in_session("alice", "echo", json::object(), brief);

@@ -265,11 +265,25 @@ bool PoolState::is_quiescent() const {
   const pool::Gauges now = dispatcher_.core().gauges();
   const auto busy =
       now.waiting + now.starting + now.handshake + now.leased + now.leaving + now.pinging;
-  const bool may_shrink = options_.core.idle_timeout > Duration::zero();
-  const bool filled = options_.core.start == pool::StartMode::lazy || may_shrink || now.vacant == 0;
   const bool awake = nap_until_ == Time::min();
-  return busy == 0 && filled && !awake && !dispatcher_.has_orders() && !insight_.has_events() &&
-         inbox_.fresh.empty();
+  return busy == 0 && has_its_workers(now) && !awake && !dispatcher_.has_orders() &&
+         !insight_.has_events() && inbox_.fresh.empty();
+}
+
+/// Whether the workers are there that the pool starts unasked.
+bool PoolState::has_its_workers(const pool::Gauges& now) const {
+  const pool::Core& core = dispatcher_.core();
+  const pool::Config& wanted = options_.core;
+  if (now.idle < wanted.min_idle) return false;
+  if (wanted.start == pool::StartMode::lazy) return true;
+  if (wanted.idle_timeout == Duration::zero()) return now.vacant == 0;
+  // How many it keeps of those that it let go nobody tells. It lacks one only before its first
+  // step, or where a failure holds starts back.
+  if (core.next_deadline() == Time::min() || now.breaker_open) return false;
+  for (std::uint32_t slot = 0; slot < wanted.size; ++slot) {
+    if (core.state(slot) == pool::SlotState::cooling) return false;
+  }
+  return true;
 }
 
 Time PoolState::next_deadline() const {

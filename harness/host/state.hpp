@@ -88,6 +88,7 @@ class PoolState final : public std::enable_shared_from_this<PoolState>,
 
   // Called with the mutex held.
   [[nodiscard]] bool is_quiescent() const;
+  [[nodiscard]] bool has_its_workers(const pool::Gauges& now) const;
   [[nodiscard]] Time next_deadline() const;
   void wake_reactor();
 

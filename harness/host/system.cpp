@@ -36,6 +36,17 @@ std::atomic<std::uint32_t> struck{0};
 std::mutex plans_mutex;
 std::array<PlannedFailure, static_cast<std::size_t>(Call::count)> plans;
 
+/// The same open file with a number above those of the streams. In a program that was started
+/// without stdin, say, a new descriptor gets its number, and whoever reads there would take what is
+/// ours.
+Try<Descriptor> above_streams(int fd) {
+  Descriptor made(fd);
+  if (fd > STDERR_FILENO) return made;
+  const int above = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (above < 0) return unexpected(errno);
+  return Descriptor(above);
+}
+
 /// Makes the call until it is not interrupted. A result below 0 is a failure, with the reason in
 /// errno; if `Value` is void, the result is of no other use.
 template <class Value, class Body>
@@ -46,6 +57,8 @@ Try<Value> attempt(Call call, Body body) {
       const auto got = body();
       if constexpr (std::is_void_v<Value>) {
         if (got >= 0) return {};
+      } else if constexpr (std::is_same_v<Value, Descriptor>) {
+        if (got >= 0) return above_streams(got);
       } else {
         if (got >= 0) return static_cast<Value>(got);
       }
@@ -196,17 +209,22 @@ Try<void> set_nonblocking(int fd) {
 
 Try<Pipe> pipe() {
   std::array<int, 2> ends{-1, -1};
-  return attempt<void>(Call::pipe, [&] { return ::pipe2(ends.data(), O_CLOEXEC); }).map([&] {
-    return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
-  });
+  const auto made = attempt<void>(Call::pipe, [&] { return ::pipe2(ends.data(), O_CLOEXEC); });
+  if (!made) return unexpected(made.error());
+  auto read_end = above_streams(ends[0]);
+  auto write_end = above_streams(ends[1]);
+  if (!read_end || !write_end) return unexpected((read_end ? write_end : read_end).error());
+  return Pipe{std::move(*read_end), std::move(*write_end)};
 }
 
 Try<Descriptor> duplicate(int fd) {
   return attempt<Descriptor>(Call::fcntl, [&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
 }
 
+/// With any number: it may be wanted to take the place of a stream.
 Try<Descriptor> null_device() {
-  return attempt<Descriptor>(Call::open, [] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); });
+  return attempt<int>(Call::open, [] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); })
+      .map([](int fd) { return Descriptor(fd); });
 }
 
 Try<Descriptor> event_fd() {

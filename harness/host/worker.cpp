@@ -59,6 +59,12 @@ bool Worker::output_ended() const {
   return (sys::poll_one(stdout_fd(), POLLIN) & (POLLHUP | POLLIN)) == POLLHUP;
 }
 
+void Worker::signal_group(int signal) {
+  const auto seen = peek_exit();
+  if (!seen && seen.error() == ECHILD) return;
+  (void)sys::signal_group(child_.pid, signal);
+}
+
 void Worker::watch_activity(Time now) {
   watched_from = now;
   demand_before_ = proc_fs::cpu_demand(pid());

@@ -42,7 +42,7 @@ class Worker final : public pool::Worker {
   [[nodiscard]] std::uint64_t rss_bytes() const override;
   /// From now on activity() tells how much of a processor the process wants.
   void watch_activity(Time now);
-  void signal_group(int signal) override { (void)sys::signal_group(child_.pid, signal); }
+  void signal_group(int signal) override;
   [[nodiscard]] sys::Try<std::optional<ExitStatus>> peek_exit() const override {
     return sys::peek_exit(pidfd());
   }

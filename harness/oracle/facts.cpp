@@ -382,14 +382,16 @@ void judge_deaf(const Case& given, Findings& findings) {
   }
 }
 
-/// A call that ended because a closing pool took its worker back must end with pool_closed.
+/// A call that ended because a closing pool took its worker back must end with pool_closed, or with
+/// lease_over if nothing of it was written.
 void judge_taken_back(const Case& given, Findings& findings) {
   const View& view = given.view;
   for (const PutAway& taken : given.self_report->noted().taken_back) {
     const std::uint32_t worker = view.workers.find(taken.worker);
     if (worker == kNone) continue;
     for (const ClientStep& call : view.calls_on(worker)) {
-      if (call.outcome == Outcome::ok || call.outcome == Outcome::pool_closed) continue;
+      const Outcome right = call.written_bytes == 0 ? Outcome::lease_over : Outcome::pool_closed;
+      if (call.outcome == Outcome::ok || call.outcome == right) continue;
       if (!call.in_doubt) continue;
       if (call.ended <= after(taken.at, given.evidence.bounds.liveness)) continue;
       tell(findings, "diagnosis", call,

@@ -269,10 +269,11 @@ TEST_CASE("oracle: facts: a refusal says how long its client waited") {
 }
 
 TEST_CASE("oracle: facts: a call whose worker was taken back by a closing pool is told so") {
-  const auto told_otherwise = [](double taken_at, Outcome outcome) {
+  const auto told_otherwise = [](double taken_at, Outcome outcome, std::uint64_t written = 100) {
     Story story = told("good");
     auto& call = step(story, "b", 1);
     call.outcome = outcome;
+    call.written_bytes = written;
     call.in_doubt = true;
     call.message = "call_timeout while awaiting_reply";
     auto& pool = story.trace.pool;
@@ -290,6 +291,9 @@ TEST_CASE("oracle: facts: a call whose worker was taken back by a closing pool i
   CHECK(told_otherwise(7.5, Outcome::call_timeout));
   CHECK_FALSE(told_otherwise(7.6, Outcome::call_timeout));  // it ended then
   CHECK_FALSE(told_otherwise(7.5, Outcome::pool_closed));
+  CHECK(told_otherwise(7.5, Outcome::lease_over));
+  CHECK_FALSE(told_otherwise(7.5, Outcome::lease_over, 0));
+  CHECK(told_otherwise(7.5, Outcome::pool_closed, 0));
 }
 
 TEST_CASE("oracle: isolation: who is answered with a list has no reason to call it an error") {

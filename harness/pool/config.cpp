@@ -10,7 +10,7 @@ namespace {
 InputError out_of_bounds(const Option<Config>& option, const Config& config, std::int64_t min,
                          std::int64_t max) {
   const std::string_view unit = option.unit == Unit::milliseconds ? " ms" : "";
-  return {std::string(option.name), fmt::format("is {}{}", option.get(config), unit),
+  return {std::string(option.name), "is " + option.words(config),
           fmt::format("{} to {}{}", min, max, unit)};
 }
 
@@ -25,6 +25,15 @@ std::int64_t most(const Option<Config>& option, const Config& config) {
 }
 
 }  // namespace
+
+std::string in_ms(Duration span) {
+  const auto us = span.count();
+  const auto whole = us / 1000;
+  const auto rest = us % 1000;
+  if (rest == 0) return fmt::format("{} ms", whole);
+  return fmt::format("{}{}.{:03} ms", us < 0 && whole == 0 ? "-" : "", whole,
+                     rest < 0 ? -rest : rest);
+}
 
 Parsed<Config> checked(const Config& config) {
   for (const Option<Config>& option : kOptions) {

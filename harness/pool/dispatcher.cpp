@@ -263,7 +263,10 @@ Error Dispatcher::explain(const Refuse& refusal) const {
     facts.blocker_pid = blocker->pid();
     facts.ping_bytes = blocker->ping_bytes;
     const auto unread = blocker->unread();
-    if (facts.ping_bytes > 0 && unread) facts.unread_bytes = static_cast<std::uint32_t>(*unread);
+    if (facts.ping_bytes > 0 && unread) {
+      const std::size_t of_ping = *unread - std::min(*unread, blocker->answer_bytes);
+      facts.unread_bytes = static_cast<std::uint32_t>(of_ping);
+    }
   }
   if (refusal.cause_worker == last_failed_ && before_failed_) {
     const Worker* const before = find(*before_failed_);

@@ -92,6 +92,7 @@ void EventLoop::begin_handshake(Worker& worker, Time deadline) {
     const Entered entered(dispatcher_);
     worker.ping_bytes = ping_bytes;
   }
+  note_answers(worker);
   finish_handshake(worker);
   world_.look(worker);
 }
@@ -100,8 +101,17 @@ void EventLoop::advance_handshake(Worker& worker) {
   if (!worker.handshake) return;
   worker.handshake->exchange();
   worker.handshake->tick();
+  note_answers(worker);
   finish_handshake(worker);
   world_.look(worker);
+}
+
+/// Notes what lies behind the ping in the worker's stdin, so that it is not taken for the ping.
+void EventLoop::note_answers(Worker& worker) {
+  const std::size_t bytes = worker.handshake->answer_bytes();
+  if (worker.pinged || bytes == worker.answer_bytes) return;
+  const Entered entered(dispatcher_);
+  worker.answer_bytes = bytes;
 }
 
 void EventLoop::finish_handshake(Worker& worker) {
@@ -183,7 +193,7 @@ bool EventLoop::reap_if_ended(Worker& worker) {
   // ECHILD is final: somebody else has reaped our child. After other errors the loop looks again.
   if (!peeked && peeked.error() != ECHILD) return false;
   take_stderr(worker);
-  const ExitStatus status = peeked ? **peeked : ExitStatus{};
+  const ExitStatus status = peeked ? **peeked : kEndUnknown;
   if (worker.pinged) {
     worker.handshake.reset();  // the end of the process says more than a ping without an answer
   } else if (worker.handshake) {

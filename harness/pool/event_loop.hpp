@@ -48,6 +48,7 @@ class EventLoop {
 
  private:
   void begin_handshake(Worker& worker, Time deadline);
+  void note_answers(Worker& worker);
   void finish_handshake(Worker& worker);
   void begin_ping(Worker& worker, Time deadline);
   void ping_ended(Worker& worker, bool good);

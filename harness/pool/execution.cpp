@@ -30,7 +30,7 @@ bool is_workers_fault(const Error& error) {
 Execution::Execution(const ExecuteOptions& options, Duration usual_timeout, bool in_session,
                      Time now)
     : options_(options),
-      timeout_(options.timeout.value_or(usual_timeout)),
+      timeout_(options.timeout.limit.value_or(usual_timeout)),
       deadline_(after(now, timeout_)),
       may_move_(!in_session || options.affinity != Affinity::strict) {}
 
@@ -39,7 +39,7 @@ Duration Execution::left(Time now) const {
 }
 
 Duration Execution::call_limit(Time now) const {
-  return std::min(left(now), options_.try_timeout.value_or(Duration::max()));
+  return std::min(left(now), options_.try_timeout.limit.value_or(Duration::max()));
 }
 
 bool Execution::try_again(const Error& error, Time now) {
@@ -51,7 +51,9 @@ bool Execution::try_again(const Error& error, Time now) {
 }
 
 Error Execution::conclude(Error error) const {
-  if (tries_ > 1) error.message += fmt::format(" (try {} of {})", tries_, options_.retries_max + 1);
+  if (tries_ > 1)
+    error.message +=
+        fmt::format(" (try {} of {})", tries_, std::uint64_t{options_.retries_max} + 1);
   return error;
 }
 

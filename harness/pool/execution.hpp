@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "harness/base/clock.hpp"
 #include "harness/base/enumerators.hpp"
 #include "harness/pool/error.hpp"
 #include "harness/pool/session.hpp"
+#include "harness/pool/timeout.hpp"
 
 namespace poolproof::pool {
 
@@ -25,11 +25,11 @@ constexpr std::string_view name(Retry retry) {
 
 /// How a command is executed: checkout, call and check-in in one.
 struct ExecuteOptions {
-  /// The limit for all of it: queue, start, call, and every further try. Nothing: the pool's
-  /// default.
-  std::optional<Duration> timeout{};
-  /// The limit for one call. Nothing: all the time that is left.
-  std::optional<Duration> try_timeout{};
+  /// The limit for all of it: queue, start, call, and every further try. Without one it is the
+  /// pool's default.
+  Timeout timeout{};
+  /// The limit for one call. Without one it is all the time that is left.
+  Timeout try_timeout{};
   Affinity affinity = Affinity::strict;  ///< which worker serves, in a session
   WhenBusy when_busy = WhenBusy::wait;   ///< in a session with strict affinity
   Retry retry = Retry::never;

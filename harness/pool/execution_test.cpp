@@ -40,8 +40,17 @@ TEST_CASE("pool: execution: one limit bounds queue, call and further tries") {
   CHECK(execution.call_limit(Time(80ms)) == 30ms);
   CHECK(execution.left(Time(200ms)) == 0ms);
   CHECK_FALSE(execution.try_again(error(Outcome::call_timeout), Time(110ms)));
-  some.timeout.reset();
+  some.timeout = {};
   CHECK(Execution(some, 1s, false, Time{}).left(Time{}) == 1s);
+}
+
+TEST_CASE("pool: execution: an error tells how many tries there might have been, however many") {
+  ExecuteOptions some = options(Retry::idempotent);
+  some.retries_max = UINT32_MAX;
+  Execution execution(some, 1s, false, Time{});
+  CHECK(execution.try_again(error(Outcome::call_timeout), Time(1ms)));
+  CHECK(execution.conclude(error(Outcome::call_timeout)).message ==
+        "no luck (try 2 of 4294967296)");
 }
 
 TEST_CASE("pool: execution: which failures are tried again") {

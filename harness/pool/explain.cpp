@@ -300,6 +300,11 @@ std::string call_words(const wire::CallResult& result, const CallFacts& facts) {
 }  // namespace
 
 std::string words(ExitStatus status) {
+  if (status.code < 0) {
+    return "ended, and how is not known: somebody else has reaped it (this program ignores "
+           "SIGCHLD, "
+           "or waits for any child)";
+  }
   if (status.signal != 0) {
     const char* perhaps = status.signal == SIGKILL ? ", perhaps out of memory" : "";
     return fmt::format(FMT_COMPILE("was ended by signal {} ({}{})"), status.signal,
@@ -397,10 +402,12 @@ Error explain_call(const wire::CallResult& result, const CallFacts& facts) {
   return error;
 }
 
-Error explain_lease_over(const std::string& command) {
+Error explain_lease_over(const std::string& command, std::string_view why) {
   Error error;
   error.kind = Outcome::lease_over;
-  error.message = "lease_over: the lease had ended before \"" + command + "\"; nothing was written";
+  error.message =
+      fmt::format("lease_over: the lease had ended before \"{}\"{}{}; nothing was written", command,
+                  why.empty() ? "" : ", since ", why);
   error.retryable = true;
   return error;
 }

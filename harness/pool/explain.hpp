@@ -48,13 +48,15 @@ struct CallFacts {
   std::string stderr_tail;
   std::size_t unread_bytes = 0;  ///< how much of the request still lies in its stdin
   Activity activity;             ///< what the process did while it did not answer
-  bool pool_closing = false;     ///< the pool itself put the worker away in order to close
+  /// The pool itself put the worker away in order to close. Only where something was written.
+  bool pool_closing = false;
 };
 
 Error explain_call(const wire::CallResult& result, const CallFacts& facts);
 
 /// The errors of calls that never began. `command` is printable.
-Error explain_lease_over(const std::string& command);
+/// `why`: how the lease had ended, where it is the pool that ended it.
+Error explain_lease_over(const std::string& command, std::string_view why = "");
 Error explain_too_large(const std::string& command, const std::string& why);
 /// `why` says what this pool takes instead. The error's kind is protocol_error.
 Error explain_wrong_request(const std::string& command, const std::string& why);

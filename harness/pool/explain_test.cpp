@@ -180,10 +180,12 @@ TEST_CASE("pool: explain: a call's end says who, what and how far") {
   CHECK_FALSE(error.retryable);
   result.written_bytes = 0;
   CHECK(explain_call(result, facts).retryable);
+  result.written_bytes = 80;
   facts.pool_closing = true;
   error = explain_call(result, facts);
   CHECK(error.kind == Outcome::pool_closed);
   CHECK(contains(error.message, "the pool closed and put worker 0.1 (pid 4711) away"));
+  CHECK_FALSE(error.retryable);
 }
 
 TEST_CASE("pool: explain: a timeout tells what the worker read, does and said") {
@@ -239,4 +241,5 @@ TEST_CASE("pool: explain: an end has its number and its name") {
   CHECK(words(ExitStatus{0, 15}) == "was ended by signal 15 (TERM)");
   CHECK(words(ExitStatus{0, 9}) == "was ended by signal 9 (KILL, perhaps out of memory)");
   CHECK(words(ExitStatus{0, 200}) == "was ended by signal 200 (?)");
+  CHECK(contains(words(ExitStatus{-1, 0}), "how is not known: somebody else has reaped it"));
 }

@@ -94,10 +94,8 @@ void Handshake::process_ended(ExitStatus status) {
   if (evidence_) return;
   read_all();
   gathered_.exit = status;
-  // A worker that read its ping and ended is told from one that never got so far. What was not
-  // written, since it had closed its stdin or had said too much by then, was not read either.
-  const std::size_t unwritten = gathered_.ping_bytes - ping_written_;
-  gathered_.unread_bytes = count(unwritten + pipes_.unread().value_or(0));
+  // A worker that read its ping and ended is told from one that never got so far.
+  gathered_.unread_bytes = count(unread_of_ping());
   if (stage_ == Stage::stdin_closed) return conclude(late_cause());
   // A good reply and an exit at once: the handshake was good, the death is reported by itself.
   judge();
@@ -181,8 +179,7 @@ void Handshake::judge() {
     unsound_ = true;
     suspected_ = StartCause::bad_frame;
   } else if (stdout_ended_) {
-    suspected_ =
-        gathered_.answered_bytes > 0 ? StartCause::reply_incomplete : StartCause::stdout_closed;
+    suspected_ = has_begun() ? StartCause::reply_incomplete : StartCause::stdout_closed;
   } else if (stdin_broken_) {
     suspected_ = StartCause::stdin_closed;
   } else {
@@ -191,6 +188,20 @@ void Handshake::judge() {
   // The worker gets time to exit: its death would be the better explanation.
   stage_ = Stage::dying;
   until_ = after(clock_(), postmortem_budget_);
+}
+
+/// Whether a message has begun that is not whole. A worker that only said what it may say unasked
+/// has not begun to answer.
+bool Handshake::has_begun() const {
+  return gathered_.answered_bytes > 0 && !conversation_.undecoded().empty();
+}
+
+/// How much of the ping the worker has not read. What was not written, since it had closed its
+/// stdin or had said too much by then, was not read either. Answers to its own requests lie behind
+/// it.
+std::size_t Handshake::unread_of_ping() const {
+  const std::size_t unread = pipes_.unread().value_or(0);
+  return gathered_.ping_bytes - ping_written_ + unread - std::min(unread, answer_bytes());
 }
 
 /// The reply is good. The handshake is over once the worker has got the confirmation, if one is
@@ -210,11 +221,9 @@ void Handshake::confirm() {
 }
 
 void Handshake::budget_over() {
-  // A worker that only said what it may say unasked has not begun to answer.
-  const bool began = gathered_.answered_bytes > 0 && !conversation_.undecoded().empty();
-  if (began) return conclude(unfinished_cause());
-  if (const auto unread = pipes_.unread()) gathered_.unread_bytes = count(*unread);
-  if (gathered_.unread_bytes > 0 || wants_to_write()) {
+  if (has_begun()) return conclude(unfinished_cause());
+  gathered_.unread_bytes = count(unread_of_ping());
+  if (gathered_.unread_bytes > 0) {
     return conclude(pipes_.nobody_reads() ? StartCause::stdin_closed : StartCause::ping_unread);
   }
   stage_ = Stage::stdin_closed;
@@ -295,6 +304,7 @@ void Handshake::find_reason() {
     return;
   }
   const auto found = suspicion(written_);
+  if (gathered_.cause == StartCause::reply_incomplete && !found) return tell_whole_messages();
   const bool decided = conversation_.decided();
   // A sound frame with the wrong content is worse than what stands behind it.
   const bool says_wrong = decided && conversation_.result().outcome != Outcome::ok && found &&
@@ -304,6 +314,17 @@ void Handshake::find_reason() {
   } else if (decided) {
     reason_ = conversation_.result().detail;
   }
+}
+
+/// The worker said whole messages that are no answer before the one that is not whole: the evidence
+/// is about that one, and the reason about those before.
+void Handshake::tell_whole_messages() {
+  const std::string_view begun = conversation_.undecoded();
+  if (conversation_.decided() || begun.empty() || begun.size() >= gathered_.answered_bytes) return;
+  reason_ = fmt::format("before them came {} bytes of sound messages, of which none is an answer",
+                        gathered_.answered_bytes - begun.size());
+  gathered_.answered_bytes = count(begun.size());
+  first_ = begun.substr(0, gathered_.first.size());
 }
 
 void Handshake::conclude(StartCause cause) {

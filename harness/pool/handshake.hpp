@@ -49,6 +49,11 @@ class Handshake {
   /// Ends the time in which the worker may answer at `deadline`, if that is sooner.
   void hurry(Time deadline);
 
+  /// How many bytes of answers to the worker's own requests have been written behind the ping.
+  [[nodiscard]] std::size_t answer_bytes() const {
+    return conversation_.written_bytes() - ping_written_;
+  }
+
   /// Set once the handshake is over. With cause `none` the worker is good.
   [[nodiscard]] const std::optional<StartEvidence>& evidence() const { return evidence_; }
   /// Why what it wrote is no reply, in words; empty: nothing is known beyond the evidence.
@@ -65,7 +70,10 @@ class Handshake {
   void confirm();
   void budget_over();
   void postmortem_over();
+  [[nodiscard]] bool has_begun() const;
+  [[nodiscard]] std::size_t unread_of_ping() const;
   void find_reason();
+  void tell_whole_messages();
   void conclude(StartCause cause);
   [[nodiscard]] StartCause late_cause() const;
   [[nodiscard]] std::optional<wire::Suspicion> suspicion(std::string_view bytes) const;

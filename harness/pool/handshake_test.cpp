@@ -23,19 +23,26 @@ class Pipes final : public wire::Stdio {
 
   Expected<std::size_t, int> write(std::string_view bytes) override {
     if (refusal != 0) return unexpected(refusal);
+    written += bytes.size();
     return bytes.size();
   }
   int refusal = 0;  ///< of what is written, if not 0
+  std::size_t written = 0;
+  std::optional<std::size_t> taken;  ///< how much of that the worker has read; nothing: all
+  bool ended = false;                ///< its stdout ends behind what is there
   std::function<void()> before_read = [] {};
   Expected<std::size_t, int> read(std::span<char> into) override {
     before_read();
+    if (output_.empty() && ended) return std::size_t{0};
     if (output_.empty()) return unexpected(EAGAIN);
     const std::size_t size = std::min(into.size(), output_.size());
     std::copy_n(output_.begin(), size, into.begin());
     output_.erase(0, size);
     return size;
   }
-  [[nodiscard]] Expected<std::size_t, int> unread() const override { return std::size_t{0}; }
+  [[nodiscard]] Expected<std::size_t, int> unread() const override {
+    return written - taken.value_or(written);
+  }
   [[nodiscard]] bool nobody_reads() const override { return false; }
   void say(const std::string& bytes) { output_ += bytes; }
 
@@ -43,20 +50,25 @@ class Pipes final : public wire::Stdio {
   std::string output_;
 };
 
-/// What a pool says of a worker that answers its greeting so; `late`: only at the end of its input.
-std::string told(Wire wire, Speech speech, const std::string& bytes, bool late = false) {
-  const WireOptions options{{4, 1U << 20U, wire}, false, wire::Codec::json, speech};
-  Pipes pipes(late ? "" : bytes);
+/// What a pool says of a worker behind these pipes; `late`: what it says at the end of its input.
+std::string told_of(Pipes& pipes, const WireOptions& options, const std::string& late = "") {
   Time now{};
   Handshake handshake(
       pipes, options, *greeting(options, {0, 0}, "now"), Time(5s), 1s, [&] { return now; },
-      [&] { pipes.say(late ? bytes : ""); });
+      [&] { pipes.say(late); });
   for (; !handshake.evidence(); now += 1s) {
     handshake.exchange();
     handshake.tick();
   }
   return explain_start({0, 0}, *handshake.evidence(), {}, {"", handshake.reason(), ""}) + " [" +
          std::string(name(handshake.evidence()->cause)) + "]";
+}
+
+/// What a pool says of a worker that answers its greeting so; `late`: only at the end of its input.
+std::string told(Wire wire, Speech speech, const std::string& bytes, bool late = false) {
+  const WireOptions options{{4, 1U << 20U, wire}, false, wire::Codec::json, speech};
+  Pipes pipes(late ? "" : bytes);
+  return told_of(pipes, options, late ? bytes : "");
 }
 
 const std::string kInit =
@@ -153,6 +165,43 @@ TEST_CASE("pool: handshake: who only says what may be said unasked has not begun
   CHECK_THAT(said, Catch::Contains("66 bytes of sound messages, of which none is an answer"));
   CHECK_THAT(said, !Catch::Contains("no whole frame within"));
   CHECK_THAT(said, Catch::EndsWith("[ping_unanswered]"));
+}
+
+TEST_CASE("pool: handshake: whole messages before half of one are no part of it") {
+  const std::string note = R"({"jsonrpc":"2.0","method":"log"})"
+                           "\n";
+  const std::string said = told(Wire::lines, Speech::mcp, note + note.substr(0, 20));
+  CHECK_THAT(said,
+             Catch::Contains("wrote 20 bytes that make no whole frame within 5000 ms: 7b 22"));
+  CHECK_THAT(said,
+             Catch::Contains("; before them came 33 bytes of sound messages, of which none is "
+                             "an answer"));
+  CHECK_THAT(said, Catch::EndsWith("[reply_incomplete]"));
+  const WireOptions options{{4, 1U << 20U, Wire::lines}, false, wire::Codec::json, Speech::mcp};
+  Pipes pipes(note + note);
+  pipes.ended = true;
+  CHECK_THAT(told_of(pipes, options), Catch::EndsWith("[stdout_closed]"));
+}
+
+TEST_CASE("pool: handshake: what the pool answers to its worker is no part of the ping") {
+  const std::string asks = R"({"jsonrpc":"2.0","id":1,"method":"ping"})"
+                           "\n";
+  const WireOptions options{{4, 1U << 20U, Wire::lines}, false, wire::Codec::json, Speech::mcp};
+  const std::size_t ping = greeting(options, {0, 0}, "now")->size();
+  const auto taken = GENERATE_COPY(std::size_t{0}, std::size_t{9}, ping);
+  Pipes pipes(asks + asks);
+  pipes.taken = taken;
+  const std::string said = told_of(pipes, options);
+  CHECK(pipes.written > ping);
+  if (taken == ping) {
+    CHECK_THAT(said, Catch::EndsWith("[ping_unanswered]"));
+  } else if (taken == 0) {
+    CHECK_THAT(said, Catch::Contains("its ping is unread (" + std::to_string(ping) + " of " +
+                                     std::to_string(ping) + " bytes)"));
+  } else {
+    CHECK_THAT(said, Catch::Contains("in the middle of its ping (" + std::to_string(ping - 9) +
+                                     " of " + std::to_string(ping) + " bytes unread"));
+  }
 }
 
 TEST_CASE("pool: handshake: no wire but those with one is said to miss a length prefix") {

@@ -70,6 +70,9 @@ std::optional<Error> HeldLease::end_call(Dispatcher& dispatcher, const wire::Cal
     facts.pool_closing = result.in_doubt && worker_->told_to_go == RemovalReason::closing;
   }
   if (result.in_doubt) end(dispatcher, false);
+  if (facts.pool_closing && result.written_bytes == 0) {
+    return explain_lease_over(facts.command, "the pool closed and put its worker away");
+  }
   return explain_call(result, facts);
 }
 

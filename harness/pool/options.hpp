@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -27,7 +28,22 @@ struct Option {
   std::int64_t (*get)(const Settings&) = nullptr;
   void (*set)(Settings&, std::int64_t) = nullptr;
   bool (*is_within)(const Settings&, std::int64_t min, std::int64_t max) = nullptr;
+  /// The value in words, exactly: what get() gives is rounded, and may be of another sign.
+  std::string (*words)(const Settings&) = nullptr;
 };
+
+/// `86400000.001 ms`
+std::string in_ms(Duration span);
+
+template <class Value>
+std::string words_of(Value value) {
+  if constexpr (std::is_same_v<Value, Duration>)
+    return in_ms(value);
+  else if constexpr (std::is_unsigned_v<Value>)
+    return std::to_string(std::uint64_t{value});
+  else
+    return std::to_string(static_cast<std::int64_t>(value));
+}
 
 template <class Value>
 constexpr std::int64_t in_unit(Value value) {
@@ -69,7 +85,8 @@ constexpr auto option(std::string_view name, std::int64_t min, std::int64_t max,
                             const Value value = (settings.*....*path);
                             return value >= from_unit<Value>(least) &&
                                    value <= from_unit<Value>(most);
-                          }};
+                          },
+                          [](const Settings& settings) { return words_of((settings.*....*path)); }};
 }
 
 template <auto... path>

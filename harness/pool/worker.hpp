@@ -15,6 +15,9 @@
 
 namespace poolproof::pool {
 
+/// How a process ended that somebody else has reaped.
+inline constexpr ExitStatus kEndUnknown{-1, 0};
+
 /// One incarnation, while its process exists or somebody still looks at it: what the pool keeps of
 /// it, the same in both worlds. A world adds the process and its pipes.
 ///
@@ -45,8 +48,8 @@ class Worker : public wire::Stdio {
   /// After the process was reaped it may be that of a stranger.
   [[nodiscard]] virtual std::uint64_t rss_bytes() const { return 0; }
   virtual Expected<std::size_t, int> read_stderr(std::span<char> into) = 0;
-  /// Sends a signal to its process group. Requires: it has not been reaped; then the group's number
-  /// may belong to strangers.
+  /// Sends a signal to its process group, unless somebody else has reaped it. Requires: we have not
+  /// reaped it. After that the group's number may belong to strangers.
   virtual void signal_group(int signal) = 0;
   /// How the process ended, without reaping it; nothing while it runs. ECHILD: others reaped it.
   [[nodiscard]] virtual Expected<std::optional<ExitStatus>, int> peek_exit() const = 0;
@@ -104,6 +107,7 @@ class Worker : public wire::Stdio {
     told_to_look = false;
     told_to_go = RemovalReason::none;
     ping_bytes = 0;
+    answer_bytes = 0;
     stderr_tail.clear();
     exit.reset();
     handshake.reset();
@@ -127,6 +131,7 @@ class Worker : public wire::Stdio {
   bool told_to_look = false;  ///< the loop has been told that it is idle, and has not looked yet
   RemovalReason told_to_go = RemovalReason::none;
   std::uint32_t ping_bytes = 0;  ///< size of its init ping; 0: not written yet
+  std::size_t answer_bytes = 0;  ///< answers to its own requests, written to it behind that ping
   Tail stderr_tail;
   std::optional<ExitStatus> exit;  ///< how the process ended, once it has been reaped
 

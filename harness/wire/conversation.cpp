@@ -132,11 +132,12 @@ void Conversation::output_closed() {
 void Conversation::ended(ExitStatus status) {
   if (reply_) return hand_over(true);
   if (decided()) return doubt();
+  const bool by_itself = status.signal == 0 && status.code >= 0;
   const std::string how =
-      status.signal != 0
-          ? fmt::format(FMT_COMPILE("the worker was ended by signal {}"), status.signal)
-          : fmt::format(FMT_COMPILE("the worker exited with code {}"), status.code);
-  if (has_begun_to_reply() && status.signal == 0) {
+      status.code < 0 ? "the worker ended"
+      : by_itself     ? fmt::format(FMT_COMPILE("the worker exited with code {}"), status.code)
+                  : fmt::format(FMT_COMPILE("the worker was ended by signal {}"), status.signal);
+  if (has_begun_to_reply() && by_itself) {
     decide_truncated(how);
   } else {
     decide(Outcome::worker_died, true,
@@ -349,9 +350,13 @@ std::string Conversation::likely(std::string_view bytes) const {
 }
 
 std::string Conversation::text_so_far() const {
-  // With a short length prefix the first letters of a banner pass for a length.
-  return is_text(undecoded()) ? "; text where a frame should be: " + hex_and_text(undecoded())
-                              : likely(undecoded());
+  // A line of JSON and a block of headers are text by themselves. With a short length prefix the
+  // first letters of a banner pass for a length.
+  const bool is_begun = (framing_.by_lines() || framing_.wire == Wire::headers) &&
+                        codec_ == Codec::json && may_begin_message(framing_, undecoded());
+  return is_text(undecoded()) && !is_begun
+             ? "; text where a frame should be: " + hex_and_text(undecoded())
+             : likely(undecoded());
 }
 
 }  // namespace poolproof::wire

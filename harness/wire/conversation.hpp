@@ -63,7 +63,7 @@ struct CallResult {
 ///  * deadline, cancel: call_timeout / cancelled; in_doubt exactly when a byte was written or read
 ///    (an unwritten request leaves the stream as it was; a byte read is missing from it).
 ///  * ended(status): what was read before still counts (the world drains stdout first). Without a
-///    whole frame: by a signal -> worker_died; with part of a frame and an exit code ->
+///    whole frame: by a signal or unknown -> worker_died; with part of a frame and an exit code ->
 ///    protocol_error (truncated 3 of 100 bytes, exit code); with nothing read -> worker_died.
 ///    Always in_doubt.
 ///  * output_closed(): stdout ended and the world found the process alive -> stdout_closed; part of

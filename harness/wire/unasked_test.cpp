@@ -281,3 +281,30 @@ TEST_CASE("wire: unasked: a flood of notifications ends at the deadline") {
   conversation.tick(Time(100ms));
   CHECK(conversation.result().outcome == Outcome::call_timeout);
 }
+
+TEST_CASE("wire: unasked: half of a message is not called text, which it is only by its letters") {
+  const auto [wire, speech, bytes, is_text] = GENERATE(table<Wire, Speech, std::string, bool>({
+      {Wire::lines, Speech::mcp, R"({"jsonrpc":"2.0","id":7,"res)", false},
+      {Wire::lines, Speech::mcp, "Warning", true},
+      {Wire::headers, Speech::lsp, "Content-Len", false},
+      {Wire::headers, Speech::lsp, "Content-Length: 80\r\n\r\n{\"jsonrpc\"", false},
+      {Wire::headers, Speech::lsp, "Loading model", true},
+  }));
+  CAPTURE(bytes);
+  Conversation conversation({4, 1U << 20U, wire}, Payload::envelope, 7, kRequest, Time(100ms),
+                            Codec::json, speech);
+  conversation.wrote(kRequest.size());
+  conversation.read(bytes);
+  conversation.tick(Time(100ms));
+  REQUIRE(conversation.decided());
+  const bool said = conversation.result().detail.find("text where a frame") != std::string::npos;
+  CHECK(said == is_text);
+}
+
+TEST_CASE("wire: unasked: an end of which nothing is known is a death, also within a message") {
+  Conversation conversation = asked();
+  conversation.read(kReply.substr(0, 10));
+  conversation.ended({-1, 0});
+  CHECK(conversation.result().outcome == Outcome::worker_died);
+  CHECK_THAT(conversation.result().detail, Catch::StartsWith("the worker ended before it replied"));
+}

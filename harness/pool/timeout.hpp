@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "harness/base/clock.hpp"
+
+namespace poolproof::pool {
+
+/// Any span as pool time: rounded up, and the longest or shortest one where it does not fit.
+template <class Rep, class Period>
+constexpr Duration to_pool_time(std::chrono::duration<Rep, Period> span) {
+  using Wide = std::chrono::duration<long double, Duration::period>;
+  const Wide wide = span;
+  if (!(wide < Wide(Duration::max()))) return Duration::max();
+  return wide > Wide(Duration::min()) ? std::chrono::ceil<Duration>(wide) : Duration::min();
+}
+
+/// How long something may take. Without a limit it is the time that the options give.
+struct Timeout {
+  std::optional<Duration> limit;
+
+  Timeout() = default;
+  // Implicit, so that a caller can write 500ms, or pass an optional of it.
+  template <class Rep, class Period>
+  Timeout(std::chrono::duration<Rep, Period> span) : limit(to_pool_time(span)) {}
+  Timeout(std::optional<Duration> span) : limit(span) {}
+};
+
+}  // namespace poolproof::pool
