@@ -69,7 +69,9 @@ Parsed<void> check_framing(const Options& options) {
   if (options.framing.max_frame_bytes == 0) {
     return unexpected(InputError{"max_frame_bytes", "is 0", "at least 1"});
   }
-  return pool::checked(wire_of(options));
+  const pool::WireOptions wire = wire_of(options);
+  if (auto sound = pool::checked(wire); !sound) return sound;
+  return pool::checked(options.core, wire);
 }
 
 /// Error: the first option that is out of bounds.

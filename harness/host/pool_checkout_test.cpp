@@ -88,6 +88,18 @@ TEST_CASE_METHOD(PoolFixture, "host: pool: bad options are an error that names t
   options.speech = wire::Speech::lsp;
   CHECK(Pool::open(options));
   options = fake();
+  options.core.idle_ping_interval = 1s;
+  CHECK(Pool::open(options));
+  options.speech = wire::Speech::json_rpc;
+  CHECK(Pool::open(options).error().line() ==
+        "idle_ping_interval_ms: is said of the speech json_rpc, which has no ping; the speech "
+        "bridge or mcp, or 0");
+  options.speech = wire::Speech::bridge;
+  options.opaque = true;
+  CHECK(Pool::open(options).error().line() ==
+        "idle_ping_interval_ms: is said of opaque payloads, which have no ping; the speech bridge "
+        "or mcp, or 0");
+  options = fake();
   options.command.argv.clear();
   CHECK(Pool::open(options).error().where == "command");
 }

@@ -65,7 +65,8 @@ struct Config {
   Duration idle_timeout = 0ms;
   std::uint32_t min_idle = 0;  ///< so many workers are kept idle, started ahead of demand
 
-  /// A worker idle for so long is pinged, and again after each such time; 0: never.
+  /// A worker idle for so long is pinged, and again after each such time; 0: never. Only where the
+  /// speech has a ping: bridge and mcp.
   Duration idle_ping_interval = 0ms;
   Duration idle_ping_budget = 1s;  ///< the time in which a worker must answer that ping well
 

@@ -139,10 +139,10 @@ void EventLoop::handshake_ended(Worker& worker, const StartEvidence& evidence, s
 // ---- idle pings --------------------------------------------------------------------------------
 
 void EventLoop::begin_ping(Worker& worker, Time deadline) {
+  POOLPROOF_ASSERT(wire_.pings());
   if (worker.reaped) return;
   worker.watched = false;
   worker.watch_at = worker.suspect_at = kNever;
-  if (!wire_.pings()) return ping_ended(worker, true);
   auto frame = idle_ping(wire_, worker.id(), worker.next_request, world_.timestamp());
   POOLPROOF_ASSERT(frame.has_value());
   worker.pinged = true;

@@ -46,6 +46,15 @@ Parsed<void> checked(const WireOptions& wire) {
       by_length ? "2, 4 or 8" : fmt::format("at least {}", needed)});
 }
 
+Parsed<void> checked(const Config& config, const WireOptions& wire) {
+  if (config.idle_ping_interval == Duration::zero() || wire.pings()) return {};
+  return unexpected(InputError{
+      "idle_ping_interval_ms",
+      wire.opaque ? "is said of opaque payloads, which have no ping"
+                  : fmt::format("is said of the speech {}, which has no ping", wire.row().name),
+      "the speech bridge or mcp, or 0"});
+}
+
 Expected<std::string, std::string> greeting(const WireOptions& wire, WorkerId worker,
                                             std::string_view timestamp) {
   if (wire.codec == wire::Codec::terse) return terse(wire, 0, "ping");

@@ -6,6 +6,7 @@
 
 #include "harness/base/ids.hpp"
 #include "harness/base/result.hpp"
+#include "harness/pool/config.hpp"
 #include "harness/wire/framing.hpp"
 #include "harness/wire/speech.hpp"
 #include "harness/wire/terse.hpp"
@@ -40,6 +41,10 @@ Expected<std::string, std::string> greeting(const WireOptions& wire, WorkerId wo
 /// Checks that a frame can hold the pool's own requests. Error: max_frame_bytes or prefix_bytes is
 /// too small.
 Parsed<void> checked(const WireOptions& wire);
+
+/// Checks that workers can be asked what the config has the pool ask. Error: idle_ping_interval_ms
+/// is set, and the speech has no ping.
+Parsed<void> checked(const Config& config, const WireOptions& wire);
 
 /// The frames that ask a worker to leave, as request `request`. Requires: says_goodbye().
 Expected<std::string, std::string> goodbye(const WireOptions& wire, WorkerId worker,

@@ -81,6 +81,11 @@ inline const std::vector<BadInput> kBadInputs{
      R"(x.json#/pool/max_frame_bytes: allows frames of 100 bytes, and the pool's own requests in )"
      R"(the speech bridge take 120; at least 120)",
      kBeyondSchema},
+    {R"({"size": 2})",
+     R"({"wire": "headers", "speech": "lsp", "idle_ping_interval_ms": 100, "idle_ping_budget_ms": 9})",
+     R"(x.json#/pool/idle_ping_interval_ms: is said of the speech lsp, which has no ping; )"
+     R"(the speech bridge or mcp, or 0)",
+     kBeyondSchema},
     {R"({"size": 2})", R"({"prefix_bytes": 3})",
      R"(x.json#/pool/prefix_bytes: is 3; 1, 2, 4 or 8)"},
     {R"({"size": 2})", R"({"max_overflow": 2})",

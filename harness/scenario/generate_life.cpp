@@ -26,11 +26,13 @@ constexpr std::array<Weighted<std::uint32_t>, 3> kMaxCalls{{{0, 2}, {5, 2}, {1, 
 constexpr std::array<Weighted<Duration>, 3> kPingIntervals{{{0min, 3}, {kRarely, 1}, {1h, 1}}};
 
 /// Slows down what the pool does by itself: nothing of it may come every second for a day.
-void slow_down(Choices& choices, pool::Config& core) {
+void slow_down(Choices& choices, PoolSpec& pool) {
+  pool::Config& core = pool.core;
   core.max_lifetime = pick(choices, kLifetimes);
   core.idle_timeout = pick(choices, kIdleTimeouts);
   core.max_calls = pick(choices, kMaxCalls);
-  core.idle_ping_interval = pick(choices, kPingIntervals);
+  const Duration pinged = pick(choices, kPingIntervals);
+  if (pool.pings()) core.idle_ping_interval = pinged;
   core.rss_interval = kRarely;
   core.backoff_max = core.breaker_open = kRarely;
   if (core.session_idle_timeout > Duration::zero()) core.session_idle_timeout = kRarely;
@@ -79,7 +81,7 @@ void generate_life(Choices& choices, Scenario& scenario) {
   if (any_step(scenario, [](const Step& step) { return std::holds_alternative<Close>(step); })) {
     return;
   }
-  slow_down(choices, scenario.pool.core);
+  slow_down(choices, scenario.pool);
   scenario.clients.push_back(visitor(choices, scenario));
   scenario.clients.push_back(keeper(choices));
   scenario.worlds = {WorldKind::sim};

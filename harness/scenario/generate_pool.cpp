@@ -89,6 +89,7 @@ PoolSpec generate_pool(Choices& choices, Features features) {
     pool.framing.little_endian = false;
   }
   if (pool.opaque) pool.speech = wire::Speech::bridge;
+  if (!pool.pings()) pool.core.idle_ping_interval = Duration::zero();
   return pool;
 }
 

@@ -185,8 +185,10 @@ PoolSpec read_pool(const JsonNode& node) {
   const auto sound = pool::checked(pool.core);
   if (!sound && node.complaints().none()) complain(sound.error());
   if (!node.complaints().none()) return pool;
-  const auto spoken = pool::checked({pool.framing, pool.opaque, wire::Codec::json, pool.speech});
-  if (!spoken) complain(spoken.error());
+  const pool::WireOptions wire{pool.framing, pool.opaque, wire::Codec::json, pool.speech};
+  for (const auto& spoken : {pool::checked(wire), pool::checked(pool.core, wire)}) {
+    if (!spoken) complain(spoken.error());
+  }
   return pool;
 }
 

@@ -64,6 +64,8 @@ struct PoolSpec {
   wire::Speech speech = wire::Speech::bridge;
 
   [[nodiscard]] bool greets() const { return !opaque && wire::row_of(speech).greeting != nullptr; }
+  /// Whether the pool can ask an idle worker whether it is well.
+  [[nodiscard]] bool pings() const { return !opaque && wire::row_of(speech).ping != nullptr; }
   /// Whether the pool can ask a worker to leave by a request.
   [[nodiscard]] bool says_goodbye() const {
     return !opaque && wire::row_of(speech).goodbye != nullptr;
