@@ -431,14 +431,18 @@ AgreementResult compare_worlds(const Scenario& scenario, const std::vector<Obser
           fmt::format("real time decided ({}); seen: {}", close.front(), result.reason)};
 }
 
-std::string why_not_compared(const Scenario& scenario) {
+std::string why_in_one_world(const Scenario& scenario) {
   if (!scenario.runs_in(scenario::WorldKind::sim)) return "it does not run in the simulator";
   if (!scenario.runs_in(scenario::WorldKind::host)) return "it does not run on real processes";
-  if (scenario.tagged("time")) return "it is aimed by time (tag \"time\")";
   for (const auto& worker : scenario.workers) {
     if (worker.is_real_program()) return "its workers are a program that can't be simulated";
   }
   return "";
+}
+
+std::string why_not_compared(const Scenario& scenario) {
+  if (auto why = why_in_one_world(scenario); !why.empty()) return why;
+  return scenario.tagged("time") ? "it is aimed by time (tag \"time\")" : "";
 }
 
 }  // namespace poolproof::agreement

@@ -69,6 +69,9 @@ inline constexpr std::size_t kSchedulesPerSingleton = 20;
 AgreementResult compare_worlds(const scenario::Scenario& scenario,
                                const std::vector<Observation>& simulated, const Observation& real);
 
+/// Why a scenario can be carried out in one world only; empty: it runs in both.
+std::string why_in_one_world(const scenario::Scenario& scenario);
+
 /// Why a scenario is never compared; empty: it is compared.
 std::string why_not_compared(const scenario::Scenario& scenario);
 

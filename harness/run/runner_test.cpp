@@ -1,6 +1,8 @@
 #include "harness/run/runner.hpp"
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include <catch2/catch.hpp>
 
@@ -52,6 +54,40 @@ TEST_CASE("run: runner: one that crashes has failed, by a signal or by a sanitiz
     CHECK(result.verdict == Verdict::fail);
     CHECK(found(result, "crash"));
   }
+}
+
+TEST_CASE(
+    "run: runner: in both worlds what is aimed by time is carried out in both, as it stands") {
+  const auto carried_out = [](const std::string& more) {
+    const Folder folder;
+    RunOptions options;
+    // The real run crashes; what it was given, and what else was carried out, is noted.
+    options.self = folder.program(
+        "echo \"$*\" >>" + (folder / "said") + "; cat $folder/scenario.json >>" +
+        (folder / "said") + R"(; case "$*" in *"--world sim"*) exit 70;; esac; kill -ABRT $$)");
+    options.out = folder / "out";
+    options.worlds = Worlds::both;
+    const auto result = run_all({loaded(folder, more)}, options, {});
+    REQUIRE(result);
+    std::ifstream said(folder / "said");
+    return std::pair(result->scenarios.at(0),
+                     std::string(std::istreambuf_iterator<char>(said), {}));
+  };
+  const auto [timed, said] = carried_out(R"(,"tags":["time"])");
+  INFO(told(timed));
+  CHECK(said.find("--world sim") != std::string::npos);
+  CHECK(said.find("30000") == std::string::npos);
+  CHECK(timed.verdict == Verdict::fail);
+  REQUIRE(timed.reasons.size() == 1);
+  CHECK(timed.reasons[0].starts_with("in the simulator: "));
+  CHECK(timed.agreement.starts_with("not compared: it is aimed by time"));
+  CHECK(timed.again.find("--world both") != std::string::npos);
+  const auto [plain, said_of_plain] = carried_out("");
+  CHECK(said_of_plain.find("--world sim") != std::string::npos);
+  CHECK(said_of_plain.find("30000") != std::string::npos);
+  const auto [alone, said_of_one] = carried_out(R"(,"tags":["time"],"worlds":["host"])");
+  CHECK(said_of_one.find("--world sim") == std::string::npos);
+  CHECK(alone.agreement == "not compared: it does not run in the simulator");
 }
 
 TEST_CASE("run: runner: one that says that it could not is unknown, with its words") {
