@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <compare>
+#include <csignal>
 #include <map>
 
+#include "harness/base/signals.hpp"
 #include "harness/oracle/rules.hpp"
 
 namespace poolproof::oracle {
@@ -186,17 +188,26 @@ class Comparison {
                nonce != nonces_.end()) {
       if (call_differs(nonce->second)) return true;
     }
-    if (generations(workers_, receipt.worker.slot) !=
-        generations(control_workers_, receipt.worker.slot)) {
+    return worker_differs(receipt.worker);
+  }
+
+  /// Whether the two runs differ where the signal struck: in any client, that incarnation, or the
+  /// number of incarnations in its slot.
+  [[nodiscard]] bool differs_at(const trace::EnvironmentRecord& signal) const {
+    return steps_ != control_steps_ || worker_differs(signal.worker);
+  }
+
+ private:
+  [[nodiscard]] bool worker_differs(WorkerId worker) const {
+    if (generations(workers_, worker.slot) != generations(control_workers_, worker.slot)) {
       return true;
     }
-    const auto now = workers_.find(receipt.worker);
-    const auto then = control_workers_.find(receipt.worker);
+    const auto now = workers_.find(worker);
+    const auto then = control_workers_.find(worker);
     return now == workers_.end() || then == control_workers_.end() ||
            now->second.differs(then->second);
   }
 
- private:
   [[nodiscard]] bool call_differs(std::string_view nonce) const {
     const auto call = calls_.find(nonce);
     if (call == calls_.end()) return false;
@@ -219,6 +230,38 @@ class Comparison {
   std::map<std::string_view, StepPlace> calls_;
   std::map<std::pair<WorkerId, std::uint64_t>, std::string_view> nonces_;
 };
+
+/// Whether a call was under way when its worker, which a signal had stopped, was told to go on:
+/// that it was held up shows in its time alone.
+bool was_held_up(const trace::Trace& run, WorkerId worker) {
+  bool stopped = false;
+  for (const trace::EnvironmentRecord& signal : run.environment) {
+    if (!signal.delivered || signal.worker != worker) continue;
+    stopped = stopped || is_stopping(signal.signal);
+    if (!stopped || signal.signal != SIGCONT) continue;
+    stopped = false;
+    const bool held_up = std::ranges::any_of(run.clients, [&](const ClientStep& step) {
+      return is_call(step.kind) && step.worker == worker && step.begun <= signal.at &&
+             signal.at <= step.ended;
+    });
+    if (held_up) return true;
+  }
+  return false;
+}
+
+/// Why the run proves nothing about a signal from outside that reached its worker.
+void judge_signals(const Comparison& comparison, const trace::Trace& run,
+                   std::vector<std::string>& reasons) {
+  for (const trace::EnvironmentRecord& signal : run.environment) {
+    if (!signal.delivered || comparison.differs_at(signal)) continue;
+    const bool holds_up = is_stopping(signal.signal) || signal.signal == SIGCONT;
+    if (holds_up && was_held_up(run, signal.worker)) continue;
+    reasons.push_back(fmt::format(
+        "signal {} reached worker {}, but nothing that a witness saw differs from the run without "
+        "it",
+        signal.signal, dotted(signal.worker)));
+  }
+}
 
 /// Where the fault was meant to strike, in words for a person.
 std::string place(const faults::Aim& at) {
@@ -264,9 +307,10 @@ std::vector<std::string> ineffective_faults(const scenario::Scenario& scenario,
     reasons.push_back(fmt::format(
         "{} struck, but nothing that a witness saw differs from the run without faults", who));
   }
+  judge_signals(comparison, run, reasons);
   const bool control_ran = std::any_of(control.clients.begin(), control.clients.end(),
                                        [](const ClientStep& step) { return !step.skipped; });
-  if (!scenario.faults.empty() && !control_ran) {
+  if (scenario::harms(scenario) && !control_ran) {
     reasons.emplace_back("the run without faults did nothing, so that there is nothing to compare");
   }
   return reasons;

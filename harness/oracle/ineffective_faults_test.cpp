@@ -144,5 +144,34 @@ TEST_CASE("oracle: ineffective faults: a control that did nothing proves nothing
   CHECK(ineffective_faults(story.scenario, story.trace, {}).size() == 1);
 }
 
+TEST_CASE("oracle: ineffective faults: a signal that changes nothing proves nothing") {
+  const auto said = [](std::vector<std::pair<double, int>> signals, auto change) {
+    Story story = told("good");
+    for (const auto& [at, signal] : signals) {
+      story.trace.environment.push_back({ms(at), WorkerId{0, 0}, signal, true});
+    }
+    change(story);
+    return reasons(story);
+  };
+  const auto nothing = [](Story&) {};
+  const auto other_outcome = [](Story& story) {
+    step(story, "b", 1).outcome = Outcome::worker_died;
+  };
+  CHECK(said({{4.3, 18}}, nothing) == 1);
+  CHECK(said({{4.3, 9}}, other_outcome) == 0);
+  CHECK(said({{4.3, 15}}, [](Story& story) {
+          trace::WorkerRecord term = story.trace.workers.back();
+          term.record = faults::record_of(Kind::term);
+          story.trace.workers.push_back(term);
+        }) == 0);
+  CHECK(said({{4.3, 9}}, [](Story& story) { story.trace.environment.back().delivered = false; }) ==
+        0);
+  // Who is stopped and goes on in the middle of a call holds the call up.
+  CHECK(said({{4.3, 19}, {4.5, 18}}, nothing) == 0);
+  CHECK(said({{4.3, 19}}, nothing) == 1);
+  CHECK(said({{4.7, 19}, {4.8, 18}}, nothing) == 2);
+  CHECK(said({{4.3, 10}, {4.5, 18}}, nothing) == 2);
+}
+
 }  // namespace
 }  // namespace poolproof::oracle

@@ -74,7 +74,8 @@ std::vector<Finding> judge_expectations(const Evidence& evidence);
 
 /// Why the run proves nothing about its faults; empty: all struck and had an effect. Reasons: a
 /// planned fault left no receipt, or changed nothing against the control. (A harmless fault:
-/// nothing in the reads and times of its own worker's journal.)
+/// nothing in the reads and times of its own worker's journal.) Signals from outside count as
+/// faults; one that reached nobody is not told of here.
 std::vector<std::string> ineffective_faults(const scenario::Scenario& scenario,
                                             const trace::Trace& run, const trace::Trace& control);
 

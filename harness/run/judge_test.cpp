@@ -106,6 +106,20 @@ TEST_CASE("run: judge: a signal that reached nobody makes the run invalid") {
   CHECK(result.verdict == Verdict::invalid);
 }
 
+TEST_CASE("run: judge: a signal that changes nothing makes the run invalid") {
+  std::string text = echo_text("ok");
+  text.insert(text.find(R"({"checkin")"),
+              R"({"signal_worker":{"slot":0,"generation":0,"signal":"CONT"}},)");
+  const auto scenario = parsed(text);
+  trace::Trace trace = seen();
+  trace.environment.push_back({run::testing::ms(3), {0, 0}, 18, true});
+  const auto judged = judge(scenario, attempt_of(trace), attempt_of(seen()));
+  INFO(run::testing::told(judged));
+  CHECK(std::ranges::any_of(judged.reasons, [](const std::string& reason) {
+    return reason.starts_with("signal 18 reached worker 0.0, but nothing");
+  }));
+}
+
 TEST_CASE("run: judge: what goes wrong in the control run counts too") {
   const auto scenario = parsed(echo_text("ok", kFault));
   Attempt hung;

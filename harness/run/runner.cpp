@@ -121,7 +121,7 @@ class Runner {
   ScenarioResult run_in(const Job& job, const Version& version) {
     const Attempt done = attempt(job, version, false);
     std::optional<Attempt> control;
-    if (options_.control && !version.scenario.faults.empty()) {
+    if (options_.control && scenario::harms(version.scenario)) {
       control = attempt(job, version, true);
     }
     ScenarioResult result = judge(version.scenario, done, control);

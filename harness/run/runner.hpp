@@ -48,7 +48,7 @@ struct RunOptions {
   Worlds worlds = Worlds::host;
   std::uint32_t jobs = 0;  ///< how many scenarios run side by side; 0: two for each processor
   std::uint32_t repeat = 1;
-  bool control = true;  ///< run a scenario with faults without them as well
+  bool control = true;  ///< run a scenario with faults or signals without them as well
   /// After this time, a scenario that hangs is killed and has failed.
   Duration scenario_limit = std::chrono::seconds(120);
 };
@@ -56,9 +56,9 @@ struct RunOptions {
 /// Called after each scenario by the thread that ran it, one call at a time.
 using Progress = std::function<void(std::size_t done, std::size_t of, const ScenarioResult&)>;
 
-/// Runs all scenarios: each in a process of its own, then its control run if it has faults, then
-/// the oracle. Writes traces to `out`/traces. Leaves no process behind, however it ends (a guardian
-/// sees to that). Error: one sentence why the harness itself can't do it.
+/// Runs all scenarios: each in a process of its own, then its control run if it has faults or
+/// signals, then the oracle. Writes traces to `out`/traces. Leaves no process behind, however it
+/// ends (a guardian sees to that). Error: one sentence why the harness itself can't do it.
 Expected<RunResult, std::string> run_all(const std::vector<Loaded>& scenarios,
                                          const RunOptions& options, const Progress& progress);
 

@@ -90,6 +90,25 @@ TEST_CASE(
   CHECK(alone.agreement == "not compared: it does not run in the simulator");
 }
 
+TEST_CASE("run: runner: a scenario with faults or signals is carried out once more without them") {
+  const auto controls = [](const std::string& steps) {
+    const Folder folder;
+    RunOptions options;
+    options.self = folder.program(R"(case "$*" in *--control*) touch )" + (folder / "control") +
+                                  ";; esac; exit 70");
+    options.out = folder / "out";
+    std::string text = echo_text("ok");
+    text.insert(text.find(R"({"checkin")"), steps);
+    const std::string file = folder.write("echo.json", text);
+    const auto scenario = load_scenario(file);
+    if (!scenario) FAIL(scenario.error().line());
+    REQUIRE(run_all({*scenario}, options, {}));
+    return fs::exists(folder / "control");
+  };
+  CHECK_FALSE(controls(""));
+  CHECK(controls(R"({"signal_worker":{"slot":0,"generation":0,"signal":"CONT"}},)"));
+}
+
 TEST_CASE("run: runner: one that says that it could not is unknown, with its words") {
   const auto result = outcome("echo no room >&2; exit 70");
   CHECK(result.verdict == Verdict::unknown);

@@ -50,6 +50,12 @@ bool Scenario::runs_in(WorldKind world) const {
   return std::ranges::find(worlds, world) != worlds.end();
 }
 
+bool harms(const Scenario& scenario) {
+  return !scenario.faults.empty() || any_step(scenario, [](const Step& step) {
+    return std::holds_alternative<SignalWorker>(step);
+  });
+}
+
 Scenario control_of(const Scenario& scenario) {
   Scenario control = scenario;
   control.faults.clear();

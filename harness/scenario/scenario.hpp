@@ -310,6 +310,9 @@ Parsed<Scenario> read_scenario(std::string_view json_text, const std::string& wh
 /// same value back.
 std::string write_scenario(const Scenario& scenario);
 
+/// Whether it has faults or signals from outside, so that it is run without them as well.
+bool harms(const Scenario& scenario);
+
 /// The control of a scenario: the same without its faults and signals from outside, without
 /// expectations, and without the schedule, whose choices are about other events. What can come only
 /// by a fault (a receipt, a worker's exit, the next generation) is not awaited. All these steps
