@@ -21,8 +21,10 @@ struct StartEvidence {
   /// Bytes of the ping that lay unread in the worker's stdin when the budget ran out or the process
   /// ended.
   std::uint32_t unread_bytes = 0;
-  std::uint32_t answered_bytes = 0;  ///< read from its stdout before we closed its stdin
-  std::uint32_t late_bytes = 0;      ///< read from its stdout after we closed its stdin
+  /// Read from its stdout before we closed its stdin. reply_incomplete: only of the message that is
+  /// not whole.
+  std::uint32_t answered_bytes = 0;
+  std::uint32_t late_bytes = 0;  ///< read from its stdout after we closed its stdin
   std::uint8_t first_size = 0;
   std::array<char, 48> first{};  ///< the first bytes it wrote, raw
   bool outlived_stdin = false;   ///< still alive at the end of the post-mortem
