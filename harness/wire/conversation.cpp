@@ -15,7 +15,8 @@ namespace poolproof::wire {
 namespace {
 
 constexpr std::size_t kFirstBytesMax = 64;
-/// How long a conversation waits for the rest of a message that follows the reply.
+/// How long a conversation waits for the rest of a message that follows the reply, and for a worker
+/// that takes no more of the answers it is owed.
 constexpr Duration kRestWait{250'000};
 /// The most bytes of answers that are kept for a worker that does not read them.
 constexpr std::size_t kAnswersMostBytes = std::size_t{1} << 20U;
@@ -45,6 +46,8 @@ void Conversation::wrote(std::size_t bytes) {
   POOLPROOF_ASSERT(bytes <= frame_.size() - written_);
   written_ += bytes;
   if (decided() && bytes > 0) doubt();
+  // A worker that reads its answers, however slowly, is waited for until the call's own deadline.
+  if (bytes > 0 && owes_answers()) rest_until_ = Time{};
   if (reply_ && undecoded().empty() && !owes_answers()) hand_over(false);
 }
 

@@ -97,7 +97,7 @@ class Conversation {
 
   [[nodiscard]] Time deadline() const { return reply_ ? rest_until_ : deadline_; }
   /// The reply has come, but the conversation waits for more, until deadline(): for the rest of a
-  /// message behind it, or until most answers to the worker's own requests are written.
+  /// message behind it, or for the worker to take the answers to its own requests.
   [[nodiscard]] bool holds_reply() const { return reply_.has_value(); }
   [[nodiscard]] Phase phase() const;
   [[nodiscard]] bool decided() const { return result_.has_value(); }

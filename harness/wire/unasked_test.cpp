@@ -253,6 +253,27 @@ TEST_CASE("wire: unasked: many answers that are owed are written before the call
   CHECK(conversation.result().outcome == Outcome::ok);
 }
 
+TEST_CASE("wire: unasked: who reads the answers slowly has the time of the call for it") {
+  Conversation conversation(kLines, Payload::envelope, 7, kRequest, Time(10s), Codec::json,
+                            Speech::mcp);
+  conversation.wrote(kRequest.size());
+  for (int i = 0; i < 1000; ++i) conversation.read(kAsked);
+  conversation.read(kReply);
+  const auto [begun, decided] = GENERATE(table<std::chrono::milliseconds, Time>({
+      {0ms, Time(2050ms)},      // it stops to read, and is waited for a little
+      {8100ms, Time(10'000ms)}  // it reads on, but the call is over
+  }));
+  conversation.tick(Time(begun));
+  for (auto now = begun; now <= begun + 1800ms; now += 200ms) {
+    conversation.wrote(kAnswer.size());
+    conversation.tick(Time(now));
+    CHECK_FALSE(conversation.decided());
+  }
+  CHECK(conversation.deadline() == decided);
+  conversation.tick(decided);
+  CHECK(conversation.decided());
+}
+
 TEST_CASE("wire: unasked: who asks and never reads the answers is told so, within bounds") {
   Conversation conversation = asked();
   std::size_t asks = 0;
