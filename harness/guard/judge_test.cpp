@@ -1,15 +1,14 @@
 #include "harness/guard/judge.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <set>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
-#include "harness/guard/facts_testing.hpp"
+#include "harness/guard/histories_testing.hpp"
 
 namespace poolproof::guard {
 namespace {
@@ -17,101 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 
 using namespace testing;
-
-/// So many workers, one every 20 ms, that lived for 10 ms.
-void add_starts(Facts& facts, int count, std::optional<ExitStatus> exit) {
-  for (int i = 0; i < count; ++i) {
-    const Duration at = 1s + i * 20ms;
-    Process one = process(1000 + i, kHost, at, at + 10ms);
-    one.address.command = "worker";
-    one.exit = exit;
-    facts.seen.push_back(std::move(one));
-  }
-}
-
-/// So many fake workers that ended before they had served.
-void add_failing(Facts& facts, int count, Duration gap) {
-  for (int i = 0; i < count; ++i) {
-    Incarnation one;
-    one.pid = 1000 + i;
-    one.started = 1s + i * gap;
-    one.exiting = 3;
-    facts.incarnations.push_back(one);
-  }
-}
-
-/// So many fake workers that ended before they had served; a look saw every third of them.
-void add_seen_failing(Facts& facts, const std::function<std::string(int)>& command) {
-  add_failing(facts, 60, 20ms);
-  for (int i = 1; i < 60; i += 3) {
-    Process one = process(1000 + i, kHost, 1s + i * 20ms, 1010ms + i * 20ms);
-    one.address.command = command(i);
-    facts.seen.push_back(std::move(one));
-  }
-}
-
-void add_looks(Facts& facts, const std::function<void(DescriptorLook&, int)>& change) {
-  Descriptors one{address(kHost, 0), {}};
-  for (int i = 0; i < 40; ++i) {
-    DescriptorLook look;
-    look.at = i * 200ms;
-    look.unexplained = 10;
-    change(look, i);
-    one.looks.push_back(look);
-  }
-  facts.descriptors.push_back(std::move(one));
-}
-
-/// The worker vanished without a word of its own, by that signal.
-Incarnation& kill(Facts& facts, Duration gone, std::optional<ExitStatus> exit) {
-  Incarnation& worker = facts.incarnations.front();
-  worker.exiting.reset();
-  worker.stdin_end.reset();
-  facts.seen.back().gone = gone;
-  facts.seen.back().exit = exit;
-  return worker;
-}
-
-constexpr ExitStatus kKilled{0, 9};
-
-/// Two workers were asked the same, but for the id.
-void repeat(Facts& facts, bool answered, const std::string& command) {
-  facts.incarnations.push_back(incarnation(201, 2s));
-  facts.incarnations.back().exiting = 0;
-  for (Incarnation& one : facts.incarnations) {
-    one.asked.push_back(asked(2, one.started + 5s, std::nullopt));
-    one.asked.back().command = command;
-    one.asked.back().digest = "d";
-    if (answered) one.asked.back().wrote = one.started + 6s;
-  }
-}
-
-/// A worker that serves one request at a time was asked at 1 s and at 2 s; the first reply had that
-/// fault, and was out at that time.
-void late(Facts& facts, const std::string& fault, std::optional<Duration> wrote) {
-  facts.exclusive = true;
-  facts.incarnations.front().asked = {asked(0, 1s, wrote), asked(1, 2s, 2100ms)};
-  facts.incarnations.front().receipts = {{fault, "f0", 0, 1s}};
-}
-
-/// A second worker, which starts at that time, reads the call of the first one.
-Incarnation& twice(Facts& facts, Duration started) {
-  Incarnation& second = facts.incarnations.emplace_back(incarnation(201, started));
-  second.asked.push_back(asked(1, started + 10ms, started + 11ms, "a:1"));
-  second.exiting = 0;
-  return second;
-}
-
-struct History {
-  std::string what;
-  std::function<void(Facts&)> change;
-  std::set<std::string> findings;
-  std::set<std::string> remarks = {};
-};
-
-void add_idle(Facts& facts, int used, int wanted, std::uint64_t mib, Duration span = 3s) {
-  facts.idle.push_back({address(kHost, 0), 2s, 2s + span, used, wanted, 0, mib << 20U});
-}
 
 const std::vector<History>& ends_and_leaks() {
   static const std::vector<History> all{
@@ -450,100 +354,6 @@ TEST_CASE("guard: judge: every invariant of the table has a bad history") {
   std::set<std::string> known;
   for (const Invariant& one : invariants()) known.emplace(one.name);
   CHECK(broken == known);
-}
-
-TEST_CASE("guard: judge: a leak is told with its address, and who is to blame") {
-  Facts facts = sound();
-  facts.left = {process(7, kHost, 1s, 2s), process(8, kWorker, 1s, 2s)};
-  facts.left.back().is_worker = false;
-  const Judgement judgement = judge(facts);
-  REQUIRE(judgement.findings.size() == 2);
-  CHECK(judgement.findings[0].blame == Blame::program);
-  CHECK(judgement.findings[1].blame == Blame::worker);
-  CHECK(judgement.findings[0].what ==
-        "pid 7 \"program 7\", started 1000 ms after the guard by pid 100 \"program 100\", lived on "
-        "after the program's end and was put away");
-}
-
-TEST_CASE("guard: judge: a storm is told to be of one command as far as that is known") {
-  const auto text = [](const std::function<void(Facts&)>& change) {
-    Facts facts = sound();
-    change(facts);
-    return judge(facts).findings.at(0).what;
-  };
-  CHECK_THAT(text([](Facts& f) {
-               add_starts(f, 60, ExitStatus{1, 0});
-             }),
-             Catch::Contains(" ms, of one command; the last is pid 1059 "));
-  CHECK_THAT(text([](Facts& f) { add_seen_failing(f, [](int) { return "worker"; }); }),
-             Catch::Contains(" ms, of one command as far as they were seen (40 were not); "));
-  CHECK_THAT(text([](Facts& f) { add_failing(f, 60, 20ms); }),
-             Catch::Contains(" ms, of commands that no look has seen; "));
-}
-
-TEST_CASE("guard: judge: the readings of a call are told in the order of their times") {
-  Facts facts = sound();
-  twice(facts, 5s);
-  std::ranges::reverse(facts.incarnations);
-  CHECK_THAT(judge(facts).findings.at(0).what,
-             Catch::Contains("was read twice: at 1000 ms by pid 200 ") &&
-                 Catch::Contains("; and at 5010 ms by pid 201 "));
-}
-
-TEST_CASE("guard: judge: a killed worker is not said to have been without an answer") {
-  Facts facts = sound();
-  kill(facts, 5s, kKilled).asked.push_back(asked(2, 4990ms, std::nullopt));
-  CHECK_THAT(judge(facts).findings.at(0).what,
-             Catch::EndsWith("was killed at most 10 ms after it had read its request 2 (command "
-                             "echo), with no fault of its own: it had noted no answer, though it "
-                             "may have written one just before"));
-}
-
-TEST_CASE("guard: judge: who does not wait for a late reply is told that it is owed") {
-  Facts facts = sound();
-  late(facts, "reply_late", 3s);
-  CHECK_THAT(judge(facts).findings.at(0).what,
-             Catch::EndsWith("(request 1) although it owed the answer to its request 0"));
-  late(facts, "text_after_reply", 1900ms);
-  CHECK_THAT(judge(facts).findings.at(0).what,
-             Catch::Contains("its stream was spoilt (text_after_reply) in its request 0"));
-}
-
-TEST_CASE("guard: judge: a program that did not end is told by its last sign of life") {
-  const auto text = [](Sign sign) {
-    Facts facts = sound();
-    facts.end.how = HostEnd::How::over_end_limit;
-    facts.end.limit = 2s;
-    facts.end.sign = sign;
-    facts.end.last_sign = sign == Sign::start ? 0ms : 122ms;
-    const std::string what = judge(facts).findings.at(0).what;
-    return what.substr(what.find(": ") + 2);
-  };
-  const std::string begin = "it did not end within 2.0 s after ";
-  CHECK(text(Sign::start) == begin + "its start: it wrote nothing that was seen, and was put away");
-  CHECK(text(Sign::output) == begin + "its last output at 122 ms, and was put away");
-  CHECK(text(Sign::journal) ==
-        begin + "the last line of a worker's journal at 122 ms, and was put away");
-  CHECK(text(Sign::mark) == begin + "its last mark at 122 ms, and was put away");
-  CHECK(text(Sign::end_mark) == begin + "its mark \"end\" at 122 ms, and was put away");
-}
-
-TEST_CASE("guard: judge: a planned fault that never strikes proves nothing") {
-  Facts facts = sound();
-  facts.plan = *faults::read_plan(
-      R"({"plan_version":1,"faults":[{"id":"f0","fault":"reply_dropped","at":{"client":"a","call":1}}]})",
-      "plan");
-  const Judgement idle = judge(facts);
-  CHECK(idle.verdict() == Verdict::invalid);
-  REQUIRE(idle.reasons.size() == 1);
-  CHECK(idle.reasons[0] == "the planned fault reply_dropped (f0) never struck");
-  facts.incarnations.front().receipts = {{"reply_dropped", "f0", 1, 1s},
-                                         {"reply_late", "f0", 1, 1s}};
-  const Judgement struck = judge(facts);
-  CHECK(struck.verdict() == Verdict::pass);
-  REQUIRE(struck.strikes.size() == 2);
-  CHECK(struck.strikes[0].count == 1);
-  CHECK(struck.strikes[1].fault == "reply_late");
 }
 
 }  // namespace
