@@ -70,7 +70,8 @@ class Lease {
   /// Errors: worker_error: it answered with an error; the lease goes on.
   /// call_timeout, cancelled, worker_died, protocol_error, stdout_closed, stdin_closed: the worker
   /// is taken out of service at once and the lease is over, unless nothing had been written.
-  /// stale_worker: found dead before a byte was written, retryable. lease_over. request_too_large.
+  /// stale_worker: found dead before a byte was written, retryable. pool_closed: the pool closed in
+  /// mid-call and put the worker away. lease_over. request_too_large.
   /// protocol_error without a worker: the pool's payloads are opaque, or the arguments are no
   /// object; nothing was written. Never throws on account of the worker.
   Result<Reply> call(std::string_view command, const Arguments& args);

@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <csignal>
+#include <set>
+#include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -69,11 +72,48 @@ bool needs_a_session(Outcome outcome) {
          outcome == Outcome::sessions_full;
 }
 
+template <class Kind>
+bool has_step(const Scenario& scenario) {
+  return any_step(scenario, [](const Step& step) { return std::holds_alternative<Kind>(step); });
+}
+
 bool is_cancelled(const Scenario& scenario, const Client& client) {
   return any_step(scenario, [&client](const Step& step) {
     const auto* cancel = std::get_if<Cancel>(&step);
     return cancel != nullptr && is_named(client, cancel->client);
   });
+}
+
+std::uint64_t clients_of(const Scenario& scenario) {
+  std::uint64_t all = 0;
+  for (const Client& client : scenario.clients) all += client.count;
+  return all;
+}
+
+std::size_t sessions_of(const Scenario& scenario) {
+  std::set<std::string_view> names;
+  for (const Client& client : scenario.clients) {
+    for (const Step& step : client.steps) {
+      const auto* session = session_of(step);
+      if (session != nullptr && !session->name.empty()) names.insert(session->name);
+    }
+  }
+  return names.size();
+}
+
+/// Refuses a full queue, or too many sessions, where the scenario has too few to fill them.
+void check_fullness(const JsonNode& error, const Scenario& scenario, Outcome outcome) {
+  const pool::Config& pool = scenario.pool.core;
+  const std::uint64_t others = clients_of(scenario) - 1;
+  if (outcome == Outcome::queue_full && others < pool.waiters_max) {
+    error.wrong(fmt::format("is \"queue_full\", and at most {} others can wait", others),
+                fmt::format("more clients than \"waiters_max\", which is {}", pool.waiters_max));
+  }
+  const std::size_t sessions = sessions_of(scenario);
+  if (outcome == Outcome::sessions_full && sessions <= pool.sessions_max) {
+    error.wrong(fmt::format("is \"sessions_full\", and there are at most {} sessions", sessions),
+                fmt::format("more sessions than \"sessions_max\", which is {}", pool.sessions_max));
+  }
 }
 
 /// Refuses an error that nothing in the scenario can bring about.
@@ -90,6 +130,11 @@ void check_origin(const JsonNode& error, const Scenario& scenario, const Client&
     error.wrong(fmt::format("is \"cancelled\", and no step cancels client {}", client.name),
                 "a step {\"cancel\": ...} of another client");
   }
+  if (outcome == Outcome::pool_closed && !has_step<Close>(scenario)) {
+    error.wrong("is \"pool_closed\", and no step closes the pool before the last client has ended",
+                "a step {\"close\": {}}");
+  }
+  check_fullness(error, scenario, outcome);
 }
 
 void check_one(const JsonNode& node, const Scenario& scenario, const Client& client,
@@ -108,6 +153,10 @@ void check_one(const JsonNode& node, const Scenario& scenario, const Client& cli
         std::holds_alternative<Checkout>(step) ? "an error of a checkout" : "an error of a call");
   }
   check_details(node, step, *outcome);
+  const auto phase = node.find("phase");
+  if (phase && phase->text() == name(Phase::suspended) && !has_step<Suspend>(scenario)) {
+    phase->wrong("is \"suspended\", and no step suspends the pool", "a step {\"suspend\": {}}");
+  }
   check_origin(*error, scenario, client, step, *outcome);
   const auto says = node.find("says");
   if (says && says->text().empty())

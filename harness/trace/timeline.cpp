@@ -140,7 +140,8 @@ std::string in_words(const Variant& variant) {
         }
         if constexpr (requires { one.status; }) {
           words += one.status.signal != 0 ? fmt::format(" by signal {}", one.status.signal)
-                                          : fmt::format(" with code {}", one.status.code);
+                   : one.status.code >= 0 ? fmt::format(" with code {}", one.status.code)
+                                          : ", how is not known";
         }
       },
       variant);

@@ -69,6 +69,18 @@ TEST_CASE("trace: timeline: nothing happened, nothing is said; no room, only the
   CHECK(timeline(every_record(), 1) == "... 34 more\n");
 }
 
+TEST_CASE("trace: timeline: an end is told as it is known") {
+  const auto told = [](ExitStatus status) {
+    Trace trace;
+    trace.pool.push_back({Time{}, pool::Exited{{0, 1}, status}, {}});
+    const std::string text = timeline(trace);
+    return text.substr(text.find("exited"));
+  };
+  CHECK(told({7, 0}) == "exited 0.1 with code 7\n");
+  CHECK(told({0, 9}) == "exited 0.1 by signal 9\n");
+  CHECK(told({-1, 0}) == "exited 0.1, how is not known\n");
+}
+
 TEST_CASE("trace: timeline: what comes from a worker is safe on a terminal") {
   Trace trace;
   trace.clients.push_back(a_call());
