@@ -61,7 +61,7 @@ PoolState::PoolState(Options options)
       dispatcher_(*this),
       insight_(options_) {
   if (auto wake = sys::event_fd()) wake_ = std::move(*wake);
-  dispatcher_.begin(options_.core);
+  dispatcher_.begin(options_.core, wire_of(options_).row().greeting_name);
 }
 
 // ---- clients -----------------------------------------------------------------------------------

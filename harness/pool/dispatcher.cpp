@@ -8,8 +8,9 @@
 
 namespace poolproof::pool {
 
-void Dispatcher::begin(const Config& config) {
+void Dispatcher::begin(const Config& config, std::string_view greeting) {
   core_.emplace(config);
+  greeting_ = greeting;
   orders_.clear();
   taken_ = 0;
   ordered_ = 0;
@@ -252,6 +253,7 @@ Error Dispatcher::explain(const Refuse& refusal) const {
   RefusalFacts facts;
   facts.now = world_.now();
   facts.gauges = core_->gauges();
+  facts.cause.greeting = greeting_;
   // Another start may have failed since, in another way: then nothing more is known of this one.
   if (refusal.cause_worker == last_unlaunched_) facts.cause.launch_error = last_launch_error_;
   if (refusal.cause_worker == last_failed_) {

@@ -70,8 +70,9 @@ class Dispatcher {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  /// Begins a fresh pool, in the memory of the last one. Requires: checked(config).
-  void begin(const Config& config);
+  /// Begins a fresh pool, in the memory of the last one. `greeting` is what people call the request
+  /// that greets its workers; it must outlive the pool. Requires: checked(config).
+  void begin(const Config& config, std::string_view greeting = "ping");
 
   void lock() { world_.enter(); }
   void unlock() { world_.leave(); }
@@ -165,6 +166,7 @@ class Dispatcher {
   std::size_t taken_ = 0;  ///< how many of orders_ have been taken
   std::uint32_t ordered_ = 0;
   std::uint64_t checkouts_ = 0;
+  std::string_view greeting_ = "ping";
   /// The ticket of the checkout being stepped, which is not in tickets_ yet.
   Ticket* asking_ = nullptr;
   boost::unordered_flat_map<CheckoutId, Ticket*> tickets_;

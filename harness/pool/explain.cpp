@@ -46,8 +46,8 @@ std::string text_or_bytes(const StartEvidence& e) {
   return is_text(std::string_view(e.first.data(), e.first_size)) ? quoted_words(e) : first_words(e);
 }
 
-std::string unread_words(std::uint32_t unread, std::uint32_t whole) {
-  return fmt::format(FMT_COMPILE("its ping is unread ({} of {} bytes)"), unread, whole);
+std::string unread_words(std::uint32_t unread, std::uint32_t whole, std::string_view greeting) {
+  return fmt::format(FMT_COMPILE("its {} is unread ({} of {} bytes)"), greeting, unread, whole);
 }
 
 std::string breaker_words(const Refuse& refusal) {
@@ -67,9 +67,10 @@ std::string start_words(const Refuse& refusal, const Config& config, const Refus
                                  age(facts.now - refusal.since), facts.blocker_pid);
   if (facts.unread_bytes && *facts.unread_bytes > 0) {
     text += fmt::format(FMT_COMPILE("; {}, so it is still importing, or never reads its input"),
-                        unread_words(*facts.unread_bytes, facts.ping_bytes));
+                        unread_words(*facts.unread_bytes, facts.ping_bytes, facts.cause.greeting));
   } else if (facts.unread_bytes) {
-    text += "; it has read its ping and not answered yet";
+    text +=
+        fmt::format(FMT_COMPILE("; it has read its {} and not answered yet"), facts.cause.greeting);
   }
   const Duration waited = facts.now - refusal.waiting_since;
   if (config.startup_budget > waited) {
@@ -147,31 +148,31 @@ const char* signal_name(int signal) {
   return known == nullptr ? "?" : known;
 }
 
-std::string exited_words(const StartEvidence& e) {
+std::string exited_words(const StartEvidence& e, std::string_view greeting) {
   const std::string wrote =
       e.first_size > 0
           ? fmt::format(FMT_COMPILE("; on its stdout it had written {}"), text_or_bytes(e))
           : "";
   if (e.unread_bytes < e.ping_bytes) {
-    return fmt::format(FMT_COMPILE("had read {} of the {} bytes of its ping and {} without an "
+    return fmt::format(FMT_COMPILE("had read {} of the {} bytes of its {} and {} without an "
                                    "answer: it could not make sense of it, or failed in it{}"),
-                       e.ping_bytes - e.unread_bytes, e.ping_bytes, words(e.exit), wrote);
+                       e.ping_bytes - e.unread_bytes, e.ping_bytes, greeting, words(e.exit), wrote);
   }
-  return fmt::format(FMT_COMPILE("{} before it answered its ping: dead at start{}"), words(e.exit),
-                     wrote);
+  return fmt::format(FMT_COMPILE("{} before it answered its {}: dead at start{}"), words(e.exit),
+                     greeting, wrote);
 }
 
-std::string unread_ping_words(const StartEvidence& e, std::int64_t budget) {
+std::string unread_ping_words(const StartEvidence& e, std::int64_t budget,
+                              std::string_view greeting) {
   if (e.unread_bytes < e.ping_bytes) {
     return fmt::format(
-        FMT_COMPILE(
-            "stopped reading in the middle of its ping ({} of {} bytes unread after {} ms)"),
-        e.unread_bytes, e.ping_bytes, budget);
+        FMT_COMPILE("stopped reading in the middle of its {} ({} of {} bytes unread after {} ms)"),
+        greeting, e.unread_bytes, e.ping_bytes, budget);
   }
   return fmt::format(FMT_COMPILE("had not answered when its start-up budget of {} ms was over: {}, "
                                  "so it is one of: still importing (a slow start), or a program "
                                  "that never reads its input"),
-                     budget, unread_words(e.unread_bytes, e.ping_bytes));
+                     budget, unread_words(e.unread_bytes, e.ping_bytes, greeting));
 }
 
 /// `; reason`, or nothing.
@@ -181,21 +182,19 @@ std::string because(const std::string& reason) {
 
 /// What a worker may have done that read its ping and did not answer. Nobody can see which: it is
 /// seen only what it wrote, and whether it left at the end of its input.
-std::string unanswered_words(const StartEvidence& e, std::int64_t budget,
-                             const std::string& reason) {
+std::string unanswered_words(const StartEvidence& e, std::int64_t budget, const StartWords& known) {
   return fmt::format(
-      FMT_COMPILE(
-          "read its ping ({} bytes) and answered nothing within {} ms, {}. One of: it finds "
-          "no frame in what it read (another framing: lines, another length prefix), it "
-          "gives no answer (it swallows an error, or answers elsewhere than on its "
-          "stdout){}{}"),
-      e.ping_bytes, budget,
+      FMT_COMPILE("read its {} ({} bytes) and answered nothing within {} ms, {}. One of: it finds "
+                  "no frame in what it read (another framing: lines, another length prefix), it "
+                  "gives no answer (it swallows an error, or answers elsewhere than on its "
+                  "stdout){}{}"),
+      known.greeting, e.ping_bytes, budget,
       e.outlived_stdin   ? "nor at end of input, which it outlived"
       : e.late_bytes > 0 ? "and no whole frame at end of input"
                          : "and nothing at end of input either",
-      e.outlived_stdin ? ", or it hangs in the ping" : "",
+      e.outlived_stdin ? ", or it hangs in it" : "",
       e.first_size > 0
-          ? fmt::format(FMT_COMPILE("; it wrote {}{}"), first_words(e), because(reason))
+          ? fmt::format(FMT_COMPILE("; it wrote {}{}"), first_words(e), because(known.reason))
           : "");
 }
 
@@ -217,16 +216,16 @@ std::string cause_words(const StartEvidence& e, const Config& config, const Star
                                                                       ? std::strerror(e.errno_value)
                                                                       : known.launch_error);
     case StartCause::exited:
-      return exited_words(e) + because(known.reason);
+      return exited_words(e, known.greeting) + because(known.reason);
     case StartCause::ping_unread:
-      return unread_ping_words(e, budget);
+      return unread_ping_words(e, budget, known.greeting);
     case StartCause::ping_unanswered:
-      return unanswered_words(e, budget, known.reason);
+      return unanswered_words(e, budget, known);
     case StartCause::reply_unflushed:
-      return fmt::format(FMT_COMPILE("read its ping and its whole reply ({} bytes) came out only "
+      return fmt::format(FMT_COMPILE("read its {} and its whole reply ({} bytes) came out only "
                                      "when its stdin was closed: it answers, but never flushes "
                                      "its stdout, or it waits for more input than a request"),
-                         e.late_bytes);
+                         known.greeting, e.late_bytes);
     case StartCause::text_on_stdout:
       return fmt::format(
           FMT_COMPILE(
@@ -241,15 +240,18 @@ std::string cause_words(const StartEvidence& e, const Config& config, const Star
       return fmt::format(FMT_COMPILE("wrote {} bytes that make no whole frame within {} ms: {}{}"),
                          e.answered_bytes, budget, first_words(e), because(known.reason));
     case StartCause::bad_frame:
-      return fmt::format(FMT_COMPILE("answered its ping with what is no reply to it: {}{}"),
-                         known.reason.empty() ? "" : known.reason + "; it begins with ",
-                         first_words(e));
+      return fmt::format(
+          FMT_COMPILE("answered its {} with what is no reply to it: {}{}"), known.greeting,
+          known.reason.empty() ? "" : known.reason + "; it begins with ", first_words(e));
     case StartCause::refused:
-      return fmt::format(FMT_COMPILE("answered its ping with an error: {}"), quoted_words(e));
+      return fmt::format(FMT_COMPILE("answered its {} with an error: {}"), known.greeting,
+                         quoted_words(e));
     case StartCause::stdout_closed:
-      return "closed its stdout before it answered its ping, and lives on";
+      return fmt::format(FMT_COMPILE("closed its stdout before it answered its {}, and lives on"),
+                         known.greeting);
     case StartCause::stdin_closed:
-      return "closed its stdin before it read its ping, and lives on";
+      return fmt::format(FMT_COMPILE("closed its stdin before it read its {}, and lives on"),
+                         known.greeting);
     case StartCause::budget_spent:
       return fmt::format(FMT_COMPILE("was not ready when its start-up budget of {} ms was over"),
                          budget);

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "harness/pool/config.hpp"
 #include "harness/pool/core.hpp"
@@ -16,6 +17,7 @@ struct StartWords {
   std::string stderr_tail;
   std::string reason;        ///< why what the worker wrote is no reply
   std::string launch_error;  ///< why no process could be launched; empty: there was one
+  std::string_view greeting = "ping";  ///< what people call the request that greets a worker
   int pid_before = 0;        ///< pid of the slot's last worker, if that had not left; 0: it had
   bool still_there = false;  ///< that last worker has not left since
 };
@@ -26,10 +28,11 @@ struct RefusalFacts {
   Gauges gauges;
   /// The pid of the start that is waited for; 0: it has none yet.
   int blocker_pid = 0;
-  /// How much of that worker's ping is unread right now.
+  /// How much of that worker's greeting is unread right now.
   std::optional<std::uint32_t> unread_bytes;
   std::uint32_t ping_bytes = 0;
-  StartWords cause;  ///< about the start that failed last
+  /// About the start that failed last; its `greeting` is that of all workers.
+  StartWords cause;
 };
 
 /// Why the client was turned away, in words, with what a person needs to act on it.

@@ -88,6 +88,38 @@ TEST_CASE("pool: explain: a checkout timeout with nothing starting names the bus
                  "the pool is suspended (0 other client(s) wait for it to be resumed)"));
 }
 
+TEST_CASE("pool: explain: the greeting is called what its users call it") {
+  StartWords known;
+  known.greeting = "initialize";
+  StartEvidence evidence;
+  evidence.ping_bytes = 120;
+  std::size_t named = 0;
+  for (std::size_t i = 0; i < enumerators<StartCause>(); ++i) {
+    evidence.cause = static_cast<StartCause>(i);
+    for (const std::uint32_t unread : {0U, 7U, 120U}) {
+      evidence.unread_bytes = unread;
+      const std::string text = explain_start({0, 1}, evidence, {}, known);
+      CAPTURE(text);
+      CHECK_FALSE(contains(text, "ping"));
+      if (contains(text, "its initialize")) ++named;
+    }
+  }
+  CHECK(named > 15);
+  Refuse refuse = refusal(Outcome::checkout_timeout);
+  refuse.has_blocker = true;
+  refuse.phase = Phase::handshake;
+  RefusalFacts facts = at(11s);
+  facts.cause.greeting = "initialize";
+  facts.ping_bytes = 120;
+  for (const std::uint32_t unread : {0U, 120U}) {
+    facts.unread_bytes = unread;
+    const std::string text = explain_refusal(refuse, {}, facts).message;
+    CAPTURE(text);
+    CHECK(contains(text, "its initialize"));
+    CHECK_FALSE(contains(text, "ping"));
+  }
+}
+
 TEST_CASE("pool: explain: one behind another start says whether it must be so") {
   Refuse refuse = refusal(Outcome::checkout_timeout);
   refuse.has_blocker = true;

@@ -47,9 +47,10 @@ std::string why(const Session& session, const pool::StartEvidence& evidence,
   config.startup_budget = settings.limit;
   const bool hangs =
       evidence.cause == StartCause::ping_unread || evidence.cause == StartCause::ping_unanswered;
-  const std::string told =
-      pool::explain_start({}, evidence, config, {session.stderr_tail(), session.reason(), ""}) +
-      (hangs ? "; " + pool::words(session.greeting_silence().activity) : "");
+  const std::string told = pool::explain_start({}, evidence, config,
+                                               {session.stderr_tail(), session.reason(), "",
+                                                wire::row_of(settings.speech).greeting_name}) +
+                           (hangs ? "; " + pool::words(session.greeting_silence().activity) : "");
   // There is only one worker here, so its number is left out.
   constexpr std::string_view kWho = "worker 0.0 ";
   return told.substr(told.starts_with(kWho) ? kWho.size() : 0) + cause;
@@ -79,7 +80,7 @@ Finding Subject::first_start() {
   // The greeting of some speeches is called otherwise.
   const std::string_view greeting = wire::row_of(settings_.speech).greeting_name;
   return {Verdict::held,
-          fmt::format("answers {} after {} ms", greeting == "the ping" ? "its init ping" : greeting,
+          fmt::format("answers {} after {} ms", greeting == "ping" ? "its init ping" : greeting,
                       to_ms(session_->start_time()))};
 }
 

@@ -46,8 +46,9 @@ void Pool::begin(const scenario::Scenario& scenario, std::uint64_t seed, std::ui
   for (auto& ticket : tickets_) ticket.worker.reset();
   pool::Config config = scenario.pool.core;
   config.seed = seed;
-  dispatcher_.begin(config);
-  loop_.begin(machine_.messages.wire());
+  const pool::WireOptions& wire = machine_.messages.wire();
+  dispatcher_.begin(config, wire.row().greeting_name);
+  loop_.begin(wire);
   to_start_.clear();
   tickets_.clear();
   for (std::uint32_t i = 0; i < clients; ++i) tickets_.emplace_back(machine_, i);

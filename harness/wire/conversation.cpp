@@ -300,7 +300,7 @@ std::string Conversation::wrong_greeting(const Reply& reply) const {
   if (!reply.result_is_object) {
     const std::string shape = reply.result ? reply.result->type_name() : "unknown";
     return fmt::format("the result of {} must be an object, it is of type {}",
-                       greeting ? row.greeting_name : "the ping", shape);
+                       greeting ? row.greeting_name : "ping", shape);
   }
   return greeting && row.bad_greeting != nullptr ? row.bad_greeting(reply) : "";
 }

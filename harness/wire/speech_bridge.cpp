@@ -42,7 +42,7 @@ const SpeechRow kBridgeSpeech{
     .users = "DSPex and other Python bridges",
     .speaks_unasked = false,
     .greeting = greeting,
-    .greeting_name = "the ping",
+    .greeting_name = "ping",
     .greeted = "",
     .bad_greeting = nullptr,
     .ping = ping,
