@@ -25,10 +25,8 @@ InputError wrong(const std::string& where, std::string_view what) {
   return {where, std::string(what), "see reports/report.schema.json"};
 }
 
-/// The files of each scenario's name, over both reports.
-using Files = std::map<std::string, std::set<std::string>>;
-
-void note_files(const Document& document, Files& files) {
+/// Notes the names that several scenarios of one report have, each in a file of its own.
+void note_shared(const Document& document, std::set<std::string>& names) {
   const auto scenarios = document.json.find("scenarios");
   if (scenarios == document.json.end() || !scenarios->is_array()) return;
   std::map<std::string, std::set<std::string>> here;
@@ -37,11 +35,11 @@ void note_files(const Document& document, Files& files) {
     if (title) here[*title].insert(text_at(scenario, "file").value_or(""));
   }
   for (const auto& [title, of_it] : here) {
-    if (of_it.size() > 1) files[title].insert(of_it.begin(), of_it.end());
+    if (of_it.size() > 1) names.insert(title);
   }
 }
 
-Parsed<Verdicts> read(const Document& document, const Files& shared) {
+Parsed<Verdicts> read(const Document& document, const std::set<std::string>& shared) {
   const auto scenarios = document.json.find("scenarios");
   if (scenarios == document.json.end() || !scenarios->is_array()) {
     return unexpected(wrong(document.name + "#/scenarios", "is no list"));
@@ -77,9 +75,9 @@ Change judged(Verdict before, Verdict after) {
 }  // namespace
 
 Parsed<Comparison> compare_reports(const Document& base, const Document& fresh, Comparison into) {
-  Files shared;
-  note_files(base, shared);
-  note_files(fresh, shared);
+  std::set<std::string> shared;
+  note_shared(base, shared);
+  note_shared(fresh, shared);
   const Parsed<Verdicts> before = read(base, shared);
   if (!before) return unexpected(before.error());
   const Parsed<Verdicts> after = read(fresh, shared);

@@ -98,9 +98,10 @@ class Incarnations {
     if (!one.end.empty() || told_to_go(event.worker, pool::RemovalReason::closing)) return;
     end_lease(one, one.lease, "lost");
     if (!one.greeted) return end(event.worker, "start failed: exited");
-    end(event.worker, event.status.signal != 0
-                          ? fmt::format("died by signal {}", event.status.signal)
-                          : fmt::format("died with code {}", event.status.code));
+    const auto [code, signal] = event.status;
+    end(event.worker, signal != 0 ? fmt::format("died by signal {}", signal)
+                      : code >= 0 ? fmt::format("died with code {}", code)
+                                  : "died, how is not known");
   }
   void happened(const pool::CloseRequested&) { closing_ = true; }
   template <class Other>

@@ -135,8 +135,8 @@ int compare(const CompareArguments& arguments);
 /// The path of this program, for code that starts it again.
 std::string own_program();
 
-/// Prints one line on stderr and returns 64.
 inline constexpr const char* kEmptyOut = "--out: is empty; the path of a folder";
+/// Prints one line on stderr and returns 64.
 int bad_input(const std::string& line);
 int bad_input(const std::vector<InputError>& errors);  ///< prints a line on stderr for each error
 

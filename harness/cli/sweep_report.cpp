@@ -191,8 +191,8 @@ void print_unshrunk(const search::SweepState& state) {
   });
   if (left == 0) return;
   say(
-      fmt::format("{} kind(s) of failure are not shrunk: at most {} are at once, and the same "
-                  "command does the next\n",
+      fmt::format("{} kind(s) of failure are not shrunk yet: the same command does the next (at "
+                  "most {} at once)\n",
                   left, search::kShrunkMost));
 }
 

@@ -231,8 +231,16 @@ class Comparison {
   std::map<std::pair<WorkerId, std::uint64_t>, std::string_view> nonces_;
 };
 
-/// Whether a call was under way when its worker, which a signal had stopped, was told to go on:
-/// that it was held up shows in its time alone.
+/// Whether a step that needs the worker may have been under way at that time: a call to it, the
+/// checkout that got it, which may have waited for its start, or a close, which waits for all.
+bool waits_for(const ClientStep& step, WorkerId worker, Time at) {
+  const bool needs_it = is_call(step.kind) || step.kind == StepKind::checkout;
+  const bool waits = step.kind == StepKind::close || (needs_it && step.worker == worker);
+  return waits && step.begun <= at && at <= step.ended;
+}
+
+/// Whether a step was under way when a worker that it needs, which a signal had stopped, was told
+/// to go on: that it was held up shows in its time alone.
 bool was_held_up(const trace::Trace& run, WorkerId worker) {
   bool stopped = false;
   for (const trace::EnvironmentRecord& signal : run.environment) {
@@ -240,10 +248,8 @@ bool was_held_up(const trace::Trace& run, WorkerId worker) {
     stopped = stopped || is_stopping(signal.signal);
     if (!stopped || signal.signal != SIGCONT) continue;
     stopped = false;
-    const bool held_up = std::ranges::any_of(run.clients, [&](const ClientStep& step) {
-      return is_call(step.kind) && step.worker == worker && step.begun <= signal.at &&
-             signal.at <= step.ended;
-    });
+    const bool held_up = std::ranges::any_of(
+        run.clients, [&](const ClientStep& step) { return waits_for(step, worker, signal.at); });
     if (held_up) return true;
   }
   return false;

@@ -166,11 +166,26 @@ TEST_CASE("oracle: ineffective faults: a signal that changes nothing proves noth
         }) == 0);
   CHECK(said({{4.3, 9}}, [](Story& story) { story.trace.environment.back().delivered = false; }) ==
         0);
-  // Who is stopped and goes on in the middle of a call holds the call up.
+  // Who is stopped and goes on in the middle of a call holds the call up; or a checkout, or a
+  // close.
   CHECK(said({{4.3, 19}, {4.5, 18}}, nothing) == 0);
   CHECK(said({{4.3, 19}}, nothing) == 1);
   CHECK(said({{4.7, 19}, {4.8, 18}}, nothing) == 2);
   CHECK(said({{4.3, 10}, {4.5, 18}}, nothing) == 2);
+  const auto as = [](StepKind kind, std::uint32_t slot) {
+    return [kind, slot](Story& story) {
+      trace::ClientStep other = step(story, "b", 1);
+      other.kind = kind;
+      other.worker = WorkerId{slot, 0};
+      other.begun = ms(4.7);
+      other.ended = ms(4.9);
+      story.trace.clients.push_back(other);
+    };
+  };
+  CHECK(said({{4.7, 19}, {4.8, 18}}, as(StepKind::checkout, 0)) == 0);
+  CHECK(said({{4.7, 19}, {4.8, 18}}, as(StepKind::close, 7)) == 0);
+  CHECK(said({{4.7, 19}, {4.8, 18}}, as(StepKind::checkout, 1)) == 2);
+  CHECK(said({{4.7, 19}, {4.8, 18}}, as(StepKind::checkin, 0)) == 2);
 }
 
 }  // namespace

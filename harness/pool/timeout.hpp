@@ -7,13 +7,14 @@
 
 namespace poolproof::pool {
 
-/// Any span as pool time: rounded up, and the longest or shortest one where it does not fit.
+/// Any span as pool time: rounded up; the longest one where it does not fit, and none at all if it
+/// is negative.
 template <class Rep, class Period>
 constexpr Duration to_pool_time(std::chrono::duration<Rep, Period> span) {
   using Wide = std::chrono::duration<long double, Duration::period>;
   const Wide wide = span;
   if (!(wide < Wide(Duration::max()))) return Duration::max();
-  return wide > Wide(Duration::min()) ? std::chrono::ceil<Duration>(wide) : Duration::min();
+  return wide > Wide::zero() ? std::chrono::ceil<Duration>(wide) : Duration::zero();
 }
 
 /// How long something may take. Without a limit it is the time that the options give.

@@ -61,7 +61,7 @@ void count_calls(const trace::Trace& trace, ScenarioResult& result) {
 /// Takes over what was found in a trace; its times count from the first record, as people see them.
 void add(std::vector<oracle::Finding> findings, const trace::Trace& trace, const std::string& where,
          ScenarioResult& result) {
-  const Time begin = trace::begin_of(trace);
+  const Time begin = trace::begin_of(trace::merged(trace));
   for (oracle::Finding& finding : findings) {
     finding.at = Time(std::max(Duration::zero(), finding.at - begin));
     finding.what = where + finding.what;

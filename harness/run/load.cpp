@@ -34,9 +34,11 @@ bool is_report(const fs::path& file) {
   return head.find(key) != std::string::npos;
 }
 
-/// Whether a folder is the output of an earlier run or sweep.
-bool is_output(const fs::path& folder) {
-  return is_report(folder / "report.json") || is_report(folder / "sweep.json");
+/// Whether a folder is one of those that a run or sweep makes in its output.
+bool is_of_output(const fs::path& folder) {
+  const fs::path out = folder.parent_path();
+  return (folder.filename() == "traces" && is_report(out / "report.json")) ||
+         (folder.filename() == "failures" && is_report(out / "sweep.json"));
 }
 
 Parsed<std::vector<std::string>> files_below(const std::string& path) {
@@ -57,7 +59,9 @@ Parsed<std::vector<std::string>> files_below(const std::string& path) {
     // A dangling link or a pipe with such a name is not skipped: it gives an error that it can't be
     // read.
     const bool is_folder = fs::is_directory(entry->status(ignored));
-    if (is_folder && is_output(entry->path())) entry.disable_recursion_pending();
+    // What is named is not passed over.
+    const bool named = entry.depth() == 0;
+    if (is_folder && !named && is_of_output(entry->path())) entry.disable_recursion_pending();
     if (is_scenario_file(entry->path()) && !is_folder && !is_report(entry->path()))
       files.push_back(entry->path().string());
   }

@@ -155,16 +155,18 @@ void forget_lost_files(const std::string& out, std::vector<Failure>& failures) {
 ShrinkEnd shrink_failures(const ShrinkOptions& options, const std::vector<Failure*>& failures) {
   ShrinkEnd end;
   Duration host_left = options.host_time * kKindsOnHost;
-  std::size_t tried = 0;
+  std::size_t shrunk_here = 0;
   for (Failure* const failure : failures) {
     if (!failure->file.empty() || failure->signature == kNondeterminism) continue;
-    if (++tried > kShrunkMost) return end;
+    if (shrunk_here == kShrunkMost) return end;
     end.asked = options.asked_to_stop && options.asked_to_stop();
     if (end.asked) return end;
     if (options.before_shrinking) options.before_shrinking(failure->signature);
     const auto shrunk = shrink_apart(options, *failure, free_name(*failure, failures),
                                      std::min(options.host_time, host_left), end.asked);
+    // Whoever could not be shrunk must not keep those behind it from their turn, each time anew.
     if (shrunk) {
+      ++shrunk_here;
       // Keep what is not written to files.
       const auto others = std::move(failure->others);
       *failure = shrunk->failure;

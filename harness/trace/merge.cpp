@@ -20,8 +20,7 @@ std::vector<Merged> merged(const Trace& trace) {
   return all;
 }
 
-Time begin_of(const Trace& trace) {
-  const std::vector<Merged> all = merged(trace);
+Time begin_of(const std::vector<Merged>& all) {
   return all.empty() ? Time{} : all.front().at;
 }
 

@@ -21,6 +21,7 @@ struct Merged {
 std::vector<Merged> merged(const Trace& trace);
 
 /// The time of the first record; times that a person reads count from there. Time{}: there is none.
-Time begin_of(const Trace& trace);
+/// `all` is what merged() gives.
+Time begin_of(const std::vector<Merged>& all);
 
 }  // namespace poolproof::trace

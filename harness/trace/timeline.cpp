@@ -200,7 +200,7 @@ std::string written(const std::vector<Line>& lines, const std::vector<std::size_
 std::string timeline(const Trace& trace, std::size_t max_lines) {
   std::vector<Line> lines;
   const std::vector<Merged> records = merged(trace);
-  const Time begin = records.empty() ? Time{} : records.front().at;
+  const Time begin = begin_of(records);
   for (const Merged& record : records) {
     if (!worth_a_line(record)) continue;
     lines.push_back(std::visit([](const auto* one) { return line_of(*one); }, record.record));

@@ -54,8 +54,9 @@ struct CallResult {
 ///  * In a speech in which workers speak unasked, whole messages of that kind may come before and
 ///    after the reply. If part of one follows the reply, the rest is waited for, for 250 ms at most
 ///    and not beyond the deadline; then, or if anything ends sooner, the outcome is that of the
-///    reply, in_doubt. The same holds while more than 4096 bytes of answers to the worker's own
-///    requests are unwritten; above 1 MiB of them it is a protocol_error.
+///    reply, in_doubt. The same holds while answers to the worker's own requests are unwritten, but
+///    with each byte that it takes the 250 ms begin anew; above 1 MiB of them it is a
+///    protocol_error.
 ///  * A request that is given back is a protocol_error; it is never answered.
 ///  * A whole frame decides even when the request is not fully written yet (phase
 ///    writing_request): if it is a reply to this request the outcome is ok or worker_error, but

@@ -130,9 +130,8 @@ void Machine::on_client_frame(const Piece& frame, Time now) {
 
 void Machine::on_request(const Message& message, const Piece& frame, Time now) {
   PendingRequest request = aims_.ask(message, frame.payload);
-  // A nonce already tells a call from all others: such a call needs no digest.
-  if (config_.journals && !message.id.empty() && !message.nonce)
-    orders_.emplace_back(Digest{digest(frame.payload)});
+  if (config_.journals && !message.id.empty())
+    orders_.emplace_back(Digest{digest(config_.speech, frame.payload)});
   note(read_record(request.number, message));
   Script script;
   strike_at(Stage::request, request, script.actions);

@@ -143,19 +143,30 @@ bool says_goodbye(Speech speech) {
   return speech == Speech::bridge || speech == Speech::lsp;
 }
 
-std::uint64_t digest(std::string_view payload) {
+std::uint64_t digest(Speech speech, std::string_view payload) {
   // FNV-1a over each member, followed by a byte that occurs in none.
   constexpr std::uint64_t kPrime = 0x100000001b3;
   std::uint64_t hash = 0xcbf29ce484222325;
   const auto add = [&hash](std::string_view bytes) {
     for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * kPrime;
   };
-  for (const Member& one : members_of(payload)) {
-    if (one.key == "\"id\"") continue;
-    add(one.key);
-    add(one.value);
-    add({"\n", 1});
-  }
+  const auto add_members = [&add](std::string_view object, std::string_view left_out, auto&& each) {
+    for (const Member& one : members_of(object)) {
+      if (one.key == left_out) continue;
+      add(one.key);
+      each(one);
+      add({"\n", 1});
+    }
+  };
+  const auto add_value = [&add](const Member& one) { add(one.value); };
+  add_members(payload, "\"id\"", [&](const Member& one) {
+    // The time at which a request was written, and the token under which its progress is told, are
+    // new in each repetition.
+    if (speech == Speech::bridge && one.key == "\"timestamp\"") return;
+    const bool has_meta = speech == Speech::mcp && one.key == "\"params\"";
+    if (!has_meta || !one.value.starts_with('{')) return add_value(one);
+    add_members(one.value, "\"_meta\"", add_value);
+  });
   return hash;
 }
 

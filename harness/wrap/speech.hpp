@@ -52,9 +52,10 @@ bool says_goodbye(Speech speech);  ///< a worker can be asked to exit: see Messa
 std::string rewritten(Speech speech, std::string_view payload,
                       const faults::ReplyInProgress& before, const faults::ReplyInProgress& now);
 
-/// A hash of a request as it is written, without its id: a call that is repeated has the same.
+/// A hash of a request as it is written, without what is new in each repetition: its id, a bridge's
+/// timestamp, MCP's `_meta`. A call that is repeated has the same.
 /// Requires: has_members(), and the payload is an object.
-std::uint64_t digest(std::string_view payload);
+std::uint64_t digest(Speech speech, std::string_view payload);
 
 /// An empty reply to a request that was not read.
 std::string made_up_reply(Speech speech, std::uint64_t id);

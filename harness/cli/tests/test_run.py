@@ -46,6 +46,15 @@ class Run(ProgramTest):
         self.assertIn(b"1 scenario(s)", self.program("check", "poolproof-sweep").stdout)
         self.assertIn(b"1 scenario(s)", self.program("check", found).stdout)
 
+    def test_a_scenario_beside_a_report_is_none_of_it(self):
+        self.write(echo_scenario("one"), below="mine")
+        for _ in range(2):
+            done = self.program("run", "mine", "--out", "mine")
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.program("sweep", "--count", "5", "--no-host", "--out", "mine")
+        (self.folder / "mine" / "failures" / "x.json").write_text("{}")
+        self.assertIn(b"1 scenario(s)", self.program("check", ".").stdout)
+
     def test_the_times_of_findings_are_those_of_the_time_line(self):
         wrong = {"a": ["granted", {"error": "call_timeout"}, "returned"]}
         for world in ("host", "sim"):
