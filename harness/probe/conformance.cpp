@@ -45,6 +45,7 @@ constexpr std::array kTests{
     Test{"idle", "writes nothing and rests while nobody asks it anything", Needs::a_process, idle},
     Test{"many_calls", "answers many calls of the same process as its first ones", Needs::answers,
          many_calls},
+    Test{"goodbye", "leaves when it is asked to in its speech", Needs::a_process, goodbye},
     Test{"eof_idle", "ends at the end of its input, and well", Needs::a_process, end_of_input},
     Test{"eof_in_frame", "ends when its input ends inside of a frame", Needs::a_process,
          end_in_frame},

@@ -119,6 +119,8 @@ class Search {
   void grade_the_silent();
   [[nodiscard]] Settings told(const Tried& tried, std::string_view how) const;
   [[nodiscard]] Settings told_refusing(const Tried& tried) const;
+  [[nodiscard]] bool knows_its_greeting(const Tried& tried) const;
+  [[nodiscard]] std::optional<Settings> told_opaque() const;
   [[nodiscard]] bool is_likely(const Candidate& candidate) const;
   [[nodiscard]] std::optional<Settings> patiently() const;
 
@@ -214,6 +216,8 @@ void Search::follow(const Tried& tried) {
 std::vector<Candidate> Search::meant_by(const Tried& tried) const {
   const Evidence& evidence = tried.evidence;
   if (evidence.sound) return on_wire_of(tried.candidate, evidence.rpc);
+  if (!evidence.suspicion && evidence.whole_varints)
+    return on_wire_of({Wire::varint, Speech::bridge}, false);
   if (!evidence.suspicion) return {};
   std::vector<Candidate> meant;
   const auto mean = [&](const Candidate& candidate) {
@@ -285,11 +289,77 @@ std::optional<Settings> Search::patiently() const {
   return std::nullopt;
 }
 
-/// No greeting is answered well, and one is refused as JSON-RPC refuses: whatever its code says,
-/// the worker most likely knows no greeting.
+/// Whether the worker refuses its greeting with other words than a method that nobody has: then it
+/// knows the greeting, and something else is amiss.
+bool Search::knows_its_greeting(const Tried& tried) const {
+  constexpr std::string_view kNobodyHas = "poolproof_no_such_method";
+  Settings now = with(settings_, tried.candidate);
+  if (now.speech == Speech::json_rpc) now.speech = Speech::mcp;
+  const wire::SpeechRow& speech = wire::row_of(now.speech);
+  const Say silent = [](std::string_view) {};
+  const auto error_of = [&](std::string_view payload) -> std::string {
+    const wire::Heard heard = speech.hear(payload, 0);
+    const bool refuses = heard.kind == wire::Heard::Kind::reply && !heard.reply.success;
+    return refuses ? heard.reply.error : "";
+  };
+  const std::string unknown =
+      fmt::format(R"({{"jsonrpc":"2.0","id":0,"method":"{}","params":{{}}}})", kNobodyHas);
+  const std::string greeting = speech.greeting("probe", host::sys::timestamp());
+  std::array<std::string, 2> errors;
+  for (const bool greets : {false, true}) {
+    Session session(now, token_, host::sys::now(), silent);
+    if (!session.start()) return false;
+    const auto frame = wire::encode_frame(now.framing, greets ? greeting : unknown);
+    const Heard heard = session.ask(frame.value_or(""), settings_.limit);
+    if (!heard.frames.empty()) errors.at(greets ? 1 : 0) = error_of(heard.frames.front());
+  }
+  // Such an error often quotes the method.
+  for (const std::string_view name : {kNobodyHas, speech.greeting_name}) {
+    for (std::string& error : errors) {
+      if (const auto at = error.find(name); at != std::string::npos) error.erase(at, name.size());
+    }
+  }
+  return !errors[1].empty() && errors[0] != errors[1];
+}
+
+/// No greeting is answered well, and one is refused as JSON-RPC refuses. Whatever its code says,
+/// the worker knows no greeting if it refuses just so what nobody knows.
 Settings Search::told_refusing(const Tried& tried) const {
+  if (knows_its_greeting(tried)) {
+    const bool plain = tried.candidate.speech == Speech::json_rpc;
+    const Candidate known = plain ? speaking(tried.candidate, Speech::mcp) : tried.candidate;
+    return told({known, tried.evidence},
+                fmt::format("it knows {}, and refuses it; --wire and --speech say another",
+                            wire::row_of(known.speech).greeting_name));
+  }
   return told({speaking(tried.candidate, Speech::json_rpc), tried.evidence},
               "it refuses the greetings in JSON-RPC; --wire and --speech say another");
+}
+
+/// The wire on which the worker takes part, though it answers no greeting: it writes whole messages
+/// that are no JSON, or it lives only with a channel.
+std::optional<Settings> Search::told_opaque() const {
+  if (hints_.speech) return std::nullopt;
+  const auto opaque = [this](const Tried& tried, std::string_view how) {
+    Settings any = with(settings_, tried.candidate);
+    any.opaque = true;
+    say_(fmt::format("{} ({})\n", words(any), how));
+    return any;
+  };
+  for (const Tried& tried : tried_) {
+    if (tried.evidence.whole_bytes && !tried.evidence.exited)
+      return opaque(tried, "it answers in whole messages that are no JSON");
+  }
+  const bool left = std::ranges::any_of(tried_, [](const Tried& one) {
+    return one.candidate.wire != Wire::node_ipc && one.evidence.exited &&
+           one.evidence.wrote_nothing;
+  });
+  for (const Tried& tried : tried_) {
+    const bool lives = tried.candidate.wire == Wire::node_ipc && tried.evidence.waits;
+    if (lives && left && tried.evidence.wrote_nothing)
+      return opaque(tried, "without a channel it ends by itself; with one it lives and reads");
+  }
+  return std::nullopt;
 }
 
 Settings Search::run() {
@@ -329,6 +399,9 @@ Settings Search::run() {
     if (auto found = patiently()) return *found;
   }
   if (best->evidence.refuses && !hints_.speech) return told_refusing(*best);
+  if (best->evidence.grade <= Grade::misframed) {
+    if (auto found = told_opaque()) return *found;
+  }
   if (best->evidence.grade == Grade::echo && !hints_.speech) {
     return told(*best,
                 "it gives back what it is sent; if that is its work, say so: --speech opaque");

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "harness/base/text.hpp"
 #include "harness/probe/answers.hpp"
 #include "harness/wire/speech.hpp"
 
@@ -38,6 +39,21 @@ bool knows_no_greeting(const wire::Reply& reply) {
   return !reply.success && reply.error.ends_with(kMethodNotFound);
 }
 
+/// Whether the bytes are whole messages of a wire that says their lengths, which no text is.
+bool cut_whole(const wire::Framing& framing, std::string_view bytes) {
+  const bool says_lengths =
+      framing.wire == wire::Wire::prefix || framing.wire == wire::Wire::varint;
+  if (!says_lengths || is_text(bytes)) return false;
+  std::size_t payload_bytes = 0;
+  while (!bytes.empty()) {
+    const wire::WholeFrame whole = wire::whole_frame(framing, bytes);
+    if (whole.bytes == 0) return false;
+    payload_bytes += whole.payload.size();
+    bytes.remove_prefix(whole.bytes);
+  }
+  return payload_bytes > 0;
+}
+
 /// What comes behind log lines that are JSON, if that is the answer; else all the bytes.
 std::string_view behind_logs(const Settings& settings, std::string_view bytes) {
   constexpr int kMostLines = 64;
@@ -69,20 +85,28 @@ Evidence evidence_of(const Settings& settings, const pool::StartEvidence& start,
       behind_logs(settings, wire::behind_unasked(framing, settings.speech, bytes));
   const std::string_view payload = wire::whole_frame(framing, said).payload;
   evidence.sound = !payload.empty() && wire::first_document(payload) == payload;
+  evidence.whole_bytes = cut_whole(framing, bytes);
+  wire::Framing varints = framing;
+  varints.wire = wire::Wire::varint;
+  evidence.whole_varints = cut_whole(varints, bytes);
   const std::string_view document = evidence.sound ? payload : wire::first_document(said);
   if (const auto suspicion = wire::suspect(framing, said)) evidence.suspicion = suspicion->kind;
   const auto message = wire::parse_json(document);
   evidence.logs = is_log_line(document);
-  evidence.rpc = message && message->is_object() && message->contains("jsonrpc");
+  const bool in_batch = message && message->is_array() && !message->empty();
+  const auto& one = in_batch ? message->front() : message ? *message : nlohmann::json();
+  evidence.rpc = one.is_object() && one.contains("jsonrpc");
   const wire::Heard heard = wire::row_of(settings.speech).hear(document, 0);
   const bool answers = heard.kind == wire::Heard::Kind::reply;
   const bool rpc = settings.speech != Speech::bridge;
   evidence.refuses = answers && rpc && !heard.reply.success;
   if (answers && rpc && (any_rpc || knows_no_greeting(heard.reply)))
     evidence.speech = speech_of(heard.reply);
+  // Who writes lengths in the other byte order reads them so, too, if it waited for more.
+  const bool misread = evidence.waits && evidence.suspicion == Misframing::little_endian;
   if (start.cause == StartCause::none || (evidence.sound && evidence.speech)) {
     evidence.grade = Grade::good;
-  } else if (answers) {
+  } else if (answers && !misread) {
     evidence.grade = Grade::answer;
   } else if (evidence.sound) {
     evidence.grade = said_by(document) == Said::error ? Grade::objection : Grade::message;

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -91,7 +93,7 @@ std::optional<Finding> try_long_call(Subject& subject) {
   const Time begun = host::sys::now();
   const Heard heard = session->ask(request.frame, subject.settings().limit);
   if (heard.after != After::answered || heard.more_than(1)) subject.spoil();
-  if (heard.after == After::silent && !heard.silence.closed_stdin) {
+  if (heard.after == After::silent && !heard.silence.closed_stdin && subject.hangs_on_unknown) {
     return not_tried(
         "it leaves the command \"sleep\" unanswered, so nothing shows whether it is in a call");
   }
@@ -134,7 +136,10 @@ bool is_calm(const Heard& heard) {
 /// What is wrong with what the worker did while idle; nothing: it was a message that it may send.
 /// Requires: it was not calm.
 std::optional<Finding> unrest(Subject& subject, Session& session, const Heard& heard) {
-  if (heard.exit) return broken("ends while it is idle " + end_of(heard));
+  if (heard.exit) {
+    subject.ends_idle = true;
+    return broken("ends while it is idle " + end_of(heard));
+  }
   if (heard.after == After::closed) {
     return broken(
         fmt::format("closes its {} while it is idle", outlet(subject.settings().framing)));
@@ -168,8 +173,10 @@ std::optional<Finding> noise(Subject& subject, Session& session, Heard heard,
   const std::string bytes = heard.bytes();
   const auto suspicion = wire::suspect(subject.settings().framing, bytes);
   const bool misframed = suspicion && !wire::first_is_sound(suspicion->kind);
-  // A sound message is shown as text, which says more than its bytes.
-  const bool shows = !misframed && !subject.settings().opaque && !heard.frames.empty();
+  // A sound message is shown as text if it is one, which says more than its bytes.
+  const bool readable =
+      !heard.frames.empty() && (!subject.settings().opaque || is_text(heard.frames.front()));
+  const bool shows = !misframed && readable;
   const std::string what =
       shows       ? "a message that nobody waits for: " + printable(heard.frames.front(), kShown)
       : suspicion ? suspicion->words
@@ -214,7 +221,41 @@ Finding idle(Subject& subject) {
                                             seconds, percent));
 }
 
+Finding goodbye(Subject& subject) {
+  const Settings& settings = subject.settings();
+  if (!settings.wire().says_goodbye())
+    return not_tried("its speech has no word that asks it to leave");
+  if (subject.ends_idle) return not_tried("it ends by itself while it is idle");
+  Session* session = subject.ready();
+  if (session == nullptr) return no_worker();
+  subject.spoil();
+  const std::int64_t id = subject.request("shutdown", json::object()).id;
+  std::vector<std::string> words =
+      wire::row_of(settings.speech).goodbye(id, "0.0", host::sys::timestamp());
+  const std::string last = wire::encode_frame(settings.framing, words.back()).value_or("");
+  words.pop_back();
+  for (const std::string& word : words) {
+    const auto frame = wire::encode_frame(settings.framing, word);
+    const Heard heard = session->ask(frame.value_or(""), settings.limit);
+    if (heard.after != After::answered)
+      return remark(failure(heard, settings.framing, "when it is asked to shut down"));
+  }
+  session->write_piece(last);
+  // A bridge's worker may know no such request: then the end of its input is what it leaves at.
+  const bool must_leave = !words.empty();
+  const Heard heard = session->wait_for_end(must_leave ? settings.limit : kIdle);
+  if (heard.exit && (heard.exit->signal != 0 || heard.exit->code != 0)) {
+    return remark(fmt::format("fails when it is asked to leave {}{}", end_of(heard),
+                              tail_words(heard.stderr_tail)));
+  }
+  if (heard.exit) return held("leaves when it is asked to " + end_of(heard));
+  if (!must_leave) return held("stays when it is asked to leave, until its input ends");
+  return remark(fmt::format("does not end within {} ms of being told to exit{}",
+                            to_ms(settings.limit), busy_words(heard.silence.activity)));
+}
+
 Finding end_of_input(Subject& subject) {
+  if (subject.ends_idle) return not_tried("it ends by itself while it is idle");
   Session* session = subject.ready();
   if (session == nullptr) return no_worker();
   subject.spoil();
@@ -275,7 +316,14 @@ Finding term_in_call(Subject& subject) {
 }
 
 Finding starts_again(Subject& subject) {
-  if (subject.restart_failure) return broken("does not start again: " + *subject.restart_failure);
+  if (subject.restart_failure) {
+    const bool slow = subject.slowest_start >= subject.settings().limit;
+    return broken(fmt::format("does not start again{}: {}",
+                              slow ? fmt::format(" within {} ms (--timeout-ms says more)",
+                                                 to_ms(subject.settings().limit))
+                                   : "",
+                              *subject.restart_failure));
+  }
   return held("starts again");
 }
 
@@ -301,8 +349,8 @@ Finding start_time(Subject& subject) {
   const auto took = to_ms(subject.slowest_start);
   const auto limit = to_ms(subject.settings().limit);
   if (2 * took <= limit) return held(fmt::format("is ready {} ms after its start", took));
-  return remark(
-      fmt::format("takes {} ms to be ready, more than half of the {} ms that it may", took, limit));
+  return remark(fmt::format("takes {} ms to be ready, {} the {} ms that it may", took,
+                            took < limit ? "more than half of" : "all of", limit));
 }
 
 }  // namespace poolproof::probe

@@ -107,7 +107,8 @@ Finding not_json(Subject& subject) {
     if (outcome.answer) return remark(fmt::format("answers {} and ends {}", kWhat, how));
     if (!outcome.last_words.empty())
       return remark(fmt::format("ends on {} {}{}", kWhat, how, outcome.last_words));
-    return remark(fmt::format("ends without a word on {} {}", kWhat, how));
+    return remark(fmt::format("ends without a word on {} {}{}", kWhat, how,
+                              tail_words(session->stderr_tail())));
   }
   if (!outcome.fault.empty()) return remark(outcome.fault);
   if (!outcome.answer) {

@@ -258,6 +258,7 @@ std::optional<Finding> early_noise(Subject& subject, Session& session, Heard ear
   if (!answers)
     return noise(subject, session, std::move(early), "behind its answer to the greeting");
   subject.noisy = true;
+  subject.answers_notifications = true;
   return broken(fmt::format("answers the notification {}, which has no answer: {}",
                             json::parse(greeted).value("method", ""),
                             printable(early.frames.front(), kShown)));
@@ -446,6 +447,7 @@ Finding unknown_command(Subject& subject) {
   const Heard heard = exchange(subject, *session, request, request.frame);
   const Answer answer = judge(subject, heard, request, args, "on an unknown command");
   subject.ends_on_unknown = heard.after == After::ended;
+  subject.hangs_on_unknown = heard.after == After::silent;
   if (!answer.fault.empty()) {
     subject.spoil();
     const bool replies = heard.after != After::answered ||

@@ -270,6 +270,10 @@ void Heard::add(Heard later) {
 bool Session::write_piece(std::string_view bytes, Duration patience) {
   outbox_.piece(bytes);
   write_some();
+  return wait_until_read(patience);
+}
+
+bool Session::wait_until_read(Duration patience) {
   const Time until = after(host::sys::now(), patience);
   const auto is_taken = [this] {
     return outbox_.pending().empty() && worker_->unread().value_or(0) == 0;

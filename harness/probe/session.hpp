@@ -122,6 +122,8 @@ class Session {
   /// Writes a piece of a request and waits until the worker has read it. False: not within
   /// `patience`. What comes meanwhile is heard by the next call.
   bool write_piece(std::string_view bytes, Duration patience = kPieceLimit);
+  /// Waits until the worker has read all that was written. False: not within `patience`.
+  bool wait_until_read(Duration patience = kPieceLimit);
   /// Sends nothing and listens: until something comes that the worker must not say, or `span` is
   /// over and a message that had begun is whole.
   Heard listen(Duration span);

@@ -20,8 +20,11 @@ namespace {
 constexpr std::size_t kTailShown = 300;
 /// A worker that nobody greets, and that can't start, has mostly ended by then.
 constexpr Duration kDeadAtStart = std::chrono::seconds(1);
-/// How long a worker has on its channel to say that it is ready, and how long all of that takes.
+/// How long a worker has on its channel to say that it is ready, at least, and how long all of that
+/// takes. One that is still busy with its start has the whole limit.
 constexpr Duration kHello = std::chrono::seconds(2);
+constexpr Duration kHelloLook = std::chrono::milliseconds(250);
+constexpr int kAtWorkPercent = 5;
 constexpr Duration kWholeHello = std::chrono::milliseconds(100);
 
 /// The log line in front of the answer to the greeting; empty: there is none.
@@ -113,6 +116,9 @@ Expected<void, std::string> Subject::begin() {
   const pool::StartEvidence evidence = session_->greet();
   slowest_start = std::max(slowest_start, session_->start_time());
   if (evidence.cause == StartCause::none) {
+    // What follows the greeting must not come in one piece with the first request.
+    if (settings_.wire().greets()) (void)session_->wait_until_read();
+    if (answers_notifications) (void)session_->hear_out(kWholeHello);
     hear_hello();
     return {};
   }
@@ -125,7 +131,17 @@ Expected<void, std::string> Subject::begin() {
 void Subject::hear_hello() {
   const bool on_channel = wire::row_of(settings_.framing.wire).on_channel;
   if (!settings_.opaque || !on_channel || !says_hello_) return;
-  says_hello_ = !session_->listen(std::min(kHello, settings_.limit)).frames.empty();
+  const Time begun = host::sys::now();
+  const auto is_over = [&](const Heard& heard) {
+    const Duration waited = host::sys::now() - begun;
+    const bool at_work = heard.silence.activity.cpu_percent >= kAtWorkPercent;
+    return waited >= settings_.limit || (waited >= kHello && !at_work);
+  };
+  Heard heard;
+  do {
+    heard = session_->listen(std::min(kHelloLook, settings_.limit));
+  } while (heard.after == After::silent && !heard.exit && !is_over(heard));
+  says_hello_ = !heard.frames.empty();
   if (says_hello_) (void)session_->hear_out(kWholeHello);
 }
 

@@ -49,20 +49,23 @@ class Subject {
   [[nodiscard]] std::optional<ExitStatus> ended_by_itself() const;
 
   // What earlier rows found out about the worker.
-  bool answers = false;       ///< calls are answered, perhaps with errors
-  bool succeeds = false;      ///< calls are answered without errors
-  bool echoes = false;        ///< echo gives its arguments back
-  bool noisy = false;         ///< it writes on stdout what is no reply
-  bool closes_stdin = false;  ///< it closes its stdin in a call
+  bool answers = false;                ///< calls are answered, perhaps with errors
+  bool succeeds = false;               ///< calls are answered without errors
+  bool echoes = false;                 ///< echo gives its arguments back
+  bool noisy = false;                  ///< it writes on stdout what is no reply
+  bool answers_notifications = false;  ///< also that which follows the greeting
+  bool closes_stdin = false;           ///< it closes its stdin in a call
   bool outlives_input = false;
   bool outlives_term = false;
   bool ends_on_unknown = false;    ///< it ends on an unknown command
+  bool hangs_on_unknown = false;   ///< it leaves an unknown command unanswered
   bool errors_are_flawed = false;  ///< its errors are not as its speech has them
   bool crashes_at_end = false;     ///< it ends by a signal that nobody sent
   /// The first thing that was well on a fresh process, but not on a used one.
   std::optional<Finding> worn;
   bool many_calls_over = false;
-  bool restless = false;  ///< it ends or writes while it is idle
+  bool restless = false;   ///< it ends or writes while it is idle
+  bool ends_idle = false;  ///< it ends while it is idle
   /// Why it can't be caught in a call, as the first row found that wanted to; none: it can.
   std::optional<Finding> no_long_call;
   bool long_call_tried = false;

@@ -22,6 +22,7 @@ Finding oversized(Subject& subject);
 
 // ---- how it lives and leaves (life.cpp)
 Finding idle(Subject& subject);
+Finding goodbye(Subject& subject);
 Finding end_of_input(Subject& subject);
 Finding end_in_frame(Subject& subject);
 Finding end_in_call(Subject& subject);

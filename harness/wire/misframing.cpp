@@ -250,6 +250,13 @@ bool names_content(std::string_view bytes) {
 std::optional<Suspicion> bad_header(const Framing& framing, std::string_view bytes) {
   if (framing.wire != Wire::headers || !names_content(bytes)) return std::nullopt;
   const Head head = row_of(framing.wire).head(framing, bytes, 0);
+  const std::size_t end = bytes.find("\r\n");
+  const std::string_view behind = bytes.substr(std::min(end, bytes.size() - 2) + 2);
+  if (head.state == Head::State::incomplete && !document_at(behind).empty()) {
+    return Suspicion{Misframing::bad_header,
+                     fmt::format("a header without the empty line (CR LF) that ends it: \"{}\"",
+                                 printable(bytes.substr(0, end), kQuoted))};
+  }
   if (head.state != Head::State::broken) return std::nullopt;
   const std::string_view block = bytes.substr(0, std::min(bytes.find("\r\n\r\n"), kSearched));
   const std::size_t second = block.find("\r\n");
@@ -338,6 +345,23 @@ std::string form_of(const Framing& other, const Framing& agreed) {
                      instead);
 }
 
+/// Suspects a length in the other byte order that is wrong, too: read as agreed it is beyond all
+/// limits, read the other way it is near the size of the JSON behind it.
+std::optional<Suspicion> wrong_in_other_order(const Framing& agreed, const Framing& other,
+                                              std::string_view bytes) {
+  const Head head = row_of(agreed.wire).head(agreed, bytes, 0);
+  const Head swapped = row_of(other.wire).head(other, bytes, 0);
+  if (head.state != Head::State::broken || swapped.header_bytes == 0) return std::nullopt;
+  const std::size_t size = document_at(bytes.substr(swapped.header_bytes)).size();
+  const bool is_near = size / 2 < swapped.payload_bytes && swapped.payload_bytes < 2 * size;
+  if (!is_near) return std::nullopt;
+  return Suspicion{
+      Misframing::little_endian,
+      fmt::format("a length in {}-endian order, and a wrong one: {} where the JSON "
+                  "text behind it has {} bytes",
+                  other.little_endian ? "little" : "big", swapped.payload_bytes, size)};
+}
+
 /// Suspects a length of another form than the agreed one, with the JSON that it announces behind
 /// it.
 std::optional<Suspicion> other_length(const Framing& framing, std::string_view bytes) {
@@ -351,6 +375,7 @@ std::optional<Suspicion> other_length(const Framing& framing, std::string_view b
           Misframing::little_endian,
           fmt::format("a length in {}-endian order", other.little_endian ? "little" : "big")};
     }
+    if (auto found = wrong_in_other_order(framing, other, bytes)) return found;
   }
   other.wire = Wire::varint;
   const bool one_byte = !bytes.empty() && static_cast<unsigned char>(bytes[0]) < 0x80;

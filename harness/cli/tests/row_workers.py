@@ -289,10 +289,15 @@ def handle(r):
     if r["command"] == "sleep": r["command"] = "nap"
     H(r)
 serve(handle)""", 'not tried eof_in_call, term_in_call: it has no command "sleep" that takes time'),
-    "leaves sleep unanswered": ("""
+    "leaves what it does not know unanswered": ("""
 def handle(r):
-    if r["command"] != "sleep": H(r)
+    if r["command"] in ("ping", "echo"): H(r)
 serve(handle)""", 'eof_in_call, term_in_call: it leaves the command "sleep" unanswered, so nothing'),
+    "ends while it is idle": ("""
+def handle(r):
+    H(r)
+    if r["id"] == 0: threading.Timer(0.4, lambda: os._exit(3)).start()
+serve(handle)""", "not tried goodbye, eof_idle: it ends by itself while it is idle"),
     "prints a moment after": ("""
 def handle(r):
     H(r)

@@ -136,12 +136,33 @@ def refuse(request):
                 "error": {"code": -32601, "message": "no method"}}))
     return True
 serve(read_line, line, before=refuse)""", "wire lines, speech json_rpc"),
-    "a code of its own for its greeting": ((), """
+    "a code of its own for what it does not know": ((), """
 def refuse(request):
-    if request["method"] != "initialize": return False
-    write(line({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32000, "message": "?"}}))
+    if request["method"] in ("echo", "ping"): return False
+    write(line({"jsonrpc": "2.0", "id": request["id"],
+                "error": {"code": -32000, "message": "what is " + request["method"] + "?"}}))
     return True
 serve(read_line, line, before=refuse)""", "wire lines, speech json_rpc"),
+    "a greeting that fails": ((), """
+def refuse(request):
+    if request["method"] != "initialize": return False
+    write(line({"jsonrpc": "2.0", "id": request["id"],
+                "error": {"code": -32603, "message": "TOKEN is not set"}}))
+    return True
+serve(read_line, line, before=refuse)""",
+                              'it answered its initialize with an error: "TOKEN is not set (code -32603)"'),
+    "replies in a batch": ((), "serve(read_line, lambda message: line([message]))",
+                           "answered its initialize with what is no reply to it: a batch"),
+    "messages that are no JSON": ((), """
+while read_varint() and write(bytes([4, 18, 2, 111, 107])) is None: pass""", "wire varint, speech opaque"),
+    "little-endian characters": ((), """
+def say(message):
+    text = json.dumps({**message, "é": 1}, ensure_ascii=False)
+    return struct.pack("<I", len(text)) + text.encode()
+bridge(read_packed("<I"), say)""", "a length that counts characters, not bytes"),
+    "no empty line behind its header": (HEADERS, """
+serve(read_headed, lambda message: headed(message).replace(b"\\r\\n\\r\\n", b"\\r\\n"))""",
+                                        "a header without the empty line (CR LF) that ends it"),
     "slow at first, and quick to refuse": ((), """
 def read():
     text = I.readline()
@@ -324,7 +345,22 @@ bridge(read_packed(">Q"), lambda m: struct.pack(">Q", len(json.dumps(m)) + 8) +
 
 # A pool can use them, though it is told of how they say that something failed.
 REMARKED = {
-    f"{error} in {options[-1]}": (options, f"""
+    "no answer to its goodbye": (HEADERS, """
+serve(read_headed, headed, before=lambda request: request["method"] == "shutdown")""",
+                                 "hangs when it is asked to shut down: it has read the request"),
+    "fails at its goodbye": (HEADERS, """
+serve(read_headed, headed)
+raise SystemExit(3)""", "fails when it is asked to leave (exited with code 3)"),
+    "stays after its goodbye": (HEADERS, """
+def read():
+    text = read_headed()
+    if b'"exit"' in text: I.read()
+    return text
+serve(read, headed)""", "does not end within 6000 ms of being told to exit"),
+    "hangs in sleep": (CALLS, """
+serve(read_line, line, before=lambda request: request["method"] == "sleep")""",
+                       'hangs in a call of "sleep": it has read the request'),
+    **{f"{error} in {options[-1]}": (options, f"""
 write_as, read = {"(headed, read_headed)" if options == HEADERS else "(line, read_line)"}
 def flawed(message):
     return write_as({{**message, "error": {error}}} if "error" in message and message["id"] else message)
@@ -335,8 +371,7 @@ serve(read, flawed)""", words)
          'an error whose "code" is the text "ENOENT", not a whole number'),
         (CALLS, '"nope"', 'an error that is the text "nope", not an object with a code and a message.'),
         (CALLS, "None", 'an unknown command with what is no reply: a reply whose "error" is null, '
-                        'and that has no "result".'))
-} | {
+                        'and that has no "result".'))},
     "refuses what is too large, without an id": (LINES, """
 def read():
     text = I.readline(65536)

@@ -117,7 +117,7 @@ OPAQUE_WORKERS = {
     "print('Loading...', flush=True); serve(write)": ("text (a banner or a stray print)", 1),
     "sys.exit(4)": ("ends before it is asked anything (exited with code 4): dead at start", 1),
 }
-LONGEST_OUTPUT = 16384
+LONGEST_OUTPUT = 20000
 LARGEST_MEMORY_KIB = 512 << 10  # of ours and of the largest worker
 
 
@@ -222,6 +222,16 @@ class Probe(ProgramTest):
                 self.assertIn("wire node_ipc, speech opaque (on its channel", said.decode())
                 self.assertEqual(diagnosis(said), ["diagnosis: a sound worker."], said)
                 self.assertEqual(code, 0)
+
+    def test_who_lives_only_with_a_channel_is_taken_to_speak_on_it(self):
+        silent = """
+import os
+if "NODE_CHANNEL_FD" not in os.environ: raise SystemExit(0)
+while os.read(int(os.environ["NODE_CHANNEL_FD"]), 65536): pass"""
+        said, code = probe([PYTHON, "-c", silent])
+        self.assertIn("wire node_ipc, speech opaque (without a channel it ends by itself", said.decode())
+        self.assertIn("hangs in its first call: it has read the request", diagnosis(said)[0])
+        self.assertEqual(code, 1)
 
     def test_our_own_worker_is_sound(self):
         said, code = probe([FAKE_WORKER])
