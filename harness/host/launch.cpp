@@ -5,6 +5,7 @@
 #include <new>
 #include <signal.h>
 #include <unistd.h>
+#include <utility>
 
 #include <sys/prctl.h>
 
@@ -17,6 +18,8 @@
 #include <boost/type_traits/decay.hpp>
 #include <boost/type_traits/is_convertible.hpp>
 // clang-format off
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/process/v2/posix/default_launcher.hpp>
@@ -54,12 +57,16 @@ class ChildSide {
         parent_(::getpid()),
         planned_failure_(sys::planned_failure(sys::Call::fork_exec)) {}
 
+  /// Where to note that fork comes next; to be called before on_setup().
+  void note_fork_in(bool& about_to_fork) { about_to_fork_ = &about_to_fork; }
+
   /// Runs before fork. A planned error of fork itself is played here, any other one in the child,
   /// as exec's would be.
   template <class Launcher>
   error_code on_setup(Launcher&, const fs::path&, const char* const*&) const {
-    return planned_failure_ == EAGAIN || planned_failure_ == ENOMEM ? code(planned_failure_)
-                                                                    : error_code();
+    const bool fails = planned_failure_ == EAGAIN || planned_failure_ == ENOMEM;
+    *about_to_fork_ = !fails;
+    return fails ? code(planned_failure_) : error_code();
   }
 
   template <class Launcher>
@@ -117,11 +124,36 @@ class ChildSide {
   LaunchOptions options_;
   pid_t parent_;
   int planned_failure_;
+  bool* about_to_fork_ = nullptr;
+};
+
+/// An executor whose context, for the one question that Boost asks just before fork, has no
+/// services. Asio would tell them of the fork in the child, too, and allocates memory for that: in
+/// the child of a program with threads, an allocator's lock may be held by a thread that is not
+/// there.
+class ForkExecutor : public boost::asio::io_context::executor_type {
+ public:
+  ForkExecutor(boost::asio::io_context& context, boost::asio::execution_context& bare,
+               bool& about_to_fork)
+      : boost::asio::io_context::executor_type(context.get_executor()),
+        context_(&context),
+        bare_(&bare),
+        about_to_fork_(&about_to_fork) {}
+
+  [[nodiscard]] boost::asio::execution_context& query(
+      boost::asio::execution::context_t /*of*/) const noexcept {
+    return std::exchange(*about_to_fork_, false) ? *bare_ : *context_;
+  }
+
+ private:
+  boost::asio::execution_context* context_;
+  boost::asio::execution_context* bare_;
+  bool* about_to_fork_;
 };
 
 /// Forks and executes through Boost; returns once exec has happened, or leaves no process.
 Try<pid_t> fork_and_exec(const std::string& program, const Command& command,
-                         const std::vector<const char*>& environment, const ChildSide& child_side) {
+                         const std::vector<const char*>& environment, ChildSide child_side) {
   const std::vector<std::string> args(command.argv.begin() + 1, command.argv.end());
 
   const pid_t parent = ::getpid();
@@ -131,10 +163,14 @@ Try<pid_t> fork_and_exec(const std::string& program, const Command& command,
   int thrown = 0;
   try {
     boost::asio::io_context context;
+    boost::asio::execution_context bare;
+    bool about_to_fork = false;
+    child_side.note_fork_in(about_to_fork);
     // Makes Asio open its descriptors now: if it could not do so after fork, Boost would leak a
     // pidfd.
     const boost::asio::posix::stream_descriptor opener(context);
-    auto started = launcher(context.get_executor(), error, program, args, child_side);
+    auto started =
+        launcher(ForkExecutor(context, bare, about_to_fork), error, program, args, child_side);
     if (!error) {
       started.detach();  // the destructor would kill the process
       return launcher.pid;
@@ -144,8 +180,7 @@ Try<pid_t> fork_and_exec(const std::string& program, const Command& command,
   } catch (const std::bad_alloc&) {
     thrown = ENOMEM;
   }
-  // Asio opens its descriptors anew in the child and may throw there: the child must not go on as a
-  // second pool.
+  // Whatever is thrown in the child, it must not go on as a second pool.
   if (::getpid() != parent) ::_exit(127);
   if (launcher.pid > 0) {
     note_started(launcher.pid);  // if it is left over, it must not pass for an orphan
