@@ -167,7 +167,9 @@ TEST_CASE("run: sweep: one that is asked to stop does not wait for a case withou
   REQUIRE(stopped);
   CHECK(stopped->own().end == SweepEnd::asked);
   CHECK(stopped->failures.empty());
-  CHECK(stopped->own().numbers.next() == 64);
+  // Cases that were under way when it was asked may have come to their end.
+  CHECK(stopped->own().numbers.next() >= 64);
+  CHECK(stopped->own().numbers.next() <= 70);
 }
 
 TEST_CASE("run: sweep: one that is asked to stop while it shrinks does the rest later", "[sweep]") {
