@@ -111,7 +111,7 @@ TEST_CASE("host: census: who has lost its main thread lives while another thread
   REQUIRE(stat);
   CHECK_FALSE(stat->dead());
   CHECK_FALSE(stat->exiting());
-  CHECK(stat->threads == 2);
+  CHECK(stat->threads >= 2);  // TSan has a thread of its own
   CHECK(alive(child.pid, stat->started));
   CHECK(take_census().children == before.children + 1);
   CHECK(take_census().zombies == before.zombies);

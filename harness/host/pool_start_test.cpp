@@ -308,7 +308,8 @@ TEST_CASE_METHOD(PoolFixture, "host: start: a command_for that throws is a start
                        : "command_for threw: an exception that is no std::exception"));
 }
 
-TEST_CASE_METHOD(PoolFixture, "host: start: what the pool answers to a worker is not its ping") {
+TEST_CASE_METHOD(PoolFixture,
+                 "host: start: what the pool answers to a worker is not its greeting") {
   const Folder folder;
   const std::string answered = folder.file("answered");
   // It asks, reads its greeting and leaves the answer where it is.
@@ -323,6 +324,7 @@ TEST_CASE_METHOD(PoolFixture, "host: start: what the pool answers to a worker is
   REQUIRE(appears(answered));
   CHECK(comes_true([&] {
     const auto refused = pool->checkout(1ms);
-    return !refused && contains(refused.error().message, "it has read its ping and not answered");
+    return !refused &&
+           contains(refused.error().message, "it has read its initialize and not answered");
   }));
 }
