@@ -26,6 +26,8 @@ constexpr Duration kNoise = 100ms;
 /// Unasked output of this many bytes a second, or more, is a flood.
 constexpr std::uint64_t kFloodBytes = std::uint64_t{1} << 20U;
 constexpr Duration kInCall = 200ms;
+/// How long a worker that has answered its goodbye has to leave.
+constexpr Duration kLastWait = 300ms;
 /// On a busy machine, a shorter call can't be told from one that is answered at once.
 constexpr Duration kLongCall = 250ms;
 constexpr int kIdlePercent = 20;
@@ -240,10 +242,14 @@ Finding goodbye(Subject& subject) {
     if (heard.after != After::answered)
       return remark(failure(heard, settings.framing, "when it is asked to shut down"));
   }
-  session->write_piece(last);
   // A bridge's worker may know no such request: then the end of its input is what it leaves at.
   const bool must_leave = !words.empty();
-  const Heard heard = session->wait_for_end(must_leave ? settings.limit : kIdle);
+  if (must_leave) {
+    session->write_piece(last);
+  } else {
+    (void)session->ask(last, kIdle);
+  }
+  const Heard heard = session->wait_for_end(must_leave ? settings.limit : kLastWait);
   if (heard.exit && (heard.exit->signal != 0 || heard.exit->code != 0)) {
     return remark(fmt::format("fails when it is asked to leave {}{}", end_of(heard),
                               tail_words(heard.stderr_tail)));

@@ -215,10 +215,12 @@ class Probe(ProgramTest):
     def test_who_answers_otherwise_on_its_channel_is_taken_for_opaque(self):
         lives_on = FORKED.replace("raise SystemExit(0)", "import time; time.sleep(1000)")
         says_hello = FORKED.replace("while", 'channel.sendall(b\'"ready"\\n\')\nwhile')
-        for script, asked in ((FORKED, ()), (lives_on, ()), (says_hello, ()),
-                              (FORKED, ("--wire", "node_ipc"))):
+        probed = probe_all({
+            (script, asked): [[PYTHON, "-c", script], *asked]
+            for script, asked in ((FORKED, ()), (lives_on, ()), (says_hello, ()),
+                                  (FORKED, ("--wire", "node_ipc")))})
+        for (script, asked), (said, code) in probed.items():
             with self.subTest(asked, script=script):
-                said, code = probe([PYTHON, "-c", script], *asked)
                 self.assertIn("wire node_ipc, speech opaque (on its channel", said.decode())
                 self.assertEqual(diagnosis(said), ["diagnosis: a sound worker."], said)
                 self.assertEqual(code, 0)
