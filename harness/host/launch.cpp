@@ -140,6 +140,11 @@ class ForkExecutor : public boost::asio::io_context::executor_type {
         bare_(&bare),
         about_to_fork_(&about_to_fork) {}
 
+  // Boost copies executors where it could move them.
+  ForkExecutor(const ForkExecutor&) = default;
+  ForkExecutor& operator=(const ForkExecutor&) = default;
+  ~ForkExecutor() = default;
+
   [[nodiscard]] boost::asio::execution_context& query(
       boost::asio::execution::context_t /*of*/) const noexcept {
     return std::exchange(*about_to_fork_, false) ? *bare_ : *context_;

@@ -75,8 +75,8 @@ Finding worn(Subject& subject, Finding used, int requests, const Finding& fresh)
 Finding on_a_process(const Test& test, Subject& subject) {
   const int requests = subject.requests_behind();
   const auto ended = subject.ended_by_itself();
-  const Finding used = ended ? broken(fmt::format("ends by itself ({})", pool::words(*ended)))
-                             : test.examine(subject);
+  Finding used = ended ? broken(fmt::format("ends by itself ({})", pool::words(*ended)))
+                       : test.examine(subject);
   const auto is_bad = [](const Finding& finding) {
     return finding.verdict == Verdict::broken || finding.verdict == Verdict::remark;
   };

@@ -185,17 +185,17 @@ void Search::follow(const Tried& tried) {
   const Evidence& evidence = tried.evidence;
   const std::vector<Candidate> meant = meant_by(tried);
   const bool first = tried_.size() == 1;
-  if (evidence.grade == Grade::echo) {
+  const bool unread = first && evidence.unread;
+  // The wire that it reads is found. A worker that objects may read another wire than it writes.
+  const bool found =
+      evidence.grade == Grade::answer || (evidence.grade == Grade::message && !evidence.logs);
+  if (evidence.grade == Grade::echo || (found && !unread)) {
     waiting_.clear();
-  } else if (first && evidence.unread) {
+  } else if (unread) {
     // Without reading, no wire matters. But a child of fork() reads nothing without its channel,
     // whether it ends or lives on.
     waiting_.clear();
     add(kForked);
-  } else if (evidence.grade == Grade::answer ||
-             (evidence.grade == Grade::message && !evidence.logs)) {
-    // The wire that it reads is found. A worker that objects may read another wire than it writes.
-    waiting_.clear();
   } else if (first && evidence.exited) {
     add(kForked);
   } else if (first && evidence.grade == Grade::noise) {
@@ -261,7 +261,7 @@ void Search::grade_the_silent() {
 }
 
 Settings Search::told(const Tried& tried, std::string_view how) const {
-  const Settings found = with(settings_, tried.candidate);
+  Settings found = with(settings_, tried.candidate);
   say_(fmt::format("{} ({})\n", words(found), how));
   return found;
 }

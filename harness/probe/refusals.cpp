@@ -20,7 +20,7 @@ constexpr Duration kAtOnce = 200ms;
 /// A worker that has answered the next call has by then answered this one too, if it ever will.
 constexpr Duration kBelated = 1s;
 /// More bytes than a pipe holds.
-constexpr std::size_t kManyBytes = 4 * 65536;
+constexpr std::size_t kManyBytes = std::size_t{4} * 65536;
 
 struct Outcome {
   std::optional<ExitStatus> exit;

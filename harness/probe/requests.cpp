@@ -428,7 +428,7 @@ Finding glued_requests(Subject& subject) {
     heard.add(std::move(later));
   }
   if (heard.after == After::answered) {
-    const Finding finding = pairing(subject, heard, requests, args);
+    Finding finding = pairing(subject, heard, requests, args);
     if (finding.verdict != Verdict::held || heard.more_than(2)) subject.spoil();
     return finding;
   }

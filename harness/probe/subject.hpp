@@ -61,14 +61,14 @@ class Subject {
   bool hangs_on_unknown = false;   ///< it leaves an unknown command unanswered
   bool errors_are_flawed = false;  ///< its errors are not as its speech has them
   bool crashes_at_end = false;     ///< it ends by a signal that nobody sent
-  /// The first thing that was well on a fresh process, but not on a used one.
-  std::optional<Finding> worn;
   bool many_calls_over = false;
   bool restless = false;   ///< it ends or writes while it is idle
   bool ends_idle = false;  ///< it ends while it is idle
+  bool long_call_tried = false;
+  /// The first thing that was well on a fresh process, but not on a used one.
+  std::optional<Finding> worn;
   /// Why it can't be caught in a call, as the first row found that wanted to; none: it can.
   std::optional<Finding> no_long_call;
-  bool long_call_tried = false;
   std::optional<std::string> restart_failure;
   std::vector<std::string> left_behind;
   std::uint64_t most_stderr = 0;  ///< the most bytes that one process wrote to stderr
@@ -84,11 +84,11 @@ class Subject {
   const Say& say_;
   Time zero_ = Time();
   std::optional<Session> session_;
-  bool spoilt_ = false;
-  Time busy_until_{};       ///< when the process at hand has done what it was last asked for
-  bool says_hello_ = true;  ///< it may say something before it is asked
+  Time busy_until_{};  ///< when the process at hand has done what it was last asked for
   std::int64_t next_id_ = 3;
   int requests_ = 0;  ///< how many requests the process at hand was sent
+  bool spoilt_ = false;
+  bool says_hello_ = true;  ///< it may say something before it is asked
 };
 
 /// What its messages come out of: `stdout`, or its `channel`, into which ours go, too.
