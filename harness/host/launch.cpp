@@ -57,15 +57,15 @@ class ChildSide {
         parent_(::getpid()),
         planned_failure_(sys::planned_failure(sys::Call::fork_exec)) {}
 
-  /// Where to note that fork comes next; to be called before on_setup().
-  void note_fork_in(bool& about_to_fork) { about_to_fork_ = &about_to_fork; }
+  /// Whether fork comes next: once, after a setup that did not fail.
+  bool forks_next() { return std::exchange(forks_next_, false); }
 
   /// Runs before fork. A planned error of fork itself is played here, any other one in the child,
   /// as exec's would be.
   template <class Launcher>
-  error_code on_setup(Launcher&, const fs::path&, const char* const*&) const {
+  error_code on_setup(Launcher&, const fs::path&, const char* const*&) {
     const bool fails = planned_failure_ == EAGAIN || planned_failure_ == ENOMEM;
-    *about_to_fork_ = !fails;
+    forks_next_ = !fails;
     return fails ? code(planned_failure_) : error_code();
   }
 
@@ -124,7 +124,7 @@ class ChildSide {
   LaunchOptions options_;
   pid_t parent_;
   int planned_failure_;
-  bool* about_to_fork_ = nullptr;
+  bool forks_next_ = false;
 };
 
 /// An executor whose context, for the one question that Boost asks just before fork, has no
@@ -134,11 +134,11 @@ class ChildSide {
 class ForkExecutor : public boost::asio::io_context::executor_type {
  public:
   ForkExecutor(boost::asio::io_context& context, boost::asio::execution_context& bare,
-               bool& about_to_fork)
+               ChildSide& child_side)
       : boost::asio::io_context::executor_type(context.get_executor()),
         context_(&context),
         bare_(&bare),
-        about_to_fork_(&about_to_fork) {}
+        child_side_(&child_side) {}
 
   // Boost copies executors where it could move them.
   ForkExecutor(const ForkExecutor&) = default;
@@ -147,13 +147,13 @@ class ForkExecutor : public boost::asio::io_context::executor_type {
 
   [[nodiscard]] boost::asio::execution_context& query(
       boost::asio::execution::context_t /*of*/) const noexcept {
-    return std::exchange(*about_to_fork_, false) ? *bare_ : *context_;
+    return child_side_->forks_next() ? *bare_ : *context_;
   }
 
  private:
   boost::asio::execution_context* context_;
   boost::asio::execution_context* bare_;
-  bool* about_to_fork_;
+  ChildSide* child_side_;
 };
 
 /// Forks and executes through Boost; returns once exec has happened, or leaves no process.
@@ -169,13 +169,11 @@ Try<pid_t> fork_and_exec(const std::string& program, const Command& command,
   try {
     boost::asio::io_context context;
     boost::asio::execution_context bare;
-    bool about_to_fork = false;
-    child_side.note_fork_in(about_to_fork);
     // Makes Asio open its descriptors now: if it could not do so after fork, Boost would leak a
     // pidfd.
     const boost::asio::posix::stream_descriptor opener(context);
     auto started =
-        launcher(ForkExecutor(context, bare, about_to_fork), error, program, args, child_side);
+        launcher(ForkExecutor(context, bare, child_side), error, program, args, child_side);
     if (!error) {
       started.detach();  // the destructor would kill the process
       return launcher.pid;

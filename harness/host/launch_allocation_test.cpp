@@ -1,11 +1,10 @@
 #include <atomic>
-#include <cstdlib>
-#include <new>
 #include <pthread.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 
+#include "harness/base/watched_heap_testing.hpp"
 #include "harness/host/child.hpp"
 #include "harness/host/child_testing.hpp"
 
@@ -17,38 +16,11 @@ constexpr int kAllocated = 98;
 std::atomic<bool> watched{false};
 std::atomic<bool> in_child{false};
 
-void* memory_of(std::size_t size) noexcept {
-  if (in_child) ::_exit(kAllocated);
-  return std::malloc(size == 0 ? 1 : size);
-}
-
 }  // namespace
 
-// What this test program allocates in a child, before exec, ends that child.
-void* operator new(std::size_t size) {
-  if (void* const memory = memory_of(size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new[](std::size_t size) {
-  return ::operator new(size);
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  return memory_of(size);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-  return memory_of(size);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
+/// What this test program allocates in a child, before exec, ends that child.
+void poolproof::testing::on_allocation() noexcept {
+  if (in_child) ::_exit(kAllocated);
 }
 
 namespace poolproof::host {

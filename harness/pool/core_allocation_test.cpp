@@ -1,11 +1,11 @@
 #include <array>
-#include <cstdlib>
-#include <new>
+#include <cstddef>
 #include <span>
 
 #include <catch2/catch.hpp>
 
 #include "harness/base/enumerators.hpp"
+#include "harness/base/watched_heap_testing.hpp"
 #include "harness/pool/core.hpp"
 #include "harness/pool/meter.hpp"
 
@@ -13,40 +13,11 @@ namespace {
 
 std::size_t allocations = 0;
 
-void* counted(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-
 }  // namespace
 
-// This test program's heap is counted. Not for more than one thread.
-void* operator new(std::size_t size) {
-  return counted(size);
-}
-void* operator new[](std::size_t size) {
-  return counted(size);
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+/// Not for more than one thread.
+void poolproof::testing::on_allocation() noexcept {
   ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
 }
 
 namespace poolproof::pool {

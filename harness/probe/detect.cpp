@@ -120,7 +120,8 @@ class Search {
   [[nodiscard]] Settings told(const Tried& tried, std::string_view how) const;
   [[nodiscard]] Settings told_refusing(const Tried& tried) const;
   [[nodiscard]] bool knows_its_greeting(const Tried& tried) const;
-  [[nodiscard]] std::optional<Settings> told_opaque() const;
+  [[nodiscard]] Settings told_as_opaque(const Tried& tried, std::string_view how) const;
+  [[nodiscard]] std::optional<Settings> taken_for_opaque() const;
   [[nodiscard]] bool is_likely(const Candidate& candidate) const;
   [[nodiscard]] std::optional<Settings> patiently() const;
 
@@ -216,7 +217,7 @@ void Search::follow(const Tried& tried) {
 std::vector<Candidate> Search::meant_by(const Tried& tried) const {
   const Evidence& evidence = tried.evidence;
   if (evidence.sound) return on_wire_of(tried.candidate, evidence.rpc);
-  if (!evidence.suspicion && evidence.whole_varints)
+  if (!evidence.suspicion && evidence.binary_varints)
     return on_wire_of({Wire::varint, Speech::bridge}, false);
   if (!evidence.suspicion) return {};
   std::vector<Candidate> meant;
@@ -264,6 +265,13 @@ Settings Search::told(const Tried& tried, std::string_view how) const {
   Settings found = with(settings_, tried.candidate);
   say_(fmt::format("{} ({})\n", words(found), how));
   return found;
+}
+
+Settings Search::told_as_opaque(const Tried& tried, std::string_view how) const {
+  Settings any = with(settings_, tried.candidate);
+  any.opaque = true;
+  say_(fmt::format("{} ({})\n", words(any), how));
+  return any;
 }
 
 /// Whether a silent candidate is worth a longer wait: it is a usual one, or output pointed to its
@@ -338,17 +346,11 @@ Settings Search::told_refusing(const Tried& tried) const {
 
 /// The wire on which the worker takes part, though it answers no greeting: it writes whole messages
 /// that are no JSON, or it lives only with a channel.
-std::optional<Settings> Search::told_opaque() const {
+std::optional<Settings> Search::taken_for_opaque() const {
   if (hints_.speech) return std::nullopt;
-  const auto opaque = [this](const Tried& tried, std::string_view how) {
-    Settings any = with(settings_, tried.candidate);
-    any.opaque = true;
-    say_(fmt::format("{} ({})\n", words(any), how));
-    return any;
-  };
   for (const Tried& tried : tried_) {
-    if (tried.evidence.whole_bytes && !tried.evidence.exited)
-      return opaque(tried, "it answers in whole messages that are no JSON");
+    if (tried.evidence.binary && !tried.evidence.suspicion && !tried.evidence.exited)
+      return told_as_opaque(tried, "it answers in whole messages that are no JSON");
   }
   const bool left = std::ranges::any_of(tried_, [](const Tried& one) {
     return one.candidate.wire != Wire::node_ipc && one.evidence.exited &&
@@ -357,7 +359,8 @@ std::optional<Settings> Search::told_opaque() const {
   for (const Tried& tried : tried_) {
     const bool lives = tried.candidate.wire == Wire::node_ipc && tried.evidence.waits;
     if (lives && left && tried.evidence.wrote_nothing)
-      return opaque(tried, "without a channel it ends by itself; with one it lives and reads");
+      return told_as_opaque(tried,
+                            "without a channel it ends by itself; with one it lives and reads");
   }
   return std::nullopt;
 }
@@ -378,10 +381,7 @@ Settings Search::run() {
     }
     const bool has_channel = candidate.wire == Wire::node_ipc && !tried->evidence.wrote_nothing;
     if (!hints_.speech && (hints_.wire == Wire::node_ipc || has_channel)) {
-      Settings any = with(settings_, candidate);
-      any.opaque = true;
-      say_(fmt::format("{} (on its channel it answers otherwise than a bridge)\n", words(any)));
-      return any;
+      return told_as_opaque(*tried, "on its channel it answers otherwise than a bridge");
     }
     if (!tried->evidence.sound) {
       const auto meant = meant_by(*tried);
@@ -400,7 +400,7 @@ Settings Search::run() {
   }
   if (best->evidence.refuses && !hints_.speech) return told_refusing(*best);
   if (best->evidence.grade <= Grade::misframed) {
-    if (auto found = told_opaque()) return *found;
+    if (auto found = taken_for_opaque()) return *found;
   }
   if (best->evidence.grade == Grade::echo && !hints_.speech) {
     return told(*best,

@@ -39,19 +39,19 @@ bool knows_no_greeting(const wire::Reply& reply) {
   return !reply.success && reply.error.ends_with(kMethodNotFound);
 }
 
-/// Whether the bytes are whole messages of a wire that says their lengths, which no text is.
-bool cut_whole(const wire::Framing& framing, std::string_view bytes) {
+/// Whether the bytes are whole messages of a wire that says their lengths, and none of them is text
+/// or begins as JSON: a reply that is JSON but for a fault must not pass for any bytes.
+bool is_binary_run(const wire::Framing& framing, std::string_view bytes) {
   const bool says_lengths =
       framing.wire == wire::Wire::prefix || framing.wire == wire::Wire::varint;
-  if (!says_lengths || is_text(bytes)) return false;
-  std::size_t payload_bytes = 0;
+  if (!says_lengths || bytes.empty()) return false;
   while (!bytes.empty()) {
     const wire::WholeFrame whole = wire::whole_frame(framing, bytes);
-    if (whole.bytes == 0) return false;
-    payload_bytes += whole.payload.size();
+    const bool as_json = whole.payload.starts_with('{') || whole.payload.starts_with('[');
+    if (whole.payload.empty() || as_json || is_text(whole.payload)) return false;
     bytes.remove_prefix(whole.bytes);
   }
-  return payload_bytes > 0;
+  return true;
 }
 
 /// What comes behind log lines that are JSON, if that is the answer; else all the bytes.
@@ -85,10 +85,10 @@ Evidence evidence_of(const Settings& settings, const pool::StartEvidence& start,
       behind_logs(settings, wire::behind_unasked(framing, settings.speech, bytes));
   const std::string_view payload = wire::whole_frame(framing, said).payload;
   evidence.sound = !payload.empty() && wire::first_document(payload) == payload;
-  evidence.whole_bytes = cut_whole(framing, bytes);
+  evidence.binary = is_binary_run(framing, bytes);
   wire::Framing varints = framing;
   varints.wire = wire::Wire::varint;
-  evidence.whole_varints = cut_whole(varints, bytes);
+  evidence.binary_varints = is_binary_run(varints, bytes);
   const std::string_view document = evidence.sound ? payload : wire::first_document(said);
   if (const auto suspicion = wire::suspect(framing, said)) evidence.suspicion = suspicion->kind;
   const auto message = wire::parse_json(document);

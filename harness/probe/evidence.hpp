@@ -34,8 +34,8 @@ struct Evidence {
   bool unread = false;   ///< the worker has read nothing
   bool waits = false;    ///< the worker has read everything and lives on
   bool wrote_nothing = false;
-  bool whole_bytes = false;    ///< it wrote whole messages of this wire that may be no JSON
-  bool whole_varints = false;  ///< or of a wire with varints, as Bazel's workers do
+  bool binary = false;          ///< it wrote whole messages of this wire that are not meant as JSON
+  bool binary_varints = false;  ///< or of a wire with varints, as Bazel's workers do
   std::optional<wire::Speech> speech = {};         ///< the speech that the answer shows
   std::optional<wire::Misframing> suspicion = {};  ///< the wire's rule that its bytes break
 };

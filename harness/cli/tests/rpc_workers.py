@@ -155,6 +155,9 @@ serve(read_line, line, before=refuse)""",
                            "answered its initialize with what is no reply to it: a batch"),
     "messages that are no JSON": ((), """
 while read_varint() and write(bytes([4, 18, 2, 111, 107])) is None: pass""", "wire varint, speech opaque"),
+    "frames of broken JSON": ((), """
+bridge(read_packed(">I"), lambda message: packed(">I")(message)[:-1] + b"\\xe9")""",
+                              "answered its ping with what is no reply to it"),
     "little-endian characters": ((), """
 def say(message):
     text = json.dumps({**message, "é": 1}, ensure_ascii=False)
