@@ -29,6 +29,24 @@ Evidence of(Wire wire, Speech speech, std::string_view bytes, bool any_rpc = fal
   return evidence_of(settings, start, bytes, any_rpc);
 }
 
+TEST_CASE("probe evidence: whole messages are binary that are neither text nor meant as JSON",
+          "[probe]") {
+  const std::string varints("\x04\x12\x02ok\x03\x12\x01k", 9);
+  CHECK(of(Wire::varint, Speech::bridge, varints).binary);
+  CHECK(of(Wire::prefix, Speech::bridge, varints).binary_varints);
+  CHECK_FALSE(of(Wire::prefix, Speech::bridge, varints).binary);
+  CHECK_FALSE(of(Wire::varint, Speech::bridge, varints.substr(0, 8)).binary);
+  CHECK_FALSE(of(Wire::lines, Speech::mcp, varints).binary);
+  const std::string other("\x01\x02\xff", 3);
+  CHECK(of(Wire::prefix, Speech::bridge, framed(other) + framed(other)).binary);
+  const auto meant_as_json =
+      GENERATE(as<std::string>{}, "{\"id\": 0, \"result\": \"\xe9\"", "[\xe9", "no method");
+  CAPTURE(meant_as_json);
+  const std::string mixed = framed(other) + framed(meant_as_json);
+  CHECK_FALSE(of(Wire::prefix, Speech::bridge, mixed).binary);
+  CHECK_FALSE(of(Wire::prefix, Speech::bridge, "").binary);
+}
+
 TEST_CASE("probe evidence: the nearer an answer, the better its grade", "[probe]") {
   const auto [wire, speech, bytes, grade] = GENERATE_COPY(table<Wire, Speech, std::string, Grade>({
       {Wire::lines, Speech::mcp, "", Grade::silent},
