@@ -69,9 +69,9 @@ struct ClientStep {
   std::uint64_t written_bytes = 0;
   bool in_doubt = false;             ///< call: the stream is in doubt, so the lease is dirty
   bool retryable = false;            ///< the error says that a retry is safe
+  bool truncated = false;            ///< the error says that the stream ended within a frame
   ExitStatus exit;                   ///< how its worker had ended, as the error says
   std::optional<Duration> after{};   ///< the limit or the wait that the error tells of
-  bool truncated = false;            ///< the error says that the stream ended within a frame
   std::uint64_t stderr_bytes = 0;    ///< how much of a worker's stderr the error brings
   std::optional<WorkerId> blamed{};  ///< the worker that the error names
 

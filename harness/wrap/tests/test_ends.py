@@ -43,7 +43,8 @@ class Ends(WrapTest):
     def test_what_a_worker_leaves_of_itself_is_its_own_affair(self):
         worker = self.running(behind() + ["/bin/sh", "-c", "sleep 1000 >/dev/null 2>&1 & exit 3"])
         self.assertEqual(worker.process.wait(HANG), 3)
-        self.assertEqual(list(marked(worker.mark).values()), ["sleep 1000"])
+        wait_until(lambda: list(marked(worker.mark).values()) == ["sleep 1000"],
+                   "the end of all but what it left")
 
     def test_each_order_of_three_kills_leaves_nothing(self):
         for order in ("host", "wrap", "worker", "host wrap", "host worker", "wrap worker host",
