@@ -185,6 +185,26 @@ TEST_CASE("host: census: the mark is the token or what begins with it and a slas
   }
 }
 
+TEST_CASE("host: census: who has no environment to see may be ours, but not the kernel's own") {
+  const std::string token = new_token();
+  const Child child = launch(shell("read x", with_token(token))).value();
+  REQUIRE(testing::marked_reach(token, 1));
+  CHECK(proc_fs::mark_of(child.pid, token) == proc_fs::TokenMark::carried);
+  REQUIRE(sys::signal_process(child.pidfd.get(), SIGKILL));
+  REQUIRE(testing::wait_readable(child.pidfd));
+  CHECK(proc_fs::mark_of(child.pid, token) == proc_fs::TokenMark::blank);
+  finish(child);
+  CHECK(proc_fs::mark_of(child.pid, token) == proc_fs::TokenMark::gone);
+  CHECK(proc_fs::mark_of(::getpid(), token) == proc_fs::TokenMark::none);
+  // In a container there are none to see. Where there are, a look at all is sure in spite of them.
+  for (const pid_t pid : proc_fs::all_pids()) {
+    const auto stat = proc_fs::read_stat(pid);
+    if (!stat || !stat->of_kernel()) continue;
+    CAPTURE(pid, stat->name);
+    CHECK(proc_fs::mark_of(pid, token) == proc_fs::TokenMark::none);
+  }
+}
+
 TEST_CASE("host: census: marked commands are printable") {
   const std::string token = new_token();
   const Child child = launch(shell("read x # \x1b[31m\xff", with_token(token))).value();

@@ -212,12 +212,16 @@ std::string command_of(pid_t pid, const Stat& stat) {
 TokenMark mark_of(pid_t pid, std::string_view token) {
   POOLPROOF_ASSERT(!token.empty());
   const auto environment = read_living(pid, "environ");
-  if (!environment) {
-    const bool gone = environment.error() == ENOENT || environment.error() == ESRCH;
-    return gone ? TokenMark::gone : TokenMark::none;
+  if (environment && !environment->empty()) {
+    return carries(*environment, token) ? TokenMark::carried : TokenMark::none;
   }
-  if (environment->empty()) return TokenMark::blank;
-  return carries(*environment, token) ? TokenMark::carried : TokenMark::none;
+  // Newer kernels refuse to open it where there is no memory to see, older ones show nothing.
+  const bool may_be_ours =
+      environment || environment.error() == ENOENT || environment.error() == ESRCH;
+  if (!may_be_ours) return TokenMark::none;
+  const std::optional<Stat> stat = read_stat(pid);
+  if (!stat) return TokenMark::gone;
+  return stat->of_kernel() ? TokenMark::none : TokenMark::blank;
 }
 
 }  // namespace poolproof::host::proc_fs

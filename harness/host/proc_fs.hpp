@@ -30,6 +30,8 @@ struct Stat {
   [[nodiscard]] bool dead() const { return state == 'Z' || state == 'X'; }
   /// Whether the end of it has begun. Source: PF_EXITING in Linux's include/linux/sched.h.
   [[nodiscard]] bool exiting() const { return (flags & 0x4U) != 0; }
+  /// Whether it is a thread of the kernel, which nobody here has started. Source: PF_KTHREAD there.
+  [[nodiscard]] bool of_kernel() const { return (flags & 0x200000U) != 0; }
 };
 
 /// What /proc/PID/stat says. Nothing if there is no such process.
