@@ -226,4 +226,4 @@ serve()
 
 def command(name, python):
     # -E: what the caller's PYTHONUNBUFFERED would change is what some of these are about.
-    return [python, "-E", "-c", PRELUDE + SCRIPTS[name]]
+    return [python, "-E", "-S", "-c", PRELUDE + SCRIPTS[name]]

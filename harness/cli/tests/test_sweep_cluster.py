@@ -12,6 +12,7 @@ from program import HANG, POOLPROOF, ProgramTest, wait_until
 
 AGAIN = 75
 ENDLESS = ("--count", "100000000", "--seed", "7", "--no-host")
+ONE = ("--jobs", "1")  # where it is all the same how many work, the other processor is left alone
 
 
 def children_of(pid):
@@ -73,7 +74,7 @@ class Cluster(ProgramTest):
             with self.subTest(signal=asked):
                 shutil.rmtree(self.folder / "whole", ignore_errors=True)
                 out = asked.name
-                process = self.begin(*ENDLESS, out=out)
+                process = self.begin(*ENDLESS, *ONE, out=out)
                 process.stdout.readline()  # it tells progress: it has begun
                 process.send_signal(asked)
                 text = self.said(process)
@@ -103,7 +104,7 @@ class Cluster(ProgramTest):
             unshare.insert(1, "--map-root-user")
         if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
             self.skipTest("no namespaces here")
-        process = self.begin(*ENDLESS, before=unshare)
+        process = self.begin(*ENDLESS, *ONE, before=unshare)
         process.stdout.readline()
         (inner,) = children_of(process.pid)
         os.kill(inner, signal.SIGTERM)
@@ -112,19 +113,20 @@ class Cluster(ProgramTest):
         self.assertEqual(self.state()["parts"][0]["end"], "asked")
 
     def test_a_time_that_is_over_before_the_count_is_no_success(self):
-        done = self.program("sweep", "--out", self.folder / "sweep", *ENDLESS, "--time", "1")
+        done = self.program("sweep", "--out", self.folder / "sweep", *ENDLESS, *ONE, "--time", "1")
         self.assertEqual(done.returncode, AGAIN, done.stdout + done.stderr)
         text = done.stdout.decode()
         self.assertIn("of 100000000 scenarios: its time was over; all of it is saved, and the same "
                       "command goes on\nnot done\n", text)
         self.assertNotIn("no failure", text)
         self.assertEqual(self.state()["parts"][0]["end"], "time")
-        done = self.program("sweep", "--out", self.folder / "timed", "--time", "1", "--no-host")
+        done = self.program("sweep", "--out", self.folder / "timed", "--time", "1", "--no-host",
+                            *ONE)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(self.state("timed")["parts"][0]["end"], "finished")
 
     def test_a_folder_that_is_taken_may_be_free_later(self):
-        process = self.begin(*ENDLESS)
+        process = self.begin(*ENDLESS, *ONE)
         process.stdout.readline()
         done = self.program("sweep", "--out", self.folder / "sweep", *ENDLESS)
         self.assertEqual(done.returncode, AGAIN, done.stdout + done.stderr)
@@ -149,7 +151,7 @@ class Cluster(ProgramTest):
                          ["failures", "sweep.json"])
 
     def test_a_state_that_can_be_saved_no_more_ends_it(self):
-        process = self.begin(*ENDLESS)
+        process = self.begin(*ENDLESS, *ONE)
         process.stdout.readline()
         wait_until(lambda: self.state()["done"] > 0, "a state")
         # In the place of the file that is to be renamed.
@@ -173,7 +175,7 @@ class Cluster(ProgramTest):
         wait_until(taken, "the name")
 
     def test_a_process_of_it_that_is_killed_is_no_failure(self):
-        process = self.begin("--count", "30000", "--seed", "7", "--no-host", "--jobs", "2")
+        process = self.begin("--count", "12000", "--seed", "7", "--no-host", "--jobs", "2")
         for _ in range(3):
             # Three that come to the same case would make it a failure: each is far beyond its first.
             victim = wait_until(lambda: busy_child_of(process.pid), "a process at work")
@@ -184,7 +186,7 @@ class Cluster(ProgramTest):
         self.assertIn("3 time(s) a process was killed from outside (SIGKILL: out of memory?); its "
                       "scenarios were carried out again\n", text)
         self.assertEqual(self.state()["killed"], 3)
-        self.assertEqual(self.state()["done"], 30000)
+        self.assertEqual(self.state()["done"], 12000)
 
     def test_it_takes_no_more_processors_than_it_may_use(self):
         one = {min(os.sched_getaffinity(0))}
@@ -195,7 +197,8 @@ class Cluster(ProgramTest):
         self.said(process)
 
     def test_progress_in_a_file_is_told_at_most_once_a_minute(self):
-        done = self.program("sweep", "--out", self.folder / "sweep", "--time", "4", "--no-host")
+        done = self.program("sweep", "--out", self.folder / "sweep", "--time", "4", "--no-host",
+                            *ONE)
         told = re.findall(r"^\d+ scenarios, \d+/s, ", done.stdout.decode(), re.MULTILINE)
         self.assertEqual(len(told), 1, done.stdout)
 
