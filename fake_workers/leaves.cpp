@@ -57,11 +57,14 @@ bool leaves_waiting(const PlannedFault& planned, const Reader& reader) {
   const bool silent =
       planned.fault->moment == Moment::launch || ends_process(planned) || closes_stdout(planned);
   if (silent) return false;
-  // Then the next request waits, if not this one.
-  if (planned.fault->moment == Moment::reading || stops_while_idle(planned)) return true;
+  if (stalls_later_requests(planned)) return true;
   constexpr std::array kWaiting{Leaves::nothing, Leaves::part, Leaves::held_back, Leaves::garbled,
                                 Leaves::depends};
   return std::ranges::find(kWaiting, leaves_of_reply(planned, reader)) != kWaiting.end();
+}
+
+bool stalls_later_requests(const PlannedFault& planned) {
+  return planned.fault->moment == Moment::reading || stops_while_idle(planned);
 }
 
 bool keeps_worker(const PlannedFault& planned, const Reader& reader) {

@@ -65,6 +65,9 @@ bool ends_process(const PlannedFault& planned);
 /// Whether a reader may wait for ever: the worker lives, and its stdout is open.
 bool leaves_waiting(const PlannedFault& planned, const Reader& reader);
 
+/// Whether the worker may answer the request at which the fault strikes, and no later one.
+bool stalls_later_requests(const PlannedFault& planned);
+
 /// Whether a pool has no reason to put the worker away: the reply is one like any other.
 bool keeps_worker(const PlannedFault& planned, const Reader& reader);
 

@@ -198,8 +198,10 @@ class Timers {
     Aims aims;
     for (const auto& fault : scenario_.faults) {
       const Duration span = span_of(fault, scenario_);
-      if (span > kNone && touches_call(fault, client, place))
-        aims.push_back({name_of(fault), span});
+      // Who calls a stalled worker next is not always known: any call may.
+      const bool touches =
+          touches_call(fault, client, place) || faults::stalls_later_requests(fault);
+      if (span > kNone && touches) aims.push_back({name_of(fault), span});
     }
     const auto* call = std::get_if<scenario::Call>(&client.steps[place]);
     const auto* execute = std::get_if<scenario::Execute>(&client.steps[place]);

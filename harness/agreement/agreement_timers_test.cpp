@@ -271,6 +271,19 @@ TEST_CASE("run: timers: a call's timeout that is meant to run out stays") {
   CHECK(call_timeout(one(300, killed(19))) == 300ms);
 }
 
+TEST_CASE("run: timers: a worker that stops once it has answered lets later calls run out") {
+  const auto later = [](int signal) {
+    const std::string a = client("a", checkout(5000) + "," + call(300) + "," + call(300));
+    const std::string b = client("b", checkout(5000) + "," + call(300));
+    const std::string more = fmt::format(R"(,"signal":{})", signal);
+    const auto calm = unhurried(
+        scenario_of(a + "," + b, fault("killed_while_idle", R"("client":"a","call":1)", more)));
+    return std::pair<Duration, Duration>(timeout(calm, 0, 2), timeout(calm, 1, 1));
+  };
+  CHECK(later(19) == std::pair<Duration, Duration>(300ms, 300ms));
+  CHECK(later(9) == std::pair<Duration, Duration>(30s, 30s));
+}
+
 TEST_CASE("run: timers: text is a short frame's length where the prefix is short") {
   const auto text = fault("text_before_reply", R"("client":"a","call":1)");
   CHECK(call_timeout(one(300, text)) == 30s);

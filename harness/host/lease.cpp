@@ -79,9 +79,11 @@ class Carrier {
     if (exchange_.process_ended(now_)) return;
     const auto exit = pool_.wait_for_exit(worker_, kPostMortemWait);
     if (exit) return exchange_.ended(*exit);
-    // The reactor is late; how it ended can be seen all the same, unless it was reaped just now.
+    // The reactor is late; how it ended can be seen all the same.
     const auto seen = sys::peek_exit(worker_.pidfd());
-    exchange_.ended(seen && *seen ? **seen : pool::kEndUnknown);
+    if (seen && *seen) return exchange_.ended(**seen);
+    // It was reaped just now: by the reactor, which is about to say so, or by somebody else.
+    exchange_.ended(pool_.wait_for_exit(worker_, kPostMortemWait).value_or(pool::kEndUnknown));
   }
 
   PoolState& pool_;
