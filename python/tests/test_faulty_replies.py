@@ -173,8 +173,9 @@ class Replies(unittest.TestCase):
 
     def test_an_unflushed_reply_comes_out_at_term_too(self):
         with Process(FAULTY, "--fault", "reply_unflushed", "--at", "request=0") as worker:
-            worker.send(request(1, "echo", ARGS))
-            worker.await_journal("receipt")
+            # Whoever has read the next request is past the write of this reply.
+            worker.send(request(1, "echo", ARGS) + request(2, "sleep", {"ms": 100_000}))
+            worker.await_journal("read", 2)
             self.assertEqual(worker.terminate(), 0)
             self.assertEqual(worker.process.stdout.read(), FRAME)
 

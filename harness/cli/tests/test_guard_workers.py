@@ -61,7 +61,7 @@ for w, pidfd in workers:
 w = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
 pidfds = [os.pidfd_open(w.pid) for _ in range(70)]
 if %r: w.communicate()
-time.sleep(1.5)
+time.sleep(4)
 for pidfd in pidfds: os.close(pidfd)
 w.communicate()
 """
