@@ -10,6 +10,8 @@
 #include <sstream>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include "harness/base/assert.hpp"
 #include "harness/base/result.hpp"
 #include "harness/base/text.hpp"
@@ -152,7 +154,8 @@ std::uint64_t cpu_demand(pid_t pid) {
   std::uint64_t sum = 0;
   const std::string threads = path_of(pid, "task");
   for (const std::string& thread : names_if_there(threads)) {
-    std::istringstream times(read_whole(threads + '/' + thread + "/schedstat").value_or(""));
+    std::istringstream times(
+        read_whole(fmt::format("{}/{}/schedstat", threads, thread)).value_or(""));
     std::uint64_t running = 0;
     std::uint64_t waiting = 0;
     if (times >> running >> waiting) sum += running + waiting;
@@ -191,7 +194,7 @@ std::uint32_t own_threads() {
   const std::string folder = "/proc/self/task";
   std::uint32_t count = 0;
   for (const std::string& name : names_in(folder.c_str())) {
-    const std::optional<Stat> stat = stat_of(folder + '/' + name + "/stat");
+    const std::optional<Stat> stat = stat_of(fmt::format("{}/{}/stat", folder, name));
     if (stat && !stat->exiting()) ++count;
   }
   return count;
