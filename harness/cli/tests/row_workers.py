@@ -167,8 +167,10 @@ def handle(r, n):
 serve(counting(handle))""", 'pool: it fails in call 8 of the same process: "quota".', 1),
     # Idle, and at its end.
     "stops itself": ("""
+# However slow a call is, it stops only while nothing is asked of it.
 signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGSTOP))
-def handle(r): H(r); signal.setitimer(signal.ITIMER_REAL, 0.5)
+def on_length(n): signal.setitimer(signal.ITIMER_REAL, 0); return 0 < n <= LIMIT
+def handle(r): H(r); signal.setitimer(signal.ITIMER_REAL, 0.6)
 serve(handle)""", "pool: it stops while it is idle (as by SIGSTOP)", 1),
     "closes its stdin": ("""
 for payload in frames():
@@ -192,7 +194,7 @@ while data := os.read(0, 65536):
 import select
 def handle(r):
     H(r)
-    if r["id"] > 8 and not select.select([0], [], [], 0.4)[0]: os.close(0); time.sleep(1000)
+    if r["id"] > 8 and not select.select([0], [], [], 0.6)[0]: os.close(0); time.sleep(1000)
 serve(handle)""", "closes its stdin while it is idle, after ", 1),
     "spins at the end of its input": ("""
 serve()
