@@ -49,7 +49,7 @@ void Brain::begin(BrainConfig config) {
   worker_.begin(config_.worker_id, config_.speech);
   decoder_.begin(config_.framing);
   state_.begin();
-  read_count_ = 0;
+  read_count_ = read_bytes_ = came_early_ = 0;
   lines_.clear();
   read_any_ = computing_ = terminated_ = told_to_leave_ = repeats_reply_ = false;
   clear(request_);
@@ -79,6 +79,7 @@ std::size_t Brain::wants() const {
 
 void Brain::read(std::string_view bytes, Actions& out) {
   POOLPROOF_ASSERT(!bytes.empty() && bytes.size() <= wants());
+  read_bytes_ += bytes.size();
   if (!read_any_) {
     read_any_ = true;
     strike(Stage::first_bytes, out);
@@ -114,10 +115,11 @@ void Brain::take_frame(Actions& out) {
       state_.read_bytes = state_.read_at_most;
       return stop_here(out);
     }
-    if (decoder_.skip_empty()) return on_empty_frame(out);
+    const bool early = read_bytes_ - decoder_.buffered_bytes() < came_early_;
+    if (decoder_.skip_empty()) return on_empty_frame(early, out);
     const auto payload = decoder_.next();
     if (!payload) return on_lost_stream(payload.error(), out);
-    if (*payload) on_payload(**payload, out);
+    if (*payload) on_payload(**payload, early, out);
   } while (request_.notification && holds_request());
 }
 
@@ -147,8 +149,9 @@ void Brain::computed(std::uint32_t primes, Actions& out) {
   answer(SoundWorker::computed(primes), out);
 }
 
-void Brain::on_payload(std::string_view payload, Actions& out) {
+void Brain::on_payload(std::string_view payload, bool early, Actions& out) {
   read_request(payload, read_count_, config_.codec, config_.speech, request_);
+  request_.early = early;
   if (request_.notification) {
     if (config_.speech == wire::Speech::lsp && request_.command == "exit")
       leave({Departure::Cause::request, told_to_leave_ ? 0 : 1}, out);
@@ -158,8 +161,9 @@ void Brain::on_payload(std::string_view payload, Actions& out) {
   serve(out);
 }
 
-void Brain::on_empty_frame(Actions& out) {
+void Brain::on_empty_frame(bool early, Actions& out) {
   clear(request_);
+  request_.early = early;
   request_.number = read_count_;
   request_.problem = "empty frame";
   request_.code = RpcError::parse_error;

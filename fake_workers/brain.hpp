@@ -62,6 +62,10 @@ class Brain {
   /// up.
   [[nodiscard]] bool holds_request() const;
 
+  /// Says, while an answer is being written, that `unread_bytes` more have come on stdin: who sent
+  /// them did not wait for that answer.
+  void input_waits(std::size_t unread_bytes) { came_early_ = read_bytes_ + unread_bytes; }
+
   /// Sets the time, as JSON, that its next replies carry.
   void set_timestamp(std::string json) { config_.timestamp = std::move(json); }
 
@@ -75,8 +79,8 @@ class Brain {
   void take_frame(Actions& out);
   /// Whether a fault stops it within the frame under way, before the frame is whole.
   [[nodiscard]] bool cut_off() const;
-  void on_payload(std::string_view payload, Actions& out);
-  void on_empty_frame(Actions& out);
+  void on_payload(std::string_view payload, bool early, Actions& out);
+  void on_empty_frame(bool early, Actions& out);
   void on_lost_stream(const wire::FrameError& error, Actions& out);
   void serve(Actions& out);
   void answer(Answer answer, Actions& out);
@@ -101,6 +105,8 @@ class Brain {
   wire::FrameDecoder decoder_{{}};
   Request request_;  ///< the request in hand, or the last one
   std::uint64_t read_count_ = 0;
+  std::uint64_t read_bytes_ = 0;  ///< of its input, in all
+  std::uint64_t came_early_ = 0;  ///< how many bytes had come when its last answer was not yet out
   WorkerState state_;
   std::string lines_;  ///< what was read while it looked for a line; bounded
   bool read_any_ = false;

@@ -64,6 +64,59 @@ TEST_CASE("fake_workers: brain: it wants the header exactly, then the payload ex
   CHECK(rig.brain.wants() == 1);
 }
 
+TEST_CASE("fake_workers: brain: a request that came before the answer before was out is early") {
+  const std::string call = "{\"id\":1,\"method\":\"ping\"}\n";
+  const std::string note = "{\"method\":\"cancel\"}\n";
+  // Whether each request is early: one is answered while `unread` bytes of the rest are in the
+  // pipe, `read` bytes of which came in one read with it.
+  const auto told = [&](const std::string& rest, std::size_t read, std::size_t unread) {
+    Brain brain({{},
+                 wire::Framing{.wire = wire::Wire::lines},
+                 {},
+                 "0.0",
+                 "1",
+                 wire::Codec::json,
+                 wire::Speech::json_rpc});
+    std::string found;
+    const auto look = [&found](const Actions& out) {
+      for (const Action& action : out) {
+        const auto* journal = std::get_if<Journal>(&action);
+        if (journal != nullptr && journal->read != nullptr)
+          found += journal->read->early ? "early " : "waited ";
+      }
+    };
+    const auto go_on = [&] {
+      while (brain.holds_request()) {
+        Actions out;
+        brain.go_on(out);
+        look(out);
+      }
+    };
+    Actions first;
+    brain.start(first);
+    brain.read(call + rest.substr(0, read), first);
+    brain.input_waits(unread);
+    look(first);
+    go_on();
+    if (read < rest.size()) {
+      Actions later;
+      brain.read(rest.substr(read), later);
+      look(later);
+      go_on();
+    }
+    return found;
+  };
+  CHECK(told(call, 0, 0) == "waited waited ");
+  CHECK(told(call, 0, 1) == "waited early ");
+  CHECK(told(call, 5, 0) == "waited early ");
+  CHECK(told(call, call.size(), 0) == "waited early ");
+  CHECK(told(call + call, 0, 1) == "waited early waited ");
+  // A notification that comes early makes no request early.
+  CHECK(told(note + call, 0, note.size()) == "waited waited ");
+  CHECK(told(note + call, 4, note.size() - 4) == "waited waited ");
+  CHECK(told(note + call, 0, note.size() + 1) == "waited early ");
+}
+
 TEST_CASE("fake_workers: brain: what it will not read stays in the pipe") {
   Rig stopped({planned("reading_stopped", R"({"at":{"request":1}})")});
   stopped.step("start");

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -164,6 +165,7 @@ class Worker {
     for (std::string_view left = write.bytes; !left.empty();) {
       const std::string_view now = left.substr(0, chunk);
       left.remove_prefix(now.size());
+      look_for_input();
       // Nobody reads its stdout any more: like a Python worker, it leaves without a word.
       if (!stdout_closed_ && !write_all(STDOUT_FILENO, now)) leave(0);
       if (write.gap > Duration{0}) sleep(write.gap);
@@ -227,10 +229,19 @@ class Worker {
 
   void carry_out(const Journal& journal) {
     if (journal_fd_ < 0) return;
-    const std::string line = journal_line(
-        journal.record(), microseconds(clock_time(CLOCK_MONOTONIC)), self_, ::getpid());
+    std::string line = journal_line(journal.record(), microseconds(clock_time(CLOCK_MONOTONIC)),
+                                    self_, ::getpid());
+    if (journal.read != nullptr && journal.read->early)
+      line.replace(line.rfind('}'), 1, R"(,"early":true})");
     // Each line is one write. A journal that can't be written must not change what the worker does.
     [[maybe_unused]] const ssize_t wrote = ::write(journal_fd_, line.data(), line.size());
+  }
+
+  /// Looks, before it writes to stdout, whether somebody asks already for more.
+  void look_for_input() {
+    int unread = 0;
+    if (journal_fd_ >= 0 && ::ioctl(STDIN_FILENO, FIONREAD, &unread) == 0)
+      brain_.input_waits(static_cast<std::size_t>(unread));
   }
 
   /// Writes all bytes. False: nobody can read them.

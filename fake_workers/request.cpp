@@ -181,7 +181,7 @@ void clear(Request& request) {
   request.pad_bytes = 0;
   request.problem.clear();
   request.code = RpcError::invalid_request;
-  request.notification = request.tool_call = false;
+  request.early = request.notification = request.tool_call = false;
 }
 
 void read_request(std::string_view payload, std::uint64_t number, wire::Codec codec,

@@ -38,6 +38,7 @@ struct Request {
   std::uint32_t pad_bytes = 0;                ///< terse: the size of the request's pad
   std::string problem;                        ///< why it can't be obeyed; empty: it can
   RpcError code = RpcError::invalid_request;  ///< the error code of the problem
+  bool early = false;         ///< it began to come before the answer before it was out
   bool notification = false;  ///< nobody waits for an answer, and it is not numbered
   bool tool_call = false;  ///< mcp: a tool is called, and the answer is wrapped as a tool's result
 };

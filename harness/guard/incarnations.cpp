@@ -9,23 +9,19 @@ namespace {
 using faults::JournalRecord;
 using Kind = JournalRecord::Kind;
 
-/// Whether a request tells its reader to leave: it is no call that anybody waits for.
-bool says_goodbye(const WorkerRequest& asked) {
-  return asked.command == "shutdown";
-}
-
-void note_read(Incarnation& one, const JournalRecord& record, const std::string& digest,
-               Duration at) {
+void note_read(Incarnation& one, const JournalLine& line, Duration at) {
+  const JournalRecord& record = line.said.record;
   one.asked.push_back({record.request.value_or(one.asked.size()), record.command, record.nonce,
-                       digest, record.has_id(), at, std::nullopt});
-  if (says_goodbye(one.asked.back()) && !one.goodbye) one.goodbye = at;
+                       line.digest, record.has_id(), line.early, at, std::nullopt});
+  if (one.asked.back().says_goodbye() && !one.goodbye) one.goodbye = at;
 }
 
-void note(Incarnation& one, const JournalRecord& record, const std::string& digest, Duration at) {
+void note(Incarnation& one, const JournalLine& line, Duration at) {
+  const JournalRecord& record = line.said.record;
   one.last = at;
   switch (record.kind) {
     case Kind::read:
-      note_read(one, record, digest, at);
+      note_read(one, line, at);
       break;
     case Kind::wrote:
       for (WorkerRequest& asked : one.asked) {
@@ -64,7 +60,7 @@ bool Incarnation::has_served() const {
 
 const WorkerRequest* Incarnation::in_flight() const {
   const auto is_waited_for = [](const WorkerRequest& one) {
-    return one.is_owed && !one.wrote && !says_goodbye(one);
+    return one.is_owed && !one.wrote && !one.says_goodbye();
   };
   const auto found = std::ranges::find_if(asked, is_waited_for);
   return found == asked.end() ? nullptr : &*found;
@@ -82,7 +78,8 @@ std::vector<Incarnation> incarnations_of(std::span<const JournalLine> journal, T
   std::vector<Incarnation> all;
   // For each pid, the place in `all` of its latest incarnation
   std::map<std::int64_t, std::size_t> current;
-  for (const auto& [line, digest, signal] : journal) {
+  for (const JournalLine& journal_line : journal) {
+    const faults::StampedJournalRecord& line = journal_line.said;
     const Duration at = line.at - begun;
     if (line.record.kind == Kind::started || !current.contains(line.pid)) {
       current[line.pid] = all.size();
@@ -92,8 +89,8 @@ std::vector<Incarnation> incarnations_of(std::span<const JournalLine> journal, T
       all.back().started = at;
     }
     Incarnation& one = all[current[line.pid]];
-    note(one, line.record, digest, at);
-    one.real_was_killed = one.real_was_killed || signal > 0;
+    note(one, journal_line, at);
+    one.real_was_killed = one.real_was_killed || journal_line.signal > 0;
   }
   return all;
 }

@@ -19,6 +19,8 @@ struct JournalLine {
   std::string digest;
   /// Of poolproof wrap, when its worker was ended by a signal: that signal; 0: nothing of the kind
   int signal = 0;
+  /// Of a `read` by a fake worker: the request came before the answer before it was out
+  bool early = false;
 };
 
 /// One request that a worker has read.
@@ -28,8 +30,12 @@ struct WorkerRequest {
   std::optional<std::string> nonce;
   std::string digest;               ///< as in JournalLine: of the request without its id
   bool is_owed = false;             ///< it has an id, so an answer is due
+  bool early = false;               ///< as in JournalLine: whoever asked did not wait
   Duration read{};                  ///< when it was read, since the guard began
   std::optional<Duration> wrote{};  ///< when the last byte of its answer was written
+
+  /// Whether it tells its reader to leave: it is no call that anybody waits for.
+  [[nodiscard]] bool says_goodbye() const { return command == "shutdown"; }
 };
 
 struct Receipt {

@@ -215,14 +215,19 @@ const std::vector<History>& workers() {
       {"asked again when a late reply was there",
        [](Facts& f) { late(f, "reply_late", 1900ms); },
        {}},
-      {"read as soon as a late reply was there, by who reads no sooner",
+      {"read as soon as a late reply was there",
        [](Facts& f) { late(f, "reply_late", 1999ms); },
-       {},
-       {"no_dirty_reuse"}},
-      {"the same behind wrap",
+       {}},
+      {"the same, but it had come before that",
        [](Facts& f) {
          late(f, "reply_late", 1999ms);
-         f.incarnations.front().asked.back().digest = "d";
+         f.incarnations.front().asked.back().early = true;
+       },
+       {"no_dirty_reuse"}},
+      {"told to leave while a reply is late",
+       [](Facts& f) {
+         late(f, "reply_late", 3s);
+         f.incarnations.front().asked.back().command = "shutdown";
        },
        {}},
       {"asked again when a reply in pieces was there",

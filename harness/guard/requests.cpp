@@ -30,9 +30,11 @@ std::optional<faults::PlannedFault> fault_of(const Facts& facts, const Receipt& 
   return std::move(*fault);
 }
 
-/// Why a worker must not be asked again at that time, after that request; empty: it may be asked.
+/// Why a worker must not be asked `again` after the request `before`; empty: it may be asked.
 std::string why_dirty(const Facts& facts, const Incarnation& one, const WorkerRequest& before,
-                      Duration again) {
+                      const WorkerRequest& again) {
+  // Whoever gives a worker up tells it to leave, and waits for nothing.
+  if (again.says_goodbye()) return "";
   for (const Receipt& receipt : one.receipts) {
     if (receipt.request != before.number) continue;
     const auto fault = fault_of(facts, receipt);
@@ -47,7 +49,8 @@ std::string why_dirty(const Facts& facts, const Incarnation& one, const WorkerRe
     }
   }
   // Even if it answered later, it was asked again before that.
-  if (before.is_owed && before.wrote.value_or(Duration::max()) > again) {
+  const bool is_late = again.early || before.wrote.value_or(Duration::max()) > again.read;
+  if (before.is_owed && is_late) {
     return fmt::format("it owed the answer to its request {}", before.number);
   }
   return "";
@@ -114,35 +117,6 @@ void judge_repeats(const Facts& facts, Judgement& judgement) {
   }
 }
 
-/// Says where nobody knows whether a request came too soon: a fake worker reads it, and notes that,
-/// only when it has written the answer before. Wrap, whose readings have digests, reads at once.
-void remark_unknown_reuse(const Facts& facts, const Incarnation& one, Judgement& judgement) {
-  /// A worker that has nothing to do reads what comes sooner than that.
-  constexpr Duration kAtOnce = std::chrono::milliseconds(20);
-  for (std::size_t i = 1; i < one.asked.size(); ++i) {
-    const WorkerRequest& before = one.asked[i - 1];
-    const WorkerRequest& again = one.asked[i];
-    const bool is_late = std::ranges::any_of(one.receipts, [&](const Receipt& receipt) {
-      const auto fault = fault_of(facts, receipt);
-      return receipt.request == before.number && fault &&
-             fault->fault->family == faults::Family::delay;
-    });
-    const bool may_have_waited = before.wrote && *before.wrote <= again.read &&
-                                 again.read - *before.wrote < kAtOnce && again.digest.empty();
-    if (!is_late || !may_have_waited) continue;
-    const Process process = process_of(facts, one);
-    judgement.remarks.push_back(
-        {"no_dirty_reuse",
-         Blame::program,
-         fmt::format("{}, read its request {} just after its late answer to request {}: whether it "
-                     "was asked before that answer, a fake worker does not know (behind poolproof "
-                     "wrap it is seen)",
-                     told(process.address), again.number, before.number),
-         again.read,
-         {process.address}});
-  }
-}
-
 }  // namespace
 
 void judge_at_most_once(const Facts& facts, Judgement& judgement) {
@@ -175,9 +149,8 @@ void judge_at_most_once(const Facts& facts, Judgement& judgement) {
 void judge_reuse(const Facts& facts, Judgement& judgement) {
   if (!facts.exclusive) return;
   for (const Incarnation& one : facts.incarnations) {
-    remark_unknown_reuse(facts, one, judgement);
     for (std::size_t i = 1; i < one.asked.size(); ++i) {
-      const std::string why = why_dirty(facts, one, one.asked[i - 1], one.asked[i].read);
+      const std::string why = why_dirty(facts, one, one.asked[i - 1], one.asked[i]);
       if (why.empty()) continue;
       const Process process = process_of(facts, one);
       judgement.findings.push_back({"no_dirty_reuse",

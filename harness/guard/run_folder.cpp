@@ -24,8 +24,8 @@ constexpr const char* kOfRun = "guard-run";
 /// Reports of an older run are removed: they must not pass for those of this run.
 constexpr const char* kReports[]{"guard.json", "report.json", "junit.xml", "summary.md"};
 
-/// A key of a journal's line that only wrap writes: the journal's own reader passes over it. Null:
-/// it is not there.
+/// A key of a journal's line that only guard looks at: the journal's own reader passes over it.
+/// Null: it is not there.
 nlohmann::json extra_in(std::string_view line, const std::string& key) {
   if (line.find('"' + key + "\":") == std::string_view::npos) return nullptr;
   const auto object = wire::parse_json(line);
@@ -37,7 +37,7 @@ JournalLine line_with_extras(faults::StampedJournalRecord record, std::string_vi
   const auto digest = extra_in(said, "digest");
   const auto signal = extra_in(said, "signal");
   return {std::move(record), digest.is_string() ? digest.get<std::string>() : "",
-          signal.is_number_integer() ? signal.get<int>() : 0};
+          signal.is_number_integer() ? signal.get<int>() : 0, extra_in(said, "early") == true};
 }
 
 }  // namespace

@@ -124,6 +124,27 @@ leave(w)
         self.one_finding(self.python(program, "--exclusive"), "no_dirty_reuse")
         self.passes(self.python(program))
 
+    # Two fake workers of one speech in two languages.
+    FAKE = "start(%s)"
+    PYTHON_FAKE = f"""(lambda *options: subprocess.Popen(
+    [{PYTHON!r}, "-m", "poolproof_worker.faults", *options], stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE, env={{**os.environ, "PYTHONPATH": {PYTHON_FOLDER!r}}}))(%s)"""
+
+    def test_a_worker_is_asked_again_before_its_late_answer(self):
+        late = "'--fault', 'reply_late', '--at', 'request=0', '--delay-ms', '300'"
+        slow = "w = {}\nsend(w, 0, 'sleep', ms=300)"
+        again = "\nsend(w, 1, {!r})\nreceive(w), receive(w)\nleave(w)"
+        waits = "\nreceive(w)\ncall(w, 1)\nleave(w)"
+        for worker in (self.FAKE, self.PYTHON_FAKE):
+            for begin in ("w = {}\nsend(w, 0)".format(worker % late), slow.format(worker % "")):
+                with self.subTest(begin=begin):
+                    done = self.python(begin + again.format("echo"), "--exclusive")
+                    found = self.one_finding(done, "no_dirty_reuse")
+                    self.assertIn("request 1) although it owed the answer to its request 0",
+                                  found["what"])
+                    self.passes(self.python(begin + again.format("shutdown"), "--exclusive"))
+                    self.passes(self.python(begin + waits, "--exclusive"))
+
     def test_a_worker_is_killed_while_idle(self):
         # A guard judges whom it has seen: of many at least one.
         done = self.python("""

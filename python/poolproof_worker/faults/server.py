@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import sys
+import termios
 import time
 
 from .._envelope import Reply
@@ -16,6 +19,7 @@ from .behaviour import (ABOUT_NO_REQUEST, BEFORE_READ, CONTENT, DISCARDING, FIRS
                         behaviour_of)
 from .draft import Draft
 from .journal import noted_id
+
 
 class Departure:
     """A reason to exit."""
@@ -33,11 +37,14 @@ class ReadEnough(Exception):
 
 
 class FaultyPipes(Pipes):
-    """Pipes that may stop within a frame."""
+    """Pipes that may stop within a frame, and that know who does not wait for an answer."""
 
     def __init__(self, *args):
         super().__init__(*args)
         self.beyond = bytearray()  # what came in the same read as the frame in hand, out of reach
+        self.taken_bytes = 0  # of all frames given out
+        self.came_early = 0  # how many bytes had come when the last answer was not yet out
+        self.is_early = False  # the frame in hand began to come before the answer before was out
         self.begin_frame()
 
     def begin_frame(self):
@@ -52,6 +59,21 @@ class FaultyPipes(Pipes):
         self.read_at_most = min(count, self.read_at_most or count)
         self.beyond[:0] = self.stream[self.read_at_most:]
         del self.stream[self.read_at_most:]
+
+    def _take(self, head):
+        self.is_early = self.taken_bytes < self.came_early
+        self.taken_bytes += head.frame_bytes
+        return super()._take(head)
+
+    def look_for_input(self):
+        """To be called while an answer is being written."""
+        unread = bytes(4)
+        try:
+            unread = fcntl.ioctl(self.stdin_fd, termios.FIONREAD, unread)
+        except OSError:
+            pass  # its stdin is closed
+        self.came_early = (self.taken_bytes + len(self.stream) + len(self.beyond)
+                           + int.from_bytes(unread, sys.byteorder))
 
     def read_some(self, count_max):
         if self.read_at_most is not None:
@@ -131,8 +153,9 @@ class FaultyServer(Server):
         self.request_number = request.number
         nonce = (request.args or {}).get("nonce")
         self.nonce = nonce if isinstance(nonce, str) else None
+        early = {"early": True} if self.pipes.is_early else {}
         self.journal.write("read", request=request.number, id=noted_id(request),
-                           command=request.command, nonce=self.nonce)
+                           command=request.command, nonce=self.nonce, **early)
         self.strike(REQUEST)
         if self.reading == FRAMES:
             super().respond(request)
@@ -199,6 +222,7 @@ class FaultyServer(Server):
                 self.pause(draft.gap_ms)
 
     def write(self, data):
+        self.pipes.look_for_input()
         if self.pipes.stdout_fd is not None:
             super().write(data)
 
